@@ -1,0 +1,74 @@
+"""One call to ECS: past the gate, within the rates, its failure classified. Every call of the engine goes this way."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+from ecs_async_executor.engine.ecs import EcsClient
+from ecs_async_executor.engine.failures import PAUSING, Failure, Kind, classify
+from ecs_async_executor.engine.gate import Gate
+from ecs_async_executor.engine.governor import Bucket, Governor
+from ecs_async_executor.engine.messages import Report
+
+T = TypeVar("T")
+Emit: TypeAlias = Callable[[Report], None]
+
+
+class CallError(Exception):
+    """A call failed; never leaves the engine."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure.diagnosis))
+        self.failure = failure
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Leave to make one call now."""
+
+    ticket: int
+    buckets: tuple[Bucket, ...]
+
+
+class Calls:
+    """Gives leave to call, and makes calls."""
+
+    def __init__(self, client: EcsClient, governor: Governor, gate: Gate, emit: Emit) -> None:
+        self.client = client
+        self._governor = governor
+        self._gate = gate
+        self._emit = emit
+
+    async def leave(self, *buckets: Bucket, urgent: bool = False) -> Pass:
+        """Wait until a call may be made. Urgent calls go before the others."""
+        await self._governor.acquire(*buckets, urgent=urgent)
+        return Pass(await self._gate.passage(), buckets)
+
+    async def make(self, leave: Pass, call: Callable[[], Awaitable[T]]) -> T:
+        """Make the call that `leave` allows; raises `CallError`."""
+        try:
+            answer = await call()
+        except Exception as error:
+            failure = classify(error)
+            self._note(leave, failure)
+            raise CallError(failure) from error
+        self._governor.answered(*leave.buckets)
+        self._report(self._gate.succeed(leave.ticket))
+        return answer
+
+    def _note(self, leave: Pass, failure: Failure) -> None:
+        if failure.kind in PAUSING:
+            if failure.kind is Kind.CREDENTIALS:
+                self.client.forget()
+            self._report(self._gate.fail(leave.ticket, failure.diagnosis))
+            return
+        if failure.kind is Kind.THROTTLE:
+            self._governor.throttled(*leave.buckets)
+        if failure.kind is not Kind.UNKNOWN:
+            self._report(self._gate.succeed(leave.ticket))
+
+    def _report(self, reports: list[Report]) -> None:
+        for report in reports:
+            self._emit(report)

@@ -1,0 +1,129 @@
+"""The ECS client: the four calls the engine makes, over one long-lived aiobotocore client."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import anyio.to_thread
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession, get_session
+
+from ecs_async_executor.engine.responses import EcsResponseParserFactory, TaskArns, Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What it takes to make a client. Credentials live inside the session, nowhere else."""
+
+    session: AioSession
+    region_name: str | None = None
+    endpoint_url: str | None = None
+    verify: bool | str | None = None
+    config: AioConfig | None = None
+    """The user's botocore settings (proxies, user agent ...); time-outs, retries and pool are the engine's."""
+    other: Mapping[str, Any] = field(default_factory=dict)
+    """Further arguments for `create_client`."""
+
+
+Connect: TypeAlias = Callable[[], Connection]
+"""Makes a fresh connection. It may block (STS, a metadata database): it is called in a worker thread."""
+
+
+def connect_by_environment() -> Connection:
+    """Connect by the standard AWS variables, files and roles."""
+    return Connection(get_session())
+
+
+class EcsClient:
+    """Made anew by `connect()` at the first call and after each `forget()`; lives in one event loop."""
+
+    def __init__(self, connect: Connect, *, pool_size: int, call_timeout: float) -> None:
+        self._connect = connect
+        self._call_timeout = call_timeout
+        # One place decides about retries, and it is not the SDK; waiting for a pooled connection has no time-out
+        # in aiohttp, so the pool must be as large as the concurrency, and every call is bounded from outside.
+        self._config = AioConfig(
+            retries={"mode": "standard", "total_max_attempts": 1},
+            connect_timeout=5,
+            read_timeout=min(20, call_timeout),
+            max_pool_connections=pool_size,
+        )
+        self._client: Any = None
+        self._clients = AsyncExitStack()
+        self._making = anyio.Lock()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._clients.aclose()
+
+    def forget(self) -> None:
+        """Make a new client, with fresh credentials, for the next call. Calls in flight go on with the old one."""
+        self._client = None
+
+    async def run_task(self, body: Mapping[str, Any]) -> Tasks:
+        """RunTask; raises what aiobotocore raises, and TimeoutError."""
+        return cast("Tasks", await self._call("run_task", **body))
+
+    async def describe_tasks(self, cluster: str, arns: Sequence[str]) -> Tasks:
+        """DescribeTasks of up to 100 tasks of one cluster."""
+        return cast("Tasks", await self._call("describe_tasks", cluster=cluster, tasks=list(arns)))
+
+    async def list_tasks_started_by(self, cluster: str, started_by: str) -> tuple[str, ...]:
+        """ListTasks: the ARNs of this `startedBy` that have not been told to stop."""
+        answer = cast("TaskArns", await self._call("list_tasks", cluster=cluster, startedBy=started_by))
+        return answer.task_arns
+
+    async def stop_task(self, cluster: str, arn: str, reason: str) -> None:
+        """StopTask: SIGTERM, then SIGKILL after the container's stopTimeout."""
+        await self._call("stop_task", cluster=cluster, task=arn, reason=reason[:255])
+
+    async def _call(self, operation: str, **arguments: Any) -> Any:
+        with anyio.fail_after(self._call_timeout):
+            client = self._client or await self._make_client()
+            answer = await getattr(client, operation)(**arguments)
+        return answer["parsed"]
+
+    async def _make_client(self) -> Any:
+        async with self._making:
+            if self._client is None:
+                connection = await anyio.to_thread.run_sync(self._connect, abandon_on_cancel=True)
+                session = connection.session
+                session.register_component("response_parser_factory", EcsResponseParserFactory())
+                config = connection.config.merge(self._config) if connection.config else self._config
+                self._client = await self._clients.enter_async_context(
+                    session.create_client(
+                        "ecs",
+                        region_name=connection.region_name,
+                        endpoint_url=connection.endpoint_url,
+                        verify=connection.verify,
+                        config=config,
+                        **connection.other,
+                    )
+                )
+            return self._client
+
+
+class _NoDebug(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno > logging.DEBUG
+
+
+def silence_request_logs() -> None:
+    """Keep the SDK's DEBUG records out of every log: they hold whole requests, and with them the tasks' tokens."""
+    for name in (
+        "aiobotocore.endpoint",
+        "aiobotocore.parsers",
+        "botocore.auth",
+        "botocore.endpoint",
+        "botocore.parsers",
+    ):
+        logger = logging.getLogger(name)
+        if not any(isinstance(known, _NoDebug) for known in logger.filters):
+            logger.addFilter(_NoDebug())

@@ -1,0 +1,117 @@
+"""The engine: ledger, launcher, watcher and stopper put together in one task group."""
+
+from __future__ import annotations
+
+import logging
+from queue import Empty, SimpleQueue
+from random import random as system_random
+
+import anyio
+
+from ecs_async_executor.engine.backoff import Random
+from ecs_async_executor.engine.bell import Bell
+from ecs_async_executor.engine.calls import Calls, Emit
+from ecs_async_executor.engine.ecs import Connect, EcsClient, silence_request_logs
+from ecs_async_executor.engine.gate import Gate
+from ecs_async_executor.engine.governor import Governor
+from ecs_async_executor.engine.launcher import Launcher
+from ecs_async_executor.engine.ledger import Ledger
+from ecs_async_executor.engine.messages import Launch, Order, Watch
+from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.stopper import CALLS as STOP_CALLS
+from ecs_async_executor.engine.stopper import Stopper
+from ecs_async_executor.engine.watcher import CALLS as WATCH_CALLS
+from ecs_async_executor.engine.watcher import Watcher
+
+log = logging.getLogger(__name__)
+
+
+class Engine:
+    """Make it inside a running loop, then `await run()`.
+
+    Orders come through `inbox` (ring `inbox_bell` after); every report goes to `emit`, which must not block.
+    """
+
+    def __init__(
+        self,
+        connect: Connect,
+        inbox: SimpleQueue[Order],
+        emit: Emit,
+        options: EngineOptions,
+        *,
+        random: Random = system_random,
+    ) -> None:
+        silence_request_logs()
+        self.ledger = Ledger(options, random)
+        self.inbox_bell = Bell()
+        self._inbox = inbox
+        self._emit = emit
+        self._client = EcsClient(
+            connect,
+            pool_size=options.concurrency + WATCH_CALLS + STOP_CALLS,
+            call_timeout=options.call_timeout,
+        )
+        governor = Governor(options, random, anyio.current_time())
+        calls = Calls(self._client, governor, Gate(random), emit)
+        self._launcher = Launcher(self.ledger, calls, emit, options, landed=self._ring_all)
+        self._watcher = Watcher(self.ledger, calls, emit, options)
+        self._stopper = Stopper(self.ledger, calls, random)
+        self._landed = Bell()
+        self._closing = anyio.Event()
+        self._grace = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Engine {self.ledger!r}>"
+
+    async def run(self) -> None:
+        """Work until `close()`."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._receive)
+                tasks.start_soon(self._launcher.run, tasks)
+                tasks.start_soon(self._watcher.run, tasks)
+                tasks.start_soon(self._stopper.run, tasks)
+                await self._closing.wait()
+                with anyio.move_on_after(self._grace):
+                    while self.ledger.sending:
+                        await self._landed.wait(None)
+                tasks.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._client.aclose()
+
+    def close(self, grace: float) -> None:
+        """Start no more launches, let RunTask calls in flight finish within `grace` seconds, then end `run()`.
+
+        Containers live on.
+        """
+        self._grace = grace
+        self._launcher.stopping = True
+        self._closing.set()
+
+    async def _receive(self) -> None:
+        while True:
+            self._take_orders()
+            await self.inbox_bell.wait(None)
+
+    def _take_orders(self) -> None:
+        now = anyio.current_time()
+        while True:
+            try:
+                order = self._inbox.get_nowait()
+            except Empty:
+                break
+            if isinstance(order, Launch):
+                self.ledger.launch(order, now)
+            elif isinstance(order, Watch):
+                self.ledger.watch(order, now)
+            else:
+                for report in self.ledger.stop(order.run_id, order.reason):
+                    self._emit(report)
+        self._ring_all()
+
+    def _ring_all(self) -> None:
+        """The ledger has changed: each part looks whether there is work for it."""
+        for part in (self._launcher, self._watcher, self._stopper):
+            part.bell.ring()
+        self._landed.ring()

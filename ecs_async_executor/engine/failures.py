@@ -1,0 +1,254 @@
+"""Why a call to ECS failed, and what that means for the launch: who pays, and what a person should do.
+
+Pure: exceptions and answers in, a `Failure` out. Sources: ECS API reference (RunTask errors), "API failure
+reasons" and "API error messages" of the ECS developer guide; botocore's exception classes.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from dataclasses import dataclass
+from enum import Enum
+
+import aiohttp
+import botocore.exceptions as boto
+
+from ecs_async_executor.engine.messages import Diagnosis
+from ecs_async_executor.engine.responses import TaskFailure
+from ecs_async_executor.errors import InvalidRequestError
+
+
+class Kind(Enum):
+    """Who pays for a failure (see docs/architecture.md, "Failure classes")."""
+
+    THROTTLE = "throttle"
+    """Nobody: slow down, keep the place in the queue."""
+    CAPACITY = "capacity"
+    """Time, not attempts."""
+    UNKNOWN = "unknown outcome"
+    """Nobody: send the same bytes with the same clientToken until the outcome is known."""
+    CREDENTIALS = "credentials"
+    """The whole engine pauses and takes its credentials anew."""
+    NETWORK = "network"
+    """The whole engine pauses."""
+    START = "start failure"
+    """One of the run's start attempts."""
+    CONFIGURATION = "configuration"
+    """The run fails at once: sending it again can't help."""
+    EXISTS = "exists"
+    """Nobody: the token's task is running already; adopt it."""
+    NOT_FOUND = "not found"
+    """StopTask only: ECS knows no such task."""
+
+
+PAUSING = frozenset({Kind.CREDENTIALS, Kind.NETWORK})
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What one failed call means."""
+
+    kind: Kind
+    diagnosis: Diagnosis
+    arns: tuple[str, ...] = ()
+    """Of `EXISTS`: the tasks that the clientToken started."""
+
+
+# --- by error code ----------------------------------------------------------------------------------------
+
+_THROTTLE_CODES = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "PriorRequestNotComplete",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "Throttling",
+        "ThrottledException",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+_CREDENTIAL_CODES = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+_CREDENTIAL_ERRORS = (
+    boto.CredentialRetrievalError,
+    boto.InvalidConfigError,
+    boto.NoAuthTokenError,
+    boto.NoCredentialsError,
+    boto.PartialCredentialsError,
+    boto.ProfileNotFound,
+    boto.SSOError,
+    boto.TokenRetrievalError,
+    boto.UnauthorizedSSOTokenError,
+)
+_REMEDY_BY_CODE = {
+    "AccessDeniedException": "Allow the scheduler's role this action (see the IAM policy in the documentation).",
+    "BlockedException": "AWS has blocked this account: ask AWS Support.",
+    "ClusterNotFoundException": "Set the option `cluster` to an existing cluster of this Region and account.",
+    "PlatformUnknownException": "Set `platform_version` to a version that exists, or remove it.",
+    "PlatformTaskDefinitionIncompatibilityException": "Make `platform_version` and the task definition fit.",
+    "UnsupportedFeatureException": "The task asks for something this Region does not offer.",
+}
+
+# --- by text ----------------------------------------------------------------------------------------------
+
+_THROTTLE_TEXT = re.compile(
+    r"rate exceeded|request limit exceeded|ErrorCode: (Throttling|RequestLimitExceeded)", re.IGNORECASE
+)
+_CAPACITY_TEXT = re.compile(
+    r"capacity is unavailable|RESOURCE:|^AGENT$|EMPTY CAPACITY PROVIDER|NO ACTIVE INSTANCES"
+    r"|no container instances were found|provisioning capacity limit|in the PROVISIONING state"
+    r"|limit on the number of (vCPUs|tasks)|run concurrently|InsufficientFreeAddressesInSubnet"
+    r"|insufficient (free )?(ip )?addresses",
+    re.IGNORECASE,
+)
+_NOT_FOUND_TEXT = re.compile(r"task was not found", re.IGNORECASE)
+_CAPACITY_REMEDY = "Waiting for room: nothing to do if it is short; else add capacity, subnets in other zones, or raise the quota."
+_REMEDY_BY_TEXT = (
+    (
+        re.compile(r"overrides length", re.IGNORECASE),
+        "Shorten the executor_config: its environment and names count.",
+    ),
+    (re.compile(r"subnet", re.IGNORECASE), "Check the option `subnets`."),
+    (re.compile(r"security ?group", re.IGNORECASE), "Check the option `security_groups`."),
+    (
+        re.compile(r"override.*container|container.*override", re.IGNORECASE),
+        "Check the option `container_name`.",
+    ),
+    (
+        re.compile(r"task ?definition", re.IGNORECASE),
+        "Check the option `task_definition`: it must name an ACTIVE one.",
+    ),
+)
+_CONFIGURATION_REMEDY = "Correct the executor's options or this task's executor_config."
+
+
+def classify(error: BaseException) -> Failure:
+    """Say what an exception out of an ECS call means."""
+    if isinstance(error, InvalidRequestError):
+        return Failure(Kind.CONFIGURATION, Diagnosis(error.problem, remedy=error.remedy))
+    if isinstance(error, boto.ClientError):
+        return _classify_client_error(error)
+    if isinstance(error, boto.ParamValidationError):
+        return Failure(
+            Kind.CONFIGURATION,
+            Diagnosis("The RunTask request is not valid.", _text(error), _CONFIGURATION_REMEDY),
+        )
+    if isinstance(error, _CREDENTIAL_ERRORS):
+        return Failure(
+            Kind.CREDENTIALS,
+            Diagnosis(
+                "The AWS credentials can't be used.", _text(error), "Check the AWS connection (`conn_id`)."
+            ),
+        )
+    if isinstance(error, boto.NoRegionError):
+        return Failure(
+            Kind.CREDENTIALS,
+            Diagnosis("No AWS Region is set.", _text(error), "Set the option `region_name`."),
+        )
+    if _never_connected(error):
+        return Failure(
+            Kind.NETWORK,
+            Diagnosis(
+                "AWS can't be reached.", _text(error), "Check the network, the Region and `endpoint_url`."
+            ),
+        )
+    return Failure(
+        Kind.UNKNOWN,
+        Diagnosis(
+            "ECS gave no clear answer.",
+            _text(error),
+            "Nothing to do: it is asked again with the same clientToken.",
+        ),
+    )
+
+
+def classify_run_task_failure(failure: TaskFailure) -> Failure:
+    """Say what an entry of RunTask's `failures` means (HTTP 200, nothing started)."""
+    reason, detail = failure.reason or "no reason given", failure.detail or ""
+    facts = "; ".join(part for part in (reason, detail) if part)
+    if _CAPACITY_TEXT.search(reason) or _CAPACITY_TEXT.search(detail):
+        return Failure(
+            Kind.CAPACITY, Diagnosis("ECS has no capacity for the task now.", facts, _CAPACITY_REMEDY)
+        )
+    if reason in {"ATTRIBUTE", "LOCATION"} or "placement constraint" in facts:
+        return Failure(
+            Kind.CONFIGURATION,
+            Diagnosis(
+                "No container instance can ever take the task.", facts, "Check its attributes and subnets."
+            ),
+        )
+    return Failure(Kind.START, Diagnosis("ECS refused to start the task.", facts))
+
+
+def _classify_client_error(error: boto.ClientError) -> Failure:
+    answer = error.response
+    code = str(answer.get("Error", {}).get("Code", ""))
+    message = str(answer.get("Error", {}).get("Message", ""))
+    status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    facts = f"{code}: {message}" if message else code
+    if code in _THROTTLE_CODES or status == 429 or _THROTTLE_TEXT.search(message):
+        return Failure(
+            Kind.THROTTLE, Diagnosis("AWS throttles the calls.", facts, "Nothing to do: it slows down.")
+        )
+    if code == "ConflictException":
+        return Failure(
+            Kind.EXISTS,
+            Diagnosis("This launch has been sent before.", facts),
+            tuple(answer.get("resourceIds") or ()),
+        )
+    if code in _CREDENTIAL_CODES:
+        return Failure(
+            Kind.CREDENTIALS,
+            Diagnosis("AWS refuses the credentials.", facts, "Check the AWS connection (`conn_id`)."),
+        )
+    if status >= 500 or code in {"ServerException", "InternalFailure", "ServiceUnavailable"}:
+        return Failure(
+            Kind.UNKNOWN,
+            Diagnosis("ECS had an internal error.", facts, "Nothing to do: it is asked again."),
+        )
+    if _CAPACITY_TEXT.search(message):
+        return Failure(
+            Kind.CAPACITY, Diagnosis("ECS has no capacity for the task now.", facts, _CAPACITY_REMEDY)
+        )
+    if _NOT_FOUND_TEXT.search(message):
+        return Failure(Kind.NOT_FOUND, Diagnosis("ECS knows no such task.", facts))
+    return Failure(Kind.CONFIGURATION, Diagnosis("ECS refused the request.", facts, _remedy(code, message)))
+
+
+def _remedy(code: str, message: str) -> str:
+    if code in _REMEDY_BY_CODE:
+        return _REMEDY_BY_CODE[code]
+    return next((remedy for text, remedy in _REMEDY_BY_TEXT if text.search(message)), _CONFIGURATION_REMEDY)
+
+
+def _never_connected(error: BaseException) -> bool:
+    """Tell a connection that could not be made from one that broke: only the latter may have done its work."""
+    if isinstance(error, (boto.ConnectTimeoutError, boto.ProxyConnectionError, boto.SSLError)):
+        return True
+    if isinstance(error, boto.EndpointConnectionError):
+        # aiobotocore uses this class for both; the original tells them apart.
+        return isinstance(error.kwargs.get("error"), (aiohttp.ClientConnectorError, socket.gaierror))
+    return False
+
+
+def _text(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,0 +1,133 @@
+"""Launches runs: at most `concurrency` RunTask calls in flight, the best run of the queue at each free place."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import anyio
+from anyio.abc import TaskGroup
+
+from ecs_async_executor.engine.bell import Bell
+from ecs_async_executor.engine.calls import CallError, Calls, Emit, Pass
+from ecs_async_executor.engine.failures import Failure, Kind, classify, classify_run_task_failure
+from ecs_async_executor.engine.governor import Bucket
+from ecs_async_executor.engine.ledger import Entry, Ledger
+from ecs_async_executor.engine.messages import Diagnosis, Request
+from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.errors import InvalidRequestError
+
+log = logging.getLogger(__name__)
+
+_EMPTY_ANSWER = Failure(
+    Kind.UNKNOWN,
+    Diagnosis(
+        "RunTask answered with neither a task nor a failure.", remedy="Nothing to do: it is asked again."
+    ),
+)
+
+
+class Launcher:
+    """The only place that calls RunTask."""
+
+    def __init__(
+        self, ledger: Ledger, calls: Calls, emit: Emit, options: EngineOptions, *, landed: Callable[[], None]
+    ) -> None:
+        self._ledger = ledger
+        self._calls = calls
+        self._emit = emit
+        self._options = options
+        self._places = anyio.Semaphore(options.concurrency)
+        self.bell = Bell()
+        """Rung when a run comes into the queue."""
+        self.stopping = False
+        """True: start no further launch."""
+        self._landed = landed
+
+    async def run(self, tasks: TaskGroup) -> None:
+        """Launch until cancelled. The run is chosen last, when its call can be made at once: priorities hold."""
+        while True:
+            await self._wait_for_work()
+            await self._places.acquire()
+            leave = await self._calls.leave(Bucket.RUN_TASK, Bucket.MODIFY)
+            entry = None if self.stopping else self._ledger.take(anyio.current_time())
+            if entry is None:
+                self._places.release()
+            else:
+                tasks.start_soon(self._launch, entry, leave)
+
+    async def _wait_for_work(self) -> None:
+        while True:
+            now = anyio.current_time()
+            next_at = None if self.stopping else self._ledger.launches.next_at(now)
+            if next_at is not None and next_at <= now:
+                return
+            await self.bell.wait(next_at)
+
+    async def _launch(self, entry: Entry, leave: Pass) -> None:
+        try:
+            await self._send(entry, leave)
+        finally:
+            self._places.release()
+            self._landed()
+
+    async def _send(self, entry: Entry, leave: Pass) -> None:
+        try:
+            request = entry.request = entry.request or _build(entry)
+            body = {
+                **request.body,
+                "clientToken": entry.client_token,
+                "startedBy": f"{self._options.started_by}/{entry.run_id}",
+            }
+            cluster = str(body.get("cluster", "default"))
+            arn = await self._run_task(body, leave)
+        except CallError as error:
+            outcome = self._ledger.failed(entry, error.failure, anyio.current_time())
+        else:
+            outcome = self._ledger.launched(entry, arn, cluster, request.container, anyio.current_time())
+        for report in outcome:
+            self._emit(report)
+
+    async def _run_task(self, body: dict[str, Any], leave: Pass) -> str:
+        """Give the ARN of the task that this clientToken has started, now or before; raises `CallError`."""
+        try:
+            answer = await self._calls.make(leave, lambda: self._calls.client.run_task(body))
+        except CallError as error:
+            if error.failure.kind is not Kind.EXISTS:
+                raise
+            arns = error.failure.arns or await self._started_before(body)
+            if not arns:
+                raise
+            return arns[0]
+        if answer.tasks:
+            return answer.tasks[0].task_arn
+        raise CallError(classify_run_task_failure(answer.failures[0]) if answer.failures else _EMPTY_ANSWER)
+
+    async def _started_before(self, body: dict[str, Any]) -> tuple[str, ...]:
+        leave = await self._calls.leave(Bucket.READ)
+        cluster, started_by = str(body.get("cluster", "default")), body["startedBy"]
+        try:
+            return await self._calls.make(
+                leave, lambda: self._calls.client.list_tasks_started_by(cluster, started_by)
+            )
+        except CallError as error:
+            # Whether the task exists stays open, whatever the reason is.
+            raise CallError(replace(error.failure, kind=Kind.UNKNOWN)) from error
+
+
+def _build(entry: Entry) -> Request:
+    assert entry.build is not None  # noqa: S101  a run that waits for its launch has its builder
+    try:
+        return entry.build()
+    except InvalidRequestError as error:
+        raise CallError(classify(error)) from error
+    except Exception as error:
+        log.exception("Can't build the RunTask request of %s", entry.label)
+        diagnosis = Diagnosis(
+            "The RunTask request can't be built.",
+            type(error).__name__,
+            "Please report it: see the scheduler's log.",
+        )
+        raise CallError(Failure(Kind.CONFIGURATION, diagnosis)) from error

@@ -1,0 +1,278 @@
+"""The state of every ECS task the engine has in hand: a pure state machine.
+
+It is told what happened (an order came, RunTask answered, DescribeTasks saw the task) and when, and it answers
+with the reports to send. It makes no call and reads no clock. Only the engine's thread touches it.
+
+    WAITING ──take──▶ SENDING ──launched──▶ WATCHING ──stopped──▶ gone (one terminal report)
+       ▲                 │
+       └──── failed ─────┘   (or gone: LaunchFailed, Cancelled)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from ecs_async_executor.engine.backoff import Random, backoff
+from ecs_async_executor.engine.failures import PAUSING, Failure, Kind
+from ecs_async_executor.engine.messages import (
+    Build,
+    Cancelled,
+    Diagnosis,
+    Launch,
+    Launched,
+    LaunchFailed,
+    Renumbered,
+    Report,
+    Request,
+    Running,
+    Stopped,
+    Waiting,
+    Watch,
+)
+from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.queues import DueList, LaunchQueue
+from ecs_async_executor.engine.responses import Task
+from ecs_async_executor.engine.stops import judge
+
+
+class State(Enum):
+    """Where a run stands."""
+
+    WAITING = "waiting to be sent"
+    SENDING = "RunTask in flight"
+    WATCHING = "launched"
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One run: everything the engine knows of it."""
+
+    run_id: str
+    label: str
+    number: int
+    state: State
+    priority: int = 0
+    build: Build | None = None
+    request: Request | None = None
+    """Built at the first send of this launch number, then frozen until the outcome is known."""
+    ordered_at: float = 0.0
+    unclear: int = 0
+    """Sends of this launch number whose outcome is unknown: the task may exist."""
+    refusals: int = 0
+    """Capacity refusals so far."""
+    said: Kind | None = None
+    """The cause of waiting that was reported last."""
+    arn: str = ""
+    cluster: str = ""
+    container: str = ""
+    launched_at: float = 0.0
+    seen_running: bool = False
+    missing: int = 0
+    """Sightings as MISSING in a row."""
+    stop_reason: str | None = None
+
+    @property
+    def client_token(self) -> str:
+        """Tie the launch to its number; at most 64 characters (RunTask)."""
+        return f"{self.run_id}-{self.number}"
+
+
+class Ledger:
+    """All runs in hand. Every method takes the time (seconds, any steady clock) from its caller."""
+
+    def __init__(self, options: EngineOptions, random: Random) -> None:
+        self._options = options
+        self._random = random
+        self._entries: dict[str, Entry] = {}
+        self.launches = LaunchQueue()
+        self.due = DueList()
+        self.stops: list[Entry] = []
+        """Runs whose task is to be stopped; the stopper empties it."""
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries.values())
+
+    def __contains__(self, run_id: str) -> bool:
+        return run_id in self._entries
+
+    def __repr__(self) -> str:
+        counts = {state.name.lower(): 0 for state in State}
+        for entry in self:
+            counts[entry.state.name.lower()] += 1
+        return f"<Ledger {counts}>"
+
+    @property
+    def sending(self) -> int:
+        """How many RunTask calls are in flight."""
+        return sum(entry.state is State.SENDING for entry in self)
+
+    # --- orders -------------------------------------------------------------------------------------------
+
+    def launch(self, order: Launch, now: float) -> None:
+        """Take a launch order. One for a run already in hand changes nothing."""
+        if order.run_id in self._entries:
+            return
+        entry = Entry(
+            order.run_id,
+            order.label,
+            order.number,
+            State.WAITING,
+            priority=order.priority,
+            build=order.build,
+            ordered_at=now,
+        )
+        self._entries[entry.run_id] = entry
+        self.launches.add(entry, not_before=now + order.delay)
+
+    def watch(self, order: Watch, now: float) -> None:
+        """Take over a task that runs already. One for a run already in hand changes nothing."""
+        if order.run_id in self._entries:
+            return
+        entry = Entry(order.run_id, order.label, order.number, State.WATCHING)
+        self._entries[entry.run_id] = entry
+        self._watch(entry, order.arn, order.cluster, order.container, now)
+
+    def stop(self, run_id: str, reason: str) -> list[Report]:
+        """Stop a run: at once if nothing was sent, else as soon as its task is known."""
+        entry = self._entries.get(run_id)
+        if entry is None or entry.stop_reason is not None:
+            return []
+        entry.stop_reason = reason
+        if entry.state is State.WATCHING:
+            self.stops.append(entry)
+        elif entry.state is State.WAITING and not entry.unclear:
+            return self._end(entry, Cancelled(run_id))
+        return []
+
+    # --- launching ----------------------------------------------------------------------------------------
+
+    def take(self, now: float) -> Entry | None:
+        """Hand out the next run to send, if one is due."""
+        entry = self.launches.pop(now)
+        if entry is not None:
+            entry.state = State.SENDING
+        return entry
+
+    def launched(self, entry: Entry, arn: str, cluster: str, container: str, now: float) -> list[Report]:
+        """RunTask has started (or found) the task."""
+        self._watch(entry, arn, cluster, container, now)
+        if entry.stop_reason is not None:
+            self.stops.append(entry)
+        return [Launched(entry.run_id, entry.number, arn, cluster, container)]
+
+    def failed(self, entry: Entry, failure: Failure, now: float) -> list[Report]:
+        """RunTask failed: wait with the same launch or the next one, or give the run up."""
+        kind = failure.kind
+        if kind is Kind.UNKNOWN:
+            entry.unclear += 1
+            delay = backoff(entry.unclear, base=1.0, cap=30.0, random=self._random)
+            return self._wait(entry, failure, now + delay)
+        # Who slows down or pauses is the governor or the gate; the run keeps its launch and its place.
+        held = kind is Kind.THROTTLE or kind in PAUSING
+        if entry.stop_reason is not None and not (held and entry.unclear):
+            return self._end(entry, Cancelled(entry.run_id))
+        if held:
+            return self._wait(entry, failure, now)
+        # From here on this launch number has definitely started nothing.
+        if kind is Kind.EXISTS:
+            return self._wait_for_next_launch(entry, failure, now + 1.0)
+        if kind is Kind.CAPACITY and now - entry.ordered_at < self._options.capacity_timeout:
+            entry.refusals += 1
+            delay = backoff(entry.refusals, base=5.0, cap=60.0, random=self._random)
+            return self._wait_for_next_launch(entry, failure, now + delay)
+        permanent = kind in {Kind.CONFIGURATION, Kind.CAPACITY}
+        return self._end(entry, LaunchFailed(entry.run_id, entry.number, failure.diagnosis, permanent))
+
+    def _wait_for_next_launch(self, entry: Entry, failure: Failure, not_before: float) -> list[Report]:
+        entry.number += 1
+        entry.request = None
+        entry.unclear = 0
+        return [Renumbered(entry.run_id, entry.number), *self._wait(entry, failure, not_before)]
+
+    def _wait(self, entry: Entry, failure: Failure, not_before: float) -> list[Report]:
+        entry.state = State.WAITING
+        self.launches.add(entry, not_before=not_before)
+        # A pause is said once for the whole engine, a throttle is everyday life, and the rest once per cause.
+        quiet = failure.kind is Kind.THROTTLE or failure.kind in PAUSING or failure.kind is entry.said
+        if quiet:
+            return []
+        entry.said = failure.kind
+        return [Waiting(entry.run_id, failure.diagnosis)]
+
+    # --- watching -----------------------------------------------------------------------------------------
+
+    def _watch(self, entry: Entry, arn: str, cluster: str, container: str, now: float) -> None:
+        entry.state = State.WATCHING
+        entry.arn, entry.cluster, entry.container = arn, cluster, container
+        entry.build = entry.request = None
+        entry.launched_at = now
+        self.look_again(entry, now)
+
+    def look_again(self, entry: Entry, now: float) -> None:
+        """Put the task back on the due list, for its next look."""
+        age = now - entry.launched_at
+        self.due.add(entry, now + next_look(age, self._options.poll_interval))
+
+    def described(self, entry: Entry, task: Task, now: float) -> list[Report]:
+        """DescribeTasks has seen the task."""
+        if entry.run_id not in self._entries:
+            return []
+        entry.missing = 0
+        if task.last_status == "STOPPED":
+            verdict = judge(task, entry.container)
+            return self._end(
+                entry,
+                Stopped(
+                    entry.run_id,
+                    entry.number,
+                    entry.arn,
+                    verdict.exit_code,
+                    verdict.permanent,
+                    verdict.diagnosis,
+                ),
+            )
+        self.look_again(entry, now)
+        if task.last_status == "RUNNING" and not entry.seen_running:
+            entry.seen_running = True
+            return [Running(entry.run_id, entry.arn)]
+        return []
+
+    def not_seen(self, entry: Entry, now: float) -> bool:
+        """DescribeTasks has not found the task: True if it is time to ask ListTasks whether it lives."""
+        if entry.run_id not in self._entries:
+            return False
+        entry.missing += 1
+        grown_up = now - entry.launched_at >= self._options.missing_grace
+        if grown_up and entry.missing >= self._options.missing_sightings:
+            return True
+        self.look_again(entry, now)
+        return False
+
+    def lost(self, entry: Entry) -> list[Report]:
+        """Neither DescribeTasks nor ListTasks knows the task any more."""
+        if entry.run_id not in self._entries:
+            return []
+        diagnosis = Diagnosis(
+            "ECS has lost the task.",
+            f"DescribeTasks says MISSING; {entry.arn}",
+            "Stopped tasks are kept for an hour: was the scheduler away for longer, or the cluster deleted?",
+        )
+        return self._end(
+            entry, Stopped(entry.run_id, entry.number, entry.arn, None, permanent=False, diagnosis=diagnosis)
+        )
+
+    def _end(self, entry: Entry, report: LaunchFailed | Stopped | Cancelled) -> list[Report]:
+        del self._entries[entry.run_id]
+        self.launches.discard(entry)
+        self.due.discard(entry)
+        return [report]
+
+
+def next_look(age: float, poll_interval: float) -> float:
+    """Seconds until the next look at a task launched `age` seconds ago: soon while young, seldom later."""
+    return min(max(1.0, age / 10), poll_interval)

@@ -1,0 +1,187 @@
+"""The seam: the only things that cross between the scheduler's thread and the engine's.
+
+Orders go in, reports come out; both are frozen. A run is one queueing of one Airflow task (or anything
+else that wants exactly one container). Every `Launch` or `Watch` is answered by exactly one terminal report:
+`LaunchFailed`, `Stopped` or `Cancelled`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What happened, in words a person can act on."""
+
+    summary: str
+    """One sentence: what happened."""
+    detail: str = ""
+    """The facts behind it, as AWS gave them."""
+    remedy: str = ""
+    """One sentence: what to do about it."""
+
+    def __str__(self) -> str:
+        """Give all three parts on one line."""
+        return " ".join(
+            part for part in (self.summary, self.detail and f"({self.detail})", self.remedy) if part
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A RunTask request, and which of its containers decides how the task ended."""
+
+    body: Mapping[str, Any]
+    """RunTask members in AWS's spelling; the engine adds `clientToken` and `startedBy`."""
+    container: str
+
+    def __repr__(self) -> str:
+        """Leave the body out: its command holds a token."""
+        return f"Request(container={self.container!r})"
+
+
+Build: TypeAlias = Callable[[], Request]
+"""Makes the request of one launch, in the engine's thread, right before it is sent for the first time.
+Raises `InvalidRequestError` if this run can't be launched at all."""
+
+
+# --- orders: scheduler thread -> engine -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Start one container for this run."""
+
+    run_id: str
+    label: str
+    """Names the run in logs: which task of which Dag run."""
+    build: Build
+    number: int = 1
+    """The first launch number to use: 1, or one more than the last that definitely failed."""
+    priority: int = 0
+    """Higher goes first among the runs that wait."""
+    delay: float = 0.0
+    """Seconds to wait before the first send."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Take over a task that is launched already."""
+
+    run_id: str
+    label: str
+    arn: str
+    cluster: str
+    container: str
+    number: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop this run's task; if it is not launched yet, don't launch it."""
+
+    run_id: str
+    reason: str
+    """Shown in the ECS console as the stopped reason; at most 255 characters reach AWS."""
+
+
+Order: TypeAlias = Launch | Watch | Stop
+
+
+# --- reports: engine -> scheduler thread ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The run can't be launched just now; the engine goes on trying. Said once per cause."""
+
+    run_id: str
+    diagnosis: Diagnosis
+
+
+@dataclass(frozen=True, slots=True)
+class Renumbered:
+    """A launch has definitely started nothing; the engine goes on with this launch number.
+
+    The shell keeps the number: after the engine's death the next one must go on from it.
+    """
+
+    run_id: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """ECS accepted the task."""
+
+    run_id: str
+    number: int
+    arn: str
+    cluster: str
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The task was seen with lastStatus RUNNING. A short task may stop without ever being seen so."""
+
+    run_id: str
+    arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchFailed:
+    """Terminal: nothing was started, for sure."""
+
+    run_id: str
+    number: int
+    diagnosis: Diagnosis
+    permanent: bool
+    """True: launching again can't help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Terminal: the task reached STOPPED, or ECS has lost it."""
+
+    run_id: str
+    number: int
+    arn: str
+    exit_code: int | None
+    """Of the container that decides; None if it never ran or ECS can't tell."""
+    permanent: bool
+    """True: launching the same request again can't help."""
+    diagnosis: Diagnosis
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Terminal: a `Stop` came before the launch."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """AWS can't be used at all (credentials, network). All orders are kept; the engine goes on trying."""
+
+    diagnosis: Diagnosis
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """AWS answers again."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineDied:
+    """The engine's loop ended by an error. Nothing more will come from it."""
+
+    error: str
+
+
+Terminal: TypeAlias = LaunchFailed | Stopped | Cancelled
+Report: TypeAlias = Waiting | Renumbered | Launched | Running | Terminal | Paused | Resumed | EngineDied

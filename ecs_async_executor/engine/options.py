@@ -1,0 +1,42 @@
+"""What the engine can be told at its start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """One of AWS's token buckets."""
+
+    per_second: float
+    """Tokens added a second; 0 means no limit."""
+    burst: float
+    """Tokens the full bucket holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """Everything the engine can be told. Times are in seconds."""
+
+    started_by: str = "airflow/default"
+    """Prefix of `startedBy`; the run id follows after a slash."""
+    concurrency: int = 50
+    """RunTask calls in flight at once."""
+    poll_interval: float = 10.0
+    """The longest time between two looks at a running task."""
+    capacity_timeout: float = 3600.0
+    """How long a run may wait for capacity before it is given up."""
+    missing_grace: float = 120.0
+    """How long after its launch a task may be MISSING: DescribeTasks is eventually consistent
+    (AWS advises to ask for up to five minutes)."""
+    missing_sightings: int = 3
+    """How often in a row a task must be MISSING before ListTasks is asked."""
+    call_timeout: float = 30.0
+    """The longest one API call may take, the wait for a connection included."""
+    run_task_rate: Rate = field(default_factory=lambda: Rate(20, 20))
+    """RunTask on Fargate: 20 calls a second, burst 20 (Amazon ECS throttling quotas)."""
+    modify_rate: Rate = field(default_factory=lambda: Rate(40, 100))
+    """"Cluster resource modify": RunTask and StopTask together (ECS API request throttling)."""
+    read_rate: Rate = field(default_factory=lambda: Rate(20, 100))
+    """"Cluster resource read": DescribeTasks and ListTasks together (ECS API request throttling)."""

@@ -1,0 +1,115 @@
+"""The two waiting lines of the ledger: runs to launch, and tasks to look at. Pure; time comes from the caller."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ecs_async_executor.engine.ledger import Entry
+
+
+class LaunchQueue:
+    """Runs that wait to be sent: delayed ones by time, ready ones by priority, then first come, first served.
+
+    A run that comes back after a throttle keeps its place.
+    """
+
+    def __init__(self) -> None:
+        self._seats: dict[Entry, int] = {}
+        """The place in the line, given once; also tells stale heap items from live ones."""
+        self._waiting: set[Entry] = set()
+        self._ready: list[tuple[int, int, Entry]] = []
+        self._delayed: list[tuple[float, int, Entry]] = []
+        self._next_seat = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, entry: Entry, *, not_before: float) -> None:
+        """Let a run wait, until `not_before` at least."""
+        seat = self._seats.get(entry)
+        if seat is None:
+            seat = self._seats[entry] = self._next_seat
+            self._next_seat += 1
+        self._waiting.add(entry)
+        heapq.heappush(self._delayed, (not_before, seat, entry))
+
+    def discard(self, entry: Entry) -> None:
+        """Forget a run, whether it waits or not."""
+        self._waiting.discard(entry)
+        self._seats.pop(entry, None)
+
+    def pop(self, now: float) -> Entry | None:
+        """Take the best of the runs that are due."""
+        self._ripen(now)
+        if not self._ready:
+            return None
+        entry = heapq.heappop(self._ready)[2]
+        self._waiting.remove(entry)
+        return entry
+
+    def next_at(self, now: float) -> float | None:
+        """When the next run is due: `now` if one is ready, None if none waits."""
+        self._ripen(now)
+        if self._ready:
+            return now
+        return self._delayed[0][0] if self._delayed else None
+
+    def _ripen(self, now: float) -> None:
+        while self._delayed and (self._delayed[0][0] <= now or self._delayed[0][2] not in self._waiting):
+            _, seat, entry = heapq.heappop(self._delayed)
+            if entry in self._waiting:
+                heapq.heappush(self._ready, (-entry.priority, seat, entry))
+        while self._ready and self._ready[0][2] not in self._waiting:
+            heapq.heappop(self._ready)
+
+
+class DueList:
+    """Tasks to look at, the longest overdue first."""
+
+    def __init__(self) -> None:
+        self._due: dict[Entry, float] = {}
+        self._heap: list[tuple[float, int, Entry]] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def add(self, entry: Entry, due: float) -> None:
+        """Look at the task at `due`; an earlier date of the same task is forgotten."""
+        self._due[entry] = due
+        self._count += 1
+        heapq.heappush(self._heap, (due, self._count, entry))
+
+    def discard(self, entry: Entry) -> None:
+        """Forget a task, whether it is on the list or not."""
+        self._due.pop(entry, None)
+
+    def next_at(self) -> float | None:
+        """When the next task is due; None if none is watched."""
+        self._drop_stale()
+        return self._heap[0][0] if self._heap else None
+
+    def take(self, now: float, *, limit: int) -> list[Entry]:
+        """Take up to `limit` tasks of one cluster that are due at `now`: the cluster of the longest overdue."""
+        batch: list[Entry] = []
+        others: list[tuple[float, int, Entry]] = []
+        while len(batch) < limit:
+            self._drop_stale()
+            if not self._heap or self._heap[0][0] > now:
+                break
+            item = heapq.heappop(self._heap)
+            entry = item[2]
+            if batch and entry.cluster != batch[0].cluster:
+                others.append(item)
+                continue
+            del self._due[entry]
+            batch.append(entry)
+        for item in others:
+            heapq.heappush(self._heap, item)
+        return batch
+
+    def _drop_stale(self) -> None:
+        while self._heap and self._due.get(self._heap[0][2]) != self._heap[0][0]:
+            heapq.heappop(self._heap)

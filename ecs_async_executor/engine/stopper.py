@@ -1,0 +1,62 @@
+"""Stops tasks: StopTask for whatever the ledger wants stopped, ahead of all launches."""
+
+from __future__ import annotations
+
+import logging
+
+import anyio
+from anyio.abc import TaskGroup
+
+from ecs_async_executor.engine.backoff import Random, backoff
+from ecs_async_executor.engine.bell import Bell
+from ecs_async_executor.engine.calls import CallError, Calls, Pass
+from ecs_async_executor.engine.failures import Kind
+from ecs_async_executor.engine.governor import Bucket
+from ecs_async_executor.engine.ledger import Entry, Ledger
+
+log = logging.getLogger(__name__)
+
+CALLS = 20
+"""StopTask calls in flight at once."""
+
+
+class Stopper:
+    """The only place that calls StopTask."""
+
+    def __init__(self, ledger: Ledger, calls: Calls, random: Random) -> None:
+        self._ledger = ledger
+        self._calls = calls
+        self._random = random
+        self._places = anyio.Semaphore(CALLS)
+        self.bell = Bell()
+        """Rung when a task is to be stopped."""
+
+    async def run(self, tasks: TaskGroup) -> None:
+        """Stop until cancelled."""
+        while True:
+            while not self._ledger.stops:
+                await self.bell.wait(None)
+            await self._places.acquire()
+            leave = await self._calls.leave(Bucket.MODIFY, urgent=True)
+            tasks.start_soon(self._stop, self._ledger.stops.pop(0), leave)
+
+    async def _stop(self, entry: Entry, leave: Pass) -> None:
+        attempt = 0
+        reason = entry.stop_reason or ""
+        try:
+            while entry.run_id in self._ledger:
+                attempt += 1
+                try:
+                    await self._calls.make(
+                        leave, lambda: self._calls.client.stop_task(entry.cluster, entry.arn, reason)
+                    )
+                except CallError as error:
+                    if error.failure.kind is Kind.NOT_FOUND:
+                        return
+                    log.warning("StopTask for %s failed, to be repeated: %s", entry.label, error)
+                else:
+                    return
+                await anyio.sleep(backoff(attempt, base=1.0, cap=60.0, random=self._random))
+                leave = await self._calls.leave(Bucket.MODIFY, urgent=True)
+        finally:
+            self._places.release()

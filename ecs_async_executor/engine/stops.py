@@ -1,0 +1,142 @@
+"""Why an ECS task stopped, and what a person should do about it.
+
+Pure: a stopped `Task` in, a `Verdict` out. Sources: "Stopped task error codes" and "Stopped task errors" of the
+ECS developer guide; exit codes above 128 are 128 + signal (container runtime convention).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ecs_async_executor.engine.messages import Diagnosis
+from ecs_async_executor.engine.responses import Container, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a task ended."""
+
+    exit_code: int | None
+    """Of the container that decides; None is never success."""
+    permanent: bool
+    """It never ran, and the same request would fail the same way again."""
+    diagnosis: Diagnosis
+
+
+# Text in stoppedReason or a container's reason -> what happened, what to do, and whether trying again is useless.
+_REASONS: tuple[tuple[re.Pattern[str], str, str, bool], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), summary, remedy, permanent)
+    for pattern, summary, remedy, permanent in (
+        (
+            r"OutOfMemory|out of memory",
+            "The container was killed: it used more memory than it has.",
+            "Give the task more memory.",
+            False,
+        ),
+        (
+            r"CannotPull.*(not ?found|does not exist|manifest unknown|denied|unauthorized|no basic auth|40[134])",
+            "The image can't be pulled.",
+            "Check the image's name and tag in the task definition, and that the execution role may pull it.",
+            True,
+        ),
+        (
+            r"CannotPull",
+            "The image could not be pulled.",
+            "Check the way from the subnets to the registry (NAT gateway or VPC endpoints).",
+            False,
+        ),
+        (
+            r"ResourceInitializationError.*(AccessDenied|not authorized|ResourceNotFound|does not exist|invalid|secret)",
+            "The task's secrets or logs could not be set up.",
+            "Check the execution role and the secrets and log options of the task definition.",
+            True,
+        ),
+        (
+            r"Capacity is unavailable|RESOURCE:|EMPTY CAPACITY|NO ACTIVE INSTANCES|InsufficientFreeAddresses",
+            "ECS found no capacity for the task.",
+            "Add capacity, or subnets in other zones.",
+            False,
+        ),
+        (
+            r"Timeout waiting|network interface|ResourceInit|CannotStart|ContainerRuntime|InternalError|Ephemeral",
+            "The task could not be started.",
+            "It is usually a passing fault of the platform; see the detail if it comes back.",
+            False,
+        ),
+        (
+            r"Host EC2|deregistration forced",
+            "The machine under the task went away.",
+            "Let the task retry.",
+            False,
+        ),
+        (r"maintenance", "AWS retired the task for maintenance.", "Let the task retry.", False),
+    )
+)
+_STOP_CODES = {
+    "SpotInterruption": ("AWS took the Spot capacity back.", "Let the task retry, or run it on demand."),
+    "TerminationNotice": ("AWS took the Spot capacity back.", "Let the task retry, or run it on demand."),
+    "UserInitiated": ("The task was stopped by StopTask.", "See the detail for who stopped it."),
+    "InfrastructureHealth": ("AWS stopped the task: its host is unhealthy.", "Let the task retry."),
+}
+_EXIT_CODES = {
+    0: ("The container ended (exit code 0).", ""),
+    1: (
+        "The container ended with exit code 1.",
+        "Look into its log: the Airflow process could not start the task or lost its API server.",
+    ),
+    127: ("The container's command was not found (exit code 127).", "The image must be an Airflow image."),
+    137: (
+        "The container was killed (SIGKILL, exit code 137).",
+        "If nobody stopped it, it used too much memory: give the task more.",
+    ),
+    139: ("The container crashed (SIGSEGV, exit code 139).", "Look for a faulty native library."),
+    143: ("The container was terminated (SIGTERM, exit code 143).", "See the detail for who stopped it."),
+}
+
+
+def judge(task: Task, container_name: str) -> Verdict:
+    """Judge a task with lastStatus STOPPED by its container `container_name`; the others are only reported."""
+    decider = next((c for c in task.containers if c.name == container_name), None)
+    exit_code = decider.exit_code if decider else None
+    ran = task.started_at is not None or exit_code is not None
+    facts = _facts(task)
+    # A sidecar's reason counts only where the container that decides never ran.
+    texts = [task.stopped_reason or "", (decider.reason if decider else None) or ""]
+    if not ran:
+        texts += [c.reason or "" for c in task.containers]
+
+    def verdict(summary: str, remedy: str, *, permanent: bool = False) -> Verdict:
+        return Verdict(exit_code, permanent and not ran, Diagnosis(summary, facts, remedy))
+
+    if task.stop_code in _STOP_CODES:
+        return verdict(*_STOP_CODES[task.stop_code])
+    if "Spot Task was interrupted" in texts[0]:
+        return verdict(*_STOP_CODES["SpotInterruption"])
+    for pattern, summary, remedy, permanent in _REASONS:
+        if any(pattern.search(text) for text in texts):
+            return verdict(summary, remedy, permanent=permanent)
+    if exit_code is not None:
+        fallback = (f"The container ended with exit code {exit_code}.", "Look into the container's log.")
+        return verdict(*_EXIT_CODES.get(exit_code, fallback))
+    if decider is None and task.containers:
+        return verdict(
+            f"The task has no container named {container_name!r}.",
+            "Set the option `container_name` to the Airflow container of the task definition.",
+            permanent=True,
+        )
+    if ran:
+        return verdict("The task stopped, and ECS has no exit code of it.", "Look into the container's log.")
+    return verdict("The task stopped before it ran.", "See the detail.")
+
+
+def _facts(task: Task) -> str:
+    parts = [f"stopCode {task.stop_code}" if task.stop_code else "", task.stopped_reason or ""]
+    parts += [_container_facts(c) for c in task.containers]
+    parts.append(task.task_arn)
+    return "; ".join(part for part in parts if part)
+
+
+def _container_facts(container: Container) -> str:
+    code = "no exit code" if container.exit_code is None else f"exit code {container.exit_code}"
+    return f"container {container.name}: {code}" + (f", {container.reason}" if container.reason else "")

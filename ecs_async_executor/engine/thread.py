@@ -1,0 +1,104 @@
+"""The engine's thread: one event loop beside the scheduler's, reached only through two queues."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from asyncio import AbstractEventLoop, get_running_loop
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+
+import anyio
+
+from ecs_async_executor.engine.ecs import Connect
+from ecs_async_executor.engine.engine import Engine
+from ecs_async_executor.engine.messages import EngineDied, Order, Report
+from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.errors import EngineStartError
+
+log = logging.getLogger(__name__)
+
+
+class EngineThread:
+    """Runs an `Engine` in a thread of its own. All methods are for the one thread that owns it; none waits for AWS.
+
+    It starts once; after its death (`EngineDied` among the reports) make a new one and order again what was live:
+    launching again with the same run id and number finds the task that exists.
+    """
+
+    def __init__(self, connect: Connect, options: EngineOptions) -> None:
+        self._connect = connect
+        self._options = options
+        self._inbox: SimpleQueue[Order] = SimpleQueue()
+        self._outbox: SimpleQueue[Report] = SimpleQueue()
+        self._ready: Future[tuple[AbstractEventLoop, Engine]] = Future()
+        # A daemon: an executor that was never ended must not keep the process alive.
+        self._thread = threading.Thread(target=self._main, name="ecs-engine", daemon=True)
+
+    def __repr__(self) -> str:
+        return f"<EngineThread {'alive' if self.is_alive else 'not alive'}>"
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the loop runs."""
+        return self._thread.is_alive()
+
+    def start(self, timeout: float = 30.0) -> None:
+        """Start, and return when the loop is ready (AWS is not asked for that); raises `EngineStartError`."""
+        self._thread.start()
+        try:
+            self._ready.result(timeout)
+        except Exception as error:
+            raise EngineStartError(
+                f"The engine's thread did not start: {type(error).__name__}: {error}. See the log above."
+            ) from error
+
+    def submit(self, orders: Iterable[Order]) -> None:
+        """Hand orders over. After the engine's death they are dropped: see the class."""
+        for order in orders:
+            self._inbox.put(order)
+        self._call(lambda engine: engine.inbox_bell.ring())
+
+    def drain(self, limit: int = 10_000) -> Iterator[Report]:
+        """Give the reports that have come, `limit` at most."""
+        for _ in range(limit):
+            try:
+                yield self._outbox.get_nowait()
+            except Empty:
+                return
+
+    def close(self, timeout: float) -> None:
+        """End the loop within `timeout` seconds: no new launches; RunTask calls in flight may finish.
+
+        Containers live on. The reports of what finished can still be drained.
+        """
+        self._call(lambda engine: engine.close(max(0.0, timeout - 1.0)))
+        if self.is_alive:
+            self._thread.join(timeout)
+        if self.is_alive:
+            log.warning("The engine did not end within %.0f s; it is left behind.", timeout)
+
+    def _call(self, call: Callable[[Engine], None]) -> None:
+        if not self._ready.done() or self._ready.exception() is not None:
+            return
+        loop, engine = self._ready.result()
+        try:
+            loop.call_soon_threadsafe(call, engine)
+        except RuntimeError:  # the loop is closed
+            log.debug("The engine has ended already.")
+
+    def _main(self) -> None:
+        try:
+            anyio.run(self._run)
+        except BaseException as error:
+            if not self._ready.done():
+                self._ready.set_exception(error)
+            else:
+                log.exception("The engine died.")
+                self._outbox.put(EngineDied(f"{type(error).__name__}: {error}"))
+
+    async def _run(self) -> None:
+        engine = Engine(self._connect, self._inbox, self._outbox.put, self._options)
+        self._ready.set_result((get_running_loop(), engine))
+        await engine.run()

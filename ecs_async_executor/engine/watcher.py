@@ -1,0 +1,105 @@
+"""Watches launched tasks: DescribeTasks of what is due, a hundred at a time, the longest overdue first."""
+
+from __future__ import annotations
+
+import logging
+
+import anyio
+from anyio.abc import TaskGroup
+
+from ecs_async_executor.engine.bell import Bell
+from ecs_async_executor.engine.calls import CallError, Calls, Emit, Pass
+from ecs_async_executor.engine.governor import Bucket
+from ecs_async_executor.engine.ledger import Entry, Ledger
+from ecs_async_executor.engine.messages import Report
+from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.responses import Tasks
+
+log = logging.getLogger(__name__)
+
+BATCH = 100
+"""Tasks a DescribeTasks call may name (ECS API reference)."""
+CALLS = 10
+"""DescribeTasks calls in flight at once."""
+
+
+class Watcher:
+    """The only place that calls DescribeTasks."""
+
+    def __init__(self, ledger: Ledger, calls: Calls, emit: Emit, options: EngineOptions) -> None:
+        self._ledger = ledger
+        self._calls = calls
+        self._emit = emit
+        self._options = options
+        self._places = anyio.Semaphore(CALLS)
+        # What is due within this time comes along, so that calls are full; a look too early costs nothing.
+        self._ahead = options.poll_interval / 10
+        self.bell = Bell()
+        """Rung when a task comes onto the due list."""
+
+    async def run(self, tasks: TaskGroup) -> None:
+        """Watch until cancelled."""
+        while True:
+            await self._wait_for_work()
+            await self._places.acquire()
+            leave = await self._calls.leave(Bucket.READ)
+            batch = self._ledger.due.take(anyio.current_time() + self._ahead, limit=BATCH)
+            if batch:
+                tasks.start_soon(self._describe, batch, leave)
+            else:
+                self._places.release()
+
+    async def _wait_for_work(self) -> None:
+        while True:
+            next_at = self._ledger.due.next_at()
+            if next_at is not None and next_at <= anyio.current_time():
+                return
+            await self.bell.wait(next_at)
+
+    async def _describe(self, batch: list[Entry], leave: Pass) -> None:
+        by_arn = {entry.arn: entry for entry in batch}
+        cluster = batch[0].cluster
+        try:
+            answer = await self._calls.make(
+                leave, lambda: self._calls.client.describe_tasks(cluster, list(by_arn))
+            )
+        except CallError as error:
+            log.warning("DescribeTasks of %d tasks failed, to be repeated: %s", len(batch), error)
+            for entry in batch:
+                self._ledger.look_again(entry, anyio.current_time())
+        else:
+            await self._apply(by_arn, answer)
+        finally:
+            self._places.release()
+            self.bell.ring()
+
+    async def _apply(self, by_arn: dict[str, Entry], answer: Tasks) -> None:
+        now = anyio.current_time()
+        for task in answer.tasks:
+            entry = by_arn.pop(task.task_arn, None)
+            if entry is not None:
+                self._report(self._ledger.described(entry, task, now))
+        # The rest is MISSING, or its record could not be read.
+        for entry in by_arn.values():
+            if self._ledger.not_seen(entry, now):
+                await self._ask_list_tasks(entry)
+
+    async def _ask_list_tasks(self, entry: Entry) -> None:
+        """Give a task up only if ListTasks does not know it either."""
+        leave = await self._calls.leave(Bucket.READ)
+        started_by = f"{self._options.started_by}/{entry.run_id}"
+        try:
+            arns = await self._calls.make(
+                leave, lambda: self._calls.client.list_tasks_started_by(entry.cluster, started_by)
+            )
+        except CallError as error:
+            log.warning("ListTasks for %s failed, to be repeated: %s", entry.label, error)
+            arns = (entry.arn,)
+        if entry.arn in arns:
+            self._ledger.look_again(entry, anyio.current_time())
+        else:
+            self._report(self._ledger.lost(entry))
+
+    def _report(self, reports: list[Report]) -> None:
+        for report in reports:
+            self._emit(report)

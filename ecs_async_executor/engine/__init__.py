@@ -1,12 +1,5 @@
 """The engine: launches, watches and stops ECS tasks on an asyncio loop of its own. It knows ECS, not Airflow.
 
-Give it orders (`Launch`, `Watch`, `Stop`), drain its reports; `messages.py` is the whole vocabulary.
+`thread.py` is the way in: give an `EngineThread` orders (`Launch`, `Watch`, `Stop`) and drain its reports;
+`messages.py` is the whole vocabulary. See examples/engine_only.py.
 """
-
-from __future__ import annotations
-
-from ecs_async_executor.engine.engine import Engine
-from ecs_async_executor.engine.options import EngineOptions
-from ecs_async_executor.engine.thread import EngineThread
-
-__all__ = ["Engine", "EngineOptions", "EngineThread"]

@@ -7,16 +7,18 @@ from queue import Empty, SimpleQueue
 from random import random as system_random
 
 import anyio
+from anyio.abc import TaskGroup
 
 from ecs_async_executor.engine.backoff import Random
 from ecs_async_executor.engine.bell import Bell
-from ecs_async_executor.engine.calls import Calls, Emit
+from ecs_async_executor.engine.calls import CallError, Calls, Emit
 from ecs_async_executor.engine.ecs import Connect, EcsClient, silence_request_logs
+from ecs_async_executor.engine.failures import Kind
 from ecs_async_executor.engine.gate import Gate
-from ecs_async_executor.engine.governor import Governor
+from ecs_async_executor.engine.governor import Bucket, Governor
 from ecs_async_executor.engine.launcher import Launcher
 from ecs_async_executor.engine.ledger import Ledger
-from ecs_async_executor.engine.messages import Launch, Order, Watch
+from ecs_async_executor.engine.messages import CheckHealth, HealthChecked, Launch, Order, Watch
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.stopper import CALLS as STOP_CALLS
 from ecs_async_executor.engine.stopper import Stopper
@@ -52,7 +54,8 @@ class Engine:
             call_timeout=options.call_timeout,
         )
         governor = Governor(options, random, anyio.current_time())
-        calls = Calls(self._client, governor, Gate(random), emit)
+        self._calls = calls = Calls(self._client, governor, Gate(random), emit)
+        self._started_by = options.started_by
         self._launcher = Launcher(self.ledger, calls, emit, options, landed=self._ring_all)
         self._watcher = Watcher(self.ledger, calls, emit, options)
         self._stopper = Stopper(self.ledger, calls, random)
@@ -67,7 +70,7 @@ class Engine:
         """Work until `close()`."""
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._receive)
+                tasks.start_soon(self._receive, tasks)
                 tasks.start_soon(self._launcher.run, tasks)
                 tasks.start_soon(self._watcher.run, tasks)
                 tasks.start_soon(self._stopper.run, tasks)
@@ -89,12 +92,12 @@ class Engine:
         self._launcher.stopping = True
         self._closing.set()
 
-    async def _receive(self) -> None:
+    async def _receive(self, tasks: TaskGroup) -> None:
         while True:
-            self._take_orders()
+            self._take_orders(tasks)
             await self.inbox_bell.wait(None)
 
-    def _take_orders(self) -> None:
+    def _take_orders(self, tasks: TaskGroup) -> None:
         now = anyio.current_time()
         while True:
             try:
@@ -105,10 +108,30 @@ class Engine:
                 self.ledger.launch(order, now)
             elif isinstance(order, Watch):
                 self.ledger.watch(order, now)
+            elif isinstance(order, CheckHealth):
+                tasks.start_soon(self._check_health, order.cluster)
             else:
                 for report in self.ledger.stop(order.run_id, order.reason):
                     self._emit(report)
         self._ring_all()
+
+    async def _check_health(self, cluster: str) -> None:
+        """Ask until the answer is about the cluster and the permissions, not about the way to AWS."""
+        while True:
+            leave = await self._calls.leave(Bucket.READ)
+            try:
+                await self._calls.make(
+                    leave,
+                    lambda: self._client.list_tasks_started_by(cluster, f"{self._started_by}/health-check"),
+                )
+            except CallError as error:
+                if error.failure.kind is Kind.CONFIGURATION:
+                    self._emit(HealthChecked(error.failure.diagnosis))
+                    return
+                await anyio.sleep(1)
+            else:
+                self._emit(HealthChecked(None))
+                return
 
     def _ring_all(self) -> None:
         """The ledger has changed: each part looks whether there is work for it."""

@@ -225,17 +225,16 @@ class Ledger:
         entry.missing = 0
         if task.last_status == "STOPPED":
             verdict = judge(task, entry.container)
-            return self._end(
-                entry,
-                Stopped(
-                    entry.run_id,
-                    entry.number,
-                    entry.arn,
-                    verdict.exit_code,
-                    verdict.permanent,
-                    verdict.diagnosis,
-                ),
+            stopped = Stopped(
+                entry.run_id,
+                entry.number,
+                entry.arn,
+                exit_code=verdict.exit_code,
+                ran=verdict.ran,
+                permanent=verdict.permanent,
+                diagnosis=verdict.diagnosis,
             )
+            return self._end(entry, stopped)
         self.look_again(entry, now)
         if task.last_status == "RUNNING" and not entry.seen_running:
             entry.seen_running = True
@@ -262,9 +261,16 @@ class Ledger:
             f"DescribeTasks says MISSING; {entry.arn}",
             "Stopped tasks are kept for an hour: was the scheduler away for longer, or the cluster deleted?",
         )
-        return self._end(
-            entry, Stopped(entry.run_id, entry.number, entry.arn, None, permanent=False, diagnosis=diagnosis)
+        lost = Stopped(
+            entry.run_id,
+            entry.number,
+            entry.arn,
+            exit_code=None,
+            ran=True,
+            permanent=False,
+            diagnosis=diagnosis,
         )
+        return self._end(entry, lost)
 
     def _end(self, entry: Entry, report: LaunchFailed | Stopped | Cancelled) -> list[Report]:
         del self._entries[entry.run_id]

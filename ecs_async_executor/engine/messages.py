@@ -88,7 +88,14 @@ class Stop:
     """Shown in the ECS console as the stopped reason; at most 255 characters reach AWS."""
 
 
-Order: TypeAlias = Launch | Watch | Stop
+@dataclass(frozen=True, slots=True)
+class CheckHealth:
+    """Ask ECS one harmless question about this cluster."""
+
+    cluster: str
+
+
+Order: TypeAlias = Launch | Watch | Stop | CheckHealth
 
 
 # --- reports: engine -> scheduler thread ------------------------------------------------------------------
@@ -152,6 +159,8 @@ class Stopped:
     arn: str
     exit_code: int | None
     """Of the container that decides; None if it never ran or ECS can't tell."""
+    ran: bool
+    """False: for sure none of its code ran."""
     permanent: bool
     """True: launching the same request again can't help."""
     diagnosis: Diagnosis
@@ -177,6 +186,13 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthChecked:
+    """The answer to `CheckHealth`: None if all is well."""
+
+    diagnosis: Diagnosis | None
+
+
+@dataclass(frozen=True, slots=True)
 class EngineDied:
     """The engine's loop ended by an error. Nothing more will come from it."""
 
@@ -184,4 +200,6 @@ class EngineDied:
 
 
 Terminal: TypeAlias = LaunchFailed | Stopped | Cancelled
-Report: TypeAlias = Waiting | Renumbered | Launched | Running | Terminal | Paused | Resumed | EngineDied
+Report: TypeAlias = (
+    Waiting | Renumbered | Launched | Running | Terminal | Paused | Resumed | HealthChecked | EngineDied
+)

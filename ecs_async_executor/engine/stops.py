@@ -19,6 +19,8 @@ class Verdict:
 
     exit_code: int | None
     """Of the container that decides; None is never success."""
+    ran: bool
+    """Its code may have run."""
     permanent: bool
     """It never ran, and the same request would fail the same way again."""
     diagnosis: Diagnosis
@@ -107,7 +109,7 @@ def judge(task: Task, container_name: str) -> Verdict:
         texts += [c.reason or "" for c in task.containers]
 
     def verdict(summary: str, remedy: str, *, permanent: bool = False) -> Verdict:
-        return Verdict(exit_code, permanent and not ran, Diagnosis(summary, facts, remedy))
+        return Verdict(exit_code, ran, permanent and not ran, Diagnosis(summary, facts, remedy))
 
     if task.stop_code in _STOP_CODES:
         return verdict(*_STOP_CODES[task.stop_code])

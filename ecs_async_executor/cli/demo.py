@@ -1,0 +1,50 @@
+"""`ecs-async demo`: Airflow and ECS on this machine, running the example Dags before your eyes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+_NEEDS = ("aiohttp", "moto", "rich")
+
+
+def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Add the command `demo`."""
+    parser = subparsers.add_parser(
+        "demo",
+        help="run the example Dags on a local Airflow and a local ECS",
+        description="Start Airflow and a local ECS in a temporary folder, run the example Dags, show each task "
+        "on its way, and clean up. Exits with 0 if every task ended as its author expects.",
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="leave everything running to browse, until Ctrl-C"
+    )
+    parser.add_argument("--keep-home", action="store_true", help="do not remove the temporary folder")
+    parser.add_argument("--no-live", action="store_true", help="print a line per change instead of redrawing")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=300.0,
+        metavar="SECONDS",
+        help="give up after so long (default: %(default)g)",
+    )
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo; the exit code."""
+    if any(find_spec(name) is None for name in _NEEDS):
+        sys.stderr.write("The demo needs more packages: pip install 'ecs-async-executor[local]'\n")
+        return 1
+    from rich.console import Console  # noqa: PLC0415  in the extra `local`
+
+    from ecs_async_executor.demo.run import Options  # noqa: PLC0415  imports rich
+    from ecs_async_executor.demo.run import run as run_demo  # noqa: PLC0415  imports rich
+
+    options = Options(timeout=args.timeout, live=not args.no_live, keep=args.keep, keep_home=args.keep_home)
+    return run_demo(options, Console())

@@ -1,0 +1,195 @@
+"""``ecs-async local``: run a local ECS in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import errno
+import ipaddress
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecs_async_executor.errors import ConfigurationError, EcsAsyncError
+from ecs_async_executor.local import Options, serve
+
+if TYPE_CHECKING:
+    from ecs_async_executor.local import Control
+
+DEFAULT_PORT = 8787
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the ``local`` command."""
+    parser = subparsers.add_parser(
+        "local",
+        help="run a local ECS, without AWS",
+        description="A local ECS: RunTask runs the containers' commands as processes on this machine.",
+    )
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    add("--port", type=int, default=DEFAULT_PORT, help="port; 0 takes a free one (default %(default)s)")
+    add("--runtime", choices=("process", "simulated"), default="process", help="default: %(default)s")
+    add(
+        "--cluster",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a cluster beside `default`; repeatable",
+    )
+    add(
+        "--task-definition",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a RegisterTaskDefinition request in JSON, beside `airflow-task`; repeatable",
+    )
+    add(
+        "--no-logs",
+        action="store_true",
+        help="drop the output instead of keeping it in a local CloudWatch Logs",
+    )
+    add(
+        "--pass-env",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="let containers see this variable; repeatable",
+    )
+    add("--plan", type=_json_object, default={}, metavar="JSON", help="what simulated tasks do")
+    add(
+        "--fault",
+        action="append",
+        type=_json_object,
+        default=[],
+        metavar="JSON",
+        help='such as {"kind": "throttle", "action": "RunTask", "probability": 0.1}; repeatable',
+    )
+    add(
+        "--latency",
+        action="append",
+        type=_latency,
+        default=[],
+        metavar="[ACTION=]SECONDS[+JITTER]",
+        help="how long calls take, such as 0.05 or RunTask=0.2+0.1; repeatable",
+    )
+    add("--throttling", action="store_true", help="throttle as AWS does")
+    add(
+        "--consistency-lag",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="DescribeTasks and ListTasks lag behind",
+    )
+    add("--seed", type=int, help="make the random choices repeatable")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C or SIGTERM; 1 when it can't start."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        asyncio.run(_serve(_options(args)))
+    except KeyboardInterrupt:
+        return 0
+    except (EcsAsyncError, OSError) as error:
+        sys.stderr.write(f"ecs-async local: {_explain(error, args)}\n")
+        return 1
+    return 0
+
+
+def _options(args: argparse.Namespace) -> Options:
+    return Options(
+        host=args.host,
+        port=args.port,
+        runtime=args.runtime,
+        clusters=args.cluster,
+        task_definitions=[_read(path) for path in args.task_definition],
+        plan=args.plan,
+        conditions={
+            "faults": args.fault,
+            "latency": dict(args.latency),
+            "throttling": args.throttling,
+            "consistency_lag": args.consistency_lag,
+        },
+        logs=not args.no_logs and args.runtime == "process",
+        pass_environment=args.pass_env,
+        seed=args.seed,
+    )
+
+
+async def _serve(options: Options) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with serve(options) as control:
+        if not _is_loopback(options.host):
+            sys.stderr.write(
+                f"WARNING: {options.host} is not a loopback address. Whoever reaches it can run commands as you.\n"
+            )
+        sys.stdout.write(_greeting(options, control))
+        sys.stdout.flush()
+        await stop.wait()
+    sys.stdout.write("\nStopped; every container is gone.\n")
+
+
+def _greeting(options: Options, control: Control) -> str:
+    logs = f"export AWS_ENDPOINT_URL_LOGS={control.logs_endpoint_url}\n" if control.logs_endpoint_url else ""
+    clusters = ", ".join(("default", *options.clusters))
+    return (
+        f"Local ECS ({options.runtime}) at {control.endpoint_url}; Ctrl-C stops it and every container.\n"
+        f"Clusters: {clusters}. Task definition: airflow-task, container airflow.\n"
+        "\n"
+        f"export AWS_ENDPOINT_URL_ECS={control.endpoint_url}\n"
+        f"{logs}"
+        "export AWS_ACCESS_KEY_ID=local\n"
+        "export AWS_SECRET_ACCESS_KEY=local\n"
+        f"export AWS_DEFAULT_REGION={options.region}\n"
+        "\n"
+        "Try: aws ecs run-task --task-definition airflow-task --overrides "
+        """'{"containerOverrides": [{"name": "airflow", "command": ["date"]}]}'\n"""
+        f"Control: {control.endpoint_url}/_local/tasks, /_local/faults, /_local/calls\n"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _explain(error: Exception, args: argparse.Namespace) -> str:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"port {args.port} of {args.host} is in use. Choose another --port, or 0 for a free one."
+    return str(error)
+
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        return _json_object(Path(path).read_text(encoding="utf-8"))
+    except argparse.ArgumentTypeError as error:
+        raise ConfigurationError(f"{path}: {error}.") from None
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise argparse.ArgumentTypeError("not a JSON object")
+    return document
+
+
+def _latency(text: str) -> tuple[str, tuple[float, float]]:
+    action, _, numbers = text.rpartition("=")
+    seconds, _, jitter = numbers.partition("+")
+    try:
+        return action or "*", (float(seconds), float(jitter or 0))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not [ACTION=]SECONDS[+JITTER]") from None

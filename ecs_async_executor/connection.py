@@ -1,0 +1,62 @@
+"""The AWS connection of the executor, resolved through the Amazon provider as for every other Airflow component."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio.to_thread
+from aiobotocore.config import AioConfig
+from airflow.providers.amazon.aws.hooks.ecs import EcsHook
+
+from ecs_async_executor.engine.ecs import Connect, Connection
+from ecs_async_executor.errors import ConfigurationError
+
+DEFAULT_CONN_ID = "aws_default"
+
+
+def resolve_connection(conn_id: str | None, region_name: str | None) -> Connect:
+    """Look the connection up, here and now; raises `ConfigurationError` if it does not exist.
+
+    Call it in the scheduler's thread, in `start()`: before, connections kept in the metadata database are not found.
+    What it gives asks AWS nothing until the engine calls it (assuming a role takes an STS call). From its second call
+    on the connection is looked up again, so that rotated credentials are found.
+    """
+    hooks = [_look_up(conn_id, region_name)]
+
+    def connect() -> Connection:
+        hook = hooks.pop() if hooks else _look_up(conn_id, region_name)
+        session = hook.get_session(region_name=hook.region_name, deferrable=True)
+        _refresh_beside_the_loop(session)
+        return Connection(
+            session,
+            region_name=hook.region_name,
+            endpoint_url=hook.conn_config.get_service_endpoint_url("ecs"),
+            verify=hook.verify,
+            config=AioConfig().merge(hook.config),
+        )
+
+    return connect
+
+
+def _look_up(conn_id: str | None, region_name: str | None) -> Any:
+    hook = EcsHook(aws_conn_id=conn_id, region_name=region_name)
+    # The provider only warns about a missing connection and goes on with the environment's credentials. For its own
+    # default that is what everybody expects; for any other it would be somebody else's account.
+    if conn_id not in {None, DEFAULT_CONN_ID} and hook.conn_config.conn_id is None:
+        raise ConfigurationError(
+            f"[aws_ecs_executor] conn_id: there is no Airflow connection {conn_id!r}. Create it, or correct the option."
+        )
+    return hook
+
+
+def _refresh_beside_the_loop(session: Any) -> None:
+    """Refresh assumed-role credentials in a worker thread: the provider's refresh is a blocking STS call."""
+    credentials = session._credentials  # noqa: SLF001  where the provider puts them, and the only way to them
+    refresh = getattr(credentials, "_refresh_using", None)
+    if refresh is None:
+        return
+
+    async def refresh_in_thread() -> Any:
+        return await anyio.to_thread.run_sync(refresh, abandon_on_cancel=True)
+
+    credentials._refresh_using = refresh_in_thread  # noqa: SLF001  as above

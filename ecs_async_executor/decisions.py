@@ -1,0 +1,83 @@
+"""What to tell Airflow about a run, by what its row in the database says. Pure: one table, one test per row.
+
+The worker reports its own result through the API server. An executor's event is only for what died without telling;
+a wrong one fails a healthy task. So before any event the row is read, and the row decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class Decision(Enum):
+    """What to do about a run."""
+
+    FORGET_AND_STOP = "it is history: forget it, stop its task if it lives"
+    FORGET = "another scheduler has adopted it: forget it, leave its task alone"
+    PUBLISH = "it is launched: tell Airflow the ARN"
+    RELAUNCH = "its code never ran: launch it again"
+    FAIL = "it died without telling: tell Airflow it failed"
+    SUCCEED = "it was cleared while running: tell Airflow it ended, so that it runs again at once"
+    DONE = "Airflow knows already: no event, free the slot"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The task instance as the database has it now."""
+
+    state: str | None
+    try_number: int
+    external_executor_id: str | None
+    queued_by_job_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The run as the executor has it."""
+
+    try_number: int
+    ids: frozenset[str]
+    """Its run id, and the ARNs it was launched with."""
+    fenced: bool
+    """Its run id stands in the row since the row was QUEUED: any other id there means a newer queueing."""
+    current: bool
+    """No newer run of the same key is known."""
+    job_id: Any
+    """Of this scheduler; None outside of one (`dag.test`)."""
+    may_relaunch: bool = False
+    """Start attempts are left, and trying again can help."""
+    launched: bool = True
+    """An ECS task existed."""
+
+
+def decide_when_launched(row: Row | None, run: Facts) -> Decision:
+    """Decide about a run that ECS has just accepted."""
+    if row is None or _is_history(row, run):
+        return Decision.FORGET_AND_STOP
+    if row.queued_by_job_id != run.job_id:
+        return Decision.FORGET
+    return Decision.PUBLISH if row.state in {"queued", "running"} else Decision.DONE
+
+
+def decide_when_ended(row: Row | None, run: Facts) -> Decision:
+    """Decide about a run whose ECS task has stopped, or could not be started."""
+    if row is None or _is_history(row, run):
+        return Decision.FORGET_AND_STOP
+    if row.queued_by_job_id != run.job_id:
+        return Decision.FORGET
+    if row.state == "queued":
+        return Decision.RELAUNCH if run.may_relaunch else Decision.FAIL
+    if row.state == "running":
+        # A run that was never launched can't be the one that runs.
+        return Decision.FAIL if run.launched else Decision.DONE
+    if row.state == "restarting":
+        return Decision.SUCCEED
+    return Decision.DONE
+
+
+def _is_history(row: Row, run: Facts) -> bool:
+    if row.try_number != run.try_number or not run.current:
+        return True
+    return run.fenced and row.external_executor_id not in run.ids

@@ -1,0 +1,172 @@
+"""Brings the components up in order, runs the example Dags and watches until all is over."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import httpx
+
+from ecs_async_executor.demo.airflow_api import AirflowApi
+from ecs_async_executor.demo.cast import Cast
+from ecs_async_executor.demo.components import Component
+from ecs_async_executor.demo.display import ComponentStatus, View
+from ecs_async_executor.demo.environment import logs_environment
+from ecs_async_executor.demo.expectations import EXPECTED, complaints
+from ecs_async_executor.demo.interruption import Interruption
+from ecs_async_executor.demo.local_ecs import LocalEcs
+from ecs_async_executor.demo.observer import Observer
+from ecs_async_executor.demo.screen import Screen
+from ecs_async_executor.demo.snapshot import Snapshot
+from ecs_async_executor.errors import EcsAsyncError
+
+_TICK = 0.25  # seconds between two looks: often enough to see every phase
+
+
+class DemoFailedError(EcsAsyncError):
+    """The demo can't be brought to its end; the message says why."""
+
+
+@dataclass(kw_only=True)
+class Director:
+    """One performance of the demo.
+
+    ``address`` is shown once the UI is up; ``timeout`` is in seconds, from now to the end of the last Dag run.
+    """
+
+    cast: Cast
+    ecs: LocalEcs
+    api: AirflowApi
+    observer: Observer
+    screen: Screen
+    interruption: Interruption
+    address: str
+    timeout: float
+    _began: float = field(default_factory=time.monotonic, init=False)
+    _playing: list[Component] = field(default_factory=list, init=False)
+    _ready_after: dict[str, float] = field(default_factory=dict, init=False)
+    _logs_url: str = field(default="", init=False)
+    _snapshot: Snapshot = field(default_factory=lambda: Snapshot(at=time.time()), init=False)
+
+    def perform(self) -> Snapshot:
+        """From nothing to the end of every Dag run.
+
+        Raises ComponentFailedError, DemoFailedError (time is up, a Dag can't be imported, an API refuses) or
+        Interrupted.
+        """
+        try:
+            self._enter(self.cast.local_ecs, self.cast.migration)
+            self._until(self._infrastructure_is_ready)
+            self._enter(*self.cast.airflow, environment=logs_environment(self._logs_url))
+            self._until(self._api_answers)
+            self._run_dags()
+            self._until(self._all_is_over)
+        except httpx.HTTPError as error:
+            raise DemoFailedError(f"Airflow's REST API refused: {error}") from error
+        return self._snapshot
+
+    def keep(self) -> None:
+        """Watch the components until somebody interrupts. Raises ComponentFailedError or Interrupted."""
+        while True:
+            self._check()
+            time.sleep(_TICK)
+
+    def _enter(self, *components: Component, environment: Mapping[str, str] | None = None) -> None:
+        for component in components:
+            component.start(environment)
+            self._playing.append(component)
+
+    def _until(self, done: Callable[[], bool]) -> None:
+        """Tick until it is done."""
+        while not done():
+            self._check()
+            if self._elapsed > self.timeout:
+                raise DemoFailedError(self._what_is_missing())
+            self._look()
+            time.sleep(_TICK)
+
+    def _check(self) -> None:
+        self.interruption.check()
+        for component in self._playing:
+            component.check()
+
+    def _look(self) -> None:
+        if self.cast.migration.name in self._ready_after:
+            # Busy: the next look will do. Dead: the next check says so.
+            with suppress(httpx.TransportError, sqlite3.OperationalError):
+                self._snapshot = self.observer.snapshot()
+        self.screen.show(
+            View(
+                elapsed=self._elapsed,
+                components=tuple(
+                    ComponentStatus(component.name, self._ready_after.get(component.name))
+                    for component in self.cast.everything
+                ),
+                snapshot=self._snapshot,
+                address=self.address if self.cast.api_server.name in self._ready_after else None,
+            )
+        )
+
+    def _infrastructure_is_ready(self) -> bool:
+        migration = self.cast.migration
+        if migration.exit_code == 0:
+            self._playing = [component for component in self._playing if component is not migration]
+            self._note_ready(migration)
+        self._logs_url = self._logs_url or self.ecs.logs_url() or ""
+        if self._logs_url:
+            self._note_ready(self.cast.local_ecs)
+        return len(self._ready_after) == 2
+
+    def _api_answers(self) -> bool:
+        return self._note_health().get("metadatabase", False)
+
+    def _all_is_over(self) -> bool:
+        if len(self._ready_after) < len(self.cast.everything):
+            self._note_health()
+        begun = {run.dag_id for run in self._snapshot.dag_runs}
+        return begun >= set(EXPECTED) and self._snapshot.is_over
+
+    def _note_health(self) -> dict[str, bool]:
+        health = self.api.health()
+        parts = {
+            "metadatabase": self.cast.api_server,
+            "scheduler": self.cast.scheduler,
+            "dag_processor": self.cast.dag_processor,
+            "triggerer": self.cast.triggerer,
+        }
+        for part, component in parts.items():
+            if health.get(part):
+                self._note_ready(component)
+        return health
+
+    def _note_ready(self, component: Component) -> None:
+        self._ready_after.setdefault(component.name, self._elapsed)
+
+    def _run_dags(self) -> None:
+        """Trigger each Dag as soon as the Dag processor has delivered it."""
+        waiting = list(EXPECTED)
+
+        def all_triggered() -> bool:
+            self._note_health()
+            delivered = self.api.dag_ids()
+            for dag_id in [dag_id for dag_id in waiting if dag_id in delivered]:
+                self.api.trigger(dag_id)
+                waiting.remove(dag_id)
+            errors = self.api.import_errors() if waiting else []
+            if errors:
+                raise DemoFailedError("A Dag can't be imported: " + "\n".join(errors))
+            return not waiting
+
+        self._until(all_triggered)
+
+    @property
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+    def _what_is_missing(self) -> str:
+        unready = [c.name for c in self.cast.everything if c.name not in self._ready_after]
+        missing = [f"not ready: {name}" for name in unready] or list(complaints(self._snapshot))
+        return f"Not over after {self.timeout:.0f} seconds. " + "; ".join(missing)

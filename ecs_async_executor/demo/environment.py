@@ -1,0 +1,221 @@
+"""Where the demo's files are, and what each of its processes finds in its environment. Pure: no I/O here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+USER = "admin"
+CLUSTER = "demo"
+TASK_DEFINITION = "airflow-demo"
+CONTAINER = "worker"
+REGION = "us-east-1"
+EXECUTOR = "ecs_async_executor.AsyncEcsExecutor"
+
+# An allow-list: the user's own Airflow options, AWS keys and other secrets stay outside the demo.
+_INHERITED = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ")
+
+
+@dataclass(frozen=True)
+class Home:
+    """The demo's own folder; everything it writes is below it."""
+
+    root: Path
+
+    @property
+    def dags(self) -> Path:
+        """The copy of the example Dags that runs."""
+        return self.root / "dags"
+
+    @property
+    def task_logs(self) -> Path:
+        """Airflow's base_log_folder."""
+        return self.root / "logs"
+
+    @property
+    def component_logs(self) -> Path:
+        """One file per component."""
+        return self.root / "components"
+
+    @property
+    def worker(self) -> Path:
+        """AIRFLOW_HOME of the containers: nothing of the scheduler's is in it."""
+        return self.root / "worker"
+
+    @property
+    def database(self) -> Path:
+        """Airflow's SQLite file."""
+        return self.root / "airflow.db"
+
+    @property
+    def task_definition(self) -> Path:
+        """The RegisterTaskDefinition request that the local ECS starts with."""
+        return self.root / "task-definition.json"
+
+    @property
+    def passwords(self) -> Path:
+        """The simple auth manager's passwords file."""
+        return self.root / "passwords.json"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The loopback ports in use."""
+
+    airflow: int
+    ecs: int
+
+    @property
+    def airflow_url(self) -> str:
+        """Airflow's UI and APIs."""
+        return f"http://127.0.0.1:{self.airflow}"
+
+    @property
+    def ecs_url(self) -> str:
+        """The local ECS."""
+        return f"http://127.0.0.1:{self.ecs}"
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What only the components know. ``fernet_key`` is 32 bytes in urlsafe base64."""
+
+    password: str = field(repr=False)
+    jwt_secret: str = field(repr=False)
+    api_secret_key: str = field(repr=False)
+    fernet_key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everything that is particular to one run of the demo. ``parallelism`` is the number of tasks at a time."""
+
+    home: Home
+    ports: Ports
+    secrets: Secrets
+    parallelism: int
+
+
+def _python_environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """The inherited variables that Python needs, with this interpreter first on the PATH."""
+    environment = {name: inherited[name] for name in _INHERITED if name in inherited}
+    here = str(Path(sys.executable).parent)
+    environment["PATH"] = f"{here}:{inherited.get('PATH', '/usr/bin:/bin')}"
+    return environment
+
+
+def _fake_aws(ports: Ports) -> dict[str, str]:
+    """ECS as the SDKs find it: on this machine, with keys that open nothing."""
+    return {
+        "AWS_ACCESS_KEY_ID": "demo",
+        "AWS_SECRET_ACCESS_KEY": "demo",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL_ECS": ports.ecs_url,
+    }
+
+
+def logs_environment(logs_url: str) -> dict[str, str]:
+    """What the components need beside: where CloudWatch Logs is, known once the local ECS has started it."""
+    return {"AWS_ENDPOINT_URL_LOGS": logs_url}
+
+
+def component_environment(inherited: Mapping[str, str], stage: Stage) -> dict[str, str]:
+    """The environment of the scheduler, API server, Dag processor and triggerer.
+
+    ``inherited`` is this process's environment, of which only what Python itself needs is taken over.
+    """
+    home, ports, secrets, parallelism = stage.home, stage.ports, stage.secrets, stage.parallelism
+    return {
+        **_python_environment(inherited),
+        **_fake_aws(ports),
+        "AIRFLOW_HOME": str(home.root),
+        "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
+        "AIRFLOW__CORE__EXECUTOR": EXECUTOR,
+        "AIRFLOW__CORE__DAGS_FOLDER": str(home.dags),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__PARALLELISM": str(parallelism),
+        "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": str(parallelism),
+        "AIRFLOW__CORE__FERNET_KEY": secrets.fernet_key,
+        "AIRFLOW__CORE__AUTH_MANAGER": (
+            "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
+        ),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home.passwords),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{ports.airflow_url}/execution/",
+        "AIRFLOW__API__BASE_URL": ports.airflow_url,
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(ports.airflow),
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__SECRET_KEY": secrets.api_secret_key,
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.jwt_secret,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home.database}",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.task_logs),
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        # Short waits: nobody else uses this database.
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "3600",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
+        "AIRFLOW__AWS_ECS_EXECUTOR__CONN_ID": "aws_default",
+        "AIRFLOW__AWS_ECS_EXECUTOR__REGION_NAME": REGION,
+        "AIRFLOW__AWS_ECS_EXECUTOR__CLUSTER": CLUSTER,
+        "AIRFLOW__AWS_ECS_EXECUTOR__CONTAINER_NAME": CONTAINER,
+        "AIRFLOW__AWS_ECS_EXECUTOR__TASK_DEFINITION": TASK_DEFINITION,
+        "AIRFLOW__AWS_ECS_EXECUTOR__LAUNCH_TYPE": "FARGATE",
+        "AIRFLOW__AWS_ECS_EXECUTOR__SUBNETS": "subnet-demo",
+        "AIRFLOW__ECS_ASYNC_EXECUTOR__DEPLOYMENT": "demo",
+        "AIRFLOW__ECS_ASYNC_EXECUTOR__POLL_INTERVAL": "1",
+    }
+
+
+def local_ecs_environment(inherited: Mapping[str, str], stage: Stage) -> dict[str, str]:
+    """The environment of the local ECS; AIRFLOW_HOME only marks the process as the demo's."""
+    return {**_python_environment(inherited), "AIRFLOW_HOME": str(stage.home.worker)}
+
+
+def worker_environment(inherited: Mapping[str, str], stage: Stage) -> dict[str, str]:
+    """What a container needs to run a task: where the Dags, the logs and the Execution API are. No secret."""
+    home, ports = stage.home, stage.ports
+    return {
+        **_python_environment(inherited),
+        "AIRFLOW_HOME": str(home.worker),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(home.dags),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{ports.airflow_url}/execution/",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.task_logs),
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+
+
+def task_definition(environment: Mapping[str, str]) -> dict[str, object]:
+    """A RegisterTaskDefinition request for the demo's only task definition."""
+    return {
+        "family": TASK_DEFINITION,
+        "requiresCompatibilities": ["FARGATE"],
+        "networkMode": "awsvpc",
+        "cpu": "256",
+        "memory": "512",
+        "containerDefinitions": [
+            {
+                "name": CONTAINER,
+                "image": "ecs-async-demo",
+                "essential": True,
+                "environment": [{"name": name, "value": value} for name, value in environment.items()],
+                "logConfiguration": {
+                    "logDriver": "awslogs",
+                    "options": {
+                        "awslogs-group": f"/ecs/{TASK_DEFINITION}",
+                        "awslogs-region": REGION,
+                        "awslogs-stream-prefix": "airflow",
+                        "awslogs-create-group": "true",
+                    },
+                },
+            }
+        ],
+    }

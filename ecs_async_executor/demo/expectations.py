@@ -1,0 +1,98 @@
+"""What the authors of the example Dags expect of them, and whether it came true. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ecs_async_executor.demo.snapshot import Snapshot, TaskInstance
+
+
+@dataclass(frozen=True)
+class Expected:
+    """How each instance of a task ends, after how many ECS tasks."""
+
+    state: str = "success"
+    ecs_tasks: int = 1
+    or_more: bool = False
+    instances: int = 1
+
+    def __str__(self) -> str:
+        """As a complaint says it."""
+        return f"{self.state} after {_ecs_tasks(self.ecs_tasks)}{' or more' if self.or_more else ''}"
+
+    def fits(self, task: TaskInstance) -> bool:
+        """Whether this task instance ended so."""
+        launched = len(task.ecs_tasks)
+        enough = launched >= self.ecs_tasks if self.or_more else launched == self.ecs_tasks
+        return enough and task.state == self.state
+
+
+def _ecs_tasks(count: int) -> str:
+    return f"{count} ECS task{'' if count == 1 else 's'}"
+
+
+EXPECTED: Mapping[str, Mapping[str, Expected]] = {
+    "waiting": {
+        "deferred": Expected(ecs_tasks=2),  # one to begin, one to resume
+        "rescheduled": Expected(ecs_tasks=2, or_more=True),  # one per look
+        "go": Expected(),
+    },
+    "fan_out": {
+        "numbers": Expected(),
+        "square": Expected(instances=12),
+        "total": Expected(),
+    },
+    "retry": {
+        "fails_once": Expected(ecs_tasks=2),  # one per try
+    },
+    "branching": {
+        "choose": Expected(),
+        "taken": Expected(),
+        "not_taken": Expected(state="skipped", ecs_tasks=0),
+        "join": Expected(),
+    },
+    "queues": {
+        "light": Expected(),
+        "heavy": Expected(),
+    },
+}
+
+TASK_INSTANCES = sum(task.instances for tasks in EXPECTED.values() for task in tasks.values())
+
+
+def _why(task: TaskInstance) -> str:
+    """How its last ECS task stopped."""
+    if not task.ecs_tasks:
+        return ""
+    last = task.ecs_tasks[-1]
+    code = "no exit code" if last.exit_code is None else f"exit code {last.exit_code}"
+    return (
+        f" (ECS task {last.short_id}: {last.last_status}, {code}, {last.stopped_reason or 'no reason yet'})"
+    )
+
+
+def complaints(
+    snapshot: Snapshot, expectations: Mapping[str, Mapping[str, Expected]] = EXPECTED
+) -> tuple[str, ...]:
+    """Everything that is not as expected, one sentence each; empty if all is well."""
+    states = {run.dag_id: run.state for run in snapshot.dag_runs}
+    found: list[str] = []
+    for dag_id, expected_tasks in expectations.items():
+        if states.get(dag_id) != "success":
+            found.append(f"{dag_id}: the Dag run is {states.get(dag_id, 'missing')}, expected success")
+        tasks = snapshot.tasks_of(dag_id)
+        for task in tasks:
+            expectation = expected_tasks.get(task.task_id)
+            if expectation is None or not expectation.fits(task):
+                outcome = f"{task.state or 'waiting'} after {_ecs_tasks(len(task.ecs_tasks))}"
+                found.append(
+                    f"{dag_id}.{task.name}: {outcome}, expected {expectation or 'no such task'}{_why(task)}"
+                )
+        for task_id, expected in expected_tasks.items():
+            instances = sum(task.task_id == task_id for task in tasks)
+            if instances != expected.instances:
+                found.append(f"{dag_id}.{task_id}: {instances} instances, expected {expected.instances}")
+    return tuple(found)

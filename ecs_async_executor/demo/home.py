@@ -1,0 +1,66 @@
+"""Making the demo's folder, ports and secrets."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import shutil
+import socket
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from ecs_async_executor.demo.environment import (
+    USER,
+    Ports,
+    Secrets,
+    Stage,
+    task_definition,
+    worker_environment,
+)
+from ecs_async_executor.errors import EcsAsyncError
+
+
+def example_dags() -> Path:
+    """The example Dags: beside this file in an installed wheel, ``examples/dags`` in a checkout."""
+    here = Path(__file__).parent
+    for folder in (here / "dags", here.parents[1] / "examples" / "dags"):
+        if folder.is_dir():
+            return folder
+    raise EcsAsyncError(f"The example Dags are missing: they belong in {here / 'dags'}.")
+
+
+def furnish(stage: Stage, inherited: Mapping[str, str]) -> None:
+    """Make the folders, copy the Dags, write the task definition and the login."""
+    home = stage.home
+    for folder in (home.task_logs, home.component_logs, home.worker):
+        folder.mkdir(parents=True)
+    shutil.copytree(example_dags(), home.dags, ignore=shutil.ignore_patterns("__pycache__"))
+    definition = task_definition(worker_environment(inherited, stage))
+    home.task_definition.write_text(json.dumps(definition), encoding="utf-8")
+    home.passwords.touch(mode=0o600)
+    home.passwords.write_text(json.dumps({USER: stage.secrets.password}), encoding="utf-8")
+    for airflow_home in (home.root, home.worker):
+        # An airflow.cfg that exists is not generated, by several processes at once, with secrets in it.
+        (airflow_home / "airflow.cfg").touch()
+
+
+def new_secrets() -> Secrets:
+    """Secrets of this demo only."""
+    return Secrets(
+        password=secrets.token_urlsafe(9),
+        jwt_secret=secrets.token_urlsafe(64),  # HS512 wants 64 bytes
+        api_secret_key=secrets.token_urlsafe(32),
+        fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    )
+
+
+def free_ports() -> Ports:
+    """Two loopback ports that were free a moment ago."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        airflow, ecs = (each.getsockname()[1] for each in sockets)
+    return Ports(airflow=airflow, ecs=ecs)

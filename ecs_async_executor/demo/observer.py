@@ -1,0 +1,164 @@
+"""Reads Airflow's database and the local ECS into snapshots.
+
+Airflow's rows come from its SQLite file, read-only, since the REST API does not tell a task instance's
+``external_executor_id``, which is what links it to its ECS tasks. (The file is in WAL mode: reading blocks no writer.)
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ecs_async_executor.demo.snapshot import DagRun, EcsTask, Queueing, Snapshot, TaskInstance
+
+_RUNS = "SELECT dag_id, state FROM dag_run ORDER BY id"
+_TASKS = """
+SELECT dag_id, task_id, map_index, state, try_number, external_executor_id, scheduled_dttm, queued_dttm
+FROM task_instance
+"""
+_EARLIER_TRIES = """
+SELECT dag_id, task_id, map_index, state, try_number, external_executor_id, scheduled_dttm, queued_dttm
+FROM task_instance_history
+"""
+# The Execution API logs one such row per start of a container: start_date does not change on resume.
+_STARTS = "SELECT dag_id, task_id, map_index, dttm FROM log WHERE event = 'running' ORDER BY dttm"
+
+Key = tuple[str, str, int]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of task_instance or task_instance_history."""
+
+    key: Key
+    state: str | None
+    try_number: int
+    external_executor_id: str | None
+    scheduled_at: float | None
+    queued_at: float | None
+
+
+class Observer:
+    """Takes snapshots, and remembers every queueing: Airflow overwrites its row at the next one."""
+
+    def __init__(
+        self,
+        database: Path,
+        describe_ecs_tasks: Callable[[], list[dict[str, Any]]],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """``describe_ecs_tasks`` returns the ``tasks`` of the local ECS's ``/_local/tasks``."""
+        self._database = f"file:{database}?mode=ro"
+        self._describe_ecs_tasks = describe_ecs_tasks
+        self._clock = clock
+        self._queueings: dict[str, tuple[Key, Queueing]] = {}
+
+    def snapshot(self) -> Snapshot:
+        """Look at both now. Raises what ``describe_ecs_tasks`` raises, and sqlite3.Error."""
+        with closing(sqlite3.connect(self._database, uri=True)) as connection:
+            runs = tuple(DagRun(*row) for row in connection.execute(_RUNS))
+            earlier = [read_row(row) for row in connection.execute(_EARLIER_TRIES)]
+            now = [read_row(row) for row in connection.execute(_TASKS)]
+            starts = [
+                ((dag_id, task_id, map_index), moment(dttm))
+                for dag_id, task_id, map_index, dttm in connection.execute(_STARTS)
+            ]
+        # After Airflow's rows: an ARN in a row is then surely known here.
+        ecs_tasks = [read_ecs_task(task) for task in self._describe_ecs_tasks()]
+        run_ids = {ecs_task.arn: ecs_task.run_id for ecs_task in ecs_tasks}
+        for row in (*earlier, *now):
+            self._remember(row, run_ids)
+        return Snapshot(
+            at=self._clock(),
+            dag_runs=runs,
+            tasks=tuple(self._task(row, run_ids, ecs_tasks, starts) for row in now),
+        )
+
+    def _remember(self, row: Row, run_ids: dict[str, str]) -> None:
+        """A row names its latest queueing, by run id or, once launched, by ARN."""
+        if row.external_executor_id is None:
+            return
+        run_id = run_ids.get(row.external_executor_id, row.external_executor_id)
+        if run_id not in self._queueings:
+            self._queueings[run_id] = (
+                row.key,
+                Queueing(run_id, row.try_number, row.scheduled_at, row.queued_at, running_at=None),
+            )
+
+    def _task(
+        self,
+        row: Row,
+        run_ids: dict[str, str],
+        ecs_tasks: Iterable[EcsTask],
+        starts: Iterable[tuple[Key, float | None]],
+    ) -> TaskInstance:
+        current = row.external_executor_id
+        dag_id, task_id, map_index = row.key
+        my_starts = [at for key, at in starts if key == row.key and at is not None]
+        return TaskInstance(
+            dag_id=dag_id,
+            task_id=task_id,
+            map_index=map_index,
+            state=row.state,
+            try_number=row.try_number,
+            scheduled_at=row.scheduled_at,
+            queued_at=row.queued_at,
+            current=None if current is None else run_ids.get(current, current),
+            queueings=tuple(
+                with_ecs_tasks(queueing, ecs_tasks, my_starts)
+                for key, queueing in self._queueings.values()
+                if key == row.key
+            ),
+        )
+
+
+def with_ecs_tasks(queueing: Queueing, ecs_tasks: Iterable[EcsTask], starts: Iterable[float]) -> Queueing:
+    """The queueing with its ECS tasks, and the first start that the latest of them reported."""
+    mine = sorted((t for t in ecs_tasks if t.run_id == queueing.run_id), key=lambda t: t.created_at)
+    if not mine or mine[-1].started_at is None:
+        return replace(queueing, ecs_tasks=tuple(mine))
+    begin, end = mine[-1].started_at, mine[-1].stopped_at
+    running_at = next((at for at in starts if at >= begin and (end is None or at <= end)), None)
+    return replace(queueing, ecs_tasks=tuple(mine), running_at=running_at)
+
+
+def read_row(row: tuple[Any, ...]) -> Row:
+    """A Row from the columns of the queries above."""
+    dag_id, task_id, map_index, state, try_number, external_id, scheduled, queued = row
+    return Row(
+        key=(dag_id, task_id, map_index),
+        state=state,
+        try_number=try_number,
+        external_executor_id=external_id,
+        scheduled_at=moment(scheduled),
+        queued_at=moment(queued),
+    )
+
+
+def read_ecs_task(task: dict[str, Any]) -> EcsTask:
+    """An EcsTask from a DescribeTasks-shaped task."""
+    containers = task.get("containers") or [{}]
+    return EcsTask(
+        arn=task["taskArn"],
+        run_id=str(task.get("startedBy") or "").rsplit("/", 1)[-1],
+        last_status=task["lastStatus"],
+        created_at=task["createdAt"],
+        started_at=task.get("startedAt"),
+        stopped_at=task.get("stoppedAt"),
+        exit_code=containers[0].get("exitCode"),
+        stopped_reason=task.get("stoppedReason"),
+    )
+
+
+def moment(text: str | None) -> float | None:
+    """Seconds since the epoch of SQLite's text form of a UTC time."""
+    if text is None:
+        return None
+    parsed = datetime.fromisoformat(text)
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)).timestamp()

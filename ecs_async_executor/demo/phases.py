@@ -1,0 +1,129 @@
+"""Which phase a task instance is in, since when, and how long each phase took. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ecs_async_executor.demo.snapshot import Queueing, Snapshot, TaskInstance
+
+
+class Phase(str, Enum):
+    """A task instance's phase: Airflow's state, and while that is QUEUED, what ECS is doing about it."""
+
+    WAITING = "waiting"  # for the tasks before it
+    SCHEDULED = "scheduled"  # waits for one of the [core] parallelism slots
+    LAUNCHING = "launching"  # QUEUED: RunTask is on its way
+    PROVISIONING = "provisioning"  # ECS prepares the container
+    STARTING = "starting"  # the container runs and imports Airflow
+    RUNNING = "running"
+    DEFERRED = "deferred"
+    RESCHEDULED = "rescheduled"
+    RETRYING = "up for retry"
+    SUCCESS = "success"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    OTHER = "other"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it ends here."""
+        return self in {Phase.SUCCESS, Phase.FAILED, Phase.SKIPPED}
+
+
+_OF_STATE = {
+    None: Phase.WAITING,
+    "scheduled": Phase.SCHEDULED,
+    "running": Phase.RUNNING,
+    "deferred": Phase.DEFERRED,
+    "up_for_reschedule": Phase.RESCHEDULED,
+    "up_for_retry": Phase.RETRYING,
+    "success": Phase.SUCCESS,
+    "failed": Phase.FAILED,
+    "upstream_failed": Phase.FAILED,
+    "skipped": Phase.SKIPPED,
+}
+
+_BEFORE_RUNNING = frozenset({"PROVISIONING", "PENDING", "ACTIVATING"})
+
+
+def current_queueing(task: TaskInstance) -> Queueing | None:
+    """The queueing that Airflow's row speaks of, if it was ever queued."""
+    return next((queueing for queueing in task.queueings if queueing.run_id == task.current), None)
+
+
+def phase(task: TaskInstance) -> Phase:
+    """The phase it is in now."""
+    if task.state != "queued":
+        return _OF_STATE.get(task.state, Phase.OTHER)
+    queueing = current_queueing(task)
+    if queueing is None or not queueing.ecs_tasks:
+        return Phase.LAUNCHING
+    status = queueing.ecs_tasks[-1].last_status
+    if status in _BEFORE_RUNNING:
+        return Phase.PROVISIONING
+    # A container that stopped while its task is QUEUED never ran it: the executor launches again.
+    return Phase.STARTING if status == "RUNNING" else Phase.LAUNCHING
+
+
+def phase_began(task: TaskInstance) -> float | None:
+    """When the current phase began; None where nobody recorded it, and for phases that last for ever."""
+    queueing = current_queueing(task)
+    ecs_task = queueing.ecs_tasks[-1] if queueing is not None and queueing.ecs_tasks else None
+    now = phase(task)
+    if now is Phase.SCHEDULED:
+        return task.scheduled_at
+    if now is Phase.LAUNCHING:
+        return task.queued_at
+    if now is Phase.PROVISIONING and ecs_task is not None:
+        return ecs_task.created_at
+    if now is Phase.STARTING and ecs_task is not None:
+        return ecs_task.started_at
+    if now is Phase.RUNNING and queueing is not None:
+        return queueing.running_at
+    if now in {Phase.DEFERRED, Phase.RESCHEDULED, Phase.RETRYING} and ecs_task is not None:
+        return ecs_task.stopped_at
+    return None
+
+
+@dataclass(frozen=True)
+class Durations:
+    """Seconds in each phase, summed over all queueings. ``total`` is from first scheduled to the end."""
+
+    scheduled: float = 0.0
+    launching: float = 0.0
+    provisioning: float = 0.0
+    starting: float = 0.0
+    running: float = 0.0
+    total: float = 0.0
+
+
+def durations(task: TaskInstance) -> Durations:
+    """How long each phase took; a phase that is not over counts nothing yet."""
+    scheduled = launching = provisioning = starting = running = 0.0
+    for queueing in task.queueings:
+        scheduled += _between(queueing.scheduled_at, queueing.queued_at)
+        for position, ecs_task in enumerate(queueing.ecs_tasks):
+            if position == 0:
+                launching += _between(queueing.queued_at, ecs_task.created_at)
+            provisioning += _between(ecs_task.created_at, ecs_task.started_at)
+            if position + 1 == len(queueing.ecs_tasks) and queueing.running_at is not None:
+                starting += _between(ecs_task.started_at, queueing.running_at)
+                running += _between(queueing.running_at, ecs_task.stopped_at)
+            else:
+                starting += _between(ecs_task.started_at, ecs_task.stopped_at)
+    first = min((q.scheduled_at for q in task.queueings if q.scheduled_at is not None), default=None)
+    last = max((e.stopped_at for e in task.ecs_tasks if e.stopped_at is not None), default=None)
+    return Durations(scheduled, launching, provisioning, starting, running, _between(first, last))
+
+
+def finished(snapshot: Snapshot) -> int:
+    """How many task instances have ended."""
+    return sum(phase(task).is_final for task in snapshot.tasks)
+
+
+def _between(begin: float | None, end: float | None) -> float:
+    """Seconds between two moments of possibly different clocks' resolution; 0 if either is missing."""
+    return 0.0 if begin is None or end is None else max(0.0, end - begin)

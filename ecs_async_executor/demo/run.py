@@ -1,0 +1,117 @@
+"""The demo from start to end, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ecs_async_executor.demo import display
+from ecs_async_executor.demo.airflow_api import AirflowApi
+from ecs_async_executor.demo.cast import cast
+from ecs_async_executor.demo.components import kill_leftovers, stop_all
+from ecs_async_executor.demo.director import Director
+from ecs_async_executor.demo.environment import USER, Home, Stage
+from ecs_async_executor.demo.expectations import complaints
+from ecs_async_executor.demo.home import free_ports, furnish, new_secrets
+from ecs_async_executor.demo.interruption import Interrupted, Interruption
+from ecs_async_executor.demo.local_ecs import LocalEcs
+from ecs_async_executor.demo.observer import Observer
+from ecs_async_executor.demo.screen import LiveScreen, PlainScreen, Screen
+from ecs_async_executor.errors import EcsAsyncError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ecs_async_executor.demo.snapshot import Snapshot
+
+_GRACE = 6.0  # seconds from SIGTERM to SIGKILL
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line's options. ``timeout`` is in seconds, from the start to the end of the last Dag run."""
+
+    timeout: float = 300.0
+    live: bool = True
+    keep: bool = False
+    keep_home: bool = False
+
+
+def run(options: Options, console: Console) -> int:
+    """Run the demo.
+
+    Returns:
+        0 if every task ended as its author expects, 1 if not or if the demo failed, 128 + n after signal n.
+    """
+    home = Home(Path(tempfile.mkdtemp(prefix="ecs-async-demo-")).resolve())
+    interruption = Interruption()
+    code = 1
+    with interruption.noted():
+        try:
+            code = _run(options, console, home, interruption)
+        except Interrupted as signal:
+            console.print(f"Stopped by {signal}.")
+            code = 128 + signal.number
+        except EcsAsyncError as error:
+            console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        finally:
+            kill_leftovers(home.root)
+            if code == 1 or options.keep_home:
+                console.print(f"Logs are in {home.root}", markup=False, highlight=False, soft_wrap=True)
+            else:
+                shutil.rmtree(home.root, ignore_errors=True)
+    return code
+
+
+def _run(options: Options, console: Console, home: Home, interruption: Interruption) -> int:
+    ports, secrets = free_ports(), new_secrets()
+    stage = Stage(home, ports, secrets, _parallelism())
+    furnish(stage, os.environ)
+    actors = cast(os.environ, stage)
+    address = f"{ports.airflow_url}  user {USER}, password {secrets.password}"
+    screen: Screen = LiveScreen(console) if options.live and console.is_terminal else PlainScreen(console)
+    with ExitStack() as stack:
+        stack.callback(stop_all, actors.everything, _GRACE)
+        stack.callback(console.print, "Stopping everything ...")
+        ecs = stack.enter_context(LocalEcs(ports.ecs_url))
+        api = stack.enter_context(AirflowApi(ports.airflow_url, USER, secrets.password))
+        director = Director(
+            cast=actors,
+            ecs=ecs,
+            api=api,
+            observer=Observer(home.database, ecs.tasks),
+            screen=screen,
+            interruption=interruption,
+            address=address,
+            timeout=options.timeout,
+        )
+        with screen:
+            snapshot = director.perform()
+        code = _judge(snapshot, console)
+        if options.keep:
+            console.print(f"{address}\nEverything runs until Ctrl-C.", markup=False, highlight=False)
+            with suppress(Interrupted):
+                director.keep()
+    return code
+
+
+def _judge(snapshot: Snapshot, console: Console) -> int:
+    """Print the summary and what is not as expected; the exit code."""
+    console.print(display.summary(snapshot))
+    console.print(display.LEGEND, style="dim", highlight=False)
+    found = complaints(snapshot)
+    for complaint in found:
+        console.print(f"✗ {complaint}", style="red", markup=False, highlight=False)
+    if not found:
+        console.print(display.verdict(snapshot), style="green", highlight=False)
+    return 1 if found else 0
+
+
+def _parallelism() -> int:
+    """Tasks at a time: each is a Python process that imports Airflow, about two seconds of CPU."""
+    return max(4, min(16, 4 * (os.cpu_count() or 1)))

@@ -1,0 +1,155 @@
+"""The executor: a thin shim between the scheduler, which it must never delay, and the engine, which does the work.
+
+Everything here runs in the scheduler's thread. No method that the scheduler calls waits for AWS, and none lets an
+exception out (except `start()`, which refuses a wrong configuration before any task is taken).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.executors.base_executor import BaseExecutor
+
+from ecs_async_executor import workloads
+from ecs_async_executor.connection import resolve_connection
+from ecs_async_executor.engine.messages import (
+    CheckHealth,
+    HealthChecked,
+    Launched,
+    Order,
+    Paused,
+    Report,
+    Resumed,
+)
+from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
+from ecs_async_executor.keeper import EngineKeeper
+from ecs_async_executor.orders import Orders
+from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.settings import Settings, load_settings
+from ecs_async_executor.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from airflow.models.taskinstance import TaskInstance
+
+
+class AsyncEcsExecutor(BaseExecutor):
+    """Runs every task as its own ECS task, without ever blocking the scheduler."""
+
+    supports_callbacks: bool = workloads.CAN_RUN_CALLBACKS
+    supports_multi_team: bool = True
+    supported_workload_types: ClassVar[frozenset[Any]] = workloads.supported_workload_types()
+    # Core commits a UUID together with QUEUED: the run id, which finds the ECS task again after any crash.
+    pre_assigns_external_executor_id: ClassVar[bool] = True
+
+    # Set by start(): `__init__` is inert, since API servers make executors only to read logs.
+    _settings: Settings | None = None
+    _engine: EngineKeeper | None = None
+    _supervisor: Supervisor | None = None
+
+    def start(self) -> None:
+        """Check the configuration, resolve the connection, start the engine; raises `ConfigurationError`."""
+        self._settings = settings = load_settings(self.conf)
+        try:
+            template = RequestTemplate(settings)
+        except InvalidRequestError as error:
+            raise ConfigurationError(f"AsyncEcsExecutor can't start. {error}") from error
+        connect = resolve_connection(settings.conn_id, settings.region_name)
+        queued_timeout = float(self.conf.get("scheduler", "task_queued_timeout", fallback=None) or 600)
+        orders = Orders(template, self.jwt_generator, queued_timeout)
+        self._supervisor = Supervisor(self, orders, self._submit, max_starts=settings.max_run_task_attempts)
+        engine = EngineKeeper(connect, settings.engine_options, self._supervisor.live_orders)
+        engine.start()
+        self._engine = engine
+        if settings.check_health_on_startup:
+            engine.submit([CheckHealth(settings.cluster)])
+        self.log.info("AsyncEcsExecutor runs tasks on the ECS cluster %s.", settings.cluster)
+
+    def order_queued_tasks_by_priority(self) -> list[Any]:
+        """Put the highest priority first; core before 3.3 puts it last."""
+        return sorted(self.queued_tasks.items(), key=lambda item: item[1].ti.priority_weight, reverse=True)
+
+    def _process_workloads(self, workload_items: Sequence[Any]) -> None:
+        orders = []
+        for workload in workload_items:
+            try:
+                orders.append(self._take_in(workload))
+            except Exception as error:
+                self.log.exception("Can't take in a workload of type %s", type(workload).__name__)
+                self._refuse(workload, f"The executor can't take it in: {type(error).__name__}.")
+        self._submit(orders)
+
+    def sync(self) -> None:
+        """Take the engine's reports in, decide by the database what they mean, and tell Airflow."""
+        if self._engine is None or self._supervisor is None:
+            return
+        try:
+            for report in self._engine.drain():
+                self._note(report)
+                self._supervisor.note(report)
+            self._supervisor.decide()
+        except Exception:
+            self.log.exception("sync() failed; what it left is taken up at the next heartbeat.")
+
+    def revoke_task(self, *, ti: TaskInstance) -> None:
+        """Drop a task that is stuck in QUEUED and stop its container; core requeues it. Silent by contract."""
+        try:
+            workloads.pop_queued(self, ti.key)
+            run = self._supervisor.runs.current(ti.key) if self._supervisor else None
+            if run is not None and self._supervisor is not None:
+                self._supervisor.drop(run, stop="revoked: Airflow found it stuck in queued")
+            self.running.discard(ti.key)
+        except Exception:
+            self.log.exception("Can't revoke a task.")
+
+    def end(self) -> None:
+        """Leave within `shutdown_timeout` seconds. Containers live on, for the next scheduler."""
+        engine, self._engine = self._engine, None
+        if engine is None or self._settings is None:
+            return
+        try:
+            for report in engine.close(self._settings.shutdown_timeout):
+                if isinstance(report, Launched):
+                    self.log.info("Launched while shutting down: run %s is %s", report.run_id, report.arn)
+        except Exception:
+            self.log.exception("The engine did not close properly.")
+        self.log.info("AsyncEcsExecutor has ended; its ECS tasks live on.")
+
+    def terminate(self) -> None:
+        """As `end()`: a scheduler that goes away is no reason to kill tasks."""
+        self.end()
+
+    def debug_dump(self) -> None:
+        """Log the state, on SIGUSR2."""
+        super().debug_dump()  # type: ignore[no-untyped-call]  # Airflow's
+        self.log.info("%r, %r", self._engine, self._supervisor)
+
+    def _take_in(self, workload: Any) -> Order:
+        if self._supervisor is None:
+            raise RuntimeError("the executor was not started")
+        run = workloads.make_run(self, workload)
+        if self._supervisor.runs.get(run.run_id) is not None:
+            run = workloads.make_run(self, workload, stale_id=True)
+        workloads.pop_queued(self, run.key)
+        self.running.add(run.key)
+        return self._supervisor.take_in(run)
+
+    def _refuse(self, workload: Any, why: str) -> None:
+        key = workload.key if hasattr(workload, "key") else workload.ti.key
+        workloads.pop_queued(self, key)
+        self.fail(key, why)
+
+    def _submit(self, orders: Iterable[Order]) -> None:
+        if self._engine is not None:
+            self._engine.submit(orders)
+
+    def _note(self, report: Report) -> None:
+        match report:
+            case Paused():
+                self.log.error("AWS can't be used; all tasks are kept. %s", report.diagnosis)
+            case Resumed():
+                self.log.info("AWS answers again.")
+            case HealthChecked(diagnosis=None):
+                self.log.info("Health check: ECS and the cluster are ready.")
+            case HealthChecked():
+                self.log.error("Health check: tasks can't run. %s", report.diagnosis)

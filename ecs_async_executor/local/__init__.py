@@ -1,0 +1,34 @@
+"""A local ECS: it speaks the API's wire protocol and runs tasks as processes, or simulates them by the thousand.
+
+``serve`` runs it in one's own event loop, ``serve_in_thread`` beside synchronous code, ``serve_in_process``
+where it must not share this process's GIL; each is a context manager that yields a `Control`.
+Signatures are not checked: any credentials will do. It is for tests and laptops, and listens on loopback.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ecs_async_executor.local.background import serve_in_process, serve_in_thread
+    from ecs_async_executor.local.control import Control, ControlError
+    from ecs_async_executor.local.options import Options
+    from ecs_async_executor.local.server import serve
+
+__all__ = ["Control", "ControlError", "Options", "serve", "serve_in_process", "serve_in_thread"]
+
+_HOMES = {
+    "Control": "control",
+    "ControlError": "control",
+    "Options": "options",
+    "serve": "server",
+    "serve_in_process": "background",
+    "serve_in_thread": "background",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,167 @@
+"""Task definitions: what is registered, and what of it a runtime needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ecs_async_executor.local.protocol import AwsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Amazon ECS Developer Guide, "Task definition parameters": stopTimeout.
+DEFAULT_STOP_TIMEOUT = 30.0
+AIRFLOW_TASK: Mapping[str, Any] = {
+    "family": "airflow-task",
+    "cpu": "256",
+    "memory": "512",
+    "containerDefinitions": [
+        {
+            "name": "airflow",
+            "image": "local",
+            "essential": True,
+            "logConfiguration": {
+                "logDriver": "awslogs",
+                "options": {
+                    "awslogs-group": "/ecs/airflow-task",
+                    "awslogs-region": "us-east-1",
+                    "awslogs-stream-prefix": "ecs",
+                    "awslogs-create-group": "true",
+                },
+            },
+        }
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LogTarget:
+    """The awslogs options of a container."""
+
+    group: str
+    prefix: str
+    region: str
+    create_group: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerDefinition:
+    """One container as its task definition describes it; `stop_timeout` is in seconds."""
+
+    name: str
+    image: str
+    essential: bool = True
+    entry_point: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stop_timeout: float = DEFAULT_STOP_TIMEOUT
+    log: LogTarget | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDefinition:
+    """One revision: the document AWS would answer with, and its parts that launches read."""
+
+    document: Mapping[str, Any]
+    containers: tuple[ContainerDefinition, ...]
+    main: str
+
+    @property
+    def arn(self) -> str:
+        """The ARN with its revision."""
+        return str(self.document["taskDefinitionArn"])
+
+    @property
+    def family(self) -> str:
+        """The family."""
+        return str(self.document["family"])
+
+    @property
+    def network_mode(self) -> str:
+        """The networkMode, or nothing."""
+        return str(self.document.get("networkMode", ""))
+
+    @property
+    def stop_timeout(self) -> float:
+        """The stopTimeout, in seconds, of the main container."""
+        return next(container.stop_timeout for container in self.containers if container.name == self.main)
+
+
+class Registry:
+    """Every task definition, by family and revision."""
+
+    def __init__(self, region: str, account: str) -> None:
+        self._prefix = f"arn:aws:ecs:{region}:{account}:task-definition/"
+        self._families: dict[str, list[TaskDefinition]] = {}
+
+    def register(self, params: Mapping[str, Any]) -> TaskDefinition:
+        """Add a revision from a RegisterTaskDefinition request.
+
+        Raises:
+            AwsError: ClientException when its containers make no sense.
+        """
+        containers = tuple(_container(item) for item in params["containerDefinitions"])
+        essential = [container.name for container in containers if container.essential]
+        if len({container.name for container in containers}) != len(containers) or not all(
+            container.name for container in containers
+        ):
+            raise AwsError("ClientException", "Every container needs a name of its own.")
+        if not essential:
+            raise AwsError("ClientException", "A task definition needs at least one essential container.")
+        revisions = self._families.setdefault(params["family"], [])
+        revision = len(revisions) + 1
+        document = {
+            **{key: value for key, value in params.items() if key != "tags"},
+            "taskDefinitionArn": f"{self._prefix}{params['family']}:{revision}",
+            "revision": revision,
+            "status": "ACTIVE",
+            "compatibilities": params.get("requiresCompatibilities", ["EC2"]),
+        }
+        definition = TaskDefinition(document, containers, essential[0])
+        revisions.append(definition)
+        return definition
+
+    def find(self, name: str) -> TaskDefinition:
+        """Look up a family, a family:revision or an ARN; without a revision it is the latest.
+
+        Raises:
+            AwsError: ClientException.
+        """
+        family, _, revision = name.removeprefix(self._prefix).partition(":")
+        revisions = self._families.get(family, [])
+        if revision.isdecimal() and 1 <= int(revision) <= len(revisions):
+            return revisions[int(revision) - 1]
+        if revisions and not revision:
+            return revisions[-1]
+        raise AwsError("ClientException", "Unable to describe task definition.")
+
+
+def _container(item: Mapping[str, Any]) -> ContainerDefinition:
+    return ContainerDefinition(
+        name=item.get("name", ""),
+        image=item.get("image", ""),
+        essential=item.get("essential", True),
+        entry_point=tuple(item.get("entryPoint", ())),
+        command=tuple(item.get("command", ())),
+        environment=pairs(item.get("environment", ())),
+        stop_timeout=float(item.get("stopTimeout", DEFAULT_STOP_TIMEOUT)),
+        log=_log_target(item.get("logConfiguration", {})),
+    )
+
+
+def _log_target(configuration: Mapping[str, Any]) -> LogTarget | None:
+    options = configuration.get("options", {})
+    if configuration.get("logDriver") != "awslogs" or "awslogs-group" not in options:
+        return None
+    return LogTarget(
+        group=options["awslogs-group"],
+        prefix=options.get("awslogs-stream-prefix", "ecs"),
+        region=options.get("awslogs-region", "us-east-1"),
+        create_group=options.get("awslogs-create-group", "true") != "false",
+    )
+
+
+def pairs(variables: Any) -> dict[str, str]:
+    """Turn AWS's list of names and values into a dict."""
+    return {variable.get("name", ""): variable.get("value", "") for variable in variables}

@@ -1,0 +1,114 @@
+"""The state of one local ECS, and what a call of an action does to it, from throttles to answer."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from ecs_async_executor.local.actions import ACTION_FUNCTIONS
+from ecs_async_executor.local.buckets import needs_of
+from ecs_async_executor.local.conditions import Conditions
+from ecs_async_executor.local.definitions import AIRFLOW_TASK, Registry
+from ecs_async_executor.local.faults import Stage, error_of
+from ecs_async_executor.local.match import launch_of
+from ecs_async_executor.local.plan import Plan
+from ecs_async_executor.local.protocol import AwsError, parse, validate
+from ecs_async_executor.local.run_task import provider_of
+from ecs_async_executor.local.store import Store
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
+    from typing import Any
+
+    from ecs_async_executor.local.answers import Answer
+    from ecs_async_executor.local.faults import Fault
+    from ecs_async_executor.local.options import Options
+    from ecs_async_executor.local.runtimes import Runtime
+
+
+class Clock:
+    """Epoch seconds that run with an event loop's clock, so that tests which bend it bend ECS, too."""
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self._loop = loop
+        self._offset = time.time() - loop.time()
+
+    def __call__(self) -> float:
+        """Return the epoch seconds of now."""
+        return self._loop.time() + self._offset
+
+
+class Ecs:
+    """Everything that one local ECS knows. Only the event loop's thread may touch it.
+
+    Raises:
+        ConfigurationError: an option is wrong.
+        AwsError: a task definition is wrong.
+    """
+
+    def __init__(
+        self, options: Options, clock: Callable[[], float], runtime: Runtime, logs_url: str | None = None
+    ) -> None:
+        self.clock = clock
+        self.runtime = runtime
+        self.runtime_name = options.runtime
+        self.logs_url = logs_url
+        self.rng = random.Random(options.seed)  # noqa: S311  faults and durations, not secrets
+        self.store = Store(options.region, options.account, options.clusters)
+        self.registry = Registry(options.region, options.account)
+        self.conditions = Conditions(self.rng, clock())
+        self.conditions.update(options.conditions, clock())
+        self.plan = Plan.from_json(options.plan, self.rng)
+        self.calls: Counter[tuple[str, str]] = Counter()
+        for definition in (AIRFLOW_TASK, *options.task_definitions):
+            request = dict(definition)
+            validate("RegisterTaskDefinition", request)
+            self.registry.register(request)
+
+    def answer(self, action: str, body: bytes) -> tuple[Answer, Fault | None]:
+        """Do one call; the fault, if any, spoils the way the answer takes.
+
+        Raises:
+            AwsError: the error answer.
+        """
+        now = self.clock()
+        params = parse(body)
+        launch = launch_of(params) if action == "RunTask" else None
+        faults = self.conditions.faults
+        if fault := faults.first(Stage.BEFORE, action, launch):
+            raise error_of(fault)
+        self._throttle(action, params, now)
+        validate(action, params)
+        answer = ACTION_FUNCTIONS[action](self, params, now)
+        return answer, faults.first(Stage.AFTER, action, launch)
+
+    def count(self, action: str, outcome: str) -> None:
+        """Note how a call went."""
+        self.calls[action, outcome] += 1
+
+    def seen_at(self, now: float) -> float:
+        """Return the time that eventually consistent reads show."""
+        return now - self.conditions.consistency_lag
+
+    def reset(self) -> None:
+        """Forget every task, fault, plan and count; clusters and task definitions stay."""
+        self.runtime.kill_all()
+        self.store.forget_tasks()
+        self.conditions.clear(self.clock())
+        self.plan = Plan()
+        self.calls.clear()
+
+    def _throttle(self, action: str, params: dict[str, Any], now: float) -> None:
+        buckets = self.conditions.buckets
+        if buckets is None:
+            return
+        provider, count = "", 1
+        if action == "RunTask":
+            validate(action, params)
+            provider = provider_of(params, self.store.cluster(params.get("cluster")))
+            count = params.get("count", 1)
+        if not buckets.admit(needs_of(action, provider, count), now):
+            raise AwsError("ThrottlingException", "Rate exceeded")

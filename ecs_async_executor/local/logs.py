@@ -1,0 +1,141 @@
+"""Ships containers' output to CloudWatch Logs, in the background: a slow or absent service loses lines, never time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ecs_async_executor.local.definitions import LogTarget
+
+log = logging.getLogger(__name__)
+
+# Amazon CloudWatch Logs API Reference, "PutLogEvents": 10,000 events and 1 MiB, with 26 bytes per event.
+MAX_EVENTS = 10_000
+MAX_BYTES = 1_048_576
+EVENT_OVERHEAD = 26
+# The awslogs driver's own buffer is bounded, too ("max-buffer-size"); the oldest lines go first.
+MAX_BUFFERED = 50_000
+_EVERY_SECONDS = 0.25
+_CLOSE_SECONDS = 2.0
+_ATTEMPTS = 20
+
+
+class _RefusedError(Exception):
+    """CloudWatch Logs answered with an error."""
+
+
+@dataclass(slots=True, eq=False)
+class _Stream:
+    target: LogTarget
+    name: str
+    created: bool = False
+    failures: int = 0
+    events: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=MAX_BUFFERED))
+
+
+class LogShipper:
+    """Writes log streams named ``prefix/container/task-id``, making them, and their group, as needed."""
+
+    def __init__(self, endpoint_url: str, clock: Callable[[], float]) -> None:
+        self._endpoint_url = endpoint_url
+        self._clock = clock
+        self._waiting: dict[str, _Stream] = {}
+        self._closing = asyncio.Event()
+        self._background = asyncio.get_running_loop().create_task(self._ship_until_closed())
+
+    def open(self, target: LogTarget, container: str, task_id: str) -> Callable[[str], None]:
+        """Return the function that takes one container's lines."""
+        stream = _Stream(target, f"{target.prefix}/{container}/{task_id}")
+
+        def write(line: str) -> None:
+            if line:  # CloudWatch Logs takes no empty events
+                stream.events.append((int(self._clock() * 1000), line))
+                self._waiting[stream.name] = stream
+
+        return write
+
+    async def close(self) -> None:
+        """Ship what is there, for two seconds at most."""
+        self._closing.set()
+        await asyncio.wait([self._background], timeout=_CLOSE_SECONDS)
+        self._background.cancel()
+        await asyncio.gather(self._background, return_exceptions=True)
+
+    async def _ship_until_closed(self) -> None:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+            while not self._closing.is_set():
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), _EVERY_SECONDS)
+                for stream in list(self._waiting.values()):
+                    await self._ship(session, stream)
+
+    async def _ship(self, session: aiohttp.ClientSession, stream: _Stream) -> None:
+        """Write all that waits in one stream, giving it up after repeated failures."""
+        try:
+            if not stream.created:
+                await self._create(session, stream)
+            while stream.events:
+                batch = _batch(stream.events)
+                events = [{"timestamp": at, "message": line} for at, line in batch]
+                await self._call(session, stream, "PutLogEvents", logEvents=events)
+                for _ in batch:
+                    stream.events.popleft()
+            self._waiting.pop(stream.name, None)
+        except (aiohttp.ClientError, asyncio.TimeoutError, _RefusedError) as error:
+            stream.failures += 1
+            if stream.failures == _ATTEMPTS:
+                log.warning("Gave up the log stream %s: %r", stream.name, error)
+            if stream.failures >= _ATTEMPTS:
+                stream.events.clear()
+                self._waiting.pop(stream.name, None)
+
+    async def _create(self, session: aiohttp.ClientSession, stream: _Stream) -> None:
+        if stream.target.create_group:
+            await self._call(session, stream, "CreateLogGroup", tolerate=True)
+        await self._call(session, stream, "CreateLogStream", tolerate=True)
+        stream.created = True
+
+    async def _call(
+        self,
+        session: aiohttp.ClientSession,
+        stream: _Stream,
+        action: str,
+        *,
+        tolerate: bool = False,
+        **params: Any,
+    ) -> None:
+        """Call an action of CloudWatch Logs; `tolerate` takes ResourceAlreadyExistsException for an answer."""
+        if action != "CreateLogGroup":
+            params["logStreamName"] = stream.name
+        headers = {
+            "Content-Type": "application/x-amz-json-1.1",
+            "X-Amz-Target": f"Logs_20140328.{action}",
+            "Authorization": "AWS4-HMAC-SHA256 Credential=local/20200101/"
+            f"{stream.target.region}/logs/aws4_request, SignedHeaders=host, Signature=local",
+        }
+        document = {"logGroupName": stream.target.group, **params}
+        async with session.post(self._endpoint_url, json=document, headers=headers) as response:
+            text = await response.text()
+            if response.status != 200 and not (tolerate and "ResourceAlreadyExistsException" in text):
+                raise _RefusedError(f"{action}: HTTP {response.status}")
+
+
+def _batch(events: deque[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Return the longest beginning of `events` that one PutLogEvents may carry."""
+    batch: list[tuple[int, str]] = []
+    size = 0
+    for at, line in events:
+        size += len(line.encode()) + EVENT_OVERHEAD
+        if len(batch) == MAX_EVENTS or (batch and size > MAX_BYTES):
+            break
+        batch.append((at, line))
+    return batch

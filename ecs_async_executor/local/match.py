@@ -1,0 +1,89 @@
+"""Which launches a plan's rule or a fault is meant for, and the small readers their JSON shares."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ecs_async_executor.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What is known of a RunTask request when a rule is asked about it."""
+
+    started_by: str = ""
+    family: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A filter over launches: every condition that is given must hold.
+
+    ``started_by`` is a prefix; ``family`` and the values of ``environment`` (the overrides' variables of
+    any container) are compared whole.
+    """
+
+    started_by: str = ""
+    family: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this matches everything."""
+        return not (self.started_by or self.family or self.environment)
+
+    def covers(self, launch: Launch | None) -> bool:
+        """Say whether `launch` is meant; None is a call that launches nothing."""
+        if launch is None:
+            return self.is_open
+        return (
+            launch.started_by.startswith(self.started_by)
+            and self.family in {"", launch.family}
+            and self.environment.items() <= launch.environment.items()
+        )
+
+
+def launch_of(params: Mapping[str, Any]) -> Launch:
+    """Read what rules may ask about from a RunTask request, whatever its shape: it is not validated yet."""
+    overrides = params.get("overrides")
+    containers = overrides.get("containerOverrides") if isinstance(overrides, dict) else None
+    environment: dict[str, str] = {}
+    for container in containers if isinstance(containers, list) else ():
+        variables = container.get("environment") if isinstance(container, dict) else None
+        for variable in variables if isinstance(variables, list) else ():
+            if isinstance(variable, dict):
+                environment[str(variable.get("name"))] = str(variable.get("value"))
+    family = str(params.get("taskDefinition", "")).rpartition("/")[2].partition(":")[0]
+    return Launch(str(params.get("startedBy", "")), family, environment)
+
+
+def build(cls: type[T], what: str, document: Mapping[str, Any]) -> T:
+    """Make the dataclass `cls` from JSON; keys of `Match`, if `cls` has one, stand beside the others.
+
+    Raises:
+        ConfigurationError: names the keys that `cls` does not know.
+    """
+    if not isinstance(document, dict):
+        raise ConfigurationError(f"{what}: expected a JSON object.")
+    own = {item.name for item in dataclasses.fields(cls)}  # type: ignore[arg-type]  # cls is a dataclass
+    matchers = {item.name for item in dataclasses.fields(Match)} if "match" in own else set()
+    allowed = (own - {"match"}) | matchers
+    if unknown := sorted(set(document) - allowed):
+        raise ConfigurationError(
+            f"{what}: unknown {', '.join(unknown)}; known are {', '.join(sorted(allowed))}."
+        )
+    values = {key: value for key, value in document.items() if key not in matchers}
+    if matchers:
+        values["match"] = Match(**{key: value for key, value in document.items() if key in matchers})
+    try:
+        return cls(**values)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{what}: {error}") from None

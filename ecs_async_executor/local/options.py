@@ -1,0 +1,55 @@
+"""How a local ECS is set up."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ecs_async_executor.errors import ConfigurationError
+
+RUNTIMES = ("process", "simulated")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a local ECS starts with; everything is plain JSON, so that it can cross into a subprocess.
+
+    host, port: where to listen; port 0 takes a free one.
+    runtime: "process" runs each container's command, "simulated" follows `plan`.
+    clusters: names, beside `default`.
+    task_definitions: RegisterTaskDefinition requests, beside the family `airflow-task` (container `airflow`).
+    plan: see `local.plan`; the process runtime follows its start and stop delays only.
+    conditions: see `local.conditions`: latency, throttling, consistency_lag, task_limit, faults.
+    logs: True starts a moto server for CloudWatch Logs, an URL ships there, False drops the output.
+    pass_environment: names of own environment variables that containers may see.
+    seed: of every random choice, or None for a different one each time.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    runtime: Literal["process", "simulated"] = "process"
+    clusters: Sequence[str] = ()
+    task_definitions: Sequence[Mapping[str, Any]] = ()
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    logs: bool | str = False
+    pass_environment: Sequence[str] = ()
+    seed: int | None = None
+    region: str = "us-east-1"
+    account: str = "123456789012"
+
+    def __post_init__(self) -> None:
+        if self.runtime not in RUNTIMES:
+            raise ConfigurationError(f"runtime: {self.runtime!r} is not one of {', '.join(RUNTIMES)}.")
+
+    def to_json(self) -> str:
+        """Return these options for `from_json`."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Options:
+        """Read what `to_json` wrote."""
+        return cls(**json.loads(text))

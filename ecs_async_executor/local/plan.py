@@ -1,0 +1,134 @@
+"""What simulated tasks do: defaults, and rules for the launches that should behave differently.
+
+In JSON, where every key is optional::
+
+    {"defaults": {"duration": [1, 5], "exit_code": {"0": 0.95, "1": 0.05}},
+     "rules": [{"started_by": "airflow/", "nth": [1], "duration": 3600},
+               {"environment": {"POOL": "spot"}, "interruption": {"after": 10}}]}
+
+A number may be drawn at random: ``[low, high]`` is uniform, ``{"median": m, "sigma": s}`` lognormal; an exit
+code may be a table of weights. The first rule that covers a launch changes the defaults it names. `nth`
+counts, from 1, the launches that the rule's other conditions cover.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ecs_async_executor.errors import ConfigurationError
+from ecs_async_executor.local.lifecycle import Course, Interruption
+from ecs_async_executor.local.match import Match, build
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Mapping
+
+    from ecs_async_executor.local.match import Launch
+
+_DURATIONS = frozenset({
+    "provisioning", "pending", "pull", "activating", "duration", "deactivating", "stop_seconds", "deprovisioning",
+})  # fmt: skip
+_COURSE_KEYS = frozenset(item.name for item in dataclasses.fields(Course))
+
+
+def seconds(value: Any, rng: random.Random) -> float:
+    """Draw a duration from a number, a ``[low, high]`` range or a ``{"median", "sigma"}`` lognormal.
+
+    Raises:
+        ConfigurationError: it is none of these.
+    """
+    if isinstance(value, (int, float)) and value >= 0:
+        return float(value)
+    if isinstance(value, (list, tuple)) and len(value) == 2 and 0 <= value[0] <= value[1]:
+        return rng.uniform(value[0], value[1])
+    if isinstance(value, dict) and value.keys() == {"median", "sigma"} and value["median"] > 0:
+        return rng.lognormvariate(math.log(value["median"]), value["sigma"])
+    raise ConfigurationError(
+        'plan: a duration is a number, [low, high] or {"median": m, "sigma": s}, in seconds.'
+    )
+
+
+def exit_code(value: Any, rng: random.Random) -> int | None:
+    """Draw an exit code from a number, None or a table of weights by code."""
+    if isinstance(value, dict):
+        return int(rng.choices(list(value), weights=list(value.values()))[0])
+    return None if value is None else int(value)
+
+
+def course_of(changes: Mapping[str, Any], rng: random.Random) -> Course:
+    """Draw one task's course from a plan's merged keys.
+
+    Raises:
+        ConfigurationError: a key or a value is wrong.
+    """
+    values: dict[str, Any] = {
+        key: seconds(value, rng) if key in _DURATIONS else value for key, value in changes.items()
+    }
+    if "exit_code" in values:
+        values["exit_code"] = exit_code(values["exit_code"], rng)
+    if isinstance(values.get("interruption"), dict):
+        values["interruption"] = build(Interruption, "interruption", values["interruption"])
+    if "ends" in values:
+        values["ends"] = {name: (end[0], end[1]) for name, end in values["ends"].items()}
+    return build(Course, "plan", values)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Changes to the defaults for the launches that `match` and `nth` select."""
+
+    match: Match
+    nth: tuple[int, ...]
+    changes: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Plan:
+    """The defaults, the rules, and how many launches each rule has seen."""
+
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    seen: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.seen = [0] * len(self.rules)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any], rng: random.Random) -> Plan:
+        """Read a plan, drawing once from everything in it so that mistakes show now.
+
+        Raises:
+            ConfigurationError: something in it is wrong.
+        """
+        if unknown := set(document) - {"defaults", "rules"}:
+            raise ConfigurationError(
+                f"plan: unknown {', '.join(sorted(unknown))}; known are defaults, rules."
+            )
+        defaults = dict(document.get("defaults", {}))
+        rules = tuple(_rule(entry) for entry in document.get("rules", ()))
+        for changes in (defaults, *(rule.changes for rule in rules)):
+            course_of(changes, rng)
+        return cls(defaults, rules)
+
+    def course(self, launch: Launch, rng: random.Random) -> Course:
+        """Draw the course of the next task of `launch`."""
+        changes = self.defaults
+        for index, rule in enumerate(self.rules):
+            if rule.match.covers(launch):
+                self.seen[index] += 1
+                if not rule.nth or self.seen[index] in rule.nth:
+                    changes = {**self.defaults, **rule.changes}
+                    break
+        return course_of(changes, rng)
+
+
+def _rule(entry: Mapping[str, Any]) -> Rule:
+    matcher = {key: value for key, value in entry.items() if key in {"started_by", "family", "environment"}}
+    changes = {key: value for key, value in entry.items() if key not in matcher and key != "nth"}
+    nth = entry.get("nth", ())
+    return Rule(
+        build(Match, "plan rule", matcher), tuple(nth) if isinstance(nth, (list, tuple)) else (nth,), changes
+    )

@@ -1,0 +1,163 @@
+"""The wire: ECS's JSON 1.1 protocol as botocore's own service model describes it.
+
+The checks walk botocore's input shapes as its ParamValidator does, but also hold enums, and their messages
+never repeat a value: a task's command carries secrets.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from botocore.loaders import Loader
+from botocore.model import ListShape, MapShape, ServiceModel, StringShape, StructureShape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from botocore.model import Shape
+
+TARGET_PREFIX = "AmazonEC2ContainerServiceV20141113."
+CONTENT_TYPE = "application/x-amz-json-1.1"
+ACTIONS = (
+    "RunTask",
+    "DescribeTasks",
+    "StopTask",
+    "ListTasks",
+    "DescribeClusters",
+    "RegisterTaskDefinition",
+    "DescribeTaskDefinition",
+    "TagResource",
+)
+_SCALARS: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "long": (int,),
+    "double": (int, float),
+    "float": (int, float),
+    "timestamp": (int, float),
+    "boolean": (bool,),
+}
+
+
+class AwsError(Exception):
+    """An error answer: ``{"__type": code, "message": message, **extra}`` with an HTTP status."""
+
+    def __init__(self, code: str, message: str, status: int = 400, **extra: Any) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+        self.extra = extra
+
+    def body(self) -> bytes:
+        """Return the answer's JSON."""
+        return json.dumps({"__type": self.code, "message": self.message, **self.extra}).encode()
+
+
+def invalid(message: str) -> AwsError:
+    """Return ECS's answer to a request that has the right types and wrong contents."""
+    return AwsError("InvalidParameterException", message)
+
+
+@lru_cache(maxsize=1)
+def service_model() -> ServiceModel:
+    """Return botocore's model of ECS; loading it takes some tens of milliseconds, once."""
+    return ServiceModel(Loader().load_service_model("ecs", "service-2"), "ecs")
+
+
+@lru_cache(maxsize=len(ACTIONS))
+def input_shape(action: str) -> StructureShape:
+    """Return the shape of an action's request."""
+    shape = service_model().operation_model(action).input_shape
+    if not isinstance(shape, StructureShape):
+        raise TypeError(f"{action} takes no parameters.")
+    return shape
+
+
+def action_of(target: str) -> str:
+    """Read the action from the X-Amz-Target header.
+
+    Raises:
+        AwsError: UnknownOperationException when this is not an action of ECS that we have.
+    """
+    action = target.removeprefix(TARGET_PREFIX)
+    if action == target or action not in ACTIONS:
+        raise AwsError("UnknownOperationException", f"The local ECS has no action {action[:100]!r}.")
+    return action
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """Read a request's JSON object.
+
+    Raises:
+        AwsError: SerializationException.
+    """
+    try:
+        params = json.loads(body or b"{}", object_pairs_hook=_without_nulls if b"null" in body else None)
+    except ValueError:
+        raise AwsError("SerializationException", "The request is not valid JSON.") from None
+    if not isinstance(params, dict):
+        raise AwsError("SerializationException", "The request is not a JSON object.")
+    return params
+
+
+def _without_nulls(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """AWS reads null as absent."""
+    return {key: value for key, value in pairs if value is not None}
+
+
+def validate(action: str, params: dict[str, Any]) -> None:
+    """Check a request against botocore's shape of it.
+
+    Raises:
+        AwsError: SerializationException for wrong types and unknown names, InvalidParameterException for
+            missing members and values outside an enum.
+    """
+    for code, message in _problems(input_shape(action), params, ""):
+        raise AwsError(code, message)
+
+
+def _problems(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield the error code and message of everything wrong with `value`."""
+    if isinstance(shape, StructureShape):
+        yield from _structure_problems(shape, value, path)
+    elif isinstance(shape, ListShape):
+        if not isinstance(value, list):
+            yield _wrong_type(path, "a list")
+            return
+        for index, item in enumerate(value):
+            yield from _problems(shape.member, item, f"{path}[{index}]")
+    elif isinstance(shape, MapShape):
+        if not isinstance(value, dict):
+            yield _wrong_type(path, "a map")
+            return
+        for key, item in value.items():
+            yield from _problems(shape.value, item, f"{path}.{key}")
+    elif not isinstance(value, _SCALARS[shape.type_name]) or (
+        isinstance(value, bool) and shape.type_name != "boolean"
+    ):
+        yield _wrong_type(path, f"a {shape.type_name}")
+    elif isinstance(shape, StringShape) and shape.enum and value not in shape.enum:
+        yield "InvalidParameterException", f"{path} is not one of {', '.join(shape.enum)}."
+
+
+def _structure_problems(shape: StructureShape, value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, dict):
+        yield _wrong_type(path, "a structure")
+        return
+    prefix = f"{path}." if path else ""
+    for name in shape.required_members:
+        if value.get(name) is None:
+            yield "InvalidParameterException", f"{prefix}{name} can not be blank."
+    members = shape.members
+    for name, item in value.items():
+        if name not in members:
+            yield "SerializationException", f"Unknown parameter {prefix}{name[:100]}."
+        else:
+            yield from _problems(members[name], item, f"{prefix}{name}")
+
+
+def _wrong_type(path: str, expected: str) -> tuple[str, str]:
+    return "SerializationException", f"{path or 'The request'} can not be converted to {expected}."

@@ -1,0 +1,179 @@
+"""One container as a process group of its own: start it, signal it, see it end, leave nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+# The variable that marks a container's processes, whatever session they move to.
+MARK = "ECS_LOCAL_TASK"
+# The awslogs driver cuts lines at Docker's 16 KiB.
+MAX_LINE = 16 * 1024
+_DRAIN_SECONDS = 1.0
+
+
+class Container(Protocol):
+    """What a task's life needs of a container."""
+
+    def signal(self, number: int) -> None:
+        """Send a signal, if there still is anybody to get it."""
+
+    async def wait(self) -> int:
+        """Wait for the end and return the exit code, 128 + n after signal n."""
+
+    async def close(self) -> None:
+        """Release what is left of it."""
+
+
+class IdleContainer:
+    """A container without a command: it idles until SIGTERM."""
+
+    def __init__(self) -> None:
+        self._exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def signal(self, number: int) -> None:
+        """End with this signal."""
+        if not self._exit.done():
+            self._exit.set_result(128 + number)
+
+    async def wait(self) -> int:
+        """Wait for a signal."""
+        return await asyncio.shield(self._exit)
+
+    async def close(self) -> None:
+        """Nothing is left."""
+
+
+class ContainerProcess:
+    """A command in a session, a process group and a temporary directory of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process, directory: str, output: _Output | None) -> None:
+        self._process = process
+        self._directory = directory
+        self._output = output
+        self._gone = False
+
+    @classmethod
+    async def start(
+        cls, command: Sequence[str], environment: Mapping[str, str], sink: Callable[[str], None] | None
+    ) -> ContainerProcess:
+        """Run `command`; each line that it writes goes to `sink`, or nowhere.
+
+        Raises:
+            OSError: there is no such program, or it may not be run.
+            ValueError: an argument holds a NUL.
+        """
+        directory = tempfile.mkdtemp(prefix="ecs-local-")
+        output = await _Output.open(sink) if sink is not None else None
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output.write_end if output is not None else asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.STDOUT,
+                cwd=directory,
+                env={"HOME": directory, **environment},
+                start_new_session=True,
+            )
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)
+            if output is not None:
+                output.close()
+            raise
+        finally:
+            if output is not None:
+                os.close(output.write_end)
+        return cls(process, directory, output)
+
+    def signal(self, number: int) -> None:
+        """Signal the whole process group, unless its number may be another's by now."""
+        if self._gone:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
+            os.killpg(self._process.pid, number)
+
+    async def wait(self) -> int:
+        """Wait for the command; what it left running in its group ends with it."""
+        code = await self._process.wait()
+        self.signal(signal.SIGKILL)
+        self._gone = True
+        return code if code >= 0 else 128 - code
+
+    async def close(self) -> None:
+        """Kill it, take in the last output, for a second at most, and remove the directory."""
+        self.signal(signal.SIGKILL)
+        await self.wait()
+        if self._output is not None:
+            await self._output.drain(_DRAIN_SECONDS)
+        await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+
+
+class _Output(asyncio.Protocol):
+    """The read end of a container's stdout and stderr, cut into lines."""
+
+    def __init__(self, sink: Callable[[str], None], write_end: int) -> None:
+        self.write_end = write_end
+        self._sink = sink
+        self._rest = b""
+        self._transport: asyncio.BaseTransport | None = None
+        self._ended = asyncio.Event()
+
+    @classmethod
+    async def open(cls, sink: Callable[[str], None]) -> _Output:
+        read_end, write_end = os.pipe()
+        output = cls(sink, write_end)
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: output, os.fdopen(read_end, "rb", buffering=0)
+        )
+        return output
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._emit(line)
+        if len(self._rest) >= MAX_LINE:
+            self._emit(self._rest)
+            self._rest = b""
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        if self._rest:
+            self._emit(self._rest)
+            self._rest = b""
+        self._ended.set()
+
+    async def drain(self, timeout: float) -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), timeout)
+        self.close()
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def _emit(self, line: bytes) -> None:
+        for start in range(0, len(line) or 1, MAX_LINE):
+            self._sink(line[start : start + MAX_LINE].decode(errors="replace").rstrip("\r"))
+
+
+def sweep(mark: str) -> None:
+    """Kill every process whose mark starts with `mark`: those that left their group, as a real container's end would.
+
+    Only Linux shows other processes' environments; elsewhere the groups are all that is killed.
+    """
+    needle = f"{MARK}={mark}".encode()
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if any(variable.startswith(needle) for variable in entry.read_bytes().split(b"\0")):
+                os.kill(int(entry.parent.name), signal.SIGKILL)

@@ -1,0 +1,35 @@
+"""Tasks that exist on paper only: a launch computes the whole life, and nothing runs afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ecs_async_executor.local.lifecycle import host_lost, planned, stop_of, stopped
+
+if TYPE_CHECKING:
+    from ecs_async_executor.local.store import Task
+
+
+class SimulatedRuntime:
+    """A task costs nothing while it lives, so tens of thousands may."""
+
+    def start(self, task: Task, now: float) -> None:
+        """Plan the task's whole life."""
+        definition = task.definition
+        task.timeline = planned(now, task.course, task.containers, definition.main, definition.stop_timeout)
+
+    def stop(self, task: Task, now: float, verdict: tuple[str, str]) -> None:
+        """Replan the rest of it."""
+        task.timeline = stopped(
+            task.timeline, stop_of(task.course, now, verdict, task.definition.stop_timeout)
+        )
+
+    def lose_host(self, task: Task, now: float) -> None:
+        """End it now, without exit codes."""
+        task.timeline = stopped(task.timeline, host_lost(now))
+
+    def kill_all(self) -> None:
+        """Nothing runs."""
+
+    async def close(self) -> None:
+        """Nothing runs."""

@@ -1,0 +1,145 @@
+"""The HTTP edge: ECS's protocol at ``/``, the control side at ``/_local/``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import uuid
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from ecs_async_executor.errors import ConfigurationError
+from ecs_async_executor.local import admin
+from ecs_async_executor.local.control import Control, ControlError
+from ecs_async_executor.local.ecs import Clock, Ecs
+from ecs_async_executor.local.logs import LogShipper
+from ecs_async_executor.local.moto import moto_server
+from ecs_async_executor.local.options import Options
+from ecs_async_executor.local.protocol import CONTENT_TYPE, AwsError, action_of
+from ecs_async_executor.local.runtimes.process import ProcessRuntime
+from ecs_async_executor.local.runtimes.simulated import SimulatedRuntime
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from ecs_async_executor.local.faults import Fault
+
+log = logging.getLogger(__name__)
+# ECS itself takes far less; this bounds memory.
+_MAX_BODY = 1024 * 1024
+
+
+@asynccontextmanager
+async def serve(options: Options | None = None) -> AsyncIterator[Control]:
+    """Run a local ECS in the current event loop and yield its control.
+
+    Raises:
+        ConfigurationError: an option is wrong.
+        OSError: the port is taken.
+    """
+    options = options or Options()
+    clock = Clock(asyncio.get_running_loop())
+    async with AsyncExitStack() as stack:
+        logs_url = options.logs if isinstance(options.logs, str) else None
+        if options.logs is True:
+            logs_url = await stack.enter_async_context(moto_server())
+        runtime: ProcessRuntime | SimulatedRuntime = SimulatedRuntime()
+        if options.runtime == "process":
+            shipper = LogShipper(logs_url, clock) if logs_url else None
+            if shipper is not None:
+                stack.push_async_callback(shipper.close)
+            runtime = ProcessRuntime(clock, shipper, options.pass_environment)
+        stack.push_async_callback(runtime.close)
+        ecs = Ecs(options, clock, runtime, logs_url)
+        runner = web.ServerRunner(web.Server(_Edge(ecs).handle, access_log=None), shutdown_timeout=0.1)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, options.host, options.port).start()
+        host, port = runner.addresses[0][:2]
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+        def send(method: str, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
+            try:
+                return admin.handle(ecs, method, path, json.loads(json.dumps(document)))
+            except (ConfigurationError, admin.UnknownPathError) as error:
+                raise ControlError(str(error)) from None
+
+        yield Control(url, logs_url, send)
+
+
+class _Edge:
+    """Requests in, answers out; everything that waits or drops connections happens here."""
+
+    def __init__(self, ecs: Ecs) -> None:
+        self._ecs = ecs
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        if "Origin" in request.headers:  # only browsers send it, and this server runs commands
+            return _json({"message": "The local ECS takes no requests from web pages."}, 403)
+        body = b""
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > _MAX_BODY:
+                return _json({"message": "The request is too large."}, 413)
+        if request.path.startswith(admin.PREFIX):
+            return self._control(request, body)
+        return await self._aws(request, body)
+
+    async def _aws(self, request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+        ecs = self._ecs
+        action = "unknown"
+        try:
+            action = action_of(request.headers.get("X-Amz-Target", ""))
+            if delay := ecs.conditions.delay(action):
+                await asyncio.sleep(delay)
+            answer, fault = ecs.answer(action, body)
+        except AwsError as error:
+            ecs.count(action, error.code)
+            return _aws_response(error.body(), error.status)
+        except Exception:
+            log.exception("The local ECS failed to answer %s", action)
+            ecs.count(action, "InternalError")
+            return _aws_response(AwsError("ServerException", "The local ECS failed.").body(), 500)
+        ecs.count(action, fault.kind if fault else answer.outcome)
+        if fault is not None:
+            await self._spoil(request, fault)
+        return _aws_response(answer.body, 200)
+
+    async def _spoil(self, request: web.BaseRequest, fault: Fault) -> None:
+        """Keep an answer from its caller: drop the connection, or wait until nobody is waiting."""
+        if fault.kind == "late_response":
+            await asyncio.sleep(fault.seconds)
+        elif request.transport is not None:
+            request.transport.abort()
+
+    def _control(self, request: web.BaseRequest, body: bytes) -> web.Response:
+        try:
+            document = _object(body)
+            return _json(admin.handle(self._ecs, request.method, request.path, document), 200)
+        except admin.UnknownPathError as error:
+            return _json({"message": str(error)}, 404)
+        except ConfigurationError as error:
+            return _json({"message": str(error)}, 400)
+
+
+def _aws_response(body: bytes, status: int) -> web.Response:
+    headers = {"Content-Type": CONTENT_TYPE, "x-amzn-RequestId": str(uuid.uuid4())}
+    return web.Response(body=body, status=status, headers=headers)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body or b"{}")
+    except ValueError:
+        raise ConfigurationError("The body is not valid JSON.") from None
+    if not isinstance(document, dict):
+        raise ConfigurationError("The body is not a JSON object.")
+    return document
+
+
+def _json(document: Mapping[str, Any], status: int) -> web.Response:
+    return web.Response(body=json.dumps(document).encode(), status=status, content_type="application/json")

@@ -1,0 +1,49 @@
+"""Makes the launch order of a run. The request itself is built later, in the engine's thread."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ecs_async_executor.engine.messages import Launch, Request
+from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.runs import Run
+
+if TYPE_CHECKING:
+    from airflow.api_fastapi.auth.tokens import JWTGenerator
+
+TOKEN_LIFETIME = 3600.0
+"""Seconds a launch's token lives at least: ECS may keep a task in PROVISIONING for 30 minutes, and pull for long."""
+CALLBACK_PRIORITY = 2**31
+"""Callbacks finish work that is done; Airflow, too, puts them before all tasks."""
+
+
+class Orders:
+    """Makes launch orders, and in the engine's thread the requests of their launches."""
+
+    def __init__(self, template: RequestTemplate, generator: JWTGenerator, queued_timeout: float) -> None:
+        self._template = template
+        self._generator = generator
+        self._lifetime = max(TOKEN_LIFETIME, queued_timeout)
+
+    def launch(self, run: Run, *, delay: float = 0.0) -> Launch:
+        """Order the run's launch under its launch number, `delay` seconds from now."""
+        return Launch(
+            run.run_id,
+            run.label,
+            partial(self._build, run.workload),
+            number=run.number,
+            priority=CALLBACK_PRIORITY if run.is_callback else run.workload.ti.priority_weight,
+            delay=delay,
+        )
+
+    def _build(self, workload: Any) -> Request:
+        """Build the request, with a token that is fresh now."""
+        ti = getattr(workload, "ti", None)
+        subject = ti.id if ti is not None else workload.callback.id
+        token = self._generator.generate(
+            extras={"sub": str(subject), "scope": "workload"}, valid_for=self._lifetime
+        )
+        payload = workload.model_copy(update={"token": token}).model_dump_json()
+        command = ["python", "-m", "airflow.sdk.execution_time.execute_workload", "--json-string", payload]
+        return self._template.request(command, ti.executor_config if ti is not None else None)

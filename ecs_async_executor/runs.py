@@ -1,0 +1,105 @@
+"""The runs in hand: which queueing of which key is current. Pure; touched by the scheduler's thread only.
+
+A key is queued many times (deferral, reschedule, requeue), each time as a new run. At most one run of a key is
+current; an event may only be told for that one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ecs_async_executor.decisions import Facts
+from ecs_async_executor.engine.messages import Diagnosis, Launched, Terminal
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One queueing of one workload."""
+
+    run_id: str
+    key: Any
+    label: str
+    workload: Any
+    ti_id: Any = None
+    """Primary key of the task instance; None for a callback, which has no row."""
+    try_number: int = 0
+    fenced: bool = False
+    """Core has committed the run id to the row, together with QUEUED."""
+    number: int = 1
+    """The launch number in use."""
+    starts: int = 1
+    """Start attempts used, this one included."""
+    launched: Launched | None = None
+    ended: Terminal | None = None
+    told: bool = False
+    """A terminal event was sent; the row has not moved yet."""
+    ids: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.ids.add(self.run_id)
+
+    @property
+    def is_callback(self) -> bool:
+        """Callbacks have no row."""
+        return self.ti_id is None
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """Why it ended."""
+        return getattr(self.ended, "diagnosis", None) or Diagnosis(
+            "The task was stopped before it was launched."
+        )
+
+
+class Runs:
+    """All runs that are not over for this executor."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Run] = {}
+        self._current: dict[Hashable, Run] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self._by_id.values())
+
+    def __repr__(self) -> str:
+        return f"<Runs {len(self._by_id)} in hand, {len(self._current)} current>"
+
+    def add(self, run: Run) -> None:
+        """Take a run in; it is the current one of its key from now on."""
+        self._by_id[run.run_id] = run
+        self._current[run.key] = run
+
+    def get(self, run_id: str) -> Run | None:
+        """Find a run, current or not."""
+        return self._by_id.get(run_id)
+
+    def current(self, key: Hashable) -> Run | None:
+        """Find the current run of a key."""
+        return self._current.get(key)
+
+    def is_current(self, run: Run) -> bool:
+        """Tell whether no newer run of the same key is known."""
+        return self._current.get(run.key) is run
+
+    def forget(self, run: Run) -> None:
+        """Drop a run: nothing more will be told about it."""
+        self._by_id.pop(run.run_id, None)
+        if self.is_current(run):
+            del self._current[run.key]
+
+    def facts(self, run: Run, *, job_id: Any, queued_again: bool, max_starts: int) -> Facts:
+        """Say what the decision table needs to know."""
+        return Facts(
+            try_number=run.try_number,
+            ids=frozenset(run.ids),
+            fenced=run.fenced,
+            current=self.is_current(run) and not queued_again,
+            job_id=job_id,
+            may_relaunch=run.starts < max_starts and not getattr(run.ended, "permanent", False),
+            launched=run.launched is not None,
+        )

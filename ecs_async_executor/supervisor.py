@@ -1,0 +1,219 @@
+"""Follows every run from its order to its end: takes the engine's reports, reads the rows, decides, tells Airflow.
+
+Runs in the scheduler's thread, inside `sync()`. All it does to Airflow goes through the executor's base class.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from random import random
+from typing import TypeVar
+
+from airflow.executors.base_executor import BaseExecutor
+
+from ecs_async_executor import workloads
+from ecs_async_executor.decisions import Decision, Facts, Row, decide_when_ended, decide_when_launched
+from ecs_async_executor.engine.backoff import backoff
+from ecs_async_executor.engine.messages import (
+    Launched,
+    LaunchFailed,
+    Order,
+    Renumbered,
+    Report,
+    Running,
+    Stop,
+    Stopped,
+    Waiting,
+    Watch,
+)
+from ecs_async_executor.orders import Orders
+from ecs_async_executor.rows import read_rows
+from ecs_async_executor.runs import Run, Runs
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+DECISIONS_PER_SYNC = 500
+"""Bounds what one heartbeat decides; the rest waits for the next."""
+CONFIRM_AFTER = 5.0
+"""Seconds until a told event is checked: core drops events for rows that are locked at that instant."""
+
+
+class Supervisor:
+    """All runs of one executor."""
+
+    def __init__(
+        self,
+        executor: BaseExecutor,
+        orders: Orders,
+        submit: Callable[[Iterable[Order]], None],
+        *,
+        max_starts: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._executor = executor
+        self._orders = orders
+        self._submit = submit
+        self._max_starts = max_starts
+        self._clock = clock
+        self.runs = Runs()
+        self._launched: dict[str, Run] = {}
+        """Runs whose ARN is to be told to Airflow."""
+        self._ended: dict[str, float] = {}
+        """Runs that ended, and when to decide about each."""
+
+    def __repr__(self) -> str:
+        return f"<Supervisor {self.runs!r}, {len(self._launched)} to publish, {len(self._ended)} ended>"
+
+    # --- orders -------------------------------------------------------------------------------------------
+
+    def take_in(self, run: Run) -> Order:
+        """Make a run the current one of its key, and give its launch order."""
+        self.runs.add(run)
+        return self._orders.launch(run)
+
+    def live_orders(self) -> Iterator[Order]:
+        """Order again all that is live, from a new engine."""
+        for run in self.runs:
+            if run.ended is None:
+                at = run.launched
+                if at is None:
+                    yield self._orders.launch(run)
+                else:
+                    yield Watch(run.run_id, run.label, at.arn, at.cluster, at.container, at.number)
+
+    def drop(self, run: Run, *, stop: str | None = None) -> None:
+        """Forget a run and stop its task if asked; its slot is free unless a newer run of the key has it."""
+        if self.runs.is_current(run):
+            self._executor.running.discard(run.key)
+        self.runs.forget(run)
+        self._launched.pop(run.run_id, None)
+        self._ended.pop(run.run_id, None)
+        if stop is not None and run.ended is None:
+            self._submit([Stop(run.run_id, stop)])
+
+    # --- reports ------------------------------------------------------------------------------------------
+
+    def note(self, report: Report) -> None:
+        """Take in what the engine says of one run. Of a dropped run nothing matters any more."""
+        run = self.runs.get(getattr(report, "run_id", ""))
+        if run is not None:
+            self._guarded(self._note, run, report)
+
+    def _note(self, run: Run, report: Report) -> None:
+        match report:
+            case Launched():
+                run.number, run.launched = report.number, report
+                run.ids.add(report.arn)
+                self._launched[run.run_id] = run
+            case Renumbered():
+                run.number = report.number
+            case Running():
+                if run.is_callback and self.runs.is_current(run):
+                    self._executor.running_state(run.key)
+            case Waiting():
+                log.info("%s waits: %s", run.label, report.diagnosis)
+                self._log_event(run, "ecs launch waits", str(report.diagnosis))
+            case LaunchFailed() | Stopped():
+                run.number, run.ended = report.number, report
+                self._launched.pop(run.run_id, None)
+                self._ended[run.run_id] = self._clock()
+
+    # --- decisions ----------------------------------------------------------------------------------------
+
+    def decide(self) -> None:
+        """Decide about what was launched or has ended, by one query; does nothing if nothing happened."""
+        now = self._clock()
+        due = [self.runs.get(run_id) for run_id, at in self._ended.items() if at <= now]
+        ended = [run for run in due[:DECISIONS_PER_SYNC] if run is not None]
+        launched = list(self._launched.values())[: DECISIONS_PER_SYNC - len(ended)]
+        rows = read_rows([run.ti_id for run in (*launched, *ended) if not run.is_callback])
+        for run in launched:
+            self._guarded(self._decide_launched, run, rows.get(str(run.ti_id)))
+        for run in ended:
+            self._guarded(self._decide_ended, run, rows.get(str(run.ti_id)))
+
+    def _guarded(self, handle: Callable[[Run, T], None], run: Run, what: T) -> None:
+        """One bad record harms no other."""
+        try:
+            handle(run, what)
+        except Exception:
+            log.exception("Can't handle %s", run.label)
+            self._launched.pop(run.run_id, None)
+            if run.run_id in self._ended:
+                self._ended[run.run_id] = self._clock() + CONFIRM_AFTER
+
+    def _decide_launched(self, run: Run, row: Row | None) -> None:
+        del self._launched[run.run_id]
+        if run.is_callback:
+            return
+        decision = decide_when_launched(row, self._facts(run))
+        if decision is Decision.PUBLISH and run.launched is not None:
+            self._executor.running_state(run.key, run.launched.arn)
+        elif decision is Decision.FORGET_AND_STOP:
+            log.info("%s has been superseded; its ECS task is stopped.", run.label)
+            self.drop(run, stop="superseded: Airflow has moved on")
+        elif decision is Decision.FORGET:
+            self.drop(run)
+
+    def _decide_ended(self, run: Run, row: Row | None) -> None:
+        if run.is_callback:
+            self._decide_callback(run)
+            return
+        decision = decide_when_ended(row, self._facts(run))
+        if decision is Decision.RELAUNCH:
+            self._relaunch(run)
+        elif decision in {Decision.FAIL, Decision.SUCCEED}:
+            self._tell(run, decision)
+        else:
+            self.drop(run)
+
+    def _decide_callback(self, run: Run) -> None:
+        """Decide by the exit code: a callback has no row, and nobody else reports its end."""
+        ended = run.ended
+        if isinstance(ended, Stopped) and ended.exit_code == 0:
+            self._executor.success(run.key)
+        elif not (isinstance(ended, Stopped) and ended.ran) and self._facts(run).may_relaunch:
+            self._relaunch(run)
+            return
+        else:
+            self._executor.fail(run.key, str(run.diagnosis))
+        self.drop(run)
+
+    def _facts(self, run: Run) -> Facts:
+        return self.runs.facts(
+            run,
+            job_id=self._executor.job_id,
+            queued_again=workloads.is_queued(self._executor, run.key),
+            max_starts=self._max_starts,
+        )
+
+    def _relaunch(self, run: Run) -> None:
+        delay = backoff(run.starts, base=5.0, cap=60.0, random=random)
+        text = (
+            f"Start {run.starts} of {self._max_starts} failed, the next one in {delay:.0f} s. {run.diagnosis}"
+        )
+        log.warning("%s: %s", run.label, text)
+        self._log_event(run, "ecs launch failed", text)
+        run.starts += 1
+        run.number += 1
+        run.launched = run.ended = None
+        del self._ended[run.run_id]
+        self._submit([self._orders.launch(run, delay=delay)])
+
+    def _tell(self, run: Run, decision: Decision) -> None:
+        """Tell Airflow the end, and again after a while if the row has not moved."""
+        if not run.told:
+            run.told = True
+            log.warning("%s: %s", run.label, run.diagnosis)
+            self._log_event(run, "ecs task ended", str(run.diagnosis))
+        tell = self._executor.fail if decision is Decision.FAIL else self._executor.success
+        tell(run.key, str(run.diagnosis))
+        self._ended[run.run_id] = self._clock() + CONFIRM_AFTER
+
+    def _log_event(self, run: Run, event: str, text: str) -> None:
+        """Write to the task's Audit Log."""
+        if not run.is_callback:
+            self._executor.log_task_event(event=event, extra=text, ti_key=run.key)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from ecs_async_executor.demo.environment import (
+    Stage,
+    component_environment,
+    local_ecs_environment,
+    task_definition,
+    worker_environment,
+)
+
+OF_THE_USER = {
+    "PATH": "/usr/bin",
+    "HOME": "/home/someone",
+    "LANG": "C.UTF-8",
+    "AWS_SECRET_ACCESS_KEY": "a-real-key",
+    "AWS_PROFILE": "production",
+    "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql://a-real-password@db/airflow",
+    "GITHUB_TOKEN": "a-real-token",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+
+def test_a_container_gets_no_secret_of_the_demo(stage: Stage):
+    environment = worker_environment(OF_THE_USER, stage)
+    text = repr(environment)
+    for secret in ("the-password", "the-jwt-secret", "the-api-secret-key", "the-fernet-key"):
+        assert secret not in text
+    assert not [name for name in environment if "SECRET" in name or "PASSWORD" in name or "KEY" in name]
+
+
+def test_a_container_does_not_learn_where_the_database_is(stage: Stage):
+    environment = worker_environment(OF_THE_USER, stage)
+    assert str(stage.home.database) not in environment.values()
+    assert environment["AIRFLOW_HOME"] != str(stage.home.root)
+
+
+def test_a_container_knows_where_the_dags_the_logs_and_the_execution_api_are(stage: Stage):
+    environment = worker_environment(OF_THE_USER, stage)
+    assert environment["AIRFLOW__CORE__DAGS_FOLDER"] == str(stage.home.dags)
+    assert environment["AIRFLOW__LOGGING__BASE_LOG_FOLDER"] == str(stage.home.task_logs)
+    assert environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8080/execution/"
+
+
+@pytest.mark.parametrize("build", [component_environment, local_ecs_environment, worker_environment])
+def test_nothing_of_the_users_own_airflow_and_aws_enters_the_demo(build, stage: Stage):
+    text = repr(build(OF_THE_USER, stage))
+    for foreign in ("a-real", "production", "CeleryExecutor", "postgresql", "PYTHONDONTWRITEBYTECODE"):
+        assert foreign not in text
+
+
+@pytest.mark.parametrize("build", [component_environment, local_ecs_environment, worker_environment])
+def test_every_process_finds_this_python_first(build, stage: Stage):
+    environment = build(OF_THE_USER, stage)
+    assert environment["PATH"].split(":")[0] == str(Path(sys.executable).parent)
+    assert environment["HOME"] == "/home/someone"
+
+
+@pytest.mark.parametrize("build", [component_environment, local_ecs_environment, worker_environment])
+def test_every_process_can_be_found_by_its_airflow_home(build, stage: Stage):
+    assert Path(build(OF_THE_USER, stage)["AIRFLOW_HOME"]).is_relative_to(stage.home.root)
+
+
+def test_the_components_talk_to_no_ecs_but_the_local_one(stage: Stage):
+    environment = component_environment(OF_THE_USER, stage)
+    assert environment["AWS_ENDPOINT_URL_ECS"] == "http://127.0.0.1:9001"
+    assert environment["AWS_EC2_METADATA_DISABLED"] == "true"
+    assert environment["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
+
+
+def test_the_executor_launches_the_task_definition_that_is_registered(stage: Stage):
+    environment = component_environment(OF_THE_USER, stage)
+    definition = task_definition({"NAME": "value"})
+    [container] = definition["containerDefinitions"]
+    assert definition["family"] == environment["AIRFLOW__AWS_ECS_EXECUTOR__TASK_DEFINITION"]
+    assert container["name"] == environment["AIRFLOW__AWS_ECS_EXECUTOR__CONTAINER_NAME"]
+    assert container["environment"] == [{"name": "NAME", "value": "value"}]
+
+
+def test_secrets_are_not_in_a_repr(stage: Stage):
+    assert "the-" not in repr(stage)

@@ -46,6 +46,7 @@ class AsyncEcsExecutor(BaseExecutor):
     _settings: Settings | None = None
     _engine: EngineKeeper | None = None
     _supervisor: Supervisor | None = None
+    _unsaved_events: Sequence[Any] = ()
 
     def start(self) -> None:
         """Check the configuration, resolve the connection, start the engine; raises `ConfigurationError`."""
@@ -90,6 +91,9 @@ class AsyncEcsExecutor(BaseExecutor):
             self._supervisor.decide()
         except Exception:
             self.log.exception("sync() failed; what it left is taken up at the next heartbeat.")
+        # Core (seen in 3.3.2) hands the rows of its event log to SQLAlchemy through a generator, which lets them be
+        # collected before they are written. Somebody must hold them until then.
+        self._unsaved_events = list(self._task_event_logs)
 
     def revoke_task(self, *, ti: TaskInstance) -> None:
         """Drop a task that is stuck in QUEUED and stop its container; core requeues it. Silent by contract."""

@@ -12,9 +12,12 @@ import argparse
 import time
 import uuid
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from aiobotocore.session import get_session
+
 from ecs_async_executor.engine.ecs import Connection, connect_by_environment
 from ecs_async_executor.engine.messages import (
     Cancelled,
@@ -91,7 +94,7 @@ def launch_and_watch(
             },
             container,
         )
-        engine.submit([Launch(run_id, names[run_id], lambda request=request: request)])
+        engine.submit([Launch(run_id, names[run_id], partial(replace, request))])
 
     exit_codes: dict[str, int | None] = {}
     while len(exit_codes) < TASKS:

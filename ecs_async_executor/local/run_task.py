@@ -105,10 +105,14 @@ def _failure(ecs: Ecs, cluster: Cluster, reason: str) -> dict[str, str]:
     return {"arn": f"{instance}/{ecs.rng.getrandbits(128):032x}", "reason": reason}
 
 
-def _launch(
-    ecs: Ecs, cluster: Cluster, definition: TaskDefinition, params: Mapping[str, Any], now: float
+def _launch(  # noqa: PLR0913,PLR0917  all that makes a task
+    ecs: Ecs,
+    cluster: Cluster,
+    definition: TaskDefinition,
+    params: Mapping[str, Any],
+    launch: Launch,
+    now: float,
 ) -> Task:
-    launch = launch_of(params)
     course = ecs.plan.course(launch, ecs.rng)
     for fault in ecs.conditions.faults.draw(Stage.COURSE, "RunTask", launch):
         course = bend(course, fault)

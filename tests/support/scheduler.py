@@ -1,0 +1,133 @@
+"""Steps the real scheduler code by hand, and reads and changes rows as the API server would."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow._shared.timezones import timezone
+from airflow.configuration import conf
+from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+from airflow.jobs.job import Job
+from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+from airflow.models import Log
+from airflow.models.serialized_dag import SerializedDagModel
+from airflow.models.taskinstance import TaskInstance
+from airflow.sdk import DAG
+from airflow.utils.session import create_session
+from airflow.utils.state import DagRunState
+from airflow.utils.types import DagRunTriggeredByType, DagRunType
+from sqlalchemy import select
+
+from ecs_async_executor import AsyncEcsExecutor
+
+
+@dataclass
+class Scheduler:
+    """One scheduler's loop, a step at a time."""
+
+    runner: SchedulerJobRunner
+    executor: AsyncEcsExecutor
+
+    @property
+    def job_id(self) -> int:
+        return int(self.runner.job.id)
+
+    def step(self) -> None:
+        """Do what one turn of `_run_scheduler_loop` does with an executor."""
+        with create_session() as session:
+            self.runner._do_scheduling(session)
+            session.expunge_all()
+        self.heartbeat()
+
+    def heartbeat(self) -> None:
+        """Heartbeat the executor and process its events, without queueing anything new."""
+        self.executor.heartbeat()
+        with create_session() as session:
+            self.runner._process_executor_events(executor=self.executor, session=session)
+        with create_session() as session:
+            self.runner._process_task_event_logs(self.executor._task_event_logs, session)
+
+    def until(self, done: Callable[[], Any], *, step: Callable[[], None] | None = None, seconds: float = 20) -> Any:
+        """Step until something is true."""
+        deadline = time.monotonic() + seconds
+        while not (result := done()):
+            assert time.monotonic() < deadline, f"still waiting; {self.executor._supervisor!r}"
+            (step or self.step)()
+            time.sleep(0.02)
+        return result
+
+    def rest(self, seconds: float = 1.5) -> None:
+        """Step for a while, to see that nothing happens."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.step()
+            time.sleep(0.02)
+
+
+@contextmanager
+def running_scheduler() -> Iterator[Scheduler]:
+    runner = SchedulerJobRunner(job=Job())
+    with create_session() as session:
+        session.add(runner.job)
+    executor = runner.executor
+    assert isinstance(executor, AsyncEcsExecutor)
+    executor.job_id = runner.job.id
+    executor.start()
+    try:
+        yield Scheduler(runner, executor)
+    finally:
+        executor.end()
+
+
+def store_dag(dag: DAG) -> None:
+    """Serialize a Dag into the database, as the Dag processor does."""
+    folder = Path(conf.get("core", "dags_folder"))
+    folder.mkdir(exist_ok=True)
+    file = folder / f"{dag.dag_id}.py"
+    file.write_text("# The Dag processor stores the source beside the Dag.\n")
+    dag.fileloc, dag.relative_fileloc = str(file), file.name
+    bag = DagBag(dag_folder=str(folder), bundle_path=folder)
+    bag.bag_dag(dag)
+    sync_bag_to_db(bag, bundle_name="dags-folder", bundle_version=None)
+
+
+def create_run(dag_id: str) -> str:
+    run_id = f"manual__{time.monotonic_ns()}"
+    with create_session() as session:
+        serialized = SerializedDagModel.get(dag_id, session=session)
+        assert serialized is not None
+        serialized.dag.create_dagrun(
+            run_id=run_id,
+            run_after=timezone.utcnow(),
+            run_type=DagRunType.MANUAL,
+            triggered_by=DagRunTriggeredByType.TEST,
+            state=DagRunState.RUNNING,
+            session=session,
+        )
+    return run_id
+
+
+def task_instances(**where: Any) -> list[TaskInstance]:
+    with create_session(scoped=False) as session:
+        rows = session.scalars(select(TaskInstance).filter_by(**where).order_by(TaskInstance.map_index)).all()
+        session.expunge_all()
+        return list(rows)
+
+
+def set_row(ti: TaskInstance, **values: Any) -> None:
+    """Change the row as the API server does when the worker reports."""
+    with create_session(scoped=False) as session:
+        row = session.scalars(select(TaskInstance).where(TaskInstance.id == ti.id)).one()
+        for name, value in values.items():
+            setattr(row, name, value)
+
+
+def logged_events(event: str) -> list[str]:
+    with create_session(scoped=False) as session:
+        return [log.extra or "" for log in session.scalars(select(Log).where(Log.event == event))]
+

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from ecs_async_executor.errors import ConfigurationError
+from ecs_async_executor.local.lifecycle import Course, Interruption
+from ecs_async_executor.local.match import Launch
+from ecs_async_executor.local.plan import Plan, exit_code, seconds
+
+
+def rng() -> random.Random:
+    return random.Random(7)
+
+
+def courses(document: dict[str, Any], *launches: Launch) -> list[Course]:
+    plan = Plan.from_json(document, rng())
+    return [plan.course(launch, rng()) for launch in launches]
+
+
+def test_an_empty_plan_gives_the_default_course():
+    assert courses({}, Launch()) == [Course()]
+
+
+def test_the_first_rule_that_covers_a_launch_changes_the_defaults():
+    document = {
+        "defaults": {"duration": 5, "pull": 1},
+        "rules": [{"family": "etl", "exit_code": 2}, {"started_by": "a", "exit_code": 3}],
+    }
+    assert courses(document, Launch("a", "etl"), Launch("a", "x"), Launch("b", "x")) == [
+        Course(duration=5, pull=1, exit_code=2),
+        Course(duration=5, pull=1, exit_code=3),
+        Course(duration=5, pull=1),
+    ]
+
+
+def test_a_rule_may_ask_for_the_nth_launch_that_it_covers():
+    document = {"rules": [{"started_by": "a", "nth": [2, 3], "exit_code": 1}]}
+    launches = [Launch("a"), Launch("b"), Launch("a"), Launch("a"), Launch("a")]
+    assert [course.exit_code for course in courses(document, *launches)] == [0, 0, 1, 1, 0]
+
+
+def test_nth_may_be_a_single_number():
+    assert courses({"rules": [{"nth": 1, "exit_code": 9}]}, Launch(), Launch())[1].exit_code == 0
+
+
+def test_an_interruption_and_sidecar_ends_are_read_from_json():
+    document = {"defaults": {"interruption": {"after": 3}, "ends": {"agent": [None, "lost"]}}}
+    assert courses(document, Launch()) == [
+        Course(interruption=Interruption(3), ends={"agent": (None, "lost")}),
+    ]
+
+
+def test_durations_are_numbers_ranges_or_lognormal():
+    assert seconds(2, rng()) == 2.0
+    assert 1 <= seconds([1, 5], rng()) <= 5
+    assert seconds({"median": 10, "sigma": 0}, rng()) == pytest.approx(10)
+
+
+def test_the_same_seed_draws_the_same_numbers():
+    assert seconds([1, 5], rng()) == seconds([1, 5], rng())
+
+
+def test_exit_codes_may_be_weighted():
+    assert exit_code({"0": 0, "9": 1}, rng()) == 9
+    assert exit_code(None, rng()) is None
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"default": {}},
+        {"defaults": {"duratoin": 1}},
+        {"defaults": {"duration": -1}},
+        {"defaults": {"duration": [5, 1]}},
+        {"defaults": {"duration": "long"}},
+        {"rules": [{"started_by": "a", "exit": 1}]},
+        {"defaults": {"interruption": {"when": 1}}},
+    ],
+)
+def test_mistakes_in_a_plan_show_when_it_is_read(document: dict[str, Any]):
+    with pytest.raises(ConfigurationError):
+        Plan.from_json(document, rng())

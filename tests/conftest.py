@@ -25,7 +25,14 @@ os.environ.update(
     }
 )
 # A developer's own AWS set-up must not leak into the tests.
-for _name in ("AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ECS", "AWS_SESSION_TOKEN"):
+for _name in (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_ECS",
+    "AWS_SESSION_TOKEN",
+):
     os.environ.pop(_name, None)
 
 settings.register_profile(

@@ -1,0 +1,23 @@
+"""The command `ecs-async`. One module a subcommand: `add_parser(subparsers)` and `run(args) -> exit code`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from ecs_async_executor import __version__
+from ecs_async_executor.cli import demo, local
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `ecs-async`; the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="ecs-async", description="Airflow on Amazon ECS, without waiting. On a laptop, too."
+    )
+    parser.add_argument("--version", action="version", version=f"ecs-async-executor {__version__}")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (demo, local):
+        command.add_parser(subparsers)
+    args = parser.parse_args(argv)
+    exit_code: int = args.run(args)
+    return exit_code

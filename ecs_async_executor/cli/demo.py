@@ -33,6 +33,7 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> argpar
         metavar="SECONDS",
         help="give up after so long (default: %(default)g)",
     )
+    parser.set_defaults(run=run)
     return parser
 
 

@@ -136,7 +136,7 @@ def _facts(task: Task) -> str:
     parts = [f"stopCode {task.stop_code}" if task.stop_code else "", task.stopped_reason or ""]
     parts += [_container_facts(c) for c in task.containers]
     parts.append(task.task_arn)
-    return "; ".join(part for part in parts if part)
+    return "; ".join(part.rstrip(".") for part in parts if part)
 
 
 def _container_facts(container: Container) -> str:

@@ -52,7 +52,9 @@ class Scheduler:
         with create_session() as session:
             self.runner._process_task_event_logs(self.executor._task_event_logs, session)
 
-    def until(self, done: Callable[[], Any], *, step: Callable[[], None] | None = None, seconds: float = 20) -> Any:
+    def until(
+        self, done: Callable[[], Any], *, step: Callable[[], None] | None = None, seconds: float = 20
+    ) -> Any:
         """Step until something is true."""
         deadline = time.monotonic() + seconds
         while not (result := done()):
@@ -130,4 +132,3 @@ def set_row(ti: TaskInstance, **values: Any) -> None:
 def logged_events(event: str) -> list[str]:
     with create_session(scoped=False) as session:
         return [log.extra or "" for log in session.scalars(select(Log).where(Log.event == event))]
-

@@ -104,7 +104,9 @@ def test_the_phases_of_one_ecs_task_add_up_to_its_total():
 
 def test_two_queueings_are_summed_and_the_total_has_the_wait_between_them():
     first = Queueing("a", 1, 0.0, 1.0, 4.0, (ecs_task("STOPPED", created=2.0, started=3.0, stopped=5.0),))
-    second = Queueing("b", 1, 30.0, 31.0, 34.0, (ecs_task("STOPPED", created=32.0, started=33.0, stopped=35.0),))
+    second = Queueing(
+        "b", 1, 30.0, 31.0, 34.0, (ecs_task("STOPPED", created=32.0, started=33.0, stopped=35.0),)
+    )
     spent = durations(task_instance("success", first, second))
     assert spent == Durations(scheduled=2, launching=2, provisioning=2, starting=2, running=2, total=35)
 
@@ -117,7 +119,9 @@ def test_an_ecs_task_that_never_ran_its_task_counts_as_starting():
 
 
 def test_a_phase_that_is_not_over_counts_nothing():
-    assert durations(task_instance("queued", queueing(ecs_task("PENDING")))) == Durations(scheduled=1, launching=1)
+    assert durations(task_instance("queued", queueing(ecs_task("PENDING")))) == Durations(
+        scheduled=1, launching=1
+    )
 
 
 def test_a_failed_task_has_finished_and_a_deferred_one_has_not():

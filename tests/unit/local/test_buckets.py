@@ -6,7 +6,7 @@ from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.local.buckets import Buckets, TokenBucket, needs_of
 
 
-def test_a_bucket_gives_its_burst_and_then_its_rate():
+def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
     bucket = TokenBucket(burst=3, rate=2, tokens=3, at=0)
     bucket.take(3, 0)
     assert bucket.available(0) == 0
@@ -14,7 +14,7 @@ def test_a_bucket_gives_its_burst_and_then_its_rate():
     assert bucket.available(99) == 3
 
 
-def test_a_call_that_is_refused_spends_nothing():
+def test_a_call_that_is_refused_spends_nothing() -> None:
     buckets = Buckets({"fargate_run_task_calls": [1, 1]}, 0)
     run_task = needs_of("RunTask", "FARGATE")
     assert buckets.admit(run_task, 0)
@@ -22,7 +22,7 @@ def test_a_call_that_is_refused_spends_nothing():
     assert sum(buckets.admit(needs_of("StopTask"), 0) for _ in range(200)) == 99
 
 
-def test_describe_and_list_share_the_read_bucket_of_100():
+def test_describe_and_list_share_the_read_bucket_of_100() -> None:
     buckets = Buckets({}, 0)
     needs = needs_of("DescribeTasks") + needs_of("ListTasks")
     assert sum(buckets.admit(needs[:1], 0) + buckets.admit(needs[1:], 0) for _ in range(200)) == 100
@@ -47,11 +47,13 @@ def test_describe_and_list_share_the_read_bucket_of_100():
         ("RegisterTaskDefinition", "", 1, [("task_definition_modify", 1)]),
     ],
 )
-def test_a_call_costs_what_aws_says(action: str, provider: str, count: int, needs: list[tuple[str, float]]):
+def test_a_call_costs_what_aws_says(
+    action: str, provider: str, count: int, needs: list[tuple[str, float]]
+) -> None:
     assert needs_of(action, provider, count) == needs
 
 
 @pytest.mark.parametrize("rates", [{"nope": [1, 1]}, {"tag_modify": [1]}, {"tag_modify": [0, 1]}])
-def test_wrong_rates_are_configuration_errors(rates: dict[str, list[float]]):
+def test_wrong_rates_are_configuration_errors(rates: dict[str, list[float]]) -> None:
     with pytest.raises(ConfigurationError, match="throttling"):
         Buckets(rates, 0)

@@ -11,27 +11,27 @@ from ecs_async_executor.local.conditions import DEFAULTS, Conditions
 
 @pytest.fixture
 def conditions() -> Conditions:
-    return Conditions(random.Random(1), 0.0)
+    return Conditions(random.Random(1), 0.0)  # noqa: S311  a seeded choice, not a secret
 
 
-def test_conditions_begin_fast_unlimited_and_reliable(conditions: Conditions):
+def test_conditions_begin_fast_unlimited_and_reliable(conditions: Conditions) -> None:
     assert conditions.to_json() == DEFAULTS
     assert conditions.delay("RunTask") == 0
 
 
-def test_an_update_replaces_only_what_it_names(conditions: Conditions):
+def test_an_update_replaces_only_what_it_names(conditions: Conditions) -> None:
     conditions.update({"task_limit": 3, "consistency_lag": 2}, 0)
     conditions.update({"task_limit": None}, 0)
     assert conditions.to_json() == {**DEFAULTS, "consistency_lag": 2.0}
 
 
-def test_latency_is_the_actions_own_or_that_of_all(conditions: Conditions):
+def test_latency_is_the_actions_own_or_that_of_all(conditions: Conditions) -> None:
     conditions.update({"latency": {"*": 1, "RunTask": [2, 0.5]}}, 0)
     assert conditions.delay("ListTasks") == 1
     assert 2 <= conditions.delay("RunTask") <= 2.5
 
 
-def test_throttling_has_awss_rates_or_others(conditions: Conditions):
+def test_throttling_has_awss_rates_or_others(conditions: Conditions) -> None:
     conditions.update({"throttling": True}, 0)
     assert conditions.buckets is not None
     conditions.update({"throttling": {"tag_modify": [1, 1]}}, 0)
@@ -53,13 +53,13 @@ def test_throttling_has_awss_rates_or_others(conditions: Conditions):
         {"faults": [{"kind": "nope"}]},
     ],
 )
-def test_an_update_with_a_mistake_changes_nothing(conditions: Conditions, document: dict[str, Any]):
+def test_an_update_with_a_mistake_changes_nothing(conditions: Conditions, document: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         conditions.update({"consistency_lag": 5.0, **document}, 0)
     assert conditions.to_json() == DEFAULTS
 
 
-def test_clearing_goes_back_to_the_beginning(conditions: Conditions):
+def test_clearing_goes_back_to_the_beginning(conditions: Conditions) -> None:
     conditions.update({"throttling": True, "faults": [{"kind": "throttle"}]}, 0)
     conditions.clear(0)
     assert conditions.to_json() == DEFAULTS

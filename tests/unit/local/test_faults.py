@@ -12,7 +12,7 @@ from ecs_async_executor.local.match import Launch, Match
 
 
 def faults(*given: Fault, seed: int = 1) -> Faults:
-    return Faults(given, random.Random(seed))
+    return Faults(given, random.Random(seed))  # noqa: S311  a seeded choice, not a secret
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,9 @@ def faults(*given: Fault, seed: int = 1) -> Faults:
         (Fault("malformed_task"), "ListTasks", None, False),
     ],
 )
-def test_a_fault_hits_the_calls_it_is_meant_for(fault: Fault, action: str, launch: Launch | None, hit: bool):
+def test_a_fault_hits_the_calls_it_is_meant_for(
+    fault: Fault, action: str, launch: Launch | None, hit: bool
+) -> None:
     assert fault.hits(action, launch) is hit
 
 
@@ -47,20 +49,20 @@ def test_a_fault_hits_the_calls_it_is_meant_for(fault: Fault, action: str, launc
         ("task_limit", "ClientException", 400, "reached the limit on the number of tasks"),
     ],
 )
-def test_an_error_fault_answers_as_aws_would(kind: str, code: str, status: int, words: str):
+def test_an_error_fault_answers_as_aws_would(kind: str, code: str, status: int, words: str) -> None:
     error = error_of(Fault(kind))
     assert (error.code, error.status) == (code, status)
     assert words in error.message
 
 
-def test_every_error_kind_has_a_row_above_or_is_the_free_one():
+def test_every_error_kind_has_a_row_above_or_is_the_free_one() -> None:
     assert set(ERRORS) == {
         "throttle", "disguised_throttle", "server_error", "expired_credentials", "access_denied", "blocked",
         "task_limit", "error",
     }  # fmt: skip
 
 
-def test_the_free_error_says_what_it_is_told():
+def test_the_free_error_says_what_it_is_told() -> None:
     error = error_of(Fault("error", code="PlatformUnknownException", status=418, reason="why"))
     assert (error.code, error.status, error.message) == ("PlatformUnknownException", 418, "why")
 
@@ -80,11 +82,11 @@ def test_the_free_error_says_what_it_is_told():
         ),
     ],
 )
-def test_a_course_fault_bends_a_tasks_course(fault: Fault, course: Course):
+def test_a_course_fault_bends_a_tasks_course(fault: Fault, course: Course) -> None:
     assert bend(Course(), fault) == course
 
 
-def test_times_counts_the_calls_that_are_hit():
+def test_times_counts_the_calls_that_are_hit() -> None:
     limited = faults(Fault("throttle", action="RunTask", times=2))
     assert limited.first(Stage.BEFORE, "ListTasks", None) is None
     hits = [limited.first(Stage.BEFORE, "RunTask", Launch()) is not None for _ in range(3)]
@@ -92,13 +94,13 @@ def test_times_counts_the_calls_that_are_hit():
     assert [fault.times for fault in limited.in_force()] == [0]
 
 
-def test_a_fault_behind_one_that_strikes_is_not_spent():
+def test_a_fault_behind_one_that_strikes_is_not_spent() -> None:
     both = faults(Fault("throttle", times=1), Fault("server_error", times=1))
     kinds = [fault.kind for _ in range(3) if (fault := both.first(Stage.BEFORE, "ListTasks", None))]
     assert kinds == ["throttle", "server_error"]
 
 
-def test_probability_is_drawn_from_the_seed():
+def test_probability_is_drawn_from_the_seed() -> None:
     def strikes(seed: int) -> list[bool]:
         some = faults(Fault("throttle", probability=0.5), seed=seed)
         return [some.first(Stage.BEFORE, "ListTasks", None) is not None for _ in range(50)]
@@ -108,7 +110,7 @@ def test_probability_is_drawn_from_the_seed():
     assert 5 < sum(strikes(1)) < 45
 
 
-def test_all_course_faults_may_strike_one_launch():
+def test_all_course_faults_may_strike_one_launch() -> None:
     both = faults(Fault("sidecar_exit"), Fault("start_failure"))
     assert [fault.kind for fault in both.draw(Stage.COURSE, "RunTask", Launch())] == [
         "sidecar_exit",
@@ -116,7 +118,7 @@ def test_all_course_faults_may_strike_one_launch():
     ]
 
 
-def test_a_fault_is_read_from_json_and_shown_as_json():
+def test_a_fault_is_read_from_json_and_shown_as_json() -> None:
     document = {"kind": "throttle", "action": "RunTask", "times": 3, "started_by": "airflow/"}
     fault = fault_of(document)
     assert fault == Fault("throttle", action="RunTask", times=3, match=Match(started_by="airflow/"))
@@ -127,6 +129,6 @@ def test_a_fault_is_read_from_json_and_shown_as_json():
     "document",
     [{}, {"kind": "nope"}, {"kind": "throttle", "probability": 2}, {"kind": "throttle", "time": 1}, []],
 )
-def test_mistakes_in_a_fault_are_configuration_errors(document: Any):
+def test_mistakes_in_a_fault_are_configuration_errors(document: Any) -> None:
     with pytest.raises(ConfigurationError, match="fault"):
         fault_of(document)

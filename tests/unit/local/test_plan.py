@@ -12,7 +12,7 @@ from ecs_async_executor.local.plan import Plan, exit_code, seconds
 
 
 def rng() -> random.Random:
-    return random.Random(7)
+    return random.Random(7)  # noqa: S311  a seeded choice, not a secret
 
 
 def courses(document: dict[str, Any], *launches: Launch) -> list[Course]:
@@ -20,11 +20,11 @@ def courses(document: dict[str, Any], *launches: Launch) -> list[Course]:
     return [plan.course(launch, rng()) for launch in launches]
 
 
-def test_an_empty_plan_gives_the_default_course():
+def test_an_empty_plan_gives_the_default_course() -> None:
     assert courses({}, Launch()) == [Course()]
 
 
-def test_the_first_rule_that_covers_a_launch_changes_the_defaults():
+def test_the_first_rule_that_covers_a_launch_changes_the_defaults() -> None:
     document = {
         "defaults": {"duration": 5, "pull": 1},
         "rules": [{"family": "etl", "exit_code": 2}, {"started_by": "a", "exit_code": 3}],
@@ -36,34 +36,34 @@ def test_the_first_rule_that_covers_a_launch_changes_the_defaults():
     ]
 
 
-def test_a_rule_may_ask_for_the_nth_launch_that_it_covers():
+def test_a_rule_may_ask_for_the_nth_launch_that_it_covers() -> None:
     document = {"rules": [{"started_by": "a", "nth": [2, 3], "exit_code": 1}]}
     launches = [Launch("a"), Launch("b"), Launch("a"), Launch("a"), Launch("a")]
     assert [course.exit_code for course in courses(document, *launches)] == [0, 0, 1, 1, 0]
 
 
-def test_nth_may_be_a_single_number():
+def test_nth_may_be_a_single_number() -> None:
     assert courses({"rules": [{"nth": 1, "exit_code": 9}]}, Launch(), Launch())[1].exit_code == 0
 
 
-def test_an_interruption_and_sidecar_ends_are_read_from_json():
+def test_an_interruption_and_sidecar_ends_are_read_from_json() -> None:
     document = {"defaults": {"interruption": {"after": 3}, "ends": {"agent": [None, "lost"]}}}
     assert courses(document, Launch()) == [
         Course(interruption=Interruption(3), ends={"agent": (None, "lost")}),
     ]
 
 
-def test_durations_are_numbers_ranges_or_lognormal():
+def test_durations_are_numbers_ranges_or_lognormal() -> None:
     assert seconds(2, rng()) == 2.0
     assert 1 <= seconds([1, 5], rng()) <= 5
     assert seconds({"median": 10, "sigma": 0}, rng()) == pytest.approx(10)
 
 
-def test_the_same_seed_draws_the_same_numbers():
+def test_the_same_seed_draws_the_same_numbers() -> None:
     assert seconds([1, 5], rng()) == seconds([1, 5], rng())
 
 
-def test_exit_codes_may_be_weighted():
+def test_exit_codes_may_be_weighted() -> None:
     assert exit_code({"0": 0, "9": 1}, rng()) == 9
     assert exit_code(None, rng()) is None
 
@@ -80,6 +80,6 @@ def test_exit_codes_may_be_weighted():
         {"defaults": {"interruption": {"when": 1}}},
     ],
 )
-def test_mistakes_in_a_plan_show_when_it_is_read(document: dict[str, Any]):
+def test_mistakes_in_a_plan_show_when_it_is_read(document: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         Plan.from_json(document, rng())

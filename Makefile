@@ -1,0 +1,49 @@
+# Everything a contributor types. It makes its own .venv with what constraints.txt pins.
+# Python: 3.10 to 3.13, chosen with `make PYTHON=python3.12 test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+
+.PHONY: help demo test lint format bench constraints clean
+
+help: ## Show this help.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## Run the example Dags on a local Airflow and a local ECS. No AWS needed.
+	@$(BIN)/ecs-async demo $(ARGS)
+
+test: $(INSTALLED) ## Run all tests.
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED) ## Check style, types and layers.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## Format the code.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED) ## Measure launches and heartbeats.
+	$(BIN)/python benchmarks/launch.py
+
+constraints: $(INSTALLED) ## Pin the newest versions that fit.
+	$(BIN)/uv pip compile -q --universal --python-version 3.10 --extra dev --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links --output-file constraints.txt --upgrade pyproject.toml
+
+clean: ## Remove what was made.
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# uv installs in seconds; where it can't be had, pip takes a minute or two.
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check uv 2>/dev/null && \
+		$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev]' || \
+		$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from ecs_async_executor.engine.bell import Bell
+
+pytest.importorskip("looptime", reason="looptime needs Python 3.11")
+pytestmark = pytest.mark.looptime
+
+
+async def test_a_ring_wakes_the_waiter():
+    bell = Bell()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(bell.wait, None)
+        await anyio.sleep(5)
+        bell.ring()
+    assert anyio.current_time() == 5
+
+
+async def test_a_ring_that_nobody_heard_wakes_the_next_waiter_once():
+    bell = Bell()
+    bell.ring()
+    bell.ring()
+    await bell.wait(None)
+    assert anyio.current_time() == 0
+    await bell.wait(7.0)
+    assert anyio.current_time() == 7
+
+
+async def test_the_waiter_goes_on_at_its_time_without_a_ring():
+    await Bell().wait(3600.0)
+    assert anyio.current_time() == 3600
+
+
+async def test_a_time_that_has_passed_is_not_waited_for():
+    await anyio.sleep(10)
+    await Bell().wait(3.0)
+    assert anyio.current_time() == 10

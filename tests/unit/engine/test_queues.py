@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from ecs_async_executor.engine.ledger import Entry, State
+from ecs_async_executor.engine.queues import DueList, LaunchQueue
+
+
+def entry(name: str, *, priority: int = 0, cluster: str = "") -> Entry:
+    return Entry(name, name, 1, State.WAITING, priority=priority, cluster=cluster)
+
+
+def names(entries: list[Entry]) -> list[str]:
+    return [each.run_id for each in entries]
+
+
+def pop_all(queue: LaunchQueue, now: float) -> list[str]:
+    popped = []
+    while (each := queue.pop(now)) is not None:
+        popped.append(each.run_id)
+    return popped
+
+
+class TestLaunchQueue:
+    def test_higher_priority_goes_first_and_equals_in_the_order_they_came(self):
+        queue = LaunchQueue()
+        for name, priority in [("a", 1), ("b", 5), ("c", 1), ("d", 5)]:
+            queue.add(entry(name, priority=priority), not_before=0)
+        assert pop_all(queue, 0) == ["b", "d", "a", "c"]
+
+    def test_a_delayed_run_waits_for_its_time_and_then_goes_by_priority(self):
+        queue = LaunchQueue()
+        queue.add(entry("late", priority=9), not_before=10)
+        queue.add(entry("a"), not_before=0)
+        assert queue.next_at(0) == 0
+        assert queue.pop(0) is not None
+        assert queue.pop(9.9) is None
+        assert queue.next_at(9.9) == 10
+        queue.add(entry("b"), not_before=0)
+        assert pop_all(queue, 10) == ["late", "b"]
+
+    def test_a_run_that_comes_back_keeps_its_seat(self):
+        queue = LaunchQueue()
+        first = entry("first")
+        queue.add(first, not_before=0)
+        queue.add(entry("second"), not_before=0)
+        assert queue.pop(0) is first
+        queue.add(first, not_before=0)
+        assert pop_all(queue, 0) == ["first", "second"]
+
+    def test_a_discarded_run_is_forgotten_whether_ready_or_delayed(self):
+        queue = LaunchQueue()
+        ready, delayed, stays = entry("ready"), entry("delayed"), entry("stays")
+        queue.add(ready, not_before=0)
+        queue.add(delayed, not_before=5)
+        queue.add(stays, not_before=7)
+        assert queue.next_at(0) == 0
+        queue.discard(ready)
+        queue.discard(delayed)
+        queue.discard(entry("never added"))
+        assert queue.next_at(0) == 7
+        assert len(queue) == 1
+        assert pop_all(queue, 100) == ["stays"]
+
+    def test_nothing_is_due_in_an_empty_queue(self):
+        assert LaunchQueue().next_at(0) is None
+        assert LaunchQueue().pop(0) is None
+
+
+class TestDueList:
+    def test_the_longest_overdue_comes_first_and_what_is_not_due_stays(self):
+        due = DueList()
+        due.add(entry("b"), 2)
+        due.add(entry("a"), 1)
+        due.add(entry("c"), 9)
+        assert due.next_at() == 1
+        assert names(due.take(5, limit=100)) == ["a", "b"]
+        assert due.next_at() == 9
+        assert len(due) == 1
+
+    def test_a_batch_holds_at_most_its_limit(self):
+        due = DueList()
+        for number in range(5):
+            due.add(entry(str(number)), number)
+        assert names(due.take(10, limit=3)) == ["0", "1", "2"]
+        assert names(due.take(10, limit=3)) == ["3", "4"]
+        assert due.take(10, limit=3) == []
+
+    def test_a_batch_is_of_one_cluster_and_the_others_keep_their_turn(self):
+        due = DueList()
+        for number, cluster in enumerate(["x", "y", "x", "z", "y"]):
+            due.add(entry(str(number), cluster=cluster), number)
+        assert names(due.take(10, limit=100)) == ["0", "2"]
+        assert names(due.take(10, limit=100)) == ["1", "4"]
+        assert names(due.take(10, limit=100)) == ["3"]
+
+    def test_a_new_date_replaces_the_old_one(self):
+        due = DueList()
+        moved = entry("moved")
+        due.add(moved, 1)
+        due.add(moved, 5)
+        assert due.next_at() == 5
+        assert due.take(1, limit=100) == []
+        due.add(moved, 3)
+        assert names(due.take(10, limit=100)) == ["moved"]
+        assert due.next_at() is None
+
+    def test_the_same_date_twice_gives_the_task_once(self):
+        due = DueList()
+        twice = entry("twice")
+        due.add(twice, 1)
+        due.add(twice, 1)
+        assert names(due.take(10, limit=100)) == ["twice"]
+        assert due.take(10, limit=100) == []
+
+    def test_a_discarded_task_is_forgotten(self):
+        due = DueList()
+        gone = entry("gone")
+        due.add(gone, 1)
+        due.discard(gone)
+        due.discard(entry("never added"))
+        assert due.next_at() is None
+        assert len(due) == 0
+        assert due.take(10, limit=100) == []

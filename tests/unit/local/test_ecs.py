@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from ecs_async_executor.errors import ConfigurationError
+from ecs_async_executor.local.ecs import Clock
+from ecs_async_executor.local.protocol import AwsError
+
+from .conftest import Lab
+
+
+def test_an_error_fault_strikes_before_any_work(lab: Lab) -> None:
+    lab.ecs.conditions.update(
+        {"faults": [{"kind": "server_error", "action": "RunTask", "times": 1}]}, lab.now
+    )
+    error = lab.error("RunTask", taskDefinition="airflow-task")
+    assert (error.code, error.status) == ("ServerException", 500)
+    assert not list(lab.ecs.store.all_tasks())
+
+
+def test_a_lost_response_comes_after_the_work(lab: Lab) -> None:
+    lab.ecs.conditions.update({"faults": [{"kind": "lost_response"}]}, lab.now)
+    _, fault = lab.ecs.answer("RunTask", b'{"taskDefinition": "airflow-task"}')
+    assert fault is not None
+    assert fault.kind == "lost_response"
+    assert len(list(lab.ecs.store.all_tasks())) == 1
+
+
+def test_throttling_follows_awss_buckets() -> None:
+    lab = Lab(conditions={"throttling": True})
+    for _ in range(100):
+        lab.run()
+    assert lab.error("StopTask", task="any").code == "ThrottlingException"
+    lab.now += 1
+    for _ in range(40):
+        lab.run()
+    assert lab.error("RunTask", taskDefinition="airflow-task").code == "ThrottlingException"
+    assert lab.call("ListTasks")["taskArns"]
+
+
+def test_fargate_launches_have_their_own_throttle() -> None:
+    lab = Lab(conditions={"throttling": True})
+    network = {"awsvpcConfiguration": {"subnets": ["s"]}}
+    for _ in range(20):
+        lab.run(launchType="FARGATE", networkConfiguration=network)
+    error = lab.error(
+        "RunTask", taskDefinition="airflow-task", launchType="FARGATE", networkConfiguration=network
+    )
+    assert error.code == "ThrottlingException"
+    assert lab.run()
+
+
+def test_options_make_clusters_and_definitions() -> None:
+    definition = {"family": "mine", "containerDefinitions": [{"name": "a"}]}
+    lab = Lab(clusters=["mine"], task_definitions=[definition])
+    assert lab.run(cluster="mine", taskDefinition="mine")
+
+
+def test_a_wrong_task_definition_among_the_options_is_refused() -> None:
+    with pytest.raises(AwsError, match="containerDefinitions"):
+        Lab(task_definitions=[{"family": "mine"}])
+
+
+def test_a_wrong_plan_among_the_options_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="duratoin"):
+        Lab(plan={"defaults": {"duratoin": 1}})
+
+
+async def test_the_clock_runs_with_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    clock = Clock(loop)
+    before, started = clock(), loop.time()
+    monkeypatch.setattr(loop, "time", lambda: started + 3600)
+    assert clock() - before == pytest.approx(3600, abs=60)
+    monkeypatch.undo()

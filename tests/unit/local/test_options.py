@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ecs_async_executor.errors import ConfigurationError
+from ecs_async_executor.local import Options
+
+
+def test_options_survive_the_way_into_a_subprocess() -> None:
+    options = Options(
+        runtime="simulated", clusters=["a"], plan={"defaults": {"duration": 3}}, logs="http://x", seed=4
+    )
+    assert Options.from_json(options.to_json()) == options
+
+
+def test_an_unknown_runtime_is_a_configuration_error() -> None:
+    runtime: Any = "docker"
+    with pytest.raises(ConfigurationError, match="docker"):
+        Options(runtime=runtime)

@@ -19,7 +19,6 @@ from ecs_async_executor.local.run_task import provider_of
 from ecs_async_executor.local.store import Store
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
     from collections.abc import Callable
     from typing import Any
 
@@ -32,13 +31,13 @@ if TYPE_CHECKING:
 class Clock:
     """Epoch seconds that run with an event loop's clock, so that tests which bend it bend ECS, too."""
 
-    def __init__(self, loop: AbstractEventLoop) -> None:
-        self._loop = loop
-        self._offset = time.time() - loop.time()
+    def __init__(self, loop_time: Callable[[], float]) -> None:
+        self._loop_time = loop_time
+        self._offset = time.time() - loop_time()
 
     def __call__(self) -> float:
         """Return the epoch seconds of now."""
-        return self._loop.time() + self._offset
+        return self._loop_time() + self._offset
 
 
 class Ecs:

@@ -41,7 +41,7 @@ async def serve(options: Options | None = None) -> AsyncIterator[Control]:
         OSError: the port is taken.
     """
     options = options or Options()
-    clock = Clock(asyncio.get_running_loop())
+    clock = Clock(asyncio.get_running_loop().time)
     async with AsyncExitStack() as stack:
         logs_url = options.logs if isinstance(options.logs, str) else None
         if options.logs is True:

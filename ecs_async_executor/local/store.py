@@ -25,9 +25,12 @@ TOKEN_AFTER_STOP = 3600.0
 _EVICT_EVERY = 1024
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Task:
-    """One ECS task. `static` is the part of its description that never changes; `described` caches the rest."""
+    """One ECS task. `static` is the part of its description that never changes; `described` caches the rest.
+
+    It has no repr of its own: overrides hold secrets.
+    """
 
     id: str
     arn: str

@@ -25,9 +25,10 @@ lint: $(INSTALLED) ## Check style, types and layers.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(INSTALLED) ## Format the code.
+format: $(INSTALLED) ## Format the code, and write the option table into the README.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python docs/write_options.py
 
 bench: $(INSTALLED) ## Measure launches and heartbeats.
 	$(BIN)/python benchmarks/launch.py

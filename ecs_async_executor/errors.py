@@ -23,5 +23,9 @@ class InvalidRequestError(EcsAsyncError):
         self.remedy = remedy
 
 
+class ConnectError(EcsAsyncError):
+    """The AWS connection can't be made; its cause says why."""
+
+
 class EngineStartError(EcsAsyncError):
     """The engine's thread did not come up."""

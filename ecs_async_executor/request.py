@@ -17,6 +17,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 from botocore.validate import ParamValidator
 
+from ecs_async_executor.engine.failures import without_values
 from ecs_async_executor.engine.messages import Request
 from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.settings import Settings
@@ -94,7 +95,7 @@ class RequestTemplate:
         report = ParamValidator().validate(body, self._shape)
         if report.has_errors():
             raise InvalidRequestError(
-                f"The RunTask request is not valid: {' '.join(report.generate_report().split())}",
+                f"The RunTask request is not valid: {without_values(report.generate_report())}.",
                 "Correct the executor_config, or the executor's options.",
             )
 

@@ -60,7 +60,7 @@ class Calls:
 
     def _note(self, leave: Pass, failure: Failure) -> None:
         if failure.kind in PAUSING:
-            if failure.kind is Kind.CREDENTIALS:
+            if failure.kind is Kind.CREDENTIALS and self._gate.is_current(leave.ticket):
                 self.client.forget()
             self._report(self._gate.fail(leave.ticket, failure.diagnosis))
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import anyio.to_thread
@@ -13,6 +13,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
 
 from ecs_async_executor.engine.responses import EcsResponseParserFactory, TaskArns, Tasks
+from ecs_async_executor.errors import ConnectError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +29,6 @@ class Connection:
     verify: bool | str | None = None
     config: AioConfig | None = None
     """The user's botocore settings (proxies, user agent ...); time-outs, retries and pool are the engine's."""
-    other: Mapping[str, Any] = field(default_factory=dict)
-    """Further arguments for `create_client`."""
 
 
 Connect: TypeAlias = Callable[[], Connection]
@@ -56,16 +55,21 @@ class EcsClient:
             max_pool_connections=pool_size,
         )
         self._client: Any = None
-        self._clients = AsyncExitStack()
+        self._stack = AsyncExitStack()
+        self._retired: list[tuple[float, AsyncExitStack]] = []
+        """Forgotten clients, and since when; calls in flight may still use them."""
         self._making = anyio.Lock()
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._clients.aclose()
+        for stack in (self._stack, *(stack for _, stack in self._retired)):
+            await stack.aclose()
 
     def forget(self) -> None:
         """Make a new client, with fresh credentials, for the next call. Calls in flight go on with the old one."""
         self._client = None
+        self._retired.append((anyio.current_time(), self._stack))
+        self._stack = AsyncExitStack()
 
     async def run_task(self, body: Mapping[str, Any]) -> Tasks:
         """RunTask; raises what aiobotocore raises, and TimeoutError."""
@@ -93,21 +97,28 @@ class EcsClient:
     async def _make_client(self) -> Any:
         async with self._making:
             if self._client is None:
-                connection = await anyio.to_thread.run_sync(self._connect, abandon_on_cancel=True)
-                session = connection.session
-                session.register_component("response_parser_factory", EcsResponseParserFactory())
-                config = connection.config.merge(self._config) if connection.config else self._config
-                self._client = await self._clients.enter_async_context(
-                    session.create_client(
-                        "ecs",
-                        region_name=connection.region_name,
-                        endpoint_url=connection.endpoint_url,
-                        verify=connection.verify,
-                        config=config,
-                        **connection.other,
-                    )
-                )
+                await self._close_retired()
+                try:
+                    connection = await anyio.to_thread.run_sync(self._connect, abandon_on_cancel=True)
+                    self._client = await self._stack.enter_async_context(self._create(connection))
+                except Exception as error:
+                    raise ConnectError("The AWS connection can't be made.") from error
             return self._client
+
+    def _create(self, connection: Connection) -> Any:
+        connection.session.register_component("response_parser_factory", EcsResponseParserFactory())
+        return connection.session.create_client(
+            "ecs",
+            region_name=connection.region_name,
+            endpoint_url=connection.endpoint_url,
+            verify=connection.verify,
+            config=connection.config.merge(self._config) if connection.config else self._config,
+        )
+
+    async def _close_retired(self) -> None:
+        """Close the clients that no call can be using any more."""
+        while self._retired and anyio.current_time() - self._retired[0][0] > self._call_timeout:
+            await self._retired.pop(0)[1].aclose()
 
 
 class _NoDebug(logging.Filter):

@@ -16,7 +16,7 @@ import botocore.exceptions as boto
 
 from ecs_async_executor.engine.messages import Diagnosis
 from ecs_async_executor.engine.responses import TaskFailure
-from ecs_async_executor.errors import InvalidRequestError
+from ecs_async_executor.errors import ConnectError, InvalidRequestError
 
 
 class Kind(Enum):
@@ -54,6 +54,8 @@ class Failure:
     arns: tuple[str, ...] = ()
     """Of `EXISTS`: the tasks that the clientToken started."""
 
+
+_OPERATIONS = frozenset({"RunTask", "DescribeTasks", "ListTasks", "StopTask"})
 
 # --- by error code ----------------------------------------------------------------------------------------
 
@@ -145,12 +147,21 @@ def classify(error: BaseException) -> Failure:
     """Say what an exception out of an ECS call means."""
     if isinstance(error, InvalidRequestError):
         return Failure(Kind.CONFIGURATION, Diagnosis(error.problem, remedy=error.remedy))
+    if isinstance(error, ConnectError):
+        cause = error.__cause__ or error
+        kind = Kind.NETWORK if _never_connected(cause) else Kind.CREDENTIALS
+        return Failure(
+            kind,
+            Diagnosis(
+                "The AWS connection can't be made.", _text(cause), "Check the AWS connection (`conn_id`)."
+            ),
+        )
     if isinstance(error, boto.ClientError):
         return _classify_client_error(error)
     if isinstance(error, boto.ParamValidationError):
         return Failure(
             Kind.CONFIGURATION,
-            Diagnosis("The RunTask request is not valid.", _text(error), _CONFIGURATION_REMEDY),
+            Diagnosis("The RunTask request is not valid.", without_values(str(error)), _CONFIGURATION_REMEDY),
         )
     if isinstance(error, _CREDENTIAL_ERRORS):
         return Failure(
@@ -205,6 +216,16 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
     message = str(answer.get("Error", {}).get("Message", ""))
     status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     facts = f"{code}: {message}" if message else code
+    if error.operation_name not in _OPERATIONS:
+        # Raised on the way to a call of ours, while credentials were fetched (STS, SSO).
+        return Failure(
+            Kind.CREDENTIALS,
+            Diagnosis(
+                f"AWS gives no credentials ({error.operation_name}).",
+                facts,
+                "Check the AWS connection (`conn_id`).",
+            ),
+        )
     if code in _THROTTLE_CODES or status == 429 or _THROTTLE_TEXT.search(message):
         return Failure(
             Kind.THROTTLE, Diagnosis("AWS throttles the calls.", facts, "Nothing to do: it slows down.")
@@ -248,6 +269,14 @@ def _never_connected(error: BaseException) -> bool:
         # aiobotocore uses this class for both; the original tells them apart.
         return isinstance(error.kwargs.get("error"), (aiohttp.ClientConnectorError, socket.gaierror))
     return False
+
+
+def without_values(report: str) -> str:
+    """Take the values out of botocore's validation report: they may be somebody's secrets.
+
+    Greedy on purpose: a value may look like the text around it, so all between the first and the last goes.
+    """
+    return " ".join(re.sub(r"value: .*, (?=type:|valid )", "", report, flags=re.DOTALL).split())
 
 
 def _text(error: BaseException) -> str:

@@ -28,6 +28,10 @@ class Gate:
         """Whether the last answer was that AWS can't be used."""
         return self._failures > 0
 
+    def is_current(self, ticket: int) -> bool:
+        """Whether the ticket belongs to the present state of the gate."""
+        return ticket == self._ticket
+
     async def passage(self) -> int:
         """Give a ticket: at once if open, else when it is this caller's turn to probe."""
         while self.is_shut:
@@ -41,7 +45,7 @@ class Gate:
 
     def fail(self, ticket: int, diagnosis: Diagnosis) -> list[Report]:
         """A call failed by credentials or network: shut, for longer with each probe that fails."""
-        if ticket != self._ticket:
+        if not self.is_current(ticket):
             return []
         first = not self.is_shut
         self._ticket += 1
@@ -54,7 +58,7 @@ class Gate:
 
     def succeed(self, ticket: int) -> list[Report]:
         """AWS answered: open."""
-        if ticket != self._ticket or not self.is_shut:
+        if not self.is_current(ticket) or not self.is_shut:
             return []
         self._failures = 0
         self._opened.set()

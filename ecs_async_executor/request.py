@@ -60,7 +60,7 @@ class RequestTemplate:
                 f"executor_config is a {type(executor_config).__name__}, not a dict.",
                 "Write members of the RunTask request, such as {'overrides': {'cpu': '512'}}.",
             )
-        body = merge(self._base, normalise(executor_config or {}, self._shape))
+        body = merge(copy.deepcopy(self._base), normalise(executor_config or {}, self._shape))
         self._check(body)
         container = self._airflow_container(body)
         if "command" in container:
@@ -69,7 +69,7 @@ class RequestTemplate:
                 "Remove `command` from executor_config and run_task_kwargs: it is Airflow's.",
             )
         container["command"] = list(command)
-        size = len(json.dumps(body["overrides"], separators=(",", ":")))
+        size = len(json.dumps(body["overrides"], separators=(",", ":"), ensure_ascii=False))
         if size > MAX_OVERRIDES:
             own = size - sum(map(len, command))
             raise InvalidRequestError(
@@ -92,6 +92,9 @@ class RequestTemplate:
         for name, why in _OURS.items():
             if name in body:
                 raise InvalidRequestError(f"{name} can't be configured.", why)
+        for one, other in _EXCLUSIVE:
+            if one in body and other in body:
+                raise InvalidRequestError(f"{one} and {other} exclude each other.", "Remove one of them.")
         report = ParamValidator().validate(body, self._shape)
         if report.has_errors():
             raise InvalidRequestError(
@@ -119,13 +122,13 @@ def normalise(value: Any, shape: Shape, path: str = "") -> Any:
             value = _pairs(value, identity)
         if isinstance(value, (list, tuple)):
             return [normalise(item, shape.member, path) for item in value]
-    return copy.deepcopy(value)
+    return value
 
 
 def merge(lower: dict[str, Any], upper: dict[str, Any], shape: Shape | None = None) -> dict[str, Any]:
     """Lay `upper` over `lower`; both are normalised, neither is changed."""
     shape = shape or run_task_shape()
-    result = copy.deepcopy(lower)
+    result = dict(lower)
     for pair in _EXCLUSIVE:
         for one, other in (pair, pair[::-1]):
             if upper.get(one) is not None and upper.get(other) is None:
@@ -141,11 +144,13 @@ def merge(lower: dict[str, Any], upper: dict[str, Any], shape: Shape | None = No
 def _merge_value(low: Any, high: Any, shape: Shape) -> Any:
     if shape.type_name == "structure" and isinstance(low, dict) and isinstance(high, dict):
         return merge(low, high, shape)
+    # What is laid over nothing is merged as well, so that a null inside it still means "absent".
+    if shape.type_name == "structure" and isinstance(high, dict):
+        return merge({}, high, shape)
     identity = _IDENTITY.get(shape.member.name) if shape.type_name == "list" else None
-    if identity is None or not isinstance(low, list) or not isinstance(high, list):
-        # Laid over nothing, so that a null inside it still means "absent".
-        return merge({}, high, shape) if shape.type_name == "structure" and isinstance(high, dict) else high
-    return _merge_by(identity, low, high, shape.member)
+    if identity is None or not isinstance(high, list):
+        return high
+    return _merge_by(identity, low if isinstance(low, list) else [], high, shape.member)
 
 
 def _merge_by(identity: str, low: list[Any], high: list[Any], shape: Shape) -> list[Any]:
@@ -156,7 +161,10 @@ def _merge_by(identity: str, low: list[Any], high: list[Any], shape: Shape) -> l
             (i for i, known in enumerate(result) if isinstance(known, dict) and known.get(identity) == name),
             None,
         )
-        if place is None or name is None:
+        if name is not None and item.get("value", ...) is None:
+            # {"environment": {"A": null}}: null removes the item, as it removes a key.
+            result = [known for i, known in enumerate(result) if i != place]
+        elif place is None or name is None:
             result.append(_merge_value(None, item, shape))
         else:
             result[place] = merge(result[place], item, shape)

@@ -71,8 +71,9 @@ class Supervisor:
 
     def take_in(self, run: Run) -> Order:
         """Make a run the current one of its key, and give its launch order."""
+        order = self._orders.launch(run)
         self.runs.add(run)
-        return self._orders.launch(run)
+        return order
 
     def live_orders(self) -> Iterator[Order]:
         """Order again all that is live, from a new engine."""

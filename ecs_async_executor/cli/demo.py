@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _NEEDS = ("aiohttp", "moto", "rich")
 
 
-def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command `demo`."""
     parser = subparsers.add_parser(
         "demo",
@@ -34,7 +34,7 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> argpar
         help="give up after so long (default: %(default)g)",
     )
     parser.set_defaults(run=run)
-    return parser
+    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,6 +50,11 @@ class Component:
         """Its exit code; None while it runs or before it started."""
         return None if self._process is None else self._process.poll()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
     def check(self) -> None:
         """Raise ComponentFailedError if it has died."""
         if self.exit_code is not None:
@@ -72,41 +77,55 @@ class Component:
             with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
                 os.killpg(self._process.pid, number)
 
-    def wait(self, seconds: float) -> bool:
-        """Whether it ended within that many seconds."""
+    def family(self) -> set[psutil.Process]:
+        """Its living descendants, whatever group or session they have moved to."""
         if self._process is None:
-            return True
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+            return set()
+        with suppress(psutil.Error):
+            return set(psutil.Process(self._process.pid).children(recursive=True))
+        return set()
+
+    def reap(self) -> None:
+        """Wait for it, after a SIGKILL, so that no zombie is left."""
+        if self._process is not None:
+            self._process.wait()
 
 
 def stop_all(components: Sequence[Component], grace: float) -> None:
-    """SIGTERM to every group at once, up to ``grace`` seconds for all together, then SIGKILL."""
+    """SIGTERM to every group at once, up to ``grace`` seconds for all together, then SIGKILL to all that is left.
+
+    Task processes have process groups of their own, and outlive a container that is killed: so descendants count.
+    """
+    relatives: set[psutil.Process] = set()
     for component in components:
+        relatives |= component.family()
         component.signal_group(signal.SIGTERM)
     deadline = time.monotonic() + grace
-    for component in components:
-        component.wait(max(0.0, deadline - time.monotonic()))
+    while any(component.is_running for component in components) and time.monotonic() < deadline:
+        for component in components:
+            relatives |= component.family()
+        time.sleep(0.05)
     for component in components:
         component.signal_group(signal.SIGKILL)
-        component.wait(1.0)
+        component.reap()
+    _kill(relatives)
 
 
 def kill_leftovers(home: Path) -> None:
-    """SIGKILL every process whose AIRFLOW_HOME is in ``home``: children that left their parent's group."""
-    leftovers = list(_processes_of(home))
-    for process in leftovers:
+    """SIGKILL every process whose AIRFLOW_HOME is in ``home``: those whose parents died before them."""
+    _kill({process for process in psutil.process_iter() if _lives_in(process, home)})
+
+
+def _lives_in(process: psutil.Process, home: Path) -> bool:
+    with suppress(psutil.Error, OSError):
+        airflow_home: str = process.environ().get("AIRFLOW_HOME", "")
+        return (airflow_home + "/").startswith(f"{home}/") and bool(process.pid != os.getpid())
+    return False
+
+
+def _kill(processes: Collection[psutil.Process]) -> None:
+    """SIGKILL, unless the process id belongs to another process by now: psutil checks that."""
+    for process in processes:
         with suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(leftovers, timeout=2.0)
-
-
-def _processes_of(home: Path) -> Iterable[psutil.Process]:
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            airflow_home = process.environ().get("AIRFLOW_HOME", "")
-            if process.pid != os.getpid() and (airflow_home + "/").startswith(f"{home}/"):
-                yield process
+    psutil.wait_procs(processes, timeout=2.0)

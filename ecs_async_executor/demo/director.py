@@ -45,11 +45,16 @@ class Director:
     interruption: Interruption
     address: str
     timeout: float
-    _began: float = field(default_factory=time.monotonic, init=False)
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    _began: float = field(init=False)
     _playing: list[Component] = field(default_factory=list, init=False)
     _ready_after: dict[str, float] = field(default_factory=dict, init=False)
     _logs_url: str = field(default="", init=False)
-    _snapshot: Snapshot = field(default_factory=lambda: Snapshot(at=time.time()), init=False)
+    _snapshot: Snapshot = field(default=Snapshot(at=0.0), init=False)
+
+    def __post_init__(self) -> None:
+        self._began = self.clock()
 
     def perform(self) -> Snapshot:
         """From nothing to the end of every Dag run.
@@ -72,7 +77,7 @@ class Director:
         """Watch the components until somebody interrupts. Raises ComponentFailedError or Interrupted."""
         while True:
             self._check()
-            time.sleep(_TICK)
+            self.sleep(_TICK)
 
     def _enter(self, *components: Component, environment: Mapping[str, str] | None = None) -> None:
         for component in components:
@@ -86,7 +91,7 @@ class Director:
             if self._elapsed > self.timeout:
                 raise DemoFailedError(self._what_is_missing())
             self._look()
-            time.sleep(_TICK)
+            self.sleep(_TICK)
 
     def _check(self) -> None:
         self.interruption.check()
@@ -164,7 +169,7 @@ class Director:
 
     @property
     def _elapsed(self) -> float:
-        return time.monotonic() - self._began
+        return self.clock() - self._began
 
     def _what_is_missing(self) -> str:
         unready = [c.name for c in self.cast.everything if c.name not in self._ready_after]

@@ -81,7 +81,7 @@ def _progress(snapshot: Snapshot, width: int) -> Table:
     alive = sum(ecs_task.stopped_at is None for ecs_task in launched)
     grid = Table.grid(padding=(0, 1))
     grid.add_row(
-        ProgressBar(total=TASK_INSTANCES, completed=ended, width=max(10, width - 52)),
+        ProgressBar(total=TASK_INSTANCES, completed=ended, width=max(10, width - 46)),
         f"{ended}/{TASK_INSTANCES} tasks ended, {len(launched)} ECS tasks, {alive} alive",
     )
     return grid
@@ -112,20 +112,21 @@ def fold(snapshot: Snapshot, height: int) -> list[Line]:
     return unfolded if len(unfolded) <= height else folded
 
 
-def _by_expectation(task: TaskInstance) -> tuple[int, int]:
+def _by_expectation(task: TaskInstance) -> tuple[int, str, int]:
     """The order of the expectations is the order in which the tasks run."""
     order = list(EXPECTED.get(task.dag_id, ()))
-    return (order.index(task.task_id) if task.task_id in order else len(order), task.map_index)
+    place = order.index(task.task_id) if task.task_id in order else len(order)
+    return (place, task.task_id, task.map_index)
 
 
 def _task_table(snapshot: Snapshot, width: int, height: int) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
-    table.add_column("task", no_wrap=True, min_width=20)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("task", no_wrap=True, min_width=16)
     table.add_column("phase", no_wrap=True, min_width=12)
     table.add_column("for", no_wrap=True, justify="right", min_width=6)
     table.add_column("try", no_wrap=True, justify="right")
-    table.add_column("ECS tasks", no_wrap=True, justify="right")
-    table.add_column("the latest", no_wrap=True)
+    table.add_column("ECS", no_wrap=True, justify="right")
+    table.add_column("tasks, the latest", no_wrap=True)
     for line in fold(snapshot, height):
         if not line.tasks:
             table.add_row(Text(line.title, style="bold"))
@@ -144,17 +145,17 @@ def _instance_cells(task: TaskInstance, now: float, width: int) -> tuple[Rendera
         "" if began is None or current.is_final else f"{max(0.0, now - began):.1f} s",
         str(task.try_number) if launched else "",
         str(len(launched)) if launched else "",
-        Text(launched[-1].short_id[: 32 if width >= _WIDE else 12] if launched else "", style="dim"),
+        Text(launched[-1].short_id[: 32 if width >= _WIDE else 16] if launched else "", style="dim"),
     )
 
 
 def _folded_cells(tasks: Sequence[TaskInstance]) -> tuple[RenderableType, ...]:
     phases = Counter(phase(task) for task in tasks)
     ended = sum(count for current, count in phases.items() if current.is_final)
-    details = Text(", ").join(
+    details = Text(" ").join(
         Text(f"{phases[current]} {current.value}", style=_STYLE[current])
         for current in Phase
-        if phases[current]
+        if phases[current] and current not in {Phase.WAITING, Phase.SUCCESS}
     )
     return (f"{ended}/{len(tasks)} ended", "", "", str(sum(len(task.ecs_tasks) for task in tasks)), details)
 

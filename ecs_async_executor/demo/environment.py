@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 USER = "admin"
 CLUSTER = "demo"
@@ -158,7 +159,7 @@ def component_environment(inherited: Mapping[str, str], stage: Stage) -> dict[st
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.task_logs),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         # Short waits: nobody else uses this database.
-        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "3600",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
@@ -193,7 +194,7 @@ def worker_environment(inherited: Mapping[str, str], stage: Stage) -> dict[str, 
     }
 
 
-def task_definition(environment: Mapping[str, str]) -> dict[str, object]:
+def task_definition(environment: Mapping[str, str]) -> dict[str, Any]:
     """A RegisterTaskDefinition request for the demo's only task definition."""
     return {
         "family": TASK_DEFINITION,

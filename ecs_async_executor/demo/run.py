@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ecs_async_executor.demo.snapshot import Snapshot
 
-_GRACE = 6.0  # seconds from SIGTERM to SIGKILL
+_GRACE = 3.0  # seconds from SIGTERM to SIGKILL: what they would still write is thrown away
 
 
 @dataclass(frozen=True)
@@ -114,4 +114,4 @@ def _judge(snapshot: Snapshot, console: Console) -> int:
 
 def _parallelism() -> int:
     """Tasks at a time: each is a Python process that imports Airflow, about two seconds of CPU."""
-    return max(4, min(16, 4 * (os.cpu_count() or 1)))
+    return max(4, min(16, 3 * (os.cpu_count() or 1)))

@@ -65,22 +65,25 @@ class Governor:
             Bucket.MODIFY: TokenBucket(options.modify_rate, now),
             Bucket.READ: TokenBucket(options.read_rate, now),
         }
-        self._urgent = 0
+        self._urgent = dict.fromkeys(Bucket, 0)
+        """Urgent calls that wait, by bucket."""
 
     async def acquire(self, *buckets: Bucket, urgent: bool = False) -> None:
         """Wait until each of the buckets has a token, and take them."""
-        self._urgent += urgent
+        for bucket in buckets:
+            self._urgent[bucket] += urgent
         try:
             while True:
                 now = anyio.current_time()
                 wait = max(self._buckets[bucket].wait(now) for bucket in buckets)
-                if wait <= 0 and (urgent or not self._urgent):
+                if wait <= 0 and (urgent or not any(self._urgent[bucket] for bucket in buckets)):
                     for bucket in buckets:
                         self._buckets[bucket].take()
                     return
                 await anyio.sleep(max(wait, 0.005))
         finally:
-            self._urgent -= urgent
+            for bucket in buckets:
+                self._urgent[bucket] -= urgent
 
     def throttled(self, *buckets: Bucket) -> None:
         """Note that AWS has throttled a call on these buckets: it does not say which one."""

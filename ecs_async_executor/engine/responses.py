@@ -16,7 +16,12 @@ from pydantic_core import from_json
 
 
 class _Shape(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        hide_input_in_errors=True,  # an answer repeats the task's command, and with it its token
+    )
 
 
 class Container(_Shape):

@@ -51,9 +51,9 @@ class Stopper:
                         leave, lambda: self._calls.client.stop_task(entry.cluster, entry.arn, reason)
                     )
                 except CallError as error:
-                    if error.failure.kind is Kind.NOT_FOUND:
-                        return
-                    log.warning("StopTask for %s failed, to be repeated: %s", entry.label, error)
+                    # A task just launched may be unknown for a while; if it is gone, the watcher ends the run.
+                    level = logging.DEBUG if error.failure.kind is Kind.NOT_FOUND else logging.WARNING
+                    log.log(level, "StopTask for %s failed, to be repeated: %s", entry.label, error)
                 else:
                     return
                 await anyio.sleep(backoff(attempt, base=1.0, cap=60.0, random=self._random))

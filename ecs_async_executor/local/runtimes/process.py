@@ -100,6 +100,7 @@ class _Life:
         self._verdict = ESSENTIAL_EXITED
         self.killed = False
         self._lost = False
+        self._swept = False
         self._containers: dict[str, Container] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._timers: list[asyncio.TimerHandle] = []
@@ -138,7 +139,8 @@ class _Life:
             timer.cancel()
         self.kill()
         await asyncio.gather(*self._watchers.values())
-        await asyncio.to_thread(sweep, self._environment[MARK])
+        if not self._swept:
+            await asyncio.to_thread(sweep, self._environment[MARK])
         await asyncio.gather(*(container.close() for container in self._containers.values()))
 
     def _arm(self, *, early: bool) -> None:
@@ -218,6 +220,7 @@ class _Life:
         else:
             self.kill()  # some had been started when another could not be
         await asyncio.to_thread(sweep, self._environment[MARK])
+        self._swept = True
         for name in self.task.containers:
             self._end_container(name, ContainerEnd(self._clock()))
         self._mark("execution_stopped_at")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from ecs_async_executor.demo.environment import (
     task_definition,
     worker_environment,
 )
+
+Build = Callable[[Mapping[str, str], Stage], dict[str, str]]
 
 OF_THE_USER = {
     "PATH": "/usr/bin",
@@ -26,7 +29,7 @@ OF_THE_USER = {
 }
 
 
-def test_a_container_gets_no_secret_of_the_demo(stage: Stage):
+def test_a_container_gets_no_secret_of_the_demo(stage: Stage) -> None:
     environment = worker_environment(OF_THE_USER, stage)
     text = repr(environment)
     for secret in ("the-password", "the-jwt-secret", "the-api-secret-key", "the-fernet-key"):
@@ -34,13 +37,13 @@ def test_a_container_gets_no_secret_of_the_demo(stage: Stage):
     assert not [name for name in environment if "SECRET" in name or "PASSWORD" in name or "KEY" in name]
 
 
-def test_a_container_does_not_learn_where_the_database_is(stage: Stage):
+def test_a_container_does_not_learn_where_the_database_is(stage: Stage) -> None:
     environment = worker_environment(OF_THE_USER, stage)
     assert str(stage.home.database) not in environment.values()
     assert environment["AIRFLOW_HOME"] != str(stage.home.root)
 
 
-def test_a_container_knows_where_the_dags_the_logs_and_the_execution_api_are(stage: Stage):
+def test_a_container_knows_where_the_dags_the_logs_and_the_execution_api_are(stage: Stage) -> None:
     environment = worker_environment(OF_THE_USER, stage)
     assert environment["AIRFLOW__CORE__DAGS_FOLDER"] == str(stage.home.dags)
     assert environment["AIRFLOW__LOGGING__BASE_LOG_FOLDER"] == str(stage.home.task_logs)
@@ -48,32 +51,32 @@ def test_a_container_knows_where_the_dags_the_logs_and_the_execution_api_are(sta
 
 
 @pytest.mark.parametrize("build", [component_environment, local_ecs_environment, worker_environment])
-def test_nothing_of_the_users_own_airflow_and_aws_enters_the_demo(build, stage: Stage):
+def test_nothing_of_the_users_own_airflow_and_aws_enters_the_demo(build: Build, stage: Stage) -> None:
     text = repr(build(OF_THE_USER, stage))
     for foreign in ("a-real", "production", "CeleryExecutor", "postgresql", "PYTHONDONTWRITEBYTECODE"):
         assert foreign not in text
 
 
 @pytest.mark.parametrize("build", [component_environment, local_ecs_environment, worker_environment])
-def test_every_process_finds_this_python_first(build, stage: Stage):
+def test_every_process_finds_this_python_first(build: Build, stage: Stage) -> None:
     environment = build(OF_THE_USER, stage)
     assert environment["PATH"].split(":")[0] == str(Path(sys.executable).parent)
     assert environment["HOME"] == "/home/someone"
 
 
 @pytest.mark.parametrize("build", [component_environment, local_ecs_environment, worker_environment])
-def test_every_process_can_be_found_by_its_airflow_home(build, stage: Stage):
+def test_every_process_can_be_found_by_its_airflow_home(build: Build, stage: Stage) -> None:
     assert Path(build(OF_THE_USER, stage)["AIRFLOW_HOME"]).is_relative_to(stage.home.root)
 
 
-def test_the_components_talk_to_no_ecs_but_the_local_one(stage: Stage):
+def test_the_components_talk_to_no_ecs_but_the_local_one(stage: Stage) -> None:
     environment = component_environment(OF_THE_USER, stage)
     assert environment["AWS_ENDPOINT_URL_ECS"] == "http://127.0.0.1:9001"
     assert environment["AWS_EC2_METADATA_DISABLED"] == "true"
     assert environment["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
 
 
-def test_the_executor_launches_the_task_definition_that_is_registered(stage: Stage):
+def test_the_executor_launches_the_task_definition_that_is_registered(stage: Stage) -> None:
     environment = component_environment(OF_THE_USER, stage)
     definition = task_definition({"NAME": "value"})
     [container] = definition["containerDefinitions"]
@@ -82,5 +85,5 @@ def test_the_executor_launches_the_task_definition_that_is_registered(stage: Sta
     assert container["environment"] == [{"name": "NAME", "value": "value"}]
 
 
-def test_secrets_are_not_in_a_repr(stage: Stage):
+def test_secrets_are_not_in_a_repr(stage: Stage) -> None:
     assert "the-" not in repr(stage)

@@ -51,7 +51,7 @@ def queueing(*ecs_tasks: EcsTask, running_at: float | None = None, run_id: str =
         ("restarting", Phase.OTHER),
     ],
 )
-def test_outside_of_queued_the_phase_is_airflows_state(state, expected):
+def test_outside_of_queued_the_phase_is_airflows_state(state: str | None, expected: Phase) -> None:
     assert phase(task_instance(state)) is expected
 
 
@@ -65,20 +65,20 @@ def test_outside_of_queued_the_phase_is_airflows_state(state, expected):
         ("STOPPED", Phase.LAUNCHING),
     ],
 )
-def test_while_queued_the_phase_is_what_ecs_does(status, expected):
+def test_while_queued_the_phase_is_what_ecs_does(status: str, expected: Phase) -> None:
     assert phase(task_instance("queued", queueing(ecs_task(status)))) is expected
 
 
-def test_queued_without_an_ecs_task_is_launching():
+def test_queued_without_an_ecs_task_is_launching() -> None:
     assert phase(task_instance("queued", queueing())) is Phase.LAUNCHING
 
 
-def test_a_requeued_task_is_launching_although_its_earlier_ecs_task_has_stopped():
+def test_a_requeued_task_is_launching_although_its_earlier_ecs_task_has_stopped() -> None:
     earlier = queueing(ecs_task("STOPPED"), run_id="earlier")
     assert phase(task_instance("queued", earlier, queueing(run_id="now"))) is Phase.LAUNCHING
 
 
-def test_each_phase_began_when_the_one_before_it_ended():
+def test_each_phase_began_when_the_one_before_it_ended() -> None:
     created, running = ecs_task("PENDING", created=12.0), ecs_task(created=12.0, started=15.0)
     assert phase_began(task_instance("scheduled")) == 10.0
     assert phase_began(task_instance("queued", queueing())) == 11.0
@@ -87,22 +87,22 @@ def test_each_phase_began_when_the_one_before_it_ended():
     assert phase_began(task_instance("running", queueing(running, running_at=17.0))) == 17.0
 
 
-def test_a_deferred_task_waits_since_its_ecs_task_stopped():
+def test_a_deferred_task_waits_since_its_ecs_task_stopped() -> None:
     stopped = ecs_task("STOPPED", started=13.0, stopped=16.0)
     assert phase_began(task_instance("deferred", queueing(stopped))) == 16.0
 
 
-def test_a_phase_that_lasts_for_ever_has_no_beginning():
+def test_a_phase_that_lasts_for_ever_has_no_beginning() -> None:
     assert phase_began(task_instance("success", queueing(ecs_task("STOPPED", stopped=16.0)))) is None
 
 
-def test_the_phases_of_one_ecs_task_add_up_to_its_total():
+def test_the_phases_of_one_ecs_task_add_up_to_its_total() -> None:
     stopped = ecs_task("STOPPED", created=12.0, started=15.0, stopped=20.0)
     spent = durations(task_instance("success", queueing(stopped, running_at=17.0)))
     assert spent == Durations(scheduled=1, launching=1, provisioning=3, starting=2, running=3, total=10)
 
 
-def test_two_queueings_are_summed_and_the_total_has_the_wait_between_them():
+def test_two_queueings_are_summed_and_the_total_has_the_wait_between_them() -> None:
     first = Queueing("a", 1, 0.0, 1.0, 4.0, (ecs_task("STOPPED", created=2.0, started=3.0, stopped=5.0),))
     second = Queueing(
         "b", 1, 30.0, 31.0, 34.0, (ecs_task("STOPPED", created=32.0, started=33.0, stopped=35.0),)
@@ -111,25 +111,25 @@ def test_two_queueings_are_summed_and_the_total_has_the_wait_between_them():
     assert spent == Durations(scheduled=2, launching=2, provisioning=2, starting=2, running=2, total=35)
 
 
-def test_an_ecs_task_that_never_ran_its_task_counts_as_starting():
+def test_an_ecs_task_that_never_ran_its_task_counts_as_starting() -> None:
     lost = ecs_task("STOPPED", created=12.0, started=13.0, stopped=14.0, arn="a")
     good = ecs_task("STOPPED", created=20.0, started=21.0, stopped=24.0, arn="b")
     spent = durations(task_instance("success", queueing(lost, good, running_at=22.0)))
     assert (spent.launching, spent.provisioning, spent.starting, spent.running) == (1, 2, 2, 2)
 
 
-def test_a_phase_that_is_not_over_counts_nothing():
+def test_a_phase_that_is_not_over_counts_nothing() -> None:
     assert durations(task_instance("queued", queueing(ecs_task("PENDING")))) == Durations(
         scheduled=1, launching=1
     )
 
 
-def test_a_failed_task_has_finished_and_a_deferred_one_has_not():
+def test_a_failed_task_has_finished_and_a_deferred_one_has_not() -> None:
     tasks = (task_instance("failed"), task_instance("skipped"), task_instance("deferred"))
     assert finished(Snapshot(at=0.0, tasks=tasks)) == 2
 
 
-def test_it_is_over_once_every_run_has_ended_and_every_ecs_task_has_stopped():
+def test_it_is_over_once_every_run_has_ended_and_every_ecs_task_has_stopped() -> None:
     alive = task_instance("success", queueing(ecs_task()))
     stopped = task_instance("success", queueing(ecs_task("STOPPED", stopped=16.0)))
     ended, running = DagRun("dag", "success"), DagRun("dag", "running")

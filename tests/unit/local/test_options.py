@@ -12,7 +12,9 @@ def test_options_survive_the_way_into_a_subprocess() -> None:
     options = Options(
         runtime="simulated", clusters=["a"], plan={"defaults": {"duration": 3}}, logs="http://x", seed=4
     )
-    assert Options.from_json(options.to_json()) == options
+    again = Options.from_json(options.to_json())
+    assert again.to_json() == options.to_json()
+    assert (again.plan, again.seed) == (options.plan, 4)
 
 
 def test_an_unknown_runtime_is_a_configuration_error() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import anyio.to_thread
 from aiobotocore.config import AioConfig
 from airflow.providers.amazon.aws.hooks.ecs import EcsHook
+from botocore.exceptions import CredentialRetrievalError
 
 from ecs_async_executor.engine.ecs import Connect, Connection
 from ecs_async_executor.errors import ConfigurationError
@@ -24,9 +27,10 @@ def resolve_connection(conn_id: str | None, region_name: str | None) -> Connect:
     hooks = [_look_up(conn_id, region_name)]
 
     def connect() -> Connection:
-        hook = hooks.pop() if hooks else _look_up(conn_id, region_name)
-        session = hook.get_session(region_name=hook.region_name, deferrable=True)
-        _refresh_beside_the_loop(session)
+        with _credentials_errors(conn_id):
+            hook = hooks.pop() if hooks else _look_up(conn_id, region_name)
+            session = hook.get_session(region_name=hook.region_name, deferrable=True)
+        _refresh_beside_the_loop(session, conn_id)
         return Connection(
             session,
             region_name=hook.region_name,
@@ -42,14 +46,24 @@ def _look_up(conn_id: str | None, region_name: str | None) -> Any:
     hook = EcsHook(aws_conn_id=conn_id, region_name=region_name)
     # The provider only warns about a missing connection and goes on with the environment's credentials. For its own
     # default that is what everybody expects; for any other it would be somebody else's account.
-    if conn_id not in {None, DEFAULT_CONN_ID} and hook.conn_config.conn_id is None:
+    if conn_id not in {None, DEFAULT_CONN_ID} and not hook.conn_config:
         raise ConfigurationError(
             f"[aws_ecs_executor] conn_id: there is no Airflow connection {conn_id!r}. Create it, or correct the option."
         )
     return hook
 
 
-def _refresh_beside_the_loop(session: Any) -> None:
+@contextmanager
+def _credentials_errors(conn_id: str | None) -> Iterator[None]:
+    """Let the engine pause, and fail no task, whatever keeps it from its credentials: STS, a database, a file."""
+    try:
+        yield
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}"
+        raise CredentialRetrievalError(provider=conn_id or "environment", error_msg=message) from error
+
+
+def _refresh_beside_the_loop(session: Any, conn_id: str | None) -> None:
     """Refresh assumed-role credentials in a worker thread: the provider's refresh is a blocking STS call."""
     credentials = session._credentials  # noqa: SLF001  where the provider puts them, and the only way to them
     refresh = getattr(credentials, "_refresh_using", None)
@@ -57,6 +71,7 @@ def _refresh_beside_the_loop(session: Any) -> None:
         return
 
     async def refresh_in_thread() -> Any:
-        return await anyio.to_thread.run_sync(refresh, abandon_on_cancel=True)
+        with _credentials_errors(conn_id):
+            return await anyio.to_thread.run_sync(refresh, abandon_on_cancel=True)
 
     credentials._refresh_using = refresh_in_thread  # noqa: SLF001  as above

@@ -139,9 +139,12 @@ class AsyncEcsExecutor(BaseExecutor):
         return self._supervisor.take_in(run)
 
     def _refuse(self, workload: Any, why: str) -> None:
-        key = workload.key if hasattr(workload, "key") else workload.ti.key
-        workloads.pop_queued(self, key)
-        self.fail(key, why)
+        try:
+            key = workloads.key_of(self, workload)
+            workloads.pop_queued(self, key)
+            self.fail(key, why)  # type: ignore[arg-type]  # one of the base class's keys
+        except Exception:
+            self.log.exception("Can't refuse it either.")
 
     def _submit(self, orders: Iterable[Order]) -> None:
         if self._engine is not None:

@@ -26,13 +26,17 @@ def supported_workload_types() -> frozenset[Any]:
     return frozenset({kinds.EXECUTE_TASK, kinds.EXECUTE_CALLBACK})
 
 
-def key_of(executor: BaseExecutor, workload: ExecuteTask | ExecuteCallback) -> Hashable:
-    """Give the key under which the base class knows a workload."""
+def key_of(executor: BaseExecutor, workload: Any) -> Hashable:
+    """Give the key under which the base class knows a workload; raises `AttributeError` if it has none."""
+    key: Hashable
     if isinstance(workload, ExecuteTask):
         get_task_key = getattr(executor, "get_task_key", None)  # since 3.4
-        key: Hashable = get_task_key(workload.ti) if get_task_key else workload.ti.key
-        return key
-    return workload.callback.key if hasattr(workload.callback, "key") else workload.callback.id
+        key = get_task_key(workload.ti) if get_task_key else workload.ti.key
+    elif isinstance(workload, ExecuteCallback):
+        key = workload.callback.key if hasattr(workload.callback, "key") else workload.callback.id
+    else:
+        key = workload.key
+    return key
 
 
 def pop_queued(executor: BaseExecutor, key: Hashable) -> None:

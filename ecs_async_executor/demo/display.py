@@ -69,9 +69,9 @@ def _component_line(components: Iterable[ComponentStatus]) -> Text:
     line = Text(overflow="ellipsis", no_wrap=True)
     for component in components:
         if component.ready_after is None:
-            line.append(f"○ {component.name}  ", style="yellow")
+            line.append(f"○ {component.name} ", style="yellow")
         else:
-            line.append(f"● {component.name}  ", style="green")
+            line.append(f"● {component.name} ", style="green")
     return line
 
 

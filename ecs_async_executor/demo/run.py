@@ -73,7 +73,7 @@ def _run(options: Options, console: Console, home: Home, interruption: Interrupt
     stage = Stage(home, ports, secrets, _parallelism())
     furnish(stage, os.environ)
     actors = cast(os.environ, stage)
-    address = f"{ports.airflow_url}  user {USER}, password {secrets.password}"
+    address = f"{ports.airflow_url} ({USER} / {secrets.password})"
     screen: Screen = LiveScreen(console) if options.live and console.is_terminal else PlainScreen(console)
     with ExitStack() as stack:
         stack.callback(stop_all, actors.everything, _GRACE)
@@ -94,7 +94,8 @@ def _run(options: Options, console: Console, home: Home, interruption: Interrupt
             snapshot = director.perform()
         code = _judge(snapshot, console)
         if options.keep:
-            console.print(f"{address}\nEverything runs until Ctrl-C.", markup=False, highlight=False)
+            login = f"{ports.airflow_url} (user {USER}, password {secrets.password})"
+            console.print(f"Airflow: {login}\nEverything runs until Ctrl-C.", markup=False, highlight=False)
             with suppress(Interrupted):
                 director.keep()
     return code
@@ -114,4 +115,4 @@ def _judge(snapshot: Snapshot, console: Console) -> int:
 
 def _parallelism() -> int:
     """Tasks at a time: each is a Python process that imports Airflow, about two seconds of CPU."""
-    return max(4, min(16, 3 * (os.cpu_count() or 1)))
+    return max(4, min(16, 4 * (os.cpu_count() or 1)))

@@ -27,6 +27,7 @@ _EMPTY_ANSWER = Failure(
         "RunTask answered with neither a task nor a failure.", remedy="Nothing to do: it is asked again."
     ),
 )
+_REFUSALS = frozenset({Kind.CAPACITY, Kind.CONFIGURATION})
 
 
 class Launcher:
@@ -82,7 +83,7 @@ class Launcher:
                 "startedBy": f"{self._options.started_by}/{entry.run_id}",
             }
             cluster = str(body.get("cluster", "default"))
-            arn = await self._run_task(body, leave)
+            arn = await self._run_task(body, leave, unclear=entry.unclear > 0)
         except CallError as error:
             outcome = self._ledger.failed(entry, error.failure, anyio.current_time())
         else:
@@ -90,12 +91,14 @@ class Launcher:
         for report in outcome:
             self._emit(report)
 
-    async def _run_task(self, body: dict[str, Any], leave: Pass) -> str:
+    async def _run_task(self, body: dict[str, Any], leave: Pass, *, unclear: bool) -> str:
         """Give the ARN of the task that this clientToken has started, now or before; raises `CallError`."""
         try:
             answer = await self._calls.make(leave, lambda: self._calls.client.run_task(body))
         except CallError as error:
-            if error.failure.kind is not Kind.EXISTS:
+            kind = error.failure.kind
+            # AWS may refuse a replay (permissions, quotas) before it looks at its clientToken.
+            if kind is not Kind.EXISTS and not (unclear and kind in _REFUSALS):
                 raise
             arns = error.failure.arns or await self._started_before(body)
             if not arns:

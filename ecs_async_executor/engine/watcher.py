@@ -57,31 +57,29 @@ class Watcher:
             await self.bell.wait(next_at)
 
     async def _describe(self, batch: list[Entry], leave: Pass) -> None:
-        by_arn = {entry.arn: entry for entry in batch}
         cluster = batch[0].cluster
+        arns = list(dict.fromkeys(entry.arn for entry in batch))
         try:
-            answer = await self._calls.make(
-                leave, lambda: self._calls.client.describe_tasks(cluster, list(by_arn))
-            )
+            answer = await self._calls.make(leave, lambda: self._calls.client.describe_tasks(cluster, arns))
         except CallError as error:
             log.warning("DescribeTasks of %d tasks failed, to be repeated: %s", len(batch), error)
             for entry in batch:
                 self._ledger.look_again(entry, anyio.current_time())
         else:
-            await self._apply(by_arn, answer)
+            await self._apply(batch, answer)
         finally:
             self._places.release()
             self.bell.ring()
 
-    async def _apply(self, by_arn: dict[str, Entry], answer: Tasks) -> None:
+    async def _apply(self, batch: list[Entry], answer: Tasks) -> None:
         now = anyio.current_time()
-        for task in answer.tasks:
-            entry = by_arn.pop(task.task_arn, None)
-            if entry is not None:
-                self._report(self._ledger.described(entry, task, now))
+        seen = {task.task_arn: task for task in answer.tasks}
+        for entry in batch:
+            if entry.arn in seen:
+                self._report(self._ledger.described(entry, seen[entry.arn], now))
         # The rest is MISSING, or its record could not be read.
-        for entry in by_arn.values():
-            if self._ledger.not_seen(entry, now):
+        for entry in batch:
+            if entry.arn not in seen and self._ledger.not_seen(entry, now):
                 await self._ask_list_tasks(entry)
 
     async def _ask_list_tasks(self, entry: Entry) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.local.buckets import Buckets
 from ecs_async_executor.local.faults import Faults, fault_of
+from ecs_async_executor.local.match import expect
 
 if TYPE_CHECKING:
     import random
@@ -58,7 +59,8 @@ class Conditions:
             raise ConfigurationError(f"unknown {', '.join(unknown)}; known are {', '.join(DEFAULTS)}.")
         changes: dict[str, Any] = {}
         if "latency" in document:
-            changes["latency"] = {action: _latency(value) for action, value in document["latency"].items()}
+            latency = expect(dict, "latency", document["latency"])
+            changes["latency"] = {action: _latency(value) for action, value in latency.items()}
         if "throttling" in document:
             changes["throttling"] = document["throttling"]
             changes["buckets"] = _buckets(document["throttling"], now)
@@ -68,7 +70,8 @@ class Conditions:
             limit = document["task_limit"]
             changes["task_limit"] = None if limit is None else int(_number("task_limit", limit))
         if "faults" in document:
-            changes["faults"] = Faults(tuple(fault_of(item) for item in document["faults"]), self._rng)
+            faults = expect(list, "faults", document["faults"])
+            changes["faults"] = Faults(tuple(map(fault_of, faults)), self._rng)
         for name, value in changes.items():
             setattr(self, name, value)
 

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.local.actions import ACTION_FUNCTIONS
 from ecs_async_executor.local.buckets import needs_of
 from ecs_async_executor.local.conditions import Conditions
@@ -45,7 +46,6 @@ class Ecs:
 
     Raises:
         ConfigurationError: an option is wrong.
-        AwsError: a task definition is wrong.
     """
 
     def __init__(
@@ -63,9 +63,7 @@ class Ecs:
         self.plan = Plan.from_json(options.plan, self.rng)
         self.calls: Counter[tuple[str, str]] = Counter()
         for definition in (AIRFLOW_TASK, *options.task_definitions):
-            request = dict(definition)
-            validate("RegisterTaskDefinition", request)
-            self.registry.register(request)
+            self._register(dict(definition))
 
     def answer(self, action: str, body: bytes) -> tuple[Answer, Fault | None]:
         """Do one call; the fault, if any, spoils the way the answer takes.
@@ -99,6 +97,13 @@ class Ecs:
         self.conditions.clear(self.clock())
         self.plan = Plan()
         self.calls.clear()
+
+    def _register(self, request: dict[str, Any]) -> None:
+        try:
+            validate("RegisterTaskDefinition", request)
+            self.registry.register(request)
+        except AwsError as error:
+            raise ConfigurationError(f"task definition {request.get('family')}: {error.message}") from None
 
     def _throttle(self, action: str, params: dict[str, Any], now: float) -> None:
         buckets = self.conditions.buckets

@@ -9,7 +9,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from ecs_async_executor.local.protocol import AwsError, invalid
+from ecs_async_executor.local.protocol import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,7 +82,7 @@ def check_against_definition(params: Mapping[str, Any], definition: TaskDefiniti
     """Check a request against the task definition it names.
 
     Raises:
-        AwsError: InvalidParameterException or ClientException.
+        AwsError: InvalidParameterException.
     """
     network = params.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
     needs_network = definition.network_mode == "awsvpc" or provider.startswith("FARGATE")
@@ -100,9 +100,6 @@ def check_against_definition(params: Mapping[str, Any], definition: TaskDefiniti
         definition.document.get("taskRoleArn") or params.get("overrides", {}).get("taskRoleArn")
     ):
         raise invalid("The service couldn't be created because a valid taskRoleArn is not being used.")
-    status = definition.document["status"]
-    if status != "ACTIVE":
-        raise AwsError("ClientException", "TaskDefinition is inactive")
 
 
 def compact(document: Any) -> str:

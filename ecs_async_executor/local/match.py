@@ -65,14 +65,24 @@ def launch_of(params: Mapping[str, Any]) -> Launch:
     return Launch(str(params.get("startedBy", "")), family, environment)
 
 
+def expect(kind: type[T], what: str, value: Any) -> T:
+    """Return `value` if it is of the JSON type `kind`, a dict or a list.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    if not isinstance(value, kind):
+        raise ConfigurationError(f"{what}: expected a JSON {'object' if kind is dict else 'array'}.")
+    return value
+
+
 def build(cls: type[T], what: str, document: Mapping[str, Any]) -> T:
     """Make the dataclass `cls` from JSON; keys of `Match`, if `cls` has one, stand beside the others.
 
     Raises:
         ConfigurationError: names the keys that `cls` does not know.
     """
-    if not isinstance(document, dict):
-        raise ConfigurationError(f"{what}: expected a JSON object.")
+    expect(dict, what, document)
     own = {item.name for item in dataclasses.fields(cls)}  # type: ignore[arg-type]  # cls is a dataclass
     matchers = {item.name for item in dataclasses.fields(Match)} if "match" in own else set()
     allowed = (own - {"match"}) | matchers

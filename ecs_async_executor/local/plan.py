@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.local.lifecycle import Course, Interruption
-from ecs_async_executor.local.match import Match, build
+from ecs_async_executor.local.match import Match, build, expect
 
 if TYPE_CHECKING:
     import random
@@ -107,8 +107,8 @@ class Plan:
             raise ConfigurationError(
                 f"plan: unknown {', '.join(sorted(unknown))}; known are defaults, rules."
             )
-        defaults = dict(document.get("defaults", {}))
-        rules = tuple(_rule(entry) for entry in document.get("rules", ()))
+        defaults = expect(dict, "plan: defaults", document.get("defaults", {}))
+        rules = tuple(map(_rule, expect(list, "plan: rules", document.get("rules", []))))
         for changes in (defaults, *(rule.changes for rule in rules)):
             course_of(changes, rng)
         return cls(defaults, rules)
@@ -126,6 +126,7 @@ class Plan:
 
 
 def _rule(entry: Mapping[str, Any]) -> Rule:
+    expect(dict, "plan rule", entry)
     matcher = {key: value for key, value in entry.items() if key in {"started_by", "family", "environment"}}
     changes = {key: value for key, value in entry.items() if key not in matcher and key != "nth"}
     nth = entry.get("nth", ())

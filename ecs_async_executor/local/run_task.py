@@ -132,7 +132,6 @@ def _launch(  # noqa: PLR0913,PLR0917  all that makes a task
         static=_static(arn, cluster, definition, params, provider),
         started_by=params.get("startedBy", ""),
         client_token=params.get("clientToken", ""),
-        provider=provider,
         tags=list(params.get("tags", [])),
     )
     cluster.add(task, now)

@@ -40,7 +40,7 @@ async def serve(options: Options | None = None) -> AsyncIterator[Control]:
         ConfigurationError: an option is wrong.
         OSError: the port is taken.
     """
-    options = options or Options()
+    options = Options.from_json((options or Options()).to_json())  # the same JSON as in a subprocess
     clock = Clock(asyncio.get_running_loop().time)
     async with AsyncExitStack() as stack:
         logs_url = options.logs if isinstance(options.logs, str) else None

@@ -43,7 +43,6 @@ class Task:
     static: Mapping[str, Any]
     started_by: str
     client_token: str
-    provider: str
     tags: list[dict[str, str]]
     static_json: bytes = b""
     described: tuple[tuple[int, bool], bytes] | None = None

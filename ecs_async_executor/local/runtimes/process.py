@@ -64,8 +64,8 @@ class ProcessRuntime:
         """Kill every process group and let the lives end."""
         for life, background in self._lives.values():
             life.kill()
-            if not life.killed:  # a second cancellation would interrupt its cleaning up
-                life.killed = True
+            if not life.closing:  # a cancellation would interrupt its cleaning up
+                life.closing = True
                 background.cancel()
 
     async def close(self) -> None:
@@ -80,6 +80,7 @@ class ProcessRuntime:
         except Exception:
             log.exception("The local ECS failed to run task %s", life.task.id)
         finally:
+            life.closing = True
             try:
                 await life.close()
             finally:
@@ -98,7 +99,7 @@ class _Life:
         self._logs = logs
         self._over = asyncio.Event()
         self._verdict = ESSENTIAL_EXITED
-        self.killed = False
+        self.closing = False
         self._lost = False
         self._swept = False
         self._containers: dict[str, Container] = {}

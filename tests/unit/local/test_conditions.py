@@ -44,6 +44,9 @@ def test_throttling_has_awss_rates_or_others(conditions: Conditions) -> None:
     "document",
     [
         {"lag": 1},
+        {"latency": 1},
+        {"faults": {}},
+        {"faults": ["throttle"]},
         {"latency": {"*": -1}},
         {"latency": {"*": "slow"}},
         {"throttling": "yes"},

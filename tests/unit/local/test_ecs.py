@@ -4,7 +4,6 @@ import pytest
 
 from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.local.ecs import Clock
-from ecs_async_executor.local.protocol import AwsError
 
 from .conftest import Lab
 
@@ -57,7 +56,7 @@ def test_options_make_clusters_and_definitions() -> None:
 
 
 def test_a_wrong_task_definition_among_the_options_is_refused() -> None:
-    with pytest.raises(AwsError, match="containerDefinitions"):
+    with pytest.raises(ConfigurationError, match="task definition mine: containerDefinitions"):
         Lab(task_definitions=[{"family": "mine"}])
 
 

@@ -72,6 +72,9 @@ def test_exit_codes_may_be_weighted() -> None:
     "document",
     [
         {"default": {}},
+        {"defaults": []},
+        {"rules": {}},
+        {"rules": ["all"]},
         {"defaults": {"duratoin": 1}},
         {"defaults": {"duration": -1}},
         {"defaults": {"duration": [5, 1]}},

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import botocore.exceptions as boto
+import pytest
+
+from ecs_async_executor.engine.calls import CallError, Calls
+from ecs_async_executor.engine.failures import Kind
+from ecs_async_executor.engine.governor import Bucket
+from ecs_async_executor.engine.messages import Paused, Resumed
+from ecs_async_executor.engine.options import EngineOptions, Rate
+from tests.support.engine import FakeClient, Reports, error, options
+
+pytest.importorskip("looptime", reason="looptime needs Python 3.11")
+pytestmark = pytest.mark.looptime
+
+MakeCalls = Callable[[EngineOptions], Calls]
+EXPIRED = error("ExpiredTokenException", "expired")
+
+
+async def call(calls: Calls, answer: Any, *buckets: Bucket) -> Any:
+    async def give() -> Any:
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    return await calls.make(await calls.leave(*(buckets or (Bucket.READ,))), give)
+
+
+async def failing(calls: Calls, answer: BaseException, *buckets: Bucket) -> Kind:
+    with pytest.raises(CallError) as caught:
+        await call(calls, answer, *buckets)
+    return caught.value.failure.kind
+
+
+async def test_an_answer_is_passed_on(make_calls: MakeCalls, reports: Reports):
+    assert await call(make_calls(options()), "answer") == "answer"
+    assert reports == []
+
+
+async def test_calls_keep_to_the_rates(make_calls: MakeCalls):
+    calls = make_calls(options(read_rate=Rate(per_second=1, burst=1)))
+    for _ in range(4):
+        await call(calls, "answer")
+    assert anyio.current_time() == pytest.approx(3.0, abs=0.05)
+
+
+async def test_a_throttle_closes_the_buckets_of_its_call_only(make_calls: MakeCalls):
+    calls = make_calls(options())
+    assert await failing(calls, error("ThrottlingException"), Bucket.RUN_TASK, Bucket.MODIFY) is Kind.THROTTLE
+    await call(calls, "answer", Bucket.READ)
+    assert anyio.current_time() == 0
+    await call(calls, "answer", Bucket.MODIFY)
+    assert anyio.current_time() == pytest.approx(1.0)
+
+
+async def test_refused_credentials_pause_everything_once_and_make_a_new_client(
+    make_calls: MakeCalls, client: FakeClient, reports: Reports
+):
+    calls = make_calls(options())
+    leaves = [await calls.leave(Bucket.READ) for _ in range(5)]
+
+    async def expired() -> None:
+        raise EXPIRED
+
+    for leave in leaves:
+        with pytest.raises(CallError):
+            await calls.make(leave, expired)
+    assert [type(report) for report in reports] == [Paused]
+    assert client.forgotten == 1
+    await call(calls, "answer", Bucket.MODIFY)
+    assert anyio.current_time() == pytest.approx(1.0)
+    assert [type(report) for report in reports] == [Paused, Resumed]
+
+
+async def test_a_network_that_is_down_pauses_and_keeps_the_client(
+    make_calls: MakeCalls, client: FakeClient, reports: Reports
+):
+    calls = make_calls(options())
+    assert await failing(calls, boto.ConnectTimeoutError(endpoint_url="x")) is Kind.NETWORK
+    assert await failing(calls, boto.ConnectTimeoutError(endpoint_url="x")) is Kind.NETWORK
+    assert anyio.current_time() == pytest.approx(1.0)
+    assert client.forgotten == 0
+    assert len(reports.of(Paused)) == 1
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "ConflictException"])
+async def test_any_clear_answer_of_aws_ends_the_pause(make_calls: MakeCalls, reports: Reports, code: str):
+    calls = make_calls(options())
+    await failing(calls, EXPIRED)
+    await failing(calls, error(code))
+    assert [type(report) for report in reports] == [Paused, Resumed]
+
+
+async def test_an_unknown_outcome_says_nothing_about_the_pause(make_calls: MakeCalls, reports: Reports):
+    calls = make_calls(options())
+    await failing(calls, EXPIRED)
+    assert await failing(calls, error("ServerException", status=500)) is Kind.UNKNOWN
+    assert [type(report) for report in reports] == [Paused]
+    await call(calls, "answer")
+    assert [type(report) for report in reports] == [Paused, Resumed]

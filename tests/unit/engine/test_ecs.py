@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from aiobotocore.config import AioConfig
+
+from ecs_async_executor.engine.ecs import (
+    Connection,
+    EcsClient,
+    connect_by_environment,
+    silence_request_logs,
+)
+from ecs_async_executor.engine.responses import EcsResponseParserFactory, TaskArns, Tasks
+from ecs_async_executor.errors import ConnectError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+class FakeSdkClient:
+    """What aiobotocore's client is to `EcsClient`."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.closed = False
+        self.seconds = 0.0
+
+    def __getattr__(self, operation: str) -> Any:
+        async def call(**arguments: Any) -> Any:
+            self.calls.append((operation, arguments))
+            await anyio.sleep(self.seconds)
+            parsed = TaskArns(task_arns=("arn:1",)) if operation == "list_tasks" else Tasks()
+            return {"parsed": parsed}
+
+        return call
+
+
+class FakeSession:
+    """What aiobotocore's session is to `EcsClient`."""
+
+    def __init__(self) -> None:
+        self.made: list[FakeSdkClient] = []
+        self.arguments: list[dict[str, Any]] = []
+        self.components: dict[str, Any] = {}
+
+    def register_component(self, name: str, component: Any) -> None:
+        self.components[name] = component
+
+    @asynccontextmanager
+    async def create_client(self, service: str, **arguments: Any) -> AsyncIterator[FakeSdkClient]:
+        assert service == "ecs"
+        self.arguments.append(arguments)
+        client = FakeSdkClient()
+        self.made.append(client)
+        yield client
+        client.closed = True
+
+
+@pytest.fixture
+def session() -> FakeSession:
+    return FakeSession()
+
+
+def ecs_client(session: Any, *, call_timeout: float = 30.0, **connection: Any) -> EcsClient:
+    return EcsClient(lambda: Connection(session, **connection), pool_size=72, call_timeout=call_timeout)
+
+
+async def test_one_client_is_made_for_all_calls_however_many_come_at_once(session: FakeSession):
+    client = ecs_client(session)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(client.run_task, {"taskDefinition": "t"})
+    assert len(session.made) == 1
+    assert len(session.made[0].calls) == 20
+    await client.aclose()
+
+
+async def test_no_client_is_made_before_the_first_call(session: FakeSession):
+    await ecs_client(session).aclose()
+    assert session.made == []
+
+
+async def test_each_call_sends_what_ecs_expects(session: FakeSession):
+    client = ecs_client(session)
+    await client.run_task({"taskDefinition": "t", "clientToken": "c"})
+    await client.describe_tasks("one", ["arn:1", "arn:2"])
+    assert await client.list_tasks_started_by("one", "airflow/1") == ("arn:1",)
+    await client.stop_task("one", "arn:1", "because " * 100)
+    assert session.made[0].calls == [
+        ("run_task", {"taskDefinition": "t", "clientToken": "c"}),
+        ("describe_tasks", {"cluster": "one", "tasks": ["arn:1", "arn:2"]}),
+        ("list_tasks", {"cluster": "one", "startedBy": "airflow/1"}),
+        ("stop_task", {"cluster": "one", "task": "arn:1", "reason": ("because " * 100)[:255]}),
+    ]
+    await client.aclose()
+
+
+async def test_after_forget_the_next_call_makes_a_new_client_and_the_old_one_stays_open(session: FakeSession):
+    client = ecs_client(session)
+    await client.run_task({})
+    client.forget()
+    await client.run_task({})
+    await client.run_task({})
+    old, new = session.made
+    assert (len(old.calls), len(new.calls)) == (1, 2)
+    assert not old.closed
+    await client.aclose()
+    assert old.closed
+    assert new.closed
+
+
+async def test_a_forgotten_client_is_closed_once_no_call_can_use_it(session: FakeSession):
+    client = ecs_client(session, call_timeout=30.0)
+    await client.run_task({})
+    client.forget()
+    client._retired = [(since - 31.0, stack) for since, stack in client._retired]
+    await client.run_task({})
+    assert [made.closed for made in session.made] == [True, False]
+    await client.aclose()
+
+
+async def test_the_connection_is_made_beside_the_loop(session: FakeSession):
+    threads = []
+
+    def connect() -> Connection:
+        threads.append(threading.current_thread())
+        return Connection(session)  # type: ignore[arg-type]  a fake
+
+    client = EcsClient(connect, pool_size=1, call_timeout=30.0)
+    await client.run_task({})
+    assert threads
+    assert threads[0] is not threading.current_thread()
+    await client.aclose()
+
+
+async def test_a_connection_that_can_not_be_made_is_tried_again_at_the_next_call(session: FakeSession):
+    failures = [RuntimeError("no such connection")]
+
+    def connect() -> Connection:
+        if failures:
+            raise failures.pop()
+        return Connection(session)  # type: ignore[arg-type]  a fake
+
+    client = EcsClient(connect, pool_size=1, call_timeout=30.0)
+    with pytest.raises(ConnectError) as caught:
+        await client.run_task({})
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    await client.run_task({})
+    assert len(session.made) == 1
+    await client.aclose()
+
+
+async def test_the_sdk_never_retries_and_its_limits_are_the_engines(session: FakeSession):
+    mine = AioConfig(
+        user_agent_extra="mine", max_pool_connections=1, retries={"mode": "legacy", "total_max_attempts": 9}
+    )
+    client = ecs_client(session, config=mine, call_timeout=7.0, region_name="eu-west-1", endpoint_url="http://x")
+    await client.run_task({})
+    (arguments,) = session.arguments
+    config = arguments.pop("config")
+    assert arguments == {"region_name": "eu-west-1", "endpoint_url": "http://x", "verify": None}
+    assert config.retries == {"mode": "standard", "total_max_attempts": 1}
+    assert (config.connect_timeout, config.read_timeout, config.max_pool_connections) == (5, 7.0, 72)
+    assert config.user_agent_extra == "mine"
+    assert isinstance(session.components["response_parser_factory"], EcsResponseParserFactory)
+    await client.aclose()
+
+
+def test_the_environment_is_a_connection():
+    assert connect_by_environment().endpoint_url is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "aiobotocore.endpoint",
+        "aiobotocore.parsers",
+        "botocore.auth",
+        "botocore.endpoint",
+        "botocore.parsers",
+    ],
+)
+def test_records_that_hold_requests_are_kept_out_of_every_log(name: str, caplog: pytest.LogCaptureFixture):
+    silence_request_logs()
+    silence_request_logs()
+    caplog.set_level(logging.DEBUG, logger=name)
+    logger = logging.getLogger(name)
+    logger.debug("the-token")
+    logger.warning("a warning")
+    assert caplog.messages == ["a warning"]
+    assert len([each for each in logger.filters if type(each).__name__ == "_NoDebug"]) == 1
+
+
+class TestTime:
+    pytestmark = pytest.mark.looptime
+
+    async def test_a_call_takes_no_longer_than_its_time_out(self, session: FakeSession):
+        pytest.importorskip("looptime", reason="looptime needs Python 3.11")
+        client = ecs_client(session, call_timeout=20.0)
+        client._client = sdk = FakeSdkClient()
+        sdk.seconds = 3600
+        with pytest.raises(TimeoutError):
+            await client.run_task({})
+        assert anyio.current_time() == 20

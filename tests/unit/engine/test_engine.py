@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from ecs_async_executor.engine import engine as module
+from ecs_async_executor.engine.ecs import connect_by_environment
+from ecs_async_executor.engine.engine import Engine
+from ecs_async_executor.engine.messages import (
+    Cancelled,
+    CheckHealth,
+    HealthChecked,
+    Launched,
+    Order,
+    Running,
+    Stop,
+    Stopped,
+    Watch,
+)
+from ecs_async_executor.engine.responses import Container, Task, Tasks
+from tests.support.engine import FakeClient, Reports, error, options, order
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+pytest.importorskip("looptime", reason="looptime needs Python 3.11")
+pytestmark = pytest.mark.looptime
+
+
+@pytest.fixture
+def running(client: FakeClient, reports: Reports, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run an engine on the fake client; give a function that submits orders, and the engine."""
+    monkeypatch.setattr(module, "EcsClient", lambda *_, **__: client)
+
+    @asynccontextmanager
+    async def run(**changes: Any) -> AsyncIterator[tuple[Callable[..., None], Engine]]:
+        inbox: SimpleQueue[Order] = SimpleQueue()
+        engine = Engine(connect_by_environment, inbox, reports, options(**changes), random=lambda: 1.0)
+
+        def submit(*orders: Order) -> None:
+            for each in orders:
+                inbox.put(each)
+            engine.inbox_bell.ring()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(engine.run)
+            yield submit, engine
+            engine.close(0)
+
+    return run
+
+
+def ended(exit_code: int) -> Callable[[Any], Tasks]:
+    container = Container(name="airflow", exit_code=exit_code)
+    return lambda sent: Tasks(
+        tasks=tuple(Task(task_arn=arn, last_status="STOPPED", containers=(container,)) for arn in sent[1])
+    )
+
+
+async def test_a_run_goes_from_order_to_end(running: Any, client: FakeClient, reports: Reports):
+    client.script["describe_tasks"].extend(
+        [Tasks(tasks=(Task(task_arn="arn:run-1", last_status="RUNNING"),)), ended(3)]
+    )
+    async with running() as (submit, _):
+        submit(order("run"))
+        await anyio.sleep(100)
+    assert [type(report) for report in reports] == [Launched, Running, Stopped]
+    assert reports[-1].exit_code == 3  # type: ignore[union-attr]  it is a Stopped
+
+
+async def test_a_stop_reaches_a_task_taken_over(running: Any, client: FakeClient):
+    async with running() as (submit, _):
+        submit(Watch("run", "label", "arn:run", "default", "airflow"))
+        await anyio.sleep(1)
+        submit(Stop("run", "because"))
+        await anyio.sleep(1)
+    assert client.calls("stop_task") == [("default", "arn:run", "because")]
+
+
+async def test_a_launch_and_its_stop_ordered_together_start_nothing(
+    running: Any, client: FakeClient, reports: Reports
+):
+    async with running() as (submit, _):
+        submit(order("run"), Stop("run", "because"))
+        await anyio.sleep(100)
+    assert reports == [Cancelled("run")]
+    assert client.asked == []
+
+
+async def test_health_is_one_question_about_the_cluster(running: Any, client: FakeClient, reports: Reports):
+    async with running(started_by="airflow/prod") as (submit, _):
+        submit(CheckHealth("one"))
+        await anyio.sleep(100)
+    assert client.asked == [("list_tasks", ("one", "airflow/prod/health-check"))]
+    assert reports == [HealthChecked(None)]
+
+
+async def test_health_says_what_to_correct(running: Any, client: FakeClient, reports: Reports):
+    client.script["list_tasks"].append(error("ClusterNotFoundException", operation="ListTasks"))
+    async with running() as (submit, _):
+        submit(CheckHealth("nowhere"))
+        await anyio.sleep(100)
+    (report,) = reports.of(HealthChecked)
+    assert "`cluster`" in report.diagnosis.remedy
+
+
+async def test_health_is_asked_until_there_is_an_answer(running: Any, client: FakeClient, reports: Reports):
+    client.script["list_tasks"].extend(
+        [error(code, operation="ListTasks") for code in ("ThrottlingException", "ServerException", "ExpiredToken")]
+    )
+    async with running() as (submit, _):
+        submit(CheckHealth("default"))
+        await anyio.sleep(100)
+    assert reports[-1] == HealthChecked(None)
+    assert len(client.asked) == 4
+
+
+async def test_closing_lets_calls_in_flight_finish_and_starts_no_more(
+    running: Any, client: FakeClient, reports: Reports
+):
+    client.latency = 3
+    async with running(concurrency=2) as (submit, engine):
+        submit(*(order(str(number)) for number in range(5)))
+        await anyio.sleep(1)
+        engine.close(10)
+    assert anyio.current_time() == 3
+    assert len(reports.of(Launched)) == 2
+    assert len(client.calls("run_task")) == 2
+    assert client.closed
+
+
+async def test_closing_waits_no_longer_than_its_grace(running: Any, client: FakeClient, reports: Reports):
+    client.latency = 3600
+    async with running() as (submit, engine):
+        submit(order("run"))
+        await anyio.sleep(1)
+        engine.close(5)
+    assert anyio.current_time() == 6
+    assert reports == []
+    assert client.closed
+
+
+async def test_its_repr_counts_the_runs(running: Any):
+    async with running() as (submit, engine):
+        submit(order("run"))
+        await anyio.sleep(1)
+        assert repr(engine) == "<Engine <Ledger {'waiting': 0, 'sending': 0, 'watching': 1}>>"

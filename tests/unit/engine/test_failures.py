@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import aiohttp
+import botocore.exceptions as boto
+import pytest
+from aiohttp.client_reqrep import ConnectionKey
+from botocore.model import DenormalizedStructureBuilder
+from botocore.validate import ParamValidator
+
+from ecs_async_executor.engine.failures import (
+    PAUSING,
+    Kind,
+    classify,
+    classify_run_task_failure,
+)
+from ecs_async_executor.engine.responses import TaskFailure
+from ecs_async_executor.errors import ConnectError, InvalidRequestError
+
+URL = "https://ecs.us-east-1.amazonaws.com/"
+KEY = ConnectionKey("ecs.us-east-1.amazonaws.com", 443, True, True, None, None, None)
+
+
+def client_error(code: str, message: str = "", status: int = 400, **more: Any) -> boto.ClientError:
+    operation = more.pop("operation", "RunTask")
+    answer = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+        **more,
+    }
+    return boto.ClientError(answer, operation)
+
+
+SUBNET_THROTTLE = (
+    "Error retrieving subnet information for [subnet-1]: Rate exceeded (ErrorCode: Throttling)"
+)
+GROUP_THROTTLE = (
+    "Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)"
+)
+VCPU_LIMIT = "You've reached the limit on the number of vCPUs you can run concurrently"
+TASK_LIMIT = "You've reached the limit on the number of tasks you can run concurrently"
+PROVISIONING = "The cluster has reached its provisioning capacity limit: 500 tasks in the PROVISIONING state"
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "status", "kind"),
+    [
+        ("ThrottlingException", "Rate exceeded", 400, Kind.THROTTLE),
+        ("Throttling", "Rate exceeded", 400, Kind.THROTTLE),
+        ("RequestLimitExceeded", "", 503, Kind.THROTTLE),
+        ("TooManyRequestsException", "", 429, Kind.THROTTLE),
+        ("Unheard", "", 429, Kind.THROTTLE),
+        ("InvalidParameterException", SUBNET_THROTTLE, 400, Kind.THROTTLE),
+        ("InvalidParameterException", GROUP_THROTTLE, 400, Kind.THROTTLE),
+        ("ServerException", "Service Unavailable. Please try again later.", 500, Kind.UNKNOWN),
+        ("ServerException", "", 400, Kind.UNKNOWN),
+        ("InternalFailure", "", 500, Kind.UNKNOWN),
+        ("502", "<html>Bad Gateway</html>", 502, Kind.UNKNOWN),
+        ("ServiceUnavailable", "", 503, Kind.UNKNOWN),
+        ("504", "", 504, Kind.UNKNOWN),
+        ("ConflictException", "", 400, Kind.EXISTS),
+        ("ClientException", PROVISIONING, 400, Kind.CAPACITY),
+        ("ClientException", TASK_LIMIT, 400, Kind.CAPACITY),
+        ("ClientException", VCPU_LIMIT, 400, Kind.CAPACITY),
+        (
+            "InvalidParameterException",
+            "No Container Instances were found in your cluster.",
+            400,
+            Kind.CAPACITY,
+        ),
+        (
+            "InvalidParameterException",
+            "The subnet has insufficient free addresses",
+            400,
+            Kind.CAPACITY,
+        ),
+        ("ExpiredTokenException", "The security token is expired", 400, Kind.CREDENTIALS),
+        ("ExpiredToken", "", 403, Kind.CREDENTIALS),
+        (
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+            400,
+            Kind.CREDENTIALS,
+        ),
+        ("InvalidSignatureException", "Signature expired", 400, Kind.CREDENTIALS),
+        ("MissingAuthenticationTokenException", "", 400, Kind.CREDENTIALS),
+        (
+            "AccessDeniedException",
+            "User is not authorized to perform: ecs:RunTask",
+            400,
+            Kind.CONFIGURATION,
+        ),
+        ("ClusterNotFoundException", "Cluster not found.", 400, Kind.CONFIGURATION),
+        ("PlatformUnknownException", "", 400, Kind.CONFIGURATION),
+        ("PlatformTaskDefinitionIncompatibilityException", "", 400, Kind.CONFIGURATION),
+        ("UnsupportedFeatureException", "", 400, Kind.CONFIGURATION),
+        ("BlockedException", "Your account is currently blocked.", 400, Kind.CONFIGURATION),
+        (
+            "InvalidParameterException",
+            "Container Overrides length must be at most 8192",
+            400,
+            Kind.CONFIGURATION,
+        ),
+        ("ClientException", "TaskDefinition is inactive", 400, Kind.CONFIGURATION),
+        (
+            "InvalidParameterException",
+            "The referenced task was not found.",
+            400,
+            Kind.NOT_FOUND,
+        ),
+    ],
+)
+def test_an_error_answer_is_classified_by_its_code_status_and_text(
+    code: str, message: str, status: int, kind: Kind
+):
+    failure = classify(client_error(code, message, status))
+    assert failure.kind is kind
+    assert code in failure.diagnosis.detail
+    assert message in failure.diagnosis.detail
+
+
+@pytest.mark.parametrize("operation", ["AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials"])
+@pytest.mark.parametrize(
+    ("code", "status"), [("AccessDenied", 403), ("Throttling", 400), ("InternalFailure", 500)]
+)
+def test_an_error_of_the_call_that_gets_credentials_is_never_taken_for_an_answer_of_ecs(
+    operation: str, code: str, status: int
+):
+    assert classify(client_error(code, status=status, operation=operation)).kind is Kind.CREDENTIALS
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (boto.NoCredentialsError(), Kind.CREDENTIALS),
+        (boto.PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"), Kind.CREDENTIALS),
+        (boto.CredentialRetrievalError(provider="ecs", error_msg="timed out"), Kind.CREDENTIALS),
+        (boto.ProfileNotFound(profile="nobody"), Kind.CREDENTIALS),
+        (boto.TokenRetrievalError(provider="sso", error_msg="expired"), Kind.CREDENTIALS),
+        (boto.UnauthorizedSSOTokenError(), Kind.CREDENTIALS),
+        (boto.NoAuthTokenError(), Kind.CREDENTIALS),
+        (boto.NoRegionError(), Kind.CREDENTIALS),
+        (boto.ConnectTimeoutError(endpoint_url=URL), Kind.NETWORK),
+        (boto.ProxyConnectionError(proxy_url="http://proxy"), Kind.NETWORK),
+        (boto.SSLError(endpoint_url=URL, error="certificate verify failed"), Kind.NETWORK),
+        (
+            boto.EndpointConnectionError(
+                endpoint_url=URL, error=aiohttp.ClientConnectorError(KEY, OSError(111, "refused"))
+            ),
+            Kind.NETWORK,
+        ),
+        (
+            boto.EndpointConnectionError(
+                endpoint_url=URL,
+                error=aiohttp.ClientConnectorDNSError(KEY, OSError(-3, "Temporary failure in name resolution")),
+            ),
+            Kind.NETWORK,
+        ),
+        (
+            boto.EndpointConnectionError(endpoint_url=URL, error=aiohttp.ClientOSError(104, "reset by peer")),
+            Kind.UNKNOWN,
+        ),
+        (boto.EndpointConnectionError(endpoint_url=URL, error=ssl.SSLError("bad record")), Kind.UNKNOWN),
+        (boto.EndpointConnectionError(endpoint_url=URL), Kind.UNKNOWN),
+        (boto.ConnectionClosedError(endpoint_url=URL), Kind.UNKNOWN),
+        (boto.ReadTimeoutError(endpoint_url=URL), Kind.UNKNOWN),
+        (boto.HTTPClientError(error=OSError("odd")), Kind.UNKNOWN),
+        (TimeoutError(), Kind.UNKNOWN),
+        (ValueError("the answer is no JSON"), Kind.UNKNOWN),
+        (boto.ParamValidationError(report="Unknown parameter in input"), Kind.CONFIGURATION),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.name,
+)
+def test_an_exception_without_an_answer_is_classified_by_whether_the_call_may_have_done_its_work(
+    error: Exception, kind: Kind
+):
+    failure = classify(error)
+    assert failure.kind is kind
+    assert failure.diagnosis.summary
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind"),
+    [
+        (RuntimeError("the metadata database is down"), Kind.CREDENTIALS),
+        (TimeoutError(), Kind.CREDENTIALS),
+        (client_error("AccessDenied", status=403, operation="AssumeRole"), Kind.CREDENTIALS),
+        (boto.NoRegionError(), Kind.CREDENTIALS),
+        (boto.ConnectTimeoutError(endpoint_url=URL), Kind.NETWORK),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.name,
+)
+def test_a_connection_that_could_not_be_made_pauses_whatever_the_cause(cause: Exception, kind: Kind):
+    error = ConnectError("The AWS connection can't be made.")
+    error.__cause__ = cause
+    failure = classify(error)
+    assert failure.kind is kind
+    assert failure.kind in PAUSING
+    assert type(cause).__name__ in failure.diagnosis.detail or "AccessDenied" in failure.diagnosis.detail
+
+
+def test_a_conflict_names_the_tasks_that_the_token_started():
+    assert classify(client_error("ConflictException", resourceIds=["arn:1", "arn:2"])).arns == (
+        "arn:1",
+        "arn:2",
+    )
+    assert classify(client_error("ConflictException")).arns == ()
+
+
+def test_a_request_that_can_not_be_built_keeps_its_remedy():
+    failure = classify(InvalidRequestError("The tags are too many.", "Remove some."))
+    assert failure.kind is Kind.CONFIGURATION
+    assert str(failure.diagnosis) == "The tags are too many. Remove some."
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "remedy"),
+    [
+        ("AccessDeniedException", "not authorized", "role"),
+        ("ClusterNotFoundException", "Cluster not found.", "`cluster`"),
+        ("PlatformUnknownException", "", "`platform_version`"),
+        ("BlockedException", "", "AWS Support"),
+        (
+            "InvalidParameterException",
+            "Container Overrides length must be at most 8192",
+            "executor_config",
+        ),
+        (
+            "InvalidParameterException",
+            "The subnet ID 'subnet-1' does not exist",
+            "`subnets`",
+        ),
+        (
+            "InvalidParameterException",
+            "The security group 'sg-1' does not exist",
+            "`security_groups`",
+        ),
+        (
+            "InvalidParameterException",
+            "Override for container named x is not a container in the TaskDefinition.",
+            "`container_name`",
+        ),
+        ("ClientException", "Unable to describe task definition.", "`task_definition`"),
+        ("ClientException", "Something new", "options"),
+    ],
+)
+def test_a_configuration_error_comes_with_what_to_correct(code: str, message: str, remedy: str):
+    assert remedy in classify(client_error(code, message)).diagnosis.remedy
+
+
+@pytest.mark.parametrize(
+    ("reason", "detail", "kind"),
+    [
+        ("RESOURCE:CPU", None, Kind.CAPACITY),
+        ("RESOURCE:MEMORY", None, Kind.CAPACITY),
+        ("RESOURCE:PORTS", None, Kind.CAPACITY),
+        ("RESOURCE:ENI", None, Kind.CAPACITY),
+        ("RESOURCE:GPU", None, Kind.CAPACITY),
+        ("RESOURCE:FARGATE", None, Kind.CAPACITY),
+        ("AGENT", None, Kind.CAPACITY),
+        (
+            "Capacity is unavailable at this time. Please try again later or in a different availability zone",
+            None,
+            Kind.CAPACITY,
+        ),
+        ("UNKNOWN", "Capacity is unavailable at this time", Kind.CAPACITY),
+        ("EMPTY CAPACITY PROVIDER", None, Kind.CAPACITY),
+        ("NO ACTIVE INSTANCES", None, Kind.CAPACITY),
+        (VCPU_LIMIT, None, Kind.CAPACITY),
+        ("ATTRIBUTE", None, Kind.CONFIGURATION),
+        ("LOCATION", None, Kind.CONFIGURATION),
+        ("MemberOf placement constraint unsatisfied", None, Kind.CONFIGURATION),
+        ("AGENTS ARE TIRED", None, Kind.START),
+        ("Something new", "with a detail", Kind.START),
+        (None, None, Kind.START),
+    ],
+)
+def test_an_entry_of_failures_is_classified_by_its_reason(reason: str | None, detail: str | None, kind: Kind):
+    failure = classify_run_task_failure(TaskFailure(arn="arn:instance", reason=reason, detail=detail))
+    assert failure.kind is kind
+    assert (reason or "no reason given") in failure.diagnosis.detail
+    assert (detail or "") in failure.diagnosis.detail
+
+
+def test_a_request_that_botocore_refuses_shows_no_value():
+    shape = (
+        DenormalizedStructureBuilder()
+        .with_members({"command": {"type": "list", "member": {"type": "string"}}})
+        .build_model()
+    )
+    report = ParamValidator().validate({"command": "run --token the-secret, type: of one\nline"}, shape)
+    failure = classify(boto.ParamValidationError(report=report.generate_report()))
+    assert "the-secret" not in str(failure)
+    assert "line" not in failure.diagnosis.detail
+    assert "Invalid type for parameter command" in failure.diagnosis.detail
+    assert "valid types: <class 'list'>, <class 'tuple'>" in failure.diagnosis.detail

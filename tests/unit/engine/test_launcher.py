@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from ecs_async_executor.engine.calls import Calls
+from ecs_async_executor.engine.launcher import Launcher
+from ecs_async_executor.engine.ledger import Ledger
+from ecs_async_executor.engine.messages import (
+    Cancelled,
+    Launched,
+    LaunchFailed,
+    Renumbered,
+    Request,
+    Waiting,
+)
+from ecs_async_executor.engine.options import EngineOptions, Rate
+from ecs_async_executor.engine.responses import Tasks
+from ecs_async_executor.errors import InvalidRequestError
+from tests.support.engine import FakeClient, Reports, error, options, order, refused, started
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+pytest.importorskip("looptime", reason="looptime needs Python 3.11")
+pytestmark = pytest.mark.looptime
+
+MakeCalls = Callable[[EngineOptions], Calls]
+
+
+class Bench:
+    """A launcher at work on a ledger."""
+
+    def __init__(self, launcher: Launcher, ledger: Ledger) -> None:
+        self.launcher = launcher
+        self.ledger = ledger
+
+    def launch(self, run_id: str, **more: Any) -> None:
+        self.ledger.launch(order(run_id, **more), anyio.current_time())
+        self.launcher.bell.ring()
+
+    async def idle(self, seconds: float = 1000) -> None:
+        await anyio.sleep(seconds)
+
+
+@pytest.fixture
+def bench(make_calls: MakeCalls, reports: Reports) -> Any:
+    @asynccontextmanager
+    async def run(**changes: Any) -> AsyncIterator[Bench]:
+        chosen = options(**changes)
+        ledger = Ledger(chosen, lambda: 1.0)
+        launcher = Launcher(ledger, make_calls(chosen), reports, chosen, landed=lambda: launcher.bell.ring())
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(launcher.run, tasks)
+            yield Bench(launcher, ledger)
+            tasks.cancel_scope.cancel()
+
+    return run
+
+
+async def test_a_run_is_sent_with_its_token_and_startedby(bench: Any, client: FakeClient, reports: Reports):
+    async with bench(started_by="airflow/prod") as at:
+        at.launch("run", number=3, cluster="one")
+        await at.idle()
+    assert client.calls("run_task") == [
+        {
+            "cluster": "one",
+            "taskDefinition": "airflow-task",
+            "clientToken": "run-3",
+            "startedBy": "airflow/prod/run",
+        }
+    ]
+    assert reports == [Launched("run", 3, "arn:run-3", "one", "airflow")]
+
+
+async def test_no_more_calls_are_in_flight_than_concurrency_allows(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    client.latency = 1.0
+    async with bench(concurrency=7) as at:
+        for number in range(50):
+            at.launch(str(number))
+        await at.idle()
+    assert client.most_in_flight == 7
+    assert len(reports.of(Launched)) == 50
+
+
+async def test_the_run_is_chosen_when_its_call_can_be_made(bench: Any, client: FakeClient, reports: Reports):
+    async with bench(run_task_rate=Rate(per_second=0.1, burst=1)) as at:
+        at.launch("first")
+        at.launch("low")
+        await at.idle(5)
+        at.launch("high", priority=9)
+        await at.idle()
+    assert [report.run_id for report in reports.of(Launched)] == ["first", "high", "low"]
+
+
+async def test_the_same_bytes_are_sent_until_the_outcome_is_known(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    built = []
+
+    def build() -> Request:
+        built.append(len(built))
+        return Request({"cluster": "default", "tags": [{"key": "build", "value": str(len(built))}]}, "airflow")
+
+    client.script["run_task"].extend(
+        [error("ServerException", status=500), TimeoutError(), error("ThrottlingException"), Tasks()]
+    )
+    async with bench() as at:
+        at.launch("run", build=build)
+        await at.idle()
+    bodies = client.calls("run_task")
+    assert len(bodies) == 5
+    assert all(body == bodies[0] for body in bodies)
+    assert built == [0]
+    assert len(reports.of(Waiting)) == 1
+    assert len(reports.of(Launched)) == 1
+
+
+async def test_a_definite_refusal_is_followed_by_a_new_token_and_a_new_body(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    built = []
+
+    def build() -> Request:
+        built.append(len(built))
+        return Request({"cluster": "default"}, "airflow")
+
+    client.script["run_task"].append(refused("RESOURCE:CPU"))
+    async with bench() as at:
+        at.launch("run", build=build)
+        await at.idle()
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-1", "run-2"]
+    assert built == [0, 1]
+    assert [type(report) for report in reports] == [Renumbered, Waiting, Launched]
+
+
+async def test_a_conflict_adopts_the_task_that_the_token_started(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    client.script["run_task"].append(error("ConflictException", resourceIds=["arn:old"]))
+    async with bench() as at:
+        at.launch("run")
+        await at.idle()
+    assert reports == [Launched("run", 1, "arn:old", "default", "airflow")]
+    assert client.calls("list_tasks") == []
+
+
+async def test_a_conflict_without_a_task_asks_listtasks(bench: Any, client: FakeClient, reports: Reports):
+    client.script["run_task"].append(error("ConflictException"))
+    client.script["list_tasks"].append(("arn:old",))
+    async with bench(started_by="airflow/prod") as at:
+        at.launch("run")
+        await at.idle()
+    assert client.calls("list_tasks") == [("default", "airflow/prod/run")]
+    assert reports == [Launched("run", 1, "arn:old", "default", "airflow")]
+
+
+async def test_a_token_without_any_task_is_given_up_for_the_next(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    client.script["run_task"].append(error("ConflictException"))
+    async with bench() as at:
+        at.launch("run")
+        await at.idle()
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-1", "run-2"]
+    assert reports.of(Renumbered) == [Renumbered("run", 2)]
+    assert reports.of(Launched)[0].number == 2
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException", "ServerException"])
+async def test_a_conflict_stays_open_while_listtasks_fails(
+    bench: Any, client: FakeClient, reports: Reports, code: str
+):
+    client.script["run_task"].extend([error("ConflictException"), error("ConflictException")])
+    client.script["list_tasks"].extend([error(code, operation="ListTasks"), ("arn:old",)])
+    async with bench() as at:
+        at.launch("run")
+        await at.idle()
+    assert {body["clientToken"] for body in client.calls("run_task")} == {"run-1"}
+    assert [report.arn for report in reports.of(Launched)] == ["arn:old"]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        error("AccessDeniedException", "not authorized"),
+        error("ClientException", "You've reached the limit on the number of tasks you can run concurrently"),
+        error("ClientException", "TaskDefinition is inactive"),
+    ],
+    ids=["access", "capacity", "configuration"],
+)
+async def test_a_refusal_after_an_unknown_outcome_is_believed_only_if_no_task_was_started(
+    bench: Any, client: FakeClient, reports: Reports, refusal: Exception
+):
+    client.script["run_task"].extend([error("ServerException", status=500), refusal])
+    client.script["list_tasks"].append(("arn:started-all-the-same",))
+    async with bench() as at:
+        at.launch("run")
+        await at.idle()
+    assert [report.arn for report in reports.of(Launched)] == ["arn:started-all-the-same"]
+    assert reports.of(LaunchFailed) == []
+    assert len(client.calls("run_task")) == 2
+
+
+async def test_a_refusal_after_an_unknown_outcome_counts_if_listtasks_knows_no_task(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    client.script["run_task"].extend([TimeoutError(), error("AccessDeniedException", "not authorized")])
+    async with bench() as at:
+        at.launch("run")
+        await at.idle()
+    assert [type(report) for report in reports] == [Waiting, LaunchFailed]
+    assert len(client.calls("list_tasks")) == 1
+
+
+async def test_a_request_that_can_not_be_built_fails_that_run_only(
+    bench: Any, client: FakeClient, reports: Reports, caplog: pytest.LogCaptureFixture
+):
+    def invalid() -> Request:
+        raise InvalidRequestError("The tags are too many.", "Remove some.")
+
+    def broken() -> Request:
+        raise KeyError("the-token")
+
+    async with bench() as at:
+        at.launch("invalid", build=invalid)
+        at.launch("broken", build=broken)
+        at.launch("fine")
+        await at.idle()
+    failed = {report.run_id: report for report in reports.of(LaunchFailed)}
+    assert str(failed["invalid"].diagnosis) == "The tags are too many. Remove some."
+    assert "the-token" not in str(failed["broken"].diagnosis)
+    assert all(report.permanent for report in failed.values())
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["fine-1"]
+    assert "Can't build the RunTask request of label of broken" in caplog.text
+
+
+async def test_a_run_stopped_while_it_waited_for_its_call_is_not_sent(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    async with bench(run_task_rate=Rate(per_second=0.1, burst=1)) as at:
+        at.launch("first")
+        at.launch("second")
+        await at.idle(5)
+        reports.extend(at.ledger.stop("second", "why"))
+        await at.idle()
+    assert len(client.calls("run_task")) == 1
+    assert reports.of(Cancelled) == [Cancelled("second")]
+
+
+async def test_nothing_is_sent_once_it_is_stopping(bench: Any, client: FakeClient):
+    client.latency = 10
+    async with bench(concurrency=1) as at:
+        at.launch("first")
+        at.launch("second")
+        await at.idle(1)
+        at.launcher.stopping = True
+        await at.idle()
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["first-1"]
+
+
+async def test_a_place_is_free_again_after_every_kind_of_end(bench: Any, client: FakeClient, reports: Reports):
+    client.script["run_task"].extend(
+        [error("AccessDeniedException"), refused("ATTRIBUTE"), started("arn:1"), TimeoutError()]
+    )
+    async with bench(concurrency=1) as at:
+        for number in range(10):
+            at.launch(str(number))
+        await at.idle()
+    assert len(reports.of(LaunchFailed)) == 2
+    assert len(reports.of(Launched)) == 8

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from ecs_async_executor.engine.calls import Calls
+from ecs_async_executor.engine.ledger import Ledger
+from ecs_async_executor.engine.messages import Watch
+from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.stopper import Stopper
+from tests.support.engine import FakeClient, Reports, error, options
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+pytest.importorskip("looptime", reason="looptime needs Python 3.11")
+pytestmark = pytest.mark.looptime
+
+MakeCalls = Callable[[EngineOptions], Calls]
+
+
+class Bench:
+    """A stopper at work on a ledger."""
+
+    def __init__(self, stopper: Stopper, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self._stopper = stopper
+
+    def stop(self, run_id: str) -> None:
+        order = Watch(run_id, run_id, f"arn:{run_id}", "default", "airflow")
+        self.ledger.watch(order, anyio.current_time())
+        self.ledger.stop(run_id, "because")
+        self._stopper.bell.ring()
+
+
+@pytest.fixture
+def bench(make_calls: MakeCalls) -> Any:
+    @asynccontextmanager
+    async def run() -> AsyncIterator[Bench]:
+        chosen = options()
+        ledger = Ledger(chosen, lambda: 1.0)
+        stopper = Stopper(ledger, make_calls(chosen), lambda: 1.0)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(stopper.run, tasks)
+            yield Bench(stopper, ledger)
+            tasks.cancel_scope.cancel()
+
+    return run
+
+
+async def test_a_task_is_stopped_once_with_its_reason(bench: Any, client: FakeClient, reports: Reports):
+    async with bench() as at:
+        at.stop("run")
+        await anyio.sleep(1000)
+    assert client.asked == [("stop_task", ("default", "arn:run", "because"))]
+    assert reports == []
+
+
+async def test_a_call_that_fails_is_made_again_with_longer_waits(bench: Any, client: FakeClient):
+    client.script["stop_task"].extend([error("ServerException", status=500, operation="StopTask")] * 4)
+    async with bench() as at:
+        at.stop("run")
+        await anyio.sleep(1000)
+    assert client.times == pytest.approx([0, 1, 3, 7, 15])
+
+
+async def test_a_task_that_ecs_does_not_know_yet_is_asked_for_again(bench: Any, client: FakeClient):
+    unknown = error(
+        "InvalidParameterException", "The referenced task was not found.", operation="StopTask"
+    )
+    client.script["stop_task"].extend([unknown, unknown])
+    async with bench() as at:
+        at.stop("run")
+        await anyio.sleep(1000)
+    assert len(client.asked) == 3
+
+
+async def test_a_run_that_has_ended_is_not_stopped_any_more(bench: Any, client: FakeClient):
+    client.script["stop_task"].extend([error("AccessDeniedException", operation="StopTask")] * 100)
+    async with bench() as at:
+        at.stop("run")
+        await anyio.sleep(2)
+        (entry,) = at.ledger
+        at.ledger.lost(entry)
+        asked = len(client.asked)
+        await anyio.sleep(1000)
+    assert len(client.asked) == asked
+
+
+async def test_many_are_stopped_at_once_but_no_more_than_twenty(bench: Any, client: FakeClient):
+    client.latency = 1
+    async with bench() as at:
+        for number in range(50):
+            at.stop(str(number))
+        await anyio.sleep(1000)
+    assert client.most_in_flight == 20
+    assert len(client.asked) == 50

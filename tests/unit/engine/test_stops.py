@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ecs_async_executor.engine.responses import Container, Task
+from ecs_async_executor.engine.stops import Verdict, judge
+
+EXITED = {"stop_code": "EssentialContainerExited", "stopped_reason": "Essential container in task exited"}
+FAILED = "TaskFailedToStart"
+NO_IMAGE = "CannotPullContainerError: pull image manifest has been retried 1 time(s): not found"
+NO_REGISTRY = "CannotPullContainerError: dial tcp 10.0.0.1:443: i/o timeout"
+NO_SECRET = "ResourceInitializationError: unable to pull secrets: AccessDeniedException: not authorized"
+
+
+def stopped(*containers: Container, ran: bool = True, **members: Any) -> Task:
+    return Task(
+        task_arn="arn:task/1",
+        last_status="STOPPED",
+        started_at=100.0 if ran else None,
+        containers=containers,
+        **members,
+    )
+
+
+def airflow(exit_code: int | None = None, reason: str | None = None) -> Container:
+    return Container(name="airflow", last_status="STOPPED", exit_code=exit_code, reason=reason)
+
+
+def verdict_of(*containers: Container, ran: bool = True, **members: Any) -> Verdict:
+    return judge(stopped(*containers, ran=ran, **members), "airflow")
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "summary"),
+    [
+        (0, "ended (exit code 0)"),
+        (1, "exit code 1."),
+        (2, "exit code 2."),
+        (127, "not found (exit code 127)"),
+        (137, "SIGKILL"),
+        (139, "SIGSEGV"),
+        (143, "SIGTERM"),
+        (255, "exit code 255."),
+    ],
+)
+def test_an_exit_code_is_reported_and_explained(exit_code: int, summary: str):
+    verdict = verdict_of(airflow(exit_code), **EXITED)
+    assert (verdict.exit_code, verdict.ran, verdict.permanent) == (exit_code, True, False)
+    assert summary in verdict.diagnosis.summary
+    assert "EssentialContainerExited" in verdict.diagnosis.detail
+    assert "arn:task/1" in verdict.diagnosis.detail
+
+
+@pytest.mark.parametrize(
+    ("stop_code", "reason", "summary"),
+    [
+        ("SpotInterruption", "Your Spot Task was interrupted.", "Spot"),
+        ("TerminationNotice", "Your Spot Task was interrupted.", "Spot"),
+        (None, "Your Spot Task was interrupted.", "Spot"),
+        ("UserInitiated", "Task stopped by user", "StopTask"),
+        ("InfrastructureHealth", "unhealthy", "unhealthy"),
+        ("EssentialContainerExited", "Host EC2 (instance i-1) terminated.", "machine"),
+        ("SomethingNew", "Container instance deregistration forced by user", "machine"),
+        (
+            "SomethingNew",
+            "ECS is performing maintenance on the underlying infrastructure hosting the task",
+            "maintenance",
+        ),
+    ],
+)
+@pytest.mark.parametrize("ran", [True, False])
+def test_a_stop_from_outside_is_explained_and_never_permanent(
+    stop_code: str | None, reason: str, summary: str, ran: bool
+):
+    verdict = verdict_of(airflow(143 if ran else None), ran=ran, stop_code=stop_code, stopped_reason=reason)
+    assert summary in verdict.diagnosis.summary
+    assert reason.rstrip(".") in verdict.diagnosis.detail
+    assert (verdict.ran, verdict.permanent) == (ran, False)
+
+
+@pytest.mark.parametrize(
+    ("reason", "summary", "permanent"),
+    [
+        (NO_IMAGE, "image can't be pulled", True),
+        ("CannotPullContainerError: pull access denied, repository does not exist", "can't be pulled", True),
+        ("CannotPullContainerError: unexpected status code 403 Forbidden", "can't be pulled", True),
+        (NO_REGISTRY, "could not be pulled", False),
+        ("CannotPullContainerError: ... EOF", "could not be pulled", False),
+        (NO_SECRET, "secrets or logs", True),
+        (
+            "ResourceInitializationError: failed to validate logger args: The specified log group does not exist",
+            "secrets or logs",
+            True,
+        ),
+        ("ResourceInitializationError: unable to reach the endpoint", "could not be started", False),
+        ("TaskFailedToStart: RESOURCE:CPU", "no capacity", False),
+        ("TaskFailedToStart: EMPTY CAPACITY PROVIDER", "no capacity", False),
+        ("TaskFailedToStart: NO ACTIVE INSTANCES", "no capacity", False),
+        ("Capacity is unavailable at this time", "no capacity", False),
+        ("InsufficientFreeAddressesInSubnet", "no capacity", False),
+        ("Timeout waiting for network interface provisioning to complete", "could not be started", False),
+        ("Timeout waiting for EphemeralStorage provisioning to complete", "could not be started", False),
+        (
+            "Unexpected EC2 error while attempting to Create Network Interface: AuthFailure",
+            "could not be started",
+            False,
+        ),
+        (
+            "Rate limit exceeded while preparing network interface to be attached to instance",
+            "could not be started",
+            False,
+        ),
+        ("CannotStartContainerError: failed to create shim", "could not be started", False),
+        ("ContainerRuntimeTimeoutError: could not transition", "could not be started", False),
+        ("InternalError: internal", "could not be started", False),
+        ("CannotCreateVolumeError: volume", "stopped before it ran", False),
+        ("", "stopped before it ran", False),
+    ],
+)
+@pytest.mark.parametrize("where", ["task", "container"])
+def test_a_task_that_never_ran_is_judged_by_its_reason(
+    reason: str, summary: str, permanent: bool, where: str
+):
+    of_task, of_container = (reason, None) if where == "task" else ("", reason)
+    verdict = verdict_of(airflow(None, of_container), ran=False, stop_code=FAILED, stopped_reason=of_task)
+    assert summary in verdict.diagnosis.summary
+    assert (verdict.exit_code, verdict.ran, verdict.permanent) == (None, False, permanent)
+    assert reason in verdict.diagnosis.detail
+
+
+def test_memory_is_blamed_for_137_only_where_ecs_says_so():
+    reason = "OutOfMemoryError: Container killed due to memory usage"
+    verdict = verdict_of(airflow(137, reason), **EXITED)
+    assert (verdict.exit_code, verdict.permanent) == (137, False)
+    assert "more memory than it has" in verdict.diagnosis.summary
+    assert "SIGKILL" in verdict_of(airflow(137), **EXITED).diagnosis.summary
+
+
+def test_the_container_that_decides_decides_whatever_a_sidecar_did():
+    killed = Container(name="proxy", exit_code=137, reason="OutOfMemoryError: Container killed")
+    verdict = verdict_of(killed, airflow(0), **EXITED)
+    assert (verdict.exit_code, verdict.ran, verdict.permanent) == (0, True, False)
+    assert "exit code 0" in verdict.diagnosis.summary
+    assert "container proxy: exit code 137, OutOfMemoryError" in verdict.diagnosis.detail
+
+
+def test_a_sidecar_is_blamed_where_it_kept_the_task_from_running():
+    sidecar = Container(name="proxy", reason=NO_IMAGE)
+    verdict = verdict_of(airflow(), sidecar, ran=False, stop_code=FAILED, stopped_reason="Task failed to start")
+    assert "image can't be pulled" in verdict.diagnosis.summary
+    assert verdict.permanent
+
+
+def test_a_reason_that_would_be_permanent_is_not_once_the_task_ran():
+    verdict = verdict_of(airflow(None, NO_IMAGE), ran=True, **EXITED)
+    assert (verdict.exit_code, verdict.ran, verdict.permanent) == (None, True, False)
+
+
+def test_a_task_that_ran_without_an_exit_code_is_never_a_success():
+    verdict = verdict_of(airflow(None), ran=True, **EXITED)
+    assert (verdict.exit_code, verdict.ran, verdict.permanent) == (None, True, False)
+    assert "no exit code" in verdict.diagnosis.summary
+
+
+def test_an_exit_code_proves_that_it_ran():
+    assert verdict_of(airflow(1), ran=False).ran
+
+
+def test_a_task_without_containers_is_no_success():
+    verdict = verdict_of(ran=True, **EXITED)
+    assert (verdict.exit_code, verdict.ran, verdict.permanent) == (None, True, False)
+
+
+@pytest.mark.parametrize("ran", [True, False])
+def test_a_task_without_the_container_that_decides_says_which_option_is_wrong(ran: bool):
+    verdict = verdict_of(Container(name="main", exit_code=0), ran=ran, **EXITED)
+    assert verdict.exit_code is None
+    assert "'airflow'" in verdict.diagnosis.summary
+    assert "`container_name`" in verdict.diagnosis.remedy
+    assert verdict.permanent is (not ran)
+
+
+def test_nothing_but_stopped_is_known():
+    verdict = judge(Task(task_arn="arn:task/1", last_status="STOPPED"), "airflow")
+    assert (verdict.exit_code, verdict.ran, verdict.permanent) == (None, False, False)
+    assert verdict.diagnosis.detail == "arn:task/1"

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from ecs_async_executor.engine.ecs import Connection
+from ecs_async_executor.engine.messages import Cancelled, EngineDied, Order, Stop
+from ecs_async_executor.engine.thread import EngineThread
+from ecs_async_executor.errors import EngineStartError
+from tests.support.engine import options, order
+
+
+def never_asked() -> Connection:
+    raise AssertionError("nothing here needs AWS")
+
+
+def started(**changes: Any) -> EngineThread:
+    thread = EngineThread(never_asked, options(**changes))
+    thread.start()
+    return thread
+
+
+def killed(caplog: pytest.LogCaptureFixture) -> EngineThread:
+    """Give a thread whose engine has died of an order that is none."""
+    thread = started()
+    thread.submit([cast("Order", "nonsense")])
+    thread._thread.join(30)
+    assert "The engine died." in caplog.text
+    return thread
+
+
+def test_it_is_alive_from_start_to_close():
+    thread = EngineThread(never_asked, options())
+    assert not thread.is_alive
+    assert repr(thread) == "<EngineThread not alive>"
+    thread.start()
+    assert thread.is_alive
+    assert repr(thread) == "<EngineThread alive>"
+    thread.close(10)
+    assert not thread.is_alive
+    assert list(thread.drain()) == []
+
+
+def test_it_is_a_daemon_that_keeps_no_process_alive():
+    assert EngineThread(never_asked, options())._thread.daemon
+
+
+def test_an_engine_that_can_not_start_says_so_in_start():
+    thread = EngineThread(never_asked, options(concurrency=-1))
+    with pytest.raises(EngineStartError, match="ValueError"):
+        thread.start()
+    thread._thread.join(30)
+    thread.submit([order("run")])
+    thread.close(10)
+    assert not thread.is_alive
+    assert list(thread.drain()) == []
+
+
+def test_orders_given_before_and_after_the_start_are_taken():
+    thread = EngineThread(never_asked, options())
+    thread.submit([order("early", delay=3600), Stop("early", "because")])
+    thread.start()
+    thread.submit([order("late", delay=3600), Stop("late", "because")])
+    thread.submit([cast("Order", "nonsense")])  # taken last: when it is dead, all is drained
+    thread._thread.join(30)
+    reports = list(thread.drain())
+    assert reports[:2] == [Cancelled("early"), Cancelled("late")]
+
+
+def test_no_more_reports_are_drained_than_the_limit_says():
+    thread = started()
+    for number in range(5):
+        thread.submit([order(str(number), delay=3600), Stop(str(number), "because")])
+    thread.submit([cast("Order", "nonsense")])
+    thread._thread.join(30)
+    assert len(list(thread.drain(limit=2))) == 2
+    assert len(list(thread.drain())) == 4
+
+
+def test_its_death_is_reported_and_logged(caplog: pytest.LogCaptureFixture):
+    thread = killed(caplog)
+    assert not thread.is_alive
+    (report,) = thread.drain()
+    assert isinstance(report, EngineDied)
+    assert "AttributeError" in report.error
+
+
+def test_orders_after_its_death_are_dropped(caplog: pytest.LogCaptureFixture):
+    thread = killed(caplog)
+    list(thread.drain())
+    thread.submit([order("run")])
+    assert list(thread.drain()) == []
+    thread.close(10)
+
+
+def test_closing_without_a_start_is_harmless():
+    EngineThread(never_asked, options()).close(10)
+
+
+def test_closing_twice_is_harmless():
+    thread = started()
+    thread.close(10)
+    thread.close(10)
+    thread.submit([order("run")])

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from ecs_async_executor.engine.calls import Calls
+from ecs_async_executor.engine.ledger import Ledger
+from ecs_async_executor.engine.messages import Running, Stopped, Watch
+from ecs_async_executor.engine.options import EngineOptions, Rate
+from ecs_async_executor.engine.responses import Container, Task, TaskFailure, Tasks
+from ecs_async_executor.engine.watcher import Watcher
+from tests.support.engine import FakeClient, Reports, error, options
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+pytest.importorskip("looptime", reason="looptime needs Python 3.11")
+pytestmark = pytest.mark.looptime
+
+MakeCalls = Callable[[EngineOptions], Calls]
+
+
+class Bench:
+    """A watcher at work on a ledger."""
+
+    def __init__(self, watcher: Watcher, ledger: Ledger) -> None:
+        self.watcher = watcher
+        self.ledger = ledger
+
+    def watch(self, run_id: str, *, arn: str = "", cluster: str = "default") -> None:
+        order = Watch(run_id, run_id, arn or f"arn:{run_id}", cluster, "airflow")
+        self.ledger.watch(order, anyio.current_time())
+        self.watcher.bell.ring()
+
+
+@pytest.fixture
+def bench(make_calls: MakeCalls, reports: Reports) -> Any:
+    @asynccontextmanager
+    async def run(**changes: Any) -> AsyncIterator[Bench]:
+        chosen = options(**changes)
+        ledger = Ledger(chosen, lambda: 1.0)
+        watcher = Watcher(ledger, make_calls(chosen), reports, chosen)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(watcher.run, tasks)
+            yield Bench(watcher, ledger)
+            tasks.cancel_scope.cancel()
+
+    return run
+
+
+def stopped(arn: str, exit_code: int = 0) -> Task:
+    return Task(
+        task_arn=arn, last_status="STOPPED", containers=(Container(name="airflow", exit_code=exit_code),)
+    )
+
+
+def missing(*arns: str) -> Tasks:
+    return Tasks(failures=tuple(TaskFailure(arn=arn, reason="MISSING") for arn in arns))
+
+
+async def test_tasks_are_described_a_hundred_at_a_time(bench: Any, client: FakeClient, reports: Reports):
+    client.latency = 0.1
+    async with bench() as at:
+        for number in range(250):
+            at.watch(str(number))
+        await anyio.sleep(1.5)
+    assert [len(arns) for _, arns in client.calls("describe_tasks")] == [100, 100, 50]
+    assert len({arn for _, arns in client.calls("describe_tasks") for arn in arns}) == 250
+    assert len(reports.of(Running)) == 250
+
+
+async def test_each_call_is_about_one_cluster(bench: Any, client: FakeClient):
+    async with bench() as at:
+        for number in range(6):
+            at.watch(str(number), cluster=f"cluster-{number % 3}")
+        await anyio.sleep(1.5)
+    assert sorted(client.calls("describe_tasks")) == [
+        ("cluster-0", ["arn:0", "arn:3"]),
+        ("cluster-1", ["arn:1", "arn:4"]),
+        ("cluster-2", ["arn:2", "arn:5"]),
+    ]
+
+
+async def test_what_is_due_soon_comes_along(bench: Any, client: FakeClient):
+    async with bench(poll_interval=10) as at:
+        at.watch("a")
+        await anyio.sleep(0.5)
+        at.watch("b")
+        await anyio.sleep(0.6)
+    assert client.calls("describe_tasks") == [("default", ["arn:a", "arn:b"])]
+
+
+async def test_a_long_run_is_looked_at_once_an_interval(bench: Any, client: FakeClient):
+    async with bench(poll_interval=60) as at:
+        at.watch("run")
+        await anyio.sleep(3600)
+        before = len(client.asked)
+        await anyio.sleep(3600)
+    assert len(client.asked) - before == 60
+
+
+async def test_no_more_calls_than_ten_are_in_flight(bench: Any, client: FakeClient):
+    client.latency = 5
+    async with bench() as at:
+        for number in range(2000):
+            at.watch(str(number))
+        await anyio.sleep(100)
+    assert client.most_in_flight == 10
+
+
+async def test_looks_keep_to_the_rate(bench: Any, client: FakeClient):
+    async with bench(read_rate=Rate(per_second=2, burst=1), poll_interval=1) as at:
+        for number in range(1000):
+            at.watch(str(number))
+        await anyio.sleep(100)
+    assert len(client.asked) <= 201
+
+
+async def test_a_stopped_task_is_reported_and_never_looked_at_again(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    client.script["describe_tasks"].append(Tasks(tasks=(stopped("arn:run", 3),)))
+    async with bench() as at:
+        at.watch("run")
+        await anyio.sleep(1000)
+    (report,) = reports
+    assert isinstance(report, Stopped)
+    assert report.exit_code == 3
+    assert len(client.asked) == 1
+
+
+async def test_two_runs_of_one_task_both_end(bench: Any, client: FakeClient, reports: Reports):
+    client.script["describe_tasks"].append(Tasks(tasks=(stopped("arn:same"),)))
+    async with bench() as at:
+        at.watch("a", arn="arn:same")
+        at.watch("b", arn="arn:same")
+        await anyio.sleep(1000)
+    assert sorted(report.run_id for report in reports.of(Stopped)) == ["a", "b"]
+    assert client.calls("describe_tasks") == [("default", ["arn:same"])]
+
+
+@pytest.mark.parametrize(
+    "failure", [error("ServerException", status=500), error("AccessDeniedException"), TimeoutError()]
+)
+async def test_a_call_that_fails_is_made_again(
+    bench: Any, client: FakeClient, reports: Reports, failure: Exception
+):
+    client.script["describe_tasks"].extend([failure, failure, Tasks(tasks=(stopped("arn:run"),))])
+    async with bench() as at:
+        at.watch("run")
+        await anyio.sleep(100)
+    assert [type(report) for report in reports] == [Stopped]
+
+
+async def test_a_task_that_is_missing_at_first_is_found_later(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    client.script["describe_tasks"].extend([missing("arn:run")] * 10)
+    async with bench(missing_grace=120) as at:
+        at.watch("run")
+        await anyio.sleep(60)
+    assert [type(report) for report in reports] == [Running]
+    assert client.calls("list_tasks") == []
+
+
+async def test_a_task_that_stays_missing_is_lost_once_listtasks_does_not_know_it(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    client.script["describe_tasks"].extend([missing("arn:run")] * 100)
+    async with bench(missing_grace=20, missing_sightings=3, started_by="airflow/prod") as at:
+        at.watch("run")
+        await anyio.sleep(100)
+    (report,) = reports
+    assert isinstance(report, Stopped)
+    assert (report.exit_code, report.ran) == (None, True)
+    assert client.calls("list_tasks") == [("default", "airflow/prod/run")]
+
+
+@pytest.mark.parametrize("answer", [("arn:run",), error("ServerException", status=500, operation="ListTasks")])
+async def test_a_missing_task_is_kept_while_listtasks_knows_it_or_fails(
+    bench: Any, client: FakeClient, reports: Reports, answer: Any
+):
+    client.script["describe_tasks"].extend([missing("arn:run")] * 5)
+    client.script["list_tasks"].extend([answer] * 100)
+    async with bench(missing_grace=1, missing_sightings=2) as at:
+        at.watch("run")
+        await anyio.sleep(100)
+    assert [type(report) for report in reports] == [Running]
+    assert client.calls("list_tasks")
+
+
+async def test_a_record_that_can_not_be_read_harms_no_other(bench: Any, client: FakeClient, reports: Reports):
+    client.script["describe_tasks"].append(Tasks(tasks=(stopped("arn:b"), stopped("arn:nobody's"))))
+    async with bench() as at:
+        at.watch("a")
+        at.watch("b")
+        await anyio.sleep(10)
+    assert [(type(report), report.run_id) for report in reports] == [(Stopped, "b"), (Running, "a")]

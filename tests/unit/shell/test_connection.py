@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.amazon.aws.hooks.base_aws import BaseSessionFactory
+from botocore.exceptions import ClientError, CredentialRetrievalError
+
+from ecs_async_executor.connection import resolve_connection
+from ecs_async_executor.errors import ConfigurationError
+
+ROLE = "arn:aws:iam::123456789012:role/airflow"
+
+SetConnection = Callable[..., None]
+
+
+@pytest.fixture
+def set_connection(monkeypatch: pytest.MonkeyPatch) -> SetConnection:
+    """Define an Airflow connection, of type aws, by its environment variable."""
+
+    def define(conn_id: str, *, login: str = "", password: str = "", **extra: Any) -> None:
+        uri = {"conn_type": "aws", "login": login, "password": password, "extra": extra}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(uri))
+
+    return define
+
+
+@pytest.fixture(scope="module")
+def sts() -> Iterator[str]:
+    """moto's STS, in a process of its own: importing moto would patch botocore in this one."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "ecs_async_executor.local.moto"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.stdin.close()
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+async def frozen_credentials(session: Any) -> Any:
+    credentials = await session.get_credentials()
+    return await credentials.get_frozen_credentials()
+
+
+# --- what the connection says ---------------------------------------------------------------------------------
+
+
+async def test_without_an_aws_default_connection_the_environment_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-environment")
+    connection = resolve_connection("aws_default", "eu-central-1")()
+    assert (await frozen_credentials(connection.session)).access_key == "of-the-environment"
+    assert connection.region_name == "eu-central-1"
+    assert connection.endpoint_url is None
+
+
+async def test_no_connection_at_all_is_the_environment_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-environment")
+    connection = resolve_connection(None, None)()
+    assert (await frozen_credentials(connection.session)).access_key == "of-the-environment"
+
+
+def test_a_named_connection_that_is_missing_is_not_replaced_by_the_environment() -> None:
+    with pytest.raises(ConfigurationError, match="conn_id: there is no Airflow connection 'production'"):
+        resolve_connection("production", None)
+
+
+async def test_static_keys_come_from_the_connection(set_connection: SetConnection) -> None:
+    set_connection("mine", login="the-key", password="the-secret", region_name="eu-west-1")
+    connection = resolve_connection("mine", None)()
+    credentials = await frozen_credentials(connection.session)
+    assert (credentials.access_key, credentials.secret_key) == ("the-key", "the-secret")
+    assert connection.region_name == "eu-west-1"
+    assert "the-secret" not in repr(connection)
+
+
+def test_the_option_wins_over_the_connections_region(set_connection: SetConnection) -> None:
+    set_connection("mine", region_name="eu-west-1")
+    assert resolve_connection("mine", "us-east-1")().region_name == "us-east-1"
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"endpoint_url": "http://127.0.0.1:1"},
+        {"endpoint_url": "http://other", "service_config": {"ecs": {"endpoint_url": "http://127.0.0.1:1"}}},
+    ],
+)
+def test_the_endpoint_comes_from_the_connections_extra(
+    set_connection: SetConnection, extra: dict[str, Any]
+) -> None:
+    set_connection("mine", **extra)
+    assert resolve_connection("mine", None)().endpoint_url == "http://127.0.0.1:1"
+
+
+def test_botocore_settings_and_verify_come_from_the_connections_extra(set_connection: SetConnection) -> None:
+    set_connection("mine", verify=False, config_kwargs={"user_agent_extra": "team-data"})
+    connection = resolve_connection("mine", None)()
+    assert connection.verify is False
+    assert connection.config is not None
+    assert connection.config.user_agent_extra == "team-data"
+
+
+async def test_a_profile_is_read_from_the_shared_files(
+    set_connection: SetConnection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "credentials"
+    file.write_text("[team]\naws_access_key_id = of-the-profile\naws_secret_access_key = s\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    set_connection("mine", profile_name="team")
+    connection = resolve_connection("mine", None)()
+    assert (await frozen_credentials(connection.session)).access_key == "of-the-profile"
+
+
+async def test_rotated_keys_are_found_when_the_engine_connects_anew(set_connection: SetConnection) -> None:
+    set_connection("mine", login="old", password="s")
+    connect = resolve_connection("mine", None)
+    assert (await frozen_credentials(connect().session)).access_key == "old"
+    set_connection("mine", login="new", password="s")
+    assert (await frozen_credentials(connect().session)).access_key == "new"
+
+
+def test_a_connection_that_is_deleted_later_is_a_credentials_error(
+    set_connection: SetConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_connection("mine")
+    connect = resolve_connection("mine", None)
+    connect()
+    monkeypatch.delenv("AIRFLOW_CONN_MINE")
+    with pytest.raises(CredentialRetrievalError, match="there is no Airflow connection 'mine'"):
+        connect()
+
+
+# --- roles ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_role_is_assumed_at_sts(set_connection: SetConnection, sts: str) -> None:
+    set_connection(
+        "mine", login="k", password="s", role_arn=ROLE, service_config={"sts": {"endpoint_url": sts}}
+    )
+    connection = resolve_connection("mine", "us-east-1")()
+    credentials = await frozen_credentials(connection.session)
+    assert credentials.access_key.startswith("ASIA")
+    assert credentials.token
+
+
+async def test_a_role_is_assumed_by_web_identity(
+    set_connection: SetConnection, sts: str, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("a-web-identity-token")
+    set_connection(
+        "mine",
+        role_arn=ROLE,
+        assume_role_method="assume_role_with_web_identity",
+        assume_role_with_web_identity_federation="file",
+        assume_role_with_web_identity_token_file=str(token),
+        service_config={"sts": {"endpoint_url": sts}},
+    )
+    connection = resolve_connection("mine", "us-east-1")()
+    assert (await frozen_credentials(connection.session)).access_key.startswith("ASIA")
+
+
+def test_an_sts_that_does_not_answer_is_a_credentials_error(
+    set_connection: SetConnection, closed_port: int
+) -> None:
+    set_connection(
+        "mine",
+        login="k",
+        password="s",
+        role_arn=ROLE,
+        service_config={"sts": {"endpoint_url": f"http://127.0.0.1:{closed_port}"}},
+        config_kwargs={"retries": {"total_max_attempts": 1}},
+    )
+    connect = resolve_connection("mine", "us-east-1")
+    with pytest.raises(CredentialRetrievalError, match="EndpointConnectionError"):
+        connect()
+
+
+class Sts:
+    """Credentials that are about to expire, then those of a slow STS call."""
+
+    def __init__(self) -> None:
+        self.calls: list[threading.Thread] = []
+        self.answer = threading.Event()
+        self.error: Exception | None = None
+        self.answered_in_time = False
+
+    def refresh(self) -> dict[str, str]:
+        self.calls.append(threading.current_thread())
+        minutes = 60
+        if len(self.calls) == 1:
+            minutes = 1
+        else:
+            self.answered_in_time = self.answer.wait(20)
+            if self.error is not None:
+                raise self.error
+        expiry = dt.datetime.now(dt.timezone.utc) + dt.timedelta(minutes=minutes)
+        return {
+            "access_key": f"of-call-{len(self.calls)}",
+            "secret_key": "s",
+            "token": "t",
+            "expiry_time": expiry.isoformat(),
+        }
+
+
+@pytest.fixture
+def slow_sts(monkeypatch: pytest.MonkeyPatch, set_connection: SetConnection) -> Sts:
+    fake = Sts()
+    monkeypatch.setattr(BaseSessionFactory, "_refresh_credentials", fake.refresh)
+    set_connection("mine", login="k", password="s", role_arn=ROLE)
+    return fake
+
+
+async def test_a_slow_sts_does_not_hold_up_the_loop(slow_sts: Sts) -> None:
+    connection = resolve_connection("mine", "us-east-1")()
+    refreshing = asyncio.create_task(frozen_credentials(connection.session))
+    ticks = 0
+    while ticks < 100 or len(slow_sts.calls) < 2:  # would stand still if the refresh ran on the loop
+        await asyncio.sleep(0)
+        ticks += 1
+    assert not refreshing.done()
+    slow_sts.answer.set()
+    assert (await refreshing).access_key == "of-call-2"
+    assert slow_sts.answered_in_time
+    assert slow_sts.calls[1] is not threading.current_thread()
+
+
+async def test_a_refused_refresh_is_a_credentials_error_not_a_refused_task(slow_sts: Sts) -> None:
+    slow_sts.error = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "AssumeRole")
+    slow_sts.answer.set()
+    connection = resolve_connection("mine", "us-east-1")()
+    with pytest.raises(CredentialRetrievalError, match="AccessDenied"):
+        await frozen_credentials(connection.session)

@@ -1,0 +1,146 @@
+"""The table of what to tell Airflow: one test per row."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from airflow.utils.state import TaskInstanceState
+
+from ecs_async_executor.decisions import Decision, Facts, Row, decide_when_ended, decide_when_launched
+
+RUN_ID, ARN = "the-run-id", "arn:aws:ecs:us-east-1:123456789012:task/default/1"
+ME, OTHER_SCHEDULER = 7, 8
+ROW = Row(state="running", try_number=1, external_executor_id=RUN_ID, queued_by_job_id=ME)
+RUN = Facts(try_number=1, ids=frozenset({RUN_ID, ARN}), fenced=True, current=True, job_id=ME)
+HISTORY, ADOPTED = Decision.FORGET_AND_STOP, Decision.FORGET
+OTHER_STATES = sorted({str(state) for state in TaskInstanceState} - {"queued", "running", "restarting"})
+
+
+def row(state: str | None = "running", **changes: object) -> Row:
+    return replace(ROW, state=state, **changes)  # type: ignore[arg-type]  # dataclass members by name
+
+
+def run(**changes: object) -> Facts:
+    return replace(RUN, **changes)  # type: ignore[arg-type]  # dataclass members by name
+
+
+WHEN_ENDED = {
+    "a row that is gone makes the run history": (None, run(), HISTORY),
+    "another try in the row makes the run history": (row(try_number=2), run(), HISTORY),
+    "an unknown external id in the row makes a fenced run history": (
+        row(external_executor_id="a newer run id"),
+        run(),
+        HISTORY,
+    ),
+    "an emptied external id makes a fenced run history": (row(external_executor_id=None), run(), HISTORY),
+    "a run with a newer one of its key is history even if the row could be its own": (
+        row(),
+        run(current=False),
+        HISTORY,
+    ),
+    "history is stopped even if another scheduler has queued the row anew": (
+        row("queued", external_executor_id="a newer run id", queued_by_job_id=OTHER_SCHEDULER),
+        run(),
+        HISTORY,
+    ),
+    "an unfenced run does not mind the external id": (
+        row(external_executor_id="left from an earlier queueing"),
+        run(fenced=False),
+        Decision.FAIL,
+    ),
+    "a row adopted by another scheduler while queued is left alone": (
+        row("queued", queued_by_job_id=OTHER_SCHEDULER),
+        run(may_relaunch=True),
+        ADOPTED,
+    ),
+    "a row adopted by another scheduler while running is left alone": (
+        row(queued_by_job_id=OTHER_SCHEDULER),
+        run(),
+        ADOPTED,
+    ),
+    "a queued row whose task ended is launched again while attempts last": (
+        row("queued"),
+        run(may_relaunch=True),
+        Decision.RELAUNCH,
+    ),
+    "a queued row that never was launched is launched again while attempts last": (
+        row("queued"),
+        run(may_relaunch=True, launched=False),
+        Decision.RELAUNCH,
+    ),
+    "a queued row is failed when no attempt is left": (row("queued"), run(), Decision.FAIL),
+    "a queued row is failed when it never could be launched": (
+        row("queued"),
+        run(launched=False),
+        Decision.FAIL,
+    ),
+    "a running row whose task ended has died without telling": (row(), run(), Decision.FAIL),
+    "a running row is never launched again": (row(), run(may_relaunch=True), Decision.FAIL),
+    "a running row is known by its ARN as well": (row(external_executor_id=ARN), run(), Decision.FAIL),
+    "a running row can't be that of a run that was never launched": (
+        row(),
+        run(launched=False),
+        Decision.DONE,
+    ),
+    "a restarting row is told the end so that it runs again at once": (
+        row("restarting"),
+        run(),
+        Decision.SUCCEED,
+    ),
+    "a row without a state needs no event": (row(None), run(), Decision.DONE),
+    "outside of a scheduler nobody's job id is ours": (
+        row(queued_by_job_id=None),
+        run(job_id=None),
+        Decision.FAIL,
+    ),
+    **{
+        f"a row that is {state} needs no event": (row(state), run(may_relaunch=True), Decision.DONE)
+        for state in OTHER_STATES
+    },
+}
+
+WHEN_LAUNCHED = {
+    "a row that is gone makes the run history": (None, run(), HISTORY),
+    "another try in the row makes the run history": (row("queued", try_number=2), run(), HISTORY),
+    "an unknown external id in the row makes the run history": (
+        row("queued", external_executor_id="a newer run id"),
+        run(),
+        HISTORY,
+    ),
+    "a run with a newer one of its key is history": (row("queued"), run(current=False), HISTORY),
+    "a row adopted by another scheduler is left alone": (
+        row("queued", queued_by_job_id=OTHER_SCHEDULER),
+        run(),
+        ADOPTED,
+    ),
+    "a queued row gets the ARN": (row("queued"), run(), Decision.PUBLISH),
+    "a row that runs already gets the ARN": (row(), run(), Decision.PUBLISH),
+    "a row that has the ARN of an earlier launch gets the new one": (
+        row("queued", external_executor_id=ARN),
+        run(),
+        Decision.PUBLISH,
+    ),
+    "an unfenced run publishes over a stale external id": (
+        row("queued", external_executor_id="left from an earlier queueing"),
+        run(fenced=False),
+        Decision.PUBLISH,
+    ),
+    "a restarting row gets no ARN": (row("restarting"), run(), Decision.DONE),
+    "a row without a state gets no ARN": (row(None), run(), Decision.DONE),
+    **{f"a row that is {state} gets no ARN": (row(state), run(), Decision.DONE) for state in OTHER_STATES},
+}
+
+
+@pytest.mark.parametrize(("found", "facts", "decision"), WHEN_ENDED.values(), ids=WHEN_ENDED)
+def test_when_a_run_has_ended(found: Row | None, facts: Facts, decision: Decision) -> None:
+    assert decide_when_ended(found, facts) is decision
+
+
+@pytest.mark.parametrize(("found", "facts", "decision"), WHEN_LAUNCHED.values(), ids=WHEN_LAUNCHED)
+def test_when_a_run_was_launched(found: Row | None, facts: Facts, decision: Decision) -> None:
+    assert decide_when_launched(found, facts) is decision
+
+
+def test_no_state_of_airflow_is_missing_in_the_table() -> None:
+    assert {str(state) for state in TaskInstanceState} == {*OTHER_STATES, "queued", "running", "restarting"}

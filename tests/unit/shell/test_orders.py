@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from ecs_async_executor import workloads
+from ecs_async_executor.engine.messages import Launch
+from ecs_async_executor.errors import InvalidRequestError
+from ecs_async_executor.orders import TOKEN_LIFETIME, Orders
+from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.runs import Run
+from ecs_async_executor.settings import Settings
+from tests.support.workloads import callback_workload, task_workload, token_claims, token_generator
+
+
+@pytest.fixture
+def orders() -> Orders:
+    return make_orders()
+
+
+def make_orders(queued_timeout: float = 600.0) -> Orders:
+    settings = Settings(cluster="c", container_name="airflow", task_definition="t", subnets=("s",))
+    return Orders(RequestTemplate(settings), token_generator(), queued_timeout)
+
+
+def run_of(workload: Any) -> Run:
+    return workloads.make_run(None, workload)  # type: ignore[arg-type]  # 3.4 alone asks the executor
+
+
+def sent_workload(launch: Launch) -> dict[str, Any]:
+    (container,) = launch.build().body["overrides"]["containerOverrides"]
+    *command, text = container["command"]
+    assert command == ["python", "-m", "airflow.sdk.execution_time.execute_workload", "--json-string"]
+    workload: dict[str, Any] = json.loads(text)
+    return workload
+
+
+def test_an_order_carries_the_runs_number_and_priority(orders: Orders) -> None:
+    run = run_of(task_workload(priority_weight=7))
+    run.number = 3
+    launch = orders.launch(run, delay=2.5)
+    assert (launch.run_id, launch.label, launch.number) == (run.run_id, run.label, 3)
+    assert (launch.priority, launch.delay) == (7, 2.5)
+
+
+def test_callbacks_go_before_every_task(orders: Orders) -> None:
+    callback, task = run_of(callback_workload()), run_of(task_workload(priority_weight=2**31 - 1))
+    assert orders.launch(callback).priority > orders.launch(task).priority
+
+
+def test_the_command_is_the_workload_as_json(orders: Orders) -> None:
+    workload = task_workload(map_index=2)
+    sent = sent_workload(orders.launch(run_of(workload)))
+    assert sent["type"] == "ExecuteTask"
+    assert sent["ti"]["id"] == str(workload.ti.id)
+    assert sent["ti"]["map_index"] == 2
+    assert "executor_config" not in sent["ti"]
+
+
+def test_each_build_has_a_token_of_its_own_for_that_task(orders: Orders) -> None:
+    workload = task_workload(token="queued long ago")
+    launch = orders.launch(run_of(workload))
+    one, two = (token_claims(sent_workload(launch)["token"]) for _ in range(2))
+    assert one["jti"] != two["jti"]
+    assert (one["sub"], one["scope"]) == (str(workload.ti.id), "workload")
+    assert workload.token == "queued long ago"
+
+
+@pytest.mark.parametrize(("queued_timeout", "lifetime"), [(600, TOKEN_LIFETIME), (7200, 7200)])
+def test_a_token_outlives_a_slow_start(queued_timeout: float, lifetime: float) -> None:
+    launch = make_orders(queued_timeout).launch(run_of(task_workload()))
+    claims = token_claims(sent_workload(launch)["token"])
+    assert claims["exp"] - claims["iat"] == lifetime
+
+
+def test_a_callbacks_token_is_for_the_callback(orders: Orders) -> None:
+    workload = callback_workload()
+    sent = sent_workload(orders.launch(run_of(workload)))
+    assert sent["type"] == "ExecuteCallback"
+    assert token_claims(sent["token"])["sub"] == workload.callback.id
+
+
+def test_executor_config_shapes_the_request(orders: Orders) -> None:
+    request = orders.launch(run_of(task_workload(executor_config={"group": "g"}))).build()
+    assert request.body["group"] == "g"
+
+
+def test_a_wrong_executor_config_shows_when_the_request_is_built(orders: Orders) -> None:
+    launch = orders.launch(run_of(task_workload(executor_config={"name": "x"})))
+    with pytest.raises(InvalidRequestError):
+        launch.build()
+
+
+def test_no_order_shows_a_token(orders: Orders, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    token = token_generator().generate({"sub": "x"})
+    launch = orders.launch(run_of(task_workload(token=token)))
+    fresh = sent_workload(launch)["token"]
+    shown = repr(launch) + caplog.text
+    assert token not in shown
+    assert fresh not in shown

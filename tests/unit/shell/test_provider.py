@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from importlib.resources import files
+
+import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of their own
+import pytest
+
+from ecs_async_executor.provider import get_cli_commands, get_provider_info
+from ecs_async_executor.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in
+
+
+@pytest.fixture(scope="module")
+def config_list() -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "airflow", "config", "list", "--defaults", "--section", SECTION]
+    return subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ, timeout=50)
+
+
+def test_the_info_fits_airflows_schema() -> None:
+    schema = json.loads(files("airflow").joinpath("provider_info.schema.json").read_text())
+    jsonschema.validate(get_provider_info(), schema)
+
+
+def test_airflow_finds_the_info_under_the_packages_name() -> None:
+    found = [entry.load()()["package-name"] for entry in entry_points(group="apache_airflow_provider")]
+    assert "ecs-async-executor" in found
+
+
+def test_the_amazon_providers_section_is_not_declared_again() -> None:
+    assert list(get_provider_info()["config"]) == [SECTION]
+
+
+def test_an_option_of_both_sections_has_no_default_here_that_would_hide_the_other() -> None:
+    declared = get_provider_info()["config"][SECTION]["options"]
+    for name, field in Settings.model_fields.items():
+        if is_drop_in(field):
+            assert declared[name]["default"] is None
+        else:
+            assert declared[name]["default"] == str(field.default)
+
+
+def test_types_are_airflows() -> None:
+    declared = get_provider_info()["config"][SECTION]["options"]
+    types = {
+        name: declared[name]["type"] for name in ("assign_public_ip", "concurrency", "read_rate", "subnets")
+    }
+    assert types == {
+        "assign_public_ip": "boolean",
+        "concurrency": "integer",
+        "read_rate": "float",
+        "subnets": "string",
+    }
+
+
+def test_airflow_config_list_shows_every_option(config_list: subprocess.CompletedProcess[str]) -> None:
+    assert config_list.returncode == 0
+    assert f"[{SECTION}]" in config_list.stdout
+    for name in Settings.model_fields:
+        assert f"{name} = " in config_list.stdout
+
+
+def test_no_airflow_command_warns_about_the_provider(config_list: subprocess.CompletedProcess[str]) -> None:
+    said = config_list.stdout + config_list.stderr
+    assert "WARNING" not in said
+    assert "warning" not in config_list.stderr.lower()
+    assert get_cli_commands() == []
+
+
+def test_the_defaults_of_the_amazon_provider_stay_in_place() -> None:
+    from airflow.configuration import conf  # noqa: PLC0415  it reads all providers
+
+    assert conf.get(DROP_IN_SECTION, "max_run_task_attempts") == "3"
+    assert conf.get(SECTION, "max_run_task_attempts", fallback=None) is None

@@ -1,0 +1,441 @@
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from botocore.validate import ParamValidator
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecs_async_executor.engine.messages import Request
+from ecs_async_executor.errors import InvalidRequestError
+from ecs_async_executor.request import MAX_OVERRIDES, RequestTemplate, merge, normalise, run_task_shape
+from ecs_async_executor.settings import Settings
+
+TOKEN = "the-secret-token"
+COMMAND = ["python", "-m", "worker", TOKEN]
+
+
+def template(**options: Any) -> RequestTemplate:
+    required = {
+        "cluster": "default",
+        "container_name": "airflow",
+        "task_definition": "airflow-task",
+        "subnets": ("subnet-1",),
+    }
+    return RequestTemplate(Settings.model_validate({**required, **options}))
+
+
+def body(executor_config: object = None, **options: Any) -> dict[str, Any]:
+    return dict(template(**options).request(COMMAND, executor_config).body)
+
+
+def airflow_container(request: dict[str, Any], name: str = "airflow") -> dict[str, Any]:
+    containers = request["overrides"]["containerOverrides"]
+    return dict(next(c for c in containers if c.get("name") == name))
+
+
+def refusal(executor_config: object, **options: Any) -> str:
+    with pytest.raises(InvalidRequestError) as caught:
+        body(executor_config, **options)
+    assert TOKEN not in str(caught.value)
+    return str(caught.value)
+
+
+# --- from options ---------------------------------------------------------------------------------------------
+
+
+def test_the_options_make_a_fargate_request() -> None:
+    assert body() == {
+        "cluster": "default",
+        "taskDefinition": "airflow-task",
+        "launchType": "FARGATE",
+        "networkConfiguration": {
+            "awsvpcConfiguration": {"subnets": ["subnet-1"], "assignPublicIp": "DISABLED"}
+        },
+        "overrides": {"containerOverrides": [{"name": "airflow", "command": COMMAND}]},
+    }
+
+
+def test_all_network_options_reach_the_request() -> None:
+    network = body(security_groups=("sg-1", "sg-2"), assign_public_ip=True)["networkConfiguration"]
+    assert network["awsvpcConfiguration"] == {
+        "subnets": ["subnet-1"],
+        "securityGroups": ["sg-1", "sg-2"],
+        "assignPublicIp": "ENABLED",
+    }
+
+
+def test_public_addresses_are_not_asked_for_on_ec2() -> None:
+    request = body(launch_type="EC2")
+    assert "assignPublicIp" not in request["networkConfiguration"]["awsvpcConfiguration"]
+
+
+def test_without_network_options_there_is_no_network_configuration() -> None:
+    assert "networkConfiguration" not in body(launch_type="EC2", subnets=())
+
+
+def test_a_capacity_provider_strategy_takes_the_place_of_a_launch_type() -> None:
+    strategy = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+    request = body(capacity_provider_strategy=strategy)
+    assert request["capacityProviderStrategy"] == strategy
+    assert "launchType" not in request
+
+
+@pytest.mark.parametrize(("option", "sent"), [("1.4.0", "1.4.0"), ("LATEST", None), (None, None)])
+def test_the_platform_version_is_sent_unless_it_is_the_latest(option: str | None, sent: str | None) -> None:
+    assert body(platform_version=option).get("platformVersion") == sent
+
+
+def test_the_request_names_the_container_that_decides() -> None:
+    request = template(container_name="main").request(COMMAND, None)
+    assert request.container == "main"
+    assert airflow_container(dict(request.body), "main")["command"] == COMMAND
+
+
+def test_a_request_hides_its_body_in_logs() -> None:
+    assert TOKEN not in repr(template().request(COMMAND, None))
+
+
+# --- layers ---------------------------------------------------------------------------------------------------
+
+
+def test_run_task_kwargs_win_over_options_and_executor_config_over_both() -> None:
+    kwargs = {"cluster": "of the kwargs", "group": "of the kwargs"}
+    request = body({"group": "of the task"}, run_task_kwargs=kwargs)
+    assert (request["cluster"], request["group"]) == ("of the kwargs", "of the task")
+
+
+@pytest.mark.parametrize(
+    "spelling", ["enableExecuteCommand", "enable_execute_command", "EnableExecuteCommand"]
+)
+def test_keys_are_taken_in_camel_and_in_snake_case(spelling: str) -> None:
+    assert body({spelling: True})["enableExecuteCommand"] is True
+
+
+def test_keys_are_taken_in_snake_case_at_every_depth() -> None:
+    config = {"overrides": {"container_overrides": [{"name": "airflow", "memory_reservation": 64}]}}
+    assert airflow_container(body(config))["memoryReservation"] == 64
+
+
+def test_containers_are_merged_by_name() -> None:
+    kwargs = {"overrides": {"containerOverrides": [{"name": "airflow", "cpu": 1, "memory": 64}]}}
+    config = {
+        "overrides": {"containerOverrides": [{"name": "airflow", "cpu": 2}, {"name": "proxy", "cpu": 3}]}
+    }
+    request = body(config, run_task_kwargs=kwargs)
+    assert request["overrides"]["containerOverrides"] == [
+        {"name": "airflow", "cpu": 2, "memory": 64, "command": COMMAND},
+        {"name": "proxy", "cpu": 3},
+    ]
+
+
+def test_a_container_named_twice_in_one_layer_is_one_container() -> None:
+    config = {
+        "overrides": {"containerOverrides": [{"name": "airflow", "cpu": 1}, {"name": "airflow", "memory": 2}]}
+    }
+    assert body(config)["overrides"]["containerOverrides"] == [
+        {"name": "airflow", "cpu": 1, "memory": 2, "command": COMMAND}
+    ]
+
+
+def test_a_sidecar_that_stands_first_does_not_get_airflows_command() -> None:
+    kwargs = {"overrides": {"containerOverrides": [{"name": "proxy", "cpu": 1}]}}
+    request = body(run_task_kwargs=kwargs)
+    assert request["overrides"]["containerOverrides"] == [
+        {"name": "proxy", "cpu": 1},
+        {"name": "airflow", "command": COMMAND},
+    ]
+
+
+def test_environment_is_merged_by_name() -> None:
+    def override(environment: object) -> dict[str, Any]:
+        return {"overrides": {"containerOverrides": [{"name": "airflow", "environment": environment}]}}
+
+    kwargs = override([{"name": "A", "value": "1"}, {"name": "B", "value": "2"}])
+    request = body(override([{"name": "B", "value": "3"}]), run_task_kwargs=kwargs)
+    assert airflow_container(request)["environment"] == [
+        {"name": "A", "value": "1"},
+        {"name": "B", "value": "3"},
+    ]
+
+
+def test_environment_and_tags_may_be_dicts() -> None:
+    config = {
+        "tags": {"team": "data", "cost": 7},
+        "overrides": {"containerOverrides": [{"name": "airflow", "environment": {"A": 1, "B": "2"}}]},
+    }
+    request = body(config)
+    assert request["tags"] == [{"key": "team", "value": "data"}, {"key": "cost", "value": "7"}]
+    assert airflow_container(request)["environment"] == [
+        {"name": "A", "value": "1"},
+        {"name": "B", "value": "2"},
+    ]
+
+
+def test_one_pair_in_place_of_a_list_is_that_pair() -> None:
+    assert body({"tags": {"key": "team", "value": "data"}})["tags"] == [{"key": "team", "value": "data"}]
+
+
+def test_tags_are_merged_by_key() -> None:
+    request = body(
+        {"tags": {"team": "ml", "run": "x"}}, run_task_kwargs={"tags": {"team": "data", "org": "o"}}
+    )
+    assert request["tags"] == [
+        {"key": "team", "value": "ml"},
+        {"key": "org", "value": "o"},
+        {"key": "run", "value": "x"},
+    ]
+
+
+def test_null_removes_a_key() -> None:
+    request = body({"group": None, "networkConfiguration": None}, run_task_kwargs={"group": "g"})
+    assert "group" not in request
+    assert "networkConfiguration" not in request
+
+
+def test_null_removes_a_tag_and_a_variable() -> None:
+    def layer(value: str | None) -> dict[str, Any]:
+        container = {"name": "airflow", "environment": {"A": value, "B": "2"}}
+        return {"tags": {"a": value, "b": "2"}, "overrides": {"containerOverrides": [container]}}
+
+    request = body(layer(None), run_task_kwargs=layer("1"))
+    assert request["tags"] == [{"key": "b", "value": "2"}]
+    assert airflow_container(request)["environment"] == [{"name": "B", "value": "2"}]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"overrides": None},
+        {"overrides": {"containerOverrides": None}},
+        {"overrides": {"cpu": None}},
+        {"overrides": {"containerOverrides": [{"name": "airflow", "command": None, "cpu": None}]}},
+        {"overrides": {"containerOverrides": [{"name": "airflow", "environment": {"A": None}}]}},
+    ],
+)
+def test_null_where_nothing_was_is_nothing(config: dict[str, Any]) -> None:
+    assert airflow_container(body(config))["command"] == COMMAND
+
+
+def test_lists_without_names_are_replaced() -> None:
+    network = {"awsvpc_configuration": {"subnets": ["subnet-2"]}}
+    request = body({"network_configuration": network})
+    assert request["networkConfiguration"]["awsvpcConfiguration"]["subnets"] == ["subnet-2"]
+
+
+def test_a_tasks_capacity_provider_drives_the_launch_type_out() -> None:
+    strategy = [{"capacityProvider": "FARGATE_SPOT"}]
+    request = body({"capacity_provider_strategy": strategy})
+    assert request["capacityProviderStrategy"] == strategy
+    assert "launchType" not in request
+
+
+def test_a_tasks_launch_type_drives_the_capacity_provider_out() -> None:
+    request = body({"launchType": "EC2"}, capacity_provider_strategy=[{"capacityProvider": "FARGATE_SPOT"}])
+    assert request["launchType"] == "EC2"
+    assert "capacityProviderStrategy" not in request
+
+
+def test_no_task_changes_what_the_next_one_gets() -> None:
+    one = template(run_task_kwargs={"overrides": {"containerOverrides": [{"name": "airflow", "cpu": 1}]}})
+    before = dict(one.request(["first"], None).body)
+    config = {"tags": {"a": "b"}, "overrides": {"containerOverrides": [{"name": "airflow", "cpu": 9}]}}
+    one.request(COMMAND, config)
+    assert dict(one.request(["first"], None).body) == before
+    assert config["overrides"] == {"containerOverrides": [{"name": "airflow", "cpu": 9}]}
+
+
+def test_merge_changes_neither_side() -> None:
+    lower, upper = {"tags": [{"key": "a", "value": "1"}]}, {"tags": [{"key": "a", "value": "2"}]}
+    assert merge(lower, upper) == {"tags": [{"key": "a", "value": "2"}]}
+    assert (lower, upper) == ({"tags": [{"key": "a", "value": "1"}]}, {"tags": [{"key": "a", "value": "2"}]})
+
+
+# --- refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["count", "clientToken", "client_token", "startedBy", "started_by"])
+def test_what_is_the_executors_own_is_refused(key: str) -> None:
+    assert "can't be configured" in refusal({key: "x"})
+
+
+def test_two_keys_that_exclude_each_other_are_refused() -> None:
+    message = refusal({"launchType": "EC2", "capacityProviderStrategy": [{"capacityProvider": "x"}]})
+    assert "launchType and capacityProviderStrategy exclude each other. Remove one of them." in message
+
+
+def test_a_command_is_refused_and_not_shown() -> None:
+    config = {"overrides": {"containerOverrides": [{"name": "airflow", "command": ["their-secret"]}]}}
+    message = refusal(config)
+    assert "command of container 'airflow'" in message
+    assert "their-secret" not in message
+
+
+@pytest.mark.parametrize("config", [[], ["x"], "overrides", 5, 0, True, object()])
+def test_an_executor_config_that_is_no_dict_is_refused(config: object) -> None:
+    assert "not a dict" in refusal(config)
+
+
+def test_a_typing_error_gets_a_suggestion() -> None:
+    assert "Did you mean launchType?" in refusal({"lauchType": "EC2"})
+    assert "Did you mean environment?" in refusal(
+        {"overrides": {"containerOverrides": [{"name": "airflow", "enviroment": {}}]}}
+    )
+
+
+@pytest.mark.parametrize("key", ["kubernetes", "name", "command", "", 7])
+def test_a_key_that_nothing_resembles_is_answered_with_all_there_are(key: object) -> None:
+    message = refusal({key: 1})
+    assert f"{key} is not a member of ECS's RunTask request. It has: capacityProviderStrategy, " in message
+
+
+def test_an_unknown_key_is_named_with_its_path() -> None:
+    message = refusal({"overrides": {"containerOverrides": [{"name": "airflow", "zzz": 1}]}})
+    assert message.startswith("overrides.containerOverrides.zzz is not a member")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"cluster": 5},
+        {"overrides": "their-secret"},
+        {"overrides": ["their-secret"]},
+        {"overrides": {"cpu": 512}},
+        {"overrides": {"containerOverrides": "their-secret"}},
+        {"overrides": {"containerOverrides": {"name": "airflow", "x": "their-secret"}}},
+        {"overrides": {"containerOverrides": [None]}},
+        {"overrides": {"containerOverrides": [["their-secret"]]}},
+        {"overrides": {"containerOverrides": [{"name": 5}]}},
+        {"overrides": {"containerOverrides": [{"name": "airflow", "environment": "their-secret"}]}},
+        {"overrides": {"containerOverrides": [{"name": "airflow", "environment": [["their-secret"]]}]}},
+        {"tags": 7},
+        {"tags": [{"key": {"their-secret"}}]},
+        {"tags": threading.Lock()},
+        {"enableExecuteCommand": "true"},
+        {"capacityProviderStrategy": [{"weight": 1}]},
+        {"capacityProviderStrategy": [{"capacityProvider": "x", "weight": -1}]},
+        {"networkConfiguration": {"awsvpcConfiguration": {"subnets": None}}},
+        {"taskDefinition": None},
+    ],
+)
+def test_a_wrong_type_or_a_missing_member_is_refused_without_its_value(config: dict[str, Any]) -> None:
+    message = refusal(config)
+    assert message.startswith("The RunTask request is not valid: ")
+    assert "their-secret" not in message
+
+
+def test_too_many_characters_of_overrides_are_refused_before_the_call() -> None:
+    def config(length: int) -> dict[str, Any]:
+        environment = {"A": "x" * length}
+        return {"overrides": {"containerOverrides": [{"name": "airflow", "environment": environment}]}}
+
+    message = refusal(config(MAX_OVERRIDES))
+    assert "ECS takes 8192" in message
+    assert "x" * 100 not in message
+    assert body(config(MAX_OVERRIDES - 300))
+
+
+def test_characters_are_counted_not_bytes() -> None:
+    environment = {"A": "ß" * 7000}
+    config = {"overrides": {"containerOverrides": [{"name": "airflow", "environment": environment}]}}
+    assert body(config)
+
+
+def test_a_request_that_can_never_be_built_is_refused_with_the_options() -> None:
+    with pytest.raises(InvalidRequestError, match="Did you mean cluster"):
+        template(run_task_kwargs={"clusters": "x"})
+    with pytest.raises(InvalidRequestError, match="count can't be configured"):
+        template(run_task_kwargs={"count": 2})
+
+
+# --- anything at all ------------------------------------------------------------------------------------------
+
+SHAPE = run_task_shape()
+MEMBERS = [
+    *SHAPE.members,
+    *SHAPE.members["overrides"].members,
+    *SHAPE.members["overrides"].members["containerOverrides"].member.members,
+    *SHAPE.members["networkConfiguration"].members["awsvpcConfiguration"].members,
+    "awsvpcConfiguration",
+    "key",
+    "value",
+    "launch_type",
+    "task_definition",
+]
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("airflow")
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(MEMBERS) | st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+NAMES = st.sampled_from(["airflow", "proxy"])
+LIKELY = st.fixed_dictionaries(
+    {},
+    optional={
+        "overrides": st.fixed_dictionaries(
+            {},
+            optional={
+                "cpu": st.just("512") | SCALARS,
+                "container_overrides": st.lists(
+                    st.fixed_dictionaries(
+                        {"name": NAMES | SCALARS},
+                        optional={
+                            "environment": st.dictionaries(st.text(max_size=4), SCALARS) | JSON,
+                            "cpu": st.integers() | SCALARS,
+                            "command": st.lists(st.text(), max_size=2) | st.none(),
+                        },
+                    )
+                    | JSON,
+                    max_size=3,
+                )
+                | JSON,
+            },
+        )
+        | JSON,
+        "tags": st.dictionaries(st.text(max_size=4), SCALARS) | JSON,
+        "launchType": st.sampled_from(["EC2", "FARGATE", None]),
+        "capacity_provider_strategy": JSON,
+        "networkConfiguration": JSON,
+    },
+)
+TEMPLATE = template(
+    run_task_kwargs={
+        "tags": {"a": "1"},
+        "overrides": {"containerOverrides": [{"name": "airflow", "environment": {"A": "1"}}]},
+    }
+)
+
+
+@given(JSON | LIKELY)
+def test_whatever_executor_config_holds_gives_a_valid_request_or_a_refusal(config: Any) -> None:
+    answer: Request | InvalidRequestError
+    try:
+        answer = TEMPLATE.request(COMMAND, config)
+    except InvalidRequestError as error:
+        answer = error
+    if isinstance(answer, InvalidRequestError):
+        assert TOKEN not in str(answer)
+        assert answer.problem
+        assert answer.remedy
+    else:
+        check_request(dict(answer.body))
+
+
+def check_request(request: dict[str, Any]) -> None:
+    assert not ParamValidator().validate(request, SHAPE).has_errors()
+    assert airflow_container(request)["command"] == COMMAND
+    assert not {"count", "clientToken", "startedBy"} & request.keys()
+
+
+@given(JSON | LIKELY)
+def test_normalising_twice_changes_nothing_more(config: Any) -> None:
+    try:
+        once = normalise(config, SHAPE)
+    except InvalidRequestError:
+        return
+    assert repr(normalise(once, SHAPE)) == repr(once)

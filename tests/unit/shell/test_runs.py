@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from ecs_async_executor.engine.messages import Diagnosis, Launched, LaunchFailed, Stopped
+from ecs_async_executor.runs import Run, Runs
+
+
+def make(run_id: str, key: str = "key", **members: object) -> Run:
+    return Run(run_id, key, f"label of {run_id}", workload=None, ti_id="ti", **members)  # type: ignore[arg-type]  # members by name
+
+
+def test_the_latest_run_of_a_key_is_its_current_one() -> None:
+    runs, old, new = Runs(), make("old"), make("new")
+    runs.add(old)
+    assert runs.is_current(old)
+    runs.add(new)
+    assert runs.current("key") is new
+    assert not runs.is_current(old)
+
+
+def test_a_superseded_run_is_still_found_until_it_is_forgotten() -> None:
+    runs, old, new = Runs(), make("old"), make("new")
+    runs.add(old)
+    runs.add(new)
+    assert runs.get("old") is old
+    runs.forget(old)
+    assert runs.get("old") is None
+    assert runs.current("key") is new
+    assert list(runs) == [new]
+
+
+def test_forgetting_the_current_run_leaves_its_key_without_one() -> None:
+    runs, old, new = Runs(), make("old"), make("new")
+    runs.add(old)
+    runs.add(new)
+    runs.forget(new)
+    assert runs.current("key") is None
+    assert not runs.is_current(old)
+
+
+def test_forgetting_twice_or_what_was_never_there_is_harmless() -> None:
+    runs, run = Runs(), make("run")
+    runs.forget(run)
+    runs.add(run)
+    runs.forget(run)
+    runs.forget(run)
+    assert len(runs) == 0
+
+
+def test_runs_of_other_keys_do_not_matter() -> None:
+    runs, one, two = Runs(), make("one", "a"), make("two", "b")
+    runs.add(one)
+    runs.add(two)
+    assert runs.is_current(one)
+    assert runs.is_current(two)
+
+
+def test_a_run_that_is_queued_again_is_not_current_though_no_newer_one_is_known() -> None:
+    runs, run = Runs(), make("run")
+    runs.add(run)
+    assert runs.facts(run, job_id=1, queued_again=False, max_starts=3).current
+    assert not runs.facts(run, job_id=1, queued_again=True, max_starts=3).current
+
+
+def test_a_run_may_be_launched_again_while_starts_are_left() -> None:
+    runs = Runs()
+    assert runs.facts(make("a", starts=2), job_id=1, queued_again=False, max_starts=3).may_relaunch
+    assert not runs.facts(make("a", starts=3), job_id=1, queued_again=False, max_starts=3).may_relaunch
+
+
+def test_a_permanent_failure_is_not_launched_again() -> None:
+    failed = LaunchFailed("a", 1, Diagnosis("No such cluster."), permanent=True)
+    run = make("a", ended=failed)
+    assert not Runs().facts(run, job_id=1, queued_again=False, max_starts=3).may_relaunch
+
+
+def test_the_facts_know_run_by_its_id_and_its_arns() -> None:
+    run = make("a", try_number=2, fenced=True)
+    known = Runs().facts(run, job_id=1, queued_again=False, max_starts=3)
+    assert (known.ids, known.try_number, known.fenced, known.launched) == (frozenset({"a"}), 2, True, False)
+    run.launched = Launched("a", 1, "arn", "cluster", "airflow")
+    run.ids.add("arn")
+    known = Runs().facts(run, job_id=1, queued_again=False, max_starts=3)
+    assert (known.ids, known.launched) == (frozenset({"a", "arn"}), True)
+
+
+def test_the_diagnosis_is_that_of_the_end() -> None:
+    stopped = Stopped("a", 1, "arn", 137, ran=True, permanent=False, diagnosis=Diagnosis("Killed."))
+    assert make("a", ended=stopped).diagnosis.summary == "Killed."
+    assert "before it was launched" in make("a").diagnosis.summary
+
+
+def test_a_run_without_a_task_instance_is_a_callbacks() -> None:
+    assert Run("a", "key", "label", workload=None).is_callback
+    assert not make("a").is_callback
+
+
+def test_the_repr_counts() -> None:
+    runs = Runs()
+    runs.add(make("old"))
+    runs.add(make("new"))
+    assert repr(runs) == "<Runs 2 in hand, 1 current>"

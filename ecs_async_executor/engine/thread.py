@@ -96,9 +96,17 @@ class EngineThread:
                 self._ready.set_exception(error)
             else:
                 log.exception("The engine died.")
-                self._outbox.put(EngineDied(f"{type(error).__name__}: {error}"))
+                cause = _first_cause(error)
+                self._outbox.put(EngineDied(f"{type(cause).__name__}: {cause}"))
 
     async def _run(self) -> None:
         engine = Engine(self._connect, self._inbox, self._outbox.put, self._options)
         self._ready.set_result((get_running_loop(), engine))
         await engine.run()
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """Unwrap what the task group has wrapped."""
+    while inner := getattr(error, "exceptions", None):
+        error = inner[0]
+    return error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from airflow.dag_processing.bundles.manager import DagBundlesManager
@@ -14,8 +15,9 @@ from airflow.utils.db import initdb
 from airflow.utils.session import create_session
 from sqlalchemy import delete
 
+from ecs_async_executor.engine.ecs import EcsClient
 from ecs_async_executor.local import Control, Options, serve_in_thread
-from tests.support.scheduler import Scheduler, create_run, running_scheduler, store_dag
+from tests.support.scheduler import Scheduler, create_run, finish_all_rows, running_scheduler, store_dag
 
 OPTIONS = {
     "CLUSTER": "default",
@@ -59,10 +61,53 @@ def configured(ecs: Control, monkeypatch: pytest.MonkeyPatch) -> Control:
     return ecs
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shrink every waiting time, so that no test waits for seconds."""
+    monkeypatch.setattr("ecs_async_executor.engine.ledger.next_look", lambda *_: 0.05)
+    monkeypatch.setattr("ecs_async_executor.supervisor.CONFIRM_AFTER", 0.2)
+    for module in ("keeper", "supervisor", "engine.gate", "engine.ledger", "engine.stopper"):
+        monkeypatch.setattr(f"ecs_async_executor.{module}.backoff", lambda *_, **__: 0.05)
+
+
 @pytest.fixture
 def scheduler(configured: Control, clean_database: None) -> Iterator[Scheduler]:
+    """A scheduler with this executor; at the end of every test no slot may be left taken."""
     with running_scheduler() as scheduler:
         yield scheduler
+        leave_nothing_behind(scheduler, configured)
+
+
+def leave_nothing_behind(scheduler: Scheduler, ecs: Control) -> None:
+    """Let all workers succeed and all containers end, and see every slot freed."""
+    if scheduler.executor._engine is None:
+        return
+    ecs.clear_conditions()
+    finish_all_rows()
+    scheduler.until_idle_with(lambda: end_all(ecs))
+
+
+def end_all(ecs: Control) -> None:
+    for task in live(ecs):
+        ecs.interrupt(task["taskArn"], "host")
+
+
+def live(ecs: Control) -> list[dict[str, Any]]:
+    return [task for task in ecs.tasks() if task["desiredStatus"] == "RUNNING"]
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """All RunTask requests that leave the engine."""
+    bodies: list[dict[str, Any]] = []
+    run_task = EcsClient.run_task
+
+    def recording(client: EcsClient, body: dict[str, Any]) -> Any:
+        bodies.append(body)
+        return run_task(client, body)
+
+    monkeypatch.setattr(EcsClient, "run_task", recording)
+    return bodies
 
 
 @pytest.fixture

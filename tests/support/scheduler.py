@@ -17,11 +17,11 @@ from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.models import Log
 from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.taskinstance import TaskInstance
-from airflow.sdk import DAG
+from airflow.sdk import DAG, BaseOperator
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from ecs_async_executor import AsyncEcsExecutor
 
@@ -63,7 +63,32 @@ class Scheduler:
             time.sleep(0.02)
         return result
 
-    def rest(self, seconds: float = 1.5) -> None:
+    def launched(self, count: int = 1, **where: Any) -> list[TaskInstance]:
+        """Step until this many task instances show the ARN of their ECS task, and give them."""
+
+        def those_with_arns() -> list[TaskInstance] | None:
+            tis = [ti for ti in task_instances(**where) if (ti.external_executor_id or "").startswith("arn:")]
+            return tis if len(tis) >= count else None
+
+        found: list[TaskInstance] = self.until(those_with_arns)
+        assert len(found) == count
+        return found
+
+    def until_state(self, state: str | None, **where: Any) -> TaskInstance:
+        """Step until the one task instance is in this state, and give it."""
+        found: TaskInstance = self.until(
+            lambda: next((ti for ti in task_instances(**where) if ti.state == state), None)
+        )
+        return found
+
+    def until_idle(self) -> None:
+        """Heartbeat until nothing is in hand: every slot is free, every run forgotten."""
+        assert self.executor._supervisor is not None
+        runs = self.executor._supervisor.runs
+        self.until(lambda: not self.executor.running and not len(runs), step=self.heartbeat)
+        assert self.executor.slots_occupied == 0
+
+    def rest(self, seconds: float = 0.5) -> None:
         """Step for a while, to see that nothing happens."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -84,6 +109,12 @@ def running_scheduler() -> Iterator[Scheduler]:
         yield Scheduler(runner, executor)
     finally:
         executor.end()
+
+
+def one_task_dag(dag_id: str, **operator: Any) -> DAG:
+    with DAG(dag_id, schedule=None) as dag:
+        BaseOperator(task_id="task", **operator)
+    return dag
 
 
 def store_dag(dag: DAG) -> None:
@@ -119,6 +150,13 @@ def task_instances(**where: Any) -> list[TaskInstance]:
         rows = session.scalars(select(TaskInstance).filter_by(**where).order_by(TaskInstance.map_index)).all()
         session.expunge_all()
         return list(rows)
+
+
+def finish_all_rows() -> None:
+    """Let all workers report success."""
+    with create_session(scoped=False) as session:
+        unfinished = TaskInstance.state.is_(None) | TaskInstance.state.not_in(("success", "failed"))
+        session.execute(update(TaskInstance).where(unfinished).values(state="success"))
 
 
 def set_row(ti: TaskInstance, **values: Any) -> None:

@@ -159,7 +159,9 @@ async def test_the_sdk_never_retries_and_its_limits_are_the_engines(session: Fak
     mine = AioConfig(
         user_agent_extra="mine", max_pool_connections=1, retries={"mode": "legacy", "total_max_attempts": 9}
     )
-    client = ecs_client(session, config=mine, call_timeout=7.0, region_name="eu-west-1", endpoint_url="http://x")
+    client = ecs_client(
+        session, config=mine, call_timeout=7.0, region_name="eu-west-1", endpoint_url="http://x"
+    )
     await client.run_task({})
     (arguments,) = session.arguments
     config = arguments.pop("config")

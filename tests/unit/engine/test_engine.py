@@ -50,7 +50,8 @@ def running(client: FakeClient, reports: Reports, monkeypatch: pytest.MonkeyPatc
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(engine.run)
             yield submit, engine
-            engine.close(0)
+            if not engine._closing.is_set():
+                engine.close(0)
 
     return run
 
@@ -111,7 +112,10 @@ async def test_health_says_what_to_correct(running: Any, client: FakeClient, rep
 
 async def test_health_is_asked_until_there_is_an_answer(running: Any, client: FakeClient, reports: Reports):
     client.script["list_tasks"].extend(
-        [error(code, operation="ListTasks") for code in ("ThrottlingException", "ServerException", "ExpiredToken")]
+        [
+            error(code, operation="ListTasks")
+            for code in ("ThrottlingException", "ServerException", "ExpiredToken")
+        ]
     )
     async with running() as (submit, _):
         submit(CheckHealth("default"))

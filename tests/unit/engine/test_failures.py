@@ -33,12 +33,8 @@ def client_error(code: str, message: str = "", status: int = 400, **more: Any) -
     return boto.ClientError(answer, operation)
 
 
-SUBNET_THROTTLE = (
-    "Error retrieving subnet information for [subnet-1]: Rate exceeded (ErrorCode: Throttling)"
-)
-GROUP_THROTTLE = (
-    "Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)"
-)
+SUBNET_THROTTLE = "Error retrieving subnet information for [subnet-1]: Rate exceeded (ErrorCode: Throttling)"
+GROUP_THROTTLE = "Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)"
 VCPU_LIMIT = "You've reached the limit on the number of vCPUs you can run concurrently"
 TASK_LIMIT = "You've reached the limit on the number of tasks you can run concurrently"
 PROVISIONING = "The cluster has reached its provisioning capacity limit: 500 tasks in the PROVISIONING state"
@@ -154,7 +150,9 @@ def test_an_error_of_the_call_that_gets_credentials_is_never_taken_for_an_answer
         (
             boto.EndpointConnectionError(
                 endpoint_url=URL,
-                error=aiohttp.ClientConnectorDNSError(KEY, OSError(-3, "Temporary failure in name resolution")),
+                error=aiohttp.ClientConnectorDNSError(
+                    KEY, OSError(-3, "Temporary failure in name resolution")
+                ),
             ),
             Kind.NETWORK,
         ),

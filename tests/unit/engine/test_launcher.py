@@ -106,7 +106,9 @@ async def test_the_same_bytes_are_sent_until_the_outcome_is_known(
 
     def build() -> Request:
         built.append(len(built))
-        return Request({"cluster": "default", "tags": [{"key": "build", "value": str(len(built))}]}, "airflow")
+        return Request(
+            {"cluster": "default", "tags": [{"key": "build", "value": str(len(built))}]}, "airflow"
+        )
 
     client.script["run_task"].extend(
         [error("ServerException", status=500), TimeoutError(), error("ThrottlingException"), Tasks()]
@@ -265,7 +267,9 @@ async def test_nothing_is_sent_once_it_is_stopping(bench: Any, client: FakeClien
     assert [body["clientToken"] for body in client.calls("run_task")] == ["first-1"]
 
 
-async def test_a_place_is_free_again_after_every_kind_of_end(bench: Any, client: FakeClient, reports: Reports):
+async def test_a_place_is_free_again_after_every_kind_of_end(
+    bench: Any, client: FakeClient, reports: Reports
+):
     client.script["run_task"].extend(
         [error("AccessDeniedException"), refused("ATTRIBUTE"), started("arn:1"), TimeoutError()]
     )

@@ -248,7 +248,9 @@ def test_a_watched_task_is_stopped_at_once_and_once(ledger: Ledger):
 # --- watching ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", ["PROVISIONING", "PENDING", "ACTIVATING", "DEPROVISIONING", "TOMORROW", ""])
+@pytest.mark.parametrize(
+    "status", ["PROVISIONING", "PENDING", "ACTIVATING", "DEPROVISIONING", "TOMORROW", ""]
+)
 def test_a_task_that_has_not_stopped_is_looked_at_again(ledger: Ledger, status: str):
     entry = watched(ledger)
     assert ledger.described(entry, task(status), 3.0) == []

@@ -69,9 +69,7 @@ async def test_a_call_that_fails_is_made_again_with_longer_waits(bench: Any, cli
 
 
 async def test_a_task_that_ecs_does_not_know_yet_is_asked_for_again(bench: Any, client: FakeClient):
-    unknown = error(
-        "InvalidParameterException", "The referenced task was not found.", operation="StopTask"
-    )
+    unknown = error("InvalidParameterException", "The referenced task was not found.", operation="StopTask")
     client.script["stop_task"].extend([unknown, unknown])
     async with bench() as at:
         at.stop("run")

@@ -148,7 +148,9 @@ def test_the_container_that_decides_decides_whatever_a_sidecar_did():
 
 def test_a_sidecar_is_blamed_where_it_kept_the_task_from_running():
     sidecar = Container(name="proxy", reason=NO_IMAGE)
-    verdict = verdict_of(airflow(), sidecar, ran=False, stop_code=FAILED, stopped_reason="Task failed to start")
+    verdict = verdict_of(
+        airflow(), sidecar, ran=False, stop_code=FAILED, stopped_reason="Task failed to start"
+    )
     assert "image can't be pulled" in verdict.diagnosis.summary
     assert verdict.permanent
 

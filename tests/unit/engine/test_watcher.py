@@ -180,7 +180,9 @@ async def test_a_task_that_stays_missing_is_lost_once_listtasks_does_not_know_it
     assert client.calls("list_tasks") == [("default", "airflow/prod/run")]
 
 
-@pytest.mark.parametrize("answer", [("arn:run",), error("ServerException", status=500, operation="ListTasks")])
+@pytest.mark.parametrize(
+    "answer", [("arn:run",), error("ServerException", status=500, operation="ListTasks")]
+)
 async def test_a_missing_task_is_kept_while_listtasks_knows_it_or_fails(
     bench: Any, client: FakeClient, reports: Reports, answer: Any
 ):

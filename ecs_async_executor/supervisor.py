@@ -17,6 +17,7 @@ from ecs_async_executor import workloads
 from ecs_async_executor.decisions import Decision, Facts, Row, decide_when_ended, decide_when_launched
 from ecs_async_executor.engine.backoff import backoff
 from ecs_async_executor.engine.messages import (
+    Cancelled,
     Launched,
     LaunchFailed,
     Order,
@@ -63,6 +64,8 @@ class Supervisor:
         """Runs whose ARN is to be told to Airflow."""
         self._ended: dict[str, float] = {}
         """Runs that ended, and when to decide about each."""
+        self._stopping: dict[str, tuple[Run, Stop]] = {}
+        """Dropped runs whose task is to be stopped, until the engine says that it has ended."""
 
     def __repr__(self) -> str:
         return f"<Supervisor {self.runs!r}, {len(self._launched)} to publish, {len(self._ended)} ended>"
@@ -79,11 +82,10 @@ class Supervisor:
         """Order again all that is live, from a new engine."""
         for run in self.runs:
             if run.ended is None:
-                at = run.launched
-                if at is None:
-                    yield self._orders.launch(run)
-                else:
-                    yield Watch(run.run_id, run.label, at.arn, at.cluster, at.container, at.number)
+                yield _watch(run, run.launched) if run.launched else self._orders.launch(run)
+        for run, stop in self._stopping.values():
+            if run.launched is not None:
+                yield from (_watch(run, run.launched), stop)
 
     def drop(self, run: Run, *, stop: str | None = None) -> None:
         """Forget a run and stop its task if asked; its slot is free unless a newer run of the key has it."""
@@ -93,15 +95,26 @@ class Supervisor:
         self._launched.pop(run.run_id, None)
         self._ended.pop(run.run_id, None)
         if stop is not None and run.ended is None:
-            self._submit([Stop(run.run_id, stop)])
+            order = Stop(run.run_id, stop)
+            self._stopping[run.run_id] = run, order
+            self._submit([order])
 
     # --- reports ------------------------------------------------------------------------------------------
 
     def note(self, report: Report) -> None:
-        """Take in what the engine says of one run. Of a dropped run nothing matters any more."""
-        run = self.runs.get(getattr(report, "run_id", ""))
+        """Take in what the engine says of one run. Of a dropped run only its end matters."""
+        run_id = getattr(report, "run_id", "")
+        run = self.runs.get(run_id)
         if run is not None:
             self._guarded(self._note, run, report)
+        elif run_id in self._stopping:
+            self._note_stopping(run_id, report)
+
+    def _note_stopping(self, run_id: str, report: Report) -> None:
+        if isinstance(report, Launched):
+            self._stopping[run_id][0].launched = report
+        elif isinstance(report, (LaunchFailed, Stopped, Cancelled)):
+            del self._stopping[run_id]
 
     def _note(self, run: Run, report: Report) -> None:
         match report:
@@ -125,16 +138,16 @@ class Supervisor:
     # --- decisions ----------------------------------------------------------------------------------------
 
     def decide(self) -> None:
-        """Decide about what was launched or has ended, by one query; does nothing if nothing happened."""
+        """Decide about what was launched or has ended, by its row; does nothing if nothing happened."""
         now = self._clock()
         due = [self.runs.get(run_id) for run_id, at in self._ended.items() if at <= now]
         ended = [run for run in due[:DECISIONS_PER_SYNC] if run is not None]
         launched = list(self._launched.values())[: DECISIONS_PER_SYNC - len(ended)]
-        rows = read_rows([run.ti_id for run in (*launched, *ended) if not run.is_callback])
+        rows = read_rows((*launched, *ended))
         for run in launched:
-            self._guarded(self._decide_launched, run, rows.get(str(run.ti_id)))
+            self._guarded(self._decide_launched, run, rows.get(run.run_id))
         for run in ended:
-            self._guarded(self._decide_ended, run, rows.get(str(run.ti_id)))
+            self._guarded(self._decide_ended, run, rows.get(run.run_id))
 
     def _guarded(self, handle: Callable[[Run, T], None], run: Run, what: T) -> None:
         """One bad record harms no other."""
@@ -218,3 +231,7 @@ class Supervisor:
         """Write to the task's Audit Log."""
         if not run.is_callback:
             self._executor.log_task_event(event=event, extra=text, ti_key=run.key)
+
+
+def _watch(run: Run, at: Launched) -> Watch:
+    return Watch(run.run_id, run.label, at.arn, at.cluster, at.container, at.number)

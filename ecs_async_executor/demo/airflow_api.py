@@ -33,6 +33,10 @@ class AirflowApi:
             return {}
         return {name: part.get("status") == "healthy" for name, part in answer.json().items()}
 
+    def warm_up(self) -> None:
+        """Ask the Execution API anything: its first answer takes seconds. Raises httpx.HTTPError."""
+        self._http.get("/execution/health").raise_for_status()
+
     def dag_ids(self) -> set[str]:
         """The Dags that the Dag processor has delivered. Raises httpx.HTTPError."""
         return {dag["dag_id"] for dag in self._request("GET", "/api/v2/dags")["dags"]}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -13,6 +15,8 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # it ships no types
 
 from ecs_async_executor.errors import EcsAsyncError
+
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
 class ComponentFailedError(EcsAsyncError):
@@ -111,8 +115,20 @@ def stop_all(components: Sequence[Component], grace: float) -> None:
     _kill(relatives)
 
 
-def kill_leftovers(home: Path) -> None:
-    """SIGKILL every process whose AIRFLOW_HOME is in ``home``: those whose parents died before them."""
+def adopt_orphans() -> None:
+    """On Linux, become the parent of every descendant whose own parent dies, so that none gets lost.
+
+    A task's process renames itself, which erases the environment that would tell whose it is, and has a process group
+    of its own: once its supervisor is killed, only its parent knows it.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def kill_leftovers(home: Path, spare: Collection[psutil.Process] = ()) -> None:
+    """SIGKILL all our descendants except ``spare``, and every process whose AIRFLOW_HOME is in ``home``."""
+    descendants = set(psutil.Process().children(recursive=True))
+    _kill({process for process in descendants if process not in spare})
     _kill({process for process in psutil.process_iter() if _lives_in(process, home)})
 
 

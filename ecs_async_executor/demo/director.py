@@ -67,6 +67,7 @@ class Director:
             self._until(self._infrastructure_is_ready)
             self._enter(*self.cast.airflow, environment=logs_environment(self._logs_url))
             self._until(self._api_answers)
+            self.api.warm_up()
             self._run_dags()
             self._until(self._all_is_over)
         except httpx.HTTPError as error:
@@ -172,6 +173,8 @@ class Director:
         return self.clock() - self._began
 
     def _what_is_missing(self) -> str:
-        unready = [c.name for c in self.cast.everything if c.name not in self._ready_after]
-        missing = [f"not ready: {name}" for name in unready] or list(complaints(self._snapshot))
-        return f"Not over after {self.timeout:.0f} seconds. " + "; ".join(missing)
+        seconds = f"{self.timeout:.0f} seconds"
+        unready = [c for c in self.cast.everything if c.name not in self._ready_after]
+        if unready:
+            return "\n".join(str(component.failure(f"is not ready after {seconds}")) for component in unready)
+        return "\n".join([f"Not over after {seconds}:", *(each.text for each in complaints(self._snapshot))])

@@ -13,6 +13,8 @@ CLUSTER = "demo"
 TASK_DEFINITION = "airflow-demo"
 CONTAINER = "worker"
 REGION = "us-east-1"
+LOG_GROUP = "/ecs/airflow-demo"
+LOG_PREFIX = "airflow"
 EXECUTOR = "ecs_async_executor.AsyncEcsExecutor"
 
 # An allow-list: the user's own Airflow options, AWS keys and other secrets stay outside the demo.
@@ -191,6 +193,10 @@ def worker_environment(inherited: Mapping[str, str], stage: Stage) -> dict[str, 
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{ports.airflow_url}/execution/",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.task_logs),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        # Seconds. The API server shares this machine with every task: a slow answer is no failure.
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+        # Seconds. It is also how late Airflow's supervisor may notice that its task has ended.
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     }
 
 
@@ -211,9 +217,9 @@ def task_definition(environment: Mapping[str, str]) -> dict[str, Any]:
                 "logConfiguration": {
                     "logDriver": "awslogs",
                     "options": {
-                        "awslogs-group": f"/ecs/{TASK_DEFINITION}",
+                        "awslogs-group": LOG_GROUP,
                         "awslogs-region": REGION,
-                        "awslogs-stream-prefix": "airflow",
+                        "awslogs-stream-prefix": LOG_PREFIX,
                         "awslogs-create-group": "true",
                     },
                 },

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ecs_async_executor.demo.snapshot import Snapshot, TaskInstance
+    from ecs_async_executor.demo.snapshot import EcsTask, Snapshot, TaskInstance
 
 
 @dataclass(frozen=True)
@@ -63,36 +63,46 @@ EXPECTED: Mapping[str, Mapping[str, Expected]] = {
 TASK_INSTANCES = sum(task.instances for tasks in EXPECTED.values() for task in tasks.values())
 
 
-def _why(task: TaskInstance) -> str:
-    """How its last ECS task stopped."""
-    if not task.ecs_tasks:
-        return ""
-    last = task.ecs_tasks[-1]
-    code = "no exit code" if last.exit_code is None else f"exit code {last.exit_code}"
-    return (
-        f" (ECS task {last.short_id}: {last.last_status}, {code}, {last.stopped_reason or 'no reason yet'})"
-    )
+@dataclass(frozen=True)
+class Complaint:
+    """A sentence on what is not as expected, and the ECS tasks of the task that it is about."""
+
+    text: str
+    ecs_tasks: tuple[EcsTask, ...] = ()
 
 
 def complaints(
     snapshot: Snapshot, expectations: Mapping[str, Mapping[str, Expected]] = EXPECTED
-) -> tuple[str, ...]:
-    """Everything that is not as expected, one sentence each; empty if all is well."""
+) -> tuple[Complaint, ...]:
+    """Everything that is not as expected; empty if all is well."""
     states = {run.dag_id: run.state for run in snapshot.dag_runs}
-    found: list[str] = []
+    found: list[Complaint] = []
     for dag_id, expected_tasks in expectations.items():
         if states.get(dag_id) != "success":
-            found.append(f"{dag_id}: the Dag run is {states.get(dag_id, 'missing')}, expected success")
+            found.append(
+                Complaint(f"{dag_id}: the Dag run is {states.get(dag_id, 'missing')}, expected success")
+            )
         tasks = snapshot.tasks_of(dag_id)
         for task in tasks:
-            expectation = expected_tasks.get(task.task_id)
-            if expectation is None or not expectation.fits(task):
-                outcome = f"{task.state or 'waiting'} after {_ecs_tasks(len(task.ecs_tasks))}"
-                found.append(
-                    f"{dag_id}.{task.name}: {outcome}, expected {expectation or 'no such task'}{_why(task)}"
-                )
+            expected = expected_tasks.get(task.task_id)
+            if expected is None or not expected.fits(task):
+                found.append(_complaint(task, expected))
         for task_id, expected in expected_tasks.items():
             instances = sum(task.task_id == task_id for task in tasks)
             if instances != expected.instances:
-                found.append(f"{dag_id}.{task_id}: {instances} instances, expected {expected.instances}")
+                found.append(
+                    Complaint(f"{dag_id}.{task_id}: {instances} instances, expected {expected.instances}")
+                )
     return tuple(found)
+
+
+def _complaint(task: TaskInstance, expected: Expected | None) -> Complaint:
+    outcome = f"{task.state or 'waiting'} after {_ecs_tasks(len(task.ecs_tasks))}"
+    stops = "; ".join(_how_it_stopped(ecs_task) for ecs_task in task.ecs_tasks)
+    text = f"{task.dag_id}.{task.name}: {outcome}, expected {expected or 'no such task'}"
+    return Complaint(f"{text} ({stops})" if stops else text, task.ecs_tasks)
+
+
+def _how_it_stopped(ecs_task: EcsTask) -> str:
+    code = "no exit code" if ecs_task.exit_code is None else f"exit code {ecs_task.exit_code}"
+    return f"{ecs_task.short_id} {ecs_task.last_status}, {code}, {ecs_task.stopped_reason or 'no reason yet'}"

@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 from typing_extensions import Self
 
+from ecs_async_executor.demo.environment import CONTAINER, LOG_GROUP, LOG_PREFIX, REGION
+
 
 class LocalEcs:
     """The control endpoint of `ecs-async local`."""
@@ -27,6 +29,24 @@ class LocalEcs:
         except httpx.TransportError:
             return None
         return str(answer.json()["logs"]) if answer.is_success else None
+
+    def container_log(self, ecs_task_id: str, lines: int) -> list[str]:
+        """The last lines of a container, from its CloudWatch Logs. Raises httpx.HTTPError."""
+        answer = self._http.post(
+            self.logs_url() or "",
+            headers={
+                "Content-Type": "application/x-amz-json-1.1",
+                "X-Amz-Target": "Logs_20140328.GetLogEvents",
+                # Nobody checks the signature, but moto takes the Region from it.
+                "Authorization": f"AWS4-HMAC-SHA256 Credential=demo/20260101/{REGION}/logs/aws4_request",
+            },
+            json={
+                "logGroupName": LOG_GROUP,
+                "logStreamName": f"{LOG_PREFIX}/{CONTAINER}/{ecs_task_id}",
+                "limit": lines,
+            },
+        )
+        return [event["message"] for event in answer.raise_for_status().json()["events"]]
 
     def tasks(self) -> list[dict[str, Any]]:
         """Every ECS task, shaped as DescribeTasks answers. Raises httpx.HTTPError."""

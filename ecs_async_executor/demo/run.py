@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
+import psutil  # type: ignore[import-untyped]  # it ships no types
+
 from ecs_async_executor.demo import display
 from ecs_async_executor.demo.airflow_api import AirflowApi
 from ecs_async_executor.demo.cast import cast
-from ecs_async_executor.demo.components import kill_leftovers, stop_all
+from ecs_async_executor.demo.components import adopt_orphans, kill_leftovers, stop_all
 from ecs_async_executor.demo.director import Director
 from ecs_async_executor.demo.environment import USER, Home, Stage
 from ecs_async_executor.demo.expectations import complaints
@@ -50,6 +53,8 @@ def run(options: Options, console: Console) -> int:
     """
     home = Home(Path(tempfile.mkdtemp(prefix="ecs-async-demo-")).resolve())
     interruption = Interruption()
+    not_ours = psutil.Process().children(recursive=True)
+    adopt_orphans()
     code = 1
     with interruption.noted():
         try:
@@ -60,7 +65,7 @@ def run(options: Options, console: Console) -> int:
         except EcsAsyncError as error:
             console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         finally:
-            kill_leftovers(home.root)
+            kill_leftovers(home.root, spare=not_ours)
             if code == 1 or options.keep_home:
                 console.print(f"Logs are in {home.root}", markup=False, highlight=False, soft_wrap=True)
             else:
@@ -92,7 +97,7 @@ def _run(options: Options, console: Console, home: Home, interruption: Interrupt
         )
         with screen:
             snapshot = director.perform()
-        code = _judge(snapshot, console)
+        code = _judge(snapshot, ecs, console)
         if options.keep:
             login = f"{ports.airflow_url} (user {USER}, password {secrets.password})"
             console.print(f"Airflow: {login}\nEverything runs until Ctrl-C.", markup=False, highlight=False)
@@ -101,16 +106,29 @@ def _run(options: Options, console: Console, home: Home, interruption: Interrupt
     return code
 
 
-def _judge(snapshot: Snapshot, console: Console) -> int:
+def _judge(snapshot: Snapshot, ecs: LocalEcs, console: Console) -> int:
     """Print the summary and what is not as expected; the exit code."""
     console.print(display.summary(snapshot))
     console.print(display.LEGEND, style="dim", highlight=False)
     found = complaints(snapshot)
     for complaint in found:
-        console.print(f"✗ {complaint}", style="red", markup=False, highlight=False)
+        console.print(f"✗ {complaint.text}", style="red", markup=False, highlight=False, soft_wrap=True)
+        for ecs_task in complaint.ecs_tasks:
+            if ecs_task.exit_code != 0:
+                console.print(
+                    _last_words(ecs, ecs_task.short_id), markup=False, highlight=False, soft_wrap=True
+                )
     if not found:
         console.print(display.verdict(snapshot), style="green", highlight=False)
     return 1 if found else 0
+
+
+def _last_words(ecs: LocalEcs, ecs_task_id: str) -> str:
+    try:
+        lines = ecs.container_log(ecs_task_id, lines=8)
+    except httpx.HTTPError as error:
+        lines = [f"(no log: {error})"]
+    return "\n".join([f"  ECS task {ecs_task_id} said at last:", *(f"    {line[:300]}" for line in lines)])
 
 
 def _parallelism() -> int:

@@ -125,6 +125,7 @@ class Ledger:
             priority=order.priority,
             build=order.build,
             ordered_at=now,
+            unclear=int(order.sent_before),
         )
         self._entries[entry.run_id] = entry
         self.launches.add(entry, not_before=now + order.delay)

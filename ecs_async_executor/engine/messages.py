@@ -65,6 +65,8 @@ class Launch:
     """Higher goes first among the runs that wait."""
     delay: float = 0.0
     """Seconds to wait before the first send."""
+    sent_before: bool = False
+    """This launch number may have been sent already, by an engine or a scheduler that died: its task may live."""
 
 
 @dataclass(frozen=True, slots=True)

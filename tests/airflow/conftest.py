@@ -17,6 +17,7 @@ from sqlalchemy import delete
 
 from ecs_async_executor.engine.ecs import EcsClient
 from ecs_async_executor.local import Control, Options, serve_in_thread
+from tests.support.ecs import end_all
 from tests.support.scheduler import Scheduler, create_run, finish_all_rows, running_scheduler, store_dag
 
 OPTIONS = {
@@ -36,7 +37,9 @@ def database() -> None:
 
 @pytest.fixture(scope="session")
 def shared_ecs() -> Iterator[Control]:
-    with serve_in_thread(Options(runtime="simulated", seed=1)) as ecs:
+    containers = [{"name": "airflow", "image": "i"}, {"name": "sidecar", "image": "i", "essential": False}]
+    sidecar = {"family": "with-sidecar", "cpu": "256", "memory": "512", "containerDefinitions": containers}
+    with serve_in_thread(Options(runtime="simulated", seed=1, task_definitions=[sidecar])) as ecs:
         yield ecs
 
 
@@ -84,16 +87,12 @@ def leave_nothing_behind(scheduler: Scheduler, ecs: Control) -> None:
         return
     ecs.clear_conditions()
     finish_all_rows()
-    scheduler.until_idle_with(lambda: end_all(ecs))
 
+    def step() -> None:
+        end_all(ecs)
+        scheduler.heartbeat()
 
-def end_all(ecs: Control) -> None:
-    for task in live(ecs):
-        ecs.interrupt(task["taskArn"], "host")
-
-
-def live(ecs: Control) -> list[dict[str, Any]]:
-    return [task for task in ecs.tasks() if task["desiredStatus"] == "RUNNING"]
+    scheduler.until_idle(step=step)
 
 
 @pytest.fixture

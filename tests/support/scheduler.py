@@ -24,6 +24,7 @@ from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import select, update
 
 from ecs_async_executor import AsyncEcsExecutor
+from ecs_async_executor.runs import Runs
 
 
 @dataclass
@@ -39,10 +40,14 @@ class Scheduler:
 
     def step(self) -> None:
         """Do what one turn of `_run_scheduler_loop` does with an executor."""
+        self.schedule()
+        self.heartbeat()
+
+    def schedule(self) -> None:
+        """Hand tasks to the executor's queue."""
         with create_session() as session:
             self.runner._do_scheduling(session)
             session.expunge_all()
-        self.heartbeat()
 
     def heartbeat(self) -> None:
         """Heartbeat the executor and process its events, without queueing anything new."""
@@ -81,12 +86,15 @@ class Scheduler:
         )
         return found
 
-    def until_idle(self) -> None:
+    def until_idle(self, *, step: Callable[[], None] | None = None) -> None:
         """Heartbeat until nothing is in hand: every slot is free, every run forgotten."""
+        self.until(lambda: not self.executor.slots_occupied and not len(self.runs), step=step or self.heartbeat)
+
+    @property
+    def runs(self) -> Runs:
+        """The runs in hand."""
         assert self.executor._supervisor is not None
-        runs = self.executor._supervisor.runs
-        self.until(lambda: not self.executor.running and not len(runs), step=self.heartbeat)
-        assert self.executor.slots_occupied == 0
+        return self.executor._supervisor.runs
 
     def rest(self, seconds: float = 0.5) -> None:
         """Step for a while, to see that nothing happens."""

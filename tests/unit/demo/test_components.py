@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +16,21 @@ import subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True, env={})
 print(child.pid, flush=True)
 time.sleep(600)
+"""
+# Its child starts a grandchild that nothing but its parents betrays, tells its id and dies.
+WITH_AN_ORPHAN = """
+import subprocess, sys
+from pathlib import Path
+from ecs_async_executor.demo.components import adopt_orphans, kill_leftovers
+child = (
+    "import subprocess, sys;"
+    "silent = {'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL};"
+    "sleeper = [sys.executable, '-c', 'import time; time.sleep(600)'];"
+    "print(subprocess.Popen(sleeper, start_new_session=True, env={}, **silent).pid)"
+)
+adopt_orphans()
+print(subprocess.run([sys.executable, "-c", child], check=True, capture_output=True, text=True).stdout, end="")
+kill_leftovers(Path("/nowhere"))
 """
 DEAF = """
 import signal, time
@@ -99,12 +115,19 @@ def test_leftovers_are_found_by_their_airflow_home(tmp_path: Path) -> None:
     try:
         first_line(mine)
         first_line(other)
-        kill_leftovers(tmp_path / "home")
+        kill_leftovers(tmp_path / "home", spare=psutil.Process().children(recursive=True))
         mine.reap()
         assert not mine.is_running
         assert other.is_running
     finally:
         stop_all([mine, other], grace=0.0)
+
+
+def test_an_orphan_without_environment_and_group_is_killed_too() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", WITH_AN_ORPHAN], check=True, capture_output=True, text=True, timeout=50
+    )
+    assert not psutil.pid_exists(int(told.stdout))
 
 
 def test_a_component_does_not_show_its_environment(tmp_path: Path) -> None:

@@ -29,17 +29,18 @@ def test_a_task_that_ended_as_expected_gives_no_complaint() -> None:
 
 def test_another_end_state_is_named_with_how_its_ecs_task_stopped() -> None:
     [complaint] = complaints(snapshot(task_instance("failed", STOPPED)), EXPECT)
-    assert complaint == (
+    assert complaint.text == (
         "dag.task: failed after 1 ECS task, expected success after 1 ECS task"
-        " (ECS task one: STOPPED, exit code 137, OutOfMemory)"
+        " (one STOPPED, exit code 137, OutOfMemory)"
     )
+    assert complaint.ecs_tasks == (STOPPED,)
 
 
 def test_two_ecs_tasks_for_one_queueing_are_one_too_many() -> None:
     [complaint] = complaints(
         snapshot(task_instance("success", STOPPED, replace(STOPPED, arn="arn/two"))), EXPECT
     )
-    assert complaint.startswith("dag.task: success after 2 ECS tasks, expected success after 1 ECS task")
+    assert complaint.text.startswith("dag.task: success after 2 ECS tasks, expected success after 1 ECS task")
 
 
 def test_a_skipped_task_must_not_have_launched_anything() -> None:
@@ -57,19 +58,16 @@ def test_at_least_so_many_ecs_tasks_may_be_more_but_not_fewer() -> None:
 
 def test_a_dag_run_that_failed_or_is_missing_is_named() -> None:
     task = task_instance("success", STOPPED)
-    assert complaints(snapshot(task, state="failed"), EXPECT) == (
-        "dag: the Dag run is failed, expected success",
-    )
-    assert (
-        complaints(Snapshot(at=0.0, tasks=(task,)), EXPECT)[0]
-        == "dag: the Dag run is missing, expected success"
-    )
+    [failed] = complaints(snapshot(task, state="failed"), EXPECT)
+    [missing] = complaints(Snapshot(at=0.0, tasks=(task,)), EXPECT)
+    assert failed.text == "dag: the Dag run is failed, expected success"
+    assert missing.text == "dag: the Dag run is missing, expected success"
 
 
 def test_missing_instances_and_unknown_tasks_are_named() -> None:
     found = complaints(snapshot(task_instance("success", STOPPED, task_id="other")), EXPECT)
-    assert found[0].startswith("dag.other: success after 1 ECS task, expected no such task")
-    assert found[1] == "dag.task: 0 instances, expected 1"
+    assert found[0].text.startswith("dag.other: success after 1 ECS task, expected no such task")
+    assert found[1].text == "dag.task: 0 instances, expected 1"
 
 
 def test_the_number_of_task_instances_counts_the_mapped_ones() -> None:

@@ -71,7 +71,7 @@ async def test_a_run_goes_from_order_to_end(running: Any, client: FakeClient, re
         submit(order("run"))
         await anyio.sleep(100)
     assert [type(report) for report in reports] == [Launched, Running, Stopped]
-    assert reports[-1].exit_code == 3  # type: ignore[union-attr]  it is a Stopped
+    assert reports.of(Stopped)[0].exit_code == 3
 
 
 async def test_a_stop_reaches_a_task_taken_over(running: Any, client: FakeClient):

@@ -8,6 +8,8 @@ import pytest
 from ecs_async_executor.engine.governor import Bucket, Governor, TokenBucket
 from ecs_async_executor.engine.options import EngineOptions, Rate
 
+UNLIMITED = Rate(0, 0)
+
 pytest.importorskip("looptime", reason="looptime needs Python 3.11")
 
 
@@ -73,8 +75,8 @@ class TestTokenBucket:
 
 @pytest.mark.looptime
 class TestGovernor:
-    def governor(self, *, run_task: Rate = Rate(0, 0), modify: Rate = Rate(0, 0)) -> Governor:
-        options = EngineOptions(run_task_rate=run_task, modify_rate=modify, read_rate=Rate(0, 0))
+    def governor(self, *, run_task: Rate = UNLIMITED, modify: Rate = UNLIMITED) -> Governor:
+        options = EngineOptions(run_task_rate=run_task, modify_rate=modify, read_rate=UNLIMITED)
         return Governor(options, always_whole, anyio.current_time())
 
     async def test_a_call_waits_until_each_of_its_buckets_has_a_token(self):

@@ -53,7 +53,13 @@ def bench(make_calls: MakeCalls, reports: Reports) -> Any:
     async def run(**changes: Any) -> AsyncIterator[Bench]:
         chosen = options(**changes)
         ledger = Ledger(chosen, lambda: 1.0)
-        launcher = Launcher(ledger, make_calls(chosen), reports, chosen, landed=lambda: launcher.bell.ring())
+        launcher = Launcher(
+            ledger,
+            make_calls(chosen),
+            reports,
+            chosen,
+            landed=lambda: launcher.bell.ring(),  # noqa: PLW0108  the launcher is still to be made
+        )
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(launcher.run, tasks)
             yield Bench(launcher, ledger)
@@ -102,7 +108,7 @@ async def test_the_run_is_chosen_when_its_call_can_be_made(bench: Any, client: F
 async def test_the_same_bytes_are_sent_until_the_outcome_is_known(
     bench: Any, client: FakeClient, reports: Reports
 ):
-    built = []
+    built: list[int] = []
 
     def build() -> Request:
         built.append(len(built))
@@ -127,7 +133,7 @@ async def test_the_same_bytes_are_sent_until_the_outcome_is_known(
 async def test_a_definite_refusal_is_followed_by_a_new_token_and_a_new_body(
     bench: Any, client: FakeClient, reports: Reports
 ):
-    built = []
+    built: list[int] = []
 
     def build() -> Request:
         built.append(len(built))

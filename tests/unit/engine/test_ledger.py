@@ -105,7 +105,7 @@ def test_a_launched_run_is_reported_and_watched_and_its_request_forgotten(ledger
     reports = ledger.launched(entry, ARN, "default", "airflow", 10.0)
     assert reports == [Launched("run", 1, ARN, "default", "airflow")]
     assert entry.state is State.WATCHING
-    assert (entry.build, entry.request) == (None, None)
+    assert [entry.build, entry.request] == [None, None]
     assert ledger.due.next_at() == 11.0
     assert ledger.stops == []
 
@@ -142,7 +142,7 @@ def test_no_capacity_waits_with_the_next_launch_number_and_is_said_once(ledger: 
         Renumbered("run", 2),
         Waiting("run", failure(Kind.CAPACITY).diagnosis),
     ]
-    assert (entry.number, entry.request) == (2, None)
+    assert [entry.number, entry.request] == [2, None]
     assert ledger.take(4.9) is None
     assert ledger.take(5.0) is entry
     assert ledger.failed(entry, failure(Kind.CAPACITY), 5.0) == [Renumbered("run", 3)]
@@ -234,6 +234,15 @@ def test_a_stop_of_a_launch_whose_outcome_is_unknown_waits_until_it_is_known(led
     ledger.failed(entry, failure(kind), 50.0)
     assert ledger.take(100.0) is entry
     ledger.launched(entry, ARN, "default", "airflow", 100.0)
+    assert ledger.stops == [entry]
+
+
+def test_a_stop_of_a_launch_that_a_dead_engine_may_have_sent_waits_until_its_outcome_is_known(ledger: Ledger):
+    ledger.launch(order("run", sent_before=True), 0.0)
+    assert ledger.stop("run", "why") == []
+    entry = ledger.take(0.0)
+    assert entry is not None
+    ledger.launched(entry, ARN, "default", "airflow", 0.0)
     assert ledger.stops == [entry]
 
 

@@ -22,4 +22,4 @@ def test_the_command_of_a_request_is_in_no_repr():
 
 def test_what_crosses_threads_can_not_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Diagnosis("It broke.").summary = "It did not."  # type: ignore[misc]  that is the point
+        Diagnosis("It broke.").summary = "It did not."  # type: ignore[misc]  # that is the point

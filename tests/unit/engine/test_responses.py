@@ -106,7 +106,7 @@ def test_lists_that_are_none_are_empty():
 
 @pytest.mark.parametrize("garbage", [b"", b"<html>captive portal</html>", b'{"tasks": [{"taskArn": "a'])
 def test_an_answer_that_is_no_json_is_an_error(garbage: bytes):
-    with pytest.raises(ValueError, match="JSON|EOF|expected"):
+    with pytest.raises(ValueError, match=r"JSON|EOF|expected"):
         parse_tasks(garbage)
 
 

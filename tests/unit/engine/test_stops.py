@@ -7,7 +7,10 @@ import pytest
 from ecs_async_executor.engine.responses import Container, Task
 from ecs_async_executor.engine.stops import Verdict, judge
 
-EXITED = {"stop_code": "EssentialContainerExited", "stopped_reason": "Essential container in task exited"}
+EXITED: dict[str, Any] = {
+    "stop_code": "EssentialContainerExited",
+    "stopped_reason": "Essential container in task exited",
+}
 FAILED = "TaskFailedToStart"
 NO_IMAGE = "CannotPullContainerError: pull image manifest has been retried 1 time(s): not found"
 NO_REGISTRY = "CannotPullContainerError: dial tcp 10.0.0.1:443: i/o timeout"

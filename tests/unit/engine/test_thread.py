@@ -32,13 +32,16 @@ def killed(caplog: pytest.LogCaptureFixture) -> EngineThread:
 
 def test_it_is_alive_from_start_to_close():
     thread = EngineThread(never_asked, options())
-    assert not thread.is_alive
-    assert repr(thread) == "<EngineThread not alive>"
+    seen = [(thread.is_alive, repr(thread))]
     thread.start()
-    assert thread.is_alive
-    assert repr(thread) == "<EngineThread alive>"
+    seen.append((thread.is_alive, repr(thread)))
     thread.close(10)
-    assert not thread.is_alive
+    seen.append((thread.is_alive, repr(thread)))
+    assert seen == [
+        (False, "<EngineThread not alive>"),
+        (True, "<EngineThread alive>"),
+        (False, "<EngineThread not alive>"),
+    ]
     assert list(thread.drain()) == []
 
 

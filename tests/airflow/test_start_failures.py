@@ -1,0 +1,153 @@
+"""Containers that end, or never start, before any code of the task has run: the row is still QUEUED."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+
+from ecs_async_executor.local import Control
+from tests.support.ecs import live
+from tests.support.scheduler import Scheduler, logged_events, one_task_dag, task_instances
+
+RunDag = Callable[[DAG], str]
+Sent = list[dict[str, Any]]
+PASSING = "CannotPullContainerError: pull image manifest has been retried 5 time(s): dial tcp: i/o timeout"
+PERMANENT = "CannotPullContainerError: pull access denied, repository does not exist"
+
+
+def worker_token(body: dict[str, Any]) -> str:
+    (container,) = body["overrides"]["containerOverrides"]
+    return str(json.loads(container["command"][-1])["token"])
+
+
+def test_it_is_launched_again_with_a_new_launch_number_and_a_fresh_token(
+    scheduler: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent
+) -> None:
+    ecs.add_fault("start_failure", reason=PASSING, times=1)
+    run_dag(one_task_dag("start_fails_once"))
+    scheduler.until(lambda: len(live(ecs)) == 1)
+    (ti,) = task_instances()
+    first, second = sent
+    assert first["startedBy"] == second["startedBy"]
+    assert second["clientToken"] == first["clientToken"].removesuffix("-1") + "-2"
+    assert worker_token(first) != worker_token(second)
+    (event,) = logged_events("ecs launch failed")
+    assert event.startswith("Start 1 of 3 failed, the next one in ")
+    assert PASSING in event
+    assert (ti.state, ti.try_number) == ("queued", 1)
+    assert scheduler.executor.running == {ti.key}
+
+
+def test_when_all_starts_have_failed_the_task_fails_with_the_reason_in_its_audit_log(
+    scheduler: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent
+) -> None:
+    ecs.set_plan(start_failure=PASSING)
+    run_dag(one_task_dag("start_fails"))
+    scheduler.until_state("failed")
+    assert [body["clientToken"][-2:] for body in sent] == ["-1", "-2", "-3"]
+    assert len(logged_events("ecs launch failed")) == 2
+    (ended,) = logged_events("ecs task ended")
+    (mismatch,) = logged_events("state mismatch")
+    assert ended.startswith("The image could not be pulled.")
+    assert PASSING in ended
+    assert f"Extra info: {ended}" in mismatch
+
+
+def test_a_reason_that_stays_is_not_tried_again(
+    scheduler: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent
+) -> None:
+    ecs.set_plan(start_failure=PERMANENT)
+    run_dag(one_task_dag("start_fails_for_good"))
+    scheduler.until_state("failed")
+    assert len(sent) == 1
+    assert "Check the image's name and tag" in logged_events("ecs task ended")[0]
+
+
+def test_the_number_of_starts_is_an_option(
+    configured: Control,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    run_dag: RunDag,
+    sent: Sent,
+) -> None:
+    monkeypatch.setenv("AIRFLOW__AWS_ECS_EXECUTOR__MAX_RUN_TASK_ATTEMPTS", "1")
+    scheduler: Scheduler = request.getfixturevalue("scheduler")
+    configured.set_plan(start_failure=PASSING)
+    run_dag(one_task_dag("one_start"))
+    scheduler.until_state("failed")
+    assert len(sent) == 1
+
+
+def test_airflows_own_retries_come_after_the_starts(
+    scheduler: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent
+) -> None:
+    ecs.add_fault("start_failure", reason=PASSING, times=3)
+    run_dag(one_task_dag("start_fails_then_retries", retries=1, retry_delay=timedelta(0)))
+    scheduler.until(lambda: len(live(ecs)) == 1)
+    (ti,) = task_instances()
+    assert ti.try_number == 2
+    assert [body["clientToken"][-2:] for body in sent] == ["-1", "-2", "-3", "-1"]
+
+
+@pytest.mark.parametrize("exit_code", [0, 1])
+def test_a_container_that_ended_before_its_task_began_is_launched_again(
+    scheduler: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent, exit_code: int
+) -> None:
+    ecs.set_plan({"nth": [1], "duration": 0, "exit_code": exit_code}, duration=3600)
+    run_dag(one_task_dag("ends_before_it_begins"))
+    scheduler.until(lambda: len(live(ecs)) == 1)
+    assert len(sent) == 2
+    assert f"exit code {exit_code}" in logged_events("ecs launch failed")[0]
+
+
+def test_a_refused_launch_fails_at_once_with_the_remedy(
+    scheduler: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent
+) -> None:
+    ecs.add_fault("access_denied", action="RunTask")
+    run_dag(one_task_dag("refused"))
+    scheduler.until_state("failed")
+    assert len(sent) == 1
+    (ended,) = logged_events("ecs task ended")
+    assert "AccessDeniedException" in ended
+    assert "Allow the scheduler's role this action" in ended
+
+
+def test_waiting_for_capacity_is_said_once_and_costs_no_start(
+    scheduler: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent
+) -> None:
+    ecs.add_fault("capacity", times=5)
+    run_dag(one_task_dag("waits"))
+    scheduler.launched()
+    assert len(sent) == 6
+    (event,) = logged_events("ecs launch waits")
+    assert "ECS has no capacity for the task now." in event
+    assert not logged_events("ecs launch failed")
+    assert [run.starts for run in scheduler.runs] == [1]
+
+
+def test_throttling_costs_nothing_and_is_not_even_said(
+    scheduler: Scheduler, ecs: Control, run_dag: RunDag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ecs_async_executor.engine.governor.backoff", lambda *_, **__: 0.05)
+    ecs.add_fault("throttle", action="RunTask", times=3)
+    run_dag(one_task_dag("throttled"))
+    scheduler.launched()
+    assert ecs.calls()["RunTask"] == {"ThrottlingException": 3, "ok": 1}
+    assert not logged_events("ecs launch waits")
+    assert [run.starts for run in scheduler.runs] == [1]
+
+
+def test_an_answer_that_gets_lost_starts_no_second_container(
+    scheduler: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent
+) -> None:
+    ecs.add_fault("lost_response", action="RunTask", times=2)
+    run_dag(one_task_dag("lost_answer"))
+    scheduler.launched()
+    assert len(ecs.tasks()) == 1
+    assert len(sent) == 3
+    assert len({json.dumps(body, sort_keys=True) for body in sent}) == 1

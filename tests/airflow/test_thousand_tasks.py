@@ -1,0 +1,102 @@
+"""A thousand tasks at once, at the API latency of AWS, with ECS in a process of its own."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from airflow.models.taskinstance import TaskInstance
+from airflow.utils.session import create_session
+from sqlalchemy import update
+
+from ecs_async_executor.local import Control, Options, serve_in_process
+from tests.support.bulk import queue_many
+from tests.support.ecs import end_all
+from tests.support.scheduler import Scheduler, running_scheduler, task_instances
+
+COUNT = 1000
+
+
+@dataclass
+class Stopwatch:
+    """How long the calls took that the scheduler waits for."""
+
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    @contextmanager
+    def time(self, what: str) -> Iterator[None]:
+        before = time.perf_counter()
+        yield
+        self.seconds.setdefault(what, []).append(time.perf_counter() - before)
+
+    def __str__(self) -> str:
+        return "; ".join(
+            f"{what}: {len(times)} calls, max {max(times) * 1e3:.1f} ms,"
+            f" p99 {sorted(times)[int(len(times) * 0.99)] * 1e3:.1f} ms"
+            for what, times in self.seconds.items()
+        )
+
+
+@pytest.fixture
+def far_ecs(configured: Control, monkeypatch: pytest.MonkeyPatch) -> Iterator[Control]:
+    options = Options(runtime="simulated", seed=1, conditions={"latency": {"*": [0.08, 0.04]}})
+    with serve_in_process(options) as ecs:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", ecs.endpoint_url)
+        monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__CONCURRENCY", "100")
+        yield ecs
+
+
+@pytest.fixture
+def scheduler(far_ecs: Control, clean_database: None) -> Iterator[Scheduler]:
+    with running_scheduler() as scheduler:
+        yield scheduler
+
+
+def test_a_thousand_tasks_end_as_they_should_each_in_one_container(
+    scheduler: Scheduler,
+    far_ecs: Control,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    far_ecs.set_plan(duration=3600)
+    watch, executor = Stopwatch(), scheduler.executor
+    workloads = queue_many(scheduler, COUNT)
+    for workload in workloads:
+        executor.queued_tasks[workload.ti.key] = workload
+    begun = time.perf_counter()
+    with watch.time("_process_workloads"):
+        executor._process_workloads(workloads)
+    assert len(executor.running) == COUNT
+    assert not executor.queued_tasks
+
+    def sync() -> None:
+        with watch.time("sync"):
+            executor.sync()
+
+    def all_launched() -> bool:
+        return all(run.launched for run in scheduler.runs)
+
+    scheduler.until(all_launched, step=sync, seconds=45)
+    rate = COUNT / (time.perf_counter() - begun)
+    assert executor.event_buffer
+    scheduler.heartbeat()
+    assert all(ti.external_executor_id.startswith("arn:") for ti in task_instances())
+
+    # Two in three have reported; the rest die in silence.
+    with create_session(scoped=False) as session:
+        for number, state in enumerate(("success", "running", "failed")):
+            rows = update(TaskInstance).where(TaskInstance.map_index % 3 == number)
+            session.execute(rows.values(state=state))
+    end_all(far_ecs)
+    scheduler.until(lambda: not executor.running, step=sync, seconds=45)
+    with watch.time("events (core)"):
+        scheduler.heartbeat()
+    states = Counter(str(ti.state) for ti in task_instances())
+    assert states == {"success": 334, "failed": 666}
+    assert Counter(entry["tasks"] for entry in far_ecs.history().values()) == {1: COUNT}
+    scheduler.until_idle()
+    with capsys.disabled():
+        print(f"\n{rate:.0f} launches a second; {watch}")  # noqa: T201  the numbers are what one runs it for

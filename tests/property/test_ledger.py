@@ -1,0 +1,376 @@
+"""The ledger against a model of ECS: whatever goes wrong, each order ends once and no run has two live tasks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import note
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from ecs_async_executor.engine.failures import Failure, Kind
+from ecs_async_executor.engine.ledger import Entry, Ledger, State
+from ecs_async_executor.engine.messages import (
+    Cancelled,
+    Diagnosis,
+    Launched,
+    LaunchFailed,
+    Renumbered,
+    Report,
+    Request,
+    Running,
+    Stopped,
+    Terminal,
+    Watch,
+)
+from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.responses import Container, Task
+from tests.support.engine import order
+
+SLOTS = range(3)
+CLUSTERS = ["one", "two"]
+OPTIONS = EngineOptions(capacity_timeout=120, missing_grace=30, missing_sightings=2, poll_interval=10)
+REFUSALS = [
+    Kind.THROTTLE,
+    Kind.CREDENTIALS,
+    Kind.NETWORK,
+    Kind.CAPACITY,
+    Kind.START,
+    Kind.CONFIGURATION,
+]
+
+slots = st.sampled_from(SLOTS)
+picks = st.integers(min_value=0, max_value=100)
+
+
+def failure(kind: Kind) -> Failure:
+    return Failure(kind, Diagnosis(kind.value))
+
+
+@dataclass
+class EcsTask:
+    """One task on the model of ECS."""
+
+    arn: str
+    run_id: str
+    cluster: str
+    status: str = "PROVISIONING"
+    gone: bool = False
+    """ECS has forgotten it."""
+
+
+@dataclass
+class Ecs:
+    """ECS as far as clientTokens go: it knows what each started, and refuses one that comes with another body."""
+
+    tasks: list[EcsTask] = field(default_factory=list)
+    by_token: dict[str, tuple[object, EcsTask | None]] = field(default_factory=dict)
+
+    def alive(self, run_id: str) -> list[EcsTask]:
+        return [task for task in self.tasks if task.run_id == run_id and task.status != "STOPPED"]
+
+    def start(self, token: str, body: object, run_id: str, cluster: str) -> EcsTask:
+        task = EcsTask(f"arn:{len(self.tasks)}", run_id, cluster)
+        self.tasks.append(task)
+        self.by_token[token] = (body, task)
+        return task
+
+
+class LedgerOnEcs(RuleBasedStateMachine):
+    """Plays launcher, watcher and stopper on a ledger, with every answer that ECS may give."""
+
+    @initialize(jitter=st.sampled_from([0.0, 0.5, 0.999]))
+    def begin(self, jitter: float) -> None:
+        self.now = 1000.0
+        self.ledger = Ledger(OPTIONS, lambda: jitter)
+        self.ecs = Ecs()
+        self.sending: list[Entry] = []
+        self.describing: list[Entry] = []
+        self.orders: Counter[str] = Counter()
+        self.terminals: Counter[str] = Counter()
+        self.runs = {slot: f"run-{slot}" for slot in SLOTS}
+        """The run that stands for each slot; a cancelled one is over for good."""
+        self.numbers: dict[str, int] = {}
+        """The launch number the shell goes on with, by run."""
+        self.bodies: dict[str, object] = {}
+        """What was sent with each token."""
+
+    # --- orders ---------------------------------------------------------------------------------------
+
+    @rule(
+        slot=slots,
+        cluster=st.sampled_from(CLUSTERS),
+        priority=st.integers(0, 2),
+        delay=st.sampled_from([0.0, 0.0, 7.0]),
+    )
+    def launch(self, slot: int, cluster: str, priority: int, delay: float) -> None:
+        run_id = self.runs[slot]
+        if run_id not in self.ledger:
+            self.orders[run_id] += 1
+        self.ledger.launch(
+            order(
+                run_id,
+                number=self.numbers.get(run_id, 1),
+                priority=priority,
+                delay=delay,
+                build=lambda: Request({"cluster": cluster, "nonce": object()}, "airflow"),
+            ),
+            self.now,
+        )
+
+    @precondition(lambda self: len(self.ledger) > 0)
+    @rule(crash=st.sampled_from([False, False, False, True]))
+    def launch_after_a_crash(self, crash: bool) -> None:
+        """A new engine is given what the shell knows: ARNs to watch, launches to order again with their number."""
+        if not crash:
+            return
+        live = list(self.ledger)
+        self.ledger = Ledger(OPTIONS, lambda: 0.5)
+        self.sending.clear()
+        self.describing.clear()
+        for old in live:
+            run_id = old.run_id
+            if old.state is State.WATCHING:
+                again = Watch(run_id, run_id, old.arn, old.cluster, "airflow", old.number)
+                self.ledger.watch(again, self.now)
+            else:
+                number = self.numbers.get(run_id, 1)
+                self.ledger.launch(order(run_id, number=number, cluster="one", sent_before=True), self.now)
+
+    @rule(slot=st.sampled_from([*SLOTS, *[None] * 6]))  # most runs are never stopped
+    def stop(self, slot: int | None) -> None:
+        if slot is not None:
+            self.take_reports(self.ledger.stop(self.runs[slot], "because"))
+
+    # --- the launcher ---------------------------------------------------------------------------------
+
+    @precondition(lambda self: len(self.ledger.launches) > 0)
+    @rule()
+    def send(self) -> None:
+        """Send the next run, when it is due."""
+        self.now = self.ledger.launches.next_at(self.now) or self.now
+        entry = self.ledger.take(self.now)
+        assert entry is not None
+        assert entry.state is State.SENDING
+        assert entry.build is not None
+        entry.request = entry.request or entry.build()
+        self.sending.append(entry)
+
+    def body_of(self, entry: Entry) -> object:
+        assert entry.request is not None
+        return entry.request.body.get("nonce", "after a crash")
+
+    @precondition(lambda self: self.sending)
+    @rule(pick=picks, lost=st.booleans())
+    def answer_runtask(self, pick: int, lost: bool) -> None:
+        """ECS does what it was asked; the answer may get lost on its way."""
+        entry = self.sending.pop(pick % len(self.sending))
+        assert entry.request is not None
+        token, body = entry.client_token, self.body_of(entry)
+        cluster = str(entry.request.body["cluster"])
+        known = self.ecs.by_token.get(token)
+        if known is None:
+            task: EcsTask | None = self.ecs.start(token, body, entry.run_id, cluster)
+        else:
+            task = known[1]  # replayed or, with another body, named by the ConflictException
+        if lost:
+            self.take_reports(self.ledger.failed(entry, failure(Kind.UNKNOWN), self.now))
+        elif task is None:
+            self.take_reports(self.ledger.failed(entry, failure(Kind.EXISTS), self.now))
+        else:
+            self.take_reports(self.ledger.launched(entry, task.arn, task.cluster, "airflow", self.now))
+
+    @precondition(lambda self: self.sending)
+    @rule(pick=picks, kind=st.sampled_from(REFUSALS), lost=st.booleans())
+    def refuse_runtask(self, pick: int, kind: Kind, lost: bool) -> None:
+        """ECS refuses, unless the token has started a task: the launcher makes sure of that."""
+        entry = self.sending[pick % len(self.sending)]
+        known = self.ecs.by_token.get(entry.client_token)
+        if (
+            known is not None
+            and known[1] is not None
+            and kind in {Kind.CAPACITY, Kind.START, Kind.CONFIGURATION}
+        ):
+            return
+        self.sending.remove(entry)
+        if kind is Kind.CAPACITY:
+            self.ecs.by_token[entry.client_token] = (
+                self.body_of(entry),
+                None,
+            )  # failures[] are replayed, too
+        kind = Kind.UNKNOWN if lost else kind
+        self.take_reports(self.ledger.failed(entry, failure(kind), self.now))
+
+    @precondition(lambda self: len(self.ledger.launches) > 0)
+    @rule(lost=st.booleans(), status=st.sampled_from(["RUNNING", "STOPPED"]))
+    def send_and_answer(self, lost: bool, status: str) -> None:
+        self.send()
+        self.answer_runtask(-1, lost)
+        if not lost:
+            self.ecs.tasks[-1].status = status
+
+    @precondition(lambda self: len(self.ledger.launches) > 0)
+    @rule(kind=st.sampled_from(REFUSALS))
+    def send_and_refuse(self, kind: Kind) -> None:
+        self.send()
+        self.refuse_runtask(-1, kind, lost=False)
+
+    # --- the watcher ----------------------------------------------------------------------------------
+
+    @precondition(lambda self: len(self.ledger.due) > 0)
+    @rule(limit=st.integers(1, 3))
+    def look(self, limit: int) -> None:
+        """Describe the next tasks, when they are due."""
+        self.now = max(self.now, self.ledger.due.next_at() or 0.0)
+        batch = self.ledger.due.take(self.now, limit=limit)
+        assert len({entry.cluster for entry in batch}) <= 1
+        self.describing.extend(batch)
+
+    @precondition(lambda self: self.describing)
+    @rule(pick=picks, answer=st.sampled_from(["task", "task", "missing", "error"]))
+    def answer_describetasks(self, pick: int, answer: str) -> None:
+        entry = self.describing.pop(pick % len(self.describing))
+        self.describe(entry, answer)
+
+    @precondition(lambda self: len(self.ledger.due) > 0)
+    @rule(answer=st.sampled_from(["task", "missing"]))
+    def look_and_answer(self, answer: str) -> None:
+        self.look(1)
+        self.answer_describetasks(-1, answer)
+
+    def describe(self, entry: Entry, answer: str) -> None:
+        task = next(task for task in self.ecs.tasks if task.arn == entry.arn)
+        if answer == "error":
+            self.ledger.look_again(entry, self.now)
+        elif answer == "task" and not task.gone:
+            container = Container(name="airflow", exit_code=0 if task.status == "STOPPED" else None)
+            seen = Task(task_arn=task.arn, last_status=task.status, containers=(container,))
+            self.take_reports(self.ledger.described(entry, seen, self.now))
+        elif self.ledger.not_seen(entry, self.now):
+            if task.gone:
+                self.take_reports(self.ledger.lost(entry))
+            else:
+                self.ledger.look_again(entry, self.now)
+
+    # --- ECS and time ---------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.ecs.tasks)
+    @rule(pick=picks, status=st.sampled_from(["RUNNING", "STOPPED", "STOPPED", "gone"]))
+    def live(self, pick: int, status: str) -> None:
+        task = self.ecs.tasks[pick % len(self.ecs.tasks)]
+        if status == "gone":
+            task.gone = task.status == "STOPPED"
+        elif task.status != "STOPPED":
+            task.status = status
+
+    @precondition(lambda self: self.ledger.stops)
+    @rule()
+    def stop_tasks(self) -> None:
+        while self.ledger.stops:
+            entry = self.ledger.stops.pop(0)
+            if entry.run_id in self.ledger:
+                assert entry.arn, "only a launched task can be stopped"
+                next(task for task in self.ecs.tasks if task.arn == entry.arn).status = "STOPPED"
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 10.0, 100.0]))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+    # --- reports --------------------------------------------------------------------------------------
+
+    def take_reports(self, reports: list[Report]) -> None:
+        for report in reports:
+            note(f"-> {report}")
+            self.take_report(report)
+
+    def take_report(self, report: Report) -> None:
+        if isinstance(report, Terminal):
+            self.terminals[report.run_id] += 1
+            assert report.run_id not in self.ledger
+        if isinstance(report, (LaunchFailed, Cancelled)):
+            assert not self.ecs.alive(report.run_id), "reported as not started, and yet it lives"
+        if isinstance(report, Cancelled):
+            slot = next(slot for slot, run_id in self.runs.items() if run_id == report.run_id)
+            self.runs[slot] = f"{report.run_id}a"
+        elif isinstance(report, LaunchFailed):
+            self.numbers[report.run_id] = report.number + 1
+        elif isinstance(report, Renumbered):
+            assert report.number > self.numbers.get(report.run_id, 0)
+            self.numbers[report.run_id] = report.number
+        elif isinstance(report, Stopped):
+            assert not self.ecs.alive(report.run_id), "reported as stopped, and yet it lives"
+            self.numbers[report.run_id] = report.number + 1
+        elif isinstance(report, (Launched, Running)):
+            assert report.run_id in self.ledger
+
+    # --- invariants -----------------------------------------------------------------------------------
+
+    @invariant()
+    def no_run_has_two_live_tasks(self) -> None:
+        for run_id in self.orders:
+            assert len(self.ecs.alive(run_id)) <= 1
+
+    @invariant()
+    def each_order_has_ended_once_or_is_in_hand(self) -> None:
+        for run_id in self.orders:
+            assert self.orders[run_id] == self.terminals[run_id] + (run_id in self.ledger)
+
+    @invariant()
+    def each_run_in_hand_is_in_exactly_one_place(self) -> None:
+        queued, due = self.ledger.launches._waiting, self.ledger.due._due
+        for entry in self.ledger:
+            places = [entry in queued, entry in self.sending, entry in due, entry in self.describing]
+            assert sum(places) == 1, (entry.run_id, entry.state, places)
+            expected = {State.WAITING: 0, State.SENDING: 1}.get(entry.state)
+            assert places.index(True) == expected if expected is not None else places.index(True) >= 2
+        in_hand = set(self.ledger)
+        assert queued <= in_hand
+        assert set(due) <= in_hand
+        assert self.ledger.sending == len(self.sending)
+
+    @invariant()
+    def a_token_is_never_sent_with_another_body(self) -> None:
+        for entry in self.sending:
+            body = self.body_of(entry)
+            if body != "after a crash":
+                assert self.bodies.setdefault(entry.client_token, body) is body
+
+    @invariant()
+    def a_run_that_waits_has_its_builder(self) -> None:
+        for entry in self.ledger:
+            assert (entry.build is None) == (entry.state is State.WATCHING)
+
+    def teardown(self) -> None:
+        """Let everything take its course: each run must come to its end."""
+        if not hasattr(self, "ledger"):
+            return
+        for _ in range(100):
+            self.now += 1000.0
+            while (entry := self.ledger.take(self.now)) is not None:
+                assert entry.build is not None
+                entry.request = entry.request or entry.build()
+                self.sending.append(entry)
+            while self.sending:
+                self.answer_runtask(0, lost=False)
+            for task in self.ecs.tasks:
+                task.status = "STOPPED"
+            self.describing.extend(self.look_at_all())
+            while self.describing:
+                self.describe(self.describing.pop(), "task")
+            self.each_run_in_hand_is_in_exactly_one_place()
+            if not len(self.ledger):
+                break
+        assert len(self.ledger) == 0, "a run never comes to its end"
+        assert self.terminals == self.orders
+        assert len(self.ledger.launches) == len(self.ledger.due) == 0
+
+    def look_at_all(self) -> list[Entry]:
+        taken: list[Entry] = []
+        while batch := self.ledger.due.take(self.now, limit=100):
+            taken.extend(batch)
+        return taken
+
+
+TestLedgerOnEcs: Any = LedgerOnEcs.TestCase

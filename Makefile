@@ -30,8 +30,8 @@ format: $(INSTALLED) ## Format the code, and write the option table into the REA
 	$(BIN)/ruff format .
 	$(BIN)/python docs/write_options.py
 
-bench: $(INSTALLED) ## Measure launches and heartbeats.
-	$(BIN)/python benchmarks/launch.py
+bench: $(INSTALLED) ## Measure launches and heartbeats beside AwsEcsExecutor's.
+	$(BIN)/python -m benchmarks.launch $(ARGS)
 
 constraints: $(INSTALLED) ## Pin the newest versions that fit.
 	$(BIN)/uv pip compile -q --universal --python-version 3.10 --extra dev --no-annotate --no-header \

@@ -36,7 +36,7 @@ from ecs_async_executor.runs import Run, Runs
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-DECISIONS_PER_SYNC = 500
+DECISIONS_PER_SYNC = 200
 """Bounds what one heartbeat decides; the rest waits for the next."""
 CONFIRM_AFTER = 5.0
 """Seconds until a told event is checked: core drops events for rows that are locked at that instant."""

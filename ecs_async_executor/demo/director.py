@@ -71,6 +71,7 @@ class Director:
             self._run_dags()
             self._until(self._all_is_over)
         except httpx.HTTPError as error:
+            self._check()  # rather than that the API server does not answer, say why it died
             raise DemoFailedError(f"Airflow's REST API refused: {error}") from error
         return self._snapshot
 

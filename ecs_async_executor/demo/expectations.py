@@ -16,18 +16,15 @@ class Expected:
 
     state: str = "success"
     ecs_tasks: int = 1
-    or_more: bool = False
     instances: int = 1
 
     def __str__(self) -> str:
         """As a complaint says it."""
-        return f"{self.state} after {_ecs_tasks(self.ecs_tasks)}{' or more' if self.or_more else ''}"
+        return f"{self.state} after {_ecs_tasks(self.ecs_tasks)}"
 
     def fits(self, task: TaskInstance) -> bool:
         """Whether this task instance ended so."""
-        launched = len(task.ecs_tasks)
-        enough = launched >= self.ecs_tasks if self.or_more else launched == self.ecs_tasks
-        return enough and task.state == self.state
+        return (task.state, len(task.ecs_tasks)) == (self.state, self.ecs_tasks)
 
 
 def _ecs_tasks(count: int) -> str:
@@ -37,7 +34,7 @@ def _ecs_tasks(count: int) -> str:
 EXPECTED: Mapping[str, Mapping[str, Expected]] = {
     "waiting": {
         "deferred": Expected(ecs_tasks=2),  # one to begin, one to resume
-        "rescheduled": Expected(ecs_tasks=2, or_more=True),  # one per look
+        "rescheduled": Expected(ecs_tasks=2),  # one per look
         "go": Expected(),
     },
     "fan_out": {

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
-from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
-from airflow.sdk import dag, get_current_context, task
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+from airflow.sdk import BaseOperator, Context, dag, get_current_context, task
+
+
+class Pause(BaseOperator):
+    """Waits in the triggerer: the first ECS task ends at once, a second one goes on when the time has come."""
+
+    def execute(self, context: Context) -> None:  # noqa: ARG002  Airflow's signature
+        """Hand over to the trigger."""
+        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=10)), method_name="resume")
+
+    def resume(self, context: Context, event: object = None) -> None:  # noqa: ARG002  Airflow's signature
+        """Go on, in another container: nothing of the first one's memory and disk is left."""
+        self.log.info("The wait is over: %s", event)
 
 
 @dag(schedule=None, catchup=False, tags=["ecs-async"])
 def waiting() -> None:
-    """Waits half a minute, counted from the Dag run's start, in two ways.
+    """Waits by deferring and by rescheduling, two ECS tasks each.
 
-    ``deferred`` hands the wait to the triggerer: one ECS task to begin, one to resume.
-    ``rescheduled`` looks every few seconds: one ECS task per look.
+    ``deferred`` waits ten seconds in the triggerer; ``rescheduled`` looks, finds nothing, and looks again later.
     Both end as ``success``, then so does ``go``.
     """
-    half_a_minute = timedelta(seconds=30)
+    deferred = Pause(task_id="deferred")
 
-    deferred = TimeDeltaSensor(task_id="deferred", delta=half_a_minute, deferrable=True)
-
-    @task.sensor(mode="reschedule", poke_interval=12, timeout=600)
+    @task.sensor(mode="reschedule", poke_interval=5, timeout=600)
     def rescheduled() -> bool:
-        return datetime.now(timezone.utc) >= get_current_context()["dag_run"].run_after + half_a_minute
+        context = get_current_context()
+        return context["ti"].get_first_reschedule_date(context) is not None  # None at the first look
 
     @task
     def go() -> None:

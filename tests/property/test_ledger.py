@@ -208,8 +208,8 @@ class LedgerOnEcs(RuleBasedStateMachine):
     def send_and_answer(self, lost: bool, status: str) -> None:
         self.send()
         self.answer_runtask(-1, lost)
-        if not lost:
-            self.ecs.tasks[-1].status = status
+        if self.ecs.tasks:
+            self.live(-1, status)
 
     @precondition(lambda self: len(self.ledger.launches) > 0)
     @rule(kind=st.sampled_from(REFUSALS))

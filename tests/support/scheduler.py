@@ -88,7 +88,9 @@ class Scheduler:
 
     def until_idle(self, *, step: Callable[[], None] | None = None) -> None:
         """Heartbeat until nothing is in hand: every slot is free, every run forgotten."""
-        self.until(lambda: not self.executor.slots_occupied and not len(self.runs), step=step or self.heartbeat)
+        self.until(
+            lambda: not self.executor.slots_occupied and not len(self.runs), step=step or self.heartbeat
+        )
 
     @property
     def runs(self) -> Runs:

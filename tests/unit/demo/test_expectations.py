@@ -49,13 +49,6 @@ def test_a_skipped_task_must_not_have_launched_anything() -> None:
     assert len(complaints(snapshot(task_instance("skipped", STOPPED)), skipped)) == 1
 
 
-def test_at_least_so_many_ecs_tasks_may_be_more_but_not_fewer() -> None:
-    sensor = {"dag": {"task": Expected(ecs_tasks=2, or_more=True)}}
-    three = (replace(STOPPED, arn=f"arn/{number}") for number in range(3))
-    assert complaints(snapshot(task_instance("success", *three)), sensor) == ()
-    assert len(complaints(snapshot(task_instance("success", STOPPED)), sensor)) == 1
-
-
 def test_a_dag_run_that_failed_or_is_missing_is_named() -> None:
     task = task_instance("success", STOPPED)
     [failed] = complaints(snapshot(task, state="failed"), EXPECT)

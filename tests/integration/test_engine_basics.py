@@ -1,0 +1,27 @@
+"""An engine on a local ECS where nothing goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ecs_async_executor.engine.messages import Launched, Running, Stopped
+from ecs_async_executor.local import Control
+from tests.support.live_engine import LiveEngine, body, containers
+
+Start = Callable[..., LiveEngine]
+
+
+def test_a_run_is_launched_seen_running_and_ends_with_its_exit_code(ecs: Control, engine: LiveEngine):
+    ecs.set_plan(duration=0.5, exit_code=3)
+    run = engine.launch()
+    end = engine.end_of(run)
+    assert [type(report) for report in engine.about(run)] == [Launched, Running, Stopped]
+    assert (end.exit_code, end.ran, end.permanent) == (3, True, False)
+    assert containers(ecs) == {run: 1}
+
+
+def test_fifty_runs_get_one_container_each(ecs: Control, engine: LiveEngine):
+    runs = engine.launch_many(50)
+    ends = engine.ends_of(runs)
+    assert {end.exit_code for end in ends.values()} == {0}
+    assert containers(ecs) == dict.fromkeys(runs, 1)

@@ -1,0 +1,200 @@
+"""The engine's client, over HTTP: what aiobotocore really raises, and what it really logs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
+from typing import Any
+
+import botocore.exceptions as boto
+import pytest
+
+from ecs_async_executor.engine.ecs import EcsClient, silence_request_logs
+from ecs_async_executor.engine.failures import Kind, classify
+from ecs_async_executor.local import Control
+from tests.support.live_engine import LiveEngine, body, connect_to
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def client_of(url: str, *, call_timeout: float = 5.0) -> AsyncIterator[EcsClient]:
+    client = EcsClient(connect_to(url), pool_size=10, call_timeout=call_timeout)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+async def kind_of_failure(url: str) -> tuple[Kind, str]:
+    async with client_of(url, call_timeout=1.0) as client:
+        try:
+            await client.run_task(body())
+        except Exception as error:  # noqa: BLE001  whatever it is, it is to be classified
+            return classify(error).kind, type(error).__name__
+    raise AssertionError("it did not fail")
+
+
+@asynccontextmanager
+async def server(serve: Serve) -> AsyncIterator[str]:
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with listener:
+        yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+
+
+def answering(answer: bytes) -> Serve:
+    """Read a whole request, send this, and close."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(
+            int(line.split(b":")[1])
+            for line in head.split(b"\r\n")
+            if line.lower().startswith(b"content-length")
+        )
+        await reader.readexactly(length)
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    return serve
+
+
+# --- what may have done its work, and what can't have -----------------------------------------------------
+
+
+async def test_a_refused_connection_has_done_nothing():
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    assert await kind_of_failure(f"http://127.0.0.1:{port}") == (Kind.NETWORK, "EndpointConnectionError")
+
+
+async def test_an_unknown_name_has_done_nothing():
+    assert await kind_of_failure("http://no-such-host.invalid") == (Kind.NETWORK, "EndpointConnectionError")
+
+
+async def test_a_handshake_that_fails_has_done_nothing():
+    async with server(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as url:
+        kind, _ = await kind_of_failure(url.replace("http:", "https:"))
+    assert kind is Kind.NETWORK
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{",
+        b"no HTTP at all\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>",
+        b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 6\r\n\r\n<html>",
+    ],
+    ids=["closed", "cut short", "not HTTP", "not JSON", "gateway"],
+)
+async def test_a_connection_that_breaks_after_the_request_may_have_done_its_work(answer: bytes):
+    async with server(answering(answer)) as url:
+        kind, _ = await kind_of_failure(url)
+    assert kind is Kind.UNKNOWN
+
+
+async def test_a_reset_after_the_request_may_have_done_its_work():
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.transport.abort()
+
+    async with server(reset) as url:
+        kind, _ = await kind_of_failure(url)
+    assert kind is Kind.UNKNOWN
+
+
+async def test_an_answer_that_does_not_come_may_have_done_its_work():
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with server(silent) as url:
+        kind, _ = await kind_of_failure(url)
+    assert kind is Kind.UNKNOWN
+
+
+# --- answers ----------------------------------------------------------------------------------------------
+
+
+async def test_answers_come_as_models(ecs: Control):
+    ecs.set_plan(duration=60)
+    async with client_of(ecs.endpoint_url) as client:
+        request = {**body(), "startedBy": "airflow/test/1", "clientToken": "1-1"}
+        (task,) = (await client.run_task(request)).tasks
+        (described,) = (await client.describe_tasks("default", [task.task_arn])).tasks
+        assert await client.list_tasks_started_by("default", "airflow/test/1") == (task.task_arn,)
+        await client.stop_task("default", task.task_arn, "because")
+        missing = await client.describe_tasks("default", ["0" * 32])
+        (stopped,) = (await client.describe_tasks("default", [task.task_arn])).tasks
+    assert described.containers[0].name == "airflow"
+    assert [failure.reason for failure in missing.failures] == ["MISSING"]
+    assert (stopped.last_status, stopped.stop_code) == ("STOPPED", "UserInitiated")
+
+
+async def test_error_answers_are_raised_as_ever(ecs: Control):
+    async with client_of(ecs.endpoint_url) as client:
+        first = {**body(), "clientToken": "token"}
+        (task,) = (await client.run_task(first)).tasks
+        with pytest.raises(boto.ClientError) as conflict:
+            await client.run_task({**body(MORE="1"), "clientToken": "token"})
+        with pytest.raises(boto.ClientError) as unknown:
+            await client.describe_tasks("nowhere", [task.task_arn])
+        ecs.add_fault("server_error", times=1)
+        with pytest.raises(boto.ClientError) as broken:
+            await client.list_tasks_started_by("default", "airflow")
+        with pytest.raises(boto.ParamValidationError):
+            await client.run_task({"taskDefinition": 7})
+    assert classify(conflict.value).kind is Kind.EXISTS
+    assert classify(conflict.value).arns == (task.task_arn,)
+    assert classify(unknown.value).kind is Kind.CONFIGURATION
+    assert classify(broken.value).kind is Kind.UNKNOWN
+
+
+async def test_the_sdk_sends_each_call_once(ecs: Control):
+    ecs.add_fault("throttle", action="RunTask")
+    async with client_of(ecs.endpoint_url) as client:
+        with pytest.raises(boto.ClientError):
+            await client.run_task(body())
+    assert ecs.calls()["RunTask"] == {"ThrottlingException": 1}
+
+
+async def test_a_new_client_works_after_forget_and_the_old_ones_are_closed_at_the_end(ecs: Control):
+    async with client_of(ecs.endpoint_url) as client:
+        for _ in range(3):
+            assert await client.list_tasks_started_by("default", "nobody") == ()
+            client.forget()
+
+
+# --- secrets ----------------------------------------------------------------------------------------------
+
+
+def test_no_log_record_of_any_kind_holds_a_tasks_secret(
+    ecs: Control, engine: LiveEngine, caplog: pytest.LogCaptureFixture
+):
+    silence_request_logs()
+    caplog.set_level(logging.DEBUG)
+    request = body(command=["run", "--token", "the-secret"], TOKEN="the-secret")
+    ecs.set_plan(duration=0.2)
+    ecs.add_fault("lost_response", action="RunTask", times=1)
+    ecs.add_fault("server_error", times=1)
+    ecs.add_fault("throttle", times=1)
+    runs = engine.launch_many(3, request=request)
+    wrong: dict[str, Any] = {
+        **request,
+        "overrides": {"containerOverrides": [{"name": "x", "command": "the-secret"}]},
+    }
+    engine.ends_of([*runs, engine.launch(wrong)])
+    engine.thread.close(10)
+    assert [record for record in caplog.records if record.name.startswith("botocore")]
+    assert [
+        record for record in caplog.records if "the-secret" in f"{record.getMessage()} {record.exc_text}"
+    ] == []
+    assert "the-secret" not in caplog.text
+    assert "the-secret" not in repr(engine.reports)

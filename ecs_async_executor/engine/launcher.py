@@ -12,9 +12,10 @@ from anyio.abc import TaskGroup
 
 from ecs_async_executor.engine.bell import Bell
 from ecs_async_executor.engine.calls import CallError, Calls, Emit, Pass
+from ecs_async_executor.engine.entry import Entry
 from ecs_async_executor.engine.failures import Failure, Kind, classify, classify_run_task_failure
 from ecs_async_executor.engine.governor import Bucket
-from ecs_async_executor.engine.ledger import Entry, Ledger
+from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.messages import Diagnosis, Request
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.errors import InvalidRequestError

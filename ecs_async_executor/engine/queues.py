@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ecs_async_executor.engine.ledger import Entry
+from ecs_async_executor.engine.entry import Entry
 
 
 class LaunchQueue:

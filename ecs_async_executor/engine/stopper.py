@@ -10,9 +10,10 @@ from anyio.abc import TaskGroup
 from ecs_async_executor.engine.backoff import Random, backoff
 from ecs_async_executor.engine.bell import Bell
 from ecs_async_executor.engine.calls import CallError, Calls, Pass
+from ecs_async_executor.engine.entry import Entry
 from ecs_async_executor.engine.failures import Kind
 from ecs_async_executor.engine.governor import Bucket
-from ecs_async_executor.engine.ledger import Entry, Ledger
+from ecs_async_executor.engine.ledger import Ledger
 
 log = logging.getLogger(__name__)
 

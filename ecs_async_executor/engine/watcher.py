@@ -9,8 +9,9 @@ from anyio.abc import TaskGroup
 
 from ecs_async_executor.engine.bell import Bell
 from ecs_async_executor.engine.calls import CallError, Calls, Emit, Pass
+from ecs_async_executor.engine.entry import Entry
 from ecs_async_executor.engine.governor import Bucket
-from ecs_async_executor.engine.ledger import Entry, Ledger
+from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.messages import Report
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.responses import Tasks

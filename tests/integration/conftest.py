@@ -6,24 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
-import blockbuster.blockbuster
 import pytest
-from blockbuster import BlockBuster
 
 from ecs_async_executor.engine import gate, governor, ledger, stopper
 from ecs_async_executor.engine.backoff import backoff
 from ecs_async_executor.local import Control, Options, serve_in_thread
+from tests.support.blocking import blocked_calls
 from tests.support.live_engine import LiveEngine, connect_to
-
-# Where an engine's loop may block, and why.
-MAY_BLOCK = (
-    # botocore reads its service models from disk, once a client.
-    ("aiobotocore/session.py", {"_create_client", "create_client"}),
-    # Warnings are written to wherever logging is sent.
-    ("logging/__init__.py", {"emit"}),
-    # The loop starts a worker thread for `connect` and waits until it is up.
-    ("anyio/_backends/_asyncio.py", {"run_sync_in_worker_thread"}),
-)
 
 
 @pytest.fixture(scope="module")
@@ -53,23 +42,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def unblocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def unblocked() -> Iterator[None]:
     """Fail the test if anything blocked in an engine's loop; the engine itself may survive the error."""
-    blocked: list[str] = []
-
-    class BlockingError(blockbuster.blockbuster.BlockingError):
-        def __init__(self, function: str) -> None:
-            super().__init__(function)
-            blocked.append(function)
-
-    monkeypatch.setattr(blockbuster.blockbuster, "BlockingError", BlockingError)
-    buster = BlockBuster(["ecs_async_executor.engine"])
-    for function in buster.functions.values():
-        for filename, names in MAY_BLOCK:
-            function.can_block_in(filename, names)
-    buster.activate()
-    yield
-    buster.deactivate()
+    with blocked_calls() as blocked:
+        yield
     assert blocked == []
 
 

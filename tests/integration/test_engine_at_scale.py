@@ -14,7 +14,6 @@ from tests.support.live_engine import LiveEngine, connect_to, containers
 RUNS = 1000
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_thousand_runs_get_one_container_each(
     unblocked: None, record_property: Callable[[str, object], None], capsys: pytest.CaptureFixture[str]

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from typing import Any
 
 import botocore.exceptions as boto
@@ -40,9 +40,22 @@ async def kind_of_failure(url: str) -> tuple[Kind, str]:
 
 @asynccontextmanager
 async def server(serve: Serve) -> AsyncIterator[str]:
-    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    served: list[asyncio.Task[None]] = []
+
+    async def serve_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await serve(reader, writer)
+        finally:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    listener = await asyncio.start_server(
+        lambda *streams: served.append(asyncio.ensure_future(serve_and_close(*streams))), "127.0.0.1", 0
+    )
     async with listener:
         yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    await asyncio.gather(*served)
 
 
 def answering(answer: bytes) -> Serve:
@@ -57,8 +70,6 @@ def answering(answer: bytes) -> Serve:
         )
         await reader.readexactly(length)
         writer.write(answer)
-        await writer.drain()
-        writer.close()
 
     return serve
 
@@ -78,7 +89,11 @@ async def test_an_unknown_name_has_done_nothing():
 
 
 async def test_a_handshake_that_fails_has_done_nothing():
-    async with server(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as url:
+    async def no_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async with server(no_tls) as url:
         kind, _ = await kind_of_failure(url.replace("http:", "https:"))
     assert kind is Kind.NETWORK
 
@@ -111,9 +126,8 @@ async def test_a_reset_after_the_request_may_have_done_its_work():
 
 
 async def test_an_answer_that_does_not_come_may_have_done_its_work():
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
-        writer.close()
 
     async with server(silent) as url:
         kind, _ = await kind_of_failure(url)

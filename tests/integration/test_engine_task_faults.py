@@ -156,7 +156,7 @@ def test_a_run_stopped_while_runtask_is_in_flight_is_stopped_once_it_is_known(
     engine.stop(run)
     end = engine.end_of(run)
     assert isinstance(end, Stopped)
-    assert [type(report) for report in engine.about(run)][0] is Launched
+    assert type(engine.about(run)[0]) is Launched
     assert "because" in end.diagnosis.detail
     assert containers(ecs) == {run: 1}
 

@@ -10,8 +10,9 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from ecs_async_executor.engine.entry import Entry, State
 from ecs_async_executor.engine.failures import Failure, Kind
-from ecs_async_executor.engine.ledger import Entry, Ledger, State
+from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.messages import (
     Cancelled,
     Diagnosis,

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from ecs_async_executor.engine.entry import Entry, State
 from ecs_async_executor.engine.failures import Failure, Kind
-from ecs_async_executor.engine.ledger import Entry, Ledger, State, next_look
+from ecs_async_executor.engine.ledger import Ledger, next_look
 from ecs_async_executor.engine.messages import (
     Cancelled,
     Diagnosis,

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ecs_async_executor.engine.ledger import Entry, State
+from ecs_async_executor.engine.entry import Entry, State
 from ecs_async_executor.engine.queues import DueList, LaunchQueue
 
 

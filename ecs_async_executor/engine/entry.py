@@ -1,0 +1,51 @@
+"""What the ledger knows of one run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from ecs_async_executor.engine.failures import Kind
+from ecs_async_executor.engine.messages import Build, Request
+
+
+class State(Enum):
+    """Where a run stands."""
+
+    WAITING = "waiting to be sent"
+    SENDING = "RunTask in flight"
+    WATCHING = "launched"
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One run: everything the engine knows of it."""
+
+    run_id: str
+    label: str
+    number: int
+    state: State
+    priority: int = 0
+    build: Build | None = None
+    request: Request | None = None
+    """Built at the first send of this launch number, then frozen until the outcome is known."""
+    ordered_at: float = 0.0
+    unclear: int = 0
+    """Sends of this launch number whose outcome is unknown: the task may exist."""
+    refusals: int = 0
+    """Capacity refusals so far."""
+    said: Kind | None = None
+    """The cause of waiting that was reported last."""
+    arn: str = ""
+    cluster: str = ""
+    container: str = ""
+    launched_at: float = 0.0
+    seen_running: bool = False
+    missing: int = 0
+    """Sightings as MISSING in a row."""
+    stop_reason: str | None = None
+
+    @property
+    def client_token(self) -> str:
+        """Tie the launch to its number; at most 64 characters (RunTask)."""
+        return f"{self.run_id}-{self.number}"

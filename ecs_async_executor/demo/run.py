@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 
 from ecs_async_executor.demo import display
 from ecs_async_executor.demo.airflow_api import AirflowApi

@@ -16,7 +16,7 @@ from airflow.utils.session import create_session
 from sqlalchemy import delete
 
 from ecs_async_executor.engine.ecs import EcsClient
-from ecs_async_executor.local import Control, Options, serve_in_thread
+from ecs_async_executor.local import Control, Options, serve_in_process, serve_in_thread
 from tests.support.ecs import end_all
 from tests.support.scheduler import Scheduler, create_run, finish_all_rows, running_scheduler, store_dag
 
@@ -65,12 +65,24 @@ def configured(ecs: Control, monkeypatch: pytest.MonkeyPatch) -> Control:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Shrink every waiting time, so that no test waits for seconds."""
-    monkeypatch.setattr("ecs_async_executor.engine.ledger.next_look", lambda *_: 0.05)
+    if "far_ecs" not in request.fixturenames:  # who measures looks as seldom as in real life
+        monkeypatch.setattr("ecs_async_executor.engine.ledger.next_look", lambda *_: 0.05)
     monkeypatch.setattr("ecs_async_executor.supervisor.CONFIRM_AFTER", 0.2)
     for module in ("keeper", "supervisor", "engine.gate", "engine.ledger", "engine.stopper"):
         monkeypatch.setattr(f"ecs_async_executor.{module}.backoff", lambda *_, **__: 0.05)
+
+
+@pytest.fixture
+def far_ecs(configured: Control, monkeypatch: pytest.MonkeyPatch) -> Iterator[Control]:
+    """A local ECS in a process of its own, with AWS's latency, for tasks by the thousand."""
+    options = Options(runtime="simulated", seed=1, conditions={"latency": {"*": [0.08, 0.04]}})
+    with serve_in_process(options) as ecs:
+        ecs.set_plan(duration=3600)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", ecs.endpoint_url)
+        monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__CONCURRENCY", "100")
+        yield ecs
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from sqlalchemy import update
 
-from ecs_async_executor.local import Control, Options, serve_in_process
+from ecs_async_executor.local import Control
 from tests.support.bulk import queue_many
 from tests.support.ecs import end_all
 from tests.support.scheduler import Scheduler, one_task_dag, running_scheduler, task_instances
@@ -42,15 +42,6 @@ class Stopwatch:
         )
 
 
-@pytest.fixture
-def far_ecs(configured: Control, monkeypatch: pytest.MonkeyPatch) -> Iterator[Control]:
-    options = Options(runtime="simulated", seed=1, conditions={"latency": {"*": [0.08, 0.04]}})
-    with serve_in_process(options) as ecs:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", ecs.endpoint_url)
-        monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__CONCURRENCY", "100")
-        yield ecs
-
-
 @pytest.fixture(autouse=True)
 def frozen_heap() -> Iterator[None]:
     """Keep full collections of Airflow's heap (a quarter of a second each) out of the numbers."""
@@ -71,7 +62,6 @@ def test_a_thousand_tasks_end_as_they_should_each_in_one_container(
     far_ecs: Control,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    far_ecs.set_plan(duration=3600)
     watch, executor = Stopwatch(), scheduler.executor
     workloads = queue_many(scheduler.job_id, executor.jwt_generator, COUNT, one_task_dag("many"))
     for workload in workloads:

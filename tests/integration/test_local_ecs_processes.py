@@ -183,7 +183,13 @@ def test_a_command_that_ignores_sigterm_is_killed_after_its_stop_timeout(ecs: Ec
     assert exits(ecs.wait(arn)) == {"main": 137}
 
 
-@pytest.mark.parametrize("starter", ["", "setsid "])
+# As Airflow's task process does: a group of its own, and an environment that tells nothing.
+OWN_GROUP = (
+    "env -i PATH=$PATH python -c 'import os, sys; os.setpgid(0, 0); os.execvp(sys.argv[1], sys.argv[1:])' "
+)
+
+
+@pytest.mark.parametrize("starter", ["", "setsid ", OWN_GROUP])
 def test_what_a_container_leaves_running_ends_with_it(ecs: Ecs, tmp_path: Path, starter: str) -> None:
     out = tmp_path / "pids"
     arn = ecs.run(

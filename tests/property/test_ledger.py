@@ -97,6 +97,9 @@ class LedgerOnEcs(RuleBasedStateMachine):
         """The launch number the shell goes on with, by run."""
         self.bodies: dict[str, object] = {}
         """What was sent with each token."""
+        self.tokens: dict[object, str] = {}
+        """With which token each body was sent."""
+        self.told_to_stop: list[Entry] = []
 
     # --- orders ---------------------------------------------------------------------------------------
 
@@ -140,7 +143,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
                 number = self.numbers.get(run_id, 1)
                 self.ledger.launch(order(run_id, number=number, cluster="one", sent_before=True), self.now)
 
-    @rule(slot=st.sampled_from([*SLOTS, *[None] * 6]))  # most runs are never stopped
+    @rule(slot=st.sampled_from([*SLOTS, *[None] * 3]))  # most runs are never stopped
     def stop(self, slot: int | None) -> None:
         if slot is not None:
             self.take_reports(self.ledger.stop(self.runs[slot], "because"))
@@ -271,6 +274,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
     def stop_tasks(self) -> None:
         while self.ledger.stops:
             entry = self.ledger.stops.pop(0)
+            self.told_to_stop.append(entry)
             if entry.run_id in self.ledger:
                 assert entry.arn, "only a launched task can be stopped"
                 next(task for task in self.ecs.tasks if task.arn == entry.arn).status = "STOPPED"
@@ -332,11 +336,18 @@ class LedgerOnEcs(RuleBasedStateMachine):
         assert self.ledger.sending == len(self.sending)
 
     @invariant()
-    def a_token_is_never_sent_with_another_body(self) -> None:
+    def each_token_has_a_body_of_its_own(self) -> None:
         for entry in self.sending:
             body = self.body_of(entry)
             if body != "after a crash":
                 assert self.bodies.setdefault(entry.client_token, body) is body
+                assert self.tokens.setdefault(body, entry.client_token) == entry.client_token
+
+    @invariant()
+    def a_stop_reaches_every_launched_task(self) -> None:
+        for entry in self.ledger:
+            if entry.state is State.WATCHING and entry.stop_reason is not None:
+                assert entry in self.ledger.stops or entry in self.told_to_stop
 
     @invariant()
     def a_run_that_waits_has_its_builder(self) -> None:

@@ -102,10 +102,12 @@ class ContainerProcess:
             os.killpg(self._process.pid, number)
 
     async def wait(self) -> int:
-        """Wait for the command; what it left running in its group ends with it."""
+        """Wait for the command; what it left running in its group and session ends with it."""
         code = await self._process.wait()
-        self.signal(signal.SIGKILL)
-        self._gone = True
+        if not self._gone:
+            self.signal(signal.SIGKILL)
+            self._gone = True
+            await asyncio.to_thread(_end_session, self._process.pid)
         return code if code >= 0 else 128 - code
 
     async def close(self) -> None:
@@ -165,6 +167,17 @@ class _Output(asyncio.Protocol):
     def _emit(self, line: bytes) -> None:
         for start in range(0, len(line) or 1, MAX_LINE):
             self._sink(line[start : start + MAX_LINE].decode(errors="replace").rstrip("\r"))
+
+
+def _end_session(session: int) -> None:
+    """Kill what is left of a session: Airflow's task process, for one, has a group of its own.
+
+    Only Linux lists processes under /proc; elsewhere the group is all that is killed.
+    """
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.getsid(int(entry.name)) == session:
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
 def sweep(mark: str) -> None:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 import pytest
 
 from ecs_async_executor.demo.components import Component, ComponentFailedError, kill_leftovers, stop_all

@@ -26,7 +26,7 @@ class Orders:
         self._generator = generator
         self._lifetime = max(TOKEN_LIFETIME, queued_timeout)
 
-    def launch(self, run: Run, *, delay: float = 0.0) -> Launch:
+    def launch(self, run: Run, *, delay: float = 0.0, sent_before: bool = False) -> Launch:
         """Order the run's launch under its launch number, `delay` seconds from now."""
         return Launch(
             run.run_id,
@@ -35,6 +35,7 @@ class Orders:
             number=run.number,
             priority=CALLBACK_PRIORITY if run.is_callback else run.workload.ti.priority_weight,
             delay=delay,
+            sent_before=sent_before,
         )
 
     def _build(self, workload: Any) -> Request:

@@ -82,7 +82,9 @@ class Supervisor:
         """Order again all that is live, from a new engine."""
         for run in self.runs:
             if run.ended is None:
-                yield _watch(run, run.launched) if run.launched else self._orders.launch(run)
+                yield (
+                    _watch(run, run.launched) if run.launched else self._orders.launch(run, sent_before=True)
+                )
         for run, stop in self._stopping.values():
             if run.launched is not None:
                 yield from (_watch(run, run.launched), stop)

@@ -67,6 +67,8 @@ class EcsClient:
 
     def forget(self) -> None:
         """Make a new client, with fresh credentials, for the next call. Calls in flight go on with the old one."""
+        if self._client is None:
+            return
         self._client = None
         self._retired.append((anyio.current_time(), self._stack))
         self._stack = AsyncExitStack()
@@ -89,8 +91,8 @@ class EcsClient:
         await self._call("stop_task", cluster=cluster, task=arn, reason=reason[:255])
 
     async def _call(self, operation: str, **arguments: Any) -> Any:
+        client = self._client or await self._make_client()
         with anyio.fail_after(self._call_timeout):
-            client = self._client or await self._make_client()
             answer = await getattr(client, operation)(**arguments)
         return answer["parsed"]
 
@@ -99,7 +101,8 @@ class EcsClient:
             if self._client is None:
                 await self._close_retired()
                 try:
-                    connection = await anyio.to_thread.run_sync(self._connect, abandon_on_cancel=True)
+                    with anyio.fail_after(self._call_timeout):
+                        connection = await anyio.to_thread.run_sync(self._connect, abandon_on_cancel=True)
                     self._client = await self._stack.enter_async_context(self._create(connection))
                 except Exception as error:
                     raise ConnectError("The AWS connection can't be made.") from error

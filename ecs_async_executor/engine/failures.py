@@ -90,6 +90,9 @@ _CREDENTIAL_CODES = frozenset(
         "UnrecognizedClientException",
     }
 )
+_UNCLEAR_CODES = frozenset(
+    {"InternalFailure", "RequestTimeout", "RequestTimeoutException", "ServerException", "ServiceUnavailable"}
+)
 _CREDENTIAL_ERRORS = (
     boto.CredentialRetrievalError,
     boto.InvalidConfigError,
@@ -241,7 +244,7 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
             Kind.CREDENTIALS,
             Diagnosis("AWS refuses the credentials.", facts, "Check the AWS connection (`conn_id`)."),
         )
-    if status >= 500 or code in {"ServerException", "InternalFailure", "ServiceUnavailable"}:
+    if status >= 500 or code in _UNCLEAR_CODES:
         return Failure(
             Kind.UNKNOWN,
             Diagnosis("ECS had an internal error.", facts, "Nothing to do: it is asked again."),

@@ -163,7 +163,9 @@ def test_an_end_that_airflow_did_not_process_is_told_again(
     end_all(ecs)
     ecs.clear_conditions()
     for _ in range(2):
-        scheduler.until(lambda: scheduler.executor.event_buffer.get(ti.key), step=scheduler.executor.heartbeat)
+        scheduler.until(
+            lambda: scheduler.executor.event_buffer.get(ti.key), step=scheduler.executor.heartbeat
+        )
         lost = scheduler.executor.get_event_buffer()
         assert lost[ti.key][0] == "failed"
     assert task_instances()[0].state == "running"

@@ -150,7 +150,10 @@ def test_end_is_prompt_with_a_thousand_tasks_and_leaves_all_containers(
 
 
 def test_end_lets_runtask_calls_in_flight_finish_and_starts_no_more(
-    configured: Control, clean_database: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    configured: Control,
+    clean_database: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__CONCURRENCY", "4")
     configured.set_conditions(latency={"RunTask": 0.4})

@@ -1,0 +1,248 @@
+"""The supervisor alone: whatever the engine reports and whatever the rows say, no slot leaks and nothing is raised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from airflow.executors.base_executor import BaseExecutor
+from airflow.models.taskinstancekey import TaskInstanceKey
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from ecs_async_executor import supervisor as module
+from ecs_async_executor.decisions import Row
+from ecs_async_executor.engine.messages import (
+    Cancelled,
+    Diagnosis,
+    Launch,
+    Launched,
+    LaunchFailed,
+    Order,
+    Renumbered,
+    Report,
+    Running,
+    Stop,
+    Stopped,
+    Waiting,
+    Watch,
+)
+from ecs_async_executor.orders import Orders
+from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.runs import Run
+from ecs_async_executor.settings import Settings
+from ecs_async_executor.supervisor import Supervisor
+from ecs_async_executor.workloads import make_run
+from tests.support.workloads import callback_workload, task_workload, token_generator
+
+WHY = Diagnosis("Something happened.")
+
+
+class Executor(BaseExecutor):
+    """The base class is enough."""
+
+
+def make_supervisor(executor: BaseExecutor, submitted: list[Order], clock: Any = lambda: 0.0) -> Supervisor:
+    settings = Settings(cluster="c", container_name="airflow", task_definition="t", subnets=("s",))
+    orders = Orders(RequestTemplate(settings), token_generator(), 600)
+    return Supervisor(executor, orders, submitted.extend, max_starts=2, clock=clock)
+
+
+def launched(run: Run, number: int = 1) -> Launched:
+    return Launched(run.run_id, number, f"arn-{run.run_id}-{number}", "c", "airflow")
+
+
+# --- orders ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def submitted() -> list[Order]:
+    return []
+
+
+@pytest.fixture
+def supervisor(submitted: list[Order]) -> Supervisor:
+    return make_supervisor(Executor(), submitted)
+
+
+def take_in(supervisor: Supervisor, **ti: Any) -> Run:
+    run = make_run(supervisor._executor, task_workload(**ti))
+    supervisor._executor.running.add(run.key)  # type: ignore[arg-type]  # a task's key
+    supervisor.take_in(run)
+    return run
+
+
+def test_a_new_engine_is_told_to_launch_what_was_not_launched_and_to_watch_the_rest(
+    supervisor: Supervisor,
+) -> None:
+    waiting, running, ended = (take_in(supervisor, task_id=name) for name in ("a", "b", "c"))
+    supervisor.note(Renumbered(waiting.run_id, 4))
+    supervisor.note(launched(running, 2))
+    supervisor.note(LaunchFailed(ended.run_id, 1, WHY, permanent=False))
+    one, two = supervisor.live_orders()
+    assert isinstance(one, Launch)
+    assert (one.run_id, one.number) == (waiting.run_id, 4)
+    assert two == Watch(running.run_id, running.label, f"arn-{running.run_id}-2", "c", "airflow", 2)
+
+
+def test_a_stop_is_given_again_to_a_new_engine_until_the_task_has_ended(
+    supervisor: Supervisor, submitted: list[Order]
+) -> None:
+    run = take_in(supervisor)
+    supervisor.note(launched(run))
+    supervisor.drop(run, stop="why")
+    stop = Stop(run.run_id, "why")
+    assert submitted == [stop]
+    assert not supervisor._executor.running
+    watch = Watch(run.run_id, run.label, f"arn-{run.run_id}-1", "c", "airflow", 1)
+    assert list(supervisor.live_orders()) == [watch, stop]
+    supervisor.note(Stopped(run.run_id, 1, watch.arn, 143, ran=True, permanent=False, diagnosis=WHY))
+    assert list(supervisor.live_orders()) == []
+
+
+def test_a_run_that_is_stopped_while_runtask_is_in_flight_is_stopped_by_a_new_engine_too(
+    supervisor: Supervisor,
+) -> None:
+    run = take_in(supervisor)
+    supervisor.drop(run, stop="why")
+    assert list(supervisor.live_orders()) == []
+    supervisor.note(launched(run))
+    assert [type(order) for order in supervisor.live_orders()] == [Watch, Stop]
+    supervisor.note(Cancelled(run.run_id))
+    assert list(supervisor.live_orders()) == []
+
+
+def test_reports_of_strangers_are_nothing_to_it(supervisor: Supervisor) -> None:
+    supervisor.note(Cancelled("unknown"))
+    supervisor.note(Running("unknown", "arn"))
+    supervisor.decide()
+    assert "0 in hand" in repr(supervisor)
+
+
+# --- anything at all ------------------------------------------------------------------------------------------
+
+STATES = [
+    "queued",
+    "running",
+    "restarting",
+    "success",
+    "failed",
+    "scheduled",
+    "deferred",
+    "up_for_retry",
+    None,
+]
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """Runs come, the engine reports what it likes, rows say what they like, the database fails now and then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.executor = Executor()
+        self.executor.job_id = 1
+        self.submitted: list[Order] = []
+        self.supervisor = make_supervisor(self.executor, self.submitted, lambda: self.now)
+        self.all: list[Run] = []
+        self.rows: dict[str, Row] = {}
+        self.database_fails = False
+        self.read_rows, module.read_rows = module.read_rows, self._read_rows
+
+    def teardown(self) -> None:
+        module.read_rows = self.read_rows
+
+    def _read_rows(self, runs: Iterable[Run]) -> dict[str, Row]:
+        if self.database_fails:
+            raise RuntimeError("no database")
+        return {run.run_id: self.rows[run.run_id] for run in runs if run.run_id in self.rows}
+
+    @rule(task=st.sampled_from("ab"), fenced=st.booleans())
+    def queue_task(self, task: str, fenced: bool) -> None:
+        workload = task_workload(task_id=task, **({} if fenced else {"external_executor_id": None}))
+        self._take_in(make_run(self.executor, workload))
+
+    @rule()
+    def queue_callback(self) -> None:
+        self._take_in(make_run(self.executor, callback_workload()))
+
+    def _take_in(self, run: Run) -> None:
+        self.executor.running.add(run.key)
+        self.supervisor.take_in(run)
+        self.all.append(run)
+        self.rows[run.run_id] = Row("queued", 1, run.run_id, 1)
+
+    @rule(
+        data=st.data(), number=st.integers(1, 3), flag=st.booleans(), exit_code=st.sampled_from([0, 1, None])
+    )
+    def report(self, data: st.DataObject, number: int, flag: bool, exit_code: int | None) -> None:
+        if not self.all:
+            return
+        run_id = data.draw(st.sampled_from(self.all)).run_id
+        reports: list[Report] = [
+            Waiting(run_id, WHY),
+            Renumbered(run_id, number),
+            Launched(run_id, number, f"arn-{run_id}", "c", "airflow"),
+            Running(run_id, f"arn-{run_id}"),
+            LaunchFailed(run_id, number, WHY, permanent=flag),
+            Stopped(run_id, number, f"arn-{run_id}", exit_code, ran=flag, permanent=not flag, diagnosis=WHY),
+            Cancelled(run_id),
+        ]
+        self.supervisor.note(data.draw(st.sampled_from(reports)))
+
+    @rule(data=st.data(), state=st.sampled_from(STATES), mine=st.booleans(), same_try=st.booleans())
+    def change_row(self, data: st.DataObject, state: str | None, mine: bool, same_try: bool) -> None:
+        if self.all:
+            run = data.draw(st.sampled_from(self.all))
+            self.rows[run.run_id] = Row(state, 1 if same_try else 2, f"arn-{run.run_id}", 1 if mine else 2)
+
+    @rule(data=st.data())
+    def delete_row(self, data: st.DataObject) -> None:
+        if self.rows:
+            del self.rows[data.draw(st.sampled_from(sorted(self.rows)))]
+
+    @rule(fails=st.booleans())
+    def decide(self, fails: bool) -> None:
+        self.database_fails = fails
+        before = len(self.supervisor.runs)
+        try:
+            self.supervisor.decide()
+        except RuntimeError:
+            assert len(self.supervisor.runs) == before
+        self.database_fails = False
+        self.executor.get_event_buffer()
+
+    @rule(seconds=st.sampled_from([1.0, 6.0]))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(data=st.data())
+    def revoke(self, data: st.DataObject) -> None:
+        if self.all:
+            run = data.draw(st.sampled_from(self.all))
+            if self.supervisor.runs.get(run.run_id) is run:
+                self.supervisor.drop(run, stop="revoked")
+
+    @invariant()
+    def a_slot_is_taken_by_exactly_the_current_runs_that_airflow_does_not_know_to_have_ended(self) -> None:
+        runs = self.supervisor.runs
+        holders = {run.key for run in runs if runs.is_current(run) and not run.told}
+        assert self.executor.running == holders
+
+    @invariant()
+    def every_run_in_hand_is_with_the_engine_or_about_to_be_decided(self) -> None:
+        with_engine = {
+            order.run_id for order in self.supervisor.live_orders() if isinstance(order, (Launch, Watch))
+        }
+        for run in self.supervisor.runs:
+            assert run.run_id in with_engine or run.run_id in self.supervisor._ended
+
+
+TestAnyHistory = AnyHistory.TestCase
+TestAnyHistory.settings = settings(settings.get_profile("ci"), max_examples=60, stateful_step_count=30)
+
+
+def test_keys_are_airflows(supervisor: Supervisor) -> None:
+    assert isinstance(take_in(supervisor).key, TaskInstanceKey)

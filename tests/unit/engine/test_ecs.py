@@ -15,6 +15,7 @@ from ecs_async_executor.engine.ecs import (
     connect_by_environment,
     silence_request_logs,
 )
+from ecs_async_executor.engine.failures import Kind, classify
 from ecs_async_executor.engine.responses import EcsResponseParserFactory, TaskArns, Tasks
 from ecs_async_executor.errors import ConnectError
 
@@ -209,3 +210,29 @@ class TestTime:
         with pytest.raises(TimeoutError):
             await client.run_task({})
         assert anyio.current_time() == 20
+
+
+async def test_a_connection_that_hangs_is_no_call_that_was_sent():
+    asked = threading.Event()
+
+    def hang() -> Connection:
+        asked.wait(10)
+        raise AssertionError("nobody waits for it any more")
+
+    client = EcsClient(hang, pool_size=1, call_timeout=0.01)
+
+    with pytest.raises(ConnectError) as raised:
+        await client.run_task({})
+    asked.set()
+
+    assert classify(raised.value).kind is Kind.CREDENTIALS
+
+
+async def test_a_client_that_is_only_being_made_can_not_be_forgotten(session: FakeSession):
+    client = ecs_client(session)
+    client.forget()
+
+    await client.run_task({})
+    await client.aclose()
+
+    assert [made.closed for made in session.made] == [True]

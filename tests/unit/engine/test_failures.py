@@ -52,6 +52,7 @@ PROVISIONING = "The cluster has reached its provisioning capacity limit: 500 tas
         ("InvalidParameterException", GROUP_THROTTLE, 400, Kind.THROTTLE),
         ("ServerException", "Service Unavailable. Please try again later.", 500, Kind.UNKNOWN),
         ("ServerException", "", 400, Kind.UNKNOWN),
+        ("RequestTimeout", "Your socket connection was not read in time", 400, Kind.UNKNOWN),
         ("InternalFailure", "", 500, Kind.UNKNOWN),
         ("502", "<html>Bad Gateway</html>", 502, Kind.UNKNOWN),
         ("ServiceUnavailable", "", 503, Kind.UNKNOWN),

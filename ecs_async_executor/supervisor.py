@@ -189,7 +189,9 @@ class Supervisor:
     def _decide_callback(self, run: Run) -> None:
         """Decide by the exit code: a callback has no row, and nobody else reports its end."""
         ended = run.ended
-        if isinstance(ended, Stopped) and ended.exit_code == 0:
+        if not self.runs.is_current(run):
+            log.info("%s has been superseded.", run.label)
+        elif isinstance(ended, Stopped) and ended.exit_code == 0:
             self._executor.success(run.key)
         elif not (isinstance(ended, Stopped) and ended.ran) and self._facts(run).may_relaunch:
             self._relaunch(run)

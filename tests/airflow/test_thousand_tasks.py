@@ -83,7 +83,7 @@ def test_a_thousand_tasks_end_as_they_should_each_in_one_container(
     rate = COUNT / (time.perf_counter() - begun)
     assert executor.event_buffer
     scheduler.heartbeat()
-    assert all(ti.external_executor_id.startswith("arn:") for ti in task_instances())
+    assert all((ti.external_executor_id or "").startswith("arn:") for ti in task_instances())
 
     # Two in three have reported; the rest die in silence.
     with create_session(scoped=False) as session:

@@ -12,7 +12,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ecs_async_executor import supervisor as module
 from ecs_async_executor.decisions import Row
 from ecs_async_executor.engine.messages import (
     Cancelled,
@@ -69,7 +68,7 @@ def supervisor(submitted: list[Order]) -> Supervisor:
 
 def take_in(supervisor: Supervisor, **ti: Any) -> Run:
     run = make_run(supervisor._executor, task_workload(**ti))
-    supervisor._executor.running.add(run.key)  # type: ignore[arg-type]  # a task's key
+    supervisor._executor.running.add(run.key)
     supervisor.take_in(run)
     return run
 
@@ -149,10 +148,11 @@ class AnyHistory(RuleBasedStateMachine):
         self.all: list[Run] = []
         self.rows: dict[str, Row] = {}
         self.database_fails = False
-        self.read_rows, module.read_rows = module.read_rows, self._read_rows
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr("ecs_async_executor.supervisor.read_rows", self._read_rows)
 
     def teardown(self) -> None:
-        module.read_rows = self.read_rows
+        self.patch.undo()
 
     def _read_rows(self, runs: Iterable[Run]) -> dict[str, Row]:
         if self.database_fails:
@@ -161,8 +161,8 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule(task=st.sampled_from("ab"), fenced=st.booleans())
     def queue_task(self, task: str, fenced: bool) -> None:
-        workload = task_workload(task_id=task, **({} if fenced else {"external_executor_id": None}))
-        self._take_in(make_run(self.executor, workload))
+        workload = task_workload(task_id=task)
+        self._take_in(make_run(self.executor, workload, stale_id=not fenced))
 
     @rule()
     def queue_callback(self) -> None:
@@ -200,8 +200,8 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def delete_row(self, data: st.DataObject) -> None:
-        if self.rows:
-            del self.rows[data.draw(st.sampled_from(sorted(self.rows)))]
+        if self.all:
+            self.rows.pop(data.draw(st.sampled_from(self.all)).run_id, None)
 
     @rule(fails=st.booleans())
     def decide(self, fails: bool) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import anyio.to_thread
 from aiobotocore.config import AioConfig
 from airflow.providers.amazon.aws.hooks.ecs import EcsHook
-from botocore.exceptions import CredentialRetrievalError
 
 from ecs_async_executor.engine.ecs import Connect, Connection
-from ecs_async_executor.errors import ConfigurationError
+from ecs_async_executor.errors import ConfigurationError, ConnectError
 
 DEFAULT_CONN_ID = "aws_default"
 
@@ -27,9 +24,8 @@ def resolve_connection(conn_id: str | None, region_name: str | None) -> Connect:
     hooks = [_look_up(conn_id, region_name)]
 
     def connect() -> Connection:
-        with _credentials_errors(conn_id):
-            hook = hooks.pop() if hooks else _look_up(conn_id, region_name)
-            session = hook.get_session(region_name=hook.region_name, deferrable=True)
+        hook = hooks.pop() if hooks else _look_up(conn_id, region_name)
+        session = hook.get_session(region_name=hook.region_name, deferrable=True)
         _refresh_beside_the_loop(session, conn_id)
         return Connection(
             session,
@@ -53,16 +49,6 @@ def _look_up(conn_id: str | None, region_name: str | None) -> Any:
     return hook
 
 
-@contextmanager
-def _credentials_errors(conn_id: str | None) -> Iterator[None]:
-    """Let the engine pause, and fail no task, whatever keeps it from its credentials: STS, a database, a file."""
-    try:
-        yield
-    except Exception as error:
-        message = f"{type(error).__name__}: {error}"
-        raise CredentialRetrievalError(provider=conn_id or "environment", error_msg=message) from error
-
-
 def _refresh_beside_the_loop(session: Any, conn_id: str | None) -> None:
     """Refresh assumed-role credentials in a worker thread: the provider's refresh is a blocking STS call."""
     credentials = session._credentials  # noqa: SLF001  where the provider puts them, and the only way to them
@@ -71,7 +57,11 @@ def _refresh_beside_the_loop(session: Any, conn_id: str | None) -> None:
         return
 
     async def refresh_in_thread() -> Any:
-        with _credentials_errors(conn_id):
+        try:
             return await anyio.to_thread.run_sync(refresh, abandon_on_cancel=True)
+        except Exception as error:
+            raise ConnectError(
+                f"The credentials of the connection {conn_id!r} can't be refreshed."
+            ) from error
 
     credentials._refresh_using = refresh_in_thread  # noqa: SLF001  as above

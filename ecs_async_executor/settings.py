@@ -212,26 +212,25 @@ def _explain(name: str, kind: str, message: str) -> str:
 def _check_together(raw: dict[str, str]) -> list[str]:
     """Check what concerns several options. Works on the raw values, so that all problems are found at once."""
     problems = []
-    kwargs = raw.get("run_task_kwargs", "")
-    has_strategy = (
-        "capacity_provider_strategy" in raw
-        or "capacityProviderStrategy" in kwargs
-        or "capacity_provider_strategy" in kwargs
-    )
-    has_launch_type = "launchType" in kwargs or "launch_type" in kwargs
-    if "task_definition" not in raw and "taskDefinition" not in kwargs and "task_definition" not in kwargs:
+    kwargs = _members(raw.get("run_task_kwargs"))
+    if "task_definition" not in raw and "taskdefinition" not in kwargs:
         problems.append(_explain("task_definition", "missing", ""))
-    if "launch_type" in raw and has_strategy:
+    if "launch_type" in raw and "capacity_provider_strategy" in raw:
         problems.append(
-            f"[{DROP_IN_SECTION}] launch_type: it excludes a capacity provider strategy, which is set too."
+            f"[{DROP_IN_SECTION}] launch_type: it excludes capacity_provider_strategy, which is set too."
             " Remove one of them."
         )
-    fargate = raw.get("launch_type", "FARGATE") == "FARGATE" and not has_strategy and not has_launch_type
-    if (
-        fargate
-        and "subnets" not in raw
-        and "networkConfiguration" not in kwargs
-        and "network_conf" not in kwargs
-    ):
+    elsewhere = {"launchtype", "capacityproviderstrategy"} & kwargs or "capacity_provider_strategy" in raw
+    fargate = raw.get("launch_type", "FARGATE") == "FARGATE" and not elsewhere
+    if fargate and "subnets" not in raw and "networkconfiguration" not in kwargs:
         problems.append(f"[{DROP_IN_SECTION}] subnets: Fargate tasks need at least one subnet.")
     return problems
+
+
+def _members(run_task_kwargs: str | None) -> set[str]:
+    """Give the members that `run_task_kwargs` sets, whatever their spelling."""
+    try:
+        value = json.loads(run_task_kwargs or "{}")
+    except json.JSONDecodeError:
+        return set()  # reported by the model
+    return {str(key).replace("_", "").lower() for key in value} if isinstance(value, dict) else set()

@@ -36,8 +36,10 @@ from ecs_async_executor.runs import Run, Runs
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-DECISIONS_PER_SYNC = 200
-"""Bounds what one heartbeat decides; the rest waits for the next."""
+DECIDE_SECONDS = 0.015
+"""Bounds what one heartbeat spends on decisions; the rest waits for the next. By time, since the database's share
+of it grows when the engine is busy."""
+ROWS_PER_QUERY = 50
 CONFIRM_AFTER = 5.0
 """Seconds until a told event is checked: core drops events for rows that are locked at that instant."""
 
@@ -142,14 +144,16 @@ class Supervisor:
     def decide(self) -> None:
         """Decide about what was launched or has ended, by its row; does nothing if nothing happened."""
         now = self._clock()
-        due = [self.runs.get(run_id) for run_id, at in self._ended.items() if at <= now]
-        ended = [run for run in due[:DECISIONS_PER_SYNC] if run is not None]
-        launched = list(self._launched.values())[: DECISIONS_PER_SYNC - len(ended)]
-        rows = read_rows((*launched, *ended))
-        for run in launched:
-            self._guarded(self._decide_launched, run, rows.get(run.run_id))
-        for run in ended:
-            self._guarded(self._decide_ended, run, rows.get(run.run_id))
+        ended = [self.runs.get(run_id) for run_id, at in self._ended.items() if at <= now]
+        work = [run for run in ended if run is not None] + list(self._launched.values())
+        for start in range(0, len(work), ROWS_PER_QUERY):
+            runs = work[start : start + ROWS_PER_QUERY]
+            rows = read_rows(runs)
+            for run in runs:
+                handle = self._decide_launched if run.ended is None else self._decide_ended
+                self._guarded(handle, run, rows.get(run.run_id))
+            if self._clock() - now > DECIDE_SECONDS:
+                return
 
     def _guarded(self, handle: Callable[[Run, T], None], run: Run, what: T) -> None:
         """One bad record harms no other."""

@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 from airflow.providers.amazon.aws.hooks.base_aws import BaseSessionFactory
-from botocore.exceptions import ClientError, CredentialRetrievalError
+from botocore.exceptions import ClientError
 
 from ecs_async_executor.connection import resolve_connection
-from ecs_async_executor.errors import ConfigurationError
+from ecs_async_executor.engine.ecs import Connect, EcsClient
+from ecs_async_executor.engine.failures import PAUSING, Failure, classify
+from ecs_async_executor.errors import ConfigurationError, ConnectError
 
 ROLE = "arn:aws:iam::123456789012:role/airflow"
 
@@ -55,6 +57,15 @@ def sts() -> Iterator[str]:
 def closed_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
+
+
+async def failure_by(connect: Connect) -> Failure:
+    """What the engine makes of a call over this connection."""
+    client = EcsClient(connect, pool_size=1, call_timeout=10)
+    with pytest.raises(ConnectError) as raised:
+        await client.run_task({"taskDefinition": "airflow-task"})
+    await client.aclose()
+    return classify(raised.value)
 
 
 async def frozen_credentials(session: Any) -> Any:
@@ -142,15 +153,16 @@ async def test_rotated_keys_are_found_when_the_engine_connects_anew(set_connecti
     assert (await frozen_credentials(connect().session)).access_key == "new"
 
 
-def test_a_connection_that_is_deleted_later_is_a_credentials_error(
+async def test_a_connection_that_is_deleted_later_pauses_the_engine(
     set_connection: SetConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_connection("mine")
     connect = resolve_connection("mine", None)
     connect()
     monkeypatch.delenv("AIRFLOW_CONN_MINE")
-    with pytest.raises(CredentialRetrievalError, match="there is no Airflow connection 'mine'"):
-        connect()
+    failure = await failure_by(connect)
+    assert failure.kind in PAUSING
+    assert "there is no Airflow connection 'mine'" in failure.diagnosis.detail
 
 
 # --- roles ----------------------------------------------------------------------------------------------------
@@ -183,7 +195,7 @@ async def test_a_role_is_assumed_by_web_identity(
     assert (await frozen_credentials(connection.session)).access_key.startswith("ASIA")
 
 
-def test_an_sts_that_does_not_answer_is_a_credentials_error(
+async def test_an_sts_that_does_not_answer_pauses_the_engine(
     set_connection: SetConnection, closed_port: int
 ) -> None:
     set_connection(
@@ -194,9 +206,9 @@ def test_an_sts_that_does_not_answer_is_a_credentials_error(
         service_config={"sts": {"endpoint_url": f"http://127.0.0.1:{closed_port}"}},
         config_kwargs={"retries": {"total_max_attempts": 1}},
     )
-    connect = resolve_connection("mine", "us-east-1")
-    with pytest.raises(CredentialRetrievalError, match="EndpointConnectionError"):
-        connect()
+    failure = await failure_by(resolve_connection("mine", "us-east-1"))
+    assert failure.kind in PAUSING
+    assert "EndpointConnectionError" in failure.diagnosis.detail
 
 
 class Sts:
@@ -248,9 +260,9 @@ async def test_a_slow_sts_does_not_hold_up_the_loop(slow_sts: Sts) -> None:
     assert slow_sts.calls[1] is not threading.current_thread()
 
 
-async def test_a_refused_refresh_is_a_credentials_error_not_a_refused_task(slow_sts: Sts) -> None:
+async def test_a_refused_refresh_pauses_the_engine_and_fails_no_task(slow_sts: Sts) -> None:
     slow_sts.error = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "AssumeRole")
     slow_sts.answer.set()
-    connection = resolve_connection("mine", "us-east-1")()
-    with pytest.raises(CredentialRetrievalError, match="AccessDenied"):
-        await frozen_credentials(connection.session)
+    failure = await failure_by(resolve_connection("mine", "us-east-1"))
+    assert failure.kind in PAUSING
+    assert "AccessDenied" in failure.diagnosis.detail

@@ -12,7 +12,7 @@ from ecs_async_executor.engine.messages import EngineDied, Launch, Launched, Rep
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.thread import EngineThread
 from ecs_async_executor.errors import EngineStartError
-from ecs_async_executor.keeper import EngineKeeper
+from ecs_async_executor.keeper import STABLE_AFTER, EngineKeeper
 from ecs_async_executor.local import Control, Options, serve_in_thread
 
 POISON: Any = object()
@@ -146,3 +146,11 @@ def test_the_last_reports_come_with_close(ecs: Control) -> None:
 def test_closing_a_dead_engine_returns(bench: Bench) -> None:
     bench.kill()
     assert bench.keeper.close(10) == []
+
+
+def test_an_engine_that_ran_for_long_is_restarted_soon_again(bench: Bench) -> None:
+    for deaths in range(1, 4):
+        bench.now += STABLE_AFTER + 1
+        bench.kill(deaths)
+        bench.now += 1.01
+        bench.until(lambda: bench.keeper._engine.is_alive)

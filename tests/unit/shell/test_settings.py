@@ -231,7 +231,7 @@ def test_a_launch_type_and_a_capacity_provider_exclude_each_other(required: Opti
         DROP_IN_SECTION, launch_type="FARGATE", capacity_provider_strategy='[{"capacityProvider": "x"}]'
     )
     (line,) = problems()
-    assert "launch_type: it excludes a capacity provider strategy" in line
+    assert "launch_type: it excludes capacity_provider_strategy" in line
     assert "Remove one of them." in line
 
 

@@ -2,7 +2,8 @@
 # Python: 3.10 to 3.13, chosen with `make PYTHON=python3.12 test`.
 
 PYTHON ?= python3
-VENV := .venv
+# Another Python has its own: .venv-python3.12
+VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 

@@ -42,7 +42,8 @@ def _look_up(conn_id: str | None, region_name: str | None) -> Any:
     hook = EcsHook(aws_conn_id=conn_id, region_name=region_name)
     # The provider only warns about a missing connection and goes on with the environment's credentials. For its own
     # default that is what everybody expects; for any other it would be somebody else's account.
-    if conn_id not in {None, DEFAULT_CONN_ID} and not hook.conn_config:
+    exists = bool(hook.conn_config)
+    if conn_id not in {None, DEFAULT_CONN_ID} and not exists:
         raise ConfigurationError(
             f"[aws_ecs_executor] conn_id: there is no Airflow connection {conn_id!r}. Create it, or correct the option."
         )

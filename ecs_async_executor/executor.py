@@ -26,7 +26,7 @@ from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
 from ecs_async_executor.keeper import EngineKeeper
 from ecs_async_executor.orders import Orders
 from ecs_async_executor.request import RequestTemplate
-from ecs_async_executor.settings import Settings, load_settings
+from ecs_async_executor.settings import SECTION, Settings, load_settings
 from ecs_async_executor.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -58,13 +58,22 @@ class AsyncEcsExecutor(BaseExecutor):
         connect = resolve_connection(settings.conn_id, settings.region_name)
         queued_timeout = float(self.conf.get("scheduler", "task_queued_timeout", fallback=None) or 600)
         orders = Orders(template, self.jwt_generator, queued_timeout)
-        self._supervisor = Supervisor(self, orders, self._submit, max_starts=settings.max_run_task_attempts)
+        self._supervisor = Supervisor(self, orders, self._submit, settings)
         engine = EngineKeeper(connect, settings.engine_options, self._supervisor.live_orders)
         engine.start()
         self._engine = engine
         if settings.check_health_on_startup:
             engine.submit([CheckHealth(settings.cluster)])
         self.log.info("AsyncEcsExecutor runs tasks on the ECS cluster %s.", settings.cluster)
+        if queued_timeout < settings.capacity_timeout:
+            self.log.warning(
+                "Airflow requeues a task that is queued for longer than [scheduler] task_queued_timeout (%.0f s), and"
+                " fails it the third time. To let tasks wait for capacity, or for AWS to come back, for [%s]"
+                " capacity_timeout (%.0f s), set task_queued_timeout to at least that.",
+                queued_timeout,
+                SECTION,
+                settings.capacity_timeout,
+            )
 
     def order_queued_tasks_by_priority(self) -> list[Any]:
         """Put the highest priority first; core before 3.3 puts it last."""
@@ -107,7 +116,7 @@ class AsyncEcsExecutor(BaseExecutor):
             self.log.exception("Can't revoke a task.")
 
     def end(self) -> None:
-        """Leave within `shutdown_timeout` seconds. Containers live on, for the next scheduler."""
+        """Leave within `shutdown_timeout` seconds. Containers are not stopped."""
         engine, self._engine = self._engine, None
         if engine is None or self._settings is None:
             return
@@ -117,7 +126,7 @@ class AsyncEcsExecutor(BaseExecutor):
                     self.log.info("Launched while shutting down: run %s is %s", report.run_id, report.arn)
         except Exception:
             self.log.exception("The engine did not close properly.")
-        self.log.info("AsyncEcsExecutor has ended; its ECS tasks live on.")
+        self.log.info("AsyncEcsExecutor has ended; its ECS tasks were not stopped.")
 
     def terminate(self) -> None:
         """As `end()`: a scheduler that goes away is no reason to kill tasks."""
@@ -132,7 +141,7 @@ class AsyncEcsExecutor(BaseExecutor):
         if self._supervisor is None:
             raise RuntimeError("the executor was not started")
         run = workloads.make_run(self, workload)
-        if self._supervisor.runs.get(run.run_id) is not None:
+        if self._supervisor.knows(run.run_id):
             run = workloads.make_run(self, workload, stale_id=True)
         workloads.pop_queued(self, run.key)
         self.running.add(run.key)

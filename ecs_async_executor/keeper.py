@@ -13,7 +13,6 @@ from ecs_async_executor.engine.ecs import Connect
 from ecs_async_executor.engine.messages import EngineDied, Order, Report
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.thread import EngineThread
-from ecs_async_executor.errors import EngineStartError
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +23,8 @@ REPORTS_PER_SYNC = 2000
 SWITCH_INTERVAL = 0.0005
 """Seconds that a busy engine may keep the GIL while the scheduler's thread waits for it. Python's default is ten times
 that, and a database driver lets go of the GIL for every row: a query of 40 rows took 200 ms, and takes 20 ms so."""
+RESTART_AGAIN_AFTER = 60.0
+"""Seconds until the next try, if an engine can't even be started."""
 STABLE_AFTER = 600.0
 """Seconds after which an engine's death starts a new count."""
 
@@ -48,13 +49,14 @@ class EngineKeeper:
         self._started_at = clock()
         self._restart_at: float | None = None
         self._engine = EngineThread(connect, options)
+        self._switch_interval = sys.getswitchinterval()
 
     def __repr__(self) -> str:
         return f"<EngineKeeper {self._engine!r}, {self._deaths} deaths>"
 
     def start(self) -> None:
         """Start the first engine; raises `EngineStartError`."""
-        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_INTERVAL))
+        sys.setswitchinterval(min(self._switch_interval, SWITCH_INTERVAL))
         self._engine.start()
 
     def submit(self, orders: Iterable[Order]) -> None:
@@ -80,19 +82,19 @@ class EngineKeeper:
     def close(self, timeout: float) -> list[Report]:
         """End the engine within `timeout` seconds and give its last reports. Containers live on."""
         self._engine.close(timeout)
+        sys.setswitchinterval(self._switch_interval)
         return list(self._engine.drain())
 
     def _restart(self) -> None:
-        self._restart_at = None
+        self._restart_at = self._clock() + RESTART_AGAIN_AFTER  # unless all of this goes well
         self._started_at = self._clock()
         self._engine = EngineThread(self._connect, self._options)
         try:
             self._engine.start()
-        except EngineStartError:
-            self._deaths += 1
-            self._restart_at = self._clock() + 60.0
-            log.exception("The engine could not be started again; next try in a minute.")
+            orders = list(self._live_orders())
+        except Exception:
+            log.exception("The engine could not be started again; next try in %.0f s.", RESTART_AGAIN_AFTER)
             return
-        orders = list(self._live_orders())
         self._engine.submit(orders)
+        self._restart_at = None
         log.warning("The engine runs again, with %d tasks in hand.", len(orders))

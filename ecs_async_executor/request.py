@@ -48,7 +48,7 @@ class RequestTemplate:
         """Merge the options and `run_task_kwargs`; raises `InvalidRequestError`."""
         self._container = settings.container_name
         self._shape = run_task_shape()
-        self._base = merge(_from_options(settings), normalise(settings.run_task_kwargs, self._shape))
+        self._base = merge(_from_options(settings), self._layer(settings.run_task_kwargs))
         if "launchType" not in self._base and "capacityProviderStrategy" not in self._base:
             self._base["launchType"] = "FARGATE"
         self.request(["airflow"], None)
@@ -60,7 +60,7 @@ class RequestTemplate:
                 f"executor_config is a {type(executor_config).__name__}, not a dict.",
                 "Write members of the RunTask request, such as {'overrides': {'cpu': '512'}}.",
             )
-        body = merge(copy.deepcopy(self._base), normalise(executor_config or {}, self._shape))
+        body = merge(copy.deepcopy(self._base), self._layer(executor_config or {}))
         self._check(body)
         container = self._airflow_container(body)
         if "command" in container:
@@ -78,6 +78,16 @@ class RequestTemplate:
             )
         return Request(body, self._container)
 
+    def _layer(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """Normalise a layer. A container override without a name means the Airflow container."""
+        layer: dict[str, Any] = normalise(value, self._shape)
+        overrides = layer.get("overrides")
+        containers = overrides.get("containerOverrides") if isinstance(overrides, dict) else None
+        for container in containers if isinstance(containers, list) else []:
+            if isinstance(container, dict):
+                container.setdefault("name", self._container)
+        return layer
+
     def _airflow_container(self, body: dict[str, Any]) -> dict[str, Any]:
         """Give the Airflow container's override, wherever it stands; add it if absent."""
         containers: list[dict[str, Any]]
@@ -89,6 +99,8 @@ class RequestTemplate:
         return found
 
     def _check(self, body: dict[str, Any]) -> None:
+        if body.get("count") == 1:
+            del body["count"]
         for name, why in _OURS.items():
             if name in body:
                 raise InvalidRequestError(f"{name} can't be configured.", why)

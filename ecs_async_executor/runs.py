@@ -31,6 +31,8 @@ class Run:
     """The launch number in use."""
     starts: int = 1
     """Start attempts used, this one included."""
+    short_since: float | None = None
+    """When ECS first found no capacity for it after its launch."""
     launched: Launched | None = None
     ended: Terminal | None = None
     told: bool = False
@@ -92,7 +94,7 @@ class Runs:
         if self.is_current(run):
             del self._current[run.key]
 
-    def facts(self, run: Run, *, job_id: Any, queued_again: bool, max_starts: int) -> Facts:
+    def facts(self, run: Run, *, job_id: Any, queued_again: bool, may_relaunch: bool) -> Facts:
         """Say what the decision table needs to know."""
         return Facts(
             try_number=run.try_number,
@@ -100,6 +102,6 @@ class Runs:
             fenced=run.fenced,
             current=self.is_current(run) and not queued_again,
             job_id=job_id,
-            may_relaunch=run.starts < max_starts and not getattr(run.ended, "permanent", False),
+            may_relaunch=may_relaunch,
             launched=run.launched is not None,
         )

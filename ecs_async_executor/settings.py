@@ -112,7 +112,7 @@ class Settings(BaseModel):
     )
     max_run_task_attempts: int = _drop_in(
         3,
-        "How often a task that failed before its code ran is started in all. Capacity and throttling cost none.",
+        "How often a task that fails before its code runs is started in all. Lack of capacity and throttling cost none.",
         ge=1,
     )
     check_health_on_startup: bool = _drop_in(
@@ -131,7 +131,7 @@ class Settings(BaseModel):
         3600.0, "How long a task may wait for capacity before it is failed. Costs no start attempt.", ge=0
     )
     shutdown_timeout: float = _ours(
-        10.0, "How long the scheduler's exit may take. Containers live on.", ge=1, le=120
+        10.0, "How long the scheduler's exit may take. Containers are not stopped.", ge=1, le=120
     )
     run_task_rate: float = _ours(20.0, "RunTask calls a second; AWS allows 20 on Fargate. 0: no limit.", ge=0)
     run_task_burst: float = _ours(20.0, "RunTask calls at once; AWS allows 20 on Fargate.", ge=1)

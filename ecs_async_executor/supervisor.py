@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import zip_longest
 from random import random
 from typing import TypeVar
 
@@ -32,6 +33,7 @@ from ecs_async_executor.engine.messages import (
 from ecs_async_executor.orders import Orders
 from ecs_async_executor.rows import read_rows
 from ecs_async_executor.runs import Run, Runs
+from ecs_async_executor.settings import Settings
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -52,14 +54,15 @@ class Supervisor:
         executor: BaseExecutor,
         orders: Orders,
         submit: Callable[[Iterable[Order]], None],
+        settings: Settings,
         *,
-        max_starts: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._executor = executor
         self._orders = orders
         self._submit = submit
-        self._max_starts = max_starts
+        self._max_starts = settings.max_run_task_attempts
+        self._capacity_timeout = settings.capacity_timeout
         self._clock = clock
         self.runs = Runs()
         self._launched: dict[str, Run] = {}
@@ -84,12 +87,19 @@ class Supervisor:
         """Order again all that is live, from a new engine."""
         for run in self.runs:
             if run.ended is None:
-                yield (
-                    _watch(run, run.launched) if run.launched else self._orders.launch(run, sent_before=True)
-                )
+                yield self._order_again(run)
         for run, stop in self._stopping.values():
-            if run.launched is not None:
-                yield from (_watch(run, run.launched), stop)
+            yield from (self._order_again(run), stop)
+
+    def _order_again(self, run: Run) -> Order:
+        at = run.launched
+        if at is None:
+            return self._orders.launch(run, sent_before=True)
+        return Watch(run.run_id, run.label, at.arn, at.cluster, at.container, at.number)
+
+    def knows(self, run_id: str) -> bool:
+        """Tell whether the engine may still have a run of this id."""
+        return self.runs.get(run_id) is not None or run_id in self._stopping
 
     def drop(self, run: Run, *, stop: str | None = None) -> None:
         """Forget a run and stop its task if asked; its slot is free unless a newer run of the key has it."""
@@ -145,7 +155,9 @@ class Supervisor:
         """Decide about what was launched or has ended, by its row; does nothing if nothing happened."""
         now = self._clock()
         ended = [self.runs.get(run_id) for run_id, at in self._ended.items() if at <= now]
-        work = [run for run in ended if run is not None] + list(self._launched.values())
+        # In turns, so that neither kind can hold up the other.
+        turns = zip_longest((run for run in ended if run is not None), list(self._launched.values()))
+        work = [run for pair in turns for run in pair if run is not None]
         for start in range(0, len(work), ROWS_PER_QUERY):
             runs = work[start : start + ROWS_PER_QUERY]
             rows = read_rows(runs)
@@ -209,17 +221,26 @@ class Supervisor:
             run,
             job_id=self._executor.job_id,
             queued_again=workloads.is_queued(self._executor, run.key),
-            max_starts=self._max_starts,
+            may_relaunch=self._may_relaunch(run),
         )
 
+    def _may_relaunch(self, run: Run) -> bool:
+        """Lack of capacity costs time, every other start failure costs one of the run's start attempts."""
+        if isinstance(run.ended, Stopped) and run.ended.capacity:
+            if run.short_since is None:
+                run.short_since = self._clock()
+            return self._clock() - run.short_since < self._capacity_timeout
+        return run.starts < self._max_starts and not getattr(run.ended, "permanent", False)
+
     def _relaunch(self, run: Run) -> None:
-        delay = backoff(run.starts, base=5.0, cap=60.0, random=random)
-        text = (
-            f"Start {run.starts} of {self._max_starts} failed, the next one in {delay:.0f} s. {run.diagnosis}"
-        )
+        delay = backoff(run.number, base=5.0, cap=60.0, random=random)
+        if isinstance(run.ended, Stopped) and run.ended.capacity:
+            text = f"No capacity; the next start in {delay:.0f} s. {run.diagnosis}"
+        else:
+            text = f"Start {run.starts} of {self._max_starts} failed, the next one in {delay:.0f} s. {run.diagnosis}"
+            run.starts += 1
         log.warning("%s: %s", run.label, text)
         self._log_event(run, "ecs launch failed", text)
-        run.starts += 1
         run.number += 1
         run.launched = run.ended = None
         del self._ended[run.run_id]
@@ -239,7 +260,3 @@ class Supervisor:
         """Write to the task's Audit Log."""
         if not run.is_callback:
             self._executor.log_task_event(event=event, extra=text, ti_key=run.key)
-
-
-def _watch(run: Run, at: Launched) -> Watch:
-    return Watch(run.run_id, run.label, at.arn, at.cluster, at.container, at.number)

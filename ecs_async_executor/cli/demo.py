@@ -34,7 +34,6 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
         help="give up after so long (default: %(default)g)",
     )
     parser.set_defaults(run=run)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from ecs_async_executor.engine.ecs import EcsClient
-from ecs_async_executor.engine.failures import PAUSING, Failure, Kind, classify
+from ecs_async_executor.engine.failures import PAUSING, Failure, Kind, classify, is_expected
 from ecs_async_executor.engine.gate import Gate
 from ecs_async_executor.engine.governor import Bucket, Governor
 from ecs_async_executor.engine.messages import Report
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 Emit: TypeAlias = Callable[[Report], None]
 
@@ -52,6 +54,8 @@ class Calls:
             answer = await call()
         except Exception as error:
             failure = classify(error)
+            if not is_expected(error):
+                log.exception("A call to ECS failed in an unexpected way.")
             self._note(leave, failure)
             raise CallError(failure) from error
         self._governor.answered(*leave.buckets)
@@ -65,7 +69,9 @@ class Calls:
             self._report(self._gate.fail(leave.ticket, failure.diagnosis))
             return
         if failure.kind is Kind.THROTTLE:
-            self._governor.throttled(*leave.buckets)
+            # AWS does not say which bucket is empty. The first is the narrower: stops, which share the other with
+            # launches, go on.
+            self._governor.throttled(leave.buckets[0])
         if failure.kind is not Kind.UNKNOWN:
             self._report(self._gate.succeed(leave.ticket))
 

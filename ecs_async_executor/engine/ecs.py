@@ -103,7 +103,7 @@ class EcsClient:
                 try:
                     with anyio.fail_after(self._call_timeout):
                         connection = await anyio.to_thread.run_sync(self._connect, abandon_on_cancel=True)
-                    self._client = await self._stack.enter_async_context(self._create(connection))
+                        self._client = await self._stack.enter_async_context(self._create(connection))
                 except Exception as error:
                     raise ConnectError("The AWS connection can't be made.") from error
             return self._client

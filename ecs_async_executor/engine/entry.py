@@ -30,6 +30,8 @@ class Entry:
     request: Request | None = None
     """Built at the first send of this launch number, then frozen until the outcome is known."""
     ordered_at: float = 0.0
+    sent_at: float = 0.0
+    """When it was sent for the first time with an outcome that is unknown."""
     unclear: int = 0
     """Sends of this launch number whose outcome is unknown: the task may exist."""
     refusals: int = 0

@@ -16,7 +16,7 @@ import botocore.exceptions as boto
 
 from ecs_async_executor.engine.messages import Diagnosis
 from ecs_async_executor.engine.responses import TaskFailure
-from ecs_async_executor.errors import ConnectError, InvalidRequestError
+from ecs_async_executor.errors import ConnectError, EcsAsyncError, InvalidRequestError
 
 
 class Kind(Enum):
@@ -192,6 +192,14 @@ def classify(error: BaseException) -> Failure:
             _text(error),
             "Nothing to do: it is asked again with the same clientToken.",
         ),
+    )
+
+
+def is_expected(error: BaseException) -> bool:
+    """Tell errors of AWS and the way to it from our own."""
+    return isinstance(
+        error,
+        (EcsAsyncError, boto.BotoCoreError, boto.ClientError, aiohttp.ClientError, OSError, TimeoutError),
     )
 
 

@@ -28,6 +28,7 @@ _EMPTY_ANSWER = Failure(
         "RunTask answered with neither a task nor a failure.", remedy="Nothing to do: it is asked again."
     ),
 )
+_STOPPED = Failure(Kind.CONFIGURATION, Diagnosis("The task was stopped before it was launched."))
 _REFUSALS = frozenset({Kind.CAPACITY, Kind.CONFIGURATION})
 
 
@@ -84,7 +85,7 @@ class Launcher:
                 "startedBy": f"{self._options.started_by}/{entry.run_id}",
             }
             cluster = str(body.get("cluster", "default"))
-            arn = await self._run_task(body, leave, unclear=entry.unclear > 0)
+            arn = await self._run_task(entry, body, leave)
         except CallError as error:
             outcome = self._ledger.failed(entry, error.failure, anyio.current_time())
         else:
@@ -92,22 +93,33 @@ class Launcher:
         for report in outcome:
             self._emit(report)
 
-    async def _run_task(self, body: dict[str, Any], leave: Pass, *, unclear: bool) -> str:
+    async def _run_task(self, entry: Entry, body: dict[str, Any], leave: Pass) -> str:
         """Give the ARN of the task that this clientToken has started, now or before; raises `CallError`."""
+        if entry.stop_reason is not None:
+            # It may have been sent. Sending it again to be able to stop it could run its code.
+            return await self._find(entry, body, _STOPPED)
         try:
             answer = await self._calls.make(leave, lambda: self._calls.client.run_task(body))
         except CallError as error:
-            kind = error.failure.kind
             # AWS may refuse a replay (permissions, quotas) before it looks at its clientToken.
-            if kind is not Kind.EXISTS and not (unclear and kind in _REFUSALS):
-                raise
-            arns = error.failure.arns or await self._started_before(body)
-            if not arns:
-                raise
-            return arns[0]
+            refused_replay = entry.unclear > 0 and error.failure.kind in _REFUSALS
+            if error.failure.kind is Kind.EXISTS or refused_replay:
+                return await self._find(entry, body, error.failure)
+            raise
         if answer.tasks:
             return answer.tasks[0].task_arn
         raise CallError(classify_run_task_failure(answer.failures[0]) if answer.failures else _EMPTY_ANSWER)
+
+    async def _find(self, entry: Entry, body: dict[str, Any], refusal: Failure) -> str:
+        """Give the ARN of the task that an earlier send has started; if there is none for sure, raise the refusal."""
+        arns = refusal.arns or await self._started_before(body)
+        if arns:
+            return arns[0]
+        age = anyio.current_time() - entry.sent_at
+        if entry.unclear and age < self._options.missing_grace:
+            # ListTasks is eventually consistent: none yet is not none.
+            raise CallError(replace(refusal, kind=Kind.UNKNOWN))
+        raise CallError(refusal)
 
     async def _started_before(self, body: dict[str, Any]) -> tuple[str, ...]:
         leave = await self._calls.leave(Bucket.READ)

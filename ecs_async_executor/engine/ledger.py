@@ -81,6 +81,7 @@ class Ledger:
             build=order.build,
             ordered_at=now,
             unclear=int(order.sent_before),
+            sent_at=now,
         )
         self._entries[entry.run_id] = entry
         self.launches.add(entry, not_before=now + order.delay)
@@ -125,6 +126,8 @@ class Ledger:
         """RunTask failed: wait with the same launch or the next one, or give the run up."""
         kind = failure.kind
         if kind is Kind.UNKNOWN:
+            if not entry.unclear:
+                entry.sent_at = now
             entry.unclear += 1
             delay = backoff(entry.unclear, base=1.0, cap=30.0, random=self._random)
             return self._wait(entry, failure, now + delay)
@@ -133,6 +136,8 @@ class Ledger:
         if entry.stop_reason is not None and not (held and entry.unclear):
             return self._end(entry, Cancelled(entry.run_id))
         if held:
+            if not entry.unclear:
+                entry.request = None  # nothing was started: let the next send have a token that is fresh then
             return self._wait(entry, failure, now)
         # From here on this launch number has definitely started nothing.
         if kind is Kind.EXISTS:
@@ -188,6 +193,7 @@ class Ledger:
                 exit_code=verdict.exit_code,
                 ran=verdict.ran,
                 permanent=verdict.permanent,
+                capacity=verdict.capacity,
                 diagnosis=verdict.diagnosis,
             )
             return self._end(entry, stopped)
@@ -224,6 +230,7 @@ class Ledger:
             exit_code=None,
             ran=True,
             permanent=False,
+            capacity=False,
             diagnosis=diagnosis,
         )
         return self._end(entry, lost)

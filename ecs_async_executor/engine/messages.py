@@ -166,6 +166,8 @@ class Stopped:
     permanent: bool
     """True: launching the same request again can't help."""
     diagnosis: Diagnosis
+    capacity: bool = False
+    """True: it never ran, for lack of capacity."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 
 from ecs_async_executor.engine.messages import Diagnosis
 from ecs_async_executor.engine.responses import Container, Task
@@ -23,57 +24,90 @@ class Verdict:
     """Its code may have run."""
     permanent: bool
     """It never ran, and the same request would fail the same way again."""
+    capacity: bool
+    """It never ran, for lack of capacity."""
     diagnosis: Diagnosis
 
 
-# Text in stoppedReason or a container's reason -> what happened, what to do, and whether trying again is useless.
-_REASONS: tuple[tuple[re.Pattern[str], str, str, bool], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), summary, remedy, permanent)
-    for pattern, summary, remedy, permanent in (
-        (
-            r"OutOfMemory|out of memory",
-            "The container was killed: it used more memory than it has.",
-            "Give the task more memory.",
-            False,
+class _Outlook(Enum):
+    """What launching the same request again promises, if the task never ran."""
+
+    AGAIN = "it may go well"
+    USELESS = "it would fail the same way"
+    CAPACITY = "it goes well once there is room"
+
+
+@dataclass(frozen=True, slots=True)
+class _Reason:
+    """A text in stoppedReason or in a container's reason, and what it means."""
+
+    text: re.Pattern[str]
+    summary: str
+    remedy: str
+    outlook: _Outlook = _Outlook.AGAIN
+
+
+def _text(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE | re.DOTALL)
+
+
+# The first that fits counts. AWS wraps passing network faults and lasting refusals in the same sentences ("unable to
+# pull secrets or registry auth: ..."), so the causes that pass come first.
+_REASONS = (
+    _Reason(
+        _text(r"OutOfMemory|out of memory"),
+        "The container was killed: it used more memory than it has.",
+        "Give the task more memory.",
+    ),
+    _Reason(
+        _text(
+            r"Capacity is unavailable|RESOURCE:|EMPTY CAPACITY|NO ACTIVE INSTANCES|InsufficientFreeAddresses"
         ),
-        (
-            r"CannotPull.*(not ?found|does not exist|manifest unknown|denied|unauthorized|no basic auth|40[134])",
-            "The image can't be pulled.",
-            "Check the image's name and tag in the task definition, and that the execution role may pull it.",
-            True,
+        "ECS found no capacity for the task.",
+        "Add capacity, or subnets in other zones.",
+        _Outlook.CAPACITY,
+    ),
+    _Reason(
+        _text(
+            r"(CannotPull|ResourceInitialization).*"
+            r"(i/o timeout|connection issue|Throttling|Rate exceeded|deadline exceeded|timed out|\bEOF\b|reset by peer)"
         ),
-        (
-            r"CannotPull",
-            "The image could not be pulled.",
-            "Check the way from the subnets to the registry (NAT gateway or VPC endpoints).",
-            False,
+        "The image, its secrets or its log group could not be reached.",
+        "Check the way from the subnets to AWS (NAT gateway or VPC endpoints) if it comes back.",
+    ),
+    _Reason(
+        _text(
+            r"CannotPull.*"
+            r"(not ?found|does not exist|manifest unknown|denied|unauthorized|no basic auth|\b40[134]\b)"
         ),
-        (
-            r"ResourceInitializationError.*(AccessDenied|not authorized|ResourceNotFound|does not exist|invalid|secret)",
-            "The task's secrets or logs could not be set up.",
-            "Check the execution role and the secrets and log options of the task definition.",
-            True,
+        "The image can't be pulled.",
+        "Check the image's name and tag in the task definition, and that the execution role may pull it.",
+        _Outlook.USELESS,
+    ),
+    _Reason(
+        _text(r"CannotPull"),
+        "The image could not be pulled.",
+        "Check the way from the subnets to the registry (NAT gateway or VPC endpoints).",
+    ),
+    _Reason(
+        _text(r"ResourceInitializationError.*(AccessDenied|not authorized|ResourceNotFound|does not exist)"),
+        "The task's secrets or logs could not be set up.",
+        "Check the execution role and the secrets and log options of the task definition.",
+        _Outlook.USELESS,
+    ),
+    _Reason(
+        _text(
+            r"Timeout waiting|network interface|ResourceInit|CannotStart|ContainerRuntime|InternalError|Ephemeral"
         ),
-        (
-            r"Capacity is unavailable|RESOURCE:|EMPTY CAPACITY|NO ACTIVE INSTANCES|InsufficientFreeAddresses",
-            "ECS found no capacity for the task.",
-            "Add capacity, or subnets in other zones.",
-            False,
-        ),
-        (
-            r"Timeout waiting|network interface|ResourceInit|CannotStart|ContainerRuntime|InternalError|Ephemeral",
-            "The task could not be started.",
-            "It is usually a passing fault of the platform; see the detail if it comes back.",
-            False,
-        ),
-        (
-            r"Host EC2|deregistration forced",
-            "The machine under the task went away.",
-            "Let the task retry.",
-            False,
-        ),
-        (r"maintenance", "AWS retired the task for maintenance.", "Let the task retry.", False),
-    )
+        "The task could not be started.",
+        "It is usually a passing fault of the platform; see the detail if it comes back.",
+    ),
+    _Reason(
+        _text(r"Host EC2|deregistration forced"),
+        "The machine under the task went away.",
+        "Let the task retry.",
+    ),
+    _Reason(_text(r"maintenance"), "AWS retired the task for maintenance.", "Let the task retry."),
 )
 _STOP_CODES = {
     "SpotInterruption": ("AWS took the Spot capacity back.", "Let the task retry, or run it on demand."),
@@ -108,16 +142,22 @@ def judge(task: Task, container_name: str) -> Verdict:
     if not ran:
         texts += [c.reason or "" for c in task.containers]
 
-    def verdict(summary: str, remedy: str, *, permanent: bool = False) -> Verdict:
-        return Verdict(exit_code, ran, permanent and not ran, Diagnosis(summary, facts, remedy))
+    def verdict(summary: str, remedy: str, outlook: _Outlook = _Outlook.AGAIN) -> Verdict:
+        return Verdict(
+            exit_code,
+            ran,
+            permanent=not ran and outlook is _Outlook.USELESS,
+            capacity=not ran and outlook is _Outlook.CAPACITY,
+            diagnosis=Diagnosis(summary, facts, remedy),
+        )
 
     if task.stop_code in _STOP_CODES:
         return verdict(*_STOP_CODES[task.stop_code])
     if "Spot Task was interrupted" in texts[0]:
         return verdict(*_STOP_CODES["SpotInterruption"])
-    for pattern, summary, remedy, permanent in _REASONS:
-        if any(pattern.search(text) for text in texts):
-            return verdict(summary, remedy, permanent=permanent)
+    for reason in _REASONS:
+        if any(reason.text.search(text) for text in texts):
+            return verdict(reason.summary, reason.remedy, reason.outlook)
     if exit_code is not None:
         fallback = (f"The container ended with exit code {exit_code}.", "Look into the container's log.")
         return verdict(*_EXIT_CODES.get(exit_code, fallback))
@@ -125,7 +165,7 @@ def judge(task: Task, container_name: str) -> Verdict:
         return verdict(
             f"The task has no container named {container_name!r}.",
             "Set the option `container_name` to the Airflow container of the task definition.",
-            permanent=True,
+            _Outlook.USELESS,
         )
     if ran:
         return verdict("The task stopped, and ECS has no exit code of it.", "Look into the container's log.")

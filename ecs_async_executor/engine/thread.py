@@ -46,8 +46,8 @@ class EngineThread:
 
     def start(self, timeout: float = 30.0) -> None:
         """Start, and return when the loop is ready (AWS is not asked for that); raises `EngineStartError`."""
-        self._thread.start()
         try:
+            self._thread.start()
             self._ready.result(timeout)
         except Exception as error:
             raise EngineStartError(

@@ -34,7 +34,7 @@ async def moto_server() -> AsyncIterator[str]:
         url = (await process.stdout.readline()).decode().strip() if process.stdout else ""
         if not url:
             raise EcsAsyncError(
-                "CloudWatch Logs did not start: install ecs-async-executor[local], or do without logs."
+                "CloudWatch Logs did not start: install ecs-async-executor[local], or use --no-logs."
             )
         yield url
     finally:

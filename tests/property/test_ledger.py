@@ -199,6 +199,9 @@ class LedgerOnEcs(RuleBasedStateMachine):
         ):
             return
         self.sending.remove(entry)
+        if kind in {Kind.THROTTLE, Kind.CREDENTIALS, Kind.NETWORK} and not lost and not entry.unclear:
+            # ECS has not seen the token: its next body may be a fresh one.
+            del self.bodies[entry.client_token]
         if kind is Kind.CAPACITY:
             self.ecs.by_token[entry.client_token] = (
                 self.body_of(entry),

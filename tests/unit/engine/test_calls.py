@@ -48,13 +48,24 @@ async def test_calls_keep_to_the_rates(make_calls: MakeCalls):
     assert anyio.current_time() == pytest.approx(3.0, abs=0.05)
 
 
-async def test_a_throttle_closes_the_buckets_of_its_call_only(make_calls: MakeCalls):
+async def test_a_throttled_runtask_closes_its_own_bucket_and_leaves_stops_alone(make_calls: MakeCalls):
     calls = make_calls(options())
     assert await failing(calls, error("ThrottlingException"), Bucket.RUN_TASK, Bucket.MODIFY) is Kind.THROTTLE
     await call(calls, "answer", Bucket.READ)
     assert anyio.current_time() == 0
     await call(calls, "answer", Bucket.MODIFY)
+    assert anyio.current_time() == 0
+    await call(calls, "answer", Bucket.RUN_TASK, Bucket.MODIFY)
     assert anyio.current_time() == pytest.approx(1.0)
+
+
+async def test_an_error_of_our_own_is_logged_with_its_traceback(
+    make_calls: MakeCalls, caplog: pytest.LogCaptureFixture
+):
+    calls = make_calls(options())
+    assert await failing(calls, KeyError("parsed"), Bucket.READ) is Kind.UNKNOWN
+    assert await failing(calls, error("ServerException", status=500), Bucket.READ) is Kind.UNKNOWN
+    assert [record.exc_info is not None for record in caplog.records] == [True]
 
 
 async def test_refused_credentials_pause_everything_once_and_make_a_new_client(

@@ -219,12 +219,55 @@ async def test_a_refusal_after_an_unknown_outcome_is_believed_only_if_no_task_wa
 async def test_a_refusal_after_an_unknown_outcome_counts_if_listtasks_knows_no_task(
     bench: Any, client: FakeClient, reports: Reports
 ):
-    client.script["run_task"].extend([TimeoutError(), error("AccessDeniedException", "not authorized")])
-    async with bench() as at:
+    refusal = error("AccessDeniedException", "not authorized")
+    client.script["run_task"].extend([TimeoutError(), *[refusal] * 100])
+    async with bench(missing_grace=60) as at:
         at.launch("run")
         await at.idle()
     assert [type(report) for report in reports] == [Waiting, LaunchFailed]
-    assert len(client.calls("list_tasks")) == 1
+    assert len(client.calls("list_tasks")) > 1
+
+
+async def test_a_task_that_listtasks_does_not_know_yet_is_not_started_twice(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    refusal = error(
+        "ClientException", "You've reached the limit on the number of tasks you can run concurrently"
+    )
+    client.script["run_task"].extend([TimeoutError(), *[refusal] * 100])
+    client.script["list_tasks"].extend([(), (), ("arn:known-at-last",)])
+    async with bench() as at:
+        at.launch("run")
+        await at.idle()
+    assert [report.arn for report in reports.of(Launched)] == ["arn:known-at-last"]
+    assert {call["clientToken"] for call in client.calls("run_task")} == {"run-1"}
+
+
+@pytest.mark.parametrize("arns", [(), ("arn:lives",)])
+async def test_a_stopped_run_that_may_have_been_sent_is_looked_for_and_never_sent(
+    bench: Any, client: FakeClient, reports: Reports, arns: tuple[str, ...]
+):
+    client.script["list_tasks"].extend([(), arns])
+    async with bench() as at:
+        at.launch("run", sent_before=True)
+        at.ledger.stop("run", "why")
+        await at.idle()
+    assert client.calls("run_task") == []
+    assert [report.arn for report in reports.of(Launched)] == list(arns)
+    assert [entry.arn for entry in at.ledger.stops] == list(arns)
+    assert len(reports.of(Cancelled)) == 1 - len(arns)
+
+
+async def test_a_run_that_was_throttled_for_long_is_sent_with_a_fresh_token(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    tokens = iter("abc")
+    client.script["run_task"].extend([error("ThrottlingException"), TimeoutError()])
+    async with bench() as at:
+        at.launch("run", build=lambda: Request({"taskDefinition": next(tokens)}, "airflow"))
+        await at.idle()
+    assert [call["taskDefinition"] for call in client.calls("run_task")] == ["a", "b", "b"]
+    assert len(reports.of(Launched)) == 1
 
 
 async def test_a_request_that_can_not_be_built_fails_that_run_only(

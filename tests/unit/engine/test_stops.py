@@ -14,6 +14,15 @@ EXITED: dict[str, Any] = {
 FAILED = "TaskFailedToStart"
 NO_IMAGE = "CannotPullContainerError: pull image manifest has been retried 1 time(s): not found"
 NO_REGISTRY = "CannotPullContainerError: dial tcp 10.0.0.1:443: i/o timeout"
+NO_ECR = (
+    "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon"
+    " ECR: There is a connection issue between the task and Amazon ECR. Check your task network configuration. RequestError:"
+    " send request failed caused by: Post https://api.ecr.eu-west-1.amazonaws.com/: dial tcp 10.0.0.1:443: i/o timeout"
+)
+ECR_THROTTLED = (
+    "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
+    " retrieve ecr registry auth: service call has been retried 3 time(s): ThrottlingException: Rate exceeded"
+)
 NO_SECRET = "ResourceInitializationError: unable to pull secrets: AccessDeniedException: not authorized"
 
 
@@ -89,8 +98,15 @@ def test_a_stop_from_outside_is_explained_and_never_permanent(
         (NO_IMAGE, "image can't be pulled", True),
         ("CannotPullContainerError: pull access denied, repository does not exist", "can't be pulled", True),
         ("CannotPullContainerError: unexpected status code 403 Forbidden", "can't be pulled", True),
-        (NO_REGISTRY, "could not be pulled", False),
-        ("CannotPullContainerError: ... EOF", "could not be pulled", False),
+        (NO_REGISTRY, "could not be reached", False),
+        ("CannotPullContainerError: ... EOF", "could not be reached", False),
+        (NO_ECR, "could not be reached", False),
+        (ECR_THROTTLED, "could not be reached", False),
+        (
+            "CannotPullContainerError: 123404567890.dkr.ecr.eu-west-1.amazonaws.com/a: no route",
+            "be pulled",
+            False,
+        ),
         (NO_SECRET, "secrets or logs", True),
         (
             "ResourceInitializationError: failed to validate logger args: The specified log group does not exist",
@@ -191,3 +207,12 @@ def test_nothing_but_stopped_is_known():
     verdict = judge(Task(task_arn="arn:task/1", last_status="STOPPED"), "airflow")
     assert (verdict.exit_code, verdict.ran, verdict.permanent) == (None, False, False)
     assert verdict.diagnosis.detail == "arn:task/1"
+
+
+@pytest.mark.parametrize(
+    "reason", ["TaskFailedToStart: RESOURCE:MEMORY", "Capacity is unavailable at this time"]
+)
+def test_only_a_task_that_never_ran_lacked_capacity(reason: str):
+    waited = verdict_of(airflow(None, None), ran=False, stop_code=FAILED, stopped_reason=reason)
+    ran = verdict_of(airflow(1, None), ran=True, stop_code=FAILED, stopped_reason=reason)
+    assert (waited.capacity, ran.capacity) == (True, False)

@@ -124,7 +124,7 @@ def test_an_engine_that_does_not_start_again_is_tried_again_in_a_minute(
         patch.setattr(EngineThread, "start", refuse)
         bench.now += 60
         bench.keeper.drain()
-    assert "could not be started again; next try in a minute" in caplog.text
+    assert "could not be started again; next try in 60 s" in caplog.text
     bench.now += 59
     bench.keeper.drain()
     assert not bench.keeper._engine.is_alive
@@ -154,3 +154,20 @@ def test_an_engine_that_ran_for_long_is_restarted_soon_again(bench: Bench) -> No
         bench.kill(deaths)
         bench.now += 1.01
         bench.until(lambda: bench.keeper._engine.is_alive)
+
+
+def test_an_engine_for_which_there_is_no_thread_is_tried_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    bench.kill()
+    with monkeypatch.context() as patch:
+        patch.setattr("threading.Thread.start", no_thread)
+        bench.now += 60
+        bench.keeper.drain()
+    assert not bench.keeper._engine.is_alive
+    bench.now += 60
+    bench.keeper.drain()
+    assert bench.keeper._engine.is_alive

@@ -439,3 +439,12 @@ def test_normalising_twice_changes_nothing_more(config: Any) -> None:
     except InvalidRequestError:
         return
     assert repr(normalise(once, SHAPE)) == repr(once)
+
+
+def test_an_override_without_a_name_means_the_airflow_container() -> None:
+    kwargs = {"count": 1, "overrides": {"containerOverrides": [{"environment": {"A": "1"}, "cpu": 256}]}}
+    body = template(run_task_kwargs=kwargs).request(["run"], None).body
+    (container,) = body["overrides"]["containerOverrides"]
+    assert container["name"] == "airflow"
+    assert (container["cpu"], container["command"]) == (256, ["run"])
+    assert "count" not in body

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ecs_async_executor.engine.messages import Diagnosis, Launched, LaunchFailed, Stopped
+from ecs_async_executor.engine.messages import Diagnosis, Launched, Stopped
 from ecs_async_executor.runs import Run, Runs
 
 
@@ -57,29 +57,17 @@ def test_runs_of_other_keys_do_not_matter() -> None:
 def test_a_run_that_is_queued_again_is_not_current_though_no_newer_one_is_known() -> None:
     runs, run = Runs(), make("run")
     runs.add(run)
-    assert runs.facts(run, job_id=1, queued_again=False, max_starts=3).current
-    assert not runs.facts(run, job_id=1, queued_again=True, max_starts=3).current
-
-
-def test_a_run_may_be_launched_again_while_starts_are_left() -> None:
-    runs = Runs()
-    assert runs.facts(make("a", starts=2), job_id=1, queued_again=False, max_starts=3).may_relaunch
-    assert not runs.facts(make("a", starts=3), job_id=1, queued_again=False, max_starts=3).may_relaunch
-
-
-def test_a_permanent_failure_is_not_launched_again() -> None:
-    failed = LaunchFailed("a", 1, Diagnosis("No such cluster."), permanent=True)
-    run = make("a", ended=failed)
-    assert not Runs().facts(run, job_id=1, queued_again=False, max_starts=3).may_relaunch
+    assert runs.facts(run, job_id=1, queued_again=False, may_relaunch=True).current
+    assert not runs.facts(run, job_id=1, queued_again=True, may_relaunch=True).current
 
 
 def test_the_facts_know_run_by_its_id_and_its_arns() -> None:
     run = make("a", try_number=2, fenced=True)
-    known = Runs().facts(run, job_id=1, queued_again=False, max_starts=3)
+    known = Runs().facts(run, job_id=1, queued_again=False, may_relaunch=True)
     assert (known.ids, known.try_number, known.fenced, known.launched) == (frozenset({"a"}), 2, True, False)
     run.launched = Launched("a", 1, "arn", "cluster", "airflow")
     run.ids.add("arn")
-    known = Runs().facts(run, job_id=1, queued_again=False, max_starts=3)
+    known = Runs().facts(run, job_id=1, queued_again=False, may_relaunch=True)
     assert (known.ids, known.launched) == (frozenset({"a", "arn"}), True)
 
 

@@ -44,9 +44,16 @@ class Executor(BaseExecutor):
 
 
 def make_supervisor(executor: BaseExecutor, submitted: list[Order], clock: Any = lambda: 0.0) -> Supervisor:
-    settings = Settings(cluster="c", container_name="airflow", task_definition="t", subnets=("s",))
+    settings = Settings(
+        cluster="c",
+        container_name="airflow",
+        task_definition="t",
+        subnets=("s",),
+        max_run_task_attempts=2,
+        capacity_timeout=100,
+    )
     orders = Orders(RequestTemplate(settings), token_generator(), 600)
-    return Supervisor(executor, orders, submitted.extend, max_starts=2, clock=clock)
+    return Supervisor(executor, orders, submitted.extend, settings, clock=clock)
 
 
 def launched(run: Run, number: int = 1) -> Launched:
@@ -106,7 +113,10 @@ def test_a_run_that_is_stopped_while_runtask_is_in_flight_is_stopped_by_a_new_en
 ) -> None:
     run = take_in(supervisor)
     supervisor.drop(run, stop="why")
-    assert list(supervisor.live_orders()) == []
+    look, stop = supervisor.live_orders()
+    assert isinstance(look, Launch)
+    assert look.sent_before
+    assert stop == Stop(run.run_id, "why")
     supervisor.note(launched(run))
     assert [type(order) for order in supervisor.live_orders()] == [Watch, Stop]
     supervisor.note(Cancelled(run.run_id))
@@ -246,3 +256,72 @@ TestAnyHistory.settings = settings(settings.get_profile("ci"), max_examples=60, 
 
 def test_keys_are_airflows(supervisor: Supervisor) -> None:
     assert isinstance(take_in(supervisor).key, TaskInstanceKey)
+
+
+# --- who pays for a start that failed -------------------------------------------------------------------------
+
+
+class Clock:
+    """Moved by tests only."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def starts_of_a_task_that_never_runs(monkeypatch: pytest.MonkeyPatch, *, capacity: bool) -> tuple[int, float]:
+    """How often, and for how long, a task is started that always stops before it runs."""
+    queued = Row(state="queued", try_number=1, external_executor_id=None, queued_by_job_id=None)
+    monkeypatch.setattr(
+        "ecs_async_executor.supervisor.read_rows",
+        lambda runs: dict.fromkeys((r.run_id for r in runs), queued),
+    )
+    clock, submitted = Clock(), list[Order]()
+    supervisor = make_supervisor(Executor(), submitted, clock)
+    run = take_in(supervisor)
+    run.fenced = False
+    starts = 1
+    while not supervisor._executor.event_buffer:
+        clock.now += 30
+        supervisor.note(
+            Stopped(
+                run.run_id,
+                run.number,
+                "arn",
+                None,
+                ran=False,
+                permanent=False,
+                diagnosis=WHY,
+                capacity=capacity,
+            )
+        )
+        supervisor.decide()
+        starts += bool(submitted)
+        submitted.clear()
+    return starts, clock.now
+
+
+def test_a_start_that_fails_costs_an_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert starts_of_a_task_that_never_runs(monkeypatch, capacity=False) == (2, 60)
+
+
+def test_lack_of_capacity_after_the_launch_costs_time_and_no_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert starts_of_a_task_that_never_runs(monkeypatch, capacity=True) == (5, 150)
+
+
+def test_a_permanent_failure_is_not_launched_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    queued = Row(state="queued", try_number=1, external_executor_id=None, queued_by_job_id=None)
+    monkeypatch.setattr(
+        "ecs_async_executor.supervisor.read_rows",
+        lambda runs: dict.fromkeys((r.run_id for r in runs), queued),
+    )
+    submitted: list[Order] = []
+    supervisor = make_supervisor(Executor(), submitted)
+    run = take_in(supervisor)
+    run.fenced = False
+    supervisor.note(LaunchFailed(run.run_id, 1, WHY, permanent=True))
+    supervisor.decide()
+    assert submitted == []
+    assert supervisor._executor.event_buffer == {run.key: ("failed", str(WHY))}

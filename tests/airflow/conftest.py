@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from sqlalchemy import delete
 
 from ecs_async_executor.engine.ecs import EcsClient
 from ecs_async_executor.local import Control, Options, serve_in_process, serve_in_thread
+from ecs_async_executor.settings import Settings
 from tests.support.ecs import end_all
 from tests.support.scheduler import Scheduler, create_run, finish_all_rows, running_scheduler, store_dag
 
@@ -69,6 +71,10 @@ def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
     """Shrink every waiting time, so that no test waits for seconds."""
     if "far_ecs" not in request.fixturenames:  # who measures looks as seldom as in real life
         monkeypatch.setattr("ecs_async_executor.engine.ledger.next_look", lambda *_: 0.05)
+    options = Settings.engine_options.fget  # type: ignore[attr-defined]  # it is a property
+    monkeypatch.setattr(
+        Settings, "engine_options", property(lambda self: replace(options(self), missing_grace=1.0))
+    )
     monkeypatch.setattr("ecs_async_executor.supervisor.CONFIRM_AFTER", 0.2)
     for module in ("keeper", "supervisor", "engine.gate", "engine.ledger", "engine.stopper"):
         monkeypatch.setattr(f"ecs_async_executor.{module}.backoff", lambda *_, **__: 0.05)

@@ -212,9 +212,11 @@ def test_nothing_that_is_logged_shows_a_token(
     caplog.set_level(logging.DEBUG)
     ecs.add_fault("server_error", action="RunTask", times=1)
     ecs.add_fault("lost_response", action="RunTask", times=1)
-    ecs.add_fault("access_denied", action="RunTask", times=1)
     run_dag(one_task_dag("logged"))
-    scheduler.until_state("failed")
+    scheduler.launched()
+    ecs.add_fault("access_denied", action="RunTask", times=1)
+    run_dag(one_task_dag("refused"))
+    scheduler.until_state("failed", dag_id="refused")
     assert "--json-string" not in caplog.text + capsys.readouterr().out
     assert "eyJ" not in caplog.text
 

@@ -12,7 +12,7 @@ from airflow.sdk import DAG
 
 from ecs_async_executor.local import Control
 from tests.support.ecs import live
-from tests.support.scheduler import Scheduler, logged_events, one_task_dag, task_instances
+from tests.support.scheduler import Scheduler, logged_events, one_task_dag, running_scheduler, task_instances
 
 RunDag = Callable[[DAG], str]
 Sent = list[dict[str, Any]]
@@ -53,7 +53,7 @@ def test_when_all_starts_have_failed_the_task_fails_with_the_reason_in_its_audit
     assert len(logged_events("ecs launch failed")) == 2
     (ended,) = logged_events("ecs task ended")
     (mismatch,) = logged_events("state mismatch")
-    assert ended.startswith("The image could not be pulled.")
+    assert ended.startswith("The image, its secrets or its log group could not be reached.")
     assert PASSING in ended
     assert f"Extra info: {ended}" in mismatch
 
@@ -151,3 +151,22 @@ def test_an_answer_that_gets_lost_starts_no_second_container(
     assert len(ecs.tasks()) == 1
     assert len(sent) == 3
     assert len({json.dumps(body, sort_keys=True) for body in sent}) == 1
+
+
+def test_capacity_that_is_missing_after_the_launch_costs_no_start(
+    scheduler: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent
+) -> None:
+    ecs.add_fault("start_failure", reason="TaskFailedToStart: RESOURCE:MEMORY", times=5)
+    run_dag(one_task_dag("no_room"))
+    scheduler.until(lambda: len(sent) == 6)
+    (ti,) = scheduler.launched()
+    assert ti.state == "queued"
+    assert all("No capacity" in text for text in logged_events("ecs launch failed"))
+
+
+def test_a_short_task_queued_timeout_is_pointed_out_at_the_start(
+    configured: Control, clean_database: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running_scheduler():
+        pass
+    assert "set task_queued_timeout to at least that" in capsys.readouterr().out

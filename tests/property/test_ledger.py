@@ -201,7 +201,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
         self.sending.remove(entry)
         if kind in {Kind.THROTTLE, Kind.CREDENTIALS, Kind.NETWORK} and not lost and not entry.unclear:
             # ECS has not seen the token: its next body may be a fresh one.
-            del self.bodies[entry.client_token]
+            self.bodies.pop(entry.client_token, None)
         if kind is Kind.CAPACITY:
             self.ecs.by_token[entry.client_token] = (
                 self.body_of(entry),

@@ -6,8 +6,12 @@ import asyncio
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.virtual_time import VirtualTimeLoop
 
 _HOME = Path(tempfile.mkdtemp(prefix="ecs-async-tests-"))
 os.environ.update(
@@ -42,5 +46,13 @@ settings.register_profile(
 settings.register_profile("nightly", settings.get_profile("ci"), max_examples=10_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-# looptime asks for the current loop before every test, which would make one that nobody closes.
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:
+    """Run tests marked `virtual_time` on a loop whose clock jumps."""
+    if item.get_closest_marker("virtual_time"):
+        return {"virtual": VirtualTimeLoop}
+    return {"real": asyncio.new_event_loop}
+
+
+# Else the first look at the current loop would make one that nobody closes.
 asyncio.set_event_loop(None)

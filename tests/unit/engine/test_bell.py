@@ -5,8 +5,7 @@ import pytest
 
 from ecs_async_executor.engine.bell import Bell
 
-pytest.importorskip("looptime", reason="looptime needs Python 3.11")
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.virtual_time
 
 
 async def test_a_ring_wakes_the_waiter():

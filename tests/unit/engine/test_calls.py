@@ -14,8 +14,7 @@ from ecs_async_executor.engine.messages import Paused, Resumed
 from ecs_async_executor.engine.options import EngineOptions, Rate
 from tests.support.engine import FakeClient, Reports, error, options
 
-pytest.importorskip("looptime", reason="looptime needs Python 3.11")
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.virtual_time
 
 MakeCalls = Callable[[EngineOptions], Calls]
 EXPIRED = error("ExpiredTokenException", "expired")

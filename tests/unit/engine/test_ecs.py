@@ -200,10 +200,9 @@ def test_records_that_hold_requests_are_kept_out_of_every_log(name: str, caplog:
 
 
 class TestTime:
-    pytestmark = pytest.mark.looptime
+    pytestmark = pytest.mark.virtual_time
 
     async def test_a_call_takes_no_longer_than_its_time_out(self, session: FakeSession):
-        pytest.importorskip("looptime", reason="looptime needs Python 3.11")
         client = ecs_client(session, call_timeout=20.0)
         client._client = sdk = FakeSdkClient()
         sdk.seconds = 3600

@@ -28,8 +28,7 @@ from tests.support.engine import FakeClient, Reports, error, options, order
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-pytest.importorskip("looptime", reason="looptime needs Python 3.11")
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.virtual_time
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ import pytest
 from ecs_async_executor.engine.gate import Gate
 from ecs_async_executor.engine.messages import Diagnosis, Paused, Resumed
 
-pytest.importorskip("looptime", reason="looptime needs Python 3.11")
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.virtual_time
 
 DIAGNOSIS = Diagnosis("The AWS credentials can't be used.")
 

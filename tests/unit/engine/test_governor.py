@@ -10,8 +10,6 @@ from ecs_async_executor.engine.options import EngineOptions, Rate
 
 UNLIMITED = Rate(0, 0)
 
-pytest.importorskip("looptime", reason="looptime needs Python 3.11")
-
 
 def always_whole() -> float:
     return 1.0
@@ -73,7 +71,7 @@ class TestTokenBucket:
         assert bucket.wait(3.0) == 1.0
 
 
-@pytest.mark.looptime
+@pytest.mark.virtual_time
 class TestGovernor:
     def governor(self, *, run_task: Rate = UNLIMITED, modify: Rate = UNLIMITED) -> Governor:
         options = EngineOptions(run_task_rate=run_task, modify_rate=modify, read_rate=UNLIMITED)

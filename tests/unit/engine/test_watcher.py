@@ -18,8 +18,7 @@ from tests.support.engine import FakeClient, Reports, error, options
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-pytest.importorskip("looptime", reason="looptime needs Python 3.11")
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.virtual_time
 
 MakeCalls = Callable[[EngineOptions], Calls]
 

@@ -54,7 +54,7 @@ class AsyncEcsExecutor(BaseExecutor):
         try:
             template = RequestTemplate(settings)
         except InvalidRequestError as error:
-            raise ConfigurationError(f"AsyncEcsExecutor can't start. {error}") from error
+            raise ConfigurationError(f"AsyncEcsExecutor can't start. {error}") from None
         connect = resolve_connection(settings.conn_id, settings.region_name)
         queued_timeout = float(self.conf.get("scheduler", "task_queued_timeout", fallback=None) or 600)
         orders = Orders(template, self.jwt_generator, queued_timeout)
@@ -166,6 +166,6 @@ class AsyncEcsExecutor(BaseExecutor):
             case Resumed():
                 self.log.info("AWS answers again.")
             case HealthChecked(diagnosis=None):
-                self.log.info("Health check: ECS and the cluster are ready.")
+                self.log.info("Health check: the cluster answers. The rest is checked at the first launch.")
             case HealthChecked():
                 self.log.error("Health check: tasks can't run. %s", report.diagnosis)

@@ -31,7 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
-    add("--port", type=int, default=DEFAULT_PORT, help="port; 0 takes a free one (default %(default)s)")
+    add("--port", type=_port, default=DEFAULT_PORT, help="port; 0 takes a free one (default %(default)s)")
     add("--runtime", choices=("process", "simulated"), default="process", help="default: %(default)s")
     add(
         "--cluster",
@@ -138,7 +138,16 @@ async def _serve(options: Options) -> None:
 
 
 def _greeting(options: Options, control: Control) -> str:
-    logs = f"export AWS_ENDPOINT_URL_LOGS={control.logs_endpoint_url}\n" if control.logs_endpoint_url else ""
+    logs = (
+        f"export AWS_ENDPOINT_URL_CLOUDWATCH_LOGS={control.logs_endpoint_url}\n"
+        if control.logs_endpoint_url
+        else ""
+    )
+    output = (
+        "Output: aws logs get-log-events --log-group-name /ecs/airflow-task --log-stream-name ecs/airflow/TASK_ID\n"
+        if logs
+        else ""
+    )
     clusters = ", ".join(("default", *options.clusters))
     return (
         f"Local ECS ({options.runtime}) at {control.endpoint_url}; Ctrl-C stops it and every container.\n"
@@ -152,8 +161,15 @@ def _greeting(options: Options, control: Control) -> str:
         "\n"
         "Try: aws ecs run-task --task-definition airflow-task --overrides "
         """'{"containerOverrides": [{"name": "airflow", "command": ["date"]}]}'\n"""
+        f"{output}"
         f"Control: {control.endpoint_url}/_local/tasks, /_local/faults, /_local/calls\n"
     )
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("it is a number from 0 to 65535")
+    return int(text)
 
 
 def _is_loopback(host: str) -> bool:

@@ -124,7 +124,7 @@ def _fake_aws(ports: Ports) -> dict[str, str]:
 
 def logs_environment(logs_url: str) -> dict[str, str]:
     """What the components need beside: where CloudWatch Logs is, known once the local ECS has started it."""
-    return {"AWS_ENDPOINT_URL_LOGS": logs_url}
+    return {"AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": logs_url}
 
 
 def component_environment(inherited: Mapping[str, str], stage: Stage) -> dict[str, str]:

@@ -93,6 +93,9 @@ _CREDENTIAL_CODES = frozenset(
 _UNCLEAR_CODES = frozenset(
     {"InternalFailure", "RequestTimeout", "RequestTimeoutException", "ServerException", "ServiceUnavailable"}
 )
+_CREDENTIALS_REMEDY = (
+    "Check the AWS connection (`conn_id`), or the scheduler's role, AWS variables and files."
+)
 _CREDENTIAL_ERRORS = (
     boto.CredentialRetrievalError,
     boto.InvalidConfigError,
@@ -152,12 +155,12 @@ def classify(error: BaseException) -> Failure:
         return Failure(Kind.CONFIGURATION, Diagnosis(error.problem, remedy=error.remedy))
     if isinstance(error, ConnectError):
         cause = error.__cause__ or error
-        kind = Kind.NETWORK if _never_connected(cause) else Kind.CREDENTIALS
+        inner = classify(cause) if cause is not error else None
+        if inner is not None and inner.kind in PAUSING:
+            return inner
         return Failure(
-            kind,
-            Diagnosis(
-                "The AWS connection can't be made.", _text(cause), "Check the AWS connection (`conn_id`)."
-            ),
+            Kind.CREDENTIALS,
+            Diagnosis("The AWS connection can't be made.", _text(cause), _CREDENTIALS_REMEDY),
         )
     if isinstance(error, boto.ClientError):
         return _classify_client_error(error)
@@ -169,20 +172,22 @@ def classify(error: BaseException) -> Failure:
     if isinstance(error, _CREDENTIAL_ERRORS):
         return Failure(
             Kind.CREDENTIALS,
-            Diagnosis(
-                "The AWS credentials can't be used.", _text(error), "Check the AWS connection (`conn_id`)."
-            ),
+            Diagnosis("The AWS credentials can't be used.", _text(error), _CREDENTIALS_REMEDY),
         )
     if isinstance(error, boto.NoRegionError):
         return Failure(
             Kind.CREDENTIALS,
-            Diagnosis("No AWS Region is set.", _text(error), "Set the option `region_name`."),
+            Diagnosis(
+                "No AWS Region is set.", _text(error), "Set the option `region_name`, or AWS_DEFAULT_REGION."
+            ),
         )
     if _never_connected(error):
         return Failure(
             Kind.NETWORK,
             Diagnosis(
-                "AWS can't be reached.", _text(error), "Check the network, the Region and `endpoint_url`."
+                "AWS can't be reached.",
+                _text(error),
+                "Check the network, the Region, and the connection's `endpoint_url` or AWS_ENDPOINT_URL_ECS.",
             ),
         )
     return Failure(
@@ -234,7 +239,7 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
             Diagnosis(
                 f"AWS gives no credentials ({error.operation_name}).",
                 facts,
-                "Check the AWS connection (`conn_id`).",
+                _CREDENTIALS_REMEDY,
             ),
         )
     if code in _THROTTLE_CODES or status == 429 or _THROTTLE_TEXT.search(message):
@@ -250,7 +255,7 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
     if code in _CREDENTIAL_CODES:
         return Failure(
             Kind.CREDENTIALS,
-            Diagnosis("AWS refuses the credentials.", facts, "Check the AWS connection (`conn_id`)."),
+            Diagnosis("AWS refuses the credentials.", facts, _CREDENTIALS_REMEDY),
         )
     if status >= 500 or code in _UNCLEAR_CODES:
         return Failure(

@@ -103,7 +103,7 @@ def stop_task(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
     task.tags.clear()  # "Any tags associated with the task will be deleted": API Reference, "StopTask"
     task.described = None
     ecs.runtime.stop(task, now, ("UserInitiated", params.get("reason") or "Task stopped by user"))
-    return json_answer({"task": describe(task, now, tags=False)})
+    return json_answer({"task": describe(task, ecs.clock(), tags=False)})
 
 
 def tag_resource(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:

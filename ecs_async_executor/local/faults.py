@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.local.lifecycle import Course, Interruption
 from ecs_async_executor.local.match import Match, build
-from ecs_async_executor.local.protocol import AwsError
+from ecs_async_executor.local.protocol import ACTIONS, AwsError
 
 if TYPE_CHECKING:
     import random
@@ -110,6 +110,8 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in STAGES:
             raise ValueError(f"unknown kind {self.kind!r}; known are {', '.join(sorted(STAGES))}.")
+        if self.action and self.action not in ACTIONS:
+            raise ValueError(f"unknown action {self.action!r}; known are {', '.join(sorted(ACTIONS))}.")
         if not 0 <= self.probability <= 1:
             raise ValueError("probability lies between 0 and 1.")
 

@@ -156,6 +156,23 @@ def test_other_addresses_than_loopback_are_recognised(host: str, loopback: bool)
 
 def test_the_greeting_names_the_log_endpoint_when_there_is_one() -> None:
     greeting = local._greeting(Options(clusters=["c"]), Control("http://e", "http://l"))
-    assert "export AWS_ENDPOINT_URL_LOGS=http://l\n" in greeting
+    assert "export AWS_ENDPOINT_URL_CLOUDWATCH_LOGS=http://l\n" in greeting
     assert "default, c" in greeting
     assert "LOGS" not in local._greeting(Options(), Control("http://e"))
+
+
+def test_the_variables_of_the_greeting_lead_the_clients_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    greeting = local._greeting(Options(), Control("http://127.0.0.1:1", "http://127.0.0.1:2"))
+    for line in greeting.splitlines():
+        if line.startswith("export "):
+            monkeypatch.setenv(*line.removeprefix("export ").split("=", 1))
+    session: Any = boto3.session.Session()
+    assert session.client("ecs").meta.endpoint_url == "http://127.0.0.1:1"
+    assert session.client("logs").meta.endpoint_url == "http://127.0.0.1:2"
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "http"])
+def test_a_port_that_can_not_be_is_refused_in_a_line(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse("--port", port)
+    assert "it is a number from 0 to 65535" in capsys.readouterr().err

@@ -303,3 +303,10 @@ def test_an_absent_log_service_neither_delays_nor_fails_a_task() -> None:
     with serve_in_thread(Options(logs="http://127.0.0.1:9")) as control:
         ecs = Ecs(control)
         assert exits(ecs.wait(ecs.run("sh", "-c", "seq 5000"))) == {"airflow": 0}
+
+
+def test_stop_task_answers_with_what_it_has_done(ecs: Ecs) -> None:
+    arn = ecs.run("sleep", "60")
+    ecs.wait(arn, "RUNNING")
+    task = ecs.client.stop_task(task=arn, reason="cleared")["task"]
+    assert (task["desiredStatus"], task["stoppedReason"]) == ("STOPPED", "cleared")

@@ -126,7 +126,7 @@ def test_everything_starts_in_order_and_every_dag_runs_once(stage: Stage) -> Non
 def test_airflow_learns_where_the_logs_are_and_the_rest_does_not(stage: Stage) -> None:
     director(stage).perform()
     environments = [actor.environment for actor in stage.everything]
-    assert environments == [None, None] + [{"AWS_ENDPOINT_URL_LOGS": "http://127.0.0.1:9002"}] * 4
+    assert environments == [None, None] + [{"AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": "http://127.0.0.1:9002"}] * 4
 
 
 def test_the_last_view_shows_everything_ready_and_the_address(stage: Stage) -> None:

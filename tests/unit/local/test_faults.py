@@ -132,3 +132,8 @@ def test_a_fault_is_read_from_json_and_shown_as_json() -> None:
 def test_mistakes_in_a_fault_are_configuration_errors(document: Any) -> None:
     with pytest.raises(ConfigurationError, match="fault"):
         fault_of(document)
+
+
+def test_an_action_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="unknown action 'RunTsk'"):
+        fault_of({"kind": "throttle", "action": "RunTsk"})

@@ -123,10 +123,10 @@ def _task_table(snapshot: Snapshot, width: int, height: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("task", no_wrap=True, min_width=16)
     table.add_column("phase", no_wrap=True, min_width=12)
-    table.add_column("for", no_wrap=True, justify="right", min_width=6)
+    table.add_column("since", no_wrap=True, justify="right", min_width=6)
     table.add_column("try", no_wrap=True, justify="right")
-    table.add_column("ECS", no_wrap=True, justify="right")
-    table.add_column("tasks, the latest", no_wrap=True)
+    table.add_column("tasks", no_wrap=True, justify="right")
+    table.add_column("latest ECS task", no_wrap=True)
     for line in fold(snapshot, height):
         if not line.tasks:
             table.add_row(Text(line.title, style="bold"))

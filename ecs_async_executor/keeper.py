@@ -88,10 +88,10 @@ class EngineKeeper:
     def _restart(self) -> None:
         self._restart_at = self._clock() + RESTART_AGAIN_AFTER  # unless all of this goes well
         self._started_at = self._clock()
-        self._engine = EngineThread(self._connect, self._options)
         try:
-            self._engine.start()
             orders = list(self._live_orders())
+            self._engine = EngineThread(self._connect, self._options)
+            self._engine.start()
         except Exception:
             log.exception("The engine could not be started again; next try in %.0f s.", RESTART_AGAIN_AFTER)
             return

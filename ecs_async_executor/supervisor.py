@@ -148,6 +148,8 @@ class Supervisor:
                 run.number, run.ended = report.number, report
                 self._launched.pop(run.run_id, None)
                 self._ended[run.run_id] = self._clock()
+                if isinstance(report, Stopped) and report.capacity and run.short_since is None:
+                    run.short_since = self._clock()
 
     # --- decisions ----------------------------------------------------------------------------------------
 
@@ -226,9 +228,7 @@ class Supervisor:
 
     def _may_relaunch(self, run: Run) -> bool:
         """Lack of capacity costs time, every other start failure costs one of the run's start attempts."""
-        if isinstance(run.ended, Stopped) and run.ended.capacity:
-            if run.short_since is None:
-                run.short_since = self._clock()
+        if isinstance(run.ended, Stopped) and run.ended.capacity and run.short_since is not None:
             return self._clock() - run.short_since < self._capacity_timeout
         return run.starts < self._max_starts and not getattr(run.ended, "permanent", False)
 

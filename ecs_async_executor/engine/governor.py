@@ -85,10 +85,9 @@ class Governor:
             for bucket in buckets:
                 self._urgent[bucket] -= urgent
 
-    def throttled(self, *buckets: Bucket) -> None:
-        """Note that AWS has throttled a call on these buckets: it does not say which one."""
-        for bucket in buckets:
-            self._buckets[bucket].throttled(anyio.current_time(), self._random)
+    def throttled(self, bucket: Bucket) -> None:
+        """Note that AWS has throttled a call, and close this bucket for a while."""
+        self._buckets[bucket].throttled(anyio.current_time(), self._random)
 
     def answered(self, *buckets: Bucket) -> None:
         """Note that AWS has accepted a call on these buckets."""

@@ -16,11 +16,13 @@ class Decision(Enum):
 
     FORGET_AND_STOP = "it is history: forget it, stop its task if it lives"
     FORGET = "another scheduler has adopted it: forget it, leave its task alone"
-    PUBLISH = "it is launched: tell Airflow the ARN"
+    PUBLISH = "it is launched: tell Airflow its ARN"
     RELAUNCH = "its code never ran: launch it again"
     FAIL = "it died without telling: tell Airflow it failed"
     SUCCEED = "it was cleared while running: tell Airflow it ended, so that it runs again at once"
     DONE = "Airflow knows already: no event, free the slot"
+    KEEP = "all is as it should be"
+    UNWANTED = "Airflow has moved on: it should be ending by itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class Facts:
     """Start attempts are left, and trying again can help."""
     launched: bool = True
     """An ECS task existed."""
+    published: str | None = None
+    """What the row shall show as its external executor id."""
 
 
 def decide_when_launched(row: Row | None, run: Facts) -> Decision:
@@ -75,6 +79,19 @@ def decide_when_ended(row: Row | None, run: Facts) -> Decision:
     if row.state == "restarting":
         return Decision.SUCCEED
     return Decision.DONE
+
+
+def decide_while_live(row: Row | None, run: Facts) -> Decision:
+    """Decide about a run that waits for its launch, or whose ECS task lives."""
+    if row is None or _is_history(row, run):
+        return Decision.UNWANTED
+    if row.queued_by_job_id != run.job_id:
+        return Decision.FORGET
+    if row.state in {"queued", "running"}:
+        # Core may have dropped the event, if the row was locked at that instant.
+        shown = run.published is None or row.external_executor_id == run.published
+        return Decision.KEEP if shown else Decision.PUBLISH
+    return Decision.UNWANTED
 
 
 def _is_history(row: Row, run: Facts) -> bool:

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.executors.base_executor import BaseExecutor
+from sqlalchemy.orm.attributes import set_committed_value
 
 from ecs_async_executor import workloads
 from ecs_async_executor.connection import resolve_connection
 from ecs_async_executor.engine.messages import (
     CheckHealth,
     HealthChecked,
-    Launched,
     Order,
     Paused,
     Report,
@@ -26,6 +26,7 @@ from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
 from ecs_async_executor.keeper import EngineKeeper
 from ecs_async_executor.orders import Orders
 from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.rows import read_try_numbers, write_external_ids
 from ecs_async_executor.settings import SECTION, Settings, load_settings
 from ecs_async_executor.supervisor import Supervisor
 
@@ -104,6 +105,30 @@ class AsyncEcsExecutor(BaseExecutor):
         # collected before they are written. Somebody must hold them until then.
         self._unsaved_events = list(self._task_event_logs)
 
+    def try_adopt_task_instances(self, tis: Sequence[TaskInstance]) -> Sequence[TaskInstance]:
+        """Go on with the tasks of a scheduler that is gone; gives those that can't be, which core resets.
+
+        It does not ask AWS, since the rows are locked meanwhile: whether a task lives is seen afterwards.
+        """
+        if self._supervisor is None:
+            return tis
+        try:
+            tries = read_try_numbers([ti.id for ti in tis])
+        except Exception:
+            self.log.exception("Can't read the try numbers at once; they are read one by one.")
+            tries = {}
+        rest = [ti for ti in tis if not self._adopt(ti, tries.get(ti.id))]
+        self.log.info(
+            "Adopted %d tasks of a scheduler that is gone, %d not.", len(tis) - len(rest), len(rest)
+        )
+        return rest
+
+    def change_state(self, key: Any, state: Any, info: Any = None, remove_running: bool = True) -> None:  # noqa: FBT001, FBT002  the base class's signature
+        """Take an event; if it ends a task whose container lives (heartbeats timed out), stop that, too."""
+        super().change_state(key, state, info, remove_running)
+        if self._supervisor is not None and str(state) in {"failed", "success"}:
+            self._supervisor.told_from_outside(key)
+
     def revoke_task(self, *, ti: TaskInstance) -> None:
         """Drop a task that is stuck in QUEUED and stop its container; core requeues it. Silent by contract."""
         try:
@@ -122,8 +147,10 @@ class AsyncEcsExecutor(BaseExecutor):
             return
         try:
             for report in engine.close(self._settings.shutdown_timeout):
-                if isinstance(report, Launched):
-                    self.log.info("Launched while shutting down: run %s is %s", report.run_id, report.arn)
+                if self._supervisor is not None:
+                    self._supervisor.note(report)
+            if self._supervisor is not None:
+                write_external_ids(self._supervisor.unpublished(), self.job_id)
         except Exception:
             self.log.exception("The engine did not close properly.")
         self.log.info("AsyncEcsExecutor has ended; its ECS tasks were not stopped.")
@@ -146,6 +173,21 @@ class AsyncEcsExecutor(BaseExecutor):
         workloads.pop_queued(self, run.key)
         self.running.add(run.key)
         return self._supervisor.take_in(run)
+
+    def _adopt(self, ti: TaskInstance, try_number: int | None) -> bool:
+        settings, supervisor = self._settings, self._supervisor
+        assert settings is not None  # noqa: S101  start() sets both
+        assert supervisor is not None  # noqa: S101  start() sets both
+        try:
+            if try_number is not None:
+                set_committed_value(ti, "try_number", try_number)  # else the key costs a query for each
+            run = workloads.make_orphaned_run(self, ti, settings.cluster, settings.container_name)
+            if run is not None:
+                supervisor.adopt(run)
+        except Exception:
+            self.log.exception("Can't adopt a task.")
+            return False
+        return run is not None
 
     def _refuse(self, workload: Any, why: str) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ecs_async_executor.engine.messages import Launch, Request
+from ecs_async_executor.engine.messages import Launch, Recovery, Request
 from ecs_async_executor.request import RequestTemplate
 from ecs_async_executor.runs import Run
 
@@ -26,20 +26,27 @@ class Orders:
         self._generator = generator
         self._lifetime = max(TOKEN_LIFETIME, queued_timeout)
 
-    def launch(self, run: Run, *, delay: float = 0.0, sent_before: bool = False) -> Launch:
-        """Order the run's launch under its launch number, `delay` seconds from now."""
+    def launch(self, run: Run, *, delay: float = 0.0, recovery: Recovery | None = None) -> Launch:
+        """Order the run's launch under its launch number, `delay` seconds from now.
+
+        A run whose workload is not read yet can only be looked for.
+        """
+        recovery = recovery or run.recovery if run.workload is not None else Recovery.FIND
+        ti = getattr(run.workload, "ti", None)
         return Launch(
             run.run_id,
             run.label,
             partial(self._build, run.workload),
             number=run.number,
-            priority=CALLBACK_PRIORITY if run.is_callback else run.workload.ti.priority_weight,
+            priority=CALLBACK_PRIORITY if run.is_callback else getattr(ti, "priority_weight", 0),
             delay=delay,
-            sent_before=sent_before,
+            recovery=recovery,
         )
 
     def _build(self, workload: Any) -> Request:
         """Build the request, with a token that is fresh now."""
+        if workload is None:
+            return self._template.request([], None)  # never sent: it tells where to look
         ti = getattr(workload, "ti", None)
         subject = ti.id if ti is not None else workload.callback.id
         token = self._generator.generate(

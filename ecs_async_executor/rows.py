@@ -1,17 +1,25 @@
-"""Reads the task instances' rows: what `sync()` asks the database."""
+"""The task instances' rows: all that the executor asks and tells the database itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from airflow.executors.workloads import ExecuteTask
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
+from airflow.utils.sqlalchemy import with_row_locks
 from airflow.utils.state import TaskInstanceState
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload, lazyload
 
 from ecs_async_executor.decisions import Row
 from ecs_async_executor.runs import Run
+
+log = logging.getLogger(__name__)
+
+# Never the scoped session: in this thread that is the scheduler's own, and closing it would release its row locks.
 
 COLUMNS = (
     TaskInstance.id,
@@ -20,6 +28,8 @@ COLUMNS = (
     TaskInstance.external_executor_id,
     TaskInstance.queued_by_job_id,
 )
+IDS_PER_QUERY = 500
+"""Databases limit the parameters of a statement."""
 
 
 def read_rows(runs: Iterable[Run]) -> dict[str, Row]:
@@ -27,7 +37,6 @@ def read_rows(runs: Iterable[Run]) -> dict[str, Row]:
     tasks = [run for run in runs if not run.is_callback]
     if not tasks:
         return {}
-    # Not the scoped session: in this thread that is the scheduler's own, and closing it would release its row locks.
     with create_session(scoped=False) as session:
         query = select(*COLUMNS).where(TaskInstance.id.in_([run.ti_id for run in tasks]))
         by_ti = {str(row.id): _row(row) for row in session.execute(query)}
@@ -42,6 +51,60 @@ def read_rows(runs: Iterable[Run]) -> dict[str, Row]:
             for row in session.execute(query):
                 found[by_external[row.external_executor_id].run_id] = _row(row)
     return found
+
+
+def read_try_numbers(ids: Sequence[Any]) -> dict[Any, int]:
+    """Read the try numbers of these task instances, by their id."""
+    found: dict[Any, int] = {}
+    with create_session(scoped=False) as session:
+        for start in range(0, len(ids), IDS_PER_QUERY):
+            part = ids[start : start + IDS_PER_QUERY]
+            query = select(TaskInstance.id, TaskInstance.try_number).where(TaskInstance.id.in_(part))
+            found.update(session.execute(query).tuples())
+    return found
+
+
+def read_workloads(runs: Iterable[Run]) -> dict[str, ExecuteTask | None]:
+    """Make the workloads of these runs again, without a token, by run id.
+
+    A run whose row is gone is left out; None stands for a workload that can't be made.
+    """
+    by_ti = {str(run.ti_id): run for run in runs}
+    workloads: dict[str, ExecuteTask | None] = {}
+    with create_session(scoped=False) as session:
+        query = (
+            select(TaskInstance)
+            .where(TaskInstance.id.in_([run.ti_id for run in by_ti.values()]))
+            .options(joinedload(TaskInstance.dag_model), joinedload(TaskInstance.dag_run))
+        )
+        for ti in session.scalars(query).unique():
+            run = by_ti[str(ti.id)]
+            try:
+                workloads[run.run_id] = ExecuteTask.make(ti)
+            except Exception:
+                log.exception("Can't make the workload of %s again", run.label)
+                workloads[run.run_id] = None
+    return workloads
+
+
+def write_external_ids(runs: Iterable[Run], job_id: Any) -> None:
+    """Write what the rows of these runs shall show, if they are still theirs; rows locked by others are left out."""
+    by_ti = {str(run.ti_id): run for run in runs if not run.is_callback and run.published}
+    with create_session(scoped=False) as session:
+        query = (
+            select(TaskInstance)
+            .where(
+                TaskInstance.id.in_([run.ti_id for run in by_ti.values()]),
+                TaskInstance.state.in_((TaskInstanceState.QUEUED, TaskInstanceState.RUNNING)),
+                TaskInstance.queued_by_job_id == job_id,
+            )
+            .options(lazyload(TaskInstance.dag_run))
+        )
+        locked = with_row_locks(query, of=TaskInstance, session=session, skip_locked=True)
+        for ti in session.scalars(locked):
+            run = by_ti[str(ti.id)]
+            if ti.try_number == run.try_number and (not run.fenced or ti.external_executor_id in run.ids):
+                ti.external_executor_id = run.published
 
 
 def _row(row: Any) -> Row:

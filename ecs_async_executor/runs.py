@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ecs_async_executor.decisions import Facts
-from ecs_async_executor.engine.messages import Diagnosis, Launched, Terminal
+from ecs_async_executor.engine.messages import Diagnosis, Launched, Recovery, Stop, Stopped, Terminal
 
 
 @dataclass(slots=True, eq=False)
@@ -22,6 +22,7 @@ class Run:
     key: Any
     label: str
     workload: Any
+    """None for a run of a former scheduler, until it is read from the database."""
     ti_id: Any = None
     """Primary key of the task instance; None for a callback, which has no row."""
     try_number: int = 0
@@ -29,14 +30,22 @@ class Run:
     """Core has committed the run id to the row, together with QUEUED."""
     number: int = 1
     """The launch number in use."""
+    recovery: Recovery = Recovery.NONE
+    """What its launch must reckon with, if a former scheduler had it."""
     starts: int = 1
     """Start attempts used, this one included."""
-    short_since: float | None = None
-    """When ECS first found no capacity for it after its launch."""
+    waits_since: float | None = None
+    """When a launch of it failed for the first time without costing an attempt."""
+    waits_for: str = ""
+    """The cause of waiting that its Audit Log holds already."""
     launched: Launched | None = None
     ended: Terminal | None = None
     told: bool = False
     """A terminal event was sent; the row has not moved yet."""
+    unwanted_since: float | None = None
+    """When its row was first seen to have moved on, while its task lived."""
+    stop: Stop | None = None
+    """It is to be stopped, and its end awaited."""
     ids: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -48,11 +57,23 @@ class Run:
         return self.ti_id is None
 
     @property
+    def published(self) -> str | None:
+        """What its row shall show as `external_executor_id`; None if it is what core has committed there."""
+        if self.launched is not None:
+            return self.launched.arn
+        return launch_id(self.run_id, self.number) if self.number > 1 else None
+
+    @property
     def diagnosis(self) -> Diagnosis:
         """Why it ended."""
         return getattr(self.ended, "diagnosis", None) or Diagnosis(
             "The task was stopped before it was launched."
         )
+
+
+def launch_id(run_id: str, number: int) -> str:
+    """Name one launch of a run, as its clientToken does."""
+    return f"{run_id}-{number}"
 
 
 class Runs:
@@ -88,6 +109,13 @@ class Runs:
         """Tell whether no newer run of the same key is known."""
         return self._current.get(run.key) is run
 
+    def rename(self, run: Run, run_id: str) -> None:
+        """Give a run an id of its own; what it was known by stays among its ids."""
+        del self._by_id[run.run_id]
+        run.run_id = run_id
+        run.ids.add(run_id)
+        self._by_id[run_id] = run
+
     def forget(self, run: Run) -> None:
         """Drop a run: nothing more will be told about it."""
         self._by_id.pop(run.run_id, None)
@@ -103,5 +131,6 @@ class Runs:
             current=self.is_current(run) and not queued_again,
             job_id=job_id,
             may_relaunch=may_relaunch,
-            launched=run.launched is not None,
+            launched=run.launched is not None or isinstance(run.ended, Stopped),
+            published=run.published,
         )

@@ -130,6 +130,16 @@ class Settings(BaseModel):
     capacity_timeout: float = _ours(
         3600.0, "How long a task may wait for capacity before it is failed. Costs no start attempt.", ge=0
     )
+    launch_timeout: float = _ours(
+        1800.0,
+        "How long a launched task may take to run before it is stopped and started again; 0: for ever.",
+        ge=0,
+    )
+    missing_grace: float = _ours(
+        120.0,
+        "How long ECS may take to show what it has started. AWS advises to ask for up to 300 seconds.",
+        ge=0,
+    )
     shutdown_timeout: float = _ours(
         10.0, "How long the scheduler's exit may take. Containers are not stopped.", ge=1, le=120
     )
@@ -153,7 +163,8 @@ class Settings(BaseModel):
             started_by=f"airflow/{self.deployment}",
             concurrency=self.concurrency,
             poll_interval=self.poll_interval,
-            capacity_timeout=self.capacity_timeout,
+            launch_timeout=self.launch_timeout,
+            missing_grace=self.missing_grace,
             run_task_rate=Rate(self.run_task_rate, self.run_task_burst),
             modify_rate=Rate(self.modify_rate, self.modify_burst),
             read_rate=Rate(self.read_rate, self.read_burst),

@@ -7,22 +7,32 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
 from random import random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from airflow.executors.base_executor import BaseExecutor
 
 from ecs_async_executor import workloads
-from ecs_async_executor.decisions import Decision, Facts, Row, decide_when_ended, decide_when_launched
+from ecs_async_executor.decisions import (
+    Decision,
+    Facts,
+    Row,
+    decide_when_ended,
+    decide_when_launched,
+    decide_while_live,
+)
 from ecs_async_executor.engine.backoff import backoff
 from ecs_async_executor.engine.messages import (
     Cancelled,
+    Diagnosis,
+    Forget,
     Launched,
     LaunchFailed,
     Order,
-    Renumbered,
+    Recovery,
     Report,
     Running,
     Stop,
@@ -31,8 +41,9 @@ from ecs_async_executor.engine.messages import (
     Watch,
 )
 from ecs_async_executor.orders import Orders
-from ecs_async_executor.rows import read_rows
-from ecs_async_executor.runs import Run, Runs
+from ecs_async_executor.rounds import Rounds
+from ecs_async_executor.rows import read_rows, read_workloads
+from ecs_async_executor.runs import Run, Runs, launch_id
 from ecs_async_executor.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -44,6 +55,11 @@ of it grows when the engine is busy."""
 ROWS_PER_QUERY = 50
 CONFIRM_AFTER = 5.0
 """Seconds until a told event is checked: core drops events for rows that are locked at that instant."""
+UNWANTED_GRACE = 120.0
+"""Seconds for a task to end by itself, after Airflow has moved on: its worker learns of that at its next heartbeat, or
+has told the result itself, and then cleans up and uploads its log."""
+
+_UNREADABLE = Diagnosis("Airflow can't describe the task any more.", remedy="See the scheduler's log.")
 
 
 class Supervisor:
@@ -71,6 +87,9 @@ class Supervisor:
         """Runs that ended, and when to decide about each."""
         self._stopping: dict[str, tuple[Run, Stop]] = {}
         """Dropped runs whose task is to be stopped, until the engine says that it has ended."""
+        self._unread: dict[str, tuple[Run, float]] = {}
+        """Runs of a former scheduler whose workload is to be read, and after which delay each is to be launched."""
+        self._rounds = Rounds()
 
     def __repr__(self) -> str:
         return f"<Supervisor {self.runs!r}, {len(self._launched)} to publish, {len(self._ended)} ended>"
@@ -80,22 +99,46 @@ class Supervisor:
     def take_in(self, run: Run) -> Order:
         """Make a run the current one of its key, and give its launch order."""
         order = self._orders.launch(run)
-        self.runs.add(run)
+        self._add(run)
         return order
+
+    def adopt(self, run: Run) -> None:
+        """Go on with the run of a former scheduler. Adopting it again changes nothing."""
+        known = self.runs.current(run.key)
+        if known is not None and known.ids & run.ids:
+            return
+        self._executor.running.add(run.key)
+        self._add(run)
+        if run.launched is None:
+            self._unread[run.run_id] = run, 0.0
+        else:
+            self._submit([self._order_again(run)])
+
+    def _add(self, run: Run) -> None:
+        self.runs.add(run)
+        if not run.is_callback:
+            self._rounds.add(run.run_id, self._clock())
 
     def live_orders(self) -> Iterator[Order]:
         """Order again all that is live, from a new engine."""
         for run in self.runs:
-            if run.ended is None:
+            if run.ended is None and run.run_id not in self._unread:
                 yield self._order_again(run)
+                if run.stop is not None:
+                    yield run.stop
         for run, stop in self._stopping.values():
             yield from (self._order_again(run), stop)
 
     def _order_again(self, run: Run) -> Order:
         at = run.launched
         if at is None:
-            return self._orders.launch(run, sent_before=True)
+            again = Recovery.REPLAY if run.recovery is Recovery.NONE else run.recovery
+            return self._orders.launch(run, recovery=again)
         return Watch(run.run_id, run.label, at.arn, at.cluster, at.container, at.number)
+
+    def unpublished(self) -> list[Run]:
+        """Give the runs whose ARN Airflow has not been told yet."""
+        return list(self._launched.values())
 
     def knows(self, run_id: str) -> bool:
         """Tell whether the engine may still have a run of this id."""
@@ -108,10 +151,22 @@ class Supervisor:
         self.runs.forget(run)
         self._launched.pop(run.run_id, None)
         self._ended.pop(run.run_id, None)
-        if stop is not None and run.ended is None:
-            order = Stop(run.run_id, stop)
-            self._stopping[run.run_id] = run, order
-            self._submit([order])
+        unread = self._unread.pop(run.run_id, None) is not None
+        if run.ended is not None:
+            return
+        if stop is None:
+            self._submit([Forget(run.run_id)])
+            return
+        order = Stop(run.run_id, stop)
+        self._stopping[run.run_id] = run, order
+        self._submit([self._order_again(run), order] if unread else [order])
+
+    def told_from_outside(self, key: Any) -> None:
+        """Airflow itself has ended this task (its heartbeats timed out): stop its container."""
+        run = self.runs.current(key)
+        if run is not None and run.ended is None:
+            log.warning("Airflow has ended %s; its ECS task is stopped.", run.label)
+            self.drop(run, stop="Airflow has ended it: its heartbeats timed out")
 
     # --- reports ------------------------------------------------------------------------------------------
 
@@ -136,25 +191,24 @@ class Supervisor:
                 run.number, run.launched = report.number, report
                 run.ids.add(report.arn)
                 self._launched[run.run_id] = run
-            case Renumbered():
-                run.number = report.number
             case Running():
                 if run.is_callback and self.runs.is_current(run):
                     self._executor.running_state(run.key)
             case Waiting():
                 log.info("%s waits: %s", run.label, report.diagnosis)
                 self._log_event(run, "ecs launch waits", str(report.diagnosis))
-            case LaunchFailed() | Stopped():
-                run.number, run.ended = report.number, report
+            case LaunchFailed() | Stopped() | Cancelled():
+                run.ended = report
                 self._launched.pop(run.run_id, None)
                 self._ended[run.run_id] = self._clock()
-                if isinstance(report, Stopped) and report.capacity and run.short_since is None:
-                    run.short_since = self._clock()
+                if run.waits_since is None and not getattr(report, "costs_attempt", True):
+                    run.waits_since = self._clock()
 
     # --- decisions ----------------------------------------------------------------------------------------
 
     def decide(self) -> None:
-        """Decide about what was launched or has ended, by its row; does nothing if nothing happened."""
+        """Decide about what was launched or has ended, by its row, and look at a few of the other rows."""
+        self._launch_unread()
         now = self._clock()
         ended = [self.runs.get(run_id) for run_id, at in self._ended.items() if at <= now]
         # In turns, so that neither kind can hold up the other.
@@ -168,6 +222,37 @@ class Supervisor:
                 self._guarded(handle, run, rows.get(run.run_id))
             if self._clock() - now > DECIDE_SECONDS:
                 return
+        self._look_round(now)
+
+    def _launch_unread(self) -> None:
+        now = self._clock()
+        unread = [run for run, _ in self._unread.values()]
+        for start in range(0, len(unread), ROWS_PER_QUERY):
+            runs = unread[start : start + ROWS_PER_QUERY]
+            workloads = read_workloads(runs)
+            for run in runs:
+                self._guarded(self._launch_read, run, workloads.get(run.run_id, run))
+            if self._clock() - now > DECIDE_SECONDS:
+                return
+
+    def _launch_read(self, run: Run, workload: Any) -> None:
+        _, delay = self._unread.pop(run.run_id)
+        if workload is run:
+            self.drop(run)  # its row is gone
+        elif workload is None:
+            self.note(LaunchFailed(run.run_id, run.number, _UNREADABLE, permanent=True))
+        else:
+            run.workload = workload
+            self._submit([self._orders.launch(run, delay=delay)])
+
+    def _look_round(self, now: float) -> None:
+        """Look at the rows of runs about which nothing is reported: Airflow tells nobody what users do to them."""
+        known = [self.runs.get(run_id) for run_id in self._rounds.take(now)]
+        runs = [run for run in known if run is not None and run.ended is None]
+        rows = read_rows(runs)
+        for run in runs:
+            self._rounds.add(run.run_id, now)
+            self._guarded(self._decide_live, run, rows.get(run.run_id))
 
     def _guarded(self, handle: Callable[[Run, T], None], run: Run, what: T) -> None:
         """One bad record harms no other."""
@@ -191,6 +276,23 @@ class Supervisor:
             self.drop(run, stop="superseded: Airflow has moved on")
         elif decision is Decision.FORGET:
             self.drop(run)
+
+    def _decide_live(self, run: Run, row: Row | None) -> None:
+        decision = decide_while_live(row, self._facts(run))
+        if decision is not Decision.UNWANTED:
+            run.unwanted_since = None
+        if decision is Decision.PUBLISH:
+            self._executor.running_state(run.key, run.published)
+        elif decision is Decision.FORGET:
+            self.drop(run)
+        elif decision is Decision.UNWANTED and run.stop is None:
+            if run.unwanted_since is None:
+                run.unwanted_since = self._clock()
+            # What was not launched can't end by itself.
+            if run.launched is None or self._clock() - run.unwanted_since >= UNWANTED_GRACE:
+                log.info("%s is stopped: its row says that it should not run.", run.label)
+                run.stop = Stop(run.run_id, "Airflow has moved on: the task was cleared, marked or has ended")
+                self._submit([run.stop])
 
     def _decide_ended(self, run: Run, row: Row | None) -> None:
         if run.is_callback:
@@ -228,23 +330,37 @@ class Supervisor:
 
     def _may_relaunch(self, run: Run) -> bool:
         """Lack of capacity costs time, every other start failure costs one of the run's start attempts."""
-        if isinstance(run.ended, Stopped) and run.ended.capacity and run.short_since is not None:
-            return self._clock() - run.short_since < self._capacity_timeout
+        if not getattr(run.ended, "costs_attempt", True) and run.waits_since is not None:
+            return self._clock() - run.waits_since < self._capacity_timeout
         return run.starts < self._max_starts and not getattr(run.ended, "permanent", False)
 
     def _relaunch(self, run: Run) -> None:
         delay = backoff(run.number, base=5.0, cap=60.0, random=random)
-        if isinstance(run.ended, Stopped) and run.ended.capacity:
-            text = f"No capacity; the next start in {delay:.0f} s. {run.diagnosis}"
-        else:
+        if getattr(run.ended, "costs_attempt", True):
             text = f"Start {run.starts} of {self._max_starts} failed, the next one in {delay:.0f} s. {run.diagnosis}"
+            log.warning("%s: %s", run.label, text)
+            self._log_event(run, "ecs launch failed", text)
             run.starts += 1
-        log.warning("%s: %s", run.label, text)
-        self._log_event(run, "ecs launch failed", text)
-        run.number += 1
-        run.launched = run.ended = None
+        elif run.waits_for != run.diagnosis.summary:
+            run.waits_for = run.diagnosis.summary
+            log.info("%s waits: %s", run.label, run.diagnosis)
+            self._log_event(run, "ecs launch waits", str(run.diagnosis))
         del self._ended[run.run_id]
-        self._submit([self._orders.launch(run, delay=delay)])
+        run.number += 1
+        run.recovery = Recovery.NONE
+        run.launched = run.ended = run.stop = run.unwanted_since = None
+        if run.workload is None:
+            # It was adopted by its ARN: under which ids it was launched is not known, so none of them is used again.
+            self.runs.rename(run, str(uuid.uuid4()))
+            self._rounds.add(run.run_id, self._clock())
+        if not run.is_callback:
+            # The row shows the launch before it is sent (the delay sees to that): the next scheduler will look for it.
+            run.ids.add(launch_id(run.run_id, run.number))
+            self._executor.running_state(run.key, run.published)
+        if run.workload is None:
+            self._unread[run.run_id] = run, delay
+        else:
+            self._submit([self._orders.launch(run, delay=delay)])
 
     def _tell(self, run: Run, decision: Decision) -> None:
         """Tell Airflow the end, and again after a while if the row has not moved."""

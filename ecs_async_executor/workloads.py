@@ -11,6 +11,8 @@ import jwt
 from airflow.executors.base_executor import BaseExecutor
 from airflow.executors.workloads import ExecuteCallback, ExecuteTask
 
+from ecs_async_executor.adoption import find_trace
+from ecs_async_executor.engine.messages import Launched, Recovery
 from ecs_async_executor.runs import Run
 
 CAN_RUN_CALLBACKS = hasattr(BaseExecutor, "run_workload")
@@ -30,13 +32,25 @@ def key_of(executor: BaseExecutor, workload: Any) -> Hashable:
     """Give the key under which the base class knows a workload; raises `AttributeError` if it has none."""
     key: Hashable
     if isinstance(workload, ExecuteTask):
-        get_task_key = getattr(executor, "get_task_key", None)  # since 3.4
-        key = get_task_key(workload.ti) if get_task_key else workload.ti.key
+        key = key_of_row(executor, workload.ti)
     elif isinstance(workload, ExecuteCallback):
         key = workload.callback.key if hasattr(workload.callback, "key") else workload.callback.id
     else:
         key = workload.key
     return key
+
+
+def key_of_row(executor: BaseExecutor, ti: Any) -> Hashable:
+    """Give the key under which the base class would know a row's workload."""
+    get_task_key = getattr(executor, "get_task_key", None)  # since 3.4
+    key: Hashable = get_task_key(ti) if get_task_key else ti.key
+    return key
+
+
+def label_of(ti: Any) -> str:
+    """Name a task instance (a row, or a workload's) for people."""
+    mapped = f"[{ti.map_index}]" if ti.map_index >= 0 else ""
+    return f"{ti.dag_id}.{ti.task_id}{mapped} of {ti.run_id}, try {ti.try_number}"
 
 
 def pop_queued(executor: BaseExecutor, key: Hashable) -> None:
@@ -71,16 +85,41 @@ def make_run(executor: BaseExecutor, workload: Any, *, stale_id: bool = False) -
         return Run(_token_id(workload.token), key, f"callback {workload.callback.id}", workload)
     ti = workload.ti
     committed = None if stale_id or not _is_uuid(ti.external_executor_id) else ti.external_executor_id
-    mapped = f"[{ti.map_index}]" if ti.map_index >= 0 else ""
     return Run(
         committed or (str(uuid.uuid4()) if stale_id else _token_id(workload.token)),
         key,
-        f"{ti.dag_id}.{ti.task_id}{mapped} of {ti.run_id}, try {ti.try_number}",
+        label_of(ti),
         workload,
         ti_id=ti.id,
         try_number=ti.try_number,
         fenced=committed is not None,
     )
+
+
+def make_orphaned_run(executor: BaseExecutor, ti: Any, cluster: str, container: str) -> Run | None:
+    """Make the run of a row whose scheduler is gone; None if the row leaves no trace of it.
+
+    `cluster` is for ARNs that do not name theirs, `container` the one that decides.
+    """
+    trace = find_trace(ti.external_executor_id)
+    if trace is None:
+        return None
+    run = Run(
+        trace.run_id,
+        key_of_row(executor, ti),
+        label_of(ti),
+        None,
+        ti_id=ti.id,
+        try_number=ti.try_number,
+        fenced=True,
+        number=trace.number,
+        ids={ti.external_executor_id},
+    )
+    if trace.arn is not None:
+        run.launched = Launched(run.run_id, run.number, trace.arn, trace.cluster or cluster, container)
+    else:
+        run.recovery = Recovery.LOOK if ti.state == "queued" else Recovery.FIND
+    return run
 
 
 def _token_id(token: str) -> str:

@@ -18,7 +18,7 @@ from ecs_async_executor.engine.gate import Gate
 from ecs_async_executor.engine.governor import Bucket, Governor
 from ecs_async_executor.engine.launcher import Launcher
 from ecs_async_executor.engine.ledger import Ledger
-from ecs_async_executor.engine.messages import CheckHealth, HealthChecked, Launch, Order, Watch
+from ecs_async_executor.engine.messages import CheckHealth, Forget, HealthChecked, Launch, Order, Watch
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.stopper import CALLS as STOP_CALLS
 from ecs_async_executor.engine.stopper import Stopper
@@ -108,6 +108,8 @@ class Engine:
                 self.ledger.launch(order, now)
             elif isinstance(order, Watch):
                 self.ledger.watch(order, now)
+            elif isinstance(order, Forget):
+                self.ledger.forget(order.run_id)
             elif isinstance(order, CheckHealth):
                 tasks.start_soon(self._check_health, order.cluster)
             else:
@@ -125,7 +127,7 @@ class Engine:
                     lambda: self._client.list_tasks_started_by(cluster, f"{self._started_by}/health-check"),
                 )
             except CallError as error:
-                if error.failure.kind is Kind.CONFIGURATION:
+                if error.failure.kind in {Kind.CONFIGURATION, Kind.NOT_FOUND}:
                     self._emit(HealthChecked(error.failure.diagnosis))
                     return
                 await anyio.sleep(1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ecs_async_executor.engine.failures import Kind
-from ecs_async_executor.engine.messages import Build, Request
+from ecs_async_executor.engine.messages import Build, Recovery, Request
 
 
 class State(Enum):
@@ -29,13 +29,11 @@ class Entry:
     build: Build | None = None
     request: Request | None = None
     """Built at the first send of this launch number, then frozen until the outcome is known."""
-    ordered_at: float = 0.0
+    recovery: Recovery = Recovery.NONE
     sent_at: float = 0.0
     """When it was sent for the first time with an outcome that is unknown."""
     unclear: int = 0
     """Sends of this launch number whose outcome is unknown: the task may exist."""
-    refusals: int = 0
-    """Capacity refusals so far."""
     said: Kind | None = None
     """The cause of waiting that was reported last."""
     arn: str = ""
@@ -45,7 +43,10 @@ class Entry:
     seen_running: bool = False
     missing: int = 0
     """Sightings as MISSING in a row."""
+    missing_since: float = 0.0
     stop_reason: str | None = None
+    timed_out: bool = False
+    """It is stopped because it has not run within the launch timeout."""
 
     @property
     def client_token(self) -> str:

@@ -39,7 +39,7 @@ class Kind(Enum):
     EXISTS = "exists"
     """Nobody: the token's task is running already; adopt it."""
     NOT_FOUND = "not found"
-    """StopTask only: ECS knows no such task."""
+    """ECS knows no such task, or no such cluster to look for it. Never of RunTask."""
 
 
 PAUSING = frozenset({Kind.CREDENTIALS, Kind.NETWORK})
@@ -268,6 +268,8 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
         )
     if _NOT_FOUND_TEXT.search(message):
         return Failure(Kind.NOT_FOUND, Diagnosis("ECS knows no such task.", facts))
+    if code == "ClusterNotFoundException" and error.operation_name != "RunTask":
+        return Failure(Kind.NOT_FOUND, Diagnosis("ECS knows no such cluster.", facts, _remedy(code, message)))
     return Failure(Kind.CONFIGURATION, Diagnosis("ECS refused the request.", facts, _remedy(code, message)))
 
 

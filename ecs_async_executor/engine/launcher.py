@@ -16,7 +16,7 @@ from ecs_async_executor.engine.entry import Entry
 from ecs_async_executor.engine.failures import Failure, Kind, classify, classify_run_task_failure
 from ecs_async_executor.engine.governor import Bucket
 from ecs_async_executor.engine.ledger import Ledger
-from ecs_async_executor.engine.messages import Diagnosis, Request
+from ecs_async_executor.engine.messages import Diagnosis, Recovery, Request
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.errors import InvalidRequestError
 
@@ -29,6 +29,14 @@ _EMPTY_ANSWER = Failure(
     ),
 )
 _STOPPED = Failure(Kind.CONFIGURATION, Diagnosis("The task was stopped before it was launched."))
+_NOT_FOUND = Failure(
+    Kind.NOT_FOUND,
+    Diagnosis(
+        "ECS has no running task of this run.",
+        "ListTasks finds none",
+        "It ended while no scheduler was looking: see its log.",
+    ),
+)
 _REFUSALS = frozenset({Kind.CAPACITY, Kind.CONFIGURATION})
 
 
@@ -95,9 +103,13 @@ class Launcher:
 
     async def _run_task(self, entry: Entry, body: dict[str, Any], leave: Pass) -> str:
         """Give the ARN of the task that this clientToken has started, now or before; raises `CallError`."""
+        if entry.recovery is Recovery.FIND:
+            return await self._find(entry, body, _NOT_FOUND)
         if entry.stop_reason is not None:
             # It may have been sent. Sending it again to be able to stop it could run its code.
             return await self._find(entry, body, _STOPPED)
+        if entry.recovery is Recovery.LOOK and (arns := await self._started_before(body)):
+            return arns[0]
         try:
             answer = await self._calls.make(leave, lambda: self._calls.client.run_task(body))
         except CallError as error:
@@ -129,6 +141,8 @@ class Launcher:
                 leave, lambda: self._calls.client.list_tasks_started_by(cluster, started_by)
             )
         except CallError as error:
+            if error.failure.kind is Kind.NOT_FOUND:
+                return ()
             # Whether the task exists stays open, whatever the reason is.
             raise CallError(replace(error.failure, kind=Kind.UNKNOWN)) from error
 

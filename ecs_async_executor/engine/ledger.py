@@ -6,11 +6,14 @@ with the reports to send. It makes no call and reads no clock. Only the engine's
     WAITING ──take──▶ SENDING ──launched──▶ WATCHING ──stopped──▶ gone (one terminal report)
        ▲                 │
        └──── failed ─────┘   (or gone: LaunchFailed, Cancelled)
+
+A launch that has definitely started nothing is over: the next one is a new order, under the next launch number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ecs_async_executor.engine.backoff import Random, backoff
 from ecs_async_executor.engine.entry import Entry, State
@@ -21,7 +24,7 @@ from ecs_async_executor.engine.messages import (
     Launch,
     Launched,
     LaunchFailed,
-    Renumbered,
+    Recovery,
     Report,
     Running,
     Stopped,
@@ -32,6 +35,8 @@ from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.queues import DueList, LaunchQueue
 from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.stops import judge
+
+_NOT_YET_RUNNING = frozenset({"PROVISIONING", "PENDING", "ACTIVATING"})
 
 
 class Ledger:
@@ -79,8 +84,8 @@ class Ledger:
             State.WAITING,
             priority=order.priority,
             build=order.build,
-            ordered_at=now,
-            unclear=int(order.sent_before),
+            recovery=order.recovery,
+            unclear=int(order.recovery is not Recovery.NONE),
             sent_at=now,
         )
         self._entries[entry.run_id] = entry
@@ -106,6 +111,13 @@ class Ledger:
             return self._end(entry, Cancelled(run_id))
         return []
 
+    def forget(self, run_id: str) -> None:
+        """Let go of a run. The answer to a call in flight is not waited for."""
+        entry = self._entries.pop(run_id, None)
+        if entry is not None:
+            self.launches.discard(entry)
+            self.due.discard(entry)
+
     # --- launching ----------------------------------------------------------------------------------------
 
     def take(self, now: float) -> Entry | None:
@@ -117,13 +129,17 @@ class Ledger:
 
     def launched(self, entry: Entry, arn: str, cluster: str, container: str, now: float) -> list[Report]:
         """RunTask has started (or found) the task."""
+        if self._entries.get(entry.run_id) is not entry:
+            return []
         self._watch(entry, arn, cluster, container, now)
         if entry.stop_reason is not None:
             self.stops.append(entry)
         return [Launched(entry.run_id, entry.number, arn, cluster, container)]
 
     def failed(self, entry: Entry, failure: Failure, now: float) -> list[Report]:
-        """RunTask failed: wait with the same launch or the next one, or give the run up."""
+        """RunTask failed: wait with the same launch, or end it."""
+        if self._entries.get(entry.run_id) is not entry:
+            return []
         kind = failure.kind
         if kind is Kind.UNKNOWN:
             if not entry.unclear:
@@ -140,20 +156,16 @@ class Ledger:
                 entry.request = None  # nothing was started: let the next send have a token that is fresh then
             return self._wait(entry, failure, now)
         # From here on this launch number has definitely started nothing.
-        if kind is Kind.EXISTS:
-            return self._wait_for_next_launch(entry, failure, now + 1.0)
-        if kind is Kind.CAPACITY and now - entry.ordered_at < self._options.capacity_timeout:
-            entry.refusals += 1
-            delay = backoff(entry.refusals, base=5.0, cap=60.0, random=self._random)
-            return self._wait_for_next_launch(entry, failure, now + delay)
-        permanent = kind in {Kind.CONFIGURATION, Kind.CAPACITY}
-        return self._end(entry, LaunchFailed(entry.run_id, entry.number, failure.diagnosis, permanent))
-
-    def _wait_for_next_launch(self, entry: Entry, failure: Failure, not_before: float) -> list[Report]:
-        entry.number += 1
-        entry.request = None
-        entry.unclear = 0
-        return [Renumbered(entry.run_id, entry.number), *self._wait(entry, failure, not_before)]
+        if entry.recovery is Recovery.FIND:
+            return self._end(entry, self._gone(entry, failure.diagnosis))
+        failed = LaunchFailed(
+            entry.run_id,
+            entry.number,
+            failure.diagnosis,
+            permanent=kind is Kind.CONFIGURATION,
+            costs_attempt=kind not in {Kind.CAPACITY, Kind.EXISTS},
+        )
+        return self._end(entry, failed)
 
     def _wait(self, entry: Entry, failure: Failure, not_before: float) -> list[Report]:
         entry.state = State.WAITING
@@ -181,11 +193,18 @@ class Ledger:
 
     def described(self, entry: Entry, task: Task, now: float) -> list[Report]:
         """DescribeTasks has seen the task."""
-        if entry.run_id not in self._entries:
+        if self._entries.get(entry.run_id) is not entry:
             return []
         entry.missing = 0
         if task.last_status == "STOPPED":
             verdict = judge(task, entry.container)
+            diagnosis = verdict.diagnosis
+            if entry.timed_out and not verdict.ran:
+                diagnosis = replace(
+                    diagnosis,
+                    summary=f"The task did not run within {self._options.launch_timeout:.0f} s, so it was stopped.",
+                    remedy="See in ECS what it waited for (capacity, network, image), or raise `launch_timeout`.",
+                )
             stopped = Stopped(
                 entry.run_id,
                 entry.number,
@@ -193,20 +212,31 @@ class Ledger:
                 exit_code=verdict.exit_code,
                 ran=verdict.ran,
                 permanent=verdict.permanent,
-                capacity=verdict.capacity,
-                diagnosis=verdict.diagnosis,
+                costs_attempt=not verdict.capacity,
+                diagnosis=diagnosis,
             )
             return self._end(entry, stopped)
         self.look_again(entry, now)
+        if task.last_status in _NOT_YET_RUNNING:
+            self._check_launch_timeout(entry, now)
         if task.last_status == "RUNNING" and not entry.seen_running:
             entry.seen_running = True
             return [Running(entry.run_id, entry.arn)]
         return []
 
+    def _check_launch_timeout(self, entry: Entry, now: float) -> None:
+        timeout = self._options.launch_timeout
+        if timeout and entry.stop_reason is None and now - entry.launched_at >= timeout:
+            entry.stop_reason = f"did not run within {timeout:.0f} s"
+            entry.timed_out = True
+            self.stops.append(entry)
+
     def not_seen(self, entry: Entry, now: float) -> bool:
         """DescribeTasks has not found the task: True if it is time to ask ListTasks whether it lives."""
-        if entry.run_id not in self._entries:
+        if self._entries.get(entry.run_id) is not entry:
             return False
+        if not entry.missing:
+            entry.missing_since = now
         entry.missing += 1
         grown_up = now - entry.launched_at >= self._options.missing_grace
         if grown_up and entry.missing >= self._options.missing_sightings:
@@ -214,26 +244,30 @@ class Ledger:
         self.look_again(entry, now)
         return False
 
-    def lost(self, entry: Entry) -> list[Report]:
-        """Neither DescribeTasks nor ListTasks knows the task any more."""
-        if entry.run_id not in self._entries:
+    def not_listed(self, entry: Entry, now: float, *, asked: bool) -> list[Report]:
+        """ListTasks does not know the task either, or could not be `asked`: then wait for as long as ECS remembers."""
+        if self._entries.get(entry.run_id) is not entry:
+            return []
+        if not asked and now - entry.missing_since < self._options.list_timeout:
+            self.look_again(entry, now)
             return []
         diagnosis = Diagnosis(
             "ECS has lost the task.",
             f"DescribeTasks says MISSING; {entry.arn}",
             "Stopped tasks are kept for an hour: was the scheduler away for longer, or the cluster deleted?",
         )
-        lost = Stopped(
+        return self._end(entry, self._gone(entry, diagnosis))
+
+    def _gone(self, entry: Entry, diagnosis: Diagnosis) -> Stopped:
+        return Stopped(
             entry.run_id,
             entry.number,
             entry.arn,
             exit_code=None,
             ran=True,
             permanent=False,
-            capacity=False,
             diagnosis=diagnosis,
         )
-        return self._end(entry, lost)
 
     def _end(self, entry: Entry, report: LaunchFailed | Stopped | Cancelled) -> list[Report]:
         del self._entries[entry.run_id]

@@ -2,13 +2,14 @@
 
 Orders go in, reports come out; both are frozen. A run is one queueing of one Airflow task (or anything
 else that wants exactly one container). Every `Launch` or `Watch` is answered by exactly one terminal report:
-`LaunchFailed`, `Stopped` or `Cancelled`.
+`LaunchFailed`, `Stopped` or `Cancelled`; unless it is forgotten.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, TypeAlias
 
 
@@ -51,6 +52,15 @@ Raises `InvalidRequestError` if this run can't be launched at all."""
 # --- orders: scheduler thread -> engine -------------------------------------------------------------------
 
 
+class Recovery(Enum):
+    """What a launch must reckon with, if somebody else has had the run in hand before."""
+
+    NONE = "nothing was sent"
+    REPLAY = "an engine that died may have sent it: its clientToken tells"
+    LOOK = "a scheduler that died may have sent it: ask ListTasks, then send it under its clientToken"
+    FIND = "its code has started: ask ListTasks, never send it"
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """Start one container for this run."""
@@ -60,13 +70,12 @@ class Launch:
     """Names the run in logs: which task of which Dag run."""
     build: Build
     number: int = 1
-    """The first launch number to use: 1, or one more than the last that definitely failed."""
+    """The launch number: 1, or one more than the last that definitely failed."""
     priority: int = 0
     """Higher goes first among the runs that wait."""
     delay: float = 0.0
     """Seconds to wait before the first send."""
-    sent_before: bool = False
-    """This launch number may have been sent already, by an engine or a scheduler that died: its task may live."""
+    recovery: Recovery = Recovery.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +100,20 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """Leave this run's task alone: somebody else has it in hand. Nothing more is reported of it."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class CheckHealth:
     """Ask ECS one harmless question about this cluster."""
 
     cluster: str
 
 
-Order: TypeAlias = Launch | Watch | Stop | CheckHealth
+Order: TypeAlias = Launch | Watch | Stop | Forget | CheckHealth
 
 
 # --- reports: engine -> scheduler thread ------------------------------------------------------------------
@@ -109,17 +125,6 @@ class Waiting:
 
     run_id: str
     diagnosis: Diagnosis
-
-
-@dataclass(frozen=True, slots=True)
-class Renumbered:
-    """A launch has definitely started nothing; the engine goes on with this launch number.
-
-    The shell keeps the number: after the engine's death the next one must go on from it.
-    """
-
-    run_id: str
-    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +148,15 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class LaunchFailed:
-    """Terminal: nothing was started, for sure."""
+    """Terminal: this launch has started nothing, for sure."""
 
     run_id: str
     number: int
     diagnosis: Diagnosis
     permanent: bool
     """True: launching again can't help."""
+    costs_attempt: bool = True
+    """False: neither the task nor its request is to blame (no capacity, a clientToken that was used up)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +173,8 @@ class Stopped:
     permanent: bool
     """True: launching the same request again can't help."""
     diagnosis: Diagnosis
-    capacity: bool = False
-    """True: it never ran, for lack of capacity."""
+    costs_attempt: bool = True
+    """False: it never ran, for lack of capacity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +211,4 @@ class EngineDied:
 
 
 Terminal: TypeAlias = LaunchFailed | Stopped | Cancelled
-Report: TypeAlias = (
-    Waiting | Renumbered | Launched | Running | Terminal | Paused | Resumed | HealthChecked | EngineDied
-)
+Report: TypeAlias = Waiting | Launched | Running | Terminal | Paused | Resumed | HealthChecked | EngineDied

@@ -25,11 +25,14 @@ class EngineOptions:
     """RunTask calls in flight at once."""
     poll_interval: float = 10.0
     """The longest time between two looks at a running task."""
-    capacity_timeout: float = 3600.0
-    """How long a run may wait for capacity before it is given up."""
+    launch_timeout: float = 1800.0
+    """How long a launched task may take to run before it is stopped; 0 means for ever. With a capacity provider ECS
+    itself gives up after 10 to 30 minutes in PROVISIONING."""
     missing_grace: float = 120.0
     """How long after its launch a task may be MISSING: DescribeTasks is eventually consistent
     (AWS advises to ask for up to five minutes)."""
+    list_timeout: float = 3600.0
+    """How long a task may be MISSING while ListTasks can't be asked: ECS keeps stopped tasks for at least an hour."""
     missing_sightings: int = 3
     """How often in a row a task must be MISSING before ListTasks is asked."""
     call_timeout: float = 30.0

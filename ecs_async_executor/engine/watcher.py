@@ -10,6 +10,7 @@ from anyio.abc import TaskGroup
 from ecs_async_executor.engine.bell import Bell
 from ecs_async_executor.engine.calls import CallError, Calls, Emit, Pass
 from ecs_async_executor.engine.entry import Entry
+from ecs_async_executor.engine.failures import Kind
 from ecs_async_executor.engine.governor import Bucket
 from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.messages import Report
@@ -64,6 +65,11 @@ class Watcher:
             answer = await self._calls.make(leave, lambda: self._calls.client.describe_tasks(cluster, arns))
         except CallError as error:
             log.warning("DescribeTasks of %d tasks failed, to be repeated: %s", len(batch), error)
+            if error.failure.kind is Kind.NOT_FOUND:
+                await self._apply(
+                    batch, Tasks()
+                )  # a cluster can be deleted only when all of its tasks are gone
+                return
             for entry in batch:
                 self._ledger.look_again(entry, anyio.current_time())
         else:
@@ -92,12 +98,14 @@ class Watcher:
                 leave, lambda: self._calls.client.list_tasks_started_by(entry.cluster, started_by)
             )
         except CallError as error:
-            log.warning("ListTasks for %s failed, to be repeated: %s", entry.label, error)
-            arns = (entry.arn,)
+            log.warning("ListTasks for %s failed: %s", entry.label, error)
+            asked = error.failure.kind is Kind.NOT_FOUND
+            self._report(self._ledger.not_listed(entry, anyio.current_time(), asked=asked))
+            return
         if entry.arn in arns:
             self._ledger.look_again(entry, anyio.current_time())
         else:
-            self._report(self._ledger.lost(entry))
+            self._report(self._ledger.not_listed(entry, anyio.current_time(), asked=True))
 
     def _report(self, reports: list[Report]) -> None:
         for report in reports:

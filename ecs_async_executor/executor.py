@@ -27,6 +27,7 @@ from ecs_async_executor.keeper import EngineKeeper
 from ecs_async_executor.orders import Orders
 from ecs_async_executor.request import RequestTemplate
 from ecs_async_executor.rows import read_try_numbers, write_external_ids
+from ecs_async_executor.runs import Run
 from ecs_async_executor.settings import SECTION, Settings, load_settings
 from ecs_async_executor.supervisor import Supervisor
 
@@ -110,16 +111,32 @@ class AsyncEcsExecutor(BaseExecutor):
 
         It does not ask AWS, since the rows are locked meanwhile: whether a task lives is seen afterwards.
         """
-        if self._supervisor is None:
+        if self._supervisor is None or self._settings is None:
             return tis
         try:
             tries = read_try_numbers([ti.id for ti in tis])
         except Exception:
             self.log.exception("Can't read the try numbers at once; they are read one by one.")
             tries = {}
-        rest = [ti for ti in tis if not self._adopt(ti, tries.get(ti.id))]
+        runs: list[Run] = []
+        rest: list[TaskInstance] = []
+        for ti in tis:
+            try:
+                if ti.id in tries:
+                    set_committed_value(ti, "try_number", tries[ti.id])  # else the key costs a query for each
+                run = workloads.make_orphaned_run(
+                    self, ti, self._settings.cluster, self._settings.container_name
+                )
+            except Exception:
+                self.log.exception("Can't adopt a task.")
+                run = None
+            if run is None:
+                rest.append(ti)
+            else:
+                runs.append(run)
+        self._supervisor.adopt(runs)
         self.log.info(
-            "Adopted %d tasks of a scheduler that is gone, %d not.", len(tis) - len(rest), len(rest)
+            "Adopted %d tasks of a scheduler that is gone, left %d to Airflow.", len(runs), len(rest)
         )
         return rest
 
@@ -173,21 +190,6 @@ class AsyncEcsExecutor(BaseExecutor):
         workloads.pop_queued(self, run.key)
         self.running.add(run.key)
         return self._supervisor.take_in(run)
-
-    def _adopt(self, ti: TaskInstance, try_number: int | None) -> bool:
-        settings, supervisor = self._settings, self._supervisor
-        assert settings is not None  # noqa: S101  start() sets both
-        assert supervisor is not None  # noqa: S101  start() sets both
-        try:
-            if try_number is not None:
-                set_committed_value(ti, "try_number", try_number)  # else the key costs a query for each
-            run = workloads.make_orphaned_run(self, ti, settings.cluster, settings.container_name)
-            if run is not None:
-                supervisor.adopt(run)
-        except Exception:
-            self.log.exception("Can't adopt a task.")
-            return False
-        return run is not None
 
     def _refuse(self, workload: Any, why: str) -> None:
         try:

@@ -60,7 +60,7 @@ def read_try_numbers(ids: Sequence[Any]) -> dict[Any, int]:
         for start in range(0, len(ids), IDS_PER_QUERY):
             part = ids[start : start + IDS_PER_QUERY]
             query = select(TaskInstance.id, TaskInstance.try_number).where(TaskInstance.id.in_(part))
-            found.update(session.execute(query).tuples())
+            found.update({row.id: row.try_number for row in session.execute(query)})
     return found
 
 

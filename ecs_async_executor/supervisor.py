@@ -102,17 +102,20 @@ class Supervisor:
         self._add(run)
         return order
 
-    def adopt(self, run: Run) -> None:
-        """Go on with the run of a former scheduler. Adopting it again changes nothing."""
-        known = self.runs.current(run.key)
-        if known is not None and known.ids & run.ids:
-            return
-        self._executor.running.add(run.key)
-        self._add(run)
-        if run.launched is None:
-            self._unread[run.run_id] = run, 0.0
-        else:
-            self._submit([self._order_again(run)])
+    def adopt(self, runs: Iterable[Run]) -> None:
+        """Go on with the runs of a former scheduler. Adopting one again changes nothing."""
+        orders = []
+        for run in runs:
+            known = self.runs.current(run.key)
+            if known is not None and known.ids & run.ids:
+                continue
+            self._executor.running.add(run.key)
+            self._add(run)
+            if run.launched is None:
+                self._unread[run.run_id] = run, 0.0
+            else:
+                orders.append(self._order_again(run))
+        self._submit(orders)
 
     def _add(self, run: Run) -> None:
         self.runs.add(run)

@@ -12,7 +12,7 @@ from typing import Any
 from airflow._shared.timezones import timezone
 from airflow.configuration import conf
 from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-from airflow.jobs.job import Job
+from airflow.jobs.job import Job, JobState
 from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.models import Log
 from airflow.models.serialized_dag import SerializedDagModel
@@ -48,6 +48,10 @@ class Scheduler:
         with create_session() as session:
             self.runner._do_scheduling(session)
             session.expunge_all()
+
+    def adopt(self) -> None:
+        """Adopt or reset what belongs to no living scheduler, as is done at the start and every five minutes."""
+        self.runner.adopt_or_reset_orphaned_tasks()
 
     def heartbeat(self) -> None:
         """Heartbeat the executor and process its events, without queueing anything new."""
@@ -119,6 +123,30 @@ def running_scheduler() -> Iterator[Scheduler]:
         yield Scheduler(runner, executor)
     finally:
         executor.end()
+
+
+def crash(scheduler: Scheduler) -> None:
+    """Let this scheduler die between two instructions: nothing is finished, nothing handed over."""
+    engine, scheduler.executor._engine = scheduler.executor._engine, None
+    assert engine is not None
+    engine.close(0.0)
+    engine._engine._thread.join(5)
+    scheduler.executor._supervisor = None
+    end_job(scheduler)
+
+
+def end_job(scheduler: Scheduler) -> None:
+    """Let the other schedulers see that this one is gone."""
+    with create_session(scoped=False) as session:
+        session.get_one(Job, scheduler.job_id).state = JobState.FAILED
+
+
+@contextmanager
+def next_scheduler() -> Iterator[Scheduler]:
+    """Start one more scheduler, and let it adopt what is orphaned."""
+    with running_scheduler() as scheduler:
+        scheduler.adopt()
+        yield scheduler
 
 
 def one_task_dag(dag_id: str, **operator: Any) -> DAG:

@@ -1,0 +1,426 @@
+"""A scheduler dies, the next one goes on with its tasks: none is lost, doubled or given a new try."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from airflow.jobs.job import Job
+from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+from airflow.models import Log
+from airflow.models.taskinstance import TaskInstance
+from airflow.providers.amazon.aws.executors.ecs import AwsEcsExecutor
+from airflow.sdk import DAG
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
+from ecs_async_executor import workloads
+from ecs_async_executor.engine.ecs import EcsClient
+from ecs_async_executor.local import Control
+from tests.airflow.conftest import leave_nothing_behind
+from tests.support.bulk import queue_many
+from tests.support.ecs import end_all, hide_ends, live
+from tests.support.scheduler import (
+    Scheduler,
+    crash,
+    end_job,
+    logged_events,
+    next_scheduler,
+    one_task_dag,
+    running_scheduler,
+    set_row,
+    task_instances,
+)
+
+RunDag = Callable[[DAG], str]
+Sent = list[dict[str, Any]]
+
+
+@pytest.fixture
+def first(configured: Control, clean_database: None) -> Iterator[Scheduler]:
+    """The scheduler that will die."""
+    with running_scheduler() as scheduler:
+        yield scheduler
+
+
+@contextmanager
+def heir(ecs: Control) -> Iterator[Scheduler]:
+    """The scheduler that adopts, and in the end has no slot taken."""
+    with next_scheduler() as scheduler:
+        yield scheduler
+        leave_nothing_behind(scheduler, ecs)
+
+
+def queue_and_hand_over(scheduler: Scheduler, count: int) -> None:
+    workloads = queue_many(scheduler.job_id, scheduler.executor.jwt_generator, count, one_task_dag("many"))
+    scheduler.executor._process_workloads(workloads)
+
+
+def launch_behind_the_rows(scheduler: Scheduler) -> None:
+    """Let all be launched, and die before core has written any ARN."""
+
+    def all_launched() -> bool:
+        scheduler.executor.sync()
+        return len(scheduler.runs) > 0 and all(run.launched for run in scheduler.runs)
+
+    scheduler.until(all_launched, step=lambda: None)
+
+
+def list_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ListTasks is eventually consistent: it may not show yet what was launched."""
+
+    async def nothing(*_: object) -> tuple[str, ...]:
+        return ()
+
+    monkeypatch.setattr(EcsClient, "list_tasks_started_by", nothing)
+
+
+# --- by ARN -----------------------------------------------------------------------------------------------------
+
+
+def test_launched_tasks_are_adopted_by_their_arns_and_described_in_hundreds(
+    first: Scheduler, ecs: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue_and_hand_over(first, 250)
+    first.launched(250)
+    for ti in task_instances()[:100]:
+        set_row(ti, state="running")
+    crash(first)
+    described: list[int] = []
+    describe_tasks = EcsClient.describe_tasks
+
+    def counting(client: EcsClient, cluster: str, arns: list[str]) -> Any:
+        described.append(len(arns))
+        return describe_tasks(client, cluster, arns)
+
+    monkeypatch.setattr(EcsClient, "describe_tasks", counting)
+    with heir(ecs) as scheduler:
+        assert scheduler.executor.slots_occupied == 250, "they count at once"
+        scheduler.until(lambda: sum(described) >= 250)
+        assert described[:3] == [100, 100, 50]
+        scheduler.rest(0.3)
+        assert len(ecs.tasks()) == 250
+        tis = task_instances()
+        assert {ti.queued_by_job_id for ti in tis} == {scheduler.job_id}
+        assert {ti.try_number for ti in tis} == {1}
+
+
+def test_the_end_of_an_adopted_task_is_told_with_its_reason(
+    first: Scheduler, ecs: Control, run_dag: RunDag
+) -> None:
+    hide_ends(ecs)
+    run_dag(one_task_dag("dies_orphaned"))
+    (ti,) = first.launched()
+    set_row(ti, state="running")
+    crash(first)
+    end_all(ecs)
+    ecs.clear_conditions()
+    with heir(ecs) as scheduler:
+        ended = scheduler.until_state("failed")
+        assert ended.try_number == 1
+        assert "AWS took the Spot capacity back." in logged_events("ecs task ended")[0]
+
+
+def test_an_adopted_task_whose_code_never_ran_is_launched_again_under_an_id_that_its_row_shows_first(
+    first: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent
+) -> None:
+    hide_ends(ecs)
+    run_dag(one_task_dag("never_ran"))
+    first.launched()
+    crash(first)
+    end_all(ecs)
+    ecs.clear_conditions()
+    shown: list[str | None] = []
+    with heir(ecs) as scheduler:
+
+        def step() -> None:
+            scheduler.heartbeat()
+            shown.append(task_instances()[0].external_executor_id)
+
+        scheduler.until(lambda: len(live(ecs)) == 1, step=step)
+        again = sent[-1]["clientToken"]
+        assert again in shown
+        assert sent[-1]["startedBy"] == f"airflow/default/{again.removesuffix('-2')}"
+        (ti,) = scheduler.launched()
+        assert (ti.state, ti.try_number) == ("queued", 1)
+
+
+def test_tasks_of_aws_ecs_executor_are_adopted(
+    configured: Control,
+    ecs: Control,
+    run_dag: RunDag,
+    clean_database: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    official = AwsEcsExecutor()
+    runner = SchedulerJobRunner(job=Job(), executors=[official])
+    with create_session() as session:
+        session.add(runner.job)
+    official.job_id = runner.job.id
+    official.start()
+    former = Scheduler(runner, official)  # type: ignore[arg-type]  # only what all executors have is used
+    run_dag(one_task_dag("switched"))
+    (ti,) = former.launched()
+    set_row(ti, state="running")
+    end_job(former)
+    with heir(ecs) as scheduler:
+        scheduler.rest(0.3)
+        assert len(ecs.tasks()) == 1
+        (adopted,) = task_instances()
+        assert (adopted.state, adopted.try_number, adopted.id) == ("running", 1, ti.id)
+        end_all(ecs)
+        scheduler.until_state("failed")
+
+
+def test_a_task_that_was_cleared_while_running_runs_again_at_once(
+    first: Scheduler, ecs: Control, run_dag: RunDag
+) -> None:
+    hide_ends(ecs)
+    run_dag(one_task_dag("cleared_and_orphaned"))
+    (ti,) = first.launched()
+    set_row(ti, state="restarting")
+    crash(first)
+    end_all(ecs)
+    ecs.clear_conditions()
+    with heir(ecs) as scheduler:
+        scheduler.until(lambda: len(live(ecs)) == 1)
+
+
+# --- by run id ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_a_task_whose_arn_was_never_published_is_found(
+    first: Scheduler, ecs: Control, state: str, sent: Sent
+) -> None:
+    queue_and_hand_over(first, 5)
+    launch_behind_the_rows(first)
+    for ti in task_instances():
+        set_row(ti, state=state)
+    crash(first)
+    with heir(ecs) as scheduler:
+        assert scheduler.executor.slots_occupied == 5
+        arns = {ti.external_executor_id for ti in scheduler.launched(5)}
+        assert arns == {task["taskArn"] for task in ecs.tasks()}
+        assert len(sent) == 5
+
+
+def test_a_task_that_listtasks_does_not_show_yet_is_found_by_its_client_token(
+    first: Scheduler, ecs: Control, sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue_and_hand_over(first, 1)
+    launch_behind_the_rows(first)
+    crash(first)
+    list_nothing(monkeypatch)
+    with heir(ecs) as scheduler:
+        scheduler.launched()
+        assert len(ecs.tasks()) == 1
+        launch, replay = sent
+        assert replay["clientToken"] == launch["clientToken"]
+
+
+def test_a_task_that_was_never_launched_is_launched_and_keeps_its_try(first: Scheduler, ecs: Control) -> None:
+    ecs.add_fault("throttle", action="RunTask")
+    queue_and_hand_over(first, 60)
+    before = {ti.id for ti in task_instances()}
+    crash(first)
+    ecs.clear_conditions()
+    with heir(ecs) as scheduler:
+        assert scheduler.executor.slots_occupied == 60
+        tis = scheduler.launched(60)
+        assert {ti.id for ti in tis} == before
+        assert {(str(ti.state), ti.try_number) for ti in tis} == {("queued", 1)}
+        assert len(ecs.tasks()) == 60
+
+
+def test_a_task_of_which_ecs_knows_nothing_any_more_fails_and_is_not_launched_again(
+    first: Scheduler, ecs: Control, sent: Sent
+) -> None:
+    queue_and_hand_over(first, 1)
+    launch_behind_the_rows(first)
+    set_row(task_instances()[0], state="running")
+    crash(first)
+    end_all(ecs)
+    with heir(ecs) as scheduler:
+        scheduler.until_state("failed")
+        assert "ECS has no running task of this run." in logged_events("ecs task ended")[0]
+        assert len(sent) == 1
+
+
+def test_the_launch_number_survives_in_the_row(
+    first: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ecs.add_fault("capacity", times=2)
+    run_dag(one_task_dag("third_launch"))
+    shown: list[str | None] = []
+
+    def step() -> None:
+        first.step()
+        shown.append(task_instances()[0].external_executor_id)
+
+    first.until(lambda: len(sent) == 3, step=step)
+    launch_behind_the_rows(first)
+    third = sent[-1]["clientToken"]
+    assert third.endswith("-3")
+    assert third in shown
+    set_row(task_instances()[0], external_executor_id=third)
+    crash(first)
+    list_nothing(monkeypatch)
+    with heir(ecs) as scheduler:
+        scheduler.launched()
+        assert sent[-1]["clientToken"] == third
+        assert len(ecs.tasks()) == 1
+
+
+def test_the_workload_of_an_orphan_keeps_its_executor_config_and_gets_a_fresh_token(
+    first: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent
+) -> None:
+    ecs.add_fault("throttle", action="RunTask")
+    run_dag(one_task_dag("configured", executor_config={"overrides": {"cpu": "1024"}}))
+    first.until(lambda: len(sent) > 1)
+    crash(first)
+    ecs.clear_conditions()
+    with heir(ecs) as scheduler:
+        scheduler.launched()
+    one, two = sent[0], sent[-1]
+    assert one["clientToken"] == two["clientToken"]
+    assert one["overrides"]["cpu"] == two["overrides"]["cpu"] == "1024"
+    (before,), (after,) = (body["overrides"].pop("containerOverrides") for body in (one, two))
+    assert one == two
+    assert before["command"][:-1] == after["command"][:-1]
+    assert before["command"][-1] != after["command"][-1]
+
+
+# --- whatever goes wrong ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["server_error", "expired_credentials", "access_denied", "throttle"])
+def test_an_api_that_fails_during_the_adoption_costs_no_task(
+    first: Scheduler, ecs: Control, kind: str
+) -> None:
+    queue_and_hand_over(first, 3)
+    first.launched(3)
+    crash(first)
+    before = {ti.id: ti.external_executor_id for ti in task_instances()}
+    for action in ("DescribeTasks", "ListTasks"):
+        ecs.add_fault(kind, action=action)
+    with heir(ecs) as scheduler:
+        scheduler.rest(0.3)
+        assert {ti.id: ti.external_executor_id for ti in task_instances()} == before
+        ecs.clear_conditions()
+        for ti in task_instances():
+            set_row(ti, state="running")
+        end_all(ecs)
+        scheduler.until(lambda: {str(ti.state) for ti in task_instances()} == {"failed"})
+        assert len(ecs.tasks()) == 3
+
+
+def test_adopting_twice_changes_nothing(first: Scheduler, ecs: Control) -> None:
+    queue_and_hand_over(first, 4)
+    first.launched(4)
+    crash(first)
+    with heir(ecs) as scheduler:
+        with create_session(scoped=False) as session:
+            tis = list(session.scalars(select(TaskInstance)))
+            assert scheduler.executor.try_adopt_task_instances(tis) == []
+        assert len(scheduler.runs) == scheduler.executor.slots_occupied == 4
+        scheduler.rest(0.3)
+        assert len(ecs.tasks()) == 4
+
+
+@pytest.mark.parametrize("external_id", [None, "celery-task-id", "arn:aws:batch:us-east-1:1:job/x"])
+def test_rows_that_name_no_ecs_task_are_left_to_airflow(
+    first: Scheduler, ecs: Control, run_dag: RunDag, external_id: str | None
+) -> None:
+    run_dag(one_task_dag("of_another_executor"))
+    (ti,) = first.launched()
+    end_all(ecs)
+    set_row(ti, external_executor_id=external_id)
+    crash(first)
+    with heir(ecs) as scheduler:
+        (row,) = task_instances()
+        assert (row.state, row.external_executor_id) == (None, None)
+        assert row.id != ti.id, "what may still run of it is fenced off"
+        assert scheduler.executor.slots_occupied == 0
+
+
+def test_the_schedulers_own_session_is_neither_committed_nor_closed(first: Scheduler, ecs: Control) -> None:
+    queue_and_hand_over(first, 2)
+    first.launched(2)
+    crash(first)
+    with running_scheduler() as scheduler:
+        with create_session() as session:
+            tis = list(session.scalars(select(TaskInstance)))
+            session.add(Log(event="not committed"))
+            scheduler.executor.try_adopt_task_instances(tis)
+            assert session.new, "the adoption has flushed or committed the scheduler's session"
+            session.rollback()
+        assert not logged_events("not committed")
+        scheduler.adopt()
+        leave_nothing_behind(scheduler, ecs)
+
+
+def test_a_bad_row_is_left_to_airflow_and_harms_no_other(
+    first: Scheduler, ecs: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue_and_hand_over(first, 3)
+    first.launched(3)
+    crash(first)
+    bad = task_instances()[1]
+    make = workloads.make_orphaned_run
+
+    def failing(executor: Any, ti: Any, *more: Any) -> Any:
+        if ti.id == bad.id:
+            raise RuntimeError("bad row")
+        return make(executor, ti, *more)
+
+    monkeypatch.setattr(workloads, "make_orphaned_run", failing)
+    with heir(ecs) as scheduler:
+        assert scheduler.executor.slots_occupied == 2
+        assert [ti.state for ti in task_instances()].count(None) == 1
+
+
+def test_a_task_whose_workload_cant_be_read_again_fails_with_a_reason(
+    first: Scheduler, ecs: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ecs.add_fault("throttle", action="RunTask")
+    queue_and_hand_over(first, 1)
+    crash(first)
+    ecs.clear_conditions()
+
+    def failing(*_: object) -> Any:
+        raise RuntimeError("no such Dag version")
+
+    monkeypatch.setattr("ecs_async_executor.rows.ExecuteTask.make", failing)
+    with heir(ecs) as scheduler:
+        scheduler.until_state("failed")
+        assert "Airflow can't describe the task any more." in logged_events("ecs task ended")[0]
+
+
+def test_before_its_start_the_executor_adopts_nothing(first: Scheduler) -> None:
+    executor = type(first.executor)()
+    orphans = [TaskInstance.__new__(TaskInstance)]
+    assert executor.try_adopt_task_instances(orphans) is orphans
+
+
+# --- shutdown -----------------------------------------------------------------------------------------------------
+
+
+def test_after_a_shutdown_in_mid_launch_the_next_scheduler_goes_on(
+    configured: Control, clean_database: None, ecs: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__CONCURRENCY", "4")
+    ecs.set_conditions(latency={"RunTask": 0.3})
+    with running_scheduler() as former:
+        queue_and_hand_over(former, 20)
+        former.until(lambda: len(ecs.tasks()) >= 4, step=former.executor.sync)
+        former.executor.end()
+        end_job(former)
+    ecs.clear_conditions()
+    with heir(ecs) as scheduler:
+        tis = scheduler.launched(20)
+        assert {ti.try_number for ti in tis} == {1}
+        assert len(ecs.tasks()) == 20

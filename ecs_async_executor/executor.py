@@ -59,7 +59,12 @@ class AsyncEcsExecutor(BaseExecutor):
             raise ConfigurationError(f"AsyncEcsExecutor can't start. {error}") from None
         connect = resolve_connection(settings.conn_id, settings.region_name)
         queued_timeout = float(self.conf.get("scheduler", "task_queued_timeout", fallback=None) or 600)
-        orders = Orders(template, self.jwt_generator, queued_timeout)
+        orders = Orders(
+            template,
+            self.jwt_generator,
+            queued_timeout=queued_timeout,
+            launch_timeout=settings.launch_timeout,
+        )
         self._supervisor = Supervisor(self, orders, self._submit, settings)
         engine = EngineKeeper(connect, settings.engine_options, self._supervisor.live_orders)
         engine.start()

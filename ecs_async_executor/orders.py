@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 TOKEN_LIFETIME = 3600.0
 """Seconds a launch's token lives at least: ECS may keep a task in PROVISIONING for 30 minutes, and pull for long."""
+TOKEN_MARGIN = 600.0
+"""Seconds it lives beyond the launch timeout: the timeout counts from ECS's answer, and is seen at the next look."""
 CALLBACK_PRIORITY = 2**31
 """Callbacks finish work that is done; Airflow, too, puts them before all tasks."""
 
@@ -21,10 +23,12 @@ CALLBACK_PRIORITY = 2**31
 class Orders:
     """Makes launch orders, and in the engine's thread the requests of their launches."""
 
-    def __init__(self, template: RequestTemplate, generator: JWTGenerator, queued_timeout: float) -> None:
+    def __init__(
+        self, template: RequestTemplate, generator: JWTGenerator, *, queued_timeout: float, launch_timeout: float
+    ) -> None:
         self._template = template
         self._generator = generator
-        self._lifetime = max(TOKEN_LIFETIME, queued_timeout)
+        self._lifetime = max(TOKEN_LIFETIME, queued_timeout, launch_timeout + TOKEN_MARGIN)
 
     def launch(self, run: Run, *, delay: float = 0.0, recovery: Recovery | None = None) -> Launch:
         """Order the run's launch under its launch number, `delay` seconds from now.

@@ -203,6 +203,7 @@ class Supervisor:
             case LaunchFailed() | Stopped() | Cancelled():
                 run.ended = report
                 self._launched.pop(run.run_id, None)
+                self._unread.pop(run.run_id, None)
                 self._ended[run.run_id] = self._clock()
                 if run.waits_since is None and not getattr(report, "costs_attempt", True):
                     run.waits_since = self._clock()

@@ -9,7 +9,6 @@ import pytest
 from ecs_async_executor.engine.messages import (
     Launched,
     LaunchFailed,
-    Renumbered,
     Stopped,
     Waiting,
 )
@@ -38,7 +37,7 @@ def test_throttled_calls_are_repeated_until_all_runs_have_ended(
     ecs.add_fault(kind, action=action, times=5)
     all_end_well(ecs, engine, engine.launch_many(10))
     assert engine.of(Waiting) == []
-    assert engine.of(Renumbered) == []
+    assert engine.of(LaunchFailed) == []
 
 
 def test_aws_own_buckets_are_kept_to(ecs: Control, start: Start):
@@ -76,7 +75,7 @@ def test_priorities_hold_under_a_rate(ecs: Control, start: Start):
 def test_a_call_without_a_clear_answer_is_repeated(ecs: Control, engine: LiveEngine, kind: str, action: str):
     ecs.add_fault(kind, action=action, times=5)
     all_end_well(ecs, engine, engine.launch_many(10))
-    assert engine.of(Renumbered) == []
+    assert engine.of(LaunchFailed) == []
 
 
 def test_an_answer_that_comes_too_late_is_asked_for_again(ecs: Control, start: Start):
@@ -124,29 +123,23 @@ def test_a_refusal_of_a_replay_is_not_taken_for_a_refusal_of_the_launch(ecs: Con
 @pytest.mark.parametrize(
     "reason", ["", "RESOURCE:CPU", "RESOURCE:MEMORY", "RESOURCE:ENI", "AGENT", "RESOURCE:FARGATE"]
 )
-def test_without_capacity_a_run_waits_and_says_so_once(ecs: Control, engine: LiveEngine, reason: str):
-    ecs.add_fault("capacity", times=3, **({"reason": reason} if reason else {}))
+def test_without_capacity_a_launch_ends_and_costs_no_attempt(ecs: Control, engine: LiveEngine, reason: str):
+    ecs.add_fault("capacity", times=1, **({"reason": reason} if reason else {}))
     run = engine.launch()
-    all_end_well(ecs, engine, [run])
-    assert [report.number for report in engine.of(Renumbered)] == [2, 3, 4]
-    assert len(engine.of(Waiting)) == 1
-    assert engine.of(Launched)[0].number == 4
+    failed = engine.end_of(run)
+    assert isinstance(failed, LaunchFailed)
+    assert (failed.permanent, failed.costs_attempt) == (False, False)
+    assert "no capacity" in failed.diagnosis.summary
+    engine.launch(run_id=run, number=2)
+    assert engine.until_report(Launched, run).number == 2
+    assert containers(ecs) == {run: 1}
 
 
-def test_the_task_limit_of_the_account_makes_runs_wait_for_their_turn(ecs: Control, engine: LiveEngine):
-    ecs.set_plan(duration=0.3)
-    ecs.set_conditions(task_limit=4)
-    all_end_well(ecs, engine, engine.launch_many(10))
-    assert ecs.calls()["RunTask"]["ClientException"] > 0
-
-
-def test_capacity_that_never_comes_ends_the_run(ecs: Control, start: Start):
-    ecs.add_fault("capacity")
-    engine = start(capacity_timeout=1.0)
-    end = engine.end_of(engine.launch())
-    assert isinstance(end, LaunchFailed)
-    assert end.permanent
-    assert "no capacity" in end.diagnosis.summary
+def test_the_task_limit_of_the_account_is_lack_of_capacity(ecs: Control, engine: LiveEngine):
+    ecs.set_conditions(task_limit=0)
+    failed = engine.end_of(engine.launch())
+    assert isinstance(failed, LaunchFailed)
+    assert not failed.costs_attempt
     assert containers(ecs) == {}
 
 

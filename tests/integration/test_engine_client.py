@@ -167,7 +167,7 @@ async def test_error_answers_are_raised_as_ever(ecs: Control):
             await client.run_task({"taskDefinition": 7})
     assert classify(conflict.value).kind is Kind.EXISTS
     assert classify(conflict.value).arns == (task.task_arn,)
-    assert classify(unknown.value).kind is Kind.CONFIGURATION
+    assert classify(unknown.value).kind is Kind.NOT_FOUND
     assert classify(broken.value).kind is Kind.UNKNOWN
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.engine.messages import Cancelled, Launched, Running, Stopped, Waiting
+from ecs_async_executor.engine.messages import Cancelled, Launched, Recovery, Running, Stopped, Waiting
 from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.local import Control, Options, serve_in_thread
 from tests.support.live_engine import LiveEngine, body, connect_to, containers
@@ -137,15 +137,6 @@ def test_a_run_stopped_before_its_launch_starts_nothing(ecs: Control, engine: Li
     assert containers(ecs) == {}
 
 
-def test_a_run_stopped_while_it_waits_for_capacity_starts_nothing(ecs: Control, engine: LiveEngine):
-    ecs.add_fault("capacity")
-    run = engine.launch()
-    engine.until_report(Waiting, run)
-    engine.stop(run)
-    assert isinstance(engine.end_of(run), Cancelled)
-    assert containers(ecs) == {}
-
-
 def test_a_run_stopped_while_runtask_is_in_flight_is_stopped_once_it_is_known(
     ecs: Control, engine: LiveEngine
 ):
@@ -253,9 +244,9 @@ def test_launching_again_with_the_same_number_finds_the_task_that_exists(ecs: Co
     old.thread.close(10)
     for request in (body(), body(TOKEN="another")):  # the same bytes are replayed, others conflict
         engine = start()
-        engine.launch(request, run_id=run, sent_before=True)
+        engine.launch(request, run_id=run, recovery=Recovery.REPLAY)
         assert engine.until_report(Launched, run).arn == launched.arn
-    new.launch(body(TOKEN="a third"), run_id=run, sent_before=True)
+    new.launch(body(TOKEN="a third"), run_id=run, recovery=Recovery.REPLAY)
     assert new.end_of(run).exit_code == 5
     assert containers(ecs) == {run: 1}
 
@@ -266,7 +257,7 @@ def test_a_launch_that_a_dead_engine_sent_can_still_be_stopped(ecs: Control, sta
     run = old.launch()
     old.until_report(Launched, run)
     old.thread.close(10)
-    new.launch(run_id=run, sent_before=True, delay=0.5)
+    new.launch(run_id=run, recovery=Recovery.REPLAY, delay=0.5)
     new.stop(run)
     assert isinstance(new.end_of(run), Stopped)
     assert containers(ecs) == {run: 1}

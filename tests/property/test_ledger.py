@@ -18,7 +18,7 @@ from ecs_async_executor.engine.messages import (
     Diagnosis,
     Launched,
     LaunchFailed,
-    Renumbered,
+    Recovery,
     Report,
     Request,
     Running,
@@ -32,7 +32,7 @@ from tests.support.engine import order
 
 SLOTS = range(3)
 CLUSTERS = ["one", "two"]
-OPTIONS = EngineOptions(capacity_timeout=120, missing_grace=30, missing_sightings=2, poll_interval=10)
+OPTIONS = EngineOptions(launch_timeout=120, missing_grace=30, missing_sightings=2, poll_interval=10)
 REFUSALS = [
     Kind.THROTTLE,
     Kind.CREDENTIALS,
@@ -141,7 +141,9 @@ class LedgerOnEcs(RuleBasedStateMachine):
                 self.ledger.watch(again, self.now)
             else:
                 number = self.numbers.get(run_id, 1)
-                self.ledger.launch(order(run_id, number=number, cluster="one", sent_before=True), self.now)
+                self.ledger.launch(
+                    order(run_id, number=number, cluster="one", recovery=Recovery.REPLAY), self.now
+                )
 
     @rule(slot=st.sampled_from([*SLOTS, *[None] * 3]))  # most runs are never stopped
     def stop(self, slot: int | None) -> None:
@@ -257,7 +259,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
             self.take_reports(self.ledger.described(entry, seen, self.now))
         elif self.ledger.not_seen(entry, self.now):
             if task.gone:
-                self.take_reports(self.ledger.lost(entry))
+                self.take_reports(self.ledger.not_listed(entry, self.now, asked=True))
             else:
                 self.ledger.look_again(entry, self.now)
 
@@ -304,9 +306,6 @@ class LedgerOnEcs(RuleBasedStateMachine):
             self.runs[slot] = f"{report.run_id}a"
         elif isinstance(report, LaunchFailed):
             self.numbers[report.run_id] = report.number + 1
-        elif isinstance(report, Renumbered):
-            assert report.number > self.numbers.get(report.run_id, 0)
-            self.numbers[report.run_id] = report.number
         elif isinstance(report, Stopped):
             assert not self.ecs.alive(report.run_id), "reported as stopped, and yet it lives"
             self.numbers[report.run_id] = report.number + 1

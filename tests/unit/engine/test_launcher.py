@@ -14,8 +14,9 @@ from ecs_async_executor.engine.messages import (
     Cancelled,
     Launched,
     LaunchFailed,
-    Renumbered,
+    Recovery,
     Request,
+    Stopped,
     Waiting,
 )
 from ecs_async_executor.engine.options import EngineOptions, Rate
@@ -129,22 +130,18 @@ async def test_the_same_bytes_are_sent_until_the_outcome_is_known(
     assert len(reports.of(Launched)) == 1
 
 
-async def test_a_definite_refusal_is_followed_by_a_new_token_and_a_new_body(
-    bench: Any, client: FakeClient, reports: Reports
+@pytest.mark.parametrize("answer", [refused("RESOURCE:CPU"), error("ConflictException")])
+async def test_a_launch_that_has_started_nothing_is_over_and_costs_no_attempt(
+    bench: Any, client: FakeClient, reports: Reports, answer: Any
 ):
-    built: list[int] = []
-
-    def build() -> Request:
-        built.append(len(built))
-        return Request({"cluster": "default"}, "airflow")
-
-    client.script["run_task"].append(refused("RESOURCE:CPU"))
+    client.script["run_task"].append(answer)
     async with bench() as at:
-        at.launch("run", build=build)
+        at.launch("run")
         await at.idle()
-    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-1", "run-2"]
-    assert built == [0, 1]
-    assert [type(report) for report in reports] == [Renumbered, Waiting, Launched]
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-1"]
+    (failed,) = reports
+    assert isinstance(failed, LaunchFailed)
+    assert (failed.number, failed.permanent, failed.costs_attempt) == (1, False, False)
 
 
 async def test_a_conflict_adopts_the_task_that_the_token_started(
@@ -166,18 +163,6 @@ async def test_a_conflict_without_a_task_asks_listtasks(bench: Any, client: Fake
         await at.idle()
     assert client.calls("list_tasks") == [("default", "airflow/prod/run")]
     assert reports == [Launched("run", 1, "arn:old", "default", "airflow")]
-
-
-async def test_a_token_without_any_task_is_given_up_for_the_next(
-    bench: Any, client: FakeClient, reports: Reports
-):
-    client.script["run_task"].append(error("ConflictException"))
-    async with bench() as at:
-        at.launch("run")
-        await at.idle()
-    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-1", "run-2"]
-    assert reports.of(Renumbered) == [Renumbered("run", 2)]
-    assert reports.of(Launched)[0].number == 2
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException", "ServerException"])
@@ -248,7 +233,7 @@ async def test_a_stopped_run_that_may_have_been_sent_is_looked_for_and_never_sen
 ):
     client.script["list_tasks"].extend([(), arns])
     async with bench() as at:
-        at.launch("run", sent_before=True)
+        at.launch("run", recovery=Recovery.REPLAY)
         at.ledger.stop("run", "why")
         await at.idle()
     assert client.calls("run_task") == []
@@ -327,3 +312,64 @@ async def test_a_place_is_free_again_after_every_kind_of_end(
         await at.idle()
     assert len(reports.of(LaunchFailed)) == 2
     assert len(reports.of(Launched)) == 8
+
+
+# --- what others had in hand ------------------------------------------------------------------------------
+
+
+async def test_a_run_of_a_former_scheduler_is_looked_for_before_it_is_sent(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    client.script["list_tasks"].append(("arn:lives",))
+    async with bench(started_by="airflow/prod") as at:
+        at.launch("run", recovery=Recovery.LOOK)
+        await at.idle()
+    assert client.calls("list_tasks") == [("default", "airflow/prod/run")]
+    assert client.calls("run_task") == []
+    assert [report.arn for report in reports.of(Launched)] == ["arn:lives"]
+
+
+async def test_a_run_of_a_former_scheduler_that_is_not_found_is_sent_under_its_token(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    client.script["list_tasks"].append(())
+    async with bench() as at:
+        at.launch("run", number=3, recovery=Recovery.LOOK)
+        await at.idle()
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-3"]
+    assert len(reports.of(Launched)) == 1
+
+
+async def test_a_run_of_a_former_scheduler_is_not_sent_while_listtasks_fails(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    client.script["list_tasks"].extend([error("AccessDeniedException", operation="ListTasks")] * 3)
+    client.script["list_tasks"].append(("arn:lives",))
+    async with bench() as at:
+        at.launch("run", recovery=Recovery.LOOK)
+        await at.idle()
+    assert client.calls("run_task") == []
+    assert [report.arn for report in reports.of(Launched)] == ["arn:lives"]
+
+
+async def test_a_run_whose_code_has_started_is_never_sent(bench: Any, client: FakeClient, reports: Reports):
+    client.script["list_tasks"].extend([(), ("arn:lives",)])
+    async with bench() as at:
+        at.launch("run", recovery=Recovery.FIND)
+        await at.idle()
+    assert client.calls("run_task") == []
+    assert [report.arn for report in reports.of(Launched)] == ["arn:lives"]
+
+
+@pytest.mark.parametrize("answer", [(), error("ClusterNotFoundException", operation="ListTasks")])
+async def test_a_run_whose_code_has_started_is_lost_if_nothing_is_found_within_the_grace_time(
+    bench: Any, client: FakeClient, reports: Reports, answer: Any
+):
+    client.script["list_tasks"].extend([answer] * 100)
+    async with bench(missing_grace=60) as at:
+        at.launch("run", recovery=Recovery.FIND)
+        await at.idle()
+    assert client.calls("run_task") == []
+    (lost,) = reports.of(Stopped)
+    assert lost.diagnosis.summary == "ECS has no running task of this run."
+    assert len(client.calls("list_tasks")) > 1

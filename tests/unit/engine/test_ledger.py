@@ -12,7 +12,7 @@ from ecs_async_executor.engine.messages import (
     Diagnosis,
     Launched,
     LaunchFailed,
-    Renumbered,
+    Recovery,
     Running,
     Stopped,
     Waiting,
@@ -41,7 +41,9 @@ STOPPED = task(
 
 @pytest.fixture
 def ledger() -> Ledger:
-    return Ledger(EngineOptions(capacity_timeout=100, missing_grace=20, missing_sightings=3), lambda: 1.0)
+    return Ledger(
+        EngineOptions(launch_timeout=100, missing_grace=20, missing_sightings=3, list_timeout=50), lambda: 1.0
+    )
 
 
 def sent(ledger: Ledger, **more: Any) -> Entry:
@@ -136,39 +138,22 @@ def test_what_others_pay_for_keeps_the_launch_and_the_place_and_is_not_said(ledg
     assert entry.number == 1
 
 
-def test_no_capacity_waits_with_the_next_launch_number_and_is_said_once(ledger: Ledger):
-    entry = sent(ledger)
-    entry.request = order("run").build()
-    assert ledger.failed(entry, failure(Kind.CAPACITY), 0.0) == [
-        Renumbered("run", 2),
-        Waiting("run", failure(Kind.CAPACITY).diagnosis),
-    ]
-    assert [entry.number, entry.request] == [2, None]
-    assert ledger.take(4.9) is None
-    assert ledger.take(5.0) is entry
-    assert ledger.failed(entry, failure(Kind.CAPACITY), 5.0) == [Renumbered("run", 3)]
-    assert ledger.take(14.9) is None
-    assert ledger.take(15.0) is entry
+@pytest.mark.parametrize("kind", [Kind.CAPACITY, Kind.EXISTS])
+def test_what_neither_the_task_nor_its_request_is_to_blame_for_ends_the_launch_and_costs_no_attempt(
+    ledger: Ledger, kind: Kind
+):
+    (report,) = ledger.failed(sent(ledger), failure(kind), 0.0)
+    assert report == LaunchFailed("run", 1, failure(kind).diagnosis, permanent=False, costs_attempt=False)
+    assert "run" not in ledger
 
 
-def test_each_cause_of_waiting_is_said_when_it_changes(ledger: Ledger):
+def test_an_outcome_that_stays_unknown_is_said_once(ledger: Ledger):
     entry = sent(ledger)
     said = []
-    for kind in (Kind.CAPACITY, Kind.UNKNOWN, Kind.UNKNOWN, Kind.CAPACITY):
-        said += ledger.failed(entry, failure(kind), 0.0)
+    for _ in range(3):
+        said += ledger.failed(entry, failure(Kind.UNKNOWN), 0.0)
         assert ledger.take(90.0) is entry
-    assert [report.diagnosis.summary for report in said if isinstance(report, Waiting)] == [
-        "because of capacity",
-        "because of unknown outcome",
-        "because of capacity",
-    ]
-
-
-def test_no_capacity_for_too_long_gives_the_run_up(ledger: Ledger):
-    entry = sent(ledger)
-    (report,) = ledger.failed(entry, failure(Kind.CAPACITY), 100.0)
-    assert report == LaunchFailed("run", 1, failure(Kind.CAPACITY).diagnosis, permanent=True)
-    assert len(ledger) == 0
+    assert said == [Waiting("run", failure(Kind.UNKNOWN).diagnosis)]
 
 
 def test_a_configuration_error_ends_the_run_for_good(ledger: Ledger):
@@ -186,12 +171,38 @@ def test_a_start_failure_ends_the_run_which_may_be_launched_again(ledger: Ledger
     assert entry.client_token == "run-2"
 
 
-def test_a_token_that_is_used_up_without_a_task_goes_on_with_the_next_number(ledger: Ledger):
+# --- what others had in hand ------------------------------------------------------------------------------
+
+
+def test_a_run_whose_code_has_started_is_lost_if_its_task_is_not_found(ledger: Ledger):
+    ledger.launch(order("run", recovery=Recovery.FIND), 0.0)
+    entry = ledger.take(0.0)
+    assert entry is not None
+    (report,) = ledger.failed(entry, failure(Kind.NOT_FOUND), 0.0)
+    assert isinstance(report, Stopped)
+    assert (report.ran, report.exit_code, report.arn) == (True, None, "")
+
+
+@pytest.mark.parametrize("state", ["waiting", "watching"])
+def test_a_run_that_is_forgotten_is_neither_launched_nor_looked_at(ledger: Ledger, state: str):
+    if state == "waiting":
+        ledger.launch(order("run"), 0.0)
+    else:
+        watched(ledger)
+    ledger.forget("run")
+    ledger.forget("run")
+    assert ledger.take(100.0) is None
+    assert ledger.due.take(100.0, limit=1) == []
+    assert len(ledger) == 0
+
+
+def test_the_answer_to_a_run_that_was_forgotten_in_flight_changes_nothing(ledger: Ledger):
     entry = sent(ledger)
-    reports = ledger.failed(entry, failure(Kind.EXISTS), 0.0)
-    assert reports[0] == Renumbered("run", 2)
-    assert ledger.take(0.9) is None
-    assert ledger.take(1.0) is entry
+    ledger.forget("run")
+    ledger.launch(order("run"), 0.0)
+    assert ledger.launched(entry, ARN, "default", "airflow", 0.0) == []
+    assert ledger.failed(entry, failure(Kind.CONFIGURATION), 0.0) == []
+    assert ledger.take(0.0) is not entry
 
 
 # --- stopping ---------------------------------------------------------------------------------------------
@@ -239,7 +250,7 @@ def test_a_stop_of_a_launch_whose_outcome_is_unknown_waits_until_it_is_known(led
 
 
 def test_a_stop_of_a_launch_that_a_dead_engine_may_have_sent_waits_until_its_outcome_is_known(ledger: Ledger):
-    ledger.launch(order("run", sent_before=True), 0.0)
+    ledger.launch(order("run", recovery=Recovery.REPLAY), 0.0)
     assert ledger.stop("run", "why") == []
     entry = ledger.take(0.0)
     assert entry is not None
@@ -289,7 +300,7 @@ def test_what_is_seen_of_a_run_that_has_ended_changes_nothing(ledger: Ledger):
     ledger.described(entry, STOPPED, 3.0)
     assert ledger.described(entry, STOPPED, 4.0) == []
     assert not ledger.not_seen(entry, 1000.0)
-    assert ledger.lost(entry) == []
+    assert ledger.not_listed(entry, 1000.0, asked=True) == []
     assert ledger.due.next_at() is None
 
 
@@ -313,12 +324,60 @@ def test_a_sighting_starts_the_count_of_missing_anew(ledger: Ledger):
 
 
 def test_a_lost_task_ends_the_run_without_an_exit_code(ledger: Ledger):
-    (report,) = ledger.lost(watched(ledger))
+    (report,) = ledger.not_listed(watched(ledger), 30.0, asked=True)
     assert isinstance(report, Stopped)
     assert (report.exit_code, report.ran, report.permanent) == (None, True, False)
     assert "lost" in report.diagnosis.summary
     assert ARN in report.diagnosis.detail
     assert len(ledger) == 0
+
+
+def test_a_missing_task_that_listtasks_cant_be_asked_for_is_given_up_when_ecs_has_forgotten_it(
+    ledger: Ledger,
+):
+    entry = watched(ledger)
+    ledger.not_seen(entry, 30.0)
+    ledger.due.discard(entry)
+    assert ledger.not_listed(entry, 79.9, asked=False) == []
+    assert ledger.due.next_at() is not None
+    (report,) = ledger.not_listed(entry, 80.0, asked=False)
+    assert isinstance(report, Stopped)
+
+
+@pytest.mark.parametrize("status", ["PROVISIONING", "PENDING", "ACTIVATING"])
+def test_a_task_that_does_not_run_within_the_launch_timeout_is_stopped_once(ledger: Ledger, status: str):
+    entry = watched(ledger)
+    ledger.described(entry, task(status), 99.9)
+    assert ledger.stops == []
+    ledger.described(entry, task(status), 100.0)
+    ledger.described(entry, task(status), 200.0)
+    assert ledger.stops == [entry]
+    (report,) = ledger.described(entry, Task(task_arn=ARN, last_status="STOPPED"), 300.0)
+    assert isinstance(report, Stopped)
+    assert report.diagnosis.summary == "The task did not run within 100 s, so it was stopped."
+    assert (report.ran, report.costs_attempt, report.permanent) == (False, True, False)
+
+
+def test_a_task_that_ran_when_the_launch_timeout_stopped_it_is_judged_by_its_end(ledger: Ledger):
+    entry = watched(ledger)
+    ledger.described(entry, task("PENDING"), 100.0)
+    (report,) = ledger.described(entry, STOPPED, 101.0)
+    assert isinstance(report, Stopped)
+    assert report.ran
+    assert "exit code 3" in report.diagnosis.summary
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING"])
+def test_a_task_that_runs_or_ends_does_not_time_out(ledger: Ledger, status: str):
+    entry = watched(ledger)
+    ledger.described(entry, task(status), 10_000.0)
+    assert ledger.stops == []
+
+
+def test_a_launch_timeout_of_zero_is_none():
+    ledger = Ledger(EngineOptions(launch_timeout=0), lambda: 1.0)
+    ledger.described(watched(ledger), task("PENDING"), 10_000.0)
+    assert ledger.stops == []
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ async def test_a_run_that_has_ended_is_not_stopped_any_more(bench: Any, client: 
         at.stop("run")
         await anyio.sleep(2)
         (entry,) = at.ledger
-        at.ledger.lost(entry)
+        at.ledger.not_listed(entry, anyio.current_time(), asked=True)
         asked = len(client.asked)
         await anyio.sleep(1000)
     assert len(client.asked) == asked

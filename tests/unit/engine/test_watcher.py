@@ -202,3 +202,29 @@ async def test_a_record_that_can_not_be_read_harms_no_other(bench: Any, client: 
         await anyio.sleep(10)
     assert [report.run_id for report in reports.of(Stopped)] == ["b"]
     assert [report.run_id for report in reports.of(Running)] == ["a"]
+
+
+async def test_a_task_of_a_cluster_that_is_gone_is_lost(bench: Any, client: FakeClient, reports: Reports):
+    client.script["describe_tasks"].extend(
+        [error("ClusterNotFoundException", operation="DescribeTasks")] * 100
+    )
+    client.script["list_tasks"].extend([error("ClusterNotFoundException", operation="ListTasks")] * 100)
+    async with bench(missing_grace=20, missing_sightings=3) as at:
+        at.watch("run")
+        await anyio.sleep(10)
+        assert reports == []
+        await anyio.sleep(100)
+    assert [type(report) for report in reports] == [Stopped]
+
+
+async def test_a_missing_task_is_given_up_after_an_hour_in_which_listtasks_is_denied(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    client.script["describe_tasks"].extend([missing("arn:run")] * 2000)
+    client.script["list_tasks"].extend([error("AccessDeniedException", operation="ListTasks")] * 2000)
+    async with bench() as at:
+        at.watch("run")
+        await anyio.sleep(3000)
+        assert reports == []
+        await anyio.sleep(1000)
+    assert [type(report) for report in reports] == [Stopped]

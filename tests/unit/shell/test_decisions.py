@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 from airflow.utils.state import TaskInstanceState
 
-from ecs_async_executor.decisions import Decision, Facts, Row, decide_when_ended, decide_when_launched
+from ecs_async_executor.decisions import (
+    Decision,
+    Facts,
+    Row,
+    decide_when_ended,
+    decide_when_launched,
+    decide_while_live,
+)
 
 RUN_ID, ARN = "the-run-id", "arn:aws:ecs:us-east-1:123456789012:task/default/1"
 ME, OTHER_SCHEDULER = 7, 8
@@ -130,6 +137,52 @@ WHEN_LAUNCHED = {
     "a row without a state gets no ARN": (row(None), run(), Decision.DONE),
     **{f"a row that is {state} gets no ARN": (row(state), run(), Decision.DONE) for state in OTHER_STATES},
 }
+
+
+WHILE_LIVE = {
+    "a row that is gone does not want its task": (None, run(), Decision.UNWANTED),
+    "a row with another try does not want it": (row(try_number=2), run(), Decision.UNWANTED),
+    "a row with a newer run does not want it": (
+        row("queued", external_executor_id="a newer run id"),
+        run(),
+        Decision.UNWANTED,
+    ),
+    "a key with a newer run does not want it": (row("queued"), run(current=False), Decision.UNWANTED),
+    "a row adopted by another scheduler is left alone": (
+        row(queued_by_job_id=OTHER_SCHEDULER),
+        run(),
+        ADOPTED,
+    ),
+    "a finished row of another scheduler is left alone as well": (
+        row("success", queued_by_job_id=OTHER_SCHEDULER),
+        run(),
+        ADOPTED,
+    ),
+    "a queued row waits for its launch": (row("queued"), run(), Decision.KEEP),
+    "a running row has its task": (row(), run(), Decision.KEEP),
+    "a row that shows its ARN needs no event": (
+        row(external_executor_id=ARN),
+        run(published=ARN),
+        Decision.KEEP,
+    ),
+    "a row that core did not write the ARN into gets it again": (row(), run(published=ARN), Decision.PUBLISH),
+    "a queued row gets the number of its next launch again": (
+        row("queued"),
+        run(published=f"{RUN_ID}-2"),
+        Decision.PUBLISH,
+    ),
+    "a task that was cleared while running ends by itself": (row("restarting"), run(), Decision.UNWANTED),
+    "a row without a state does not want it": (row(None), run(), Decision.UNWANTED),
+    **{
+        f"a row that is {state} does not want it": (row(state), run(), Decision.UNWANTED)
+        for state in OTHER_STATES
+    },
+}
+
+
+@pytest.mark.parametrize(("found", "facts", "decision"), WHILE_LIVE.values(), ids=WHILE_LIVE)
+def test_while_a_run_is_live(found: Row | None, facts: Facts, decision: Decision) -> None:
+    assert decide_while_live(found, facts) is decision
 
 
 @pytest.mark.parametrize(("found", "facts", "decision"), WHEN_ENDED.values(), ids=WHEN_ENDED)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from ecs_async_executor import workloads
-from ecs_async_executor.engine.messages import Launch
+from ecs_async_executor.engine.messages import Launch, Recovery
 from ecs_async_executor.errors import InvalidRequestError
-from ecs_async_executor.orders import TOKEN_LIFETIME, Orders
+from ecs_async_executor.orders import TOKEN_LIFETIME, TOKEN_MARGIN, Orders
 from ecs_async_executor.request import RequestTemplate
 from ecs_async_executor.runs import Run
 from ecs_async_executor.settings import Settings
@@ -21,9 +21,14 @@ def orders() -> Orders:
     return make_orders()
 
 
-def make_orders(queued_timeout: float = 600.0) -> Orders:
+def make_orders(queued_timeout: float = 600.0, launch_timeout: float = 1800.0) -> Orders:
     settings = Settings(cluster="c", container_name="airflow", task_definition="t", subnets=("s",))
-    return Orders(RequestTemplate(settings), token_generator(), queued_timeout)
+    return Orders(
+        RequestTemplate(settings),
+        token_generator(),
+        queued_timeout=queued_timeout,
+        launch_timeout=launch_timeout,
+    )
 
 
 def run_of(workload: Any) -> Run:
@@ -44,6 +49,21 @@ def test_an_order_carries_the_runs_number_and_priority(orders: Orders) -> None:
     launch = orders.launch(run, delay=2.5)
     assert (launch.run_id, launch.label, launch.number) == (run.run_id, run.label, 3)
     assert (launch.priority, launch.delay) == (7, 2.5)
+
+
+def test_an_order_says_what_a_former_scheduler_may_have_done(orders: Orders) -> None:
+    run = run_of(task_workload())
+    assert orders.launch(run).recovery is Recovery.NONE
+    assert orders.launch(run, recovery=Recovery.REPLAY).recovery is Recovery.REPLAY
+    run.recovery = Recovery.LOOK
+    assert orders.launch(run).recovery is Recovery.LOOK
+
+
+def test_a_run_whose_workload_is_not_read_yet_can_only_be_looked_for(orders: Orders) -> None:
+    run = Run("id", "key", "label", None, ti_id="ti", recovery=Recovery.LOOK)
+    launch = orders.launch(run, recovery=Recovery.REPLAY)
+    assert launch.recovery is Recovery.FIND
+    assert launch.build().body["cluster"] == "c"
 
 
 def test_callbacks_go_before_every_task(orders: Orders) -> None:
@@ -69,9 +89,12 @@ def test_each_build_has_a_token_of_its_own_for_that_task(orders: Orders) -> None
     assert workload.token == "queued long ago"
 
 
-@pytest.mark.parametrize(("queued_timeout", "lifetime"), [(600, TOKEN_LIFETIME), (7200, 7200)])
-def test_a_token_outlives_a_slow_start(queued_timeout: float, lifetime: float) -> None:
-    launch = make_orders(queued_timeout).launch(run_of(task_workload()))
+@pytest.mark.parametrize(
+    ("queued_timeout", "launch_timeout", "lifetime"),
+    [(600, 1800, TOKEN_LIFETIME), (7200, 1800, 7200), (600, 7200, 7200 + TOKEN_MARGIN)],
+)
+def test_a_token_outlives_a_slow_start(queued_timeout: float, launch_timeout: float, lifetime: float) -> None:
+    launch = make_orders(queued_timeout, launch_timeout).launch(run_of(task_workload()))
     claims = token_claims(sent_workload(launch)["token"])
     assert claims["exp"] - claims["iat"] == lifetime
 

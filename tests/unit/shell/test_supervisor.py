@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,11 +17,12 @@ from ecs_async_executor.decisions import Row
 from ecs_async_executor.engine.messages import (
     Cancelled,
     Diagnosis,
+    Forget,
     Launch,
     Launched,
     LaunchFailed,
     Order,
-    Renumbered,
+    Recovery,
     Report,
     Running,
     Stop,
@@ -30,17 +32,31 @@ from ecs_async_executor.engine.messages import (
 )
 from ecs_async_executor.orders import Orders
 from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.rounds import CHECK_AFTER
 from ecs_async_executor.runs import Run
 from ecs_async_executor.settings import Settings
-from ecs_async_executor.supervisor import Supervisor
-from ecs_async_executor.workloads import make_run
+from ecs_async_executor.supervisor import UNWANTED_GRACE, Supervisor
+from ecs_async_executor.workloads import make_orphaned_run, make_run
 from tests.support.workloads import callback_workload, task_workload, token_generator
 
 WHY = Diagnosis("Something happened.")
 
 
+SUPERVISOR = "ecs_async_executor.supervisor."
+
+
 class Executor(BaseExecutor):
     """The base class is enough."""
+
+
+class Clock:
+    """Moved by tests only."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 def make_supervisor(executor: BaseExecutor, submitted: list[Order], clock: Any = lambda: 0.0) -> Supervisor:
@@ -52,7 +68,12 @@ def make_supervisor(executor: BaseExecutor, submitted: list[Order], clock: Any =
         max_run_task_attempts=2,
         capacity_timeout=100,
     )
-    orders = Orders(RequestTemplate(settings), token_generator(), 600)
+    orders = Orders(
+        RequestTemplate(settings),
+        token_generator(),
+        queued_timeout=600,
+        launch_timeout=settings.launch_timeout,
+    )
     return Supervisor(executor, orders, submitted.extend, settings, clock=clock)
 
 
@@ -84,7 +105,7 @@ def test_a_new_engine_is_told_to_launch_what_was_not_launched_and_to_watch_the_r
     supervisor: Supervisor,
 ) -> None:
     waiting, running, ended = (take_in(supervisor, task_id=name) for name in ("a", "b", "c"))
-    supervisor.note(Renumbered(waiting.run_id, 4))
+    waiting.number = 4
     supervisor.note(launched(running, 2))
     supervisor.note(LaunchFailed(ended.run_id, 1, WHY, permanent=False))
     one, two = supervisor.live_orders()
@@ -115,7 +136,7 @@ def test_a_run_that_is_stopped_while_runtask_is_in_flight_is_stopped_by_a_new_en
     supervisor.drop(run, stop="why")
     look, stop = supervisor.live_orders()
     assert isinstance(look, Launch)
-    assert look.sent_before
+    assert look.recovery is Recovery.REPLAY
     assert stop == Stop(run.run_id, "why")
     supervisor.note(launched(run))
     assert [type(order) for order in supervisor.live_orders()] == [Watch, Stop]
@@ -128,6 +149,194 @@ def test_reports_of_strangers_are_nothing_to_it(supervisor: Supervisor) -> None:
     supervisor.note(Running("unknown", "arn"))
     supervisor.decide()
     assert "0 in hand" in repr(supervisor)
+
+
+# --- orphans --------------------------------------------------------------------------------------------------
+
+
+def orphan(supervisor: Supervisor, external_id: str, state: str = "queued", **ti: Any) -> Run:
+    row = task_workload(external_executor_id=external_id, **ti).ti.model_copy(update={"state": state})
+    row.__dict__["state"] = state
+    run = make_orphaned_run(supervisor._executor, row, "c", "airflow")
+    assert run is not None
+    return run
+
+
+ARN = "arn:aws:ecs:us-east-1:123456789012:task/c/0123456789abcdef0123456789abcdef"
+RUN_ID = "12345678-1234-4234-8234-123456789012"
+
+
+def test_an_orphan_with_an_arn_is_watched_and_takes_its_slot(
+    supervisor: Supervisor, submitted: list[Order]
+) -> None:
+    run = orphan(supervisor, ARN)
+    supervisor.adopt([run])
+    assert submitted == [Watch(run.run_id, run.label, ARN, "c", "airflow", 1)]
+    assert supervisor._executor.running == {run.key}
+
+
+def test_an_orphan_is_launched_only_once_its_workload_is_read(
+    supervisor: Supervisor, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = orphan(supervisor, f"{RUN_ID}-3")
+    supervisor.adopt([run])
+    assert submitted == []
+    assert list(supervisor.live_orders()) == [], "a new engine is told of it when it is read"
+    monkeypatch.setattr(SUPERVISOR + "read_workloads", lambda _: {RUN_ID: task_workload()})
+    monkeypatch.setattr(SUPERVISOR + "read_rows", lambda _: {})
+    supervisor.decide()
+    (launch,) = submitted
+    assert isinstance(launch, Launch)
+    assert (launch.run_id, launch.number, launch.recovery) == (RUN_ID, 3, Recovery.LOOK)
+    (again,) = supervisor.live_orders()
+    assert isinstance(again, Launch)
+    assert again.recovery is Recovery.LOOK
+
+
+def test_an_orphan_whose_row_is_gone_is_forgotten(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor.adopt([orphan(supervisor, RUN_ID)])
+    monkeypatch.setattr(SUPERVISOR + "read_workloads", lambda _: {})
+    supervisor.decide()
+    assert len(supervisor.runs) == 0
+    assert not supervisor._executor.running
+
+
+def test_an_orphan_that_is_dropped_before_its_workload_is_read_is_looked_for_and_stopped(
+    supervisor: Supervisor, submitted: list[Order]
+) -> None:
+    run = orphan(supervisor, RUN_ID)
+    supervisor.adopt([run])
+    supervisor.drop(run, stop="revoked")
+    look, stop = submitted
+    assert isinstance(look, Launch)
+    assert look.recovery is Recovery.FIND
+    assert stop == Stop(RUN_ID, "revoked")
+
+
+def test_an_orphan_that_was_never_seen_to_run_is_launched_under_an_id_of_its_own(
+    supervisor: Supervisor, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = orphan(supervisor, ARN)
+    queued = Row("queued", 1, ARN, None)
+    monkeypatch.setattr(SUPERVISOR + "read_rows", lambda runs: {r.run_id: queued for r in runs})
+    monkeypatch.setattr(SUPERVISOR + "read_workloads", lambda runs: {r.run_id: task_workload() for r in runs})
+    supervisor.adopt([run])
+    supervisor.note(Stopped(run.run_id, 1, ARN, None, ran=False, permanent=False, diagnosis=WHY))
+    supervisor.decide()
+    supervisor.decide()
+    _, launch = submitted
+    assert isinstance(launch, Launch)
+    assert launch.run_id == run.run_id
+    assert uuid.UUID(launch.run_id)
+    shown = f"{launch.run_id}-{launch.number}"
+    assert supervisor._executor.event_buffer[run.key] == ("running", shown)
+    assert run.ids >= {ARN, shown}, "the row may show either"
+
+
+def test_a_run_that_another_scheduler_has_adopted_is_left_to_it(
+    supervisor: Supervisor, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = take_in(supervisor)
+    theirs = Row("queued", 1, run.run_id, 99)
+    monkeypatch.setattr(SUPERVISOR + "read_rows", lambda runs: {r.run_id: theirs for r in runs})
+    supervisor.note(launched(run))
+    supervisor.decide()
+    assert submitted == [Forget(run.run_id)]
+    assert not supervisor._executor.running
+
+
+# --- rows that move on ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def watching(submitted: list[Order], clock: Clock) -> Supervisor:
+    return make_supervisor(Executor(), submitted, clock)
+
+
+def rows_say(monkeypatch: pytest.MonkeyPatch, state: str | None) -> None:
+    monkeypatch.setattr(
+        SUPERVISOR + "read_rows", lambda runs: {r.run_id: Row(state, 1, r.run_id, None) for r in runs}
+    )
+
+
+def test_a_run_that_waits_is_stopped_as_soon_as_its_row_has_moved_on(
+    watching: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = take_in(watching)
+    rows_say(monkeypatch, "failed")
+    clock.now = CHECK_AFTER
+    watching.decide()
+    (stop,) = submitted
+    assert isinstance(stop, Stop)
+    assert [type(order) for order in watching.live_orders()] == [Launch, Stop]
+    watching.note(Cancelled(run.run_id))
+    watching.decide()
+    assert len(watching.runs) == 0
+    assert not watching._executor.running
+    assert not watching._executor.event_buffer, "Airflow knows"
+
+
+def test_a_run_whose_task_lives_has_time_to_end_by_itself(
+    watching: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = take_in(watching)
+    watching.note(launched(run))
+    rows_say(monkeypatch, "running")
+    watching.decide()
+    rows_say(monkeypatch, "success")
+    for clock.now in (CHECK_AFTER, 2 * CHECK_AFTER, UNWANTED_GRACE):
+        watching.decide()
+    assert submitted == []
+    clock.now = CHECK_AFTER + UNWANTED_GRACE + CHECK_AFTER
+    watching.decide()
+    assert [type(order) for order in submitted] == [Stop]
+    clock.now += CHECK_AFTER
+    watching.decide()
+    assert len(submitted) == 1
+    assert run in list(watching.runs), "its end is awaited"
+
+
+def test_a_row_that_is_wanted_again_gives_its_task_all_the_time_again(
+    watching: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = take_in(watching)
+    watching.note(launched(run))
+    for state in ("success", "running", "success"):
+        rows_say(monkeypatch, state)
+        clock.now += UNWANTED_GRACE - 1
+        watching.decide()
+    assert submitted == []
+
+
+def test_an_arn_that_core_has_not_written_is_published_again(
+    watching: Supervisor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = take_in(watching)
+    rows_say(monkeypatch, "running")
+    watching.note(launched(run))
+    for clock.now in (0.0, CHECK_AFTER):
+        watching.decide()
+        assert watching._executor.get_event_buffer() == {run.key: ("running", f"arn-{run.run_id}-1")}
+
+
+def test_a_task_that_airflow_itself_has_ended_is_stopped_and_its_slot_is_free(
+    supervisor: Supervisor, submitted: list[Order]
+) -> None:
+    run = take_in(supervisor)
+    supervisor.note(launched(run))
+    supervisor.told_from_outside(run.key)
+    supervisor.told_from_outside(run.key)
+    supervisor.told_from_outside("unknown")
+    (stop,) = submitted
+    assert isinstance(stop, Stop)
+    assert not supervisor._executor.running
 
 
 # --- anything at all ------------------------------------------------------------------------------------------
@@ -160,6 +369,7 @@ class AnyHistory(RuleBasedStateMachine):
         self.database_fails = False
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr("ecs_async_executor.supervisor.read_rows", self._read_rows)
+        self.patch.setattr("ecs_async_executor.supervisor.read_workloads", self._read_workloads)
 
     def teardown(self) -> None:
         self.patch.undo()
@@ -168,6 +378,26 @@ class AnyHistory(RuleBasedStateMachine):
         if self.database_fails:
             raise RuntimeError("no database")
         return {run.run_id: self.rows[run.run_id] for run in runs if run.run_id in self.rows}
+
+    def _read_workloads(self, runs: Iterable[Run]) -> dict[str, Any]:
+        if self.database_fails:
+            raise RuntimeError("no database")
+        return {run.run_id: task_workload() for run in runs if run.run_id in self.rows}
+
+    @rule(task=st.sampled_from("ab"), launched=st.booleans(), state=st.sampled_from(["queued", "running"]))
+    def adopt(self, task: str, launched: bool, state: str) -> None:
+        external_id = f"{ARN[:-2]}{len(self.all):02}" if launched else str(uuid.uuid4())
+        run = orphan(self.supervisor, external_id, state, task_id=task)
+        self.all.append(run)
+        self.rows[run.run_id] = Row(state, 1, external_id, 1)
+        self.supervisor.adopt([run, run])
+
+    @rule(task=st.sampled_from("ab"))
+    def end_from_outside(self, task: str) -> None:
+        run = next((run for run in self.all if getattr(run.key, "task_id", None) == task), None)
+        if run is not None and run.ended is None:
+            self.executor.change_state(run.key, "failed")
+            self.supervisor.told_from_outside(run.key)
 
     @rule(task=st.sampled_from("ab"), fenced=st.booleans())
     def queue_task(self, task: str, fenced: bool) -> None:
@@ -193,7 +423,6 @@ class AnyHistory(RuleBasedStateMachine):
         run_id = data.draw(st.sampled_from(self.all)).run_id
         reports: list[Report] = [
             Waiting(run_id, WHY),
-            Renumbered(run_id, number),
             Launched(run_id, number, f"arn-{run_id}", "c", "airflow"),
             Running(run_id, f"arn-{run_id}"),
             LaunchFailed(run_id, number, WHY, permanent=flag),
@@ -224,7 +453,7 @@ class AnyHistory(RuleBasedStateMachine):
         self.database_fails = False
         self.executor.get_event_buffer()
 
-    @rule(seconds=st.sampled_from([1.0, 6.0]))
+    @rule(seconds=st.sampled_from([1.0, 6.0, 20.0, 200.0]))
     def wait(self, seconds: float) -> None:
         self.now += seconds
 
@@ -247,7 +476,8 @@ class AnyHistory(RuleBasedStateMachine):
             order.run_id for order in self.supervisor.live_orders() if isinstance(order, (Launch, Watch))
         }
         for run in self.supervisor.runs:
-            assert run.run_id in with_engine or run.run_id in self.supervisor._ended
+            places = [with_engine, self.supervisor._ended, self.supervisor._unread]
+            assert sum(run.run_id in place for place in places) == 1
 
 
 TestAnyHistory = AnyHistory.TestCase
@@ -259,16 +489,6 @@ def test_keys_are_airflows(supervisor: Supervisor) -> None:
 
 
 # --- who pays for a start that failed -------------------------------------------------------------------------
-
-
-class Clock:
-    """Moved by tests only."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def starts_of_a_task_that_never_runs(monkeypatch: pytest.MonkeyPatch, *, capacity: bool) -> tuple[int, float]:
@@ -283,7 +503,7 @@ def starts_of_a_task_that_never_runs(monkeypatch: pytest.MonkeyPatch, *, capacit
     run = take_in(supervisor)
     run.fenced = False
     starts = 1
-    while not supervisor._executor.event_buffer:
+    while "failed" not in {state for state, _ in supervisor._executor.event_buffer.values()}:
         clock.now += 30
         supervisor.note(
             Stopped(
@@ -294,7 +514,7 @@ def starts_of_a_task_that_never_runs(monkeypatch: pytest.MonkeyPatch, *, capacit
                 ran=False,
                 permanent=False,
                 diagnosis=WHY,
-                capacity=capacity,
+                costs_attempt=not capacity,
             )
         )
         supervisor.decide()

@@ -1,0 +1,38 @@
+"""What a row's external executor id tells of a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from ecs_async_executor.adoption import Trace, find_trace
+
+RUN_ID = "12345678-1234-4234-8234-123456789012"
+TASK = "0123456789abcdef0123456789abcdef"
+ARN = f"arn:aws:ecs:eu-central-1:123456789012:task/my-cluster/{TASK}"
+
+TRACES = {
+    "the run id that core has committed": (RUN_ID, Trace(RUN_ID, 1)),
+    "the run id with a launch number": (f"{RUN_ID}-17", Trace(RUN_ID, 17)),
+    "an ARN": (ARN, Trace(TASK, arn=ARN, cluster="my-cluster")),
+    "an ARN of China": (
+        ARN.replace("aws:", "aws-cn:"),
+        Trace(TASK, arn=ARN.replace("aws:", "aws-cn:"), cluster="my-cluster"),
+    ),
+    "an ARN of the old format": (
+        ARN.replace("my-cluster/", ""),
+        Trace(TASK, arn=ARN.replace("my-cluster/", ""), cluster=None),
+    ),
+    "nothing": (None, None),
+    "an empty text": ("", None),
+    "another executor's id": ("celery-task-42", None),
+    "a UUID with something behind it": (f"{RUN_ID}-x", None),
+    "a UUID in another spelling": (RUN_ID.replace("-", ""), None),
+    "the ARN of a Batch job": ("arn:aws:batch:eu-central-1:123456789012:job/x", None),
+    "the ARN of an ECS service": ("arn:aws:ecs:eu-central-1:123456789012:service/c/s", None),
+    "an ARN with something behind it": (f"{ARN}/more", None),
+}
+
+
+@pytest.mark.parametrize(("external_id", "trace"), TRACES.values(), ids=TRACES)
+def test_the_trace_of(external_id: str | None, trace: Trace | None) -> None:
+    assert find_trace(external_id) == trace

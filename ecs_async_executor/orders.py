@@ -24,7 +24,12 @@ class Orders:
     """Makes launch orders, and in the engine's thread the requests of their launches."""
 
     def __init__(
-        self, template: RequestTemplate, generator: JWTGenerator, *, queued_timeout: float, launch_timeout: float
+        self,
+        template: RequestTemplate,
+        generator: JWTGenerator,
+        *,
+        queued_timeout: float,
+        launch_timeout: float,
     ) -> None:
         self._template = template
         self._generator = generator

@@ -57,7 +57,7 @@ class Engine:
         self._calls = calls = Calls(self._client, governor, Gate(random), emit)
         self._started_by = options.started_by
         self._launcher = Launcher(self.ledger, calls, emit, options, landed=self._ring_all)
-        self._watcher = Watcher(self.ledger, calls, emit, options)
+        self._watcher = Watcher(self.ledger, calls, emit, options, looked=self._ring_all)
         self._stopper = Stopper(self.ledger, calls, random)
         self._landed = Bell()
         self._closing = anyio.Event()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import anyio
 from anyio.abc import TaskGroup
@@ -28,11 +29,14 @@ CALLS = 10
 class Watcher:
     """The only place that calls DescribeTasks."""
 
-    def __init__(self, ledger: Ledger, calls: Calls, emit: Emit, options: EngineOptions) -> None:
+    def __init__(
+        self, ledger: Ledger, calls: Calls, emit: Emit, options: EngineOptions, *, looked: Callable[[], None]
+    ) -> None:
         self._ledger = ledger
         self._calls = calls
         self._emit = emit
         self._options = options
+        self._looked = looked
         self._places = anyio.Semaphore(CALLS)
         # What is due within this time comes along, so that calls are full; a look too early costs nothing.
         self._ahead = options.poll_interval / 10
@@ -76,7 +80,7 @@ class Watcher:
             await self._apply(batch, answer)
         finally:
             self._places.release()
-            self.bell.ring()
+            self._looked()
 
     async def _apply(self, batch: list[Entry], answer: Tasks) -> None:
         now = anyio.current_time()

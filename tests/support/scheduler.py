@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow._shared.timezones import timezone
+from airflow.callbacks.database_callback_sink import DatabaseCallbackSink
 from airflow.configuration import conf
 from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 from airflow.jobs.job import Job, JobState
@@ -118,6 +119,7 @@ def running_scheduler() -> Iterator[Scheduler]:
     executor = runner.executor
     assert isinstance(executor, AsyncEcsExecutor)
     executor.job_id = runner.job.id
+    executor.callback_sink = DatabaseCallbackSink()
     executor.start()
     try:
         yield Scheduler(runner, executor)

@@ -42,7 +42,13 @@ def bench(make_calls: MakeCalls, reports: Reports) -> Any:
     async def run(**changes: Any) -> AsyncIterator[Bench]:
         chosen = options(**changes)
         ledger = Ledger(chosen, lambda: 1.0)
-        watcher = Watcher(ledger, make_calls(chosen), reports, chosen)
+        watcher = Watcher(
+            ledger,
+            make_calls(chosen),
+            reports,
+            chosen,
+            looked=lambda: watcher.bell.ring(),  # noqa: PLW0108  the watcher is still to be made
+        )
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(watcher.run, tasks)
             yield Bench(watcher, ledger)

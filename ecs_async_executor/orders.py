@@ -35,8 +35,8 @@ class Orders:
         self._generator = generator
         self._lifetime = max(TOKEN_LIFETIME, queued_timeout, launch_timeout + TOKEN_MARGIN)
 
-    def launch(self, run: Run, *, delay: float = 0.0, recovery: Recovery | None = None) -> Launch:
-        """Order the run's launch under its launch number, `delay` seconds from now.
+    def launch(self, run: Run, *, recovery: Recovery | None = None) -> Launch:
+        """Order the run's launch under its launch number.
 
         A run whose workload is not read yet can only be looked for.
         """
@@ -48,7 +48,6 @@ class Orders:
             partial(self._build, run.workload),
             number=run.number,
             priority=CALLBACK_PRIORITY if run.is_callback else getattr(ti, "priority_weight", 0),
-            delay=delay,
             recovery=recovery,
         )
 

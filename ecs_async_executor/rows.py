@@ -71,6 +71,8 @@ def read_workloads(runs: Iterable[Run]) -> dict[str, ExecuteTask | None]:
     """
     by_ti = {str(run.ti_id): run for run in runs}
     workloads: dict[str, ExecuteTask | None] = {}
+    if not by_ti:
+        return workloads
     with create_session(scoped=False) as session:
         query = (
             select(TaskInstance)

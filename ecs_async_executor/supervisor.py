@@ -43,7 +43,7 @@ from ecs_async_executor.engine.messages import (
 from ecs_async_executor.orders import Orders
 from ecs_async_executor.rounds import Rounds
 from ecs_async_executor.rows import read_rows, read_workloads
-from ecs_async_executor.runs import Run, Runs, launch_id
+from ecs_async_executor.runs import Run, Runs
 from ecs_async_executor.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -55,6 +55,8 @@ of it grows when the engine is busy."""
 ROWS_PER_QUERY = 50
 CONFIRM_AFTER = 5.0
 """Seconds until a told event is checked: core drops events for rows that are locked at that instant."""
+SHOW_AGAIN_AFTER = 1.0
+"""Seconds until a row is read again that does not show the launch which is to be sent."""
 UNWANTED_GRACE = 120.0
 """Seconds for a task to end by itself, after Airflow has moved on: its worker learns of that at its next heartbeat, or
 has told the result itself, and then cleans up and uploads its log."""
@@ -87,8 +89,8 @@ class Supervisor:
         """Runs that ended, and when to decide about each."""
         self._stopping: dict[str, tuple[Run, Stop]] = {}
         """Dropped runs whose task is to be stopped, until the engine says that it has ended."""
-        self._unread: dict[str, tuple[Run, float]] = {}
-        """Runs of a former scheduler whose workload is to be read, and after which delay each is to be launched."""
+        self._pending: dict[str, tuple[Run, float]] = {}
+        """Runs that the engine does not have: adopted ones, and those to be launched again; and when each is due."""
         self._rounds = Rounds()
 
     def __repr__(self) -> str:
@@ -112,7 +114,7 @@ class Supervisor:
             self._executor.running.add(run.key)
             self._add(run)
             if run.launched is None:
-                self._unread[run.run_id] = run, 0.0
+                self._pending[run.run_id] = run, self._clock()
             else:
                 orders.append(self._order_again(run))
         self._submit(orders)
@@ -125,7 +127,7 @@ class Supervisor:
     def live_orders(self) -> Iterator[Order]:
         """Order again all that is live, from a new engine."""
         for run in self.runs:
-            if run.ended is None and run.run_id not in self._unread:
+            if run.ended is None and run.run_id not in self._pending:
                 yield self._order_again(run)
                 if run.stop is not None:
                     yield run.stop
@@ -154,15 +156,15 @@ class Supervisor:
         self.runs.forget(run)
         self._launched.pop(run.run_id, None)
         self._ended.pop(run.run_id, None)
-        unread = self._unread.pop(run.run_id, None) is not None
-        if run.ended is not None:
-            return
+        pending = self._pending.pop(run.run_id, None) is not None
+        if run.ended is not None or (pending and run.recovery is Recovery.NONE):
+            return  # nothing of it lives
         if stop is None:
             self._submit([Forget(run.run_id)])
             return
         order = Stop(run.run_id, stop)
         self._stopping[run.run_id] = run, order
-        self._submit([self._order_again(run), order] if unread else [order])
+        self._submit([self._order_again(run), order] if pending else [order])
 
     def told_from_outside(self, key: Any) -> None:
         """Airflow itself has ended this task (its heartbeats timed out): stop its container."""
@@ -203,7 +205,7 @@ class Supervisor:
             case LaunchFailed() | Stopped() | Cancelled():
                 run.ended = report
                 self._launched.pop(run.run_id, None)
-                self._unread.pop(run.run_id, None)
+                self._pending.pop(run.run_id, None)
                 self._ended[run.run_id] = self._clock()
                 if run.waits_since is None and not getattr(report, "costs_attempt", True):
                     run.waits_since = self._clock()
@@ -212,7 +214,7 @@ class Supervisor:
 
     def decide(self) -> None:
         """Decide about what was launched or has ended, by its row, and look at a few of the other rows."""
-        self._launch_unread()
+        self._launch_pending()
         now = self._clock()
         ended = [self.runs.get(run_id) for run_id, at in self._ended.items() if at <= now]
         # In turns, so that neither kind can hold up the other.
@@ -228,26 +230,36 @@ class Supervisor:
                 return
         self._look_round(now)
 
-    def _launch_unread(self) -> None:
+    def _launch_pending(self) -> None:
+        """Launch what is due: a scheduler that comes after a crash must be able to find it by its row."""
         now = self._clock()
-        unread = [run for run, _ in self._unread.values()]
-        for start in range(0, len(unread), ROWS_PER_QUERY):
-            runs = unread[start : start + ROWS_PER_QUERY]
-            workloads = read_workloads(runs)
+        due = [run for run, at in self._pending.values() if at <= now]
+        for start in range(0, len(due), ROWS_PER_QUERY):
+            runs = due[start : start + ROWS_PER_QUERY]
+            rows = read_rows(runs)
+            workloads_read = read_workloads([run for run in runs if run.workload is None])
             for run in runs:
-                self._guarded(self._launch_read, run, workloads.get(run.run_id, run))
+                run.workload = run.workload or workloads_read.get(run.run_id)
+                self._guarded(self._launch, run, rows.get(run.run_id))
             if self._clock() - now > DECIDE_SECONDS:
                 return
 
-    def _launch_read(self, run: Run, workload: Any) -> None:
-        _, delay = self._unread.pop(run.run_id)
-        if workload is run:
-            self.drop(run)  # its row is gone
-        elif workload is None:
+    def _launch(self, run: Run, row: Row | None) -> None:
+        decision = Decision.KEEP if run.is_callback else decide_while_live(row, self._facts(run))
+        nothing_lives = run.recovery is Recovery.NONE
+        if decision is Decision.FORGET or (decision is Decision.UNWANTED and nothing_lives):
+            self.drop(run)
+        elif decision is Decision.PUBLISH and nothing_lives:
+            # Not before the row shows it. Core drops events for rows that are locked, hence again and again.
+            self._executor.running_state(run.key, run.published)
+            self._pending[run.run_id] = run, self._clock() + SHOW_AGAIN_AFTER
+        elif row is None and run.workload is None and not run.is_callback:
+            self.drop(run, stop="its task instance is gone")
+        elif run.workload is None:
             self.note(LaunchFailed(run.run_id, run.number, _UNREADABLE, permanent=True))
         else:
-            run.workload = workload
-            self._submit([self._orders.launch(run, delay=delay)])
+            del self._pending[run.run_id]
+            self._submit([self._orders.launch(run)])
 
     def _look_round(self, now: float) -> None:
         """Look at the rows of runs about which nothing is reported: Airflow tells nobody what users do to them."""
@@ -353,18 +365,14 @@ class Supervisor:
         run.number += 1
         run.recovery = Recovery.NONE
         run.launched = run.ended = run.stop = run.unwanted_since = None
-        if run.workload is None:
+        if not run.is_callback and run.workload is None:
             # It was adopted by its ARN: under which ids it was launched is not known, so none of them is used again.
             self.runs.rename(run, str(uuid.uuid4()))
             self._rounds.add(run.run_id, self._clock())
-        if not run.is_callback:
-            # The row shows the launch before it is sent (the delay sees to that): the next scheduler will look for it.
-            run.ids.add(launch_id(run.run_id, run.number))
+        if run.published is not None and not run.is_callback:
+            run.ids.add(run.published)
             self._executor.running_state(run.key, run.published)
-        if run.workload is None:
-            self._unread[run.run_id] = run, delay
-        else:
-            self._submit([self._orders.launch(run, delay=delay)])
+        self._pending[run.run_id] = run, self._clock() + delay
 
     def _tell(self, run: Run, decision: Decision) -> None:
         """Tell Airflow the end, and again after a while if the row has not moved."""

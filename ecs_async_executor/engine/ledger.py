@@ -89,7 +89,7 @@ class Ledger:
             sent_at=now,
         )
         self._entries[entry.run_id] = entry
-        self.launches.add(entry, not_before=now + order.delay)
+        self.launches.add(entry, not_before=now)
 
     def watch(self, order: Watch, now: float) -> None:
         """Take over a task that runs already. One for a run already in hand changes nothing."""

@@ -73,8 +73,6 @@ class Launch:
     """The launch number: 1, or one more than the last that definitely failed."""
     priority: int = 0
     """Higher goes first among the runs that wait."""
-    delay: float = 0.0
-    """Seconds to wait before the first send."""
     recovery: Recovery = Recovery.NONE
 
 

@@ -130,11 +130,14 @@ def test_how_a_container_ended_is_explained(
 # --- stops ------------------------------------------------------------------------------------------------
 
 
-def test_a_run_stopped_before_its_launch_starts_nothing(ecs: Control, engine: LiveEngine):
-    run = engine.launch(delay=3600)
-    engine.stop(run)
-    assert isinstance(engine.end_of(run), Cancelled)
-    assert containers(ecs) == {}
+def test_a_run_stopped_before_its_launch_starts_nothing(ecs: Control, start: Start):
+    ecs.set_conditions(latency={"RunTask": 0.5})
+    engine = start(concurrency=1)
+    first, second = engine.launch(), engine.launch()
+    engine.stop(second)
+    assert isinstance(engine.end_of(second), Cancelled)
+    engine.end_of(first)
+    assert containers(ecs) == {first: 1}
 
 
 def test_a_run_stopped_while_runtask_is_in_flight_is_stopped_once_it_is_known(
@@ -257,7 +260,7 @@ def test_a_launch_that_a_dead_engine_sent_can_still_be_stopped(ecs: Control, sta
     run = old.launch()
     old.until_report(Launched, run)
     old.thread.close(10)
-    new.launch(run_id=run, recovery=Recovery.REPLAY, delay=0.5)
+    new.launch(run_id=run, recovery=Recovery.REPLAY)
     new.stop(run)
     assert isinstance(new.end_of(run), Stopped)
     assert containers(ecs) == {run: 1}

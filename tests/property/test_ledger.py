@@ -107,9 +107,8 @@ class LedgerOnEcs(RuleBasedStateMachine):
         slot=slots,
         cluster=st.sampled_from(CLUSTERS),
         priority=st.integers(0, 2),
-        delay=st.sampled_from([0.0, 0.0, 7.0]),
     )
-    def launch(self, slot: int, cluster: str, priority: int, delay: float) -> None:
+    def launch(self, slot: int, cluster: str, priority: int) -> None:
         run_id = self.runs[slot]
         if run_id not in self.ledger:
             self.orders[run_id] += 1
@@ -118,7 +117,6 @@ class LedgerOnEcs(RuleBasedStateMachine):
                 run_id,
                 number=self.numbers.get(run_id, 1),
                 priority=priority,
-                delay=delay,
                 build=lambda: Request({"cluster": cluster, "nonce": object()}, "airflow"),
             ),
             self.now,

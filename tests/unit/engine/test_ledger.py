@@ -76,12 +76,6 @@ def test_a_launch_order_waits_to_be_sent(ledger: Ledger):
     assert ledger.take(0.0) is None
 
 
-def test_a_launch_order_with_a_delay_is_not_sent_before_it_is_over(ledger: Ledger):
-    ledger.launch(order("run", delay=5.0), 10.0)
-    assert ledger.take(14.9) is None
-    assert ledger.take(15.0) is not None
-
-
 def test_an_order_for_a_run_in_hand_changes_nothing(ledger: Ledger):
     entry = watched(ledger)
     ledger.launch(order("run", number=9), 1.0)

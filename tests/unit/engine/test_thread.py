@@ -62,9 +62,9 @@ def test_an_engine_that_can_not_start_says_so_in_start():
 
 def test_orders_given_before_and_after_the_start_are_taken():
     thread = EngineThread(never_asked, options())
-    thread.submit([order("early", delay=3600), Stop("early", "because")])
+    thread.submit([order("early"), Stop("early", "because")])
     thread.start()
-    thread.submit([order("late", delay=3600), Stop("late", "because")])
+    thread.submit([order("late"), Stop("late", "because")])
     thread.submit([cast("Order", "nonsense")])  # taken last: when it is dead, all is drained
     thread._thread.join(30)
     reports = list(thread.drain())
@@ -74,7 +74,7 @@ def test_orders_given_before_and_after_the_start_are_taken():
 def test_no_more_reports_are_drained_than_the_limit_says():
     thread = started()
     for number in range(5):
-        thread.submit([order(str(number), delay=3600), Stop(str(number), "because")])
+        thread.submit([order(str(number)), Stop(str(number), "because")])
     thread.submit([cast("Order", "nonsense")])
     thread._thread.join(30)
     assert len(list(thread.drain(limit=2))) == 2

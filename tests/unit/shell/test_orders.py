@@ -46,9 +46,9 @@ def sent_workload(launch: Launch) -> dict[str, Any]:
 def test_an_order_carries_the_runs_number_and_priority(orders: Orders) -> None:
     run = run_of(task_workload(priority_weight=7))
     run.number = 3
-    launch = orders.launch(run, delay=2.5)
+    launch = orders.launch(run)
     assert (launch.run_id, launch.label, launch.number) == (run.run_id, run.label, 3)
-    assert (launch.priority, launch.delay) == (7, 2.5)
+    assert launch.priority == 7
 
 
 def test_an_order_says_what_a_former_scheduler_may_have_done(orders: Orders) -> None:

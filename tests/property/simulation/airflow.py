@@ -1,0 +1,168 @@
+"""Airflow as an executor sees it: rows, a scheduler's turn, and what the API server says to workers.
+
+The rules are those of airflow-core 3.3: a run id committed with QUEUED, events that are dropped for locked rows, rows
+of dead schedulers that are adopted or reset.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+from airflow.executors.base_executor import BaseExecutor
+from airflow.executors.workloads import ExecuteTask
+from airflow.models.taskinstancekey import TaskInstanceKey
+
+from ecs_async_executor.decisions import Row
+from ecs_async_executor.runs import Run
+from tests.support.workloads import task_workload
+
+ADOPTABLE = ("queued", "running", "restarting")
+
+
+@dataclass(eq=False)
+class TaskRow:
+    """A task instance, and the truth about it."""
+
+    name: str
+    state: str | None = "scheduled"
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    try_number: int = 1
+    external_executor_id: str | None = None
+    queued_by_job_id: int | None = None
+    queued: int = 0
+    """How often it was queued."""
+    deferrals: int = 0
+    deaths: int = 0
+    """Containers that died without telling, while the task ran."""
+
+    @property
+    def key(self) -> TaskInstanceKey:
+        return TaskInstanceKey("dag", self.name, "run", self.try_number, -1)
+
+    @property
+    def over(self) -> bool:
+        return self.state in {"success", "failed"}
+
+    def workload(self) -> ExecuteTask:
+        return task_workload(
+            id=self.id,
+            task_id=self.name,
+            try_number=self.try_number,
+            external_executor_id=self.external_executor_id,
+        )
+
+    def next_try(self) -> None:
+        self.id, self.try_number, self.state = uuid.uuid4(), self.try_number + 1, "scheduled"
+
+
+class Airflow:
+    """The database, with what core and the API server do to it."""
+
+    def __init__(self, random: Random, names: Iterable[str]) -> None:
+        self.random = random
+        self.rows = [TaskRow(name) for name in names]
+        self.code_runs: Counter[tuple[str, int, int]] = Counter()
+        """How often user code was started, by task, try and queueing."""
+        self.resets = 0
+        """Orphans that were given a new try because no executor adopted them."""
+
+    def by_id(self, ti_id: Any) -> TaskRow | None:
+        return next((row for row in self.rows if str(row.id) == str(ti_id)), None)
+
+    # --- what the executor reads -----------------------------------------------------------------------
+
+    def read_rows(self, runs: Iterable[Run]) -> dict[str, Row]:
+        found = {run.run_id: self.by_id(run.ti_id) for run in runs}
+        return {
+            run_id: Row(row.state, row.try_number, row.external_executor_id, row.queued_by_job_id)
+            for run_id, row in found.items()
+            if row is not None
+        }
+
+    def read_workloads(self, runs: Iterable[Run]) -> dict[str, ExecuteTask]:
+        found = {run.run_id: self.by_id(run.ti_id) for run in runs}
+        return {run_id: row.workload() for run_id, row in found.items() if row is not None}
+
+    # --- what the scheduler does -----------------------------------------------------------------------
+
+    def queue(self, job_id: int) -> list[ExecuteTask]:
+        """Commit QUEUED and the run ids, and give the workloads."""
+        rows = [row for row in self.rows if row.state == "scheduled"]
+        for row in rows:
+            row.state, row.queued_by_job_id, row.external_executor_id = "queued", job_id, str(uuid.uuid4())
+            row.queued += 1
+        return [row.workload() for row in rows]
+
+    def process_events(self, executor: BaseExecutor, locked: float) -> None:
+        """Take the events, which are lost for rows that somebody has locked."""
+        for key, (state, info) in executor.get_event_buffer().items():
+            row = next(row for row in self.rows if row.name == key.task_id)
+            if self.random.random() < locked:
+                continue
+            if str(state) in {"running", "queued"}:
+                row.external_executor_id = info
+            elif row.queued_by_job_id == executor.job_id and row.try_number == key.try_number:
+                self._end(row, str(state))
+
+    def _end(self, row: TaskRow, state: str) -> None:
+        if (
+            row.state == "running"
+            or (state == "failed" and row.state == "queued")
+            or row.state == "restarting"
+        ):
+            row.next_try()
+
+    def orphans(self, living: Iterable[int]) -> list[Any]:
+        """Give the rows of dead schedulers as core hands them to an executor."""
+        dead = [
+            row for row in self.rows if row.state in ADOPTABLE and row.queued_by_job_id not in set(living)
+        ]
+        return [
+            SimpleNamespace(
+                id=row.id,
+                dag_id="dag",
+                task_id=row.name,
+                run_id="run",
+                map_index=-1,
+                try_number=row.try_number,
+                state=row.state,
+                external_executor_id=row.external_executor_id,
+                key=row.key,
+                row=row,
+            )
+            for row in dead
+        ]
+
+    def adopt(self, orphan: Any, job_id: int) -> None:
+        orphan.row.queued_by_job_id = job_id
+
+    def reset(self, orphan: Any) -> None:
+        self.resets += 1
+        orphan.row.next_try()
+
+    # --- what the API server tells workers -------------------------------------------------------------
+
+    def start_code(self, ti_id: str) -> TaskRow | None:
+        """PATCH /run: the row whose code may start now; None is 404 or 409."""
+        row = self.by_id(ti_id)
+        if row is None or row.state not in {"queued", "restarting"}:
+            return None
+        row.state = "running"
+        self.code_runs[row.name, row.try_number, row.queued] += 1
+        return row
+
+    def end_code(self, row: TaskRow, ti_id: str, outcome: str) -> None:
+        """PATCH /state."""
+        if str(row.id) != ti_id or row.state != "running":
+            return
+        if outcome == "deferred":
+            row.deferrals += 1
+            row.state = "scheduled"  # the trigger has fired already
+        else:
+            row.state = outcome

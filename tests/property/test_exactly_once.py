@@ -1,0 +1,325 @@
+"""The whole executor in virtual time, with schedulers that die and an AWS that fails: exactly once, always.
+
+Everything of ours is real but the thread and the database driver; Airflow's and ECS's rules are in `simulation`. Time
+and chance come from hypothesis, so that a failure can be repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from queue import SimpleQueue
+from random import Random
+
+import anyio
+import pytest
+from airflow.executors.base_executor import BaseExecutor
+from hypothesis import given, note
+from hypothesis import strategies as st
+
+from ecs_async_executor import supervisor as supervisor_module
+from ecs_async_executor import workloads
+from ecs_async_executor.engine import engine as engine_module
+from ecs_async_executor.engine.ecs import connect_by_environment
+from ecs_async_executor.engine.engine import Engine
+from ecs_async_executor.engine.messages import Order, Report
+from ecs_async_executor.orders import Orders
+from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.settings import Settings
+from ecs_async_executor.supervisor import Supervisor
+from tests.property.simulation.airflow import Airflow
+from tests.property.simulation.ecs import EcsTask, SimulatedEcs, Weather
+from tests.support.virtual_time import VirtualTimeLoop
+from tests.support.workloads import token_generator
+
+TASKS = 5
+STORMY = 900.0
+"""Seconds until schedulers stop dying and AWS behaves."""
+PATIENCE = 3 * 3600.0
+"""Seconds until everything must be over."""
+SETTINGS = Settings(
+    cluster="default",
+    container_name="airflow",
+    task_definition="t",
+    subnets=("s",),
+    max_run_task_attempts=10,
+    missing_grace=60,
+)
+
+
+class Executor(BaseExecutor):
+    """The base class is enough."""
+
+
+class Scheduler:
+    """One scheduler: its executor's supervisor and its engine, in one loop."""
+
+    def __init__(self, job_id: int, airflow: Airflow, random: Random) -> None:
+        self.executor = Executor(parallelism=1000)
+        self.executor.job_id = job_id
+        self.airflow = airflow
+        self.random = random
+        self.inbox: SimpleQueue[Order] = SimpleQueue()
+        self.reports: list[Report] = []
+        self.start_engine()
+        orders = Orders(RequestTemplate(SETTINGS), token_generator(), queued_timeout=600, launch_timeout=1800)
+        loop = asyncio.get_running_loop()
+        self.supervisor = Supervisor(self.executor, orders, self.submit, SETTINGS, clock=loop.time)
+
+    @property
+    def job_id(self) -> int:
+        assert self.executor.job_id is not None
+        return int(self.executor.job_id)
+
+    def start_engine(self) -> None:
+        self.engine = Engine(
+            connect_by_environment,
+            self.inbox,
+            self.reports.append,
+            SETTINGS.engine_options,
+            random=self.random.random,
+        )
+        self.running = asyncio.get_running_loop().create_task(self.engine.run())
+
+    def submit(self, orders: Iterable[Order]) -> None:
+        for order in orders:
+            self.inbox.put(order)
+        self.engine.inbox_bell.ring()
+
+    async def kill(self) -> None:
+        """Die: what was in flight is neither finished nor known to anybody."""
+        self.running.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.running
+
+    async def restart_engine(self) -> None:
+        """Lose the engine alone, as the keeper sees it."""
+        await self.kill()
+        self.reports.clear()
+        self.inbox = SimpleQueue()
+        orders = list(self.supervisor.live_orders())
+        self.start_engine()
+        self.submit(orders)
+
+    def adopt(self, living: Iterable[int]) -> None:
+        runs = []
+        for orphan in self.airflow.orphans(living):
+            run = workloads.make_orphaned_run(self.executor, orphan, "default", "airflow")
+            if run is None:
+                self.airflow.reset(orphan)
+            else:
+                runs.append(run)
+                self.airflow.adopt(orphan, self.job_id)
+        self.supervisor.adopt(runs)
+
+    def heartbeat(self, *, locked: float, dies: bool) -> None:
+        """One turn of the scheduler's loop; if it dies, then between any two steps."""
+        steps = [self.queue, self.sync, lambda: self.airflow.process_events(self.executor, locked)]
+        for step in steps[: self.random.randrange(len(steps)) if dies else len(steps)]:
+            step()
+
+    def queue(self) -> None:
+        for workload in self.airflow.queue(self.job_id):
+            run = workloads.make_run(self.executor, workload)
+            self.executor.running.add(run.key)
+            self.submit([self.supervisor.take_in(run)])
+
+    def sync(self) -> None:
+        reports, self.reports[:] = list(self.reports), []
+        for report in reports:
+            self.supervisor.note(report)
+        self.supervisor.decide()
+
+
+@dataclass
+class World:
+    """Airflow, ECS, and the schedulers between them."""
+
+    random: Random
+    weather: Weather
+    schedulers: int
+    deadly: float
+    """Probability that a scheduler dies in a turn of its loop."""
+    locked: float
+
+    def __post_init__(self) -> None:
+        self.airflow = Airflow(self.random, [f"task{number}" for number in range(TASKS)])
+        self.loop = asyncio.get_running_loop()
+        self.ecs = SimulatedEcs(self.random, self.weather, self.launch, self.loop.time)
+        self.lives: set[asyncio.Task[None]] = set()
+        self.jobs = 0
+        self.kills = 0
+        self.doubled: list[str] = []
+        self.living: list[Scheduler] = []
+
+    # --- containers ------------------------------------------------------------------------------------
+
+    def launch(self, task: EcsTask) -> None:
+        row = self.airflow.by_id(task.payload["ti"]["id"])
+        queueing = (row.name, row.try_number, row.queued) if row else None
+        for other in self.ecs.tasks:
+            if other is not task and other.alive and other.queueing == queueing and row:
+                self.doubled.append(f"{queueing}: {other.arn[-4:]} and {task.arn[-4:]}")
+        task.queueing = queueing
+        life = self.loop.create_task(self.live(task))
+        self.lives.add(life)
+        life.add_done_callback(self.lives.discard)
+
+    async def live(self, task: EcsTask) -> None:
+        """Be a container: start, ask whether the code may run, run it, end one way or another."""
+        await self.pass_time(task, self.random.uniform(1, 40))
+        if not task.stop_asked.is_set() and self.random.random() < self.weather.start_failure:
+            self.end(task, None, "CannotPullContainerError: i/o timeout")
+        elif task.stop_asked.is_set():
+            self.end(task, None, task.reason)
+        else:
+            task.status, task.ran = "RUNNING", True
+            await self.work(task)
+
+    async def work(self, task: EcsTask) -> None:
+        ti_id = str(task.payload["ti"]["id"])
+        await self.pass_time(task, self.random.uniform(0, 5))
+        if task.stop_asked.is_set():
+            self.end(task, 137, task.reason)
+            return
+        row = self.airflow.start_code(ti_id)
+        if row is None:
+            self.end(task, 1, "")
+            return
+        await self.pass_time(task, self.random.uniform(0, 60))
+        if task.stop_asked.is_set():
+            if str(row.id) == ti_id and row.state == "running":
+                row.deaths += 1
+            self.end(task, 137, task.reason)
+            return
+        outcome = self.random.choices(("success", "dies", "deferred"), (6, 1, 2))[0]
+        if outcome == "dies":
+            row.deaths += 1
+        else:
+            self.airflow.end_code(row, ti_id, outcome)
+            await self.pass_time(task, self.random.uniform(0, 3))
+        self.end(task, 137 if outcome == "dies" else 0, "")
+
+    async def pass_time(self, task: EcsTask, seconds: float) -> None:
+        """Let time pass, unless the task is told to stop."""
+        with anyio.move_on_after(seconds):
+            await task.stop_asked.wait()
+
+    def end(self, task: EcsTask, exit_code: int | None, reason: str) -> None:
+        task.status, task.exit_code, task.stopped_at = "STOPPED", exit_code, self.loop.time()
+        task.reason = task.reason or reason
+
+    # --- schedulers ------------------------------------------------------------------------------------
+
+    def start_scheduler(self) -> Scheduler:
+        self.jobs += 1
+        scheduler = Scheduler(self.jobs, self.airflow, self.random)
+        self.living.append(scheduler)
+        scheduler.adopt([each.job_id for each in self.living])
+        return scheduler
+
+    async def be_scheduler(self) -> None:
+        """Be a scheduler that is started again whenever it has died."""
+        await asyncio.sleep(self.random.uniform(0, 5))
+        while True:
+            scheduler = self.start_scheduler()
+            died = await self.run_scheduler(scheduler)
+            self.living.remove(scheduler)
+            await scheduler.kill()
+            if not died:
+                return
+            self.kills += 1
+            await asyncio.sleep(self.random.uniform(3, 60))
+
+    async def run_scheduler(self, scheduler: Scheduler) -> bool:
+        adopt_at = self.loop.time() + 60
+        while not self.over:
+            stormy = self.loop.time() < STORMY
+            dies = stormy and self.random.random() < self.deadly
+            scheduler.heartbeat(locked=self.locked if stormy else 0.0, dies=dies)
+            if dies:
+                return True
+            if stormy and self.random.random() < self.deadly:
+                await scheduler.restart_engine()
+            if self.loop.time() >= adopt_at:
+                adopt_at += 60
+                scheduler.adopt([each.job_id for each in self.living])
+            await asyncio.sleep(self.random.choice((0.05, 1.0, 1.0, 3.0)))
+        return False
+
+    @property
+    def over(self) -> bool:
+        """Whether all rows are final, all containers have ended and no executor holds anything."""
+        return (
+            all(row.over for row in self.airflow.rows)
+            and not any(task.alive for task in self.ecs.tasks)
+            and not any(len(each.supervisor.runs) or each.executor.running for each in self.living)
+        )
+
+    async def run(self) -> None:
+        async def clear_up() -> None:
+            await asyncio.sleep(STORMY)
+            self.ecs.weather = self.weather = Weather(latency=0.1)
+
+        clearing = self.loop.create_task(clear_up())
+        try:
+            with anyio.move_on_after(PATIENCE):
+                async with anyio.create_task_group() as tasks:
+                    for _ in range(self.schedulers):
+                        tasks.start_soon(self.be_scheduler)
+        finally:
+            clearing.cancel()
+            for life in list(self.lives):
+                life.cancel()
+            for scheduler in self.living:
+                await scheduler.kill()
+
+
+chances = st.sampled_from([0.0, 0.0, 0.05, 0.2])
+weathers = st.builds(
+    Weather,
+    lost=chances,
+    broken=chances,
+    throttled=chances,
+    unreachable=chances,
+    full=chances,
+    start_failure=chances,
+    lag=st.sampled_from([0.0, 3.0, 30.0]),
+    latency=st.sampled_from([0.01, 0.3, 3.0]),
+)
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    weather=weathers,
+    schedulers=st.sampled_from([1, 1, 2]),
+    deadly=st.sampled_from([0.0, 0.02, 0.1]),
+    locked=st.sampled_from([0.0, 0.1, 0.5]),
+)
+def test_whatever_dies_each_queueing_has_one_container_and_each_task_its_right_end(
+    seed: int, weather: Weather, schedulers: int, deadly: float, locked: float
+) -> None:
+    random = Random(seed)  # noqa: S311  a game of chance, not cryptography
+    with closing(VirtualTimeLoop()) as loop, pytest.MonkeyPatch.context() as patch:
+
+        async def simulate() -> World:
+            world = World(random, weather, schedulers, deadly, locked)
+            patch.setattr(engine_module, "EcsClient", lambda *_, **__: world.ecs)
+            patch.setattr(supervisor_module, "read_rows", world.airflow.read_rows)
+            patch.setattr(supervisor_module, "read_workloads", world.airflow.read_workloads)
+            patch.setattr(supervisor_module, "random", random.random)
+            await world.run()
+            return world
+
+        world = loop.run_until_complete(simulate())
+    note(f"{world.kills} kills, {len(world.ecs.tasks)} containers, {world.airflow.resets} resets")
+    assert not world.doubled
+    assert all(count == 1 for count in world.airflow.code_runs.values()), world.airflow.code_runs
+    assert Counter(row.state for row in world.airflow.rows) == {"success": TASKS}
+    for row in world.airflow.rows:
+        assert row.try_number == 1 + row.deaths, f"{row.name} lost a try"
+    assert world.airflow.resets == 0
+    assert world.over

@@ -120,7 +120,7 @@ def test_a_cluster_that_is_not_there_is_said_at_the_start_and_stops_nobody(
     monkeypatch.setenv("AIRFLOW__AWS_ECS_EXECUTOR__CLUSTER", "elsewhere")
     with running_scheduler() as scheduler:
         scheduler.until(
-            lambda: "Health check: tasks can't run. ECS refused the request." in capsys.readouterr().out,
+            lambda: "Health check: tasks can't run. ECS knows no such cluster." in capsys.readouterr().out,
             step=scheduler.heartbeat,
         )
 

@@ -28,18 +28,16 @@ from ecs_async_executor.engine.backoff import backoff
 from ecs_async_executor.engine.messages import (
     Cancelled,
     Diagnosis,
-    Forget,
     Launched,
     LaunchFailed,
     Order,
     Recovery,
     Report,
     Running,
-    Stop,
     Stopped,
     Waiting,
-    Watch,
 )
+from ecs_async_executor.launches import Launches
 from ecs_async_executor.orders import Orders
 from ecs_async_executor.rounds import Rounds
 from ecs_async_executor.rows import read_rows, read_workloads
@@ -77,8 +75,7 @@ class Supervisor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._executor = executor
-        self._orders = orders
-        self._submit = submit
+        self._launches = Launches(orders, submit)
         self._max_starts = settings.max_run_task_attempts
         self._capacity_timeout = settings.capacity_timeout
         self._clock = clock
@@ -87,26 +84,22 @@ class Supervisor:
         """Runs whose ARN is to be told to Airflow."""
         self._ended: dict[str, float] = {}
         """Runs that ended, and when to decide about each."""
-        self._stopping: dict[str, tuple[Run, Stop]] = {}
-        """Dropped runs whose task is to be stopped, until the engine says that it has ended."""
-        self._pending: dict[str, tuple[Run, float]] = {}
-        """Runs that the engine does not have: adopted ones, and those to be launched again; and when each is due."""
         self._rounds = Rounds()
 
     def __repr__(self) -> str:
         return f"<Supervisor {self.runs!r}, {len(self._launched)} to publish, {len(self._ended)} ended>"
 
-    # --- orders -------------------------------------------------------------------------------------------
+    # --- runs that come and go ----------------------------------------------------------------------------
 
     def take_in(self, run: Run) -> Order:
         """Make a run the current one of its key, and give its launch order."""
-        order = self._orders.launch(run)
+        order = self._launches.order(run)
         self._add(run)
         return order
 
     def adopt(self, runs: Iterable[Run]) -> None:
         """Go on with the runs of a former scheduler. Adopting one again changes nothing."""
-        orders = []
+        launched = []
         for run in runs:
             known = self.runs.current(run.key)
             if known is not None and known.ids & run.ids:
@@ -114,10 +107,10 @@ class Supervisor:
             self._executor.running.add(run.key)
             self._add(run)
             if run.launched is None:
-                self._pending[run.run_id] = run, self._clock()
+                self._launches.postpone(run, self._clock())
             else:
-                orders.append(self._order_again(run))
-        self._submit(orders)
+                launched.append(run)
+        self._launches.submit(launched)
 
     def _add(self, run: Run) -> None:
         self.runs.add(run)
@@ -126,20 +119,7 @@ class Supervisor:
 
     def live_orders(self) -> Iterator[Order]:
         """Order again all that is live, from a new engine."""
-        for run in self.runs:
-            if run.ended is None and run.run_id not in self._pending:
-                yield self._order_again(run)
-                if run.stop is not None:
-                    yield run.stop
-        for run, stop in self._stopping.values():
-            yield from (self._order_again(run), stop)
-
-    def _order_again(self, run: Run) -> Order:
-        at = run.launched
-        if at is None:
-            again = Recovery.REPLAY if run.recovery is Recovery.NONE else run.recovery
-            return self._orders.launch(run, recovery=again)
-        return Watch(run.run_id, run.label, at.arn, at.cluster, at.container, at.number)
+        return self._launches.live_orders(self.runs)
 
     def unpublished(self) -> list[Run]:
         """Give the runs whose ARN Airflow has not been told yet."""
@@ -147,7 +127,7 @@ class Supervisor:
 
     def knows(self, run_id: str) -> bool:
         """Tell whether the engine may still have a run of this id."""
-        return self.runs.get(run_id) is not None or run_id in self._stopping
+        return self.runs.get(run_id) is not None or run_id in self._launches
 
     def drop(self, run: Run, *, stop: str | None = None) -> None:
         """Forget a run and stop its task if asked; its slot is free unless a newer run of the key has it."""
@@ -156,15 +136,7 @@ class Supervisor:
         self.runs.forget(run)
         self._launched.pop(run.run_id, None)
         self._ended.pop(run.run_id, None)
-        pending = self._pending.pop(run.run_id, None) is not None
-        if run.ended is not None or (pending and run.recovery is Recovery.NONE):
-            return  # nothing of it lives
-        if stop is None:
-            self._submit([Forget(run.run_id)])
-            return
-        order = Stop(run.run_id, stop)
-        self._stopping[run.run_id] = run, order
-        self._submit([self._order_again(run), order] if pending else [order])
+        self._launches.drop(run, stop=stop)
 
     def told_from_outside(self, key: Any) -> None:
         """Airflow itself has ended this task (its heartbeats timed out): stop its container."""
@@ -176,19 +148,12 @@ class Supervisor:
     # --- reports ------------------------------------------------------------------------------------------
 
     def note(self, report: Report) -> None:
-        """Take in what the engine says of one run. Of a dropped run only its end matters."""
-        run_id = getattr(report, "run_id", "")
-        run = self.runs.get(run_id)
+        """Take in what the engine says of one run."""
+        run = self.runs.get(getattr(report, "run_id", ""))
         if run is not None:
             self._guarded(self._note, run, report)
-        elif run_id in self._stopping:
-            self._note_stopping(run_id, report)
-
-    def _note_stopping(self, run_id: str, report: Report) -> None:
-        if isinstance(report, Launched):
-            self._stopping[run_id][0].launched = report
-        elif isinstance(report, (LaunchFailed, Stopped, Cancelled)):
-            del self._stopping[run_id]
+        else:
+            self._launches.note(report)
 
     def _note(self, run: Run, report: Report) -> None:
         match report:
@@ -205,7 +170,7 @@ class Supervisor:
             case LaunchFailed() | Stopped() | Cancelled():
                 run.ended = report
                 self._launched.pop(run.run_id, None)
-                self._pending.pop(run.run_id, None)
+                self._launches.settle(run)
                 self._ended[run.run_id] = self._clock()
                 if run.waits_since is None and not getattr(report, "costs_attempt", True):
                     run.waits_since = self._clock()
@@ -233,7 +198,7 @@ class Supervisor:
     def _launch_pending(self) -> None:
         """Launch what is due: a scheduler that comes after a crash must be able to find it by its row."""
         now = self._clock()
-        due = [run for run, at in self._pending.values() if at <= now]
+        due = self._launches.due(now)
         for start in range(0, len(due), ROWS_PER_QUERY):
             runs = due[start : start + ROWS_PER_QUERY]
             rows = read_rows(runs)
@@ -252,22 +217,22 @@ class Supervisor:
         elif decision is Decision.PUBLISH and nothing_lives:
             # Not before the row shows it. Core drops events for rows that are locked, hence again and again.
             self._executor.running_state(run.key, run.published)
-            self._pending[run.run_id] = run, self._clock() + SHOW_AGAIN_AFTER
+            self._launches.postpone(run, self._clock() + SHOW_AGAIN_AFTER)
         elif row is None and run.workload is None and not run.is_callback:
             self.drop(run, stop="its task instance is gone")
         elif run.workload is None:
             self.note(LaunchFailed(run.run_id, run.number, _UNREADABLE, permanent=True))
         else:
-            del self._pending[run.run_id]
-            self._submit([self._orders.launch(run)])
+            self._launches.submit([run])
 
     def _look_round(self, now: float) -> None:
         """Look at the rows of runs about which nothing is reported: Airflow tells nobody what users do to them."""
         known = [self.runs.get(run_id) for run_id in self._rounds.take(now)]
         runs = [run for run in known if run is not None and run.ended is None]
-        rows = read_rows(runs)
         for run in runs:
             self._rounds.add(run.run_id, now)
+        rows = read_rows(runs)
+        for run in runs:
             self._guarded(self._decide_live, run, rows.get(run.run_id))
 
     def _guarded(self, handle: Callable[[Run, T], None], run: Run, what: T) -> None:
@@ -277,8 +242,11 @@ class Supervisor:
         except Exception:
             log.exception("Can't handle %s", run.label)
             self._launched.pop(run.run_id, None)
+            again = self._clock() + CONFIRM_AFTER
             if run.run_id in self._ended:
-                self._ended[run.run_id] = self._clock() + CONFIRM_AFTER
+                self._ended[run.run_id] = again
+            elif self._launches.is_pending(run):
+                self._launches.postpone(run, again)
 
     def _decide_launched(self, run: Run, row: Row | None) -> None:
         del self._launched[run.run_id]
@@ -294,6 +262,8 @@ class Supervisor:
             self.drop(run)
 
     def _decide_live(self, run: Run, row: Row | None) -> None:
+        if self._launches.is_pending(run):
+            return  # its row is looked at when it is due
         decision = decide_while_live(row, self._facts(run))
         if decision is not Decision.UNWANTED:
             run.unwanted_since = None
@@ -307,8 +277,7 @@ class Supervisor:
             # What was not launched can't end by itself.
             if run.launched is None or self._clock() - run.unwanted_since >= UNWANTED_GRACE:
                 log.info("%s is stopped: its row says that it should not run.", run.label)
-                run.stop = Stop(run.run_id, "Airflow has moved on: the task was cleared, marked or has ended")
-                self._submit([run.stop])
+                self._launches.stop(run, "Airflow has moved on: the task was cleared, marked or has ended")
 
     def _decide_ended(self, run: Run, row: Row | None) -> None:
         if run.is_callback:
@@ -372,7 +341,7 @@ class Supervisor:
         if run.published is not None and not run.is_callback:
             run.ids.add(run.published)
             self._executor.running_state(run.key, run.published)
-        self._pending[run.run_id] = run, self._clock() + delay
+        self._launches.postpone(run, self._clock() + delay)
 
     def _tell(self, run: Run, decision: Decision) -> None:
         """Tell Airflow the end, and again after a while if the row has not moved."""

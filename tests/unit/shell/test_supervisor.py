@@ -509,8 +509,8 @@ class AnyHistory(RuleBasedStateMachine):
             order.run_id for order in self.supervisor.live_orders() if isinstance(order, (Launch, Watch))
         }
         for run in self.supervisor.runs:
-            places = [with_engine, self.supervisor._ended, self.supervisor._pending]
-            assert sum(run.run_id in place for place in places) == 1
+            places = [run.run_id in with_engine, run.run_id in self.supervisor._ended]
+            assert sum([*places, self.supervisor._launches.is_pending(run)]) == 1
 
 
 TestAnyHistory = AnyHistory.TestCase

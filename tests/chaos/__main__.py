@@ -1,0 +1,185 @@
+"""`python -m tests.chaos`: kill the scheduler again and again, and see that every task runs exactly once."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from ecs_async_executor.demo.components import adopt_orphans, kill_leftovers
+from ecs_async_executor.demo.interruption import Interrupted, Interruption
+from tests.chaos.airflow import Airflow, Setting, airflow
+from tests.chaos.evidence import evidence
+from tests.chaos.reaper import Lives, OutOfTimeError, Reaper
+from tests.chaos.report import Container, Verdict, judge
+
+_LAST_CONTAINERS = 15.0  # seconds for the last containers to end, once Airflow has nothing left to do
+
+
+@dataclass(frozen=True)
+class Result:
+    """A whole run of it."""
+
+    tasks: int
+    lives: Lives
+    verdict: Verdict
+    seconds: float
+    complaints: tuple[str, ...]
+
+    def lines(self) -> Iterator[str]:
+        """The report, as a table."""
+        verdict, lives = self.verdict, self.lives
+        for name, value in (
+            ("tasks", self.tasks),
+            ("schedulers killed", lives.kills.total()),
+            *((f"  {place}", count) for place, count in sorted(lives.kills.items())),
+            ("schedulers that ended by themselves", len(lives.crashes)),
+            ("processes that outlived their scheduler", len(lives.orphans)),
+            ("containers started per queueing, at most", verdict.containers_per_queueing),
+            ("user-code runs per try, at most", verdict.runs_per_try),
+            ("wrong end states", verdict.wrong_ends),
+            ("containers left running", verdict.live_containers),
+            ("seconds", round(self.seconds)),
+        ):
+            yield f"{name:<45}{value:>6}"
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the executor has kept its promise, and the test has put it to the proof."""
+        return not self.complaints and not self.verdict.violations
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run it.
+
+    Returns:
+        0 if every task was started once, ran once and ended as it must, 1 if not, 128 + n after signal n.
+    """
+    options = _parser().parse_args(argv)
+    root = Path(tempfile.mkdtemp(prefix="ecs-async-chaos-")).resolve()
+    interruption = Interruption()
+    not_ours = psutil.Process().children(recursive=True)
+    adopt_orphans()
+    code = 1
+    with interruption.noted():
+        try:
+            code = _run(options, root, interruption)
+        except Interrupted as signal:
+            _say(f"Stopped by {signal}.")
+            code = 128 + signal.number
+        finally:
+            kill_leftovers(root, spare=not_ours)
+            if code == 1 or options.keep:
+                _say(f"Logs are in {root}")
+            else:
+                shutil.rmtree(root, ignore_errors=True)
+    return code
+
+
+def _run(options: argparse.Namespace, root: Path, interruption: Interruption) -> int:
+    began = time.monotonic()
+    setting = Setting(
+        tasks=options.tasks,
+        parallelism=options.parallelism,
+        seconds=tuple(options.seconds),
+        worker=options.worker,
+        seed=options.seed,
+    )
+    _say(f"seed {options.seed}")
+    with airflow(root, setting) as running:
+        _say(f"Airflow is ready after {time.monotonic() - began:.0f} s")
+        reaper = Reaper(
+            running,
+            kills=options.kills,
+            life=options.life,
+            rng=random.Random(options.seed),  # noqa: S311  it shall be repeatable
+            timeout=options.timeout,
+            check=interruption.check,
+            say=_say,
+        )
+        complaints = []
+        try:
+            reaper.reap()
+        except OutOfTimeError as error:
+            complaints.append(str(error))
+        lives = reaper.lives
+        complaints += [*lives.crashes, *lives.orphans]
+        if lives.kills.total() < options.kills:
+            complaints.append(
+                f"All was over after {lives.kills.total()} of {options.kills} kills: more tasks!"
+            )
+        result = _judge(setting, running, lives, time.monotonic() - began, tuple(complaints))
+    return _tell(result, options)
+
+
+def _judge(
+    setting: Setting, running: Airflow, lives: Lives, seconds: float, complaints: tuple[str, ...]
+) -> Result:
+    deadline = time.monotonic() + _LAST_CONTAINERS
+    while True:
+        ecs_tasks = running.ecs.tasks()
+        containers = [Container.of(task) for task in ecs_tasks]
+        if all(container.stopped for container in containers) or time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
+    verdict = judge(setting.tasks, containers, running.journal, running.database.ends())
+    for violation in verdict.violations:
+        _say(f"✗ {violation.task}: {violation.what}")
+        for line in evidence(violation, running, ecs_tasks):
+            _say(f"    {line}")
+    return Result(setting.tasks, lives, verdict, seconds, complaints)
+
+
+def _tell(result: Result, options: argparse.Namespace) -> int:
+    for complaint in result.complaints:
+        _say(f"✗ {complaint}")
+    for line in result.lines():
+        _say(line)
+    if options.json:
+        document: dict[str, Any] = {
+            "seed": options.seed,
+            "tasks": result.tasks,
+            "kills": dict(result.lives.kills),
+            **asdict(result.verdict),
+            "complaints": result.complaints,
+            "seconds": result.seconds,
+            "good": result.is_good,
+        }
+        options.json.write_text(json.dumps(document, indent=2))
+    return 0 if result.is_good else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--tasks", type=int, default=300)
+    parser.add_argument("--kills", type=int, default=30, help="kill the scheduler so many times")
+    parser.add_argument("--life", type=float, default=10, help="seconds that a scheduler may live at most")
+    parser.add_argument("--seed", type=int, default=random.randrange(10_000))  # noqa: S311  no secret
+    parser.add_argument("--parallelism", type=int, default=16, help="tasks at a time")
+    parser.add_argument("--seconds", type=float, nargs=2, default=(0.5, 3.0), help="how long user code runs")
+    parser.add_argument("--worker", choices=("light", "airflow"), default="light")
+    parser.add_argument("--timeout", type=float, default=1800, help="seconds for all of it")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there, too")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the working folder (kept on failure anyway)"
+    )
+    return parser
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""A real Airflow on a PostgreSQL of its own, with a local ECS of bad manners: everything but the schedulers."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ecs_async_executor.demo.environment import Home, Stage, component_environment, worker_environment
+from ecs_async_executor.demo.home import free_ports, new_secrets
+from ecs_async_executor.local import Control, Options, serve_in_process
+from tests.chaos import journal
+from tests.chaos.database import Database
+from tests.chaos.processes import Child, Nursery, nursery
+from tests.support.postgres import postgres
+
+ROOT = Path(__file__).parents[2]
+CONTAINER = "worker"
+FAMILY = "chaos"
+Worker = Literal["light", "airflow"]
+
+# Seconds, all: how ECS behaves, a hundred times as fast as AWS.
+# Some tasks are still queued when a killed scheduler is missed, as on AWS.
+_PLAN = {"provisioning": [0.1, 0.5], "pending": [0.2, 7.0], "deprovisioning": 0.2}
+_BAD_MANNERS = {
+    "latency": {"*": [0.02, 0.1], "RunTask": [0.2, 0.5]},
+    "throttling": True,
+    # Above the time until a killed scheduler is missed: so ListTasks may not show yet what it launched at last.
+    "consistency_lag": 5.0,
+    "faults": [
+        {"kind": "lost_response", "action": "RunTask", "probability": 0.1},
+        {"kind": "lost_response", "action": "StopTask", "probability": 0.1},
+        {"kind": "server_error", "probability": 0.05},
+        {"kind": "throttle", "probability": 0.05},
+        {"kind": "disguised_throttle", "action": "RunTask", "probability": 0.05},
+    ],
+}
+_READY = 60.0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a test chooses. ``seconds`` is the range of how long user code runs."""
+
+    tasks: int
+    parallelism: int = 16
+    seconds: tuple[float, float] = (0.5, 3.0)
+    worker: Worker = "light"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """Everything runs but the schedulers."""
+
+    home: Home
+    ecs: Control
+    database: Database
+    nursery: Nursery
+
+    def scheduler(self, name: str, **environment: str) -> Child:
+        """Start a scheduler; the name is that of its log, too."""
+        return self.nursery.start(name, "airflow", "scheduler", "--skip-serve-logs", environment=environment)
+
+    @property
+    def journal(self) -> list[journal.Line]:
+        """What the containers have written so far."""
+        return journal.read(_journal(self.home))
+
+    @property
+    def deaths(self) -> list[str]:
+        """Where schedulers have killed themselves so far."""
+        file = _deaths(self.home)
+        return file.read_text().split() if file.exists() else []
+
+
+@contextmanager
+def airflow(root: Path, setting: Setting) -> Iterator[Airflow]:
+    """Run it all, the Dag run waiting for its first scheduler."""
+    home, ports = Home(root), free_ports()
+    stage = Stage(home, ports, new_secrets(), setting.parallelism)
+    for folder in (home.task_logs, home.component_logs, home.worker):
+        folder.mkdir(parents=True)
+    for airflow_home in (home.root, home.worker):
+        (airflow_home / "airflow.cfg").touch()  # else several processes would make one at once
+    worker = {**worker_environment(os.environ, stage), **_ours(home, setting)}
+    ecs_options = Options(
+        task_definitions=[_task_definition(worker, setting.worker)],
+        plan={"defaults": _PLAN},
+        conditions=_BAD_MANNERS,
+        seed=setting.seed,
+    )
+    with postgres() as url, serve_in_process(ecs_options) as ecs:
+        environment = {
+            **component_environment(os.environ, stage),
+            **_ours(home, setting),
+            **_scheduling(url),
+            "AWS_ENDPOINT_URL_ECS": ecs.endpoint_url,
+        }
+        with nursery(environment, home.component_logs) as processes, Database(url) as database:
+            _succeed(processes.start("stage", "tests.chaos.stage"))
+            api = processes.start("api-server", "airflow", "api-server", "--apps", "execution")
+            _wait_for(f"{ports.airflow_url}/execution/health", api)
+            yield Airflow(home, ecs, database, processes)
+
+
+def _journal(home: Home) -> Path:
+    return home.root / "journal.jsonl"
+
+
+def _deaths(home: Home) -> Path:
+    return home.root / "deaths"
+
+
+def _ours(home: Home, setting: Setting) -> dict[str, str]:
+    """What all of our own code reads, in schedulers and workers."""
+    return {
+        "PYTHONPATH": str(ROOT),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parent / "dags"),
+        "CHAOS_TASKS": str(setting.tasks),
+        "CHAOS_SECONDS": " ".join(map(str, setting.seconds)),
+        "CHAOS_DEATHS": str(_deaths(home)),
+        journal.FILE: str(_journal(home)),
+    }
+
+
+def _scheduling(url: str) -> dict[str, str]:
+    """Airflow's options, so that a dead scheduler is missed after seconds; and the executor's."""
+    return {
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": "",
+        "AIRFLOW__CORE__EXECUTOR": "tests.chaos.mortal.MortalExecutor",
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "3",
+        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "1.5",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        "AIRFLOW__AWS_ECS_EXECUTOR__CLUSTER": "default",
+        "AIRFLOW__AWS_ECS_EXECUTOR__CONTAINER_NAME": CONTAINER,
+        "AIRFLOW__AWS_ECS_EXECUTOR__TASK_DEFINITION": FAMILY,
+        "AIRFLOW__ECS_ASYNC_EXECUTOR__DEPLOYMENT": "chaos",
+        "AIRFLOW__ECS_ASYNC_EXECUTOR__POLL_INTERVAL": "1",
+        # Seconds; above the local ECS's consistency_lag.
+        "AIRFLOW__ECS_ASYNC_EXECUTOR__MISSING_GRACE": "8",
+    }
+
+
+def _task_definition(environment: Mapping[str, str], worker: Worker) -> dict[str, Any]:
+    """A RegisterTaskDefinition request. The light worker stands before the command that the executor gives."""
+    # -S: no look at site-packages, which takes longer than all the rest.
+    light = {"entryPoint": [sys.executable, "-S", "-m", "tests.chaos.worker"]}
+    container = {
+        "name": CONTAINER,
+        "image": "chaos",
+        "essential": True,
+        "environment": [{"name": name, "value": value} for name, value in environment.items()],
+        **(light if worker == "light" else {}),
+    }
+    return {"family": FAMILY, "cpu": "256", "memory": "512", "containerDefinitions": [container]}
+
+
+def _succeed(child: Child) -> None:
+    if not child.ended.wait(_READY) or child.exit_code:
+        raise RuntimeError(f"{child.name} failed: see {child.log}")
+
+
+def _wait_for(url: str, server: Child) -> None:
+    deadline = time.monotonic() + _READY
+    while time.monotonic() < deadline and not server.ended.is_set():
+        with suppress(OSError), urllib.request.urlopen(url, timeout=20) as answer:  # noqa: S310  our own address
+            json.load(answer)
+            return
+        time.sleep(0.2)
+    raise RuntimeError(f"The API server is not ready: see {server.log}")

@@ -1,0 +1,84 @@
+"""What the report reads from Airflow's database. Plain SQL: this process doesn't import Airflow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+from typing_extensions import Self
+
+from tests.chaos.report import End
+
+_UNFINISHED = """
+    SELECT (SELECT count(*) FROM task_instance WHERE state IS NULL OR state NOT IN ('success', 'failed'))
+         + (SELECT count(*) FROM dag_run WHERE state NOT IN ('success', 'failed'))
+"""
+_ENDS = "SELECT task_id, map_index, state, try_number FROM task_instance ORDER BY task_id, map_index"
+_JOBS = "SELECT id FROM job WHERE job_type = 'SchedulerJob'"
+_RUNNING = "SELECT queued_by_job_id, task_id, map_index FROM task_instance WHERE state = 'running'"
+_ROWS = """
+    SELECT 'now' AS row, id, try_number, state, external_executor_id, queued_by_job_id, hostname, queued_dttm,
+           start_date, end_date
+    FROM task_instance WHERE task_id = :task_id AND map_index = :map_index
+    UNION ALL
+    SELECT 'history', task_instance_id, try_number, state, external_executor_id, queued_by_job_id, hostname, queued_dttm,
+           start_date, end_date
+    FROM task_instance_history WHERE task_id = :task_id AND map_index = :map_index
+    ORDER BY try_number
+"""
+_AUDIT_LOG = """
+    SELECT dttm, event, try_number, extra FROM log WHERE task_id = :task_id AND map_index = :map_index ORDER BY id
+"""
+
+
+class Database:
+    """Airflow's database, read only."""
+
+    def __init__(self, url: str) -> None:
+        # No pool: a connection that lies open would hold up the database's end.
+        self._engine = create_engine(url, poolclass=NullPool)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._engine.dispose()
+
+    def unfinished(self) -> int:
+        """How many task instances and Dag runs are not over."""
+        return int(self._select(_UNFINISHED)[0][0])
+
+    def ends(self) -> list[End]:
+        """State and try number of every task instance."""
+        return [
+            End(task_id, map_index, state, tried) for task_id, map_index, state, tried in self._select(_ENDS)
+        ]
+
+    def scheduler_jobs(self) -> set[int]:
+        """The job ids of all schedulers that ever were."""
+        return {int(job_id) for (job_id,) in self._select(_JOBS)}
+
+    def running_by_job(self) -> dict[int, set[tuple[str, int]]]:
+        """The task instances that run now, by the job id of the scheduler whose they are."""
+        running: dict[int, set[tuple[str, int]]] = {}
+        for job_id, task_id, map_index in self._select(_RUNNING):
+            running.setdefault(job_id, set()).add((task_id, map_index))
+        return running
+
+    def evidence(self, task_id: str, map_index: int) -> list[str]:
+        """All rows about one task instance: now, history, Audit Log; one text each."""
+        who = {"task_id": task_id, "map_index": map_index}
+        return [_line(row) for query in (_ROWS, _AUDIT_LOG) for row in self._select(query, **who)]
+
+    def _select(self, query: str, **parameters: Any) -> Sequence[Any]:
+        with self._engine.connect() as connection:
+            return connection.execute(text(query), parameters).all()
+
+
+def _line(row: Any) -> str:
+    return " ".join(f"{name}={value}" for name, value in row._mapping.items() if value is not None)

@@ -1,0 +1,52 @@
+"""What becomes of each task, and so how it must end. Read by the Dag, by the workers and by the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Outcome = Literal["succeed", "raise", "die"]
+"""A try's end: its code returns, raises, or its container is killed before it can tell (exit code 137)."""
+
+
+@dataclass(frozen=True)
+class Fate:
+    """How the tries of a task end; the last one is final."""
+
+    tries: tuple[Outcome, ...]
+
+    @property
+    def state(self) -> str:
+        """The state it must end in."""
+        return "success" if self.tries[-1] == "succeed" else "failed"
+
+    @property
+    def last_try(self) -> int:
+        """The number of its last try."""
+        return len(self.tries)
+
+
+FATES: Mapping[str, Fate] = {
+    "succeeds": Fate(("succeed",)),
+    "fails": Fate(("raise",)),
+    "recovers": Fate(("raise", "succeed")),
+    "dies": Fate(("die",)),
+    "revives": Fate(("die", "succeed")),
+}
+"""By task id. Each is a mapped task."""
+
+_EVERY = 12
+"""Of so many tasks, one has each of the other fates."""
+
+
+def shares(tasks: int) -> dict[str, int]:
+    """How many tasks of each fate there are, of so many in all (at least five)."""
+    counts = {name: max(1, tasks // _EVERY) for name in FATES if name != "succeeds"}
+    return {"succeeds": tasks - sum(counts.values()), **counts}
+
+
+def outcome(task_id: str, try_number: int) -> Outcome:
+    """How this try is to end. A try that nobody expects ends as the last one that was expected."""
+    tries = FATES[task_id].tries
+    return tries[min(try_number, len(tries)) - 1]

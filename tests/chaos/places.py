@@ -1,0 +1,31 @@
+"""Where a scheduler may kill itself."""
+
+from __future__ import annotations
+
+PLACES = {
+    # Core has committed QUEUED with the run id; the executor does not know of it yet, or does.
+    "queue_workload.before": 8,
+    "queue_workload.after": 8,
+    "process_workloads.before": 3,
+    "process_workloads.after": 3,
+    # In the engine thread: before a call was sent, while it is on its way, after its answer came.
+    "run_task.before": 6,
+    "run_task.during": 6,
+    "run_task.after": 6,
+    "list_tasks.before": 2,
+    "list_tasks.after": 2,
+    "sync.before": 40,
+    # Reports were drained, nothing was decided.
+    "decide.before": 40,
+    # Told to the executor's event buffer, not to core.
+    "sync.after": 4,
+    # The event buffer was flushed; core has not processed it.
+    "get_event_buffer.after": 4,
+    # The rows of a dead scheduler are locked; then they are adopted, but core has not committed it.
+    "adopt.before": 1,
+    "adopt.after": 1,
+}
+"""Where to die, and at which visit at the latest: a life shall last a few seconds."""
+
+DANGEROUS = ("run_task.during", "run_task.after", "sync.after", "get_event_buffer.after")
+"""Something has been launched, or has ended, and only the dead scheduler knew: these come twice as often."""

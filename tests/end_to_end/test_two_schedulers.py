@@ -1,0 +1,146 @@
+"""Two real schedulers on one database, one of which leaves, and another one of which is killed."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from tests.chaos.airflow import Airflow, Setting, airflow
+from tests.chaos.processes import Child
+from tests.chaos.report import Container, Verdict, judge
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+# User code outlasts the time until a killed scheduler is missed: 3 s of [scheduler] health_check_threshold, and a check
+# every 1.5 s.
+SETTING = Setting(tasks=16, parallelism=5, seconds=(7.0, 9.0))
+Task = tuple[str, int]
+
+
+@dataclass
+class Scheduler:
+    """A scheduler process and the id of its job."""
+
+    process: Child
+    job: int
+
+
+@dataclass(frozen=True)
+class Story:
+    """What happened: two schedulers share the work, one is told to leave, a third one comes, the second is killed."""
+
+    launched: list[set[Task]]
+    """The tasks that the first and the second were running before anybody left."""
+    exit_code: int | None
+    exit_seconds: float
+    left: set[Task]
+    """Running when the first one was told to leave."""
+    stops: int
+    """Calls of StopTask until it had left."""
+    adopted_from_left: set[Task]
+    lost: set[Task]
+    """Running when the second one was killed."""
+    adopted_from_lost: set[Task]
+    verdict: Verdict
+
+
+@pytest.fixture(scope="module")
+def story() -> Iterator[Story]:
+    with (
+        TemporaryDirectory(prefix="ecs-async-two-") as folder,
+        airflow(Path(folder).resolve(), SETTING) as world,
+    ):
+        yield tell(world)
+
+
+def tell(world: Airflow) -> Story:
+    running = world.database.running_by_job
+    first, second = start(world, "first"), start(world, "second")
+    launched = until(
+        lambda: (rows := running()) and [rows.get(job, set()) for job in (first.job, second.job)],
+        lambda found: all(len(tasks) > 1 for tasks in found),
+    )
+
+    left = running()[first.job]
+    told = time.monotonic()
+    first.process.kill(signal.SIGTERM)
+    assert first.process.ended.wait(60), "it did not leave"
+    exit_seconds = time.monotonic() - told
+    stops = sum(world.ecs.calls().get("StopTask", {}).values())
+    adopted_from_left = until(lambda: left & running().get(second.job, set()))
+
+    third = start(world, "third")
+    lost = until(lambda: running().get(second.job, set()), lambda tasks: len(tasks - left) > 2)
+    second.process.kill()
+    adopted_from_lost = until(lambda: lost & running().get(third.job, set()))
+
+    until(lambda: not world.database.unfinished(), seconds=90)
+    containers = until(
+        lambda: [Container.of(task) for task in world.ecs.tasks()],
+        lambda found: all(container.stopped for container in found),
+    )
+    return Story(
+        launched=launched,
+        exit_code=first.process.exit_code,
+        exit_seconds=exit_seconds,
+        left=left,
+        stops=stops,
+        adopted_from_left=adopted_from_left,
+        lost=lost,
+        adopted_from_lost=adopted_from_lost,
+        verdict=judge(SETTING.tasks, containers, world.journal, world.database.ends()),
+    )
+
+
+def start(world: Airflow, name: str) -> Scheduler:
+    """Start a scheduler and wait until its job is there."""
+    known = world.database.scheduler_jobs()
+    process = world.scheduler(name)
+    (job,) = until(lambda: world.database.scheduler_jobs() - known)
+    return Scheduler(process, job)
+
+
+def until(look: Callable[[], Any], enough: Callable[[Any], Any] = bool, seconds: float = 40) -> Any:
+    """Look again and again until it is enough, and give what was seen."""
+    deadline = time.monotonic() + seconds
+    while not ((seen := look()) and enough(seen)):
+        assert time.monotonic() < deadline, f"still waiting; last seen was {seen}"
+        time.sleep(0.1)
+    return seen
+
+
+def test_each_scheduler_owns_what_it_launches(story: Story):
+    first, second = story.launched
+
+    assert len(first) > 1
+    assert len(second) > 1
+    assert not first & second
+
+
+def test_a_scheduler_that_is_told_to_leave_is_gone_in_seconds(story: Story):
+    assert story.exit_code == 0
+    assert story.exit_seconds < 15  # [ecs_async_executor] shutdown_timeout is 10 s
+
+
+def test_the_containers_of_a_scheduler_that_leaves_live_on_and_the_other_adopts_them(story: Story):
+    assert story.left
+    assert story.stops == 0
+    assert story.adopted_from_left
+
+
+def test_the_tasks_of_a_killed_scheduler_are_adopted_by_the_other(story: Story):
+    assert story.adopted_from_lost
+    assert story.adopted_from_lost <= story.lost
+
+
+def test_no_container_is_started_twice_and_every_task_ends_as_its_author_expects(story: Story):
+    assert story.verdict == Verdict(
+        containers_per_queueing=1, runs_per_try=1, wrong_ends=0, live_containers=0, violations=()
+    )

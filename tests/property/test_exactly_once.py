@@ -143,7 +143,10 @@ class World:
     schedulers: int
     deadly: float
     """Probability that a scheduler dies in a turn of its loop."""
+    blocked: float
+    """Probability that a scheduler's loop stands still for so long that others believe it dead."""
     locked: float
+    """Probability that core drops an event, since the row is locked."""
 
     def __post_init__(self) -> None:
         self.airflow = Airflow(self.random, [f"task{number}" for number in range(TASKS)])
@@ -244,6 +247,10 @@ class World:
                 return True
             if stormy and self.random.random() < self.deadly:
                 await scheduler.restart_engine()
+            if stormy and self.random.random() < self.blocked:
+                self.living.remove(scheduler)
+                await asyncio.sleep(self.random.uniform(30, 150))
+                self.living.append(scheduler)
             if self.loop.time() >= adopt_at:
                 adopt_at += 60
                 scheduler.adopt([each.job_id for each in self.living])
@@ -297,16 +304,17 @@ weathers = st.builds(
     weather=weathers,
     schedulers=st.sampled_from([1, 1, 2]),
     deadly=st.sampled_from([0.0, 0.02, 0.1]),
+    blocked=st.sampled_from([0.0, 0.0, 0.02]),
     locked=st.sampled_from([0.0, 0.1, 0.5]),
 )
 def test_whatever_dies_each_queueing_has_one_container_and_each_task_its_right_end(
-    seed: int, weather: Weather, schedulers: int, deadly: float, locked: float
+    seed: int, weather: Weather, schedulers: int, deadly: float, blocked: float, locked: float
 ) -> None:
     random = Random(seed)  # noqa: S311  a game of chance, not cryptography
     with closing(VirtualTimeLoop()) as loop, pytest.MonkeyPatch.context() as patch:
 
         async def simulate() -> World:
-            world = World(random, weather, schedulers, deadly, locked)
+            world = World(random, weather, schedulers, deadly, blocked, locked)
             patch.setattr(engine_module, "EcsClient", lambda *_, **__: world.ecs)
             patch.setattr(supervisor_module, "read_rows", world.airflow.read_rows)
             patch.setattr(supervisor_module, "read_workloads", world.airflow.read_workloads)

@@ -170,8 +170,10 @@ class Ledger:
     def _wait(self, entry: Entry, failure: Failure, not_before: float) -> list[Report]:
         entry.state = State.WAITING
         self.launches.add(entry, not_before=not_before)
-        # A pause is said once for the whole engine, a throttle is everyday life, and the rest once per cause.
+        # A pause is said once for the whole engine, a throttle is everyday life, and the rest once per cause. What
+        # has started already does not wait for its launch.
         quiet = failure.kind is Kind.THROTTLE or failure.kind in PAUSING or failure.kind is entry.said
+        quiet = quiet or entry.recovery is Recovery.FIND
         if quiet:
             return []
         entry.said = failure.kind

@@ -19,9 +19,11 @@ import psutil
 from ecs_async_executor.demo.components import adopt_orphans, kill_leftovers
 from ecs_async_executor.demo.interruption import Interrupted, Interruption
 from tests.chaos.airflow import Airflow, Setting, airflow
+from tests.chaos.dooms import dooms
 from tests.chaos.evidence import evidence
+from tests.chaos.findings import Container, Findings
 from tests.chaos.reaper import Lives, OutOfTimeError, Reaper
-from tests.chaos.report import Container, Verdict, judge
+from tests.chaos.report import Verdict, judge
 
 _LAST_CONTAINERS = 15.0  # seconds for the last containers to end, once Airflow has nothing left to do
 
@@ -33,6 +35,8 @@ class Result:
     tasks: int
     lives: Lives
     verdict: Verdict
+    failed_starts: int
+    refusals: int
     seconds: float
     complaints: tuple[str, ...]
 
@@ -43,15 +47,21 @@ class Result:
             ("tasks", self.tasks),
             ("schedulers killed", lives.kills.total()),
             *((f"  {place}", count) for place, count in sorted(lives.kills.items())),
+            ("  of these with SIGTERM", lives.leaves),
+            ("  frozen and thawed before", lives.freezes),
             ("schedulers that ended by themselves", len(lives.crashes)),
             ("processes that outlived their scheduler", len(lives.orphans)),
-            ("containers started per queueing, at most", verdict.containers_per_queueing),
+            ("launches refused for lack of capacity", self.refusals),
+            ("containers that failed to start", self.failed_starts),
+            ("other containers per queueing, at most", verdict.containers_per_queueing),
+            ("containers alive at once per queueing, at most", verdict.alive_at_once),
             ("user-code runs per try, at most", verdict.runs_per_try),
             ("wrong end states", verdict.wrong_ends),
+            ("containers stopped by a scheduler", verdict.stopped_containers),
             ("containers left running", verdict.live_containers),
             ("seconds", round(self.seconds)),
         ):
-            yield f"{name:<45}{value:>6}"
+            yield f"{name:<48}{value:>6}"
 
     @property
     def is_good(self) -> bool:
@@ -98,11 +108,11 @@ def _run(options: argparse.Namespace, root: Path, interruption: Interruption) ->
     _say(f"seed {options.seed}")
     with airflow(root, setting) as running:
         _say(f"Airflow is ready after {time.monotonic() - began:.0f} s")
+        rng = random.Random(options.seed)  # noqa: S311  it shall be repeatable
         reaper = Reaper(
             running,
-            kills=options.kills,
-            life=options.life,
-            rng=random.Random(options.seed),  # noqa: S311  it shall be repeatable
+            dooms(rng, kills=options.kills, freezes=options.freezes, life=options.life),
+            schedulers=options.schedulers,
             timeout=options.timeout,
             check=interruption.check,
             say=_say,
@@ -129,15 +139,20 @@ def _judge(
     while True:
         ecs_tasks = running.ecs.tasks()
         containers = [Container.of(task) for task in ecs_tasks]
-        if all(container.stopped for container in containers) or time.monotonic() > deadline:
+        if all(each.stopped for each in containers) or time.monotonic() > deadline:
             break
         time.sleep(0.2)
-    verdict = judge(setting.tasks, containers, running.journal, running.database.ends())
+    database = running.database
+    verdict = judge(
+        setting.tasks, Findings(containers, running.journal, database.queueings(), database.ends())
+    )
     for violation in verdict.violations:
         _say(f"✗ {violation.task}: {violation.what}")
         for line in evidence(violation, running, ecs_tasks):
             _say(f"    {line}")
-    return Result(setting.tasks, lives, verdict, seconds, complaints)
+    refusals = running.ecs.calls().get("RunTask", {}).get("failures", 0)
+    failed = sum(each.failed_to_start for each in containers)
+    return Result(setting.tasks, lives, verdict, failed, refusals, seconds, complaints)
 
 
 def _tell(result: Result, options: argparse.Namespace) -> int:
@@ -150,6 +165,7 @@ def _tell(result: Result, options: argparse.Namespace) -> int:
             "seed": options.seed,
             "tasks": result.tasks,
             "kills": dict(result.lives.kills),
+            "freezes": result.lives.freezes,
             **asdict(result.verdict),
             "complaints": result.complaints,
             "seconds": result.seconds,
@@ -162,8 +178,12 @@ def _tell(result: Result, options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--tasks", type=int, default=300)
-    parser.add_argument("--kills", type=int, default=30, help="kill the scheduler so many times")
-    parser.add_argument("--life", type=float, default=10, help="seconds that a scheduler may live at most")
+    parser.add_argument("--kills", type=int, default=30, help="kill schedulers so many times")
+    parser.add_argument("--schedulers", type=int, default=1, help="schedulers at a time")
+    parser.add_argument("--freezes", type=int, default=0, help="freeze so many of these before")
+    parser.add_argument(
+        "--life", type=float, default=10, help="seconds that a scheduler may live untouched at most"
+    )
     parser.add_argument("--seed", type=int, default=random.randrange(10_000))  # noqa: S311  no secret
     parser.add_argument("--parallelism", type=int, default=16, help="tasks at a time")
     parser.add_argument("--seconds", type=float, nargs=2, default=(0.5, 3.0), help="how long user code runs")

@@ -19,6 +19,7 @@ from ecs_async_executor.local import Control, Options, serve_in_process
 from tests.chaos import journal
 from tests.chaos.database import Database
 from tests.chaos.processes import Child, Nursery, nursery
+from tests.chaos.weather import CONDITIONS, EXECUTOR, PLAN
 from tests.support.postgres import postgres
 
 ROOT = Path(__file__).parents[2]
@@ -26,22 +27,6 @@ CONTAINER = "worker"
 FAMILY = "chaos"
 Worker = Literal["light", "airflow"]
 
-# Seconds, all: how ECS behaves, a hundred times as fast as AWS.
-# Some tasks are still queued when a killed scheduler is missed, as on AWS.
-_PLAN = {"provisioning": [0.1, 0.5], "pending": [0.2, 7.0], "deprovisioning": 0.2}
-_BAD_MANNERS = {
-    "latency": {"*": [0.02, 0.1], "RunTask": [0.2, 0.5]},
-    "throttling": True,
-    # Above the time until a killed scheduler is missed: so ListTasks may not show yet what it launched at last.
-    "consistency_lag": 5.0,
-    "faults": [
-        {"kind": "lost_response", "action": "RunTask", "probability": 0.1},
-        {"kind": "lost_response", "action": "StopTask", "probability": 0.1},
-        {"kind": "server_error", "probability": 0.05},
-        {"kind": "throttle", "probability": 0.05},
-        {"kind": "disguised_throttle", "action": "RunTask", "probability": 0.05},
-    ],
-}
 _READY = 60.0
 
 
@@ -67,6 +52,7 @@ class Airflow:
 
     def scheduler(self, name: str, **environment: str) -> Child:
         """Start a scheduler; the name is that of its log, too."""
+        environment["CHAOS_STRUCK"] = str(self._struck(name))
         return self.nursery.start(name, "airflow", "scheduler", "--skip-serve-logs", environment=environment)
 
     @property
@@ -74,11 +60,13 @@ class Airflow:
         """What the containers have written so far."""
         return journal.read(_journal(self.home))
 
-    @property
-    def deaths(self) -> list[str]:
-        """Where schedulers have killed themselves so far."""
-        file = _deaths(self.home)
-        return file.read_text().split() if file.exists() else []
+    def struck(self, name: str) -> str | None:
+        """Where the scheduler of this name has struck itself, if it has."""
+        file = self._struck(name)
+        return file.read_text() if file.exists() else None
+
+    def _struck(self, name: str) -> Path:
+        return self.home.component_logs / f"{name}.struck"
 
 
 @contextmanager
@@ -93,8 +81,8 @@ def airflow(root: Path, setting: Setting) -> Iterator[Airflow]:
     worker = {**worker_environment(os.environ, stage), **_ours(home, setting)}
     ecs_options = Options(
         task_definitions=[_task_definition(worker, setting.worker)],
-        plan={"defaults": _PLAN},
-        conditions=_BAD_MANNERS,
+        plan={"defaults": PLAN},
+        conditions=CONDITIONS,
         seed=setting.seed,
     )
     with postgres() as url, serve_in_process(ecs_options) as ecs:
@@ -106,6 +94,7 @@ def airflow(root: Path, setting: Setting) -> Iterator[Airflow]:
         }
         with nursery(environment, home.component_logs) as processes, Database(url) as database:
             _succeed(processes.start("stage", "tests.chaos.stage"))
+            database.note_queueings()
             api = processes.start("api-server", "airflow", "api-server", "--apps", "execution")
             _wait_for(f"{ports.airflow_url}/execution/health", api)
             yield Airflow(home, ecs, database, processes)
@@ -115,10 +104,6 @@ def _journal(home: Home) -> Path:
     return home.root / "journal.jsonl"
 
 
-def _deaths(home: Home) -> Path:
-    return home.root / "deaths"
-
-
 def _ours(home: Home, setting: Setting) -> dict[str, str]:
     """What all of our own code reads, in schedulers and workers."""
     return {
@@ -126,7 +111,6 @@ def _ours(home: Home, setting: Setting) -> dict[str, str]:
         "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parent / "dags"),
         "CHAOS_TASKS": str(setting.tasks),
         "CHAOS_SECONDS": " ".join(map(str, setting.seconds)),
-        "CHAOS_DEATHS": str(_deaths(home)),
         journal.FILE: str(_journal(home)),
     }
 
@@ -145,9 +129,7 @@ def _scheduling(url: str) -> dict[str, str]:
         "AIRFLOW__AWS_ECS_EXECUTOR__CONTAINER_NAME": CONTAINER,
         "AIRFLOW__AWS_ECS_EXECUTOR__TASK_DEFINITION": FAMILY,
         "AIRFLOW__ECS_ASYNC_EXECUTOR__DEPLOYMENT": "chaos",
-        "AIRFLOW__ECS_ASYNC_EXECUTOR__POLL_INTERVAL": "1",
-        # Seconds; above the local ECS's consistency_lag.
-        "AIRFLOW__ECS_ASYNC_EXECUTOR__MISSING_GRACE": "8",
+        **EXECUTOR,
     }
 
 

@@ -1,4 +1,4 @@
-"""What the report reads from Airflow's database. Plain SQL: this process doesn't import Airflow."""
+"""What the test reads from Airflow's database. Plain SQL: this process doesn't import Airflow."""
 
 from __future__ import annotations
 
@@ -10,13 +10,22 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 from typing_extensions import Self
 
-from tests.chaos.report import End
+from tests.chaos.findings import End, Queueings
 
 _UNFINISHED = """
     SELECT (SELECT count(*) FROM task_instance WHERE state IS NULL OR state NOT IN ('success', 'failed'))
          + (SELECT count(*) FROM dag_run WHERE state NOT IN ('success', 'failed'))
 """
 _ENDS = "SELECT task_id, map_index, state, try_number FROM task_instance ORDER BY task_id, map_index"
+# Airflow keeps of a task instance that is queued several times only the last time.
+_NOTE_QUEUEINGS = """
+    CREATE TABLE chaos_queueing (ti_id uuid, at timestamptz);
+    CREATE FUNCTION chaos_note() RETURNS trigger AS
+        'BEGIN INSERT INTO chaos_queueing VALUES (NEW.id, clock_timestamp()); RETURN NULL; END' LANGUAGE plpgsql;
+    CREATE TRIGGER chaos AFTER UPDATE OF state ON task_instance FOR EACH ROW
+        WHEN (NEW.state = 'queued' AND OLD.state IS DISTINCT FROM 'queued') EXECUTE FUNCTION chaos_note();
+"""
+_QUEUEINGS = "SELECT ti_id, extract(epoch FROM at) FROM chaos_queueing"
 _JOBS = "SELECT id FROM job WHERE job_type = 'SchedulerJob'"
 _RUNNING = "SELECT queued_by_job_id, task_id, map_index FROM task_instance WHERE state = 'running'"
 _ROWS = """
@@ -35,7 +44,7 @@ _AUDIT_LOG = """
 
 
 class Database:
-    """Airflow's database, read only."""
+    """Airflow's database."""
 
     def __init__(self, url: str) -> None:
         # No pool: a connection that lies open would hold up the database's end.
@@ -48,6 +57,15 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._engine.dispose()
+
+    def note_queueings(self) -> None:
+        """From now on, have each change to QUEUED noted."""
+        with self._engine.begin() as connection:
+            connection.execute(text(_NOTE_QUEUEINGS))
+
+    def queueings(self) -> Queueings:
+        """All that were noted."""
+        return Queueings((str(ti_id), float(at)) for ti_id, at in self._select(_QUEUEINGS))
 
     def unfinished(self) -> int:
         """How many task instances and Dag runs are not over."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tests.chaos.airflow import Airflow
-from tests.chaos.journal import Line
+from tests.chaos.journal import SENT, Line
 from tests.chaos.report import Violation
 
 _LOG_LINES = 60
@@ -16,6 +16,7 @@ def evidence(violation: Violation, airflow: Airflow, ecs_tasks: Sequence[dict[st
     """Its rows, its Audit Log, its containers and what they wrote, and the schedulers' words about all of these."""
     journal = [line for line in airflow.journal if _concerns(line, violation)]
     names = {line.container for line in journal} | set(violation.containers)
+    tokens = {line.container for line in journal if line.event == SENT}
     needles = {line.ti_id for line in journal}
     if violation.task is not None:
         yield from airflow.database.evidence(*violation.task)
@@ -23,7 +24,7 @@ def evidence(violation: Violation, airflow: Airflow, ecs_tasks: Sequence[dict[st
         needles.add(f"crash_test.{task_id}[{map_index}]")
         needles.add(f"task_id={task_id!r}, run_id={map_index}")
     for task in ecs_tasks:
-        if task["taskArn"].rpartition("/")[2] in names:
+        if task["taskArn"].rpartition("/")[2] in names or task["clientToken"] in tokens:
             needles |= {task["taskArn"].rpartition("/")[2], task["startedBy"].rpartition("/")[2]}
             yield _container(task)
     for line in journal:
@@ -41,7 +42,7 @@ def _container(task: dict[str, Any]) -> str:
     return (
         f"ECS task {task['taskArn'].rpartition('/')[2]} {task['lastStatus']} exit={container.get('exitCode')}"
         f" clientToken={task['clientToken']} startedBy={task['startedBy']} {times}"
-        f" {task.get('stoppedReason', '')}"
+        f" {task.get('stopCode', '')} {task.get('stoppedReason', '')}"
     )
 
 

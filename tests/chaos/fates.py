@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Outcome = Literal["succeed", "raise", "die"]
-"""A try's end: its code returns, raises, or its container is killed before it can tell (exit code 137)."""
+Outcome = Literal["succeed", "raise", "die", "wait"]
+"""How a run of its code ends: it returns, raises, its container is killed before it can tell (exit code 137), or it
+asks to be run again a moment later, in the same try (a sensor's `mode="reschedule"`)."""
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,8 @@ class Fate:
     """How the tries of a task end; the last one is final."""
 
     tries: tuple[Outcome, ...]
+    waits: int = 0
+    """How often it first asks to be run again later."""
 
     @property
     def state(self) -> str:
@@ -33,6 +36,7 @@ FATES: Mapping[str, Fate] = {
     "recovers": Fate(("raise", "succeed")),
     "dies": Fate(("die",)),
     "revives": Fate(("die", "succeed")),
+    "waits": Fate(("succeed",), waits=2),
 }
 """By task id. Each is a mapped task."""
 
@@ -41,12 +45,14 @@ _EVERY = 12
 
 
 def shares(tasks: int) -> dict[str, int]:
-    """How many tasks of each fate there are, of so many in all (at least five)."""
+    """How many tasks of each fate there are, of so many in all (at least six)."""
     counts = {name: max(1, tasks // _EVERY) for name in FATES if name != "succeeds"}
     return {"succeeds": tasks - sum(counts.values()), **counts}
 
 
-def outcome(task_id: str, try_number: int) -> Outcome:
-    """How this try is to end. A try that nobody expects ends as the last one that was expected."""
-    tries = FATES[task_id].tries
-    return tries[min(try_number, len(tries)) - 1]
+def outcome(task_id: str, try_number: int, waited: int) -> Outcome:
+    """How this run is to end, after so many waits. A try that nobody expects ends as the last one that was expected."""
+    fate = FATES[task_id]
+    if waited < fate.waits:
+        return "wait"
+    return fate.tries[min(try_number, len(fate.tries)) - 1]

@@ -1,21 +1,31 @@
-"""What the containers write down as they go, each line at once: a crash can't unwrite it. Standard library only."""
+"""What schedulers and containers write down as they go, each line at once: a crash can't unwrite it.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 FILE = "CHAOS_JOURNAL"
 """The environment variable that says where it is."""
 _CONTAINER = "ECS_LOCAL_TASK"  # the local ECS marks its containers: <server>/<task id>
+SENT = "sent"
 
 
 @dataclass(frozen=True)
 class Line:
-    """One event: "began" (the container), "ran" (the user code), "refused ..." (by the Execution API), "told ..."."""
+    """One event about a task instance.
+
+    In a container: "began", "ran" (the user code), "refused ..." (by the Execution API), "told ...", "killed".
+    In a scheduler: "sent" (a RunTask call is about to be made).
+    """
 
     event: str
     task_id: str
@@ -23,13 +33,17 @@ class Line:
     try_number: int
     ti_id: str
     container: str
+    """Its ECS task's id; of "sent" the clientToken."""
     at: float
 
 
-def write(event: str, task_id: str, map_index: int, try_number: int, ti_id: str) -> None:
-    """Append one line, in a single write, so that lines of several containers never mix."""
-    container = os.environ.get(_CONTAINER, "").rpartition("/")[2]
-    line = Line(event, task_id, map_index, try_number, ti_id, container, time.time())
+def write(event: str, ti: Mapping[str, Any], container: str | None = None) -> None:
+    """Append one line about a workload's `ti`, in a single write, so that lines of several processes never mix."""
+    if container is None:
+        container = os.environ.get(_CONTAINER, "").rpartition("/")[2]
+    line = Line(
+        event, ti["task_id"], ti["map_index"], ti["try_number"], str(ti["id"]), container, time.time()
+    )
     file = os.open(os.environ[FILE], os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o600)
     try:
         os.write(file, (json.dumps(asdict(line)) + "\n").encode())

@@ -1,7 +1,8 @@
-"""The executor under test, unchanged, in a process that kills itself at a chosen place.
+"""The executor under test, unchanged, in a process that strikes itself at a chosen place.
 
-`CHAOS_DEATH` is {"place": ..., "visit": n}: at the n-th visit of the place the process sends itself SIGKILL, after
-it has noted the place in the file `CHAOS_DEATHS`. Every wrapper here only calls what it wraps.
+`CHAOS_DOOM` is {"place": ..., "visit": n, "signal": ...}: at the n-th visit of the place the process sends itself the
+signal, after it has noted the place in the file `CHAOS_STRUCK`. Every wrapper here only calls what it wraps; that of
+RunTask notes in the journal for which task instance a call is made.
 """
 
 from __future__ import annotations
@@ -10,82 +11,89 @@ import asyncio
 import json
 import os
 import random
+import re
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from ecs_async_executor import AsyncEcsExecutor
 from ecs_async_executor.engine.ecs import EcsClient
 from ecs_async_executor.supervisor import Supervisor
+from tests.chaos import journal
 
 _IN_FLIGHT = 0.7  # seconds that a call may be under way: the local ECS answers within that
+_LAUNCH_ID = re.compile(r"[0-9a-f-]{36}-\d+")
 
 
-class Death:
+class Blow:
     """Waits at one place."""
 
-    def __init__(self, place: str, visit: int) -> None:
+    def __init__(self, place: str, visit: int, number: signal.Signals) -> None:
         self._place = place
         self._left = visit
+        self._signal = number
 
     def strikes(self, place: str) -> bool:
-        """Count a visit, and tell whether it is the last one."""
+        """Count a visit, and tell whether it is the one."""
         if place == self._place:
             self._left -= 1
         return place == self._place and not self._left
 
     def visit(self, place: str) -> None:
-        """Pass by a place, or die there."""
+        """Pass by a place, or be struck there."""
         if self.strikes(place):
-            die(place)
+            self.strike()
+
+    def strike(self) -> None:
+        """As by another's hand: of SIGKILL and SIGSTOP no handler runs, nothing is flushed."""
+        file = os.open(os.environ["CHAOS_STRUCK"], os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o600)
+        os.write(file, self._place.encode())
+        os.close(file)
+        os.kill(os.getpid(), self._signal)
+        if self._signal is signal.SIGKILL:
+            time.sleep(60)  # not a step further
 
 
-def die(place: str) -> None:
-    """Die as by the kernel's hand: no handler runs, nothing is flushed."""
-    file = os.open(os.environ["CHAOS_DEATHS"], os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o600)
-    os.write(file, f"{place}\n".encode())
-    os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(60)  # not a step further
+def _blow() -> Blow:
+    plan = json.loads(os.environ.get("CHAOS_DOOM") or '{"place": "", "visit": 1, "signal": "SIGKILL"}')
+    return Blow(plan["place"], plan["visit"], signal.Signals[plan["signal"]])
 
 
-def _death() -> Death:
-    plan = json.loads(os.environ.get("CHAOS_DEATH") or '{"place": "", "visit": 1}')
-    return Death(plan["place"], plan["visit"])
-
-
-DEATH = _death()
+BLOW = _blow()
 
 
 class MortalExecutor(AsyncEcsExecutor):
-    """Dies before or after what the scheduler calls."""
+    """Is struck before or after what the scheduler calls."""
 
     def queue_workload(self, workload: Any, session: Any) -> None:
-        DEATH.visit("queue_workload.before")
+        BLOW.visit("queue_workload.before")
         super().queue_workload(workload, session)
-        DEATH.visit("queue_workload.after")
+        BLOW.visit("queue_workload.after")
 
     def _process_workloads(self, workload_items: Sequence[Any]) -> None:
-        DEATH.visit("process_workloads.before")
+        BLOW.visit("process_workloads.before")
         super()._process_workloads(workload_items)
-        DEATH.visit("process_workloads.after")
+        BLOW.visit("process_workloads.after")
 
     def sync(self) -> None:
-        DEATH.visit("sync.before")
+        BLOW.visit("sync.before")
         super().sync()
         if self.event_buffer:
-            DEATH.visit("sync.after")
+            BLOW.visit("sync.after")
+        if any(_LAUNCH_ID.fullmatch(str(info)) for _, info in self.event_buffer.values()):
+            BLOW.visit("relaunch.after")
 
     def get_event_buffer(self, dag_ids: Any = None) -> Any:
         events = super().get_event_buffer(dag_ids)
         if events:
-            DEATH.visit("get_event_buffer.after")
+            BLOW.visit("get_event_buffer.after")
         return events
 
     def try_adopt_task_instances(self, tis: Sequence[Any]) -> Sequence[Any]:
-        DEATH.visit("adopt.before")
+        BLOW.visit("adopt.before")
         refused = super().try_adopt_task_instances(tis)
-        DEATH.visit("adopt.after")
+        BLOW.visit("adopt.after")
         return refused
 
 
@@ -93,27 +101,33 @@ def _wrap_decide() -> None:
     decide = Supervisor.decide
 
     def mortal(self: Supervisor) -> None:
-        DEATH.visit("decide.before")
+        BLOW.visit("decide.before")
         decide(self)
 
     Supervisor.decide = mortal  # type: ignore[method-assign]  # that is the point
 
 
-def _wrap_call(name: str, method: str) -> None:
+def _wrap_call(name: str, method: str, note: Callable[..., None] = lambda *_: None) -> None:
     call: Callable[..., Awaitable[Any]] = getattr(EcsClient, method)
 
     async def mortal(self: EcsClient, *arguments: Any) -> Any:
-        DEATH.visit(f"{name}.before")
-        if DEATH.strikes(f"{name}.during"):
+        BLOW.visit(f"{name}.before")
+        note(*arguments)
+        if BLOW.strikes(f"{name}.during"):
             delay = random.uniform(0, _IN_FLIGHT)  # noqa: S311  no secret depends on it
-            asyncio.get_running_loop().call_later(delay, die, f"{name}.during")
+            asyncio.get_running_loop().call_later(delay, BLOW.strike)
         answer = await call(self, *arguments)
-        DEATH.visit(f"{name}.after")
+        BLOW.visit(f"{name}.after")
         return answer
 
     setattr(EcsClient, method, mortal)
 
 
+def _note_launch(body: Mapping[str, Any]) -> None:
+    (override,) = body["overrides"]["containerOverrides"]
+    journal.write(journal.SENT, json.loads(override["command"][-1])["ti"], body["clientToken"])
+
+
 _wrap_decide()
-_wrap_call("run_task", "run_task")
+_wrap_call("run_task", "run_task", _note_launch)
 _wrap_call("list_tasks", "list_tasks_started_by")

@@ -1,4 +1,4 @@
-"""Where a scheduler may kill itself."""
+"""Where something may happen to a scheduler."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ PLACES = {
     "decide.before": 40,
     # Told to the executor's event buffer, not to core.
     "sync.after": 4,
+    # The same, and among it the number of a launch that follows a failed one.
+    "relaunch.after": 2,
     # The event buffer was flushed; core has not processed it.
     "get_event_buffer.after": 4,
     # The rows of a dead scheduler are locked; then they are adopted, but core has not committed it.
     "adopt.before": 1,
     "adopt.after": 1,
 }
-"""Where to die, and at which visit at the latest: a life shall last a few seconds."""
+"""Where, and at which visit at the latest: a life shall last a few seconds."""
 
-DANGEROUS = ("run_task.during", "run_task.after", "sync.after", "get_event_buffer.after")
-"""Something has been launched, or has ended, and only the dead scheduler knew: these come twice as often."""
+DANGEROUS = ("run_task.during", "run_task.after", "sync.after", "relaunch.after", "get_event_buffer.after")
+"""Something has been launched, or has ended, and only this scheduler knows: these come twice as often."""

@@ -35,6 +35,13 @@ class Child:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
+    @property
+    def is_frozen(self) -> bool:
+        """Whether SIGSTOP holds it."""
+        with suppress(psutil.Error):
+            return not self.ended.is_set() and psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
+        return False
+
     def leftovers(self) -> list[psutil.Process]:
         """Processes of its session that outlive it; they get a moment to die."""
         deadline = time.monotonic() + 2.0

@@ -1,51 +1,19 @@
-"""Keeps one scheduler running, and kills it again and again, at places and times that a seed decides."""
+"""Keeps schedulers running, and kills and freezes them again and again, at places and times that a seed decides."""
 
 from __future__ import annotations
 
 import itertools
-import json
-import random
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from tests.chaos.airflow import Airflow
-from tests.chaos.places import DANGEROUS, PLACES
-from tests.chaos.processes import Child
+from tests.chaos.dooms import Doom
+from tests.chaos.life import Life
 
-OUTSIDE = "from outside"
 _TICK = 0.1
 _LOOK = 1.0  # seconds between two looks at the database
-
-
-@dataclass(frozen=True)
-class Doom:
-    """How one scheduler shall die: at a visit of a place, and from outside after so many seconds at the latest."""
-
-    place: str
-    visit: int
-    seconds: float
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What the scheduler needs to know of it."""
-        if self.place == OUTSIDE:
-            return {}
-        return {"CHAOS_DEATH": json.dumps({"place": self.place, "visit": self.visit})}
-
-
-def dooms(rng: random.Random, life: float) -> Iterator[Doom]:
-    """Every place in turn, shuffled anew each time round. No life lasts longer than `life` seconds."""
-    while True:
-        places = [*PLACES, *DANGEROUS, OUTSIDE]
-        rng.shuffle(places)
-        for place in places:
-            if place == OUTSIDE:
-                yield Doom(place, 0, rng.uniform(life / 10, life))
-            else:
-                yield Doom(place, rng.randint(1, PLACES[place]), life)
 
 
 @dataclass
@@ -54,8 +22,11 @@ class Lives:
 
     kills: Counter[str] = field(default_factory=Counter)
     """By place."""
+    leaves: int = 0
+    """Of the kills, those by SIGTERM."""
+    freezes: int = 0
     crashes: list[str] = field(default_factory=list)
-    """Schedulers that ended though nobody killed them."""
+    """Schedulers that ended though nobody killed them, or that did not when they were told to."""
     orphans: list[str] = field(default_factory=list)
     """Processes that outlived the scheduler whose children they were."""
 
@@ -65,23 +36,22 @@ class OutOfTimeError(Exception):
 
 
 class Reaper:
-    """Starts and ends the schedulers. ``life`` is in seconds for each, ``timeout`` for all."""
+    """Starts and ends the schedulers, so many at a time. ``timeout`` is in seconds, for all."""
 
     def __init__(
         self,
         airflow: Airflow,
+        dooms: Iterator[Doom],
         *,
-        kills: int,
-        life: float,
-        rng: random.Random,
+        schedulers: int,
         timeout: float,
         check: Callable[[], None] = lambda: None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.lives = Lives()
         self._airflow = airflow
-        self._kills = kills
-        self._dooms = dooms(rng, life)
+        self._dooms = dooms
+        self._schedulers = schedulers
         self._names = (f"scheduler-{number:03}" for number in itertools.count(1))
         self._deadline = time.monotonic() + timeout
         self._next_look = 0.0
@@ -90,44 +60,47 @@ class Reaper:
 
     def reap(self) -> None:
         """Until all tasks are over; raises OutOfTimeError."""
-        while self.lives.kills.total() < self._kills:
-            if self._live(next(self._dooms)):
-                return
-        self._live(None)
-
-    def _live(self, doom: Doom | None) -> bool:
-        """One scheduler from its start to its end; True if all is over."""
-        scheduler = self._airflow.scheduler(next(self._names), **(doom.environment if doom else {}))
-        born = time.monotonic()
-        while not scheduler.ended.wait(_TICK):
+        living = [self._bear() for _ in range(self._schedulers)]
+        while not self._all_is_over():
             self._check()
-            if self._all_is_over():
-                self._leave(scheduler)
-                return True
-            if doom is not None and time.monotonic() - born > doom.seconds:
-                scheduler.kill()
-                scheduler.ended.wait()
-        self._bury(scheduler)
-        return False
+            time.sleep(_TICK)
+            for place, life in enumerate(living):
+                life.go_on()
+                if life.is_over:
+                    self._bury(life)
+                    living[place] = self._bear()
+        for life in living:
+            life.leave()
+        while living:
+            time.sleep(_TICK)
+            for life in living:
+                life.go_on()
+                if life.is_over:
+                    self._note(life)
+            living = [life for life in living if not life.is_over]
 
-    def _leave(self, scheduler: Child) -> None:
-        scheduler.kill(signal.SIGTERM)
-        if not scheduler.ended.wait(20):
-            self.lives.crashes.append(f"{scheduler.name} did not end after SIGTERM")
-            scheduler.kill()
+    def _bear(self) -> Life:
+        return Life(self._airflow, next(self._names), next(self._dooms, None))
 
-    def _bury(self, scheduler: Child) -> None:
-        if scheduler.exit_code != -signal.SIGKILL:
-            self.lives.crashes.append(f"{scheduler.name} ended by itself, exit code {scheduler.exit_code}")
+    def _bury(self, life: Life) -> None:
+        self._note(life)
+        if not life.ended_as_told:
             if len(self.lives.crashes) > 3:
                 raise OutOfTimeError("The scheduler ends by itself again and again.")
             return
-        self.lives.orphans += [f"{scheduler.name} left {process!r}" for process in scheduler.leftovers()]
-        deaths = Counter(self._airflow.deaths)
-        deaths[OUTSIDE] = self.lives.kills[OUTSIDE]
-        place = next(iter(deaths - self.lives.kills), OUTSIDE)
-        self.lives.kills[place] += 1
-        self._say(f"{self.lives.kills.total()}. {scheduler.name} died: {place}")
+        self.lives.kills[life.place] += 1
+        self.lives.leaves += life.scheduler.exit_code != -9
+        how = "left" if life.scheduler.exit_code != -9 else "died"
+        after = ", after a freeze" if life.freezes else ""
+        self._say(f"{self.lives.kills.total()}. {life.scheduler.name} {how}: {life.place}{after}")
+
+    def _note(self, life: Life) -> None:
+        name = life.scheduler.name
+        self.lives.freezes += life.freezes
+        self.lives.crashes += life.complaints
+        if not life.ended_as_told:
+            self.lives.crashes.append(f"{name} ended by itself, exit code {life.scheduler.exit_code}")
+        self.lives.orphans += [f"{name} left {process!r}" for process in life.scheduler.leftovers()]
 
     def _all_is_over(self) -> bool:
         now = time.monotonic()

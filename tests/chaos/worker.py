@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.chaos import journal
-from tests.chaos.fates import outcome
+from tests.chaos.fates import Outcome, outcome
 
 _ATTEMPTS = 5  # [workers] execution_api_retries
 _HEARTBEAT = 1.5  # seconds between two heartbeats
@@ -84,8 +84,7 @@ def main() -> int:
     """Run the workload of the command line."""
     workload = json.loads(sys.argv[sys.argv.index("--json-string") + 1])
     ti = workload["ti"]
-    who = ti["task_id"], ti["map_index"], ti["try_number"], ti["id"]
-    journal.write("began", *who)
+    journal.write("began", ti)
     api = ExecutionApi(os.environ["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"], ti["id"], workload["token"])
     # A container has a host name of its own; here all share one, and process ids come again.
     me = {"hostname": f"container-{os.environ['ECS_LOCAL_TASK'].rpartition('/')[2]}", "pid": os.getpid()}
@@ -94,25 +93,31 @@ def main() -> int:
             "PATCH", "run", {"state": "running", "unixname": "worker", "start_date": _now(), **me}
         )
     except RefusedError as refused:
-        journal.write(f"refused {refused.status}", *who)
+        journal.write(f"refused {refused.status}", ti)
         return 1
-    journal.write("ran", *who)
+    journal.write("ran", ti)
     if not _rest(api, me):
-        journal.write("killed", *who)
+        journal.write("killed", ti)
         return 0
-    end = outcome(ti["task_id"], ti["try_number"])
+    end = outcome(ti["task_id"], ti["try_number"], context.get("task_reschedule_count", 0))
     if end == "die":
         os.kill(os.getpid(), signal.SIGKILL)
-    failed = "up_for_retry" if context.get("should_retry") else "failed"
-    state = "success" if end == "succeed" else failed
-    outlets: dict[str, Any] = {"task_outlets": [], "outlet_events": []} if state == "success" else {}
+    told = _told(end, can_retry=bool(context.get("should_retry")))
     try:
-        api.call("PATCH", "state", {"state": state, "end_date": _now(), **outlets})
+        api.call("PATCH", "state", {**told, "end_date": _now()})
     except RefusedError as refused:
-        journal.write(f"refused {state} {refused.status}", *who)
+        journal.write(f"refused {told['state']} {refused.status}", ti)
         return 1
-    journal.write(f"told {state}", *who)
+    journal.write(f"told {told['state']}", ti)
     return 0
+
+
+def _told(end: Outcome, *, can_retry: bool) -> dict[str, Any]:
+    if end == "succeed":
+        return {"state": "success", "task_outlets": [], "outlet_events": []}
+    if end == "wait":
+        return {"state": "up_for_reschedule", "reschedule_date": _now()}
+    return {"state": "up_for_retry" if can_retry else "failed"}
 
 
 def _rest(api: ExecutionApi, me: dict[str, Any]) -> bool:

@@ -9,7 +9,8 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, BaseOperator
+from airflow.sdk import DAG, BaseOperator, timezone
+from airflow.sdk.exceptions import AirflowRescheduleException
 
 from tests.chaos import journal
 from tests.chaos.fates import FATES, outcome, shares
@@ -25,16 +26,18 @@ class Fated(BaseOperator):
     def execute(self, context: Any) -> None:
         """Take some time, and end."""
         ti = context["ti"]
-        journal.write("ran", ti.task_id, ti.map_index, ti.try_number, str(ti.id))
+        journal.write("ran", {n: getattr(ti, n) for n in ("id", "task_id", "map_index", "try_number")})
         shortest, longest = map(float, os.environ["CHAOS_SECONDS"].split())
         time.sleep(random.uniform(shortest, longest))  # noqa: S311  no secret depends on it
-        end = outcome(ti.task_id, ti.try_number)
+        end = outcome(ti.task_id, ti.try_number, context["task_reschedule_count"])
         if end == "die":
             # The supervisor is the container's main process: nobody is left to tell.
             os.kill(os.getppid(), signal.SIGKILL)
             os.kill(os.getpid(), signal.SIGKILL)
         if end == "raise":
             raise RuntimeError("It fails on purpose.")
+        if end == "wait":
+            raise AirflowRescheduleException(timezone.utcnow())
 
 
 with DAG("crash_test", schedule=None, max_active_tasks=1000) as dag:

@@ -40,6 +40,10 @@ class TaskRow:
     deferrals: int = 0
     deaths: int = 0
     """Containers that died without telling, while the task ran."""
+    dead: bool = False
+    """Its code has died, and Airflow does not know yet."""
+    clears: int = 0
+    marked: str = ""
 
     @property
     def key(self) -> TaskInstanceKey:
@@ -57,7 +61,12 @@ class TaskRow:
             external_executor_id=self.external_executor_id,
         )
 
+    def die(self) -> None:
+        self.deaths += 1
+        self.dead = True
+
     def next_try(self) -> None:
+        self.dead = False
         self.id, self.try_number, self.state = uuid.uuid4(), self.try_number + 1, "scheduled"
 
 
@@ -78,12 +87,16 @@ class Airflow:
     # --- what the executor reads -----------------------------------------------------------------------
 
     def read_rows(self, runs: Iterable[Run]) -> dict[str, Row]:
-        found = {run.run_id: self.by_id(run.ti_id) for run in runs}
+        found = {run.run_id: self.by_id(run.ti_id) or self._restarting(run) for run in runs}
         return {
             run_id: Row(row.state, row.try_number, row.external_executor_id, row.queued_by_job_id)
             for run_id, row in found.items()
             if row is not None
         }
+
+    def _restarting(self, run: Run) -> TaskRow | None:
+        rows = (row for row in self.rows if row.state == "restarting")
+        return next((row for row in rows if row.external_executor_id in run.ids), None)
 
     def read_workloads(self, runs: Iterable[Run]) -> dict[str, ExecuteTask]:
         found = {run.run_id: self.by_id(run.ti_id) for run in runs}
@@ -146,6 +159,25 @@ class Airflow:
         self.resets += 1
         orphan.row.next_try()
 
+    # --- what users do ---------------------------------------------------------------------------------
+
+    def meddle(self) -> None:
+        """Clear or mark a task, as the UI does; nobody tells the executor."""
+        row = self.random.choice(self.rows)
+        if row.state not in ADOPTABLE:
+            return
+        if row.dead:
+            row.deaths, row.dead = row.deaths - 1, False  # the user was quicker
+        if self.random.random() < 0.3:
+            row.clears -= row.state == "restarting"  # marked before it could run again
+            row.marked = row.state = self.random.choice(("success", "failed"))
+        elif row.state == "queued":
+            row.clears += 1
+            row.next_try()
+        elif row.state == "running":
+            row.clears += 1
+            row.id, row.state = uuid.uuid4(), "restarting"
+
     # --- what the API server tells workers -------------------------------------------------------------
 
     def start_code(self, ti_id: str) -> TaskRow | None:
@@ -157,9 +189,13 @@ class Airflow:
         self.code_runs[row.name, row.try_number, row.queued] += 1
         return row
 
+    def is_running(self, row: TaskRow, ti_id: str) -> bool:
+        """Answer a worker's heartbeat: False is 409 or 410."""
+        return str(row.id) == ti_id and row.state == "running"
+
     def end_code(self, row: TaskRow, ti_id: str, outcome: str) -> None:
         """PATCH /state."""
-        if str(row.id) != ti_id or row.state != "running":
+        if not self.is_running(row, ti_id):
             return
         if outcome == "deferred":
             row.deferrals += 1

@@ -1,0 +1,87 @@
+"""What it takes to bring the faults of AwsEcsExecutor about. Their numbers, F01 and so on, are in the tests' names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import anyio
+import pytest
+from airflow.sdk import DAG
+
+from ecs_async_executor.engine.ecs import EcsClient
+from ecs_async_executor.local import Control
+from tests.airflow.conftest import leave_nothing_behind
+from tests.support.callbacks import delete_callbacks, enqueue_callbacks, store_callback
+from tests.support.scheduler import Scheduler, crash, finish_all_rows, next_scheduler
+
+
+@pytest.fixture
+def single_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the first start attempt that is charged fail its task."""
+    monkeypatch.setenv("AIRFLOW__AWS_ECS_EXECUTOR__MAX_RUN_TASK_ATTEMPTS", "1")
+
+
+@pytest.fixture
+def after_crash(scheduler: Scheduler, ecs: Control) -> Iterator[Callable[[], Scheduler]]:
+    """Let the scheduler die between two instructions, and the next one adopt what it had."""
+    with ExitStack() as stack:
+
+        def crash_and_go_on() -> Scheduler:
+            crash(scheduler)
+            ecs.clear_conditions()
+            successor = stack.enter_context(next_scheduler())
+            stack.callback(leave_nothing_behind, successor, ecs)
+            return successor
+
+        yield crash_and_go_on
+
+
+class Held:
+    """Calls of one kind that get no answer until they are let go."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Any, ...]] = []
+        """The arguments of each."""
+        self.is_over = False
+
+    def let_go(self) -> None:
+        self.is_over = True
+
+
+@pytest.fixture
+def hold(scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Held]]:
+    """Hold all calls of a method of the client from now on."""
+    everything: list[Held] = []
+
+    def hold_calls(name: str) -> Held:
+        held, call = Held(), getattr(EcsClient, name)
+        everything.append(held)
+
+        async def wait_and_call(client: EcsClient, *arguments: Any) -> Any:
+            if not held.is_over:
+                held.waiting.append(arguments)
+            while not held.is_over:
+                await anyio.sleep(0.01)
+            return await call(client, *arguments)
+
+        monkeypatch.setattr(EcsClient, name, wait_and_call)
+        return held
+
+    yield hold_calls
+    for held in everything:
+        held.let_go()
+
+
+@pytest.fixture
+def enqueue_callback(scheduler: Scheduler, run_dag: Callable[[DAG], str]) -> Iterator[Callable[[], None]]:
+    """Hand a deadline callback to the executor."""
+
+    def store_and_enqueue() -> None:
+        store_callback(run_dag)
+        finish_all_rows()
+        enqueue_callbacks(scheduler)
+
+    yield store_and_enqueue
+    delete_callbacks()

@@ -1,0 +1,83 @@
+"""One scheduler from its birth to its end: it is frozen, killed or told to leave as its doom says."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from tests.chaos.airflow import Airflow
+from tests.chaos.dooms import OUTSIDE, Doom
+from tests.chaos.processes import Child
+
+LEAVE = 20.0
+"""Seconds in which a scheduler must leave when it is told to; [ecs_async_executor] shutdown_timeout is 10."""
+
+
+class Life:
+    """Without a doom it lives until `leave` is called."""
+
+    def __init__(self, airflow: Airflow, name: str, doom: Doom | None) -> None:
+        self._airflow = airflow
+        self._doom = doom
+        self.scheduler: Child = airflow.scheduler(name, **(doom.environment if doom else {}))
+        self._next = time.monotonic() + doom.seconds if doom else None
+        """When something is done to it from outside."""
+        self._thaw = False
+        self._told: float | None = None
+        self.freezes = 0
+        self.complaints: list[str] = []
+
+    @property
+    def place(self) -> str:
+        """Where it was struck."""
+        return self._airflow.struck(self.scheduler.name) or OUTSIDE
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the process has ended."""
+        return self.scheduler.ended.is_set()
+
+    @property
+    def ended_as_told(self) -> bool:
+        """Whether it ended by a signal of ours: 0 is its answer to SIGTERM, or -15 before it can answer."""
+        if self.scheduler.exit_code == -signal.SIGKILL:
+            return True
+        polite = self._told is not None or (self._doom is not None and self._doom.signal == "SIGTERM")
+        return polite and self.scheduler.exit_code in {0, -signal.SIGTERM}
+
+    def go_on(self) -> None:
+        """Do to it what is due."""
+        if self.is_over:
+            return
+        now = time.monotonic()
+        if self._told is not None:
+            self._see_to_its_leaving(now)
+        elif self._doom is not None and self._doom.freeze and not self.freezes:
+            if self.scheduler.is_frozen or self._is_due(now):
+                self.scheduler.kill(signal.SIGSTOP)
+                self.freezes, self._thaw = 1, True
+                self._next = now + self._doom.freeze
+        elif self._doom is not None and self._is_due(now):
+            if self._thaw:
+                self.scheduler.kill(signal.SIGCONT)
+                self._thaw, self._next = False, now + self._doom.rest
+            elif self._doom.signal == "SIGTERM":
+                self.leave()
+            else:
+                self.scheduler.kill()
+                self.scheduler.ended.wait(5)
+
+    def leave(self) -> None:
+        """Tell it to leave."""
+        self.scheduler.kill(signal.SIGCONT)
+        self.scheduler.kill(signal.SIGTERM)
+        self._told = time.monotonic()
+
+    def _is_due(self, now: float) -> bool:
+        return self._next is not None and now > self._next
+
+    def _see_to_its_leaving(self, now: float) -> None:
+        if self._told is not None and now - self._told > LEAVE:
+            self.complaints.append(f"{self.scheduler.name} did not leave within {LEAVE:.0f} s of SIGTERM")
+            self.scheduler.kill()
+            self.scheduler.ended.wait(5)

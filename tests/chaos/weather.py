@@ -1,0 +1,36 @@
+"""How ECS behaves: a hundred times as fast as AWS, and as badly as it can. Seconds, all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# Some tasks are still queued when a killed scheduler is missed, as on AWS.
+PLAN: Mapping[str, Any] = {"provisioning": [0.1, 0.5], "pending": [0.2, 7.0], "deprovisioning": 0.2}
+
+_CONSISTENCY_LAG = 5.0
+"""Above the time until a killed scheduler is missed: so ListTasks may not show yet what it launched at last."""
+
+CONDITIONS: Mapping[str, Any] = {
+    "latency": {"*": [0.02, 0.1], "RunTask": [0.2, 0.5]},
+    "throttling": True,
+    "consistency_lag": _CONSISTENCY_LAG,
+    "faults": [
+        {"kind": "lost_response", "action": "RunTask", "probability": 0.1},
+        {"kind": "lost_response", "action": "StopTask", "probability": 0.1},
+        {"kind": "server_error", "probability": 0.05},
+        {"kind": "throttle", "probability": 0.05},
+        {"kind": "disguised_throttle", "action": "RunTask", "probability": 0.05},
+        {"kind": "capacity", "probability": 0.06},
+        {"kind": "start_failure", "probability": 0.07},
+        {"kind": "spot_before_start", "seconds": 0.8, "probability": 0.04},
+    ],
+}
+
+EXECUTOR: Mapping[str, str] = {
+    "AIRFLOW__ECS_ASYNC_EXECUTOR__POLL_INTERVAL": "1",
+    "AIRFLOW__ECS_ASYNC_EXECUTOR__MISSING_GRACE": str(_CONSISTENCY_LAG + 3),
+    # So many that no task ever fails for it.
+    "AIRFLOW__ECS_ASYNC_EXECUTOR__MAX_RUN_TASK_ATTEMPTS": "20",
+}
+"""The executor's options that go with it."""

@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test chaos lint format bench constraints clean
+.PHONY: help demo test nightly chaos lint format bench constraints clean
 
 help: ## Show this help.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ demo: $(INSTALLED) ## Run the example Dags on a local Airflow and a local ECS. N
 
 test: $(INSTALLED) ## Run all tests.
 	$(BIN)/python -m pytest $(ARGS)
+
+nightly: $(INSTALLED) ## Run the property tests with 10,000 examples each.
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/property --timeout 7200 $(ARGS)
 
 chaos: $(INSTALLED) ## Kill the scheduler 30 times among 300 tasks, and see each run exactly once.
 	$(BIN)/python -m tests.chaos $(ARGS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ from sqlalchemy import update
 from ecs_async_executor.local import Control
 from tests.support.bulk import queue_many
 from tests.support.ecs import end_all
-from tests.support.scheduler import Scheduler, one_task_dag, running_scheduler, task_instances
+from tests.support.scheduler import Scheduler, end_job, one_task_dag, running_scheduler, task_instances
 
 COUNT = 1000
 
@@ -100,3 +100,38 @@ def test_a_thousand_tasks_end_as_they_should_each_in_one_container(
     scheduler.until_idle()
     with capsys.disabled():
         print(f"\n{rate:.0f} launches a second; {watch}")  # noqa: T201  the numbers are what one runs it for
+
+
+def test_the_next_scheduler_adopts_a_thousand_live_tasks_at_once(
+    scheduler: Scheduler, far_ecs: Control, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workloads = queue_many(scheduler.job_id, scheduler.executor.jwt_generator, COUNT, one_task_dag("many"))
+    scheduler.executor._process_workloads(workloads)
+    scheduler.until(
+        lambda: all(run.launched for run in scheduler.runs), step=scheduler.executor.sync, seconds=45
+    )
+    scheduler.heartbeat()
+    scheduler.executor.end()
+    end_job(scheduler)
+    watch = Stopwatch()
+    with running_scheduler() as heir:
+        adopt = heir.executor.try_adopt_task_instances
+
+        def timed(tis: Sequence[TaskInstance]) -> Sequence[TaskInstance]:
+            with watch.time("try_adopt_task_instances"):
+                return adopt(tis)
+
+        heir.executor.try_adopt_task_instances = timed  # type: ignore[method-assign]  # to measure it
+        heir.adopt()
+        assert heir.executor.slots_occupied == COUNT
+        with create_session(scoped=False) as session:
+            session.execute(update(TaskInstance).values(state="success"))
+        end_all(far_ecs)
+        heir.until(lambda: not heir.executor.running, step=heir.executor.sync, seconds=45)
+    tis = task_instances()
+    assert Counter((str(ti.state), ti.try_number, ti.queued_by_job_id) for ti in tis) == {
+        ("success", 1, heir.job_id): COUNT
+    }
+    assert Counter(entry["tasks"] for entry in far_ecs.history().values()) == {1: COUNT}
+    with capsys.disabled():
+        print(f"\n{watch}")  # noqa: T201  the numbers are what one runs it for

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 
 from ecs_async_executor.engine import engine as module
 from ecs_async_executor.engine.ecs import connect_by_environment
@@ -17,6 +18,8 @@ from ecs_async_executor.engine.messages import (
     HealthChecked,
     Launched,
     Order,
+    Paused,
+    Resumed,
     Running,
     Stop,
     Stopped,
@@ -153,3 +156,29 @@ async def test_its_repr_counts_the_runs(running: Any):
         submit(order("run"))
         await anyio.sleep(1)
         assert repr(engine) == "<Engine <Ledger {'waiting': 0, 'sending': 0, 'watching': 1}>>"
+
+
+async def test_ten_minutes_without_aws_cost_no_run_and_are_said_once(
+    running: Any, client: FakeClient, reports: Reports
+):
+    answer = client._answer
+
+    async def out_of_reach(*arguments: Any) -> Any:
+        if 60 <= anyio.current_time() < 660:
+            raise ConnectTimeoutError(endpoint_url="https://ecs")
+        return await answer(*arguments)
+
+    client._answer = out_of_reach  # type: ignore[method-assign]  # the way to AWS is cut here
+    async with running() as (submit, _):
+        submit(*(order(f"before-{number}") for number in range(10)))
+        await anyio.sleep(100)
+        submit(*(order(f"during-{number}") for number in range(10)))
+        submit(Stop("before-0", "because"), Stop("during-0", "because"))
+        await anyio.sleep(500)
+        assert len(reports.of(Launched)) == 10
+        await anyio.sleep(200)
+    assert len(reports.of(Launched)) == 19
+    assert reports.of(Cancelled) == [Cancelled("during-0")]
+    assert len(client.calls("stop_task")) == 1
+    assert [len(reports.of(kind)) for kind in (Paused, Resumed)] == [1, 1]
+    assert len({call["clientToken"] for call in client.calls("run_task")}) == 19

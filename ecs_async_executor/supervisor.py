@@ -122,8 +122,9 @@ class Supervisor:
         return self._launches.live_orders(self.runs)
 
     def unpublished(self) -> list[Run]:
-        """Give the runs whose ARN Airflow has not been told yet."""
-        return list(self._launched.values())
+        """Give the runs whose ARN Airflow has not been told, or has not written into their row yet."""
+        told = (self.runs.current(key) for key in self._executor.event_buffer)
+        return [*self._launched.values(), *(run for run in told if run is not None)]
 
     def knows(self, run_id: str) -> bool:
         """Tell whether the engine may still have a run of this id."""

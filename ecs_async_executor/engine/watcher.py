@@ -70,9 +70,8 @@ class Watcher:
         except CallError as error:
             log.warning("DescribeTasks of %d tasks failed, to be repeated: %s", len(batch), error)
             if error.failure.kind is Kind.NOT_FOUND:
-                await self._apply(
-                    batch, Tasks()
-                )  # a cluster can be deleted only when all of its tasks are gone
+                # A cluster can be deleted only when all of its tasks are gone.
+                await self._apply(batch, Tasks())
                 return
             for entry in batch:
                 self._ledger.look_again(entry, anyio.current_time())

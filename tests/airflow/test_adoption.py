@@ -297,27 +297,6 @@ def test_the_workload_of_an_orphan_keeps_its_executor_config_and_gets_a_fresh_to
 # --- whatever goes wrong ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["server_error", "expired_credentials", "access_denied", "throttle"])
-def test_an_api_that_fails_during_the_adoption_costs_no_task(
-    first: Scheduler, ecs: Control, kind: str
-) -> None:
-    queue_and_hand_over(first, 3)
-    first.launched(3)
-    crash(first)
-    before = {ti.id: ti.external_executor_id for ti in task_instances()}
-    for action in ("DescribeTasks", "ListTasks"):
-        ecs.add_fault(kind, action=action)
-    with heir(ecs) as scheduler:
-        scheduler.rest(0.3)
-        assert {ti.id: ti.external_executor_id for ti in task_instances()} == before
-        ecs.clear_conditions()
-        for ti in task_instances():
-            set_row(ti, state="running")
-        end_all(ecs)
-        scheduler.until(lambda: {str(ti.state) for ti in task_instances()} == {"failed"})
-        assert len(ecs.tasks()) == 3
-
-
 def test_adopting_twice_changes_nothing(first: Scheduler, ecs: Control) -> None:
     queue_and_hand_over(first, 4)
     first.launched(4)
@@ -424,3 +403,29 @@ def test_after_a_shutdown_in_mid_launch_the_next_scheduler_goes_on(
         tis = scheduler.launched(20)
         assert {ti.try_number for ti in tis} == {1}
         assert len(ecs.tasks()) == 20
+
+
+def test_an_arn_that_is_on_its_way_to_its_row_when_the_scheduler_ends_is_written(
+    first: Scheduler, ecs: Control
+) -> None:
+    queue_and_hand_over(first, 3)
+
+    def told() -> bool:
+        first.executor.sync()
+        return len(first.executor.event_buffer) == 3
+
+    first.until(told, step=lambda: None)
+    first.executor.end()
+    assert {ti.external_executor_id for ti in task_instances()} == {task["taskArn"] for task in ecs.tasks()}
+
+
+def test_at_the_end_no_row_is_written_that_has_moved_on(first: Scheduler, ecs: Control) -> None:
+    queue_and_hand_over(first, 3)
+    launch_behind_the_rows(first)
+    done, adopted, requeued = task_instances()
+    set_row(done, state="success")
+    set_row(adopted, queued_by_job_id=first.job_id + 1)
+    set_row(requeued, external_executor_id="12345678-1234-4234-8234-123456789012")
+    before = {ti.id: ti.external_executor_id for ti in task_instances()}
+    first.executor.end()
+    assert {ti.id: ti.external_executor_id for ti in task_instances()} == before

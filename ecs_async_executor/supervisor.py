@@ -102,8 +102,10 @@ class Supervisor:
         launched = []
         for run in runs:
             known = self.runs.current(run.key)
-            if known is not None and known.ids & run.ids:
+            if known is not None and (run.published or run.run_id) in known.ids:
                 continue
+            if known is not None:
+                self.drop(known)  # others had it meanwhile, and have launched it again
             self._executor.running.add(run.key)
             self._add(run)
             if run.launched is None:

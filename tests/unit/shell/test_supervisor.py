@@ -185,6 +185,29 @@ def test_an_orphan_with_an_arn_is_watched_and_takes_its_slot(
     assert supervisor._executor.running == {run.key}
 
 
+def test_adopting_what_is_in_hand_changes_nothing(supervisor: Supervisor, submitted: list[Order]) -> None:
+    run = orphan(supervisor, ARN)
+    own = take_in(supervisor, task_id="own", external_executor_id=RUN_ID)
+    supervisor.note(launched(own))
+    supervisor.adopt([run])
+    submitted.clear()
+    supervisor.adopt([orphan(supervisor, ARN), orphan(supervisor, RUN_ID, task_id="own")])
+    assert submitted == []
+    assert list(supervisor.runs) == [own, run]
+
+
+def test_what_another_scheduler_has_launched_again_meanwhile_is_adopted_as_its_row_shows_it(
+    supervisor: Supervisor, submitted: list[Order]
+) -> None:
+    before = take_in(supervisor, external_executor_id=RUN_ID)
+    again = orphan(supervisor, f"{RUN_ID}-3", id=before.ti_id)
+    supervisor.adopt([again])
+    assert submitted == [Forget(RUN_ID)]
+    assert list(supervisor.runs) == [again]
+    assert supervisor._launches.is_pending(again)
+    assert supervisor._executor.running == {again.key}
+
+
 def test_an_orphan_is_launched_only_once_its_workload_is_read(
     supervisor: Supervisor, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -296,7 +296,7 @@ class World:
                 await scheduler.kill()
 
 
-chances = st.sampled_from([0.0, 0.0, 0.05, 0.2])
+chances = st.sampled_from([0.0, 0.0, 0.05, 0.3])
 weathers = st.builds(
     Weather,
     lost=chances,
@@ -313,9 +313,9 @@ weathers = st.builds(
 @given(
     seed=st.integers(0, 2**32),
     weather=weathers,
-    schedulers=st.sampled_from([1, 1, 2]),
+    schedulers=st.sampled_from([1, 1, 2, 3]),
     deadly=st.sampled_from([0.0, 0.02, 0.1]),
-    blocked=st.sampled_from([0.0, 0.0, 0.02]),
+    blocked=st.sampled_from([0.0, 0.0, 0.02, 0.1]),
     locked=st.sampled_from([0.0, 0.1, 0.5]),
     meddles=st.booleans(),
 )

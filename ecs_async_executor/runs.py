@@ -30,6 +30,8 @@ class Run:
     """Core has committed the run id to the row, together with QUEUED."""
     number: int = 1
     """The launch number in use."""
+    anonymous: bool = False
+    """It was adopted by its ARN: it goes by ECS's id of that task, since its row does not know the run id any more."""
     recovery: Recovery = Recovery.NONE
     """What its launch must reckon with, if a former scheduler had it."""
     starts: int = 1

@@ -159,9 +159,11 @@ class Supervisor:
             self._launches.note(report)
 
     def _note(self, run: Run, report: Report) -> None:
+        if getattr(report, "number", run.number) != run.number:
+            return  # of a launch that was over before the run came into these hands again
         match report:
             case Launched():
-                run.number, run.launched = report.number, report
+                run.launched = report
                 run.ids.add(report.arn)
                 self._launched[run.run_id] = run
             case Running():
@@ -337,8 +339,9 @@ class Supervisor:
         run.number += 1
         run.recovery = Recovery.NONE
         run.launched = run.ended = run.stop = run.unwanted_since = None
-        if not run.is_callback and run.workload is None:
-            # It was adopted by its ARN: under which ids it was launched is not known, so none of them is used again.
+        if run.anonymous:
+            # Under which ids it was launched is not known, so none of them is used again.
+            run.anonymous = False
             self.runs.rename(run, str(uuid.uuid4()))
             self._rounds.add(run.run_id, self._clock())
         if run.published is not None and not run.is_callback:

@@ -116,6 +116,7 @@ def make_orphaned_run(executor: BaseExecutor, ti: Any, cluster: str, container: 
         ids={ti.external_executor_id},
     )
     if trace.arn is not None:
+        run.anonymous = True
         run.launched = Launched(run.run_id, run.number, trace.arn, trace.cluster or cluster, container)
     else:
         run.recovery = Recovery.LOOK if ti.state == "queued" else Recovery.FIND

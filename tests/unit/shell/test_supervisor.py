@@ -115,7 +115,7 @@ def test_a_new_engine_is_told_to_launch_what_was_not_launched_and_to_watch_the_r
     supervisor: Supervisor,
 ) -> None:
     waiting, running, ended = (take_in(supervisor, task_id=name) for name in ("a", "b", "c"))
-    waiting.number = 4
+    waiting.number, running.number = 4, 2
     supervisor.note(launched(running, 2))
     supervisor.note(LaunchFailed(ended.run_id, 1, WHY, permanent=False))
     one, two = supervisor.live_orders()
@@ -206,6 +206,18 @@ def test_what_another_scheduler_has_launched_again_meanwhile_is_adopted_as_its_r
     assert list(supervisor.runs) == [again]
     assert supervisor._launches.is_pending(again)
     assert supervisor._executor.running == {again.key}
+
+
+def test_what_is_said_of_a_launch_that_is_over_changes_nothing(
+    supervisor: Supervisor, submitted: list[Order]
+) -> None:
+    run = take_in(supervisor, external_executor_id=RUN_ID)
+    again = orphan(supervisor, f"{RUN_ID}-2", id=run.ti_id)
+    supervisor.adopt([again])
+    supervisor.note(launched(run, 1))
+    supervisor.note(Stopped(RUN_ID, 1, ARN, None, ran=False, permanent=False, diagnosis=WHY))
+    supervisor.note(LaunchFailed(RUN_ID, 1, WHY, permanent=True))
+    assert (again.launched, again.ended) == (None, None)
 
 
 def test_an_orphan_is_launched_only_once_its_workload_is_read(
@@ -471,12 +483,16 @@ class AnyHistory(RuleBasedStateMachine):
         self.rows[run.run_id] = Row("queued", 1, run.run_id, 1)
 
     @rule(
-        data=st.data(), number=st.integers(1, 3), flag=st.booleans(), exit_code=st.sampled_from([0, 1, None])
+        data=st.data(),
+        stale=st.sampled_from([0, 0, 0, 1]),
+        flag=st.booleans(),
+        exit_code=st.sampled_from([0, 1, None]),
     )
-    def report(self, data: st.DataObject, number: int, flag: bool, exit_code: int | None) -> None:
+    def report(self, data: st.DataObject, stale: int, flag: bool, exit_code: int | None) -> None:
         if not self.all:
             return
-        run_id = data.draw(st.sampled_from(self.all)).run_id
+        run = data.draw(st.sampled_from(self.all))
+        run_id, number = run.run_id, run.number - stale
         reports: list[Report] = [
             Waiting(run_id, WHY),
             Launched(run_id, number, f"arn-{run_id}", "c", "airflow"),

@@ -10,8 +10,10 @@ import re
 from dataclasses import dataclass
 
 _ARN = re.compile(r"arn:aws[a-z-]*:ecs:[^:]+:[^:]+:task/(?:(?P<cluster>[^/]+)/)?(?P<task>[^/]+)")
+# A UUID; or a token's `jti`, which stands there only with a number.
 _RUN_ID = re.compile(
-    r"(?P<run>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?:-(?P<number>\d+))?"
+    r"(?P<run>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}(?=-))"
+    r"(?:-(?P<number>\d+))?"
 )
 
 

@@ -21,6 +21,8 @@ class Decision(Enum):
     FAIL = "it died without telling: tell Airflow it failed"
     SUCCEED = "it was cleared while running: tell Airflow it ended, so that it runs again at once"
     DONE = "Airflow knows already: no event, free the slot"
+    LAUNCH = "its row wants it, and shows the launch: send it"
+    FIND = "its code has started, or shall not start: look for its task, never send it"
     KEEP = "all is as it should be"
     UNWANTED = "Airflow has moved on: it should be ending by itself"
 
@@ -81,20 +83,38 @@ def decide_when_ended(row: Row | None, run: Facts) -> Decision:
     return Decision.DONE
 
 
+def decide_before_launch(row: Row | None, run: Facts, *, nothing_lives: bool) -> Decision:
+    """Decide about a run that is to be launched: again (then `nothing_lives`), or after another scheduler."""
+    if row is None or _is_history(row, run):
+        return Decision.FORGET if nothing_lives else Decision.FORGET_AND_STOP
+    if row.queued_by_job_id != run.job_id:
+        return Decision.FORGET
+    if row.state == "queued":
+        return Decision.PUBLISH if nothing_lives and not _is_shown(row, run) else Decision.LAUNCH
+    if row.state == "running" or not nothing_lives:
+        return Decision.FIND
+    return Decision.FORGET
+
+
 def decide_while_live(row: Row | None, run: Facts) -> Decision:
-    """Decide about a run that waits for its launch, or whose ECS task lives."""
+    """Decide about a run that the engine has in hand, and about which it has nothing to report."""
     if row is None or _is_history(row, run):
         return Decision.UNWANTED
     if row.queued_by_job_id != run.job_id:
         return Decision.FORGET
     if row.state in {"queued", "running"}:
         # Core may have dropped the event, if the row was locked at that instant.
-        shown = run.published is None or row.external_executor_id == run.published
-        return Decision.KEEP if shown else Decision.PUBLISH
+        return Decision.KEEP if _is_shown(row, run) else Decision.PUBLISH
     return Decision.UNWANTED
 
 
 def _is_history(row: Row, run: Facts) -> bool:
     if row.try_number != run.try_number or not run.current:
         return True
-    return run.fenced and row.external_executor_id not in run.ids
+    external_id = row.external_executor_id or ""
+    # Another launch of the same run may stand there, if a scheduler that had it before has written late.
+    return run.fenced and external_id not in run.ids and external_id.rpartition("-")[0] not in run.ids
+
+
+def _is_shown(row: Row, run: Facts) -> bool:
+    return run.published is None or row.external_executor_id == run.published

@@ -66,6 +66,8 @@ class AsyncEcsExecutor(BaseExecutor):
             launch_timeout=settings.launch_timeout,
         )
         self._supervisor = Supervisor(self, orders, self._submit, settings)
+        overtime = self.conf.get("core", "task_success_overtime", fallback=None)
+        self._supervisor.unwanted_grace += float(overtime or 0)
         engine = EngineKeeper(connect, settings.engine_options, self._supervisor.live_orders)
         engine.start()
         self._engine = engine
@@ -114,21 +116,17 @@ class AsyncEcsExecutor(BaseExecutor):
     def try_adopt_task_instances(self, tis: Sequence[TaskInstance]) -> Sequence[TaskInstance]:
         """Go on with the tasks of a scheduler that is gone; gives those that can't be, which core resets.
 
-        It does not ask AWS, since the rows are locked meanwhile: whether a task lives is seen afterwards.
+        It does not ask AWS, since the rows are locked meanwhile: whether a task lives is seen afterwards. The one method
+        that raises, and only `OperationalError`: core rolls back and calls it again.
         """
         if self._supervisor is None or self._settings is None:
             return tis
-        try:
-            tries = read_try_numbers([ti.id for ti in tis])
-        except Exception:
-            self.log.exception("Can't read the try numbers at once; they are read one by one.")
-            tries = {}
+        tries = read_try_numbers([ti.id for ti in tis])
         runs: list[Run] = []
         rest: list[TaskInstance] = []
         for ti in tis:
             try:
-                if ti.id in tries:
-                    set_committed_value(ti, "try_number", tries[ti.id])  # else the key costs a query for each
+                set_committed_value(ti, "try_number", tries[ti.id])  # else the key costs a query for each
                 run = workloads.make_orphaned_run(
                     self, ti, self._settings.cluster, self._settings.container_name
                 )
@@ -139,7 +137,11 @@ class AsyncEcsExecutor(BaseExecutor):
                 rest.append(ti)
             else:
                 runs.append(run)
-        self._supervisor.adopt(runs)
+        try:
+            self._supervisor.adopt(runs)
+        except Exception:
+            self.log.exception("Can't adopt tasks.")
+            return tis
         self.log.info(
             "Adopted %d tasks of a scheduler that is gone, left %d to Airflow.", len(runs), len(rest)
         )
@@ -149,21 +151,25 @@ class AsyncEcsExecutor(BaseExecutor):
         """Take an event; if it ends a task whose container lives (heartbeats timed out), stop that, too."""
         super().change_state(key, state, info, remove_running)
         if self._supervisor is not None and str(state) in {"failed", "success"}:
-            self._supervisor.told_from_outside(key)
+            try:
+                self._supervisor.told_from_outside(key)
+            except Exception:
+                self.log.exception("Can't stop a task that Airflow has ended.")
 
     def revoke_task(self, *, ti: TaskInstance) -> None:
         """Drop a task that is stuck in QUEUED and stop its container; core requeues it. Silent by contract."""
         try:
-            workloads.pop_queued(self, ti.key)
-            run = self._supervisor.runs.current(ti.key) if self._supervisor else None
+            key: Any = workloads.key_of_row(self, ti)
+            workloads.pop_queued(self, key)
+            run = self._supervisor.runs.current(key) if self._supervisor else None
             if run is not None and self._supervisor is not None:
                 self._supervisor.drop(run, stop="revoked: Airflow found it stuck in queued")
-            self.running.discard(ti.key)
+            self.running.discard(key)
         except Exception:
             self.log.exception("Can't revoke a task.")
 
     def end(self) -> None:
-        """Leave within `shutdown_timeout` seconds. Containers are not stopped."""
+        """Leave within `shutdown_timeout` seconds, and what the database takes. Containers are not stopped."""
         engine, self._engine = self._engine, None
         if engine is None or self._settings is None:
             return
@@ -171,10 +177,15 @@ class AsyncEcsExecutor(BaseExecutor):
             for report in engine.close(self._settings.shutdown_timeout):
                 if self._supervisor is not None:
                     self._supervisor.note(report)
+        except Exception:
+            self.log.exception("The engine did not close properly.")
+        try:
             if self._supervisor is not None:
                 write_external_ids(self._supervisor.unpublished(), self.job_id)
         except Exception:
-            self.log.exception("The engine did not close properly.")
+            self.log.exception(
+                "The last ARNs could not be written; the next scheduler finds these tasks by their run id."
+            )
         self.log.info("AsyncEcsExecutor has ended; its ECS tasks were not stopped.")
 
     def terminate(self) -> None:

@@ -31,15 +31,22 @@ class Launches:
         self._stopping: dict[str, tuple[Run, Stop]] = {}
         """Dropped runs whose task is to be stopped, until the engine says that it has ended."""
 
-    def __contains__(self, run_id: str) -> bool:
+    def is_stopping(self, run_id: str) -> bool:
+        """Tell whether a run was dropped, and its task is still to be stopped."""
         return run_id in self._stopping
+
+    def nothing_lives(self, run: Run) -> bool:
+        """Tell whether all launches of a run are over, and the next one is to come."""
+        return self.is_pending(run) and run.recovery is Recovery.NONE
 
     def order(self, run: Run) -> Order:
         """Give the order for a run: to launch it, or to watch its task."""
         at = run.launched
         if at is None:
             return self._orders.launch(run)
-        return Watch(run.run_id, run.label, at.arn, at.cluster, at.container, at.number)
+        return Watch(
+            run.run_id, run.label, at.arn, at.cluster, at.container, at.number, listed=not run.anonymous
+        )
 
     def submit(self, runs: Iterable[Run]) -> None:
         """Have runs launched or watched now."""
@@ -51,6 +58,7 @@ class Launches:
 
     def postpone(self, run: Run, until: float) -> None:
         """Have a run launched later."""
+        self._pending.pop(run.run_id, None)  # to the end: what has to wait again holds nobody up
         self._pending[run.run_id] = run, until
 
     def is_pending(self, run: Run) -> bool:
@@ -72,9 +80,10 @@ class Launches:
 
     def drop(self, run: Run, *, stop: str | None = None) -> None:
         """Let a run go: leave its task alone, or have it stopped without a report."""
+        over = run.ended is not None or self.nothing_lives(run)
         pending = self._pending.pop(run.run_id, None) is not None
-        if run.ended is not None or (pending and run.recovery is Recovery.NONE):
-            return  # nothing of it lives
+        if over:
+            return
         if stop is None:
             self._submit([Forget(run.run_id)])
             return

@@ -12,7 +12,8 @@ from airflow.utils.session import create_session
 from airflow.utils.sqlalchemy import with_row_locks
 from airflow.utils.state import TaskInstanceState
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload, lazyload
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import joinedload, lazyload, load_only
 
 from ecs_async_executor.decisions import Row
 from ecs_async_executor.runs import Run
@@ -64,44 +65,55 @@ def read_try_numbers(ids: Sequence[Any]) -> dict[Any, int]:
     return found
 
 
-def read_workloads(runs: Iterable[Run]) -> dict[str, ExecuteTask | None]:
+def read_workloads(runs: Sequence[Run]) -> dict[str, ExecuteTask | None]:
     """Make the workloads of these runs again, without a token, by run id.
 
-    A run whose row is gone is left out; None stands for a workload that can't be made.
+    A run whose row is gone is left out; None stands for a workload that can't be made. Raises `SQLAlchemyError`.
     """
+    if not runs:
+        return {}
+    try:
+        return _read_workloads(runs)
+    except SQLAlchemyError:
+        raise
+    except Exception:
+        if len(runs) == 1:
+            log.exception("Can't make the workload of %s again", runs[0].label)
+            return {runs[0].run_id: None}
+    # One of them can't be read (its executor_config names a class that is not installed here): which?
+    return {run_id: workload for run in runs for run_id, workload in read_workloads([run]).items()}
+
+
+def _read_workloads(runs: Sequence[Run]) -> dict[str, ExecuteTask | None]:
     by_ti = {str(run.ti_id): run for run in runs}
-    workloads: dict[str, ExecuteTask | None] = {}
-    if not by_ti:
-        return workloads
+    query = (
+        select(TaskInstance)
+        .where(TaskInstance.id.in_([run.ti_id for run in runs]))
+        .options(joinedload(TaskInstance.dag_model), joinedload(TaskInstance.dag_run))
+    )
     with create_session(scoped=False) as session:
-        query = (
-            select(TaskInstance)
-            .where(TaskInstance.id.in_([run.ti_id for run in by_ti.values()]))
-            .options(joinedload(TaskInstance.dag_model), joinedload(TaskInstance.dag_run))
-        )
-        for ti in session.scalars(query).unique():
-            run = by_ti[str(ti.id)]
-            try:
-                workloads[run.run_id] = ExecuteTask.make(ti)
-            except Exception:
-                log.exception("Can't make the workload of %s again", run.label)
-                workloads[run.run_id] = None
-    return workloads
+        tis = session.scalars(query).unique()
+        return {by_ti[str(ti.id)].run_id: ExecuteTask.make(ti) for ti in tis}
 
 
 def write_external_ids(runs: Iterable[Run], job_id: Any) -> None:
     """Write what the rows of these runs shall show, if they are still theirs; rows locked by others are left out."""
-    by_ti = {str(run.ti_id): run for run in runs if not run.is_callback and run.published}
-    with create_session(scoped=False) as session:
-        query = (
-            select(TaskInstance)
-            .where(
-                TaskInstance.id.in_([run.ti_id for run in by_ti.values()]),
-                TaskInstance.state.in_((TaskInstanceState.QUEUED, TaskInstanceState.RUNNING)),
-                TaskInstance.queued_by_job_id == job_id,
-            )
-            .options(lazyload(TaskInstance.dag_run))
+    shown = [run for run in runs if not run.is_callback and run.published]
+    for start in range(0, len(shown), IDS_PER_QUERY):
+        _write_external_ids({str(run.ti_id): run for run in shown[start : start + IDS_PER_QUERY]}, job_id)
+
+
+def _write_external_ids(by_ti: dict[str, Run], job_id: Any) -> None:
+    query = (
+        select(TaskInstance)
+        .where(
+            TaskInstance.id.in_([run.ti_id for run in by_ti.values()]),
+            TaskInstance.state.in_((TaskInstanceState.QUEUED, TaskInstanceState.RUNNING)),
+            TaskInstance.queued_by_job_id == job_id,
         )
+        .options(load_only(*COLUMNS, raiseload=True), lazyload(TaskInstance.dag_run))
+    )
+    with create_session(scoped=False) as session:
         locked = with_row_locks(query, of=TaskInstance, session=session, skip_locked=True)
         for ti in session.scalars(locked):
             run = by_ti[str(ti.id)]

@@ -38,8 +38,8 @@ class Run:
     """Start attempts used, this one included."""
     waits_since: float | None = None
     """When a launch of it failed for the first time without costing an attempt."""
-    waits_for: str = ""
-    """The cause of waiting that its Audit Log holds already."""
+    waits_for: set[str] = field(default_factory=set)
+    """The causes of waiting that its Audit Log holds already."""
     launched: Launched | None = None
     ended: Terminal | None = None
     told: bool = False
@@ -57,6 +57,19 @@ class Run:
     def is_callback(self) -> bool:
         """Callbacks have no row."""
         return self.ti_id is None
+
+    def next_launch(self) -> None:
+        """Go on to the next launch number; nothing of the launches before lives."""
+        self.ids.discard(launch_id(self.run_id, self.number))
+        self.number += 1
+        self.recovery = Recovery.NONE
+        self.launched = self.ended = self.stop = self.unwanted_since = None
+
+    def covers(self, other: Run) -> bool:
+        """Tell whether this is what an orphaned row shows, or a later launch of it."""
+        if other.launched is not None:
+            return other.launched.arn in self.ids
+        return self.run_id == other.run_id and self.number >= other.number
 
     @property
     def published(self) -> str | None:

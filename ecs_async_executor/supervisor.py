@@ -20,6 +20,7 @@ from ecs_async_executor.decisions import (
     Decision,
     Facts,
     Row,
+    decide_before_launch,
     decide_when_ended,
     decide_when_launched,
     decide_while_live,
@@ -41,7 +42,7 @@ from ecs_async_executor.launches import Launches
 from ecs_async_executor.orders import Orders
 from ecs_async_executor.rounds import Rounds
 from ecs_async_executor.rows import read_rows, read_workloads
-from ecs_async_executor.runs import Run, Runs
+from ecs_async_executor.runs import Run, Runs, launch_id
 from ecs_async_executor.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ SHOW_AGAIN_AFTER = 1.0
 """Seconds until a row is read again that does not show the launch which is to be sent."""
 UNWANTED_GRACE = 120.0
 """Seconds for a task to end by itself, after Airflow has moved on: its worker learns of that at its next heartbeat, or
-has told the result itself, and then cleans up and uploads its log."""
+has told the result itself, and then cleans up and uploads its log. `[core] task_success_overtime` comes on top."""
 
 _UNREADABLE = Diagnosis("Airflow can't describe the task any more.", remedy="See the scheduler's log.")
 
@@ -75,6 +76,7 @@ class Supervisor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._executor = executor
+        self.unwanted_grace = UNWANTED_GRACE
         self._launches = Launches(orders, submit)
         self._max_starts = settings.max_run_task_attempts
         self._capacity_timeout = settings.capacity_timeout
@@ -102,7 +104,7 @@ class Supervisor:
         launched = []
         for run in runs:
             known = self.runs.current(run.key)
-            if known is not None and (run.published or run.run_id) in known.ids:
+            if known is not None and known.covers(run):
                 continue
             if known is not None:
                 self.drop(known)  # others had it meanwhile, and have launched it again
@@ -130,7 +132,7 @@ class Supervisor:
 
     def knows(self, run_id: str) -> bool:
         """Tell whether the engine may still have a run of this id."""
-        return self.runs.get(run_id) is not None or run_id in self._launches
+        return self.runs.get(run_id) is not None or self._launches.is_stopping(run_id)
 
     def drop(self, run: Run, *, stop: str | None = None) -> None:
         """Forget a run and stop its task if asked; its slot is free unless a newer run of the key has it."""
@@ -144,9 +146,15 @@ class Supervisor:
     def told_from_outside(self, key: Any) -> None:
         """Airflow itself has ended this task (its heartbeats timed out): stop its container."""
         run = self.runs.current(key)
-        if run is not None and run.ended is None:
-            log.warning("Airflow has ended %s; its ECS task is stopped.", run.label)
-            self.drop(run, stop="Airflow has ended it: its heartbeats timed out")
+        if run is None or run.ended is not None or run.stop is not None:
+            return
+        log.warning("Airflow has ended %s; its ECS task is stopped.", run.label)
+        reason = "Airflow has ended it: its heartbeats timed out"
+        if self._launches.is_pending(run):
+            self.drop(run, stop=reason)
+        else:
+            run.told = True  # and again when it has stopped, if core has dropped the event
+            self._launches.stop(run, reason)
 
     # --- reports ------------------------------------------------------------------------------------------
 
@@ -183,9 +191,15 @@ class Supervisor:
     # --- decisions ----------------------------------------------------------------------------------------
 
     def decide(self) -> None:
-        """Decide about what was launched or has ended, by its row, and look at a few of the other rows."""
-        self._launch_pending()
-        now = self._clock()
+        """Look at the rows that matter now, and decide. What fails is taken up again at the next heartbeat."""
+        for part in (self._look_round, self._launch_pending, self._decide_reported):
+            try:
+                part(self._clock())
+            except Exception:
+                log.exception("Can't read or decide; it is tried again at the next heartbeat.")
+
+    def _decide_reported(self, now: float) -> None:
+        """Decide about what was launched or has ended."""
         ended = [self.runs.get(run_id) for run_id, at in self._ended.items() if at <= now]
         # In turns, so that neither kind can hold up the other.
         turns = zip_longest((run for run in ended if run is not None), list(self._launched.values()))
@@ -198,11 +212,9 @@ class Supervisor:
                 self._guarded(handle, run, rows.get(run.run_id))
             if self._clock() - now > DECIDE_SECONDS:
                 return
-        self._look_round(now)
 
-    def _launch_pending(self) -> None:
+    def _launch_pending(self, now: float) -> None:
         """Launch what is due: a scheduler that comes after a crash must be able to find it by its row."""
-        now = self._clock()
         due = self._launches.due(now)
         for start in range(0, len(due), ROWS_PER_QUERY):
             runs = due[start : start + ROWS_PER_QUERY]
@@ -215,16 +227,21 @@ class Supervisor:
                 return
 
     def _launch(self, run: Run, row: Row | None) -> None:
-        decision = Decision.KEEP if run.is_callback else decide_while_live(row, self._facts(run))
-        nothing_lives = run.recovery is Recovery.NONE
-        if decision is Decision.FORGET or (decision is Decision.UNWANTED and nothing_lives):
-            self.drop(run)
-        elif decision is Decision.PUBLISH and nothing_lives:
+        nothing_lives = self._launches.nothing_lives(run)
+        decision = (
+            Decision.LAUNCH
+            if run.is_callback
+            else decide_before_launch(row, self._facts(run), nothing_lives=nothing_lives)
+        )
+        if decision is Decision.PUBLISH:
             # Not before the row shows it. Core drops events for rows that are locked, hence again and again.
             self._executor.running_state(run.key, run.published)
             self._launches.postpone(run, self._clock() + SHOW_AGAIN_AFTER)
-        elif row is None and run.workload is None and not run.is_callback:
-            self.drop(run, stop="its task instance is gone")
+        elif decision is Decision.FIND:
+            run.recovery = Recovery.FIND
+            self._launches.submit([run])
+        elif decision is not Decision.LAUNCH:
+            self.drop(run, stop="Airflow has moved on" if decision is Decision.FORGET_AND_STOP else None)
         elif run.workload is None:
             self.note(LaunchFailed(run.run_id, run.number, _UNREADABLE, permanent=True))
         else:
@@ -232,10 +249,10 @@ class Supervisor:
 
     def _look_round(self, now: float) -> None:
         """Look at the rows of runs about which nothing is reported: Airflow tells nobody what users do to them."""
-        known = [self.runs.get(run_id) for run_id in self._rounds.take(now)]
-        runs = [run for run in known if run is not None and run.ended is None]
-        for run in runs:
+        known = [run for run_id in self._rounds.take(now) if (run := self.runs.get(run_id)) is not None]
+        for run in known:
             self._rounds.add(run.run_id, now)
+        runs = [run for run in known if run.ended is None]
         rows = read_rows(runs)
         for run in runs:
             self._guarded(self._decide_live, run, rows.get(run.run_id))
@@ -249,9 +266,13 @@ class Supervisor:
             self._launched.pop(run.run_id, None)
             again = self._clock() + CONFIRM_AFTER
             if run.run_id in self._ended:
-                self._ended[run.run_id] = again
+                self._decide_again(run, again)
             elif self._launches.is_pending(run):
                 self._launches.postpone(run, again)
+
+    def _decide_again(self, run: Run, at: float) -> None:
+        self._ended.pop(run.run_id, None)  # to the end: what has to wait holds nobody up
+        self._ended[run.run_id] = at
 
     def _decide_launched(self, run: Run, row: Row | None) -> None:
         del self._launched[run.run_id]
@@ -280,7 +301,7 @@ class Supervisor:
             if run.unwanted_since is None:
                 run.unwanted_since = self._clock()
             # What was not launched can't end by itself.
-            if run.launched is None or self._clock() - run.unwanted_since >= UNWANTED_GRACE:
+            if run.launched is None or self._clock() - run.unwanted_since >= self.unwanted_grace:
                 log.info("%s is stopped: its row says that it should not run.", run.label)
                 self._launches.stop(run, "Airflow has moved on: the task was cleared, marked or has ended")
 
@@ -325,27 +346,28 @@ class Supervisor:
         return run.starts < self._max_starts and not getattr(run.ended, "permanent", False)
 
     def _relaunch(self, run: Run) -> None:
-        delay = backoff(run.number, base=5.0, cap=60.0, random=random)
         if getattr(run.ended, "costs_attempt", True):
+            delay = backoff(run.number, base=5.0, cap=60.0, random=random)
             text = f"Start {run.starts} of {self._max_starts} failed, the next one in {delay:.0f} s. {run.diagnosis}"
             log.warning("%s: %s", run.label, text)
             self._log_event(run, "ecs launch failed", text)
             run.starts += 1
-        elif run.waits_for != run.diagnosis.summary:
-            run.waits_for = run.diagnosis.summary
-            log.info("%s waits: %s", run.label, run.diagnosis)
-            self._log_event(run, "ecs launch waits", str(run.diagnosis))
+        else:
+            # Thousands may wait for room; each try takes one of the calls that AWS allows.
+            delay = backoff(run.number, base=5.0, cap=300.0, random=random)
+            if run.diagnosis.summary not in run.waits_for:
+                run.waits_for.add(run.diagnosis.summary)
+                log.info("%s waits: %s", run.label, run.diagnosis)
+                self._log_event(run, "ecs launch waits", str(run.diagnosis))
         del self._ended[run.run_id]
-        run.number += 1
-        run.recovery = Recovery.NONE
-        run.launched = run.ended = run.stop = run.unwanted_since = None
+        run.next_launch()
         if run.anonymous:
             # Under which ids it was launched is not known, so none of them is used again.
             run.anonymous = False
             self.runs.rename(run, str(uuid.uuid4()))
             self._rounds.add(run.run_id, self._clock())
-        if run.published is not None and not run.is_callback:
-            run.ids.add(run.published)
+        if not run.is_callback:
+            run.ids.add(launch_id(run.run_id, run.number))
             self._executor.running_state(run.key, run.published)
         self._launches.postpone(run, self._clock() + delay)
 
@@ -357,7 +379,7 @@ class Supervisor:
             self._log_event(run, "ecs task ended", str(run.diagnosis))
         tell = self._executor.fail if decision is Decision.FAIL else self._executor.success
         tell(run.key, str(run.diagnosis))
-        self._ended[run.run_id] = self._clock() + CONFIRM_AFTER
+        self._decide_again(run, self._clock() + CONFIRM_AFTER)
 
     def _log_event(self, run: Run, event: str, text: str) -> None:
         """Write to the task's Audit Log."""

@@ -31,9 +31,9 @@ class Entry:
     """Built at the first send of this launch number, then frozen until the outcome is known."""
     recovery: Recovery = Recovery.NONE
     sent_at: float = 0.0
-    """When it was sent for the first time with an outcome that is unknown."""
+    """When it was sent for the first time with an outcome that is unknown; or, if others had it before, when it came."""
     unclear: int = 0
-    """Sends of this launch number whose outcome is unknown: the task may exist."""
+    """Sends of this launch number whose outcome is unknown, those of others included: the task may exist."""
     said: Kind | None = None
     """The cause of waiting that was reported last."""
     arn: str = ""
@@ -44,6 +44,8 @@ class Entry:
     missing: int = 0
     """Sightings as MISSING in a row."""
     missing_since: float = 0.0
+    listed: bool = True
+    """ListTasks finds it by its `startedBy`."""
     stop_reason: str | None = None
     timed_out: bool = False
     """It is stopped because it has not run within the launch timeout."""

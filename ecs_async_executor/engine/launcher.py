@@ -108,7 +108,7 @@ class Launcher:
         if entry.stop_reason is not None:
             # It may have been sent. Sending it again to be able to stop it could run its code.
             return await self._find(entry, body, _STOPPED)
-        if entry.recovery is Recovery.LOOK and (arns := await self._started_before(body)):
+        if entry.recovery is Recovery.LOOK and (arns := await self._look(entry, body)):
             return arns[0]
         try:
             answer = await self._calls.make(leave, lambda: self._calls.client.run_task(body))
@@ -124,7 +124,7 @@ class Launcher:
 
     async def _find(self, entry: Entry, body: dict[str, Any], refusal: Failure) -> str:
         """Give the ARN of the task that an earlier send has started; if there is none for sure, raise the refusal."""
-        arns = refusal.arns or await self._started_before(body)
+        arns = refusal.arns or await self._started_before(entry, body)
         if arns:
             return arns[0]
         age = anyio.current_time() - entry.sent_at
@@ -133,7 +133,17 @@ class Launcher:
             raise CallError(replace(refusal, kind=Kind.UNKNOWN))
         raise CallError(refusal)
 
-    async def _started_before(self, body: dict[str, Any]) -> tuple[str, ...]:
+    async def _look(self, entry: Entry, body: dict[str, Any]) -> tuple[str, ...]:
+        """Ask what a former scheduler has started."""
+        try:
+            return await self._started_before(entry, body)
+        except CallError as error:
+            if error.failure.kind is Kind.CONFIGURATION:
+                return ()  # the clientToken will tell
+            entry.request = None  # it was not sent: let the next one have a token that is fresh then
+            raise
+
+    async def _started_before(self, entry: Entry, body: dict[str, Any]) -> tuple[str, ...]:
         leave = await self._calls.leave(Bucket.READ)
         cluster, started_by = str(body.get("cluster", "default")), body["startedBy"]
         try:
@@ -141,8 +151,11 @@ class Launcher:
                 leave, lambda: self._calls.client.list_tasks_started_by(cluster, started_by)
             )
         except CallError as error:
-            if error.failure.kind is Kind.NOT_FOUND:
+            kind, waited = error.failure.kind, anyio.current_time() - entry.sent_at
+            if kind is Kind.NOT_FOUND or (entry.unclear and waited >= self._options.list_timeout):
                 return ()
+            if kind is Kind.CONFIGURATION and entry.recovery is Recovery.LOOK and entry.stop_reason is None:
+                raise
             # Whether the task exists stays open, whatever the reason is.
             raise CallError(replace(error.failure, kind=Kind.UNKNOWN)) from error
 

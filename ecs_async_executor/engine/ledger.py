@@ -95,7 +95,7 @@ class Ledger:
         """Take over a task that runs already. One for a run already in hand changes nothing."""
         if order.run_id in self._entries:
             return
-        entry = Entry(order.run_id, order.label, order.number, State.WATCHING)
+        entry = Entry(order.run_id, order.label, order.number, State.WATCHING, listed=order.listed)
         self._entries[entry.run_id] = entry
         self._watch(entry, order.arn, order.cluster, order.container, now)
 

@@ -86,6 +86,8 @@ class Watch:
     cluster: str
     container: str
     number: int = 1
+    listed: bool = True
+    """False: its `startedBy` is not this run's, so ListTasks can't be asked for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,9 @@ class Watcher:
 
     async def _ask_list_tasks(self, entry: Entry) -> None:
         """Give a task up only if ListTasks does not know it either."""
+        if not entry.listed:
+            self._report(self._ledger.not_listed(entry, anyio.current_time(), asked=False))
+            return
         leave = await self._calls.leave(Bucket.READ)
         started_by = f"{self._options.started_by}/{entry.run_id}"
         try:

@@ -7,7 +7,7 @@ and chance come from hypothesis, so that a failure can be repeated.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -114,11 +114,9 @@ class Scheduler:
                 self.airflow.adopt(orphan, self.job_id)
         self.supervisor.adopt(runs)
 
-    def heartbeat(self, *, locked: float, dies: bool) -> None:
-        """One turn of the scheduler's loop; if it dies, then between any two steps."""
-        steps = [self.queue, self.sync, lambda: self.airflow.process_events(self.executor, locked)]
-        for step in steps[: self.random.randrange(len(steps)) if dies else len(steps)]:
-            step()
+    def steps(self, locked: float) -> list[Callable[[], None]]:
+        """One turn of the scheduler's loop."""
+        return [self.queue, self.sync, lambda: self.airflow.process_events(self.executor, locked)]
 
     def queue(self) -> None:
         for workload in self.airflow.queue(self.job_id):
@@ -246,20 +244,28 @@ class World:
         while not self.over:
             stormy = self.loop.time() < STORMY
             dies = stormy and self.random.random() < self.deadly
-            scheduler.heartbeat(locked=self.locked if stormy else 0.0, dies=dies)
-            if dies:
-                return True
+            steps = scheduler.steps(self.locked if stormy else 0.0)
+            dies_at, stands_at = (self.random.randrange(len(steps)) for _ in range(2))
+            stands = stormy and self.random.random() < self.blocked
+            for number, step in enumerate(steps):
+                if dies and number == dies_at:
+                    return True
+                if stands and number == stands_at:
+                    await self.stand_still(scheduler)
+                step()
             if stormy and self.random.random() < self.deadly:
                 await scheduler.restart_engine()
-            if stormy and self.random.random() < self.blocked:
-                self.living.remove(scheduler)
-                await asyncio.sleep(self.random.uniform(30, 150))
-                self.living.append(scheduler)
             if self.loop.time() >= adopt_at:
                 adopt_at += 60
                 scheduler.adopt([each.job_id for each in self.living])
             await asyncio.sleep(self.random.choice((0.05, 1.0, 1.0, 3.0)))
         return False
+
+    async def stand_still(self, scheduler: Scheduler) -> None:
+        """Let its loop hang, so that the others take it for dead; its engine goes on."""
+        self.living.remove(scheduler)
+        await asyncio.sleep(self.random.uniform(30, 150))
+        self.living.append(scheduler)
 
     @property
     def over(self) -> bool:

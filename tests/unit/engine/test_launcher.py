@@ -340,10 +340,33 @@ async def test_a_run_of_a_former_scheduler_that_is_not_found_is_sent_under_its_t
     assert len(reports.of(Launched)) == 1
 
 
+async def test_a_run_of_a_former_scheduler_is_sent_under_its_token_if_listtasks_is_denied(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    client.script["list_tasks"].extend([error("AccessDeniedException", operation="ListTasks")])
+    async with bench() as at:
+        at.launch("run", number=2, recovery=Recovery.LOOK)
+        await at.idle()
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-2"]
+    assert len(reports.of(Launched)) == 1
+
+
+async def test_a_run_whose_code_has_started_is_lost_after_an_hour_in_which_listtasks_is_denied(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    client.script["list_tasks"].extend([error("AccessDeniedException", operation="ListTasks")] * 1000)
+    async with bench() as at:
+        at.launch("run", recovery=Recovery.FIND)
+        await at.idle(3000)
+        assert reports == []
+        await at.idle(1000)
+    assert [type(report) for report in reports] == [Stopped]
+
+
 async def test_a_run_of_a_former_scheduler_is_not_sent_while_listtasks_fails(
     bench: Any, client: FakeClient, reports: Reports
 ):
-    client.script["list_tasks"].extend([error("AccessDeniedException", operation="ListTasks")] * 3)
+    client.script["list_tasks"].extend([error("ServerException", status=500, operation="ListTasks")] * 3)
     client.script["list_tasks"].append(("arn:lives",))
     async with bench() as at:
         at.launch("run", recovery=Recovery.LOOK)

@@ -30,8 +30,8 @@ class Bench:
         self.watcher = watcher
         self.ledger = ledger
 
-    def watch(self, run_id: str, *, arn: str = "", cluster: str = "default") -> None:
-        order = Watch(run_id, run_id, arn or f"arn:{run_id}", cluster, "airflow")
+    def watch(self, run_id: str, *, arn: str = "", cluster: str = "default", listed: bool = True) -> None:
+        order = Watch(run_id, run_id, arn or f"arn:{run_id}", cluster, "airflow", listed=listed)
         self.ledger.watch(order, anyio.current_time())
         self.watcher.bell.ring()
 
@@ -234,3 +234,16 @@ async def test_a_missing_task_is_given_up_after_an_hour_in_which_listtasks_is_de
         assert reports == []
         await anyio.sleep(1000)
     assert [type(report) for report in reports] == [Stopped]
+
+
+async def test_a_missing_task_that_listtasks_cant_find_by_its_run_is_given_up_after_an_hour(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    client.script["describe_tasks"].extend([missing("arn:run")] * 2000)
+    async with bench() as at:
+        at.watch("run", listed=False)
+        await anyio.sleep(3000)
+        assert reports == []
+        await anyio.sleep(1000)
+    assert [type(report) for report in reports] == [Stopped]
+    assert client.calls("list_tasks") == []

@@ -22,6 +22,7 @@ TRACES = {
         ARN.replace("my-cluster/", ""),
         Trace(TASK, arn=ARN.replace("my-cluster/", ""), cluster=None),
     ),
+    "the id of a token with a launch number": (f"{TASK}-2", Trace(TASK, 2)),
     "nothing": (None, None),
     "an empty text": ("", None),
     "another executor's id": ("celery-task-42", None),

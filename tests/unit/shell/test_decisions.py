@@ -11,6 +11,7 @@ from ecs_async_executor.decisions import (
     Decision,
     Facts,
     Row,
+    decide_before_launch,
     decide_when_ended,
     decide_when_launched,
     decide_while_live,
@@ -39,6 +40,11 @@ WHEN_ENDED = {
         row(external_executor_id="a newer run id"),
         run(),
         HISTORY,
+    ),
+    "another launch of the same run in the row is no newer run": (
+        row(external_executor_id=f"{RUN_ID}-7"),
+        run(),
+        Decision.FAIL,
     ),
     "an emptied external id makes a fenced run history": (row(external_executor_id=None), run(), HISTORY),
     "a run with a newer one of its key is history even if the row could be its own": (
@@ -139,6 +145,50 @@ WHEN_LAUNCHED = {
 }
 
 
+AGAIN, OTHERS = True, False
+"""What is to be launched again, of which nothing lives; and what a former scheduler may have launched."""
+BEFORE_LAUNCH = {
+    "a row that is gone needs no launch": (None, run(), AGAIN, Decision.FORGET),
+    "of a row that is gone a task may live": (None, run(), OTHERS, HISTORY),
+    "a row with a newer run needs no launch": (
+        row("queued", external_executor_id="a newer run id"),
+        run(),
+        AGAIN,
+        Decision.FORGET,
+    ),
+    "a row adopted by another scheduler is left alone": (
+        row("queued", queued_by_job_id=OTHER_SCHEDULER),
+        run(),
+        AGAIN,
+        ADOPTED,
+    ),
+    "a queued row that shows the launch gets it": (
+        row("queued", external_executor_id=f"{RUN_ID}-2"),
+        run(published=f"{RUN_ID}-2"),
+        AGAIN,
+        Decision.LAUNCH,
+    ),
+    "a queued row is told the launch first": (
+        row("queued"),
+        run(published=f"{RUN_ID}-2"),
+        AGAIN,
+        Decision.PUBLISH,
+    ),
+    "a queued row of a former scheduler shows its launch": (row("queued"), run(), OTHERS, Decision.LAUNCH),
+    "a row that runs after all is never launched again": (row(), run(), AGAIN, Decision.FIND),
+    "a row that runs is looked for": (row(), run(), OTHERS, Decision.FIND),
+    "a row that was cleared while running is looked for": (row("restarting"), run(), OTHERS, Decision.FIND),
+    "a row that was cleared needs no other launch": (row("restarting"), run(), AGAIN, Decision.FORGET),
+    **{
+        f"a row that is {state} needs no other launch": (row(state), run(), AGAIN, Decision.FORGET)
+        for state in OTHER_STATES
+    },
+    **{
+        f"a row that is {state} is looked for, and never launched": (row(state), run(), OTHERS, Decision.FIND)
+        for state in OTHER_STATES
+    },
+}
+
 WHILE_LIVE = {
     "a row that is gone does not want its task": (None, run(), Decision.UNWANTED),
     "a row with another try does not want it": (row(try_number=2), run(), Decision.UNWANTED),
@@ -178,6 +228,15 @@ WHILE_LIVE = {
         for state in OTHER_STATES
     },
 }
+
+
+@pytest.mark.parametrize(
+    ("found", "facts", "nothing_lives", "decision"), BEFORE_LAUNCH.values(), ids=BEFORE_LAUNCH
+)
+def test_before_a_run_is_launched(
+    found: Row | None, facts: Facts, nothing_lives: bool, decision: Decision
+) -> None:
+    assert decide_before_launch(found, facts, nothing_lives=nothing_lives) is decision
 
 
 @pytest.mark.parametrize(("found", "facts", "decision"), WHILE_LIVE.values(), ids=WHILE_LIVE)

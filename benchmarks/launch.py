@@ -11,50 +11,33 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 
-HOME = tempfile.TemporaryDirectory(prefix="ecs-async-bench-")
-os.environ |= {
-    "AIRFLOW_HOME": HOME.name,
-    "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of at least sixty-four bytes, as HS512 wants, for measuring only",
-    "AIRFLOW__AWS_ECS_EXECUTOR__CLUSTER": "default",
-    "AIRFLOW__AWS_ECS_EXECUTOR__CONTAINER_NAME": "airflow",
-    "AIRFLOW__AWS_ECS_EXECUTOR__LAUNCH_TYPE": "FARGATE",
-    "AIRFLOW__AWS_ECS_EXECUTOR__REGION_NAME": "us-east-1",
-    "AIRFLOW__AWS_ECS_EXECUTOR__SUBNETS": "subnet-1",
-    "AIRFLOW__AWS_ECS_EXECUTOR__TASK_DEFINITION": "airflow-task",
-    "AIRFLOW__CORE__DAGS_FOLDER": str(Path(HOME.name) / "dags"),
-    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-    "AIRFLOW__CORE__PARALLELISM": "100000",
-    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{HOME.name}/airflow.db",
+from benchmarks.airflow_home import make_database
+
+# isort: split
+from airflow.executors.base_executor import BaseExecutor
+from airflow.jobs.job import Job
+from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+from airflow.providers.amazon.aws.executors.ecs import AwsEcsExecutor
+from airflow.utils.session import create_session
+from rich.console import Console
+from rich.table import Table
+
+from ecs_async_executor import AsyncEcsExecutor
+from ecs_async_executor.local import Options, serve_in_process
+from tests.support.bulk import queue_many
+from tests.support.scheduler import one_task_dag
+
+WITHOUT_LIMITS = {
     "AIRFLOW__ECS_ASYNC_EXECUTOR__CONCURRENCY": "100",
     "AIRFLOW__ECS_ASYNC_EXECUTOR__MODIFY_RATE": "0",
     "AIRFLOW__ECS_ASYNC_EXECUTOR__RUN_TASK_RATE": "0",
-    "AIRFLOW__LOGGING__LOGGING_LEVEL": "CRITICAL",
-    "AWS_ACCESS_KEY_ID": "benchmark",
-    "AWS_SECRET_ACCESS_KEY": "benchmark",
 }
-
-from airflow.dag_processing.bundles.manager import DagBundlesManager  # noqa: E402  the environment comes first
-from airflow.executors.base_executor import BaseExecutor  # noqa: E402  as above
-from airflow.jobs.job import Job  # noqa: E402  as above
-from airflow.jobs.scheduler_job_runner import SchedulerJobRunner  # noqa: E402  as above
-from airflow.providers.amazon.aws.executors.ecs import AwsEcsExecutor  # noqa: E402  as above
-from airflow.utils.db import initdb  # noqa: E402  as above
-from airflow.utils.session import create_session  # noqa: E402  as above
-from rich.console import Console  # noqa: E402  as above
-from rich.table import Table  # noqa: E402  as above
-
-from ecs_async_executor import AsyncEcsExecutor  # noqa: E402  as above
-from ecs_async_executor.local import Options, serve_in_process  # noqa: E402  as above
-from tests.support.bulk import queue_many  # noqa: E402  as above
-from tests.support.scheduler import one_task_dag  # noqa: E402  as above
 
 
 @dataclass(frozen=True)
@@ -100,8 +83,8 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    initdb()
-    DagBundlesManager().sync_bundles_to_db()
+    make_database()
+    os.environ |= WITHOUT_LIMITS
     conditions = {"latency": {"*": arguments.latency}}
     with serve_in_process(
         Options(runtime="simulated", conditions=conditions, plan={"defaults": {"duration": 3600}})

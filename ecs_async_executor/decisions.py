@@ -52,8 +52,8 @@ class Facts:
     """Of this scheduler; None outside of one (`dag.test`)."""
     may_relaunch: bool = False
     """Start attempts are left, and trying again can help."""
-    launched: bool = True
-    """An ECS task existed."""
+    ran: bool = True
+    """Its code may have run."""
     published: str | None = None
     """What the row shall show as its external executor id."""
 
@@ -76,8 +76,8 @@ def decide_when_ended(row: Row | None, run: Facts) -> Decision:
     if row.state == "queued":
         return Decision.RELAUNCH if run.may_relaunch else Decision.FAIL
     if row.state == "running":
-        # A run that was never launched can't be the one that runs.
-        return Decision.FAIL if run.launched else Decision.DONE
+        # What never ran can't be what runs: another launch of it does.
+        return Decision.FAIL if run.ran else Decision.FIND
     if row.state == "restarting":
         return Decision.SUCCEED
     return Decision.DONE
@@ -112,8 +112,13 @@ def _is_history(row: Row, run: Facts) -> bool:
     if row.try_number != run.try_number or not run.current:
         return True
     external_id = row.external_executor_id or ""
-    # Another launch of the same run may stand there, if a scheduler that had it before has written late.
-    return run.fenced and external_id not in run.ids and external_id.rpartition("-")[0] not in run.ids
+    known = external_id in run.ids or external_id.rpartition("-")[0] in run.ids
+    if known or not run.fenced or row.queued_by_job_id == run.job_id:
+        # A newer queueing of ours would be known: a strange id comes from a scheduler that had the run before, stood
+        # still, and has written late. Core writes it for whoever says so.
+        return False
+    # An ARN may be that of this very run, published by the scheduler that has adopted it.
+    return not external_id.startswith("arn:")
 
 
 def _is_shown(row: Row, run: Facts) -> bool:

@@ -73,10 +73,12 @@ class Run:
 
     @property
     def published(self) -> str | None:
-        """What its row shall show as `external_executor_id`; None if it is what core has committed there."""
+        """What its row shall show as `external_executor_id`; None if that does not matter."""
         if self.launched is not None:
             return self.launched.arn
-        return launch_id(self.run_id, self.number) if self.number > 1 else None
+        if self.number > 1:
+            return launch_id(self.run_id, self.number)
+        return self.run_id if self.fenced else None
 
     @property
     def diagnosis(self) -> Diagnosis:
@@ -146,6 +148,6 @@ class Runs:
             current=self.is_current(run) and not queued_again,
             job_id=job_id,
             may_relaunch=may_relaunch,
-            launched=run.launched is not None or isinstance(run.ended, Stopped),
+            ran=isinstance(run.ended, Stopped) and run.ended.ran,
             published=run.published,
         )

@@ -312,6 +312,11 @@ class Supervisor:
         decision = decide_when_ended(row, self._facts(run))
         if decision is Decision.RELAUNCH:
             self._relaunch(run)
+        elif decision is Decision.FIND and not run.anonymous:
+            del self._ended[run.run_id]
+            run.launched = run.ended = None
+            run.recovery = Recovery.FIND
+            self._launches.submit([run])
         elif decision in {Decision.FAIL, Decision.SUCCEED}:
             self._tell(run, decision)
         else:

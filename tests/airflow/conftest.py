@@ -19,6 +19,7 @@ from sqlalchemy import delete
 from ecs_async_executor.engine.ecs import EcsClient
 from ecs_async_executor.local import Control, Options, serve_in_process, serve_in_thread
 from ecs_async_executor.settings import Settings
+from tests.support.callbacks import delete_callbacks, enqueue_callbacks, store_callback
 from tests.support.ecs import end_all
 from tests.support.scheduler import Scheduler, create_run, finish_all_rows, running_scheduler, store_dag
 
@@ -144,3 +145,16 @@ def run_dag(clean_database: None) -> Callable[[DAG], str]:
         return create_run(dag.dag_id)
 
     return start
+
+
+@pytest.fixture
+def enqueue_callback(scheduler: Scheduler, run_dag: Callable[[DAG], str]) -> Iterator[Callable[[], None]]:
+    """Hand a deadline callback to the executor."""
+
+    def store_and_enqueue() -> None:
+        store_callback(run_dag)
+        finish_all_rows()
+        enqueue_callbacks(scheduler)
+
+    yield store_and_enqueue
+    delete_callbacks()

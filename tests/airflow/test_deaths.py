@@ -73,17 +73,6 @@ def test_a_running_task_with_retries_left_is_retried(
     assert len(logged_events("state mismatch")) == 1
 
 
-def test_a_running_task_is_never_launched_again_by_the_executor(
-    scheduler: Scheduler, ecs: Control, run_dag: RunDag
-) -> None:
-    start_running(scheduler, ecs, run_dag, one_task_dag("dies_once"))
-    end_all(ecs)
-    ecs.clear_conditions()
-    scheduler.until_state("failed")
-    scheduler.rest(0.3)
-    assert len(ecs.tasks()) == 1
-
-
 def test_a_task_cleared_while_running_runs_again_as_soon_as_its_container_has_ended(
     scheduler: Scheduler, ecs: Control, run_dag: RunDag
 ) -> None:
@@ -126,21 +115,6 @@ def clear(ti: TaskInstance) -> None:
 
 def sidecar_dag(dag_id: str) -> DAG:
     return one_task_dag(dag_id, executor_config={"taskDefinition": "with-sidecar"})
-
-
-def test_a_killed_sidecar_does_not_spoil_a_success(
-    scheduler: Scheduler, ecs: Control, run_dag: RunDag
-) -> None:
-    ecs.add_fault("sidecar_exit", exit_code=137)
-    ecs.set_plan(duration=0, exit_code=0)
-    hide_ends(ecs)
-    run_dag(sidecar_dag("sidecar_killed"))
-    (ti,) = scheduler.launched()
-    set_row(ti, state="success")
-    ecs.clear_conditions()
-    scheduler.until_idle()
-    assert task_instances()[0].state == "success"
-    assert not logged_events("ecs task ended")
 
 
 def test_the_named_container_decides_and_the_others_are_only_reported(

@@ -149,32 +149,8 @@ def test_end_is_prompt_with_a_thousand_tasks_and_leaves_all_containers(
     assert all(entry["tasks"] == 1 for entry in far_ecs.history().values())
 
 
-def test_end_lets_runtask_calls_in_flight_finish_and_starts_no_more(
-    configured: Control,
-    clean_database: None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__CONCURRENCY", "4")
-    configured.set_conditions(latency={"RunTask": 0.4})
-    with running_scheduler() as scheduler:
-        executor = scheduler.executor
-        executor._process_workloads(many(scheduler, 20))
-        scheduler.until(lambda: executor._engine and in_flight(executor) == 4, step=executor.sync)
-        executor.end()
-    arns = {task["taskArn"] for task in live(configured)}
-    assert len(arns) == 4
-    # Events of end() are never processed: the ARNs are written at once.
-    assert {ti.external_executor_id for ti in task_instances()} & arns == arns
-
-
 def many(scheduler: Scheduler, count: int) -> list[ExecuteTask]:
     return queue_many(scheduler.job_id, scheduler.executor.jwt_generator, count, one_task_dag("many"))
-
-
-def in_flight(executor: AsyncEcsExecutor) -> int:
-    assert executor._engine is not None
-    _, engine = executor._engine._engine._ready.result()
-    return engine.ledger.sending
 
 
 def test_end_after_the_engines_death_returns(configured: Control, clean_database: None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +13,7 @@ from airflow.sdk import DAG, BaseOperator
 from ecs_async_executor.local import Control
 from tests.support.ecs import end_all, live
 from tests.support.scheduler import Scheduler, finish_all_rows, set_row, task_instances
+from tests.support.sent import payload
 
 RunDag = Callable[[DAG], str]
 
@@ -27,8 +27,7 @@ def tasks(dag_id: str, weights: list[int]) -> DAG:
 
 def sent_tasks(sent: list[dict[str, Any]]) -> list[str]:
     """Give the task ids of the RunTask requests, in their order."""
-    commands = [body["overrides"]["containerOverrides"][0]["command"] for body in sent]
-    return [json.loads(command[-1])["ti"]["task_id"] for command in commands]
+    return [payload(body)["ti"]["task_id"] for body in sent]
 
 
 def test_parallelism_bounds_what_lives_at_once(scheduler: Scheduler, ecs: Control, run_dag: RunDag) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -13,16 +12,12 @@ from airflow.sdk import DAG
 from ecs_async_executor.local import Control
 from tests.support.ecs import live
 from tests.support.scheduler import Scheduler, logged_events, one_task_dag, running_scheduler, task_instances
+from tests.support.sent import worker_token
 
 RunDag = Callable[[DAG], str]
 Sent = list[dict[str, Any]]
 PASSING = "CannotPullContainerError: pull image manifest has been retried 5 time(s): dial tcp: i/o timeout"
 PERMANENT = "CannotPullContainerError: pull access denied, repository does not exist"
-
-
-def worker_token(body: dict[str, Any]) -> str:
-    (container,) = body["overrides"]["containerOverrides"]
-    return str(json.loads(container["command"][-1])["token"])
 
 
 def test_it_is_launched_again_with_a_new_launch_number_and_a_fresh_token(
@@ -140,17 +135,6 @@ def test_throttling_costs_nothing_and_is_not_even_said(
     assert ecs.calls()["RunTask"] == {"ThrottlingException": 3, "ok": 1}
     assert not logged_events("ecs launch waits")
     assert [run.starts for run in scheduler.runs] == [1]
-
-
-def test_an_answer_that_gets_lost_starts_no_second_container(
-    scheduler: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent
-) -> None:
-    ecs.add_fault("lost_response", action="RunTask", times=2)
-    run_dag(one_task_dag("lost_answer"))
-    scheduler.launched()
-    assert len(ecs.tasks()) == 1
-    assert len(sent) == 3
-    assert len({json.dumps(body, sort_keys=True) for body in sent}) == 1
 
 
 def test_capacity_that_is_missing_after_the_launch_costs_no_start(

@@ -19,7 +19,7 @@ import psutil
 from ecs_async_executor.demo.components import adopt_orphans, kill_leftovers
 from ecs_async_executor.demo.interruption import Interrupted, Interruption
 from tests.chaos.airflow import Airflow, Setting, airflow
-from tests.chaos.dooms import dooms
+from tests.chaos.dooms import ALL, dooms
 from tests.chaos.evidence import evidence
 from tests.chaos.findings import Container, Findings
 from tests.chaos.reaper import Lives, OutOfTimeError, Reaper
@@ -111,7 +111,9 @@ def _run(options: argparse.Namespace, root: Path, interruption: Interruption) ->
         rng = random.Random(options.seed)  # noqa: S311  it shall be repeatable
         reaper = Reaper(
             running,
-            dooms(rng, kills=options.kills, freezes=options.freezes, life=options.life),
+            dooms(
+                rng, kills=options.kills, freezes=options.freezes, life=options.life, places=options.at or ALL
+            ),
             schedulers=options.schedulers,
             timeout=options.timeout,
             check=interruption.check,
@@ -146,11 +148,15 @@ def _judge(
     verdict = judge(
         setting.tasks, Findings(containers, running.journal, database.queueings(), database.ends())
     )
+    told = set()
     for violation in verdict.violations:
         _say(f"✗ {violation.task}: {violation.what}")
-        for line in evidence(violation, running, ecs_tasks):
-            _say(f"    {line}")
-    refusals = running.ecs.calls().get("RunTask", {}).get("failures", 0)
+        if violation.task is None or violation.task not in told:
+            told.add(violation.task)
+            for line in evidence(violation, running, ecs_tasks):
+                _say(f"    {line}")
+    answers = running.ecs.calls().get("RunTask", {})
+    refusals = answers.get("failures", 0) + answers.get("ClientException", 0)
     failed = sum(each.failed_to_start for each in containers)
     return Result(setting.tasks, lives, verdict, failed, refusals, seconds, complaints)
 
@@ -184,8 +190,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--life", type=float, default=10, help="seconds that a scheduler may live untouched at most"
     )
+    parser.add_argument(
+        "--at", action="append", metavar="PLACE", choices=ALL, help="only there (may be repeated)"
+    )
     parser.add_argument("--seed", type=int, default=random.randrange(10_000))  # noqa: S311  no secret
-    parser.add_argument("--parallelism", type=int, default=16, help="tasks at a time")
+    parser.add_argument("--parallelism", type=int, default=20, help="tasks at a time")
     parser.add_argument("--seconds", type=float, nargs=2, default=(0.5, 3.0), help="how long user code runs")
     parser.add_argument("--worker", choices=("light", "airflow"), default="light")
     parser.add_argument("--timeout", type=float, default=1800, help="seconds for all of it")

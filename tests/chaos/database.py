@@ -27,6 +27,7 @@ _NOTE_QUEUEINGS = """
 """
 _QUEUEINGS = "SELECT ti_id, extract(epoch FROM at) FROM chaos_queueing"
 _JOBS = "SELECT id FROM job WHERE job_type = 'SchedulerJob'"
+_JOB_STATE = "SELECT state FROM job WHERE id = :job_id"
 _RUNNING = "SELECT queued_by_job_id, task_id, map_index FROM task_instance WHERE state = 'running'"
 _ROWS = """
     SELECT 'now' AS row, id, try_number, state, external_executor_id, queued_by_job_id, hostname, queued_dttm,
@@ -80,6 +81,10 @@ class Database:
     def scheduler_jobs(self) -> set[int]:
         """The job ids of all schedulers that ever were."""
         return {int(job_id) for (job_id,) in self._select(_JOBS)}
+
+    def job_state(self, job_id: int) -> str:
+        """What Airflow takes this scheduler for: "running", or "failed" if it was missed."""
+        return str(self._select(_JOB_STATE, job_id=job_id)[0][0])
 
     def running_by_job(self) -> dict[int, set[tuple[str, int]]]:
         """The task instances that run now, by the job id of the scheduler whose they are."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.chaos.places import DANGEROUS, PLACES
 
 OUTSIDE = "from outside"
+ALL = (*PLACES, *DANGEROUS, OUTSIDE)
 _POLITE = 0.2
 """The share of the kills that are a SIGTERM: the scheduler leaves in order, and its containers live on."""
 FREEZE = (6.0, 22.0)
@@ -39,16 +40,18 @@ class Doom:
         return {"CHAOS_DOOM": json.dumps({"place": self.place, "visit": self.visit, "signal": strike})}
 
 
-def dooms(rng: random.Random, *, kills: int, freezes: int, life: float) -> Iterator[Doom]:
+def dooms(
+    rng: random.Random, *, kills: int, freezes: int, life: float, places: Sequence[str] = ALL
+) -> Iterator[Doom]:
     """So many kills, of which so many have a freeze before: every place in turn, shuffled anew each time round.
 
     No scheduler lives longer than `life` seconds untouched.
     """
     frozen = [True] * freezes + [False] * (kills - freezes)
     rng.shuffle(frozen)
-    places = _places(rng)
+    turns = _turns(rng, places)
     for freezes_first in frozen:
-        place = next(places)
+        place = next(turns)
         seconds = rng.uniform(life / 10, life) if place == OUTSIDE else life
         yield Doom(
             place,
@@ -60,8 +63,6 @@ def dooms(rng: random.Random, *, kills: int, freezes: int, life: float) -> Itera
         )
 
 
-def _places(rng: random.Random) -> Iterator[str]:
+def _turns(rng: random.Random, places: Sequence[str]) -> Iterator[str]:
     while True:
-        places = [*PLACES, *DANGEROUS, OUTSIDE]
-        rng.shuffle(places)
-        yield from places
+        yield from rng.sample(places, len(places))

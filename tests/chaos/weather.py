@@ -21,9 +21,12 @@ CONDITIONS: Mapping[str, Any] = {
         {"kind": "server_error", "probability": 0.05},
         {"kind": "throttle", "probability": 0.05},
         {"kind": "disguised_throttle", "action": "RunTask", "probability": 0.05},
-        {"kind": "capacity", "probability": 0.06},
-        {"kind": "start_failure", "probability": 0.07},
-        {"kind": "spot_before_start", "seconds": 0.8, "probability": 0.04},
+        {"kind": "capacity", "probability": 0.04},
+        # The quota, which strikes a launch that is sent again, too.
+        {"kind": "task_limit", "action": "RunTask", "probability": 0.04},
+        {"kind": "start_failure", "probability": 0.05},
+        # Sooner than any task starts: one that runs would rightly fail.
+        {"kind": "spot_before_start", "seconds": 0.2, "probability": 0.03},
     ],
 }
 

@@ -40,24 +40,29 @@ def started(*command: str) -> Iterator[subprocess.Popen[str]]:
 @pytest.mark.timeout(300)
 def test_every_task_runs_once_and_ends_as_it_must_though_the_scheduler_is_killed_again_and_again():
     # Few at a time, so that there are tasks left for every kill.
-    options = "--tasks=24 --parallelism=6 --seconds 0.5 2 --kills=5 --life=4 --seed=5"
+    options = "--tasks=18 --parallelism=6 --seconds 0.5 1.5 --kills=4 --life=6 --seed=5"
     with started(sys.executable, "-m", "tests.chaos", *options.split()) as chaos:
         report, _ = chaos.communicate()
 
     assert chaos.returncode == 0, report
-    assert numbers(report) == {
-        "tasks": 24,
-        "schedulers killed": 5,
-        "schedulers that ended by themselves": 0,
-        "processes that outlived their scheduler": 0,
-        "containers started per queueing, at most": 1,
-        "user-code runs per try, at most": 1,
-        "wrong end states": 0,
-        "containers left running": 0,
-    }
+    assert (
+        numbers(report).items()
+        >= {
+            "tasks": 18,
+            "schedulers killed": 4,
+            "schedulers that ended by themselves": 0,
+            "processes that outlived their scheduler": 0,
+            "other containers per queueing, at most": 1,
+            "containers alive at once per queueing, at most": 1,
+            "user-code runs per try, at most": 1,
+            "wrong end states": 0,
+            "containers stopped by a scheduler": 0,
+            "containers left running": 0,
+        }.items()
+    )
 
 
 def numbers(report: str) -> dict[str, int]:
-    """Read the table, without the kills by place, and the time, which are different each time."""
+    """Read the table, without the details of the kills, which are indented."""
     lines = re.findall(r"^(\w.*?)\s{2,}(\d+)$", report, re.MULTILINE)
-    return {name: int(number) for name, number in lines if name != "seconds"}
+    return {name: int(number) for name, number in lines}

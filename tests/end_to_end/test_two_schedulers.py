@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 
 from tests.chaos.airflow import Airflow, Setting, airflow
-from tests.chaos.processes import Child
-from tests.chaos.report import Container, Verdict, judge
+from tests.chaos.findings import Task
+from tests.chaos.report import GOOD, Verdict
+from tests.chaos.scenes import conclude, start, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 # User code outlasts the time until a killed scheduler is missed: 3 s of [scheduler] health_check_threshold, and a check
 # every 1.5 s.
 SETTING = Setting(tasks=16, parallelism=5, seconds=(7.0, 9.0))
-Task = tuple[str, int]
-
-
-@dataclass
-class Scheduler:
-    """A scheduler process and the id of its job."""
-
-    process: Child
-    job: int
 
 
 @dataclass(frozen=True)
@@ -81,11 +72,7 @@ def tell(world: Airflow) -> Story:
     second.process.kill()
     adopted_from_lost = until(lambda: lost & running().get(third.job, set()))
 
-    until(lambda: not world.database.unfinished(), seconds=90)
-    containers = until(
-        lambda: [Container.of(task) for task in world.ecs.tasks()],
-        lambda found: all(container.stopped for container in found),
-    )
+    verdict = conclude(world, SETTING.tasks)
     return Story(
         launched=launched,
         exit_code=first.process.exit_code,
@@ -95,25 +82,8 @@ def tell(world: Airflow) -> Story:
         adopted_from_left=adopted_from_left,
         lost=lost,
         adopted_from_lost=adopted_from_lost,
-        verdict=judge(SETTING.tasks, containers, world.journal, world.database.ends()),
+        verdict=verdict,
     )
-
-
-def start(world: Airflow, name: str) -> Scheduler:
-    """Start a scheduler and wait until its job is there."""
-    known = world.database.scheduler_jobs()
-    process = world.scheduler(name)
-    (job,) = until(lambda: world.database.scheduler_jobs() - known)
-    return Scheduler(process, job)
-
-
-def until(look: Callable[[], Any], enough: Callable[[Any], Any] = bool, seconds: float = 40) -> Any:
-    """Look again and again until it is enough, and give what was seen."""
-    deadline = time.monotonic() + seconds
-    while not ((seen := look()) and enough(seen)):
-        assert time.monotonic() < deadline, f"still waiting; last seen was {seen}"
-        time.sleep(0.1)
-    return seen
 
 
 def test_each_scheduler_owns_what_it_launches(story: Story):
@@ -141,6 +111,4 @@ def test_the_tasks_of_a_killed_scheduler_are_adopted_by_the_other(story: Story):
 
 
 def test_no_container_is_started_twice_and_every_task_ends_as_its_author_expects(story: Story):
-    assert story.verdict == Verdict(
-        containers_per_queueing=1, runs_per_try=1, wrong_ends=0, live_containers=0, violations=()
-    )
+    assert story.verdict == GOOD

@@ -21,9 +21,9 @@ class Definition:
         return {"path": "package.function", "kwargs": {"text": "late"}, "executor": None}
 
 
-def store_callback(run_dag: Callable[[DAG], str], dag: DAG | None = None) -> None:
+def store_callback(run_dag: Callable[[DAG], str]) -> None:
     """Start a run of a Dag, and store a callback of it."""
-    run_id = run_dag(dag or one_task_dag("with_deadline"))
+    run_id = run_dag(one_task_dag("with_deadline"))
     with create_session() as session:
         dag_run = session.scalars(select(DagRun).where(DagRun.run_id == run_id)).one()
         callback = ExecutorCallback(Definition(), CallbackFetchMethod.IMPORT_PATH)  # type: ignore[arg-type]  # as much as it needs

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import anyio
 import pytest
-from airflow.sdk import DAG
 
 from ecs_async_executor.engine.ecs import EcsClient
+from ecs_async_executor.engine.responses import Tasks
 from ecs_async_executor.local import Control
+from ecs_async_executor.settings import Settings
 from tests.airflow.conftest import leave_nothing_behind
-from tests.support.callbacks import delete_callbacks, enqueue_callbacks, store_callback
-from tests.support.scheduler import Scheduler, crash, finish_all_rows, next_scheduler
+from tests.support.scheduler import Scheduler, crash, next_scheduler
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def hold(scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
         async def wait_and_call(client: EcsClient, *arguments: Any) -> Any:
             if not held.is_over:
                 held.waiting.append(arguments)
-            while not held.is_over:
+            while not held.is_over:  # noqa: ASYNC110  another thread ends it
                 await anyio.sleep(0.01)
             return await call(client, *arguments)
 
@@ -75,13 +76,44 @@ def hold(scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
 
 
 @pytest.fixture
-def enqueue_callback(scheduler: Scheduler, run_dag: Callable[[DAG], str]) -> Iterator[Callable[[], None]]:
-    """Hand a deadline callback to the executor."""
+def without_containers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let DescribeTasks answer with empty container lists."""
+    describe_tasks = EcsClient.describe_tasks
 
-    def store_and_enqueue() -> None:
-        store_callback(run_dag)
-        finish_all_rows()
-        enqueue_callbacks(scheduler)
+    async def stripped(client: EcsClient, cluster: str, arns: list[str]) -> Tasks:
+        answer = await describe_tasks(client, cluster, arns)
+        tasks = tuple(task.model_copy(update={"containers": ()}) for task in answer.tasks)
+        return answer.model_copy(update={"tasks": tasks})
 
-    yield store_and_enqueue
-    delete_callbacks()
+    monkeypatch.setattr(EcsClient, "describe_tasks", stripped)
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[Tasks]:
+    """All answers of DescribeTasks."""
+    seen: list[Tasks] = []
+    describe_tasks = EcsClient.describe_tasks
+
+    async def spied(client: EcsClient, cluster: str, arns: list[str]) -> Tasks:
+        answer = await describe_tasks(client, cluster, arns)
+        seen.append(answer)
+        return answer
+
+    monkeypatch.setattr(EcsClient, "describe_tasks", spied)
+    return seen
+
+
+@pytest.fixture
+def grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give ECS the time that a deployment gives it."""
+    options = Settings.engine_options.fget  # type: ignore[attr-defined]  # it is a property
+    monkeypatch.setattr(
+        Settings,
+        "engine_options",
+        property(lambda self: replace(options(self), missing_grace=self.missing_grace)),
+    )
+
+
+@pytest.fixture
+def sidecar_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__TASK_DEFINITION", "with-sidecar")

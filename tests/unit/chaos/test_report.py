@@ -5,83 +5,146 @@ from dataclasses import replace
 
 import pytest
 
-from tests.chaos.fates import FATES, outcome, shares
-from tests.chaos.journal import Line
-from tests.chaos.report import Container, End, Verdict, judge
+from tests.chaos.fates import FATES
+from tests.chaos.findings import Container, End, Findings, Queueings
+from tests.chaos.journal import SENT, Line
+from tests.chaos.report import GOOD, Verdict, judge
 
-TASKS = 5  # one of each fate
+TASKS = 6  # one of each fate
+ARN = "arn:aws:ecs:us-east-1:123456789012:task/default/"
 
 
 class World:
     """What is found after a run in which all went well; a test spoils a part of it."""
 
     def __init__(self) -> None:
+        self.clock = 0.0
         self.containers: list[Container] = []
         self.journal: list[Line] = []
+        self.queued: list[tuple[str, float]] = []
         self.ends = [End(name, 0, fate.state, fate.last_try) for name, fate in FATES.items()]
         for name, fate in FATES.items():
             for number in range(1, fate.last_try + 1):
-                self.run(name, number)
+                for _ in range(fate.waits + 1):
+                    self.queue(name, number)
+                    self.launch(name, number)
 
-    def run(self, task_id: str, try_number: int, *, container: str = "") -> None:
-        run_id = f"{task_id}-{try_number}"
-        container = container or f"container-of-{run_id}"
-        self.containers.append(
-            Container(
-                arn=f"arn:aws:ecs:us-east-1:123456789012:task/default/{container}",
-                started_by=f"airflow/chaos/{run_id}",
-                client_token=f"{run_id}-1",
-                created_at=0.0,
-                stopped=True,
-            )
+    def queue(self, task_id: str, try_number: int) -> None:
+        self.clock += 10
+        self.queued.append((f"{task_id}-{try_number}", self.clock))
+
+    def launch(self, task_id: str, try_number: int) -> Container:
+        """Start a container, in which user code runs; two seconds later it ends."""
+        self.clock += 3
+        number = len(self.containers)
+        container = Container(
+            arn=f"{ARN}container-{number}",
+            started_by=f"airflow/chaos/run-{number}",
+            client_token=f"run-{number}-1",
+            created_at=self.clock,
+            started_at=self.clock + 1,
+            stopped_at=self.clock + 2,
+            stop_code="EssentialContainerExited",
         )
-        for event in ("began", "ran"):
-            self.journal.append(Line(event, task_id, 0, try_number, "id", container, 0.0))
+        self.containers.append(container)
+        for event, who, at in ((SENT, container.client_token, 0.0), ("ran", container.id, 1.0)):
+            ti_id = f"{task_id}-{try_number}"
+            self.journal.append(Line(event, task_id, 0, try_number, ti_id, who, self.clock + at))
+        return container
+
+    def launch_first(self, **changes: object) -> None:
+        """Put a container before the first one of the first task; no user code runs in it."""
+        first = self.containers[0]
+        before = replace(
+            first,
+            arn=f"{ARN}before",
+            client_token="before-1",
+            created_at=first.created_at - 2,
+            started_at=first.created_at - 1.5,
+            stopped_at=first.created_at - 1,
+        )
+        self.containers.append(replace(before, **changes))  # type: ignore[arg-type]  # a test's own
+        self.journal.append(replace(self.journal[0], container="before-1"))
 
     def verdict(self) -> Verdict:
-        return judge(TASKS, self.containers, self.journal, self.ends)
+        return judge(TASKS, Findings(self.containers, self.journal, Queueings(self.queued), self.ends))
 
 
 def test_nothing_is_wrong_when_all_went_well():
-    verdict = World().verdict()
-
-    assert verdict == Verdict(
-        containers_per_queueing=1, runs_per_try=1, wrong_ends=0, live_containers=0, violations=()
-    )
+    assert World().verdict() == GOOD
 
 
 def test_a_second_container_of_a_queueing_is_found_though_it_ran_no_code():
     world = World()
-    world.containers.append(replace(world.containers[0], arn="arn:.../second"))
+    world.launch_first()
+
+    verdict = world.verdict()
+
+    assert (verdict.containers_per_queueing, verdict.alive_at_once, verdict.runs_per_try) == (2, 1, 1)
+    (violation,) = verdict.violations
+    assert violation.task == ("succeeds", 0)
+    assert violation.containers == ("container-0", "before")
+
+
+def test_a_container_that_failed_to_start_is_no_second_one():
+    world = World()
+    world.launch_first(started_at=None, stop_code="TaskFailedToStart")
+
+    assert world.verdict() == GOOD
+
+
+def test_a_container_that_was_stopped_before_it_started_is_a_second_one():
+    world = World()
+    world.launch_first(started_at=None, stop_code="UserInitiated")
+
+    verdict = world.verdict()
+
+    assert (verdict.containers_per_queueing, verdict.stopped_containers) == (2, 1)
+
+
+def test_one_that_will_fail_to_start_may_not_be_alive_beside_another():
+    world = World()
+    end = world.containers[0].created_at + 0.5
+    world.launch_first(started_at=None, stop_code="TaskFailedToStart", stopped_at=end)
+
+    verdict = world.verdict()
+
+    assert (verdict.containers_per_queueing, verdict.alive_at_once) == (1, 2)
+    assert [each.task for each in verdict.violations] == [("succeeds", 0)]
+
+
+def test_a_container_that_nobody_has_sent_is_counted_by_its_started_by():
+    world = World()
+    for client_token in ("unknown-1", "unknown-2"):
+        world.containers.append(
+            replace(world.containers[0], arn=ARN + client_token, client_token=client_token, started_by="x")
+        )
 
     verdict = world.verdict()
 
     assert verdict.containers_per_queueing == 2
-    assert verdict.runs_per_try == 1
-    (violation,) = verdict.violations
-    assert violation.task == ("succeeds", 0)
-    assert violation.containers == ("container-of-succeeds-1", "second")
-
-
-def test_a_second_launch_number_is_no_excuse_since_no_start_fails():
-    world = World()
-    first = world.containers[0]
-    world.containers.append(replace(first, arn="arn:.../second", client_token="succeeds-1-2"))
-
-    assert world.verdict().containers_per_queueing == 2
+    assert [each.task for each in verdict.violations] == [None, None]
 
 
 def test_user_code_that_ran_twice_in_a_try_is_found():
     world = World()
-    world.run("recovers", 2, container="another")
-    world.containers[-1] = replace(world.containers[-1], started_by="airflow/chaos/another-queueing")
+    world.launch("fails", 1)  # long after the only time that it was queued
+
+    verdict = world.verdict()
+
+    assert (verdict.containers_per_queueing, verdict.runs_per_try) == (2, 2)
+    assert {each.task for each in verdict.violations} == {("fails", 0)}
+
+
+def test_user_code_that_ran_again_in_the_same_container_is_found():
+    world = World()
+    world.journal.append(world.journal[1])
 
     verdict = world.verdict()
 
     assert (verdict.containers_per_queueing, verdict.runs_per_try) == (1, 2)
     (violation,) = verdict.violations
-    assert violation.task == ("recovers", 0)
-    assert violation.containers == ("container-of-recovers-2", "another")
+    assert violation.containers == ("container-0", "container-0")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +178,7 @@ def test_a_missing_and_a_surplus_task_instance_are_found():
 
 def test_a_container_that_still_lives_is_found():
     world = World()
-    world.containers[3] = replace(world.containers[3], stopped=False)
+    world.containers[3] = replace(world.containers[3], stopped_at=float("inf"))
 
     verdict = world.verdict()
 
@@ -123,35 +186,18 @@ def test_a_container_that_still_lives_is_found():
     assert [each.containers for each in verdict.violations] == [(world.containers[3].id,)]
 
 
+def test_a_container_that_was_stopped_is_found():
+    world = World()
+    world.containers[3] = replace(world.containers[3], stop_code="UserInitiated")
+
+    verdict = world.verdict()
+
+    assert (verdict.containers_per_queueing, verdict.stopped_containers) == (1, 1)
+    assert [each.containers for each in verdict.violations] == [(world.containers[3].id,)]
+
+
 def test_an_empty_world_is_not_a_good_one():
-    verdict = judge(TASKS, [], [], [])
+    verdict = judge(TASKS, Findings([], [], Queueings([]), []))
 
     assert verdict.containers_per_queueing == 0
     assert verdict.wrong_ends == TASKS
-
-
-def test_a_container_is_read_from_what_the_local_ecs_shows():
-    shown = {
-        "taskArn": "arn:aws:ecs:us-east-1:123456789012:task/default/abc",
-        "startedBy": "airflow/chaos/run",
-        "clientToken": "run-1",
-        "createdAt": 12.5,
-        "lastStatus": "DEPROVISIONING",
-    }
-
-    container = Container.of(shown)
-
-    assert (container.id, container.started_by, container.stopped) == ("abc", "airflow/chaos/run", False)
-
-
-@pytest.mark.parametrize("tasks", [5, 25, 300])
-def test_the_shares_of_all_fates_add_up(tasks: int):
-    counts = shares(tasks)
-
-    assert sum(counts.values()) == tasks
-    assert counts.keys() == FATES.keys()
-    assert min(counts.values()) >= 1
-
-
-def test_an_unexpected_try_ends_as_the_last_expected_one():
-    assert [outcome("revives", number) for number in (1, 2, 3)] == ["die", "succeed", "succeed"]

@@ -36,17 +36,31 @@ def run(**changes: object) -> Facts:
 WHEN_ENDED = {
     "a row that is gone makes the run history": (None, run(), HISTORY),
     "another try in the row makes the run history": (row(try_number=2), run(), HISTORY),
-    "an unknown external id in the row makes a fenced run history": (
-        row(external_executor_id="a newer run id"),
+    "another scheduler's run id in the row makes a fenced run history": (
+        row(external_executor_id="a newer run id", queued_by_job_id=OTHER_SCHEDULER),
         run(),
         HISTORY,
+    ),
+    "an ARN that another scheduler has published may be this run's": (
+        row(external_executor_id="arn:unknown", queued_by_job_id=OTHER_SCHEDULER),
+        run(),
+        ADOPTED,
+    ),
+    "a strange id in a row of this scheduler was written late by another": (
+        row(external_executor_id="arn:of an older launch"),
+        run(),
+        Decision.FAIL,
     ),
     "another launch of the same run in the row is no newer run": (
         row(external_executor_id=f"{RUN_ID}-7"),
         run(),
         Decision.FAIL,
     ),
-    "an emptied external id makes a fenced run history": (row(external_executor_id=None), run(), HISTORY),
+    "an emptied external id makes a fenced run history": (
+        row(external_executor_id=None, queued_by_job_id=None),
+        run(),
+        HISTORY,
+    ),
     "a run with a newer one of its key is history even if the row could be its own": (
         row(),
         run(current=False),
@@ -79,23 +93,19 @@ WHEN_ENDED = {
     ),
     "a queued row that never was launched is launched again while attempts last": (
         row("queued"),
-        run(may_relaunch=True, launched=False),
+        run(may_relaunch=True, ran=False),
         Decision.RELAUNCH,
     ),
     "a queued row is failed when no attempt is left": (row("queued"), run(), Decision.FAIL),
     "a queued row is failed when it never could be launched": (
         row("queued"),
-        run(launched=False),
+        run(ran=False),
         Decision.FAIL,
     ),
     "a running row whose task ended has died without telling": (row(), run(), Decision.FAIL),
     "a running row is never launched again": (row(), run(may_relaunch=True), Decision.FAIL),
     "a running row is known by its ARN as well": (row(external_executor_id=ARN), run(), Decision.FAIL),
-    "a running row can't be that of a run that was never launched": (
-        row(),
-        run(launched=False),
-        Decision.DONE,
-    ),
+    "a running row can't be that of a launch that never ran": (row(), run(ran=False), Decision.FIND),
     "a restarting row is told the end so that it runs again at once": (
         row("restarting"),
         run(),
@@ -116,10 +126,15 @@ WHEN_ENDED = {
 WHEN_LAUNCHED = {
     "a row that is gone makes the run history": (None, run(), HISTORY),
     "another try in the row makes the run history": (row("queued", try_number=2), run(), HISTORY),
-    "an unknown external id in the row makes the run history": (
-        row("queued", external_executor_id="a newer run id"),
+    "another scheduler's run id in the row makes the run history": (
+        row("queued", external_executor_id="a newer run id", queued_by_job_id=OTHER_SCHEDULER),
         run(),
         HISTORY,
+    ),
+    "an ARN that another scheduler has published is left alone": (
+        row("running", external_executor_id="arn:unknown", queued_by_job_id=OTHER_SCHEDULER),
+        run(),
+        ADOPTED,
     ),
     "a run with a newer one of its key is history": (row("queued"), run(current=False), HISTORY),
     "a row adopted by another scheduler is left alone": (
@@ -150,8 +165,8 @@ AGAIN, OTHERS = True, False
 BEFORE_LAUNCH = {
     "a row that is gone needs no launch": (None, run(), AGAIN, Decision.FORGET),
     "of a row that is gone a task may live": (None, run(), OTHERS, HISTORY),
-    "a row with a newer run needs no launch": (
-        row("queued", external_executor_id="a newer run id"),
+    "a row with another scheduler's run needs no launch": (
+        row("queued", external_executor_id="a newer run id", queued_by_job_id=OTHER_SCHEDULER),
         run(),
         AGAIN,
         Decision.FORGET,
@@ -192,10 +207,20 @@ BEFORE_LAUNCH = {
 WHILE_LIVE = {
     "a row that is gone does not want its task": (None, run(), Decision.UNWANTED),
     "a row with another try does not want it": (row(try_number=2), run(), Decision.UNWANTED),
-    "a row with a newer run does not want it": (
-        row("queued", external_executor_id="a newer run id"),
+    "a row with another scheduler's run does not want it": (
+        row("queued", external_executor_id="a newer run id", queued_by_job_id=OTHER_SCHEDULER),
         run(),
         Decision.UNWANTED,
+    ),
+    "a row with an ARN that another scheduler has published is left alone": (
+        row(external_executor_id="arn:unknown", queued_by_job_id=OTHER_SCHEDULER),
+        run(),
+        ADOPTED,
+    ),
+    "a row that another scheduler has written late is corrected": (
+        row(external_executor_id="arn:of an older launch"),
+        run(published=ARN),
+        Decision.PUBLISH,
     ),
     "a key with a newer run does not want it": (row("queued"), run(current=False), Decision.UNWANTED),
     "a row adopted by another scheduler is left alone": (

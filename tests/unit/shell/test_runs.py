@@ -61,29 +61,14 @@ def test_a_run_that_is_queued_again_is_not_current_though_no_newer_one_is_known(
     assert not runs.facts(run, job_id=1, queued_again=True, may_relaunch=True).current
 
 
-def test_the_facts_know_run_by_its_id_and_its_arns() -> None:
+def test_the_facts_know_a_run_by_its_id_and_its_arns() -> None:
     run = make("a", try_number=2, fenced=True)
     known = Runs().facts(run, job_id=1, queued_again=False, may_relaunch=True)
-    assert (known.ids, known.try_number, known.fenced, known.launched) == (frozenset({"a"}), 2, True, False)
+    assert (known.ids, known.try_number, known.fenced) == (frozenset({"a"}), 2, True)
+    assert (known.ran, known.published) == (False, "a")
     run.launched = Launched("a", 1, "arn", "cluster", "airflow")
     run.ids.add("arn")
+    run.ended = Stopped("a", 1, "arn", 1, ran=True, permanent=False, diagnosis=Diagnosis("It died."))
     known = Runs().facts(run, job_id=1, queued_again=False, may_relaunch=True)
-    assert (known.ids, known.launched) == (frozenset({"a", "arn"}), True)
-
-
-def test_the_diagnosis_is_that_of_the_end() -> None:
-    stopped = Stopped("a", 1, "arn", 137, ran=True, permanent=False, diagnosis=Diagnosis("Killed."))
-    assert make("a", ended=stopped).diagnosis.summary == "Killed."
-    assert "before it was launched" in make("a").diagnosis.summary
-
-
-def test_a_run_without_a_task_instance_is_a_callbacks() -> None:
-    assert Run("a", "key", "label", workload=None).is_callback
-    assert not make("a").is_callback
-
-
-def test_the_repr_counts() -> None:
-    runs = Runs()
-    runs.add(make("old"))
-    runs.add(make("new"))
-    assert repr(runs) == "<Runs 2 in hand, 1 current>"
+    assert known.ids == frozenset({"a", "arn"})
+    assert (known.ran, known.published) == (True, "arn")

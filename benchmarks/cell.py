@@ -1,0 +1,196 @@
+"""One cell of the fault matrix: one executor, one fault, and what became of the tasks."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.models import Log
+from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
+from airflow.sdk import DAG, BaseOperator
+from airflow.utils.session import create_session
+from sqlalchemy import delete, select
+
+from benchmarks.scheduler_process import Gauge, scheduler
+from benchmarks.workers import EXIT, LATE, Workers
+from ecs_async_executor.local import Control
+from tests.support.scheduler import create_run, store_dag, task_instances
+
+LATENCY = {"*": [0.04, 0.02]}
+"""Of every call, in seconds."""
+PHASES = {"pull": 0.2, "activating": 0.2, "deprovisioning": 0.2}
+"""Of an ECS task's life, in seconds: short, since only the order of things matters here."""
+FINAL = ("success", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with ECS, and what has to become of the tasks all the same."""
+
+    name: str
+    says: str
+    seconds: float = math.inf
+    """How long it lasts."""
+    fault: dict[str, Any] = field(default_factory=dict)
+    """A fault of the local ECS."""
+    each: bool = False
+    """It strikes the first container of each task, and no other."""
+    plan: dict[str, Any] = field(default_factory=dict)
+    """What the local ECS's plan says of the first container of each task."""
+    conditions: dict[str, Any] = field(default_factory=dict)
+    """Conditions of the local ECS."""
+    work: float = 2.0
+    """Seconds that a task's code takes."""
+    starts: int = 0
+    """How many of a task's containers end before its code runs."""
+    deaths: int = 0
+    """How often a task's code dies. So many retries are allowed, and none more."""
+    fails: bool = False
+    """The tasks can't be run at all: right is then to fail them, with the reason."""
+    told: str = ""
+    """Words of AWS's own reason, which Airflow's Audit Log has to show for a death or failure."""
+
+    @property
+    def containers(self) -> int:
+        """How many a task needs."""
+        return 0 if self.fails else 1 + self.starts + self.deaths
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What came of it. Every task is right or wrong."""
+
+    fault: str
+    executor: str
+    tasks: int
+    right: int
+    wrong: int
+    containers: int
+    containers_needed: int
+    longest_heartbeat_ms: float
+    seconds: float
+    """Until all was over, or the time was."""
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all cells have in common."""
+
+    ecs: Control
+    tasks: int
+    limit: float
+    """Seconds that a cell may take."""
+    logs: Path
+    """A folder for the schedulers' logs."""
+
+
+def run_cell(fault: Fault, executor: str, bench: Bench) -> Cell:
+    """Give tasks to a scheduler while ECS is as `fault` says, until all are finished or the time is up."""
+    ecs, tasks = bench.ecs, bench.tasks
+    _forget_all()
+    ecs.reset()
+    first = [{"environment": {"TASK": _name(number)}} for number in range(tasks)]
+    rules = [{**task, "nth": 1, **fault.plan} for task in first] if fault.plan else []
+    ecs.set_plan(*rules, **{"duration": fault.work + EXIT, **PHASES})
+    ecs.set_conditions(latency=LATENCY)
+    store_dag(_dag(fault, tasks))
+    create_run(fault.name)
+    workers = Workers(ecs, fault.work)
+    with scheduler(executor, bench.logs / f"{fault.name}-{executor}.log") as gauge:
+        faults = [fault.fault] if fault.fault else []
+        if fault.each:
+            faults = [{**fault.fault, **task, "times": 1} for task in first]
+        ecs.set_conditions(**fault.conditions, faults=faults)
+        gauge.go.set()
+        seconds = _run(fault, bench, workers, gauge)
+    return _judge(fault, executor, workers, gauge, seconds)
+
+
+def _run(fault: Fault, bench: Bench, workers: Workers, gauge: Gauge) -> float:
+    """Play the workers until nothing is left to do; give the seconds it took."""
+    begun = time.monotonic()
+    lift_after = fault.seconds
+    while (elapsed := time.monotonic() - begun) < bench.limit:
+        if elapsed >= lift_after:
+            bench.ecs.set_conditions(faults=[])
+            lift_after = math.inf
+        workers.step()
+        finished = all(ti.state in FINAL for ti in task_instances())
+        if workers.idle and (gauge.crash or (finished and not gauge.slots)):
+            break
+        time.sleep(0.1)
+    return elapsed
+
+
+def _judge(fault: Fault, executor: str, workers: Workers, gauge: Gauge, seconds: float) -> Cell:
+    rows = task_instances()
+    wrongs = Counter(filter(None, (_what_is_wrong(fault, ti, workers) for ti in rows)))
+    notes = [f"{count} {what}" for what, count in wrongs.most_common()]
+    unfinished = sum(ti.state not in FINAL for ti in rows)
+    if gauge.crash:
+        notes.append(f"the scheduler crashed: {gauge.crash}")
+    elif gauge.slots > unfinished:
+        notes.append(f"{gauge.slots - unfinished} slots still taken")
+    if fault.deaths and (silent := sum(not _was_told(fault, ti) for ti in rows)):
+        notes.append(f"{silent} deaths unexplained")
+    if workers.lateness > LATE:
+        notes.append(f"NOT VALID: the benchmark itself was {workers.lateness:.1f} s late")
+    return Cell(
+        fault=fault.name,
+        executor=executor,
+        tasks=len(rows),
+        right=len(rows) - wrongs.total(),
+        wrong=wrongs.total(),
+        containers=workers.containers,
+        containers_needed=len(rows) * fault.containers,
+        longest_heartbeat_ms=round(gauge.longest_heartbeat * 1000, 1),
+        seconds=round(seconds, 1),
+        notes=notes,
+    )
+
+
+def _what_is_wrong(fault: Fault, ti: TaskInstance, workers: Workers) -> str:
+    """Say what is wrong with a task; nothing if its state, its tries and the runs of its code are as they must be."""
+    runs = workers.code_runs[ti.task_id]
+    if ti.state not in FINAL:
+        return f"unfinished ({ti.state})"
+    if ti.state != ("failed" if fault.fails else "success"):
+        return f"{ti.state}" if runs else f"{ti.state}, never ran"
+    if runs != (0 if fault.fails else 1 + fault.deaths):
+        return f"ran {runs} times"
+    if ti.try_number != 1 + fault.deaths:
+        return f"used {ti.try_number} tries"
+    if fault.fails and not _was_told(fault, ti):
+        return "failed unexplained"
+    return ""
+
+
+def _was_told(fault: Fault, ti: TaskInstance) -> bool:
+    """Tell whether the task's Audit Log says why."""
+    with create_session(scoped=False) as session:
+        said = session.scalars(select(Log.extra).filter_by(dag_id=ti.dag_id, task_id=ti.task_id)).all()
+    return any(fault.told in (extra or "") for extra in said)
+
+
+def _dag(fault: Fault, tasks: int) -> DAG:
+    with DAG(fault.name, schedule=None, max_active_tasks=tasks) as dag:
+        for number in range(tasks):
+            BaseOperator(task_id=_name(number), retries=fault.deaths, retry_delay=timedelta())
+    return dag
+
+
+def _name(number: int) -> str:
+    return f"task_{number}"
+
+
+def _forget_all() -> None:
+    with create_session(scoped=False) as session:
+        for model in (TaskInstance, DagRun, Log):
+            session.execute(delete(model))

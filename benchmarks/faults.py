@@ -1,0 +1,220 @@
+"""Runs the same tasks with AwsEcsExecutor and with AsyncEcsExecutor, through every fault of the local ECS.
+
+    python -m benchmarks.faults [--tasks 60] [--only NAME ...] [--json FILE] [--logs FOLDER]
+
+The scheduler is Airflow's own, in a process of its own, with a database. ECS is simulated, and so is what runs in its
+containers. A task is right if it ends in success, its code ran once for each try that Airflow counts, and it used no
+try but those that its code died in; where AWS refuses for good, if it fails and Airflow shows the reason. What is
+unfinished when the time is up is wrong, though Airflow's own timeouts (300 and 600 s) may mend it later.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import logging
+import os
+import shutil
+from pathlib import Path
+
+import structlog
+
+from benchmarks.airflow_home import HOME, make_database
+
+# isort: split
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.cell import Bench, Cell, Fault, run_cell
+from benchmarks.scheduler_process import EXECUTORS
+from ecs_async_executor.local import Options, serve_in_process
+
+FAULTS = (
+    Fault("none", "nothing is wrong"),
+    # --- calls that fail for a while ---
+    Fault("throttle", "every call, for 25 s", 25, {"kind": "throttle"}),
+    Fault(
+        "disguised_throttle",
+        "EC2's, of RunTask, for 30 s",
+        30,
+        {"kind": "disguised_throttle", "action": "RunTask"},
+    ),
+    Fault("throttling", "AWS's own rate limits", conditions={"throttling": True}),
+    Fault("server_error", "every call, for 25 s", 25, {"kind": "server_error"}),
+    Fault("expired_credentials", "every call, for 15 s", 15, {"kind": "expired_credentials"}),
+    Fault("access_denied", "every call, for 15 s", 15, {"kind": "access_denied"}),
+    Fault(
+        "describe_denied",
+        "DescribeTasks, for 25 s",
+        25,
+        {"kind": "access_denied", "action": "DescribeTasks"},
+    ),
+    # --- answers that don't say what was done ---
+    Fault(
+        "lost_response",
+        "RunTask, for 15 s",
+        15,
+        {"kind": "lost_response", "action": "RunTask"},
+    ),
+    Fault(
+        "late_response",
+        "RunTask, 12 s late, 3 times",
+        fault={"kind": "late_response", "action": "RunTask", "seconds": 12, "times": 3},
+    ),
+    Fault("empty_answer", "RunTask, 10 times", fault={"kind": "empty_answer", "times": 10}),
+    Fault("malformed_task", "DescribeTasks, for 25 s", 25, {"kind": "malformed_task"}),
+    Fault("consistency_lag", "3 s; the tasks take 45 s", conditions={"consistency_lag": 3}, work=45),
+    # --- no room ---
+    Fault("capacity", "none for 30 s", 30, {"kind": "capacity"}),
+    Fault("task_limit", "reached for 30 s", 30, {"kind": "task_limit", "action": "RunTask"}),
+    Fault(
+        "provisioning_limit",
+        "reached for 30 s",
+        30,
+        {"kind": "error", "action": "RunTask", "reason": "Tasks provisioning capacity limit exceeded."},
+    ),
+    # --- starts that fail: they cost no try ---
+    Fault(
+        "start_failure",
+        "no image at the first start",
+        fault={"kind": "start_failure"},
+        each=True,
+        starts=1,
+    ),
+    Fault(
+        "spot_before_start",
+        "at the first start",
+        fault={"kind": "spot_before_start", "seconds": 0.1},
+        each=True,
+        starts=1,
+    ),
+    # --- deaths of running code: they cost one try ---
+    Fault(
+        "spot_interruption",
+        "in the first try",
+        fault={"kind": "spot_interruption", "seconds": 1},
+        each=True,
+        deaths=1,
+        told="Spot",
+    ),
+    Fault(
+        "host_terminated",
+        "in the first try",
+        fault={"kind": "host_terminated", "seconds": 1},
+        each=True,
+        deaths=1,
+        told="terminated",
+    ),
+    Fault(
+        "out_of_memory",
+        "in the first try",
+        plan={"duration": 1, "exit_code": 137, "reason": "OutOfMemoryError: container killed"},
+        deaths=1,
+        told="OutOfMemory",
+    ),
+    # --- ends that only look bad ---
+    Fault("sidecar_exit", "with 137", fault={"kind": "sidecar_exit", "exit_code": 137}),
+    # --- what no executor can mend ---
+    Fault(
+        "run_task_denied",
+        "for good",
+        fault={"kind": "access_denied", "action": "RunTask"},
+        fails=True,
+        told="is not authorized",
+    ),
+    Fault(
+        "blocked",
+        "for good",
+        fault={"kind": "blocked", "action": "RunTask"},
+        fails=True,
+        told="currently blocked",
+    ),
+    Fault(
+        "error",
+        "inactive task definition",
+        fault={"kind": "error", "action": "RunTask", "reason": "TaskDefinition is inactive"},
+        fails=True,
+        told="TaskDefinition is inactive",
+    ),
+)
+
+
+def main() -> None:
+    """Run the matrix, print the table."""
+    arguments = _arguments()
+    logging.disable(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    make_database()
+    chosen = [fault for fault in FAULTS if not arguments.only or fault.name in arguments.only]
+    logs = arguments.logs or Path(HOME.name)
+    logs.mkdir(parents=True, exist_ok=True)
+    console = Console(width=min(120, shutil.get_terminal_size((120, 50)).columns))
+    cells: list[Cell] = []
+    with serve_in_process(Options(runtime="simulated", seed=1)) as ecs, console.status("") as status:
+        os.environ["AWS_ENDPOINT_URL_ECS"] = ecs.endpoint_url
+        bench = Bench(ecs, arguments.tasks, arguments.limit, logs)
+        for fault in chosen:
+            for executor in EXECUTORS:
+                status.update(f"{fault.name} ({fault.says}): {executor}")
+                cells.append(run_cell(fault, executor, bench))
+    console.print(_table(chosen, cells, arguments))
+    if arguments.json:
+        arguments.json.write_text(json.dumps([dataclasses.asdict(cell) for cell in cells], indent=2) + "\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Run the same tasks with both executors through every fault."
+    )
+    names = [fault.name for fault in FAULTS]
+    parser.add_argument("--tasks", type=int, default=60, help="in each cell; default: %(default)s")
+    parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"of {', '.join(names)}")
+    parser.add_argument(
+        "--limit", type=float, default=90, help="seconds a cell may take; default: %(default)s"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
+    parser.add_argument("--logs", type=Path, metavar="FOLDER", help="keep the schedulers' logs there")
+    return parser.parse_args()
+
+
+def _table(faults: list[Fault], cells: list[Cell], arguments: argparse.Namespace) -> Table:
+    table = Table(
+        title=f"{arguments.tasks} tasks in each cell",
+        caption=f"containers: launched / needed; unfinished: not within {arguments.limit:.0f} s",
+    )
+    for column in (
+        "fault",
+        "executor",
+        "containers",
+        "right",
+        "wrong",
+        "longest\nheartbeat",
+        "took",
+        "notes",
+    ):
+        left = column in {"fault", "executor", "notes"}
+        table.add_column(column, justify="left" if left else "right", no_wrap=column != "notes")
+    for fault in faults:
+        names = iter((f"[bold]{fault.name}[/bold]", f"[dim]{fault.says}[/dim]"))
+        for cell in cells:
+            if cell.fault == fault.name:
+                table.add_row(next(names), *_row(cell))
+        table.add_section()
+    return table
+
+
+def _row(cell: Cell) -> tuple[str, ...]:
+    return (
+        cell.executor,
+        f"{cell.containers} / {cell.containers_needed}",
+        str(cell.right),
+        f"[red]{cell.wrong}[/red]" if cell.wrong else "0",
+        f"{cell.longest_heartbeat_ms:,.0f} ms",
+        f"{cell.seconds:.0f} s",
+        "; ".join(cell.notes),
+    )
+
+
+if __name__ == "__main__":
+    main()

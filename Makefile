@@ -9,10 +9,10 @@ INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test nightly chaos lint format bench constraints clean
+.PHONY: help demo test nightly chaos lint format bench bench-faults constraints clean
 
 help: ## Show this help.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## Run the example Dags on a local Airflow and a local ECS. No AWS needed.
 	@$(BIN)/ecs-async demo $(ARGS)
@@ -39,6 +39,9 @@ format: $(INSTALLED) ## Format the code, and write the option table into the REA
 
 bench: $(INSTALLED) ## Measure launches and heartbeats beside AwsEcsExecutor's.
 	$(BIN)/python -m benchmarks.launch $(ARGS)
+
+bench-faults: $(INSTALLED) ## Run both executors through every fault of the local ECS (25 minutes).
+	$(BIN)/python -m benchmarks.faults $(ARGS)
 
 constraints: $(INSTALLED) ## Pin the newest versions that fit.
 	$(BIN)/uv pip compile -q --universal --python-version 3.10 --extra dev --no-annotate --no-header \

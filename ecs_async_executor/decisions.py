@@ -99,7 +99,7 @@ def decide_before_launch(row: Row | None, run: Facts, *, nothing_lives: bool) ->
 def decide_while_live(row: Row | None, run: Facts) -> Decision:
     """Decide about a run that the engine has in hand, and about which it has nothing to report."""
     if row is None or _is_history(row, run):
-        return Decision.UNWANTED
+        return Decision.FORGET_AND_STOP
     if row.queued_by_job_id != run.job_id:
         return Decision.FORGET
     if row.state in {"queued", "running"}:

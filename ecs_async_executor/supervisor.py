@@ -291,19 +291,22 @@ class Supervisor:
         if self._launches.is_pending(run):
             return  # its row is looked at when it is due
         decision = decide_while_live(row, self._facts(run))
-        if decision is not Decision.UNWANTED:
-            run.unwanted_since = None
+        reason = "Airflow has moved on: the task was cleared, marked or has ended"
         if decision is Decision.PUBLISH:
             self._executor.running_state(run.key, run.published)
         elif decision is Decision.FORGET:
             self.drop(run)
-        elif decision is Decision.UNWANTED and run.stop is None:
+        elif decision is Decision.FORGET_AND_STOP and run.launched is None:
+            self.drop(run, stop=reason)  # its task would take the place of the newer run
+        elif decision in {Decision.UNWANTED, Decision.FORGET_AND_STOP} and run.stop is None:
             if run.unwanted_since is None:
                 run.unwanted_since = self._clock()
-            # What was not launched can't end by itself.
-            if run.launched is None or self._clock() - run.unwanted_since >= self.unwanted_grace:
-                log.info("%s is stopped: its row says that it should not run.", run.label)
-                self._launches.stop(run, "Airflow has moved on: the task was cleared, marked or has ended")
+            # Its task may live, even if RunTask's answer was lost.
+            if self._clock() - run.unwanted_since >= self.unwanted_grace:
+                log.info("%s is stopped: its row has moved on.", run.label)
+                self._launches.stop(run, reason)
+        if decision in {Decision.KEEP, Decision.PUBLISH}:
+            run.unwanted_since = None
 
     def _decide_ended(self, run: Run, row: Row | None) -> None:
         if run.is_callback:
@@ -352,7 +355,7 @@ class Supervisor:
 
     def _relaunch(self, run: Run) -> None:
         if getattr(run.ended, "costs_attempt", True):
-            delay = backoff(run.number, base=5.0, cap=60.0, random=random)
+            delay = backoff(run.starts, base=10.0, cap=60.0, random=random)
             text = f"Start {run.starts} of {self._max_starts} failed, the next one in {delay:.0f} s. {run.diagnosis}"
             log.warning("%s: %s", run.label, text)
             self._log_event(run, "ecs launch failed", text)

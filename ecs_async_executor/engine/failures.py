@@ -34,6 +34,8 @@ class Kind(Enum):
     """The whole engine pauses."""
     START = "start failure"
     """One of the run's start attempts."""
+    DENIED = "denied"
+    """One of the run's start attempts: a change of IAM takes seconds to spread, and may be under way."""
     CONFIGURATION = "configuration"
     """The run fails at once: sending it again can't help."""
     EXISTS = "exists"
@@ -262,6 +264,8 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
             Kind.UNKNOWN,
             Diagnosis("ECS had an internal error.", facts, "Nothing to do: it is asked again."),
         )
+    if code == "AccessDeniedException":
+        return Failure(Kind.DENIED, Diagnosis("AWS denied the call.", facts, _remedy(code, message)))
     if _CAPACITY_TEXT.search(message):
         return Failure(
             Kind.CAPACITY, Diagnosis("ECS has no capacity for the task now.", facts, _CAPACITY_REMEDY)

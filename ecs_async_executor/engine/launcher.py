@@ -37,7 +37,7 @@ _NOT_FOUND = Failure(
         "It ended while no scheduler was looking: see its log.",
     ),
 )
-_REFUSALS = frozenset({Kind.CAPACITY, Kind.CONFIGURATION})
+_REFUSALS = frozenset({Kind.CAPACITY, Kind.CONFIGURATION, Kind.DENIED})
 
 
 class Launcher:
@@ -138,7 +138,7 @@ class Launcher:
         try:
             return await self._started_before(entry, body)
         except CallError as error:
-            if error.failure.kind is Kind.CONFIGURATION:
+            if error.failure.kind is Kind.DENIED:
                 return ()  # the clientToken will tell
             entry.request = None  # it was not sent: let the next one have a token that is fresh then
             raise
@@ -154,7 +154,7 @@ class Launcher:
             kind, waited = error.failure.kind, anyio.current_time() - entry.sent_at
             if kind is Kind.NOT_FOUND or (entry.unclear and waited >= self._options.list_timeout):
                 return ()
-            if kind is Kind.CONFIGURATION and entry.recovery is Recovery.LOOK and entry.stop_reason is None:
+            if kind is Kind.DENIED and entry.recovery is Recovery.LOOK and entry.stop_reason is None:
                 raise
             # Whether the task exists stays open, whatever the reason is.
             raise CallError(replace(error.failure, kind=Kind.UNKNOWN)) from error

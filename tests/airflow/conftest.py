@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.models import Log
+from airflow.models.callback import Callback
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.sdk import DAG
@@ -132,7 +133,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def clean_database(database: None) -> Iterator[None]:
     yield
     with create_session() as session:
-        for model in (TaskInstance, DagRun, Log):
+        for model in (Callback, TaskInstance, DagRun, Log):
             session.execute(delete(model))
 
 

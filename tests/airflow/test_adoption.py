@@ -99,7 +99,8 @@ def test_launched_tasks_are_adopted_by_their_arns_and_described_in_hundreds(
     with heir(ecs) as scheduler:
         assert scheduler.executor.slots_occupied == 250, "they count at once"
         scheduler.until(lambda: sum(described) >= 250)
-        assert described[:3] == [100, 100, 50]
+        calls = next(n for n in range(len(described)) if sum(described[: n + 1]) >= 250) + 1
+        assert calls <= 5, "by the hundred, or what has arrived by then"
         scheduler.rest(0.3)
         assert len(ecs.tasks()) == 250
         tis = task_instances()

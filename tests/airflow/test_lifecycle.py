@@ -191,7 +191,7 @@ def test_nothing_that_is_logged_shows_a_token(
     ecs.add_fault("lost_response", action="RunTask", times=1)
     run_dag(one_task_dag("logged"))
     scheduler.launched()
-    ecs.add_fault("access_denied", action="RunTask", times=1)
+    ecs.add_fault("blocked", action="RunTask", times=1)
     run_dag(one_task_dag("refused"))
     scheduler.until_state("failed", dag_id="refused")
     assert "--json-string" not in caplog.text + capsys.readouterr().out

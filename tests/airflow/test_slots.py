@@ -90,7 +90,7 @@ def test_no_slot_leaks_whatever_becomes_of_the_tasks(
         {"nth": [1], "interruption": {"after": 0}},
         duration=3600,
     )
-    ecs.add_fault("access_denied", action="RunTask", times=1)
+    ecs.add_fault("blocked", action="RunTask", times=1)
     ecs.add_fault("capacity", times=1)
     ecs.add_fault("lost_response", action="RunTask", times=1)
     run_dag(tasks("mixed", [1] * 8))

@@ -103,10 +103,20 @@ def test_a_container_that_ended_before_its_task_began_is_launched_again(
 def test_a_refused_launch_fails_at_once_with_the_remedy(
     scheduler: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent
 ) -> None:
-    ecs.add_fault("access_denied", action="RunTask")
+    ecs.add_fault("blocked", action="RunTask")
     run_dag(one_task_dag("refused"))
     scheduler.until_state("failed")
     assert len(sent) == 1
+    assert "ask AWS Support" in logged_events("ecs task ended")[0]
+
+
+def test_a_denied_launch_is_tried_again_since_iam_takes_a_while_and_then_fails_with_the_remedy(
+    scheduler: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent
+) -> None:
+    ecs.add_fault("access_denied", action="RunTask")
+    run_dag(one_task_dag("denied"))
+    scheduler.until_state("failed")
+    assert len(sent) == 3
     (ended,) = logged_events("ecs task ended")
     assert "AccessDeniedException" in ended
     assert "Allow the scheduler's role this action" in ended

@@ -147,14 +147,17 @@ def test_the_task_limit_of_the_account_is_lack_of_capacity(ecs: Control, engine:
 
 
 @pytest.mark.parametrize(
-    ("kind", "remedy"), [("access_denied", "role"), ("blocked", "AWS Support"), ("error", "options")]
+    ("kind", "remedy", "permanent"),
+    [("access_denied", "role", False), ("blocked", "AWS Support", True), ("error", "options", True)],
 )
-def test_a_refusal_fails_its_run_with_the_remedy(ecs: Control, engine: LiveEngine, kind: str, remedy: str):
+def test_a_refusal_fails_its_run_with_the_remedy(
+    ecs: Control, engine: LiveEngine, kind: str, remedy: str, permanent: bool
+):
     ecs.add_fault(kind, action="RunTask", times=1)
     refused = engine.launch()
     end = engine.end_of(refused)
     assert isinstance(end, LaunchFailed)
-    assert end.permanent
+    assert end.permanent is permanent
     assert remedy in end.diagnosis.remedy
     all_end_well(ecs, engine, [engine.launch()])
 

@@ -87,7 +87,7 @@ PROVISIONING = "The cluster has reached its provisioning capacity limit: 500 tas
             "AccessDeniedException",
             "User is not authorized to perform: ecs:RunTask",
             400,
-            Kind.CONFIGURATION,
+            Kind.DENIED,
         ),
         ("ClusterNotFoundException", "Cluster not found.", 400, Kind.CONFIGURATION),
         ("PlatformUnknownException", "", 400, Kind.CONFIGURATION),

@@ -205,12 +205,12 @@ BEFORE_LAUNCH = {
 }
 
 WHILE_LIVE = {
-    "a row that is gone does not want its task": (None, run(), Decision.UNWANTED),
-    "a row with another try does not want it": (row(try_number=2), run(), Decision.UNWANTED),
+    "a row that is gone does not want its task": (None, run(), HISTORY),
+    "a row with another try does not want it": (row(try_number=2), run(), HISTORY),
     "a row with another scheduler's run does not want it": (
         row("queued", external_executor_id="a newer run id", queued_by_job_id=OTHER_SCHEDULER),
         run(),
-        Decision.UNWANTED,
+        HISTORY,
     ),
     "a row with an ARN that another scheduler has published is left alone": (
         row(external_executor_id="arn:unknown", queued_by_job_id=OTHER_SCHEDULER),
@@ -222,7 +222,7 @@ WHILE_LIVE = {
         run(published=ARN),
         Decision.PUBLISH,
     ),
-    "a key with a newer run does not want it": (row("queued"), run(current=False), Decision.UNWANTED),
+    "a key with a newer run does not want it": (row("queued"), run(current=False), HISTORY),
     "a row adopted by another scheduler is left alone": (
         row(queued_by_job_id=OTHER_SCHEDULER),
         run(),

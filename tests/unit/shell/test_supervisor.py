@@ -331,12 +331,15 @@ def rows_say(monkeypatch: pytest.MonkeyPatch, state: str | None) -> None:
     )
 
 
-def test_a_run_that_waits_is_stopped_as_soon_as_its_row_has_moved_on(
+def test_a_run_that_waits_at_the_engine_is_cancelled_some_time_after_its_row_has_moved_on(
     watching: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = take_in(watching)
     rows_say(monkeypatch, "failed")
     clock.now = CHECK_AFTER
+    watching.decide()
+    assert submitted == [], "the answer to its launch may be lost, and its worker about to end"
+    clock.now += UNWANTED_GRACE + CHECK_AFTER
     watching.decide()
     (stop,) = submitted
     assert isinstance(stop, Stop)
@@ -346,6 +349,19 @@ def test_a_run_that_waits_is_stopped_as_soon_as_its_row_has_moved_on(
     assert len(watching.runs) == 0
     assert not watching._executor.running
     assert not watching._executor.event_buffer, "Airflow knows"
+
+
+def test_a_run_that_waits_at_the_engine_is_stopped_at_once_if_its_row_is_that_of_a_newer_one(
+    watching: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = take_in(watching)
+    newer = Row("queued", 2, "a newer run id", None)
+    monkeypatch.setattr(SUPERVISOR + "read_rows", lambda runs: {r.run_id: newer for r in runs})
+    clock.now = CHECK_AFTER
+    watching.decide()
+    assert [type(order) for order in submitted] == [Stop]
+    assert len(watching.runs) == 0
+    assert run.key not in watching._executor.running
 
 
 def test_a_run_whose_task_lives_has_time_to_end_by_itself(
@@ -462,7 +478,7 @@ def test_the_other_rows_are_looked_at_however_much_is_reported(
 
     monkeypatch.setattr(SUPERVISOR + "read_rows", slow)
     for number in range(100):
-        clock.now += 1
+        clock.now += 2
         watching.note(launched(take_in(watching, task_id=f"new{number}")))
         watching.decide()
     assert [type(order) for order in submitted] == [Stop]

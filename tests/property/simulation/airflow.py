@@ -115,6 +115,7 @@ class Airflow:
     def process_events(self, executor: BaseExecutor, locked: float) -> None:
         """Take the events, which are lost for rows that somebody has locked."""
         for key, (state, info) in executor.get_event_buffer().items():
+            assert isinstance(key, TaskInstanceKey)
             row = next(row for row in self.rows if row.name == key.task_id)
             if self.random.random() < locked:
                 continue

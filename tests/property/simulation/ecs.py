@@ -120,7 +120,8 @@ class SimulatedEcs:
         if known is not None and not self._forgotten(known[1]):
             first_body, task = known
             if first_body != body:
-                return error("ConflictException", resourceIds=[task.arn] if task else [])
+                conflict: Exception = error("ConflictException", resourceIds=[task.arn] if task else [])
+                return conflict
             return Tasks(tasks=(self._describe(task),)) if task else _FULL
         if self.random.random() < self.weather.full:
             self._tokens[token] = (dict(body), None)

@@ -168,7 +168,7 @@ async def test_ten_minutes_without_aws_cost_no_run_and_are_said_once(
             raise ConnectTimeoutError(endpoint_url="https://ecs")
         return await answer(*arguments)
 
-    client._answer = out_of_reach  # type: ignore[method-assign]  # the way to AWS is cut here
+    client._answer = out_of_reach  # type: ignore[method-assign, assignment]  # the way is cut here
     async with running() as (submit, _):
         submit(*(order(f"before-{number}") for number in range(10)))
         await anyio.sleep(100)

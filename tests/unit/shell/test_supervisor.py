@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from airflow.executors.base_executor import BaseExecutor
 from airflow.models.taskinstancekey import TaskInstanceKey
+from airflow.utils.state import TaskInstanceState
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -280,7 +281,7 @@ def test_an_orphan_that_never_ran_is_launched_under_an_id_of_its_own_once_its_ro
         clock.now += 60.0
         watching.decide()
         assert submitted == []
-    assert uuid.UUID(run.run_id)
+    assert str(uuid.UUID(run.run_id)) == run.run_id
     shown[0] = f"{run.run_id}-2"
     clock.now += 60.0
     watching.decide()
@@ -544,7 +545,7 @@ class AnyHistory(RuleBasedStateMachine):
             (run for run in runs if runs.is_current(run) and getattr(run.key, "task_id", "") == task), None
         )
         if run is not None and run.ended is None:
-            self.executor.change_state(run.key, "failed")
+            self.executor.change_state(run.key, TaskInstanceState.FAILED)
             self.supervisor.told_from_outside(run.key)
 
     @rule(task=st.sampled_from("ab"), fenced=st.booleans())

@@ -143,7 +143,9 @@ class AsyncEcsExecutor(BaseExecutor):
             self.log.exception("Can't adopt tasks.")
             return tis
         self.log.info(
-            "Adopted %d tasks of a scheduler that is gone, left %d to Airflow.", len(runs), len(rest)
+            "Adopted %d tasks of a scheduler that is gone; %d leave no trace, and Airflow starts them again.",
+            len(runs),
+            len(rest),
         )
         return rest
 

@@ -383,7 +383,10 @@ class Supervisor:
         """Tell Airflow the end, and again after a while if the row has not moved."""
         if not run.told:
             run.told = True
-            log.warning("%s: %s", run.label, run.diagnosis)
+            if decision is Decision.SUCCEED:
+                log.info("%s was cleared, and has ended: Airflow runs it again. %s", run.label, run.diagnosis)
+            else:
+                log.warning("%s: %s", run.label, run.diagnosis)
             self._log_event(run, "ecs task ended", str(run.diagnosis))
         tell = self._executor.fail if decision is Decision.FAIL else self._executor.success
         tell(run.key, str(run.diagnosis))

@@ -166,6 +166,9 @@ def _tell(result: Result, options: argparse.Namespace) -> int:
         _say(f"✗ {complaint}")
     for line in result.lines():
         _say(line)
+    if result.is_good:
+        kills = sum(result.lives.kills.values())
+        _say(f"✓ {result.tasks} tasks, {kills} kills: each ran exactly once, and ended as it should.")
     if options.json:
         document: dict[str, Any] = {
             "seed": options.seed,

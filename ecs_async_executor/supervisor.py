@@ -49,8 +49,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 DECIDE_SECONDS = 0.015
-"""Bounds what one heartbeat spends on decisions; the rest waits for the next. By time, since the database's share
-of it grows when the engine is busy."""
+"""Bounds what each part of one heartbeat spends on decisions; the rest waits for the next. By time, since the
+database's share of it grows when the engine is busy."""
 ROWS_PER_QUERY = 50
 CONFIRM_AFTER = 5.0
 """Seconds until a told event is checked: core drops events for rows that are locked at that instant."""

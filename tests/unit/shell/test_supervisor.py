@@ -467,6 +467,21 @@ def test_an_orphan_that_is_marked_before_its_workload_is_read_is_looked_for_and_
     assert look.recovery is Recovery.FIND
 
 
+def test_a_row_that_runs_though_its_container_never_did_is_not_failed_but_looked_for(
+    watching: Supervisor, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = take_in(watching)
+    rows_say(monkeypatch, "running")
+    watching.note(launched(run))
+    watching.note(Stopped(run.run_id, 1, "arn", None, ran=False, permanent=False, diagnosis=WHY))
+    watching.decide()
+    (look,) = submitted
+    assert isinstance(look, Launch)
+    assert look.recovery is Recovery.FIND
+    assert run in list(watching.runs)
+    assert "failed" not in {state for state, _ in watching._executor.event_buffer.values()}
+
+
 def test_the_other_rows_are_looked_at_however_much_is_reported(
     watching: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,7 +126,9 @@ class Settings(BaseModel):
         pattern=r"^[A-Za-z0-9_-]{1,64}$",
     )
     concurrency: int = _ours(50, "RunTask calls in flight at once.", ge=1, le=1000)
-    poll_interval: float = _ours(10.0, "The longest time between two looks at a running task.", ge=1)
+    poll_interval: float = _ours(
+        10.0, "The longest time between two looks at a running task, as long as `read_rate` allows it.", ge=1
+    )
     capacity_timeout: float = _ours(
         3600.0, "How long a task may wait for capacity before it is failed. Costs no start attempt.", ge=0
     )
@@ -143,18 +145,48 @@ class Settings(BaseModel):
     shutdown_timeout: float = _ours(
         10.0, "How long the scheduler's exit may take. Containers are not stopped.", ge=1, le=120
     )
-    run_task_rate: float = _ours(20.0, "RunTask calls a second; AWS allows 20 on Fargate. 0: no limit.", ge=0)
-    run_task_burst: float = _ours(20.0, "RunTask calls at once; AWS allows 20 on Fargate.", ge=1)
+    rate_share: float = _ours(
+        1.0,
+        "The part of each of the following rates and bursts that this executor may use, if others use the account too.",
+        gt=0,
+        le=1,
+    )
+    run_task_rate: float | None = _ours(
+        None,
+        "RunTask calls a second. Unset: the 20 that AWS allows on Fargate; elsewhere as `modify_rate`. 0: no limit.",
+        ge=0,
+    )
+    run_task_burst: float | None = _ours(
+        None,
+        "RunTask calls at once. Unset: the 20 that AWS allows on Fargate; elsewhere as `modify_burst`.",
+        ge=1,
+    )
     modify_rate: float = _ours(
         40.0, "RunTask and StopTask calls a second; AWS allows 40 per account and Region. 0: no limit.", ge=0
     )
     modify_burst: float = _ours(100.0, "RunTask and StopTask calls at once; AWS allows 100.", ge=1)
     read_rate: float = _ours(
         20.0,
-        "DescribeTasks and ListTasks calls a second; AWS allows 20 per account and Region. 0: no limit.",
+        "DescribeTasks and ListTasks calls a second; AWS allows 20 per account and Region. Half of them are for looking "
+        "at running tasks. 0: no limit.",
         ge=0,
     )
     read_burst: float = _ours(100.0, "DescribeTasks and ListTasks calls at once; AWS allows 100.", ge=1)
+
+    @property
+    def on_fargate(self) -> bool:
+        """Whether tasks start on Fargate, unless their own `executor_config` says otherwise."""
+        members = {str(key).replace("_", "").lower(): value for key, value in self.run_task_kwargs.items()}
+        providers = members.get("capacityproviderstrategy") or self.capacity_provider_strategy
+        if providers:
+            return "'FARGATE" in str(providers)  # FARGATE or FARGATE_SPOT; names of one's own can't begin so
+        return (members.get("launchtype") or self.launch_type or "FARGATE") == "FARGATE"
+
+    def _run_task_limit(self) -> Rate:
+        default = Rate(20, 20) if self.on_fargate else Rate(self.modify_rate, self.modify_burst)
+        per_second = default.per_second if self.run_task_rate is None else self.run_task_rate
+        burst = default.burst if self.run_task_burst is None else self.run_task_burst
+        return Rate(per_second, burst)
 
     @property
     def engine_options(self) -> EngineOptions:
@@ -165,9 +197,9 @@ class Settings(BaseModel):
             poll_interval=self.poll_interval,
             launch_timeout=self.launch_timeout,
             missing_grace=self.missing_grace,
-            run_task_rate=Rate(self.run_task_rate, self.run_task_burst),
-            modify_rate=Rate(self.modify_rate, self.modify_burst),
-            read_rate=Rate(self.read_rate, self.read_burst),
+            run_task_rate=self._run_task_limit().part(self.rate_share),
+            modify_rate=Rate(self.modify_rate, self.modify_burst).part(self.rate_share),
+            read_rate=Rate(self.read_rate, self.read_burst).part(self.rate_share),
         )
 
 

@@ -10,14 +10,22 @@ class Bell:
 
     def __init__(self) -> None:
         self._event = anyio.Event()
+        self._until = float("-inf")
+        """How long somebody waits."""
 
     def ring(self) -> None:
         """Wake the waiter."""
         self._event.set()
 
+    def ring_for(self, at: float | None) -> None:
+        """Wake the waiter if it would sleep past this time, when there is work; None: there is none."""
+        if at is not None and at < self._until:
+            self.ring()
+
     async def wait(self, until: float | None) -> None:
         """Wait for the bell, or until this time of the loop's clock."""
-        timeout = float("inf") if until is None else until - anyio.current_time()
-        with anyio.move_on_after(max(0.0, timeout)):
+        self._until = float("inf") if until is None else until
+        with anyio.move_on_after(max(0.0, self._until - anyio.current_time())):
             await self._event.wait()
+        self._until = float("-inf")
         self._event = anyio.Event()

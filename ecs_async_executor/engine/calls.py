@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
+import anyio
+
 from ecs_async_executor.engine.ecs import EcsClient
 from ecs_async_executor.engine.failures import PAUSING, Failure, Kind, classify, is_expected
 from ecs_async_executor.engine.gate import Gate
-from ecs_async_executor.engine.governor import Bucket, Governor
+from ecs_async_executor.engine.governor import Action, Governor
 from ecs_async_executor.engine.messages import Report
 
 log = logging.getLogger(__name__)
@@ -30,8 +32,8 @@ class CallError(Exception):
 class Pass:
     """Leave to make one call now."""
 
+    action: Action
     ticket: int
-    buckets: tuple[Bucket, ...]
 
 
 class Calls:
@@ -43,35 +45,36 @@ class Calls:
         self._gate = gate
         self._emit = emit
 
-    async def leave(self, *buckets: Bucket, urgent: bool = False) -> Pass:
-        """Wait until a call may be made. Urgent calls go before the others."""
-        await self._governor.acquire(*buckets, urgent=urgent)
-        return Pass(await self._gate.passage(), buckets)
+    async def leave(self, action: Action) -> Pass:
+        """Wait until a call of this action may be made."""
+        await self._governor.acquire(action)
+        return Pass(action, await self._gate.passage())
 
     async def make(self, leave: Pass, call: Callable[[], Awaitable[T]]) -> T:
         """Make the call that `leave` allows; raises `CallError`."""
+        sent_at = anyio.current_time()
         try:
             answer = await call()
         except Exception as error:
             failure = classify(error)
             if not is_expected(error):
                 log.exception("A call to ECS failed in an unexpected way.")
-            self._note(leave, failure)
+            self._note(leave, failure, sent_at)
             raise CallError(failure) from error
-        self._governor.answered(*leave.buckets)
+        self._governor.accepted(leave.action, sent_at)
         self._report(self._gate.succeed(leave.ticket))
         return answer
 
-    def _note(self, leave: Pass, failure: Failure) -> None:
+    def _note(self, leave: Pass, failure: Failure, sent_at: float) -> None:
         if failure.kind in PAUSING:
             if failure.kind is Kind.CREDENTIALS and self._gate.is_current(leave.ticket):
                 self.client.forget()
             self._report(self._gate.fail(leave.ticket, failure.diagnosis))
             return
         if failure.kind is Kind.THROTTLE:
-            # AWS does not say which bucket is empty. The first is the narrower: stops, which share the other with
-            # launches, go on.
-            self._governor.throttled(leave.buckets[0])
+            self._governor.throttled(leave.action, sent_at)
+        elif failure.kind is not Kind.UNKNOWN:
+            self._governor.accepted(leave.action, sent_at)
         if failure.kind is not Kind.UNKNOWN:
             self._report(self._gate.succeed(leave.ticket))
 

@@ -13,6 +13,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
 
 from ecs_async_executor.engine.responses import EcsResponseParserFactory, TaskArns, Tasks
+from ecs_async_executor.engine.shortcuts import quicken
 from ecs_async_executor.errors import ConnectError
 
 if TYPE_CHECKING:
@@ -103,9 +104,11 @@ class EcsClient:
                 try:
                     with anyio.fail_after(self._call_timeout):
                         connection = await anyio.to_thread.run_sync(self._connect, abandon_on_cancel=True)
-                        self._client = await self._stack.enter_async_context(self._create(connection))
+                        client = await self._stack.enter_async_context(self._create(connection))
                 except Exception as error:
                     raise ConnectError("The AWS connection can't be made.") from error
+                quicken(client)
+                self._client = client
             return self._client
 
     def _create(self, connection: Connection) -> Any:

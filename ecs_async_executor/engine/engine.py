@@ -15,7 +15,7 @@ from ecs_async_executor.engine.calls import CallError, Calls, Emit
 from ecs_async_executor.engine.ecs import Connect, EcsClient, silence_request_logs
 from ecs_async_executor.engine.failures import Kind
 from ecs_async_executor.engine.gate import Gate
-from ecs_async_executor.engine.governor import Bucket, Governor
+from ecs_async_executor.engine.governor import Action, Governor
 from ecs_async_executor.engine.launcher import Launcher
 from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.messages import CheckHealth, Forget, HealthChecked, Launch, Order, Watch
@@ -37,7 +37,7 @@ class Engine:
     def __init__(
         self,
         connect: Connect,
-        inbox: SimpleQueue[Order],
+        inbox: SimpleQueue[tuple[Order, ...]],
         emit: Emit,
         options: EngineOptions,
         *,
@@ -53,12 +53,12 @@ class Engine:
             pool_size=options.concurrency + WATCH_CALLS + STOP_CALLS,
             call_timeout=options.call_timeout,
         )
-        governor = Governor(options, random, anyio.current_time())
+        governor = Governor(options, anyio.current_time())
         self._calls = calls = Calls(self._client, governor, Gate(random), emit)
         self._started_by = options.started_by
         self._launcher = Launcher(self.ledger, calls, emit, options, landed=self._ring_all)
         self._watcher = Watcher(self.ledger, calls, emit, options, looked=self._ring_all)
-        self._stopper = Stopper(self.ledger, calls, random)
+        self._stopper = Stopper(self.ledger, calls, random, stopped=self._ring_all)
         self._landed = Bell()
         self._closing = anyio.Event()
         self._grace = 0.0
@@ -101,26 +101,30 @@ class Engine:
         now = anyio.current_time()
         while True:
             try:
-                order = self._inbox.get_nowait()
+                orders = self._inbox.get_nowait()
             except Empty:
                 break
-            if isinstance(order, Launch):
-                self.ledger.launch(order, now)
-            elif isinstance(order, Watch):
-                self.ledger.watch(order, now)
-            elif isinstance(order, Forget):
-                self.ledger.forget(order.run_id)
-            elif isinstance(order, CheckHealth):
-                tasks.start_soon(self._check_health, order.cluster)
-            else:
-                for report in self.ledger.stop(order.run_id, order.reason):
-                    self._emit(report)
+            for order in orders:
+                self._take_order(order, tasks, now)
         self._ring_all()
+
+    def _take_order(self, order: Order, tasks: TaskGroup, now: float) -> None:
+        if isinstance(order, Launch):
+            self.ledger.launch(order, now)
+        elif isinstance(order, Watch):
+            self.ledger.watch(order, now)
+        elif isinstance(order, Forget):
+            self.ledger.forget(order.run_id)
+        elif isinstance(order, CheckHealth):
+            tasks.start_soon(self._check_health, order.cluster)
+        else:
+            for report in self.ledger.stop(order.run_id, order.reason):
+                self._emit(report)
 
     async def _check_health(self, cluster: str) -> None:
         """Ask until the answer is about the cluster and the permissions, not about the way to AWS."""
         while True:
-            leave = await self._calls.leave(Bucket.READ)
+            leave = await self._calls.leave(Action.LIST_TASKS)
             try:
                 await self._calls.make(
                     leave,
@@ -136,7 +140,9 @@ class Engine:
                 return
 
     def _ring_all(self) -> None:
-        """The ledger has changed: each part looks whether there is work for it."""
-        for part in (self._launcher, self._watcher, self._stopper):
-            part.bell.ring()
+        """The ledger has changed: wake whoever has work now, or earlier than it thinks."""
+        self._launcher.bell.ring_for(self.ledger.launches.next_at(anyio.current_time()))
+        self._watcher.bell.ring_for(self.ledger.due.next_at())
+        if self.ledger.stops:
+            self._stopper.bell.ring()
         self._landed.ring()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, IntEnum
 
 from ecs_async_executor.engine.failures import Kind
 from ecs_async_executor.engine.messages import Build, Recovery, Request
@@ -15,6 +15,15 @@ class State(Enum):
     WAITING = "waiting to be sent"
     SENDING = "RunTask in flight"
     WATCHING = "launched"
+
+
+class Phase(IntEnum):
+    """How far a launched task was seen to be; it only goes forward."""
+
+    STARTING = 0
+    RUNNING = 1
+    ENDING = 2
+    """It is to stop (desiredStatus), or past RUNNING."""
 
 
 @dataclass(slots=True, eq=False)
@@ -40,7 +49,11 @@ class Entry:
     cluster: str = ""
     container: str = ""
     launched_at: float = 0.0
+    phase: Phase = Phase.STARTING
+    phase_since: float = 0.0
     seen_running: bool = False
+    due_at: float | None = None
+    """When it is looked at next; None while it is not on the due list."""
     missing: int = 0
     """Sightings as MISSING in a row."""
     missing_since: float = 0.0

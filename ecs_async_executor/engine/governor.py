@@ -1,95 +1,123 @@
-"""Keeps the calls within AWS's token buckets: one bucket here for each of AWS's."""
+"""Lets calls pass as AWS's buckets allow: who waits is woken in turn, and a governor that nobody waits for does nothing."""
 
 from __future__ import annotations
 
+from asyncio import TimerHandle, get_running_loop
+from collections import deque
 from enum import Enum
 
 import anyio
 
-from ecs_async_executor.engine.backoff import Random, backoff
-from ecs_async_executor.engine.options import EngineOptions, Rate
+from ecs_async_executor.engine.limiter import Limiter
+from ecs_async_executor.engine.options import EngineOptions
+
+EVERY = 4
+"""Every fourth call of a bucket that both kinds wait for is of the second kind: ten launches a second, while thousands
+of tasks are stopped."""
 
 
-class Bucket(Enum):
-    """AWS's buckets that the engine draws from, per account and Region (ECS API request throttling)."""
+class Action(Enum):
+    """The calls of the ECS API that the engine makes."""
 
-    RUN_TASK = "RunTask on Fargate"
-    MODIFY = "RunTask and StopTask"
-    READ = "DescribeTasks and ListTasks"
-
-
-class TokenBucket:
-    """A token bucket that AWS's throttling closes for a while. Pure: time comes from the caller."""
-
-    def __init__(self, rate: Rate, now: float) -> None:
-        self._rate = rate
-        self._tokens = rate.burst
-        self._updated = now
-        self._closed_until = now
-        self._throttles = 0
-
-    def wait(self, now: float) -> float:
-        """Seconds until a token is there; 0 if one is."""
-        closed = self._closed_until - now
-        if self._rate.per_second <= 0:
-            return max(0.0, closed)
-        self._tokens = min(self._rate.burst, self._tokens + (now - self._updated) * self._rate.per_second)
-        self._updated = now
-        return max(0.0, closed, (1.0 - self._tokens) / self._rate.per_second)
-
-    def take(self) -> None:
-        """Use a token; `wait` must have said 0."""
-        self._tokens -= 1.0
-
-    def throttled(self, now: float, random: Random) -> None:
-        """AWS has throttled a call: close. Throttles of calls sent before the bucket closed count once."""
-        if now < self._closed_until:
-            return
-        self._throttles += 1
-        self._closed_until = now + backoff(self._throttles, base=1.0, cap=20.0, random=random)
-        self._tokens = min(self._tokens, 0.0)
-
-    def answered(self, now: float) -> None:
-        """AWS has accepted a call."""
-        if now >= self._closed_until:
-            self._throttles = 0
+    RUN_TASK = "RunTask"
+    STOP_TASK = "StopTask"
+    DESCRIBE_TASKS = "DescribeTasks"
+    LIST_TASKS = "ListTasks"
 
 
 class Governor:
-    """Lets calls pass as AWS's buckets allow. Stops never queue behind launches."""
+    """One limiter for each of AWS's buckets, and the callers that wait for them.
 
-    def __init__(self, options: EngineOptions, random: Random, now: float) -> None:
-        self._random = random
-        self._buckets = {
-            Bucket.RUN_TASK: TokenBucket(options.run_task_rate, now),
-            Bucket.MODIFY: TokenBucket(options.modify_rate, now),
-            Bucket.READ: TokenBucket(options.read_rate, now),
+    StopTask goes before RunTask, and ListTasks, which a recovery waits for, before DescribeTasks. RunTask and
+    DescribeTasks have a limiter of their own besides: what Fargate allows, and the watcher's part of the reads. A
+    throttle does not say which of AWS's buckets was empty, so it is laid on the limiter that is the caller's own. For
+    RunTask that is Fargate's: half as wide, it is nearly always the empty one; and if it is not, launches slow down all
+    the same, while stops, which must not suffer from launches, find out by their own throttles.
+    """
+
+    def __init__(self, options: EngineOptions, now: float) -> None:
+        modify = _Lane(Limiter(options.modify_rate, now), Limiter(options.run_task_rate, now))
+        read = _Lane(Limiter(options.read_rate, now), Limiter(options.describe_rate, now))
+        self._lanes = {
+            Action.STOP_TASK: (modify, 0),
+            Action.RUN_TASK: (modify, 1),
+            Action.LIST_TASKS: (read, 0),
+            Action.DESCRIBE_TASKS: (read, 1),
         }
-        self._urgent = dict.fromkeys(Bucket, 0)
-        """Urgent calls that wait, by bucket."""
 
-    async def acquire(self, *buckets: Bucket, urgent: bool = False) -> None:
-        """Wait until each of the buckets has a token, and take them."""
-        for bucket in buckets:
-            self._urgent[bucket] += urgent
+    async def acquire(self, action: Action) -> None:
+        """Wait until a call of this action may be made."""
+        lane, kind = self._lanes[action]
+        await lane.acquire(kind)
+
+    def accepted(self, action: Action, sent_at: float) -> None:
+        """Note that AWS has accepted a call that was sent then."""
+        lane, kind = self._lanes[action]
+        for limiter in lane.limiters[: kind + 1]:
+            limiter.accepted(sent_at)
+
+    def throttled(self, action: Action, sent_at: float) -> None:
+        """Note that AWS has throttled a call that was sent then."""
+        lane, kind = self._lanes[action]
+        limiter = lane.limiters[kind]
+        limiter.advance(anyio.current_time())
+        limiter.throttled(sent_at)
+
+
+class _Lane:
+    """The two kinds of calls that share one of AWS's buckets; the second has a limiter of its own as well."""
+
+    def __init__(self, shared: Limiter, own: Limiter) -> None:
+        self.limiters = (shared, own)
+        self._queues: tuple[deque[anyio.Event], deque[anyio.Event]] = (deque(), deque())
+        self._firsts = 0
+        """Calls of the first kind in a row while the second waited."""
+        self._timer: TimerHandle | None = None
+
+    async def acquire(self, kind: int) -> None:
+        turn, queue = anyio.Event(), self._queues[kind]
+        queue.append(turn)
+        self._serve()
         try:
-            while True:
-                now = anyio.current_time()
-                wait = max(self._buckets[bucket].wait(now) for bucket in buckets)
-                if wait <= 0 and (urgent or not any(self._urgent[bucket] for bucket in buckets)):
-                    for bucket in buckets:
-                        self._buckets[bucket].take()
-                    return
-                await anyio.sleep(max(wait, 0.005))
+            if not turn.is_set():
+                await turn.wait()
         finally:
-            for bucket in buckets:
-                self._urgent[bucket] -= urgent
+            if not turn.is_set():
+                queue.remove(turn)
+                self._serve()
 
-    def throttled(self, bucket: Bucket) -> None:
-        """Note that AWS has throttled a call, and close this bucket for a while."""
-        self._buckets[bucket].throttled(anyio.current_time(), self._random)
+    def _serve(self) -> None:
+        """Let pass who may, and come back when the next one may."""
+        loop = get_running_loop()
+        now = loop.time()
+        for limiter in self.limiters:
+            limiter.advance(now)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        wait = self._serve_now()
+        if wait is not None:
+            self._timer = loop.call_at(now + wait, self._serve)
 
-    def answered(self, *buckets: Bucket) -> None:
-        """Note that AWS has accepted a call on these buckets."""
-        for bucket in buckets:
-            self._buckets[bucket].answered(anyio.current_time())
+    def _serve_now(self) -> float | None:
+        """Give the seconds until the next caller's turn; None if nobody waits."""
+        (shared, own), (first, second) = self.limiters, self._queues
+        while True:
+            own_wait = own.wait() if second else 0.0
+            ready = bool(second) and own_wait <= 0
+            # A limiter grows only while it is what callers wait for.
+            shared.wanted, own.wanted = bool(first) or ready, own_wait > 0
+            wait = shared.wait()
+            if not shared.wanted or wait > 0:
+                break
+            shared.take()
+            if first and not (ready and self._firsts >= EVERY - 1):
+                self._firsts = self._firsts + 1 if second else 0
+                first.popleft().set()
+            else:
+                self._firsts = 0
+                own.take()
+                second.popleft().set()
+        if shared.wanted:
+            return wait
+        return max(own_wait, wait) if second else None

@@ -14,7 +14,7 @@ from ecs_async_executor.engine.bell import Bell
 from ecs_async_executor.engine.calls import CallError, Calls, Emit, Pass
 from ecs_async_executor.engine.entry import Entry
 from ecs_async_executor.engine.failures import Failure, Kind, classify, classify_run_task_failure
-from ecs_async_executor.engine.governor import Bucket
+from ecs_async_executor.engine.governor import Action
 from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.messages import Diagnosis, Recovery, Request
 from ecs_async_executor.engine.options import EngineOptions
@@ -62,7 +62,7 @@ class Launcher:
         while True:
             await self._wait_for_work()
             await self._places.acquire()
-            leave = await self._calls.leave(Bucket.RUN_TASK, Bucket.MODIFY)
+            leave = await self._calls.leave(Action.RUN_TASK)
             entry = None if self.stopping else self._ledger.take(anyio.current_time())
             if entry is None:
                 self._places.release()
@@ -144,7 +144,7 @@ class Launcher:
             raise
 
     async def _started_before(self, entry: Entry, body: dict[str, Any]) -> tuple[str, ...]:
-        leave = await self._calls.leave(Bucket.READ)
+        leave = await self._calls.leave(Action.LIST_TASKS)
         cluster, started_by = str(body.get("cluster", "default")), body["startedBy"]
         try:
             return await self._calls.make(

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ecs_async_executor.engine.backoff import Random, backoff
-from ecs_async_executor.engine.entry import Entry, State
+from ecs_async_executor.engine.entry import Entry, Phase, State
 from ecs_async_executor.engine.failures import PAUSING, Failure, Kind
 from ecs_async_executor.engine.messages import (
     Cancelled,
@@ -46,6 +46,8 @@ class Ledger:
         self._options = options
         self._random = random
         self._entries: dict[str, Entry] = {}
+        self.sending = 0
+        """How many RunTask calls are in flight."""
         self.launches = LaunchQueue()
         self.due = DueList()
         self.stops: list[Entry] = []
@@ -65,11 +67,6 @@ class Ledger:
         for entry in self:
             counts[entry.state.name.lower()] += 1
         return f"<Ledger {counts}>"
-
-    @property
-    def sending(self) -> int:
-        """How many RunTask calls are in flight."""
-        return sum(entry.state is State.SENDING for entry in self)
 
     # --- orders -------------------------------------------------------------------------------------------
 
@@ -115,6 +112,7 @@ class Ledger:
         """Let go of a run. The answer to a call in flight is not waited for."""
         entry = self._entries.pop(run_id, None)
         if entry is not None:
+            self.sending -= entry.state is State.SENDING
             self.launches.discard(entry)
             self.due.discard(entry)
 
@@ -125,12 +123,15 @@ class Ledger:
         entry = self.launches.pop(now)
         if entry is not None:
             entry.state = State.SENDING
+            self.sending += 1
         return entry
 
     def launched(self, entry: Entry, arn: str, cluster: str, container: str, now: float) -> list[Report]:
         """RunTask has started (or found) the task."""
         if self._entries.get(entry.run_id) is not entry:
             return []
+        self.sending -= 1
+        self.launches.discard(entry)
         self._watch(entry, arn, cluster, container, now)
         if entry.stop_reason is not None:
             self.stops.append(entry)
@@ -140,6 +141,7 @@ class Ledger:
         """RunTask failed: wait with the same launch, or end it."""
         if self._entries.get(entry.run_id) is not entry:
             return []
+        self.sending -= 1
         kind = failure.kind
         if kind is Kind.UNKNOWN:
             if not entry.unclear:
@@ -185,13 +187,24 @@ class Ledger:
         entry.state = State.WATCHING
         entry.arn, entry.cluster, entry.container = arn, cluster, container
         entry.build = entry.request = None
-        entry.launched_at = now
-        self.look_again(entry, now)
+        entry.launched_at = entry.phase_since = now
+        self.due.add(entry, now + next_look(0.0, 1.0, self._options.poll_interval))
 
     def look_again(self, entry: Entry, now: float) -> None:
         """Put the task back on the due list, for its next look."""
-        age = now - entry.launched_at
-        self.due.add(entry, now + next_look(age, self._options.poll_interval))
+        quickest = 2 * len(self.due) / self._options.looks_per_second
+        delay = next_look(now - entry.phase_since, quickest, self._options.poll_interval)
+        self.due.add(entry, now + delay)
+
+    def told_to_stop(self, entry: Entry, now: float) -> None:
+        """StopTask has been accepted: the task ends soon."""
+        self._move_on(entry, Phase.ENDING, now)
+        if entry in self.due:
+            self.look_again(entry, now)
+
+    def _move_on(self, entry: Entry, phase: Phase, now: float) -> None:
+        if phase > entry.phase:
+            entry.phase, entry.phase_since = phase, now
 
     def described(self, entry: Entry, task: Task, now: float) -> list[Report]:
         """DescribeTasks has seen the task."""
@@ -218,6 +231,7 @@ class Ledger:
                 diagnosis=diagnosis,
             )
             return self._end(entry, stopped)
+        self._move_on(entry, _phase_of(task), now)
         self.look_again(entry, now)
         if task.last_status in _NOT_YET_RUNNING:
             self._check_launch_timeout(entry, now)
@@ -278,6 +292,19 @@ class Ledger:
         return [report]
 
 
-def next_look(age: float, poll_interval: float) -> float:
-    """Seconds until the next look at a task launched `age` seconds ago: soon while young, seldom later."""
-    return min(max(1.0, age / 10), poll_interval)
+def _phase_of(task: Task) -> Phase:
+    if task.desired_status == "STOPPED":
+        return Phase.ENDING
+    if task.last_status in _NOT_YET_RUNNING:
+        return Phase.STARTING
+    return Phase.RUNNING if task.last_status == "RUNNING" else Phase.ENDING
+
+
+def next_look(phase_age: float, quickest: float, poll_interval: float) -> float:
+    """Seconds until the next look at a task whose phase was first seen `phase_age` seconds ago.
+
+    Soon after it was launched, began to run or to end, and then less and less often: what is seen comes late by a
+    tenth of how long it took. With many tasks nothing is looked at more often than each `quickest` seconds, and
+    `poll_interval` is the longest.
+    """
+    return min(max(1.0, quickest, phase_age / 10), poll_interval)

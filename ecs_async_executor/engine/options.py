@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 
@@ -13,6 +14,14 @@ class Rate:
     """Tokens added a second; 0 means no limit."""
     burst: float
     """Tokens the full bucket holds."""
+
+    def part(self, share: float) -> Rate:
+        """Give this part of it; a bucket holds one token at least."""
+        return Rate(self.per_second * share, max(1.0, self.burst * share))
+
+
+DESCRIBE_SHARE = 0.5
+"""Of the reads, for the watcher: 1,000 looks a second, so that 10,000 tasks are seen every ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,18 @@ class EngineOptions:
     """The longest one API call may take, the wait for a connection included."""
     run_task_rate: Rate = field(default_factory=lambda: Rate(20, 20))
     """RunTask on Fargate: 20 calls a second, burst 20 (Amazon ECS throttling quotas)."""
+    """Elsewhere only `modify_rate` applies: make it the same."""
     modify_rate: Rate = field(default_factory=lambda: Rate(40, 100))
     """"Cluster resource modify": RunTask and StopTask together (ECS API request throttling)."""
     read_rate: Rate = field(default_factory=lambda: Rate(20, 100))
     """"Cluster resource read": DescribeTasks and ListTasks together (ECS API request throttling)."""
+
+    @property
+    def looks_per_second(self) -> float:
+        """How many tasks the watcher can look at each second (a DescribeTasks call is about 100)."""
+        return 100 * self.describe_rate.per_second or math.inf
+
+    @property
+    def describe_rate(self) -> Rate:
+        """The watcher's part of the reads: the rest is for ListTasks, for other schedulers, and for people."""
+        return self.read_rate.part(DESCRIBE_SHARE)

@@ -64,50 +64,61 @@ class LaunchQueue:
 
 
 class DueList:
-    """Tasks to look at, the longest overdue first."""
+    """Tasks to look at, the longest overdue first.
+
+    A task's date stands in its entry. It tells live items from stale ones, of a task that was discarded or given
+    another date; those are dropped when their own time comes.
+    """
 
     def __init__(self) -> None:
-        self._due: dict[Entry, float] = {}
-        self._heap: list[tuple[float, int, Entry]] = []
-        self._count = 0
+        self._heaps: dict[str, list[tuple[float, int, Entry]]] = {}
+        """By cluster, since a call is about one."""
+        self._items = 0
+        self._length = 0
 
     def __len__(self) -> int:
-        return len(self._due)
+        return self._length
+
+    def __contains__(self, entry: Entry) -> bool:
+        return entry.due_at is not None
 
     def add(self, entry: Entry, due: float) -> None:
         """Look at the task at `due`; an earlier date of the same task is forgotten."""
-        self._due[entry] = due
-        self._count += 1
-        heapq.heappush(self._heap, (due, self._count, entry))
+        self._length += entry.due_at is None
+        entry.due_at = due
+        self._items += 1
+        heapq.heappush(self._heaps.setdefault(entry.cluster, []), (due, self._items, entry))
 
     def discard(self, entry: Entry) -> None:
         """Forget a task, whether it is on the list or not."""
-        self._due.pop(entry, None)
+        self._length -= entry.due_at is not None
+        entry.due_at = None
 
     def next_at(self) -> float | None:
         """When the next task is due; None if none is watched."""
-        self._drop_stale()
-        return self._heap[0][0] if self._heap else None
+        head = self._head()
+        return head[0] if head else None
 
     def take(self, now: float, *, limit: int) -> list[Entry]:
         """Take up to `limit` tasks of one cluster that are due at `now`: the cluster of the longest overdue."""
         batch: list[Entry] = []
-        others: list[tuple[float, int, Entry]] = []
-        while len(batch) < limit:
-            self._drop_stale()
-            if not self._heap or self._heap[0][0] > now:
-                break
-            item = heapq.heappop(self._heap)
-            entry = item[2]
-            if batch and entry.cluster != batch[0].cluster:
-                others.append(item)
-                continue
-            del self._due[entry]
+        head = self._head()
+        heap = self._heaps[head[2].cluster] if head else []
+        while heap and heap[0][0] <= now and len(batch) < limit:
+            entry = heapq.heappop(heap)[2]
+            self.discard(entry)
             batch.append(entry)
-        for item in others:
-            heapq.heappush(self._heap, item)
+            _drop_stale(heap)
         return batch
 
-    def _drop_stale(self) -> None:
-        while self._heap and self._due.get(self._heap[0][2]) != self._heap[0][0]:
-            heapq.heappop(self._heap)
+    def _head(self) -> tuple[float, int, Entry] | None:
+        for cluster, heap in list(self._heaps.items()):
+            _drop_stale(heap)
+            if not heap:
+                del self._heaps[cluster]
+        return min((heap[0] for heap in self._heaps.values()), default=None)
+
+
+def _drop_stale(heap: list[tuple[float, int, Entry]]) -> None:
+    while heap and heap[0][2].due_at != heap[0][0]:
+        heapq.heappop(heap)

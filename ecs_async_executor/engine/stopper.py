@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import anyio
 from anyio.abc import TaskGroup
@@ -12,7 +13,7 @@ from ecs_async_executor.engine.bell import Bell
 from ecs_async_executor.engine.calls import CallError, Calls, Pass
 from ecs_async_executor.engine.entry import Entry
 from ecs_async_executor.engine.failures import Kind
-from ecs_async_executor.engine.governor import Bucket
+from ecs_async_executor.engine.governor import Action
 from ecs_async_executor.engine.ledger import Ledger
 
 log = logging.getLogger(__name__)
@@ -24,10 +25,11 @@ CALLS = 20
 class Stopper:
     """The only place that calls StopTask."""
 
-    def __init__(self, ledger: Ledger, calls: Calls, random: Random) -> None:
+    def __init__(self, ledger: Ledger, calls: Calls, random: Random, *, stopped: Callable[[], None]) -> None:
         self._ledger = ledger
         self._calls = calls
         self._random = random
+        self._stopped = stopped
         self._places = anyio.Semaphore(CALLS)
         self.bell = Bell()
         """Rung when a task is to be stopped."""
@@ -38,7 +40,7 @@ class Stopper:
             while not self._ledger.stops:
                 await self.bell.wait(None)
             await self._places.acquire()
-            leave = await self._calls.leave(Bucket.MODIFY, urgent=True)
+            leave = await self._calls.leave(Action.STOP_TASK)
             tasks.start_soon(self._stop, self._ledger.stops.pop(0), leave)
 
     async def _stop(self, entry: Entry, leave: Pass) -> None:
@@ -56,8 +58,10 @@ class Stopper:
                     level = logging.DEBUG if error.failure.kind is Kind.NOT_FOUND else logging.WARNING
                     log.log(level, "StopTask for %s failed, to be repeated: %s", entry.label, error)
                 else:
+                    self._ledger.told_to_stop(entry, anyio.current_time())
+                    self._stopped()
                     return
                 await anyio.sleep(backoff(attempt, base=1.0, cap=60.0, random=self._random))
-                leave = await self._calls.leave(Bucket.MODIFY, urgent=True)
+                leave = await self._calls.leave(Action.STOP_TASK)
         finally:
             self._places.release()

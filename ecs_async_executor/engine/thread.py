@@ -30,7 +30,7 @@ class EngineThread:
     def __init__(self, connect: Connect, options: EngineOptions) -> None:
         self._connect = connect
         self._options = options
-        self._inbox: SimpleQueue[Order] = SimpleQueue()
+        self._inbox: SimpleQueue[tuple[Order, ...]] = SimpleQueue()
         self._outbox: SimpleQueue[Report] = SimpleQueue()
         self._ready: Future[tuple[AbstractEventLoop, Engine]] = Future()
         # A daemon: an executor that was never ended must not keep the process alive.
@@ -56,11 +56,10 @@ class EngineThread:
 
     def submit(self, orders: Iterable[Order]) -> None:
         """Hand orders over. After the engine's death they are dropped: see the class."""
-        for order in orders:
-            self._inbox.put(order)
+        self._inbox.put(tuple(orders))  # together: what is to be watched makes full calls from the first
         self._call(lambda engine: engine.inbox_bell.ring())
 
-    def drain(self, limit: int = 10_000) -> Iterator[Report]:
+    def drain(self, limit: int = 1_000_000) -> Iterator[Report]:
         """Give the reports that have come, `limit` at most."""
         for _ in range(limit):
             try:

@@ -6,13 +6,14 @@ import logging
 from collections.abc import Callable
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from ecs_async_executor.engine.bell import Bell
 from ecs_async_executor.engine.calls import CallError, Calls, Emit, Pass
 from ecs_async_executor.engine.entry import Entry
 from ecs_async_executor.engine.failures import Kind
-from ecs_async_executor.engine.governor import Bucket
+from ecs_async_executor.engine.governor import Action
 from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.messages import Report
 from ecs_async_executor.engine.options import EngineOptions
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 100
 """Tasks a DescribeTasks call may name (ECS API reference)."""
+SLICE = 20
+"""Tasks of an answer that are dealt with before others get their turn in the loop."""
 CALLS = 10
 """DescribeTasks calls in flight at once."""
 
@@ -38,8 +41,8 @@ class Watcher:
         self._options = options
         self._looked = looked
         self._places = anyio.Semaphore(CALLS)
-        # What is due within this time comes along, so that calls are full; a look too early costs nothing.
-        self._ahead = options.poll_interval / 10
+        # What is due within this time comes along, so that calls are full; a look too early costs no call.
+        self._ahead = options.poll_interval / 2
         self.bell = Bell()
         """Rung when a task comes onto the due list."""
 
@@ -48,7 +51,7 @@ class Watcher:
         while True:
             await self._wait_for_work()
             await self._places.acquire()
-            leave = await self._calls.leave(Bucket.READ)
+            leave = await self._calls.leave(Action.DESCRIBE_TASKS)
             batch = self._ledger.due.take(anyio.current_time() + self._ahead, limit=BATCH)
             if batch:
                 tasks.start_soon(self._describe, batch, leave)
@@ -82,14 +85,15 @@ class Watcher:
             self._looked()
 
     async def _apply(self, batch: list[Entry], answer: Tasks) -> None:
-        now = anyio.current_time()
         seen = {task.task_arn: task for task in answer.tasks}
-        for entry in batch:
+        for number, entry in enumerate(batch):
+            if number % SLICE == 0:
+                await anyio.lowlevel.checkpoint()
             if entry.arn in seen:
-                self._report(self._ledger.described(entry, seen[entry.arn], now))
+                self._report(self._ledger.described(entry, seen[entry.arn], anyio.current_time()))
         # The rest is MISSING, or its record could not be read.
         for entry in batch:
-            if entry.arn not in seen and self._ledger.not_seen(entry, now):
+            if entry.arn not in seen and self._ledger.not_seen(entry, anyio.current_time()):
                 await self._ask_list_tasks(entry)
 
     async def _ask_list_tasks(self, entry: Entry) -> None:
@@ -97,7 +101,7 @@ class Watcher:
         if not entry.listed:
             self._report(self._ledger.not_listed(entry, anyio.current_time(), asked=False))
             return
-        leave = await self._calls.leave(Bucket.READ)
+        leave = await self._calls.leave(Action.LIST_TASKS)
         started_by = f"{self._options.started_by}/{entry.run_id}"
         try:
             arns = await self._calls.make(

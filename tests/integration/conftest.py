@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.engine import gate, governor, ledger, stopper
+from ecs_async_executor.engine import gate, ledger, limiter, stopper
 from ecs_async_executor.engine.backoff import backoff
 from ecs_async_executor.local import Control, Options, serve_in_thread
 from tests.support.blocking import blocked_calls
@@ -32,13 +32,15 @@ def ecs(local_ecs: Control) -> Control:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make every back-off of the engine twenty times shorter."""
+    """Make every back-off of the engine twenty times shorter, and what it learns of a throttle."""
 
     def shorter(attempt: int, *, base: float, cap: float, random: Callable[[], float]) -> float:
         return backoff(attempt, base=base / 20, cap=cap / 20, random=random)
 
-    for module in (gate, governor, ledger, stopper):
+    for module in (gate, ledger, stopper):
         monkeypatch.setattr(module, "backoff", shorter)
+    monkeypatch.setattr(limiter, "HOLD", limiter.HOLD / 20)
+    monkeypatch.setattr(limiter, "TRICKLE", limiter.TRICKLE * 20)
 
 
 @pytest.fixture

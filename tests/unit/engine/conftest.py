@@ -29,7 +29,7 @@ def make_calls(client: FakeClient, reports: Reports) -> Callable[[EngineOptions]
     """Call it inside the loop. Its jitter takes nothing off the waits."""
 
     def make(options: EngineOptions) -> Calls:
-        governor = Governor(options, lambda: 1.0, anyio.current_time())
+        governor = Governor(options, anyio.current_time())
         return Calls(cast("EcsClient", cast("Any", client)), governor, Gate(lambda: 1.0), reports)
 
     return make

@@ -9,7 +9,7 @@ import pytest
 
 from ecs_async_executor.engine.calls import CallError, Calls
 from ecs_async_executor.engine.failures import Kind
-from ecs_async_executor.engine.governor import Bucket
+from ecs_async_executor.engine.governor import Action
 from ecs_async_executor.engine.messages import Paused, Resumed
 from ecs_async_executor.engine.options import EngineOptions, Rate
 from tests.support.engine import FakeClient, Reports, error, options
@@ -20,18 +20,18 @@ MakeCalls = Callable[[EngineOptions], Calls]
 EXPIRED = error("ExpiredTokenException", "expired")
 
 
-async def call(calls: Calls, answer: Any, *buckets: Bucket) -> Any:
+async def call(calls: Calls, answer: Any, action: Action = Action.LIST_TASKS) -> Any:
     async def give() -> Any:
         if isinstance(answer, BaseException):
             raise answer
         return answer
 
-    return await calls.make(await calls.leave(*(buckets or (Bucket.READ,))), give)
+    return await calls.make(await calls.leave(action), give)
 
 
-async def failing(calls: Calls, answer: BaseException, *buckets: Bucket) -> Kind:
+async def failing(calls: Calls, answer: BaseException, action: Action = Action.LIST_TASKS) -> Kind:
     with pytest.raises(CallError) as caught:
-        await call(calls, answer, *buckets)
+        await call(calls, answer, action)
     return caught.value.failure.kind
 
 
@@ -47,14 +47,14 @@ async def test_calls_keep_to_the_rates(make_calls: MakeCalls):
     assert anyio.current_time() == pytest.approx(3.0, abs=0.05)
 
 
-async def test_a_throttled_runtask_closes_its_own_bucket_and_leaves_stops_alone(make_calls: MakeCalls):
-    calls = make_calls(options())
-    assert await failing(calls, error("ThrottlingException"), Bucket.RUN_TASK, Bucket.MODIFY) is Kind.THROTTLE
-    await call(calls, "answer", Bucket.READ)
+async def test_a_throttled_runtask_slows_launches_and_leaves_stops_alone(make_calls: MakeCalls):
+    calls = make_calls(options(run_task_rate=Rate(per_second=2, burst=2)))
+    throttled = error("InvalidParameterException", "Rate exceeded (ErrorCode: Throttling)")
+    assert await failing(calls, throttled, Action.RUN_TASK) is Kind.THROTTLE
+    await call(calls, "answer", Action.LIST_TASKS)
+    await call(calls, "answer", Action.STOP_TASK)
     assert anyio.current_time() == 0
-    await call(calls, "answer", Bucket.MODIFY)
-    assert anyio.current_time() == 0
-    await call(calls, "answer", Bucket.RUN_TASK, Bucket.MODIFY)
+    await call(calls, "answer", Action.RUN_TASK)
     assert anyio.current_time() == pytest.approx(1.0)
 
 
@@ -62,8 +62,8 @@ async def test_an_error_of_our_own_is_logged_with_its_traceback(
     make_calls: MakeCalls, caplog: pytest.LogCaptureFixture
 ):
     calls = make_calls(options())
-    assert await failing(calls, KeyError("parsed"), Bucket.READ) is Kind.UNKNOWN
-    assert await failing(calls, error("ServerException", status=500), Bucket.READ) is Kind.UNKNOWN
+    assert await failing(calls, KeyError("parsed"), Action.LIST_TASKS) is Kind.UNKNOWN
+    assert await failing(calls, error("ServerException", status=500), Action.LIST_TASKS) is Kind.UNKNOWN
     assert [record.exc_info is not None for record in caplog.records] == [True]
 
 
@@ -71,7 +71,7 @@ async def test_refused_credentials_pause_everything_once_and_make_a_new_client(
     make_calls: MakeCalls, client: FakeClient, reports: Reports
 ):
     calls = make_calls(options())
-    leaves = [await calls.leave(Bucket.READ) for _ in range(5)]
+    leaves = [await calls.leave(Action.LIST_TASKS) for _ in range(5)]
 
     async def expired() -> None:
         raise EXPIRED
@@ -81,7 +81,7 @@ async def test_refused_credentials_pause_everything_once_and_make_a_new_client(
             await calls.make(leave, expired)
     assert [type(report) for report in reports] == [Paused]
     assert client.forgotten == 1
-    await call(calls, "answer", Bucket.MODIFY)
+    await call(calls, "answer", Action.STOP_TASK)
     assert anyio.current_time() == pytest.approx(1.0)
     assert [type(report) for report in reports] == [Paused, Resumed]
 

@@ -32,6 +32,9 @@ class FakeSdkClient:
         self.seconds = 0.0
 
     def __getattr__(self, operation: str) -> Any:
+        if operation.startswith("_"):
+            raise AttributeError(operation)
+
         async def call(**arguments: Any) -> Any:
             self.calls.append((operation, arguments))
             await anyio.sleep(self.seconds)

@@ -41,12 +41,11 @@ def running(client: FakeClient, reports: Reports, monkeypatch: pytest.MonkeyPatc
 
     @asynccontextmanager
     async def run(**changes: Any) -> AsyncIterator[tuple[Callable[..., None], Engine]]:
-        inbox: SimpleQueue[Order] = SimpleQueue()
+        inbox: SimpleQueue[tuple[Order, ...]] = SimpleQueue()
         engine = Engine(connect_by_environment, inbox, reports, options(**changes), random=lambda: 1.0)
 
         def submit(*orders: Order) -> None:
-            for each in orders:
-                inbox.put(each)
+            inbox.put(orders)
             engine.inbox_bell.ring()
 
         async with anyio.create_task_group() as tasks:

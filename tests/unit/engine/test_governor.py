@@ -1,135 +1,191 @@
 from __future__ import annotations
 
-from functools import partial
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
 
 import anyio
 import pytest
+from anyio.abc import TaskGroup
 
-from ecs_async_executor.engine.governor import Bucket, Governor, TokenBucket
+from ecs_async_executor.engine.governor import Action, Governor
 from ecs_async_executor.engine.options import EngineOptions, Rate
 
+pytestmark = pytest.mark.virtual_time
+
 UNLIMITED = Rate(0, 0)
+RUN, STOP, DESCRIBE, LIST = Action.RUN_TASK, Action.STOP_TASK, Action.DESCRIBE_TASKS, Action.LIST_TASKS
 
 
-def always_whole() -> float:
-    return 1.0
+class Crowd:
+    """Callers that wait for a governor, and what passed, in order."""
+
+    def __init__(
+        self,
+        tasks: TaskGroup,
+        *,
+        run_task: Rate = UNLIMITED,
+        modify: Rate = UNLIMITED,
+        read: Rate = UNLIMITED,
+    ) -> None:
+        options = EngineOptions(run_task_rate=run_task, modify_rate=modify, read_rate=read)
+        self.governor = Governor(options, anyio.current_time())
+        self.passed: list[tuple[float, str]] = []
+        self._tasks = tasks
+
+    def call(self, action: Action, names: Sequence[str]) -> None:
+        for name in names:
+            self._tasks.start_soon(self._call, action, name)
+
+    async def _call(self, action: Action, name: str) -> None:
+        await self.governor.acquire(action)
+        self.passed.append((anyio.current_time(), name))
+
+    @property
+    def names(self) -> list[str]:
+        return [name for _, name in self.passed]
 
 
-class TestTokenBucket:
-    def test_a_full_bucket_gives_its_burst_at_once_and_then_its_rate(self):
-        bucket = TokenBucket(Rate(per_second=2, burst=3), now=0)
-        for _ in range(3):
-            assert bucket.wait(0) == 0
-            bucket.take()
-        assert bucket.wait(0) == 0.5
-        assert bucket.wait(0.25) == 0.25
-        assert bucket.wait(0.5) == 0
-
-    def test_it_never_holds_more_than_its_burst(self):
-        bucket = TokenBucket(Rate(per_second=2, burst=1), now=0)
-        assert bucket.wait(1000) == 0
-        bucket.take()
-        assert bucket.wait(1000) == 0.5
-
-    def test_a_rate_of_zero_is_no_limit(self):
-        bucket = TokenBucket(Rate(per_second=0, burst=0), now=0)
-        for _ in range(1000):
-            assert bucket.wait(0) == 0
-            bucket.take()
-
-    @pytest.mark.parametrize("rate", [Rate(20, 20), Rate(0, 0)])
-    def test_a_throttle_closes_it_for_longer_each_time(self, rate: Rate):
-        bucket = TokenBucket(rate, now=0)
-        now = 0.0
-        for closed in (1.0, 2.0, 4.0, 8.0, 16.0, 20.0, 20.0):
-            bucket.throttled(now, always_whole)
-            assert bucket.wait(now) == closed
-            now += closed
-            assert bucket.wait(now) == 0
-
-    def test_throttles_of_calls_that_were_under_way_count_once(self):
-        bucket = TokenBucket(Rate(20, 20), now=0)
-        for _ in range(50):
-            bucket.throttled(0.1, always_whole)
-        assert bucket.wait(0.1) == 1.0
-
-    def test_it_opens_without_a_saved_up_burst(self):
-        bucket = TokenBucket(Rate(per_second=1, burst=100), now=0)
-        bucket.throttled(0, always_whole)
-        assert bucket.wait(1.0) == 0
-        bucket.take()
-        assert bucket.wait(1.0) == 1.0
-
-    def test_an_answer_after_it_opened_again_forgives_the_throttles(self):
-        bucket = TokenBucket(Rate(0, 0), now=0)
-        bucket.throttled(0, always_whole)
-        bucket.answered(0.5)  # of a call sent before: says nothing about now
-        bucket.throttled(1.0, always_whole)
-        assert bucket.wait(1.0) == 2.0
-        bucket.answered(3.0)
-        bucket.throttled(3.0, always_whole)
-        assert bucket.wait(3.0) == 1.0
+def many(kind: str, count: int) -> list[str]:
+    return [f"{kind} {number}" for number in range(count)]
 
 
-@pytest.mark.virtual_time
-class TestGovernor:
-    def governor(self, *, run_task: Rate = UNLIMITED, modify: Rate = UNLIMITED) -> Governor:
-        options = EngineOptions(run_task_rate=run_task, modify_rate=modify, read_rate=UNLIMITED)
-        return Governor(options, always_whole, anyio.current_time())
+def kinds(crowd: Crowd, begin: float, end: float) -> Counter[str]:
+    return Counter(name.split()[0] for at, name in crowd.passed if begin <= at < end)
 
-    async def test_a_call_waits_until_each_of_its_buckets_has_a_token(self):
-        governor = self.governor(run_task=Rate(1, 1), modify=Rate(100, 1))
-        for _ in range(3):
-            await governor.acquire(Bucket.RUN_TASK, Bucket.MODIFY)
-        assert anyio.current_time() == pytest.approx(2.0, abs=0.02)
 
-    async def test_callers_share_the_rate(self):
-        governor = self.governor(modify=Rate(10, 10))
-        async with anyio.create_task_group() as tasks:
-            for _ in range(60):
-                tasks.start_soon(partial(governor.acquire, Bucket.MODIFY))
-        assert anyio.current_time() == pytest.approx(5.0, abs=0.1)
+async def test_callers_pass_in_the_order_they_came_at_the_rate():
+    async with anyio.create_task_group() as tasks:
+        crowd = Crowd(tasks, modify=Rate(10, 10))
+        crowd.call(STOP, many("stop", 60))
+    assert crowd.names == many("stop", 60)
+    assert anyio.current_time() == pytest.approx(5.0)
 
-    async def test_an_urgent_call_overtakes_the_others(self):
-        governor = self.governor(run_task=Rate(0, 0), modify=Rate(1, 1))
-        done: list[str] = []
 
-        async def call(name: str, *buckets: Bucket, urgent: bool = False) -> None:
-            await governor.acquire(*buckets, urgent=urgent)
-            done.append(name)
+async def test_a_launch_waits_for_both_of_its_buckets():
+    async with anyio.create_task_group() as tasks:
+        crowd = Crowd(tasks, run_task=Rate(1, 1), modify=Rate(100, 1))
+        crowd.call(RUN, many("launch", 3))
+    assert [at for at, _ in crowd.passed] == pytest.approx([0.0, 1.0, 2.0])
 
-        async with anyio.create_task_group() as tasks:
-            for number in range(3):
-                tasks.start_soon(call, f"launch {number}", Bucket.RUN_TASK, Bucket.MODIFY)
-            await anyio.sleep(0.5)
-            tasks.start_soon(partial(call, "stop", Bucket.MODIFY, urgent=True))
-        assert done.index("stop") == 1
 
-    async def test_an_urgent_call_that_waits_does_not_hold_up_calls_on_other_buckets(self):
-        governor = self.governor()
-        governor.throttled(Bucket.MODIFY)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(partial(governor.acquire, Bucket.MODIFY, urgent=True))
-            await anyio.sleep(0.1)
-            await governor.acquire(Bucket.READ)
-            assert anyio.current_time() == pytest.approx(0.1)
+async def test_launches_that_wait_for_fargate_do_not_hold_up_stops():
+    async with anyio.create_task_group() as tasks:
+        crowd = Crowd(tasks, run_task=Rate(1, 1), modify=Rate(40, 1))
+        crowd.call(RUN, many("launch", 5))
+        await anyio.sleep(0.5)
+        crowd.call(STOP, many("stop", 10))
+        await anyio.sleep(0.25)
+        assert kinds(crowd, 0.5, 0.75)["stop"] == 10
 
-    async def test_an_urgent_call_that_is_cancelled_frees_the_way(self):
-        governor = self.governor(modify=Rate(1, 1))
-        await governor.acquire(Bucket.MODIFY)
+
+async def test_a_stop_goes_before_the_launches_that_wait():
+    async with anyio.create_task_group() as tasks:
+        crowd = Crowd(tasks, modify=Rate(1, 1))
+        crowd.call(RUN, many("launch", 3))
+        await anyio.sleep(0.5)
+        crowd.call(STOP, ["stop"])
+    assert crowd.names.index("stop") == 1
+
+
+async def test_a_flood_of_stops_leaves_launches_a_quarter():
+    async with anyio.create_task_group() as tasks:
+        crowd = Crowd(tasks, modify=Rate(40, 1))
+        crowd.call(STOP, many("stop", 3000))
+        crowd.call(RUN, many("launch", 1000))
+        await anyio.sleep(60)
+        tasks.cancel_scope.cancel()
+    passed = kinds(crowd, 0, 60)
+    assert passed["launch"] == pytest.approx(600, rel=0.01)
+    assert passed["stop"] == pytest.approx(1800, rel=0.01)
+
+
+async def test_a_flood_of_listtasks_leaves_describetasks_a_quarter():
+    async with anyio.create_task_group() as tasks:
+        crowd = Crowd(tasks, read=Rate(20, 1))
+        crowd.call(DESCRIBE, many("describe", 1000))
+        crowd.call(LIST, many("list", 1000))
+        await anyio.sleep(40)
+        tasks.cancel_scope.cancel()
+    assert kinds(crowd, 0, 40)["describe"] == pytest.approx(200, rel=0.02)
+    assert kinds(crowd, 0, 40)["list"] == pytest.approx(600, rel=0.02)
+
+
+async def test_describetasks_never_takes_more_than_half_of_the_reads():
+    async with anyio.create_task_group() as tasks:
+        crowd = Crowd(tasks, read=Rate(20, 100))
+        crowd.call(DESCRIBE, many("describe", 1000))
+        await anyio.sleep(60)
+        tasks.cancel_scope.cancel()
+    assert len(crowd.passed) == pytest.approx(50 + 600, abs=2)
+
+
+async def test_a_caller_that_is_cancelled_frees_the_way():
+    async with anyio.create_task_group() as tasks:
+        crowd = Crowd(tasks, modify=Rate(1, 1))
+        crowd.call(STOP, ["first"])
+        await anyio.sleep(0.1)
         with anyio.move_on_after(0.1):
-            await governor.acquire(Bucket.MODIFY, urgent=True)
-        await governor.acquire(Bucket.MODIFY)
-        assert anyio.current_time() == pytest.approx(1.0, abs=0.02)
+            await crowd.governor.acquire(STOP)
+        crowd.call(STOP, ["second"])
+    assert anyio.current_time() == pytest.approx(1.0)
 
-    async def test_a_throttle_closes_one_bucket_until_it_is_over(self):
-        governor = self.governor()
-        governor.throttled(Bucket.MODIFY)
-        await governor.acquire(Bucket.READ)
-        assert anyio.current_time() == 0
-        await governor.acquire(Bucket.MODIFY)
-        assert anyio.current_time() == pytest.approx(1.0)
-        governor.answered(Bucket.MODIFY)
-        governor.throttled(Bucket.MODIFY)
-        await governor.acquire(Bucket.MODIFY)
-        assert anyio.current_time() == pytest.approx(2.0)
+
+async def test_a_throttled_launch_slows_launches_and_leaves_stops_alone():
+    async with anyio.create_task_group() as tasks:
+        crowd = Crowd(tasks, run_task=Rate(20, 20), modify=Rate(40, 100))
+        await crowd.governor.acquire(RUN)
+        crowd.governor.throttled(RUN, anyio.current_time())
+        crowd.call(STOP, many("stop", 90))
+        crowd.call(RUN, many("launch", 30))
+        await anyio.sleep(1)
+        assert kinds(crowd, 0, 0.1)["stop"] == 90
+        assert kinds(crowd, 0, 1)["launch"] <= 10
+
+
+async def test_a_throttled_stop_slows_launches_too_for_they_share_its_bucket():
+    async with anyio.create_task_group() as tasks:
+        crowd = Crowd(tasks, run_task=Rate(40, 100), modify=Rate(40, 100))
+        crowd.governor.throttled(STOP, 0.0)
+        crowd.call(RUN, many("launch", 30))
+        await anyio.sleep(1)
+        assert kinds(crowd, 0, 1)["launch"] <= 20
+
+
+async def test_reads_and_modifications_do_not_wait_for_each_other():
+    async with anyio.create_task_group() as tasks:
+        crowd = Crowd(tasks, modify=Rate(0.1, 1), read=Rate(10, 10))
+        crowd.call(STOP, many("stop", 2))
+        crowd.call(LIST, many("list", 5))
+        await anyio.sleep(0.1)
+        assert kinds(crowd, 0, 0.1) == {"stop": 1, "list": 5}
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_launch_limiter_grows_while_launches_wait_for_it():
+    async with anyio.create_task_group() as tasks:
+        crowd = Crowd(tasks, run_task=Rate(20, 20), modify=Rate(40, 100))
+        crowd.governor.throttled(RUN, 0.0)
+        crowd.call(RUN, many("launch", 200))
+        await anyio.sleep(0.5)
+        crowd.governor.accepted(RUN, 0.4)
+        await anyio.sleep(5)
+        assert kinds(crowd, 3, 5)["launch"] == pytest.approx(40, abs=1)
+        tasks.cancel_scope.cancel()
+
+
+async def test_who_waits_is_woken_and_does_not_look_again_and_again():
+    loop, woken = asyncio.get_running_loop(), 0
+    call_at = loop.call_at
+
+    def count(when: float, *more: object, **still_more: object) -> asyncio.TimerHandle:
+        nonlocal woken
+        woken += 1
+        return call_at(when, *more, **still_more)  # type: ignore[arg-type]  # passed on as it came
+
+    loop.call_at = count  # type: ignore[method-assign]  # counted here
+    async with anyio.create_task_group() as tasks:
+        crowd = Crowd(tasks, modify=Rate(1 / 3600, 1))
+        crowd.call(STOP, many("stop", 3))
+    assert anyio.current_time() == pytest.approx(7200)
+    assert woken <= 10

@@ -6,7 +6,7 @@ import pytest
 
 from ecs_async_executor.engine.entry import Entry, State
 from ecs_async_executor.engine.failures import Failure, Kind
-from ecs_async_executor.engine.ledger import Ledger, next_look
+from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.messages import (
     Cancelled,
     Diagnosis,
@@ -372,14 +372,6 @@ def test_a_launch_timeout_of_zero_is_none():
     ledger = Ledger(EngineOptions(launch_timeout=0), lambda: 1.0)
     ledger.described(watched(ledger), task("PENDING"), 10_000.0)
     assert ledger.stops == []
-
-
-@pytest.mark.parametrize(
-    ("age", "interval", "expected"),
-    [(0, 10, 1), (5, 10, 1), (50, 10, 5), (100, 10, 10), (86_400, 10, 10), (0, 0.1, 0.1), (86_400, 60, 60)],
-)
-def test_young_tasks_are_looked_at_often_and_old_ones_seldom(age: float, interval: float, expected: float):
-    assert next_look(age, interval) == expected
 
 
 def test_its_repr_counts_the_runs_by_state(ledger: Ledger):

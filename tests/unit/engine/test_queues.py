@@ -92,6 +92,16 @@ class TestDueList:
         assert names(due.take(10, limit=100)) == ["1", "4"]
         assert names(due.take(10, limit=100)) == ["3"]
 
+    def test_a_cluster_whose_tasks_are_not_due_keeps_no_other_waiting(self):
+        due = DueList()
+        due.add(entry("later", cluster="x"), 9)
+        due.add(entry("b", cluster="y"), 2)
+        due.add(entry("a", cluster="y"), 1)
+        assert due.next_at() == 1
+        assert names(due.take(5, limit=100)) == ["a", "b"]
+        assert due.take(5, limit=100) == []
+        assert due.next_at() == 9
+
     def test_a_new_date_replaces_the_old_one(self):
         due = DueList()
         moved = entry("moved")

@@ -1,15 +1,23 @@
 from __future__ import annotations
 
+import gc
 import json
+from functools import cache
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.parsers import JSONParser
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import MsgspecError
 
 from ecs_async_executor.engine.responses import (
     EcsResponseParser,
     EcsResponseParserFactory,
-    TaskArns,
+    Task,
+    parse_task_arns,
     parse_tasks,
 )
 
@@ -100,25 +108,112 @@ def test_a_malformed_record_is_left_out_and_spoils_no_other(record: Any):
     assert [failure.reason for failure in answer.failures] == ["MISSING"]
 
 
+def test_half_a_character_spoils_no_record():
+    halved = {**FULL, "taskArn": f"{ARN}2", "stoppedReason": "half a pair: \ud83d"}
+    answer = parse_tasks(body(tasks=[halved, FULL]))
+    assert [task.task_arn for task in answer.tasks] == [f"{ARN}2", f"{ARN}1"]
+    assert answer.tasks[0].stopped_reason == "half a pair: ?"
+
+
+def test_a_byte_that_is_no_text_spoils_no_record():
+    answer = parse_tasks(body(tasks=[FULL, {**FULL, "stopCode": "odd"}]).replace(b"odd", b"\xff"))
+    assert [task.stop_code for task in answer.tasks] == [
+        "EssentialContainerExited",
+        "\N{REPLACEMENT CHARACTER}",
+    ]
+
+
+def test_a_record_can_not_be_changed():
+    with pytest.raises(AttributeError):
+        Task(task_arn=ARN).last_status = "STOPPED"  # type: ignore[misc]  # that is the point
+
+
+def test_an_answer_of_a_hundred_records_gives_the_garbage_collector_only_tuples_to_look_at():
+    answer = parse_tasks(body(tasks=[FULL] * 100))
+    assert not any(map(gc.is_tracked, [answer, *answer.tasks, answer.tasks[0].containers[0]]))
+
+
+TEXTS = st.text(max_size=5)
+TIMES = st.floats(0, 4e9).map(lambda seconds: round(seconds, 3)) | st.integers(0, 4_000_000_000)
+RECORDS = st.fixed_dictionaries(
+    {"taskArn": TEXTS},
+    optional={
+        **dict.fromkeys(["clusterArn", "lastStatus", "desiredStatus", "stopCode", "stoppedReason"], TEXTS),
+        **dict.fromkeys(["createdAt", "startedAt", "stoppedAt"], TIMES),
+        "containers": st.lists(
+            st.fixed_dictionaries(
+                {"name": TEXTS},
+                optional={
+                    "lastStatus": TEXTS,
+                    "reason": TEXTS,
+                    "exitCode": st.integers(-1, 255),
+                    "networkInterfaces": st.just([{"attachmentId": "1"}]),
+                },
+            ),
+            max_size=2,
+        ),
+        "overrides": st.just(FULL["overrides"]),
+        "startedBy": TEXTS,
+        "version": st.integers(0, 9),
+    },
+)
+
+
+@cache
+def answer_shape() -> Any:
+    model = ServiceModel(Loader().load_service_model("ecs", "service-2"), "ecs")
+    return model.operation_model("DescribeTasks").output_shape
+
+
+@given(st.lists(RECORDS, max_size=3), st.booleans())
+def test_records_are_read_as_botocore_reads_them(records: list[dict[str, Any]], plain: bool):
+    text = json.dumps({"tasks": records}, ensure_ascii=plain).encode()
+    response = {"status_code": 200, "headers": {}, "body": text}
+    theirs = JSONParser(timestamp_parser=float).parse(response, answer_shape())["tasks"]
+    ours = [
+        {
+            "taskArn": task.task_arn,
+            "clusterArn": task.cluster_arn,
+            "lastStatus": task.last_status or None,
+            "desiredStatus": task.desired_status,
+            "createdAt": task.created_at,
+            "startedAt": task.started_at,
+            "stoppedAt": task.stopped_at,
+            "stopCode": task.stop_code,
+            "stoppedReason": task.stopped_reason,
+            "containers": [(c.name, c.last_status, c.exit_code, c.reason) for c in task.containers],
+        }
+        for task in parse_tasks(text).tasks
+    ]
+    for record in theirs:
+        record["lastStatus"] = record.get("lastStatus") or None
+        record["containers"] = [
+            (c["name"], c.get("lastStatus"), c.get("exitCode"), c.get("reason"))
+            for c in record.get("containers", ())
+        ]
+    assert ours == [{key: record.get(key) for key in ours[0]} for record in theirs]
+
+
 def test_lists_that_are_none_are_empty():
     assert parse_tasks(body(tasks=None, failures={"reason": "odd"})).tasks == ()
 
 
 @pytest.mark.parametrize("garbage", [b"", b"<html>captive portal</html>", b'{"tasks": [{"taskArn": "a'])
 def test_an_answer_that_is_no_json_is_an_error(garbage: bytes):
-    with pytest.raises(ValueError, match=r"JSON|EOF|expected"):
+    with pytest.raises(ValueError, match=r"Expecting|Unterminated") as caught:
         parse_tasks(garbage)
+    assert "portal" not in str(caught.value)
 
 
 @pytest.mark.parametrize("garbage", [b"[]", b"7", b'["the-token"]'])
 def test_an_answer_that_is_no_object_is_an_error_which_shows_nothing_of_it(garbage: bytes):
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(MsgspecError, match="Expected `object`") as caught:
         parse_tasks(garbage)
     assert "the-token" not in str(caught.value)
 
 
 def test_a_page_of_arns_is_read():
-    page = TaskArns.model_validate_json(body(taskArns=["arn:1", "arn:2"], nextToken="more"))
+    page = parse_task_arns(body(taskArns=["arn:1", "arn:2"], nextToken="more"))
     assert (page.task_arns, page.next_token) == (("arn:1", "arn:2"), "more")
 
 

@@ -42,7 +42,7 @@ def bench(make_calls: MakeCalls) -> Any:
     async def run() -> AsyncIterator[Bench]:
         chosen = options()
         ledger = Ledger(chosen, lambda: 1.0)
-        stopper = Stopper(ledger, make_calls(chosen), lambda: 1.0)
+        stopper = Stopper(ledger, make_calls(chosen), lambda: 1.0, stopped=lambda: None)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(stopper.run, tasks)
             yield Bench(stopper, ledger)
@@ -96,3 +96,12 @@ async def test_many_are_stopped_at_once_but_no_more_than_twenty(bench: Any, clie
         await anyio.sleep(1000)
     assert client.most_in_flight == 20
     assert len(client.asked) == 50
+
+
+async def test_a_stopped_task_is_looked_at_soon(bench: Any):
+    async with bench() as at:
+        at.stop("run")
+        (entry,) = at.ledger
+        at.ledger.due.add(entry, 100.0)
+        await anyio.sleep(0.5)
+        assert at.ledger.due.next_at() == 1.0

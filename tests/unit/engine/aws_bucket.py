@@ -1,0 +1,147 @@
+"""AWS's token bucket, our limiter and another client of the account, as events in virtual time."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from random import Random
+
+from ecs_async_executor.engine.limiter import Limiter
+from ecs_async_executor.engine.options import Rate
+
+IN_FLIGHT = 100
+LATENCY = (0.02, 0.2)
+SETTLED = 10.0
+"""Seconds after which hardly a call may be throttled."""
+
+
+class AwsBucket:
+    """What AWS does: a full bucket at first, a token a call."""
+
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+        self._tokens = rate.burst
+        self._at = 0.0
+
+    def admit(self, now: float) -> bool:
+        refilled = self._tokens + (now - self._at) * self._rate.per_second
+        self._tokens, self._at = min(self._rate.burst, refilled), now
+        if self._tokens < 1 - 1e-9:
+            return False
+        self._tokens -= 1
+        return True
+
+
+@dataclass
+class Outcome:
+    """When our calls reached AWS, and how many of the other client's were accepted."""
+
+    accepted: list[float] = field(default_factory=list)
+    throttled: list[float] = field(default_factory=list)
+    others: int = 0
+
+    def reached(self, rate: Rate, seconds: float) -> float:
+        """Which part it got of all that AWS's bucket had left for it, the saved burst included."""
+        return len(self.accepted) / (rate.burst + rate.per_second * seconds - self.others)
+
+    def throttled_part(self) -> float:
+        """Give the part of the calls that was throttled, once settled."""
+        throttled, accepted = (sum(at >= SETTLED for at in each) for each in (self.throttled, self.accepted))
+        return throttled / (throttled + accepted)
+
+    def per_second(self, begin: float, end: float) -> float:
+        """Give the rate of accepted calls."""
+        return sum(begin <= at < end for at in self.accepted) / (end - begin)
+
+
+class _Client:
+    """Calls whenever its limiter allows, with callers always waiting."""
+
+    def __init__(self, limiter: Limiter, world: _World) -> None:
+        self.outcome = Outcome()
+        self._limiter = limiter
+        self._world = world
+        self._in_flight = 0
+        limiter.wanted = True
+        world.at(0.0, self._send)
+
+    def _send(self, now: float) -> None:
+        self._limiter.advance(now)
+        wait = self._limiter.wait() if self._in_flight < IN_FLIGHT else 0.01
+        if wait > 0:
+            self._world.at(now + wait, self._send)
+            return
+        self._limiter.take()
+        self._in_flight += 1
+        latency = self._world.random.uniform(*LATENCY)
+        answered = now + latency
+
+        def arrive(arrival: float) -> None:
+            ok = self._world.admit(arrival)
+            (self.outcome.accepted if ok else self.outcome.throttled).append(arrival)
+            self._world.at(answered, lambda _: self._answer(answered, now, ok=ok))
+
+        self._world.at(now + latency * self._world.random.uniform(0.3, 0.7), arrive)
+        self._world.at(now, self._send)
+
+    def _answer(self, now: float, sent_at: float, *, ok: bool) -> None:
+        self._in_flight -= 1
+        self._limiter.advance(now)
+        (self._limiter.accepted if ok else self._limiter.throttled)(sent_at)
+
+
+class _World:
+    """Events in the order of their times, around one bucket of AWS."""
+
+    def __init__(self, aws: Rate, outage: Callable[[float], bool], seed: int) -> None:
+        self.random = Random(seed)  # noqa: S311  no secret
+        self._bucket = AwsBucket(aws)
+        self._outage = outage
+        self._events: list[tuple[float, int, Callable[[float], None]]] = []
+        self._count = 0
+
+    def at(self, time: float, do: Callable[[float], None]) -> None:
+        self._count += 1
+        heapq.heappush(self._events, (time, self._count, do))
+
+    def admit(self, now: float) -> bool:
+        return not self._outage(now) and self._bucket.admit(now)
+
+    def run(self, seconds: float) -> None:
+        while self._events[0][0] < seconds:
+            now, _, do = heapq.heappop(self._events)
+            do(now)
+
+
+def simulate(
+    *limiters: Limiter,
+    aws: Rate,
+    seconds: float,
+    others: Iterable[float] = (),
+    outage: Callable[[float], bool] = lambda _: False,
+    seed: int = 1,
+) -> list[Outcome]:
+    """Let a client with each of the limiters call for some time. `others`: when a client without a limiter calls."""
+    world = _World(aws, outage, seed)
+    clients = [_Client(limiter, world) for limiter in limiters]
+
+    def other(now: float) -> None:
+        accepted = world.admit(now)
+        for client in clients:
+            client.outcome.others += accepted
+
+    for time in others:
+        world.at(time, other)
+    world.run(seconds)
+    return [client.outcome for client in clients]
+
+
+def steadily(rate: float, begin: float, end: float) -> list[float]:
+    """Give the times of calls at a constant rate."""
+    return [begin + number / rate for number in range(int((end - begin) * rate))]
+
+
+def in_clumps(rate: float, begin: float, end: float) -> list[float]:
+    """Give the times of calls that come all at once, each second."""
+    return [begin + second for second in range(int(end - begin)) for _ in range(int(rate))]

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import copy
+import json
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiobotocore.config import AioConfig
+from botocore.context import ClientContext, get_context, reset_context, set_context
+from botocore.exceptions import ParamValidationError
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.serialize import create_serializer
+from botocore.useragent import UserAgentString
+from botocore.validate import ParamValidator
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecs_async_executor.engine.shortcuts import (
+    QuickSerializer,
+    checker,
+    quicken,
+)
+from tests.support.live_engine import connect_to
+
+RUN_TASK: dict[str, Any] = {
+    "taskDefinition": "airflow-task",
+    "clientToken": "1-1",
+    "enableECSManagedTags": True,
+    "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}],
+    "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"], "assignPublicIp": "DISABLED"}},
+    "overrides": {
+        "containerOverrides": [
+            {"name": "airflow", "command": ["run", '{"token": "ü"}'], "environment": [], "cpu": 512}
+        ],
+        "ephemeralStorage": {"sizeInGiB": 30},
+    },
+    "tags": [{"key": "team", "value": "data"}],
+}
+
+
+@cache
+def operation(name: str) -> Any:
+    return ServiceModel(Loader().load_service_model("ecs", "service-2"), "ecs").operation_model(name)
+
+
+class CountingSerializer:
+    """The stock serializer, with its validation."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self._stock = create_serializer("json")
+
+    def serialize_to_request(self, parameters: Any, model: Any) -> Any:
+        self.calls += 1
+        return self._stock.serialize_to_request(parameters, model)
+
+
+@pytest.fixture
+def stock() -> CountingSerializer:
+    return CountingSerializer()
+
+
+@pytest.fixture
+def learned(stock: CountingSerializer) -> QuickSerializer:
+    """A serializer that has seen one RunTask request."""
+    serializer = QuickSerializer(stock)
+    serializer.serialize_to_request(RUN_TASK, operation("RunTask"))
+    stock.calls = 0
+    return serializer
+
+
+# --- requests ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("RunTask", RUN_TASK),
+        ("DescribeTasks", {"cluster": "c", "tasks": ["arn:1", "arn:2"]}),
+        ("ListTasks", {"cluster": "c", "startedBy": "airflow/1"}),
+        ("StopTask", {"cluster": "c", "task": "arn:1", "reason": "because"}),
+    ],
+)
+def test_from_the_second_request_on_the_stock_serializer_is_not_asked_and_the_request_is_the_same(
+    name: str, parameters: dict[str, Any], stock: CountingSerializer
+):
+    serializer = QuickSerializer(stock)
+    first = serializer.serialize_to_request(parameters, operation(name))
+    second = serializer.serialize_to_request(parameters, operation(name))
+    assert stock.calls == 1
+    assert json.loads(second.pop("body")) == json.loads(first.pop("body")) == parameters
+    assert second == first
+
+
+def test_what_the_caller_adds_to_one_request_is_not_in_the_next(learned: QuickSerializer):
+    request = learned.serialize_to_request(RUN_TASK, operation("RunTask"))
+    request["headers"]["User-Agent"] = request["url"] = "mine"
+    following = learned.serialize_to_request(RUN_TASK, operation("RunTask"))
+    assert "mine" not in (following.get("url"), following["headers"].get("User-Agent"))
+
+
+def test_an_invalid_request_is_refused_as_ever(learned: QuickSerializer):
+    with pytest.raises(ParamValidationError, match="Unknown parameter"):
+        learned.serialize_to_request({**RUN_TASK, "task_definition": "x"}, operation("RunTask"))
+    with pytest.raises(ParamValidationError, match="Missing required parameter"):
+        learned.serialize_to_request({}, operation("RunTask"))
+
+
+@pytest.mark.parametrize("odd", ["half a pair: \ud83d", "tuple"])
+def test_what_json_writers_differ_about_is_left_to_the_stock_one(
+    odd: str, learned: QuickSerializer, stock: CountingSerializer
+):
+    request = {**RUN_TASK, "group": odd} if odd != "tuple" else {**RUN_TASK, "placementStrategy": ()}
+    learned.serialize_to_request(request, operation("RunTask"))
+    assert stock.calls == 1
+
+
+def test_an_operation_whose_parameters_go_elsewhere_than_into_the_body_is_never_shortened():
+    class Elsewhere(CountingSerializer):
+        def serialize_to_request(self, parameters: Any, model: Any) -> Any:
+            return {**super().serialize_to_request(parameters, model), "query_string": {"a": "b"}}
+
+    stock = Elsewhere()
+    serializer = QuickSerializer(stock)
+    for _ in range(3):
+        serializer.serialize_to_request(RUN_TASK, operation("RunTask"))
+    assert stock.calls == 3
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path] + [place for key, item in items for place in places(item, (*path, key))]
+
+
+ODDITIES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-2, 2),
+    st.floats(allow_nan=False),
+    st.text(max_size=2),
+    st.binary(max_size=1),
+    st.lists(st.text(max_size=1), max_size=2),
+    st.dictionaries(st.sampled_from(["name", "key", "cpu", "odd"]), st.text(max_size=1), max_size=2),
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(places(RUN_TASK)[1:]), ODDITIES), max_size=2), st.booleans())
+def test_what_passes_the_quick_check_is_valid_for_botocore(
+    changes: list[tuple[tuple[Any, ...], Any]], remove: bool
+):
+    request = copy.deepcopy(RUN_TASK)
+    for path, oddity in changes:
+        parent: Any = request
+        try:
+            for key in path[:-1]:
+                parent = parent[key]
+            if remove:
+                del parent[path[-1]]
+            else:
+                parent[path[-1]] = oddity
+        except (KeyError, IndexError, TypeError):
+            continue  # an earlier change has taken it away
+    shape = operation("RunTask").input_shape
+    valid = not ParamValidator().validate(request, shape).has_errors()
+    assert valid or not checker(shape)(request)
+    assert checker(shape)(RUN_TASK)
+
+
+def test_a_shape_of_another_kind_is_left_to_the_validator():
+    shape = ServiceModel(
+        {
+            "metadata": {},
+            "shapes": {
+                "Odd": {"type": "structure", "members": {"at": {"shape": "At"}, "by": {"shape": "By"}}},
+                "At": {"type": "timestamp"},
+                "By": {"type": "structure", "union": True, "members": {"at": {"shape": "At"}}},
+            },
+        }
+    ).shape_for("Odd")
+    assert checker(shape)({})
+    assert not checker(shape)({"at": 7})
+    assert not checker(shape)({"by": {}})
+
+
+# --- the user agent ---------------------------------------------------------------------------------------
+
+
+def client_with_user_agent(build: Callable[[], str]) -> Any:
+    return SimpleNamespace(_user_agent_creator=SimpleNamespace(to_string=build))
+
+
+def test_the_user_agent_is_built_once_for_the_same_features():
+    built = []
+
+    def build() -> str:
+        built.append(get_context())
+        return f"agent {len(built)}"
+
+    client = client_with_user_agent(build)
+    quicken(client)
+    token = set_context(ClientContext(features={"a"}))
+    texts = [client._user_agent_creator.to_string() for _ in range(3)]
+    get_context().features.add("b")
+    texts += [client._user_agent_creator.to_string() for _ in range(2)]
+    reset_context(token)
+    texts += [client._user_agent_creator.to_string() for _ in range(2)]
+    assert texts == ["agent 1"] * 3 + ["agent 2"] * 2 + ["agent 3"] * 2
+
+
+# --- aiobotocore is made as we know it --------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def real_client() -> AsyncIterator[Any]:
+    connection = connect_to("http://127.0.0.1:1")()
+    config = AioConfig(user_agent_extra="mine", user_agent_appid="my-app")
+    async with connection.session.create_client(
+        "ecs", region_name="us-east-1", endpoint_url=connection.endpoint_url, config=config
+    ) as client:
+        yield client
+
+
+async def test_aiobotocores_client_takes_all_shortcuts():
+    async with real_client() as client:
+        stock = client._serializer
+        quicken(client)
+        assert isinstance(client._serializer, QuickSerializer)
+        assert client._serializer._stock is stock
+        assert isinstance(client._user_agent_creator, UserAgentString)
+        assert "to_string" in vars(client._user_agent_creator)
+
+
+async def test_the_user_agent_is_aiobotocores_with_all_that_the_user_has_added():
+    async with real_client() as client:
+        before = client._user_agent_creator.to_string()
+        quicken(client)
+        assert client._user_agent_creator.to_string() == before
+    assert before.startswith("aiobotocore/")
+    assert "app/my-app" in before
+    assert before.endswith("mine")
+
+
+def test_a_client_that_is_made_otherwise_is_left_alone():
+    client = SimpleNamespace(_serializer=object(), _user_agent_creator=None)
+    before = dict(vars(client))
+    quicken(client)
+    quicken(object())
+    assert vars(client) == before
+
+
+def test_without_botocores_context_the_user_agent_is_built_as_ever(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "botocore.context", None)
+    client = client_with_user_agent(lambda: "agent")
+    before = client._user_agent_creator.to_string
+    quicken(client)
+    assert client._user_agent_creator.to_string is before

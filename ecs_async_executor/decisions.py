@@ -16,7 +16,7 @@ class Decision(Enum):
 
     FORGET_AND_STOP = "it is history: forget it, stop its task if it lives"
     FORGET = "another scheduler has adopted it: forget it, leave its task alone"
-    PUBLISH = "it is launched: tell Airflow its ARN"
+    PUBLISH = "its row does not show its launch: write it there"
     RELAUNCH = "its code never ran: launch it again"
     FAIL = "it died without telling: tell Airflow it failed"
     SUCCEED = "it was cleared while running: tell Airflow it ended, so that it runs again at once"
@@ -64,7 +64,9 @@ def decide_when_launched(row: Row | None, run: Facts) -> Decision:
         return Decision.FORGET_AND_STOP
     if row.queued_by_job_id != run.job_id:
         return Decision.FORGET
-    return Decision.PUBLISH if row.state in {"queued", "running"} else Decision.DONE
+    if row.state in {"queued", "running"}:
+        return Decision.KEEP if _is_shown(row, run) else Decision.PUBLISH
+    return Decision.DONE
 
 
 def decide_when_ended(row: Row | None, run: Facts) -> Decision:
@@ -103,7 +105,7 @@ def decide_while_live(row: Row | None, run: Facts) -> Decision:
     if row.queued_by_job_id != run.job_id:
         return Decision.FORGET
     if row.state in {"queued", "running"}:
-        # Core may have dropped the event, if the row was locked at that instant.
+        # Another scheduler may have written late, or the row may have been locked.
         return Decision.KEEP if _is_shown(row, run) else Decision.PUBLISH
     return Decision.UNWANTED
 

@@ -6,6 +6,7 @@ exception out (except `start()`, which refuses a wrong configuration before any 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +15,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from ecs_async_executor import workloads
 from ecs_async_executor.connection import resolve_connection
+from ecs_async_executor.database import Database
 from ecs_async_executor.engine.messages import (
     CheckHealth,
     HealthChecked,
@@ -24,15 +26,22 @@ from ecs_async_executor.engine.messages import (
 )
 from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
 from ecs_async_executor.keeper import EngineKeeper
+from ecs_async_executor.launches import Launches
 from ecs_async_executor.orders import Orders
 from ecs_async_executor.request import RequestTemplate
-from ecs_async_executor.rows import read_try_numbers, write_external_ids
+from ecs_async_executor.retries import Retries
+from ecs_async_executor.rows import read_try_numbers
 from ecs_async_executor.runs import Run
 from ecs_async_executor.settings import SECTION, Settings, load_settings
 from ecs_async_executor.supervisor import Supervisor
+from ecs_async_executor.tuning import Tuning
 
 if TYPE_CHECKING:
     from airflow.models.taskinstance import TaskInstance
+
+
+NOTE_SECONDS = 0.005
+"""Bounds what one heartbeat spends on the engine's reports; the rest waits for the next."""
 
 
 class AsyncEcsExecutor(BaseExecutor):
@@ -48,6 +57,8 @@ class AsyncEcsExecutor(BaseExecutor):
     _settings: Settings | None = None
     _engine: EngineKeeper | None = None
     _supervisor: Supervisor | None = None
+    _database: Database | None = None
+    _tuning: Tuning | None = None
     _unsaved_events: Sequence[Any] = ()
 
     def start(self) -> None:
@@ -65,12 +76,20 @@ class AsyncEcsExecutor(BaseExecutor):
             queued_timeout=queued_timeout,
             launch_timeout=settings.launch_timeout,
         )
-        self._supervisor = Supervisor(self, orders, self._submit, settings)
+        self._database = Database()
+        self._supervisor = Supervisor(
+            self,
+            Launches(orders, self._submit),
+            Retries(settings.max_run_task_attempts, settings.capacity_timeout),
+            self._database,
+        )
         overtime = self.conf.get("core", "task_success_overtime", fallback=None)
         self._supervisor.unwanted_grace += float(overtime or 0)
         engine = EngineKeeper(connect, settings.engine_options, self._supervisor.live_orders)
         engine.start()
         self._engine = engine
+        self._tuning = Tuning()
+        self._tuning.start()
         if settings.check_health_on_startup:
             engine.submit([CheckHealth(settings.cluster)])
         self.log.info("AsyncEcsExecutor runs tasks on the ECS cluster %s.", settings.cluster)
@@ -99,13 +118,17 @@ class AsyncEcsExecutor(BaseExecutor):
         self._submit(orders)
 
     def sync(self) -> None:
-        """Take the engine's reports in, decide by the database what they mean, and tell Airflow."""
+        """Take the engine's reports and the database's answers in, decide what they mean, and tell Airflow."""
         if self._engine is None or self._supervisor is None:
             return
         try:
-            for report in self._engine.drain():
-                self._note(report)
-                self._supervisor.note(report)
+            until = time.monotonic() + NOTE_SECONDS
+            while reports := self._engine.drain():
+                for report in reports:
+                    self._note(report)
+                    self._supervisor.note(report)
+                if time.monotonic() > until:
+                    break
             self._supervisor.decide()
         except Exception:
             self.log.exception("sync() failed; what it left is taken up at the next heartbeat.")
@@ -181,9 +204,12 @@ class AsyncEcsExecutor(BaseExecutor):
                     self._supervisor.note(report)
         except Exception:
             self.log.exception("The engine did not close properly.")
+        if self._tuning is not None:
+            self._tuning.end()
         try:
-            if self._supervisor is not None:
-                write_external_ids(self._supervisor.unpublished(), self.job_id)
+            if self._supervisor is not None and self._database is not None:
+                self._database.close(self._settings.shutdown_timeout)
+                self._supervisor.publish_rest()
         except Exception:
             self.log.exception(
                 "The last ARNs could not be written; the next scheduler finds these tasks by their run id."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections.abc import Callable, Iterable
 from random import random
@@ -16,13 +15,8 @@ from ecs_async_executor.engine.thread import EngineThread
 
 log = logging.getLogger(__name__)
 
-REPORTS_PER_SYNC = 2000
-"""Bounds what one heartbeat takes in; the rest waits for the next."""
-
-
-SWITCH_INTERVAL = 0.0005
-"""Seconds that a busy engine may keep the GIL while the scheduler's thread waits for it. Python's default is ten times
-that, and a database driver lets go of the GIL for every row: a query of 40 rows took 200 ms, and takes 20 ms so."""
+REPORTS_AT_ONCE = 100
+"""Reports that one `drain` gives at most."""
 RESTART_AGAIN_AFTER = 60.0
 """Seconds until the next try, if an engine can't even be started."""
 STABLE_AFTER = 600.0
@@ -49,14 +43,12 @@ class EngineKeeper:
         self._started_at = clock()
         self._restart_at: float | None = None
         self._engine = EngineThread(connect, options)
-        self._switch_interval = sys.getswitchinterval()
 
     def __repr__(self) -> str:
         return f"<EngineKeeper {self._engine!r}, {self._deaths} deaths>"
 
     def start(self) -> None:
         """Start the first engine; raises `EngineStartError`."""
-        sys.setswitchinterval(min(self._switch_interval, SWITCH_INTERVAL))
         self._engine.start()
 
     def submit(self, orders: Iterable[Order]) -> None:
@@ -64,8 +56,8 @@ class EngineKeeper:
         self._engine.submit(orders)
 
     def drain(self) -> list[Report]:
-        """Take the reports that have come, and see to it that an engine runs."""
-        reports = list(self._engine.drain(REPORTS_PER_SYNC))
+        """Take some of the reports that have come, and see to it that an engine runs."""
+        reports = list(self._engine.drain(REPORTS_AT_ONCE))
         died = next((report for report in reports if isinstance(report, EngineDied)), None)
         if died is not None:
             stable = self._clock() - self._started_at > STABLE_AFTER
@@ -82,7 +74,6 @@ class EngineKeeper:
     def close(self, timeout: float) -> list[Report]:
         """End the engine within `timeout` seconds and give its last reports. Containers live on."""
         self._engine.close(timeout)
-        sys.setswitchinterval(self._switch_interval)
         return list(self._engine.drain())
 
     def _restart(self) -> None:

@@ -26,8 +26,8 @@ class Launches:
     def __init__(self, orders: Orders, submit: Callable[[Iterable[Order]], None]) -> None:
         self._orders = orders
         self._submit = submit
-        self._pending: dict[str, tuple[Run, float]] = {}
-        """Runs that the engine does not have yet, and when each is due: adopted ones, and those to be launched again."""
+        self._pending: dict[str, Run] = {}
+        """Runs that the engine does not have yet: adopted ones, and those to be launched again."""
         self._stopping: dict[str, tuple[Run, Stop]] = {}
         """Dropped runs whose task is to be stopped, until the engine says that it has ended."""
 
@@ -56,18 +56,13 @@ class Launches:
             orders.append(self.order(run))
         self._submit(orders)
 
-    def postpone(self, run: Run, until: float) -> None:
+    def postpone(self, run: Run) -> None:
         """Have a run launched later."""
-        self._pending.pop(run.run_id, None)  # to the end: what has to wait again holds nobody up
-        self._pending[run.run_id] = run, until
+        self._pending[run.run_id] = run
 
     def is_pending(self, run: Run) -> bool:
         """Tell whether the engine does not have a run yet."""
         return run.run_id in self._pending
-
-    def due(self, now: float) -> list[Run]:
-        """Give the postponed runs that are due."""
-        return [run for run, until in self._pending.values() if until <= now]
 
     def settle(self, run: Run) -> None:
         """Order nothing more for a run that has ended."""

@@ -6,7 +6,7 @@ from collections import deque
 
 CHECK_AFTER = 15.0
 """Seconds between two looks at a run's row, at least."""
-CHECKS_PER_SECOND = 50
+CHECKS_PER_SECOND = 200
 """Bounds the cost; with very many runs, each is looked at less often."""
 
 

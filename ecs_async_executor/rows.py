@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from airflow.executors.workloads import ExecuteTask
@@ -11,16 +12,17 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from airflow.utils.sqlalchemy import with_row_locks
 from airflow.utils.state import TaskInstanceState
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import joinedload, lazyload, load_only
+from sqlalchemy.orm import joinedload
 
 from ecs_async_executor.decisions import Row
-from ecs_async_executor.runs import Run
 
 log = logging.getLogger(__name__)
 
-# Never the scoped session: in this thread that is the scheduler's own, and closing it would release its row locks.
+# Never the scoped session: in the scheduler's thread that is the scheduler's own, and closing it would release its
+# row locks.
 
 COLUMNS = (
     TaskInstance.id,
@@ -33,21 +35,50 @@ IDS_PER_QUERY = 500
 """Databases limit the parameters of a statement."""
 
 
-def read_rows(runs: Iterable[Run]) -> dict[str, Row]:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One run's row is to be read."""
+
+    run_id: str
+    ti_id: Any
+    label: str
+    ids: frozenset[str]
+    """By which the row is found after it was cleared, which gives it a new primary key."""
+    workload: bool = False
+    """Its workload is to be made again, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """One run's row is to show this external executor id, if nothing of it has changed since it was read."""
+
+    run_id: str
+    ti_id: Any
+    try_number: int
+    job_id: Any
+    instead_of: str | None
+    external_id: str
+
+
+def read_rows(looks: Iterable[Look]) -> dict[str, Row]:
     """Read the rows of these runs, by run id; a run whose row is gone is left out. Nothing is locked or written."""
-    tasks = [run for run in runs if not run.is_callback]
-    if not tasks:
-        return {}
+    wanted = list(looks)
+    found: dict[str, Row] = {}
+    if not wanted:
+        return found
     with create_session(scoped=False) as session:
-        query = select(*COLUMNS).where(TaskInstance.id.in_([run.ti_id for run in tasks]))
-        by_ti = {str(row.id): _row(row) for row in session.execute(query)}
-        found = {run.run_id: by_ti[str(run.ti_id)] for run in tasks if str(run.ti_id) in by_ti}
+        for start in range(0, len(wanted), IDS_PER_QUERY):
+            part = wanted[start : start + IDS_PER_QUERY]
+            query = select(*COLUMNS).where(TaskInstance.id.in_([look.ti_id for look in part]))
+            by_ti = {str(row.id): _row(row) for row in session.execute(query)}
+            found |= {look.run_id: by_ti[str(look.ti_id)] for look in part if str(look.ti_id) in by_ti}
         # Clearing a running task gives its row a new id; what stays is the external executor id.
-        by_external = {external: run for run in tasks if run.run_id not in found for external in run.ids}
-        if by_external:
+        by_external = {external: look for look in wanted if look.run_id not in found for external in look.ids}
+        externals = list(by_external)
+        for start in range(0, len(externals), IDS_PER_QUERY):
             query = select(*COLUMNS).where(
                 TaskInstance.state == TaskInstanceState.RESTARTING,
-                TaskInstance.external_executor_id.in_(by_external),
+                TaskInstance.external_executor_id.in_(externals[start : start + IDS_PER_QUERY]),
             )
             for row in session.execute(query):
                 found[by_external[row.external_executor_id].run_id] = _row(row)
@@ -65,30 +96,30 @@ def read_try_numbers(ids: Sequence[Any]) -> dict[Any, int]:
     return found
 
 
-def read_workloads(runs: Sequence[Run]) -> dict[str, ExecuteTask | None]:
+def read_workloads(looks: Sequence[Look]) -> dict[str, ExecuteTask | None]:
     """Make the workloads of these runs again, without a token, by run id.
 
     A run whose row is gone is left out; None stands for a workload that can't be made. Raises `SQLAlchemyError`.
     """
-    if not runs:
+    if not looks:
         return {}
     try:
-        return _read_workloads(runs)
+        return _read_workloads(looks)
     except SQLAlchemyError:
         raise
     except Exception:
-        if len(runs) == 1:
-            log.exception("Can't make the workload of %s again", runs[0].label)
-            return {runs[0].run_id: None}
+        if len(looks) == 1:
+            log.exception("Can't make the workload of %s again", looks[0].label)
+            return {looks[0].run_id: None}
     # One of them can't be read (its executor_config names a class that is not installed here): which?
-    return {run_id: workload for run in runs for run_id, workload in read_workloads([run]).items()}
+    return {run_id: workload for look in looks for run_id, workload in read_workloads([look]).items()}
 
 
-def _read_workloads(runs: Sequence[Run]) -> dict[str, ExecuteTask | None]:
-    by_ti = {str(run.ti_id): run for run in runs}
+def _read_workloads(looks: Sequence[Look]) -> dict[str, ExecuteTask | None]:
+    by_ti = {str(look.ti_id): look for look in looks}
     query = (
         select(TaskInstance)
-        .where(TaskInstance.id.in_([run.ti_id for run in runs]))
+        .where(TaskInstance.id.in_([look.ti_id for look in looks]))
         .options(joinedload(TaskInstance.dag_model), joinedload(TaskInstance.dag_run))
     )
     with create_session(scoped=False) as session:
@@ -96,29 +127,40 @@ def _read_workloads(runs: Sequence[Run]) -> dict[str, ExecuteTask | None]:
         return {by_ti[str(ti.id)].run_id: ExecuteTask.make(ti) for ti in tis}
 
 
-def write_external_ids(runs: Iterable[Run], job_id: Any) -> None:
-    """Write what the rows of these runs shall show, if they are still theirs; rows locked by others are left out."""
-    shown = [run for run in runs if not run.is_callback and run.published]
-    for start in range(0, len(shown), IDS_PER_QUERY):
-        _write_external_ids({str(run.ti_id): run for run in shown[start : start + IDS_PER_QUERY]}, job_id)
+def write_external_ids(shows: Sequence[Show]) -> frozenset[str]:
+    """Write what rows shall show, and give the runs whose row was written.
+
+    Left out are rows that somebody has locked, and those that are not as they were when they were read.
+    """
+    written: set[str] = set()
+    for start in range(0, len(shows), IDS_PER_QUERY):
+        part = shows[start : start + IDS_PER_QUERY]
+        query = select(TaskInstance.id).where(TaskInstance.id.in_([show.ti_id for show in part]))
+        with create_session(scoped=False) as session:
+            # To wait for a lock would be to hold the others meanwhile.
+            locked = with_row_locks(query, of=TaskInstance, session=session, skip_locked=True)
+            free = {str(ti_id) for ti_id in session.scalars(locked)}
+            for show in part:
+                if str(show.ti_id) in free and _compare_and_swap(session, show):
+                    written.add(show.run_id)
+    return frozenset(written)
 
 
-def _write_external_ids(by_ti: dict[str, Run], job_id: Any) -> None:
-    query = (
-        select(TaskInstance)
+def _compare_and_swap(session: Any, show: Show) -> bool:
+    statement = (
+        update(TaskInstance)
         .where(
-            TaskInstance.id.in_([run.ti_id for run in by_ti.values()]),
+            TaskInstance.id == show.ti_id,
+            TaskInstance.try_number == show.try_number,
+            TaskInstance.queued_by_job_id == show.job_id,
+            TaskInstance.external_executor_id == show.instead_of,
             TaskInstance.state.in_((TaskInstanceState.QUEUED, TaskInstanceState.RUNNING)),
-            TaskInstance.queued_by_job_id == job_id,
         )
-        .options(load_only(*COLUMNS, raiseload=True), lazyload(TaskInstance.dag_run))
+        .values(external_executor_id=show.external_id)
+        .execution_options(synchronize_session=False)
     )
-    with create_session(scoped=False) as session:
-        locked = with_row_locks(query, of=TaskInstance, session=session, skip_locked=True)
-        for ti in session.scalars(locked):
-            run = by_ti[str(ti.id)]
-            if ti.try_number == run.try_number and (not run.fenced or ti.external_executor_id in run.ids):
-                ti.external_executor_id = run.published
+    result: CursorResult[Any] = session.execute(statement)
+    return result.rowcount == 1
 
 
 def _row(row: Any) -> Row:

@@ -22,7 +22,7 @@ class Run:
     key: Any
     label: str
     workload: Any
-    """None for a run of a former scheduler, until it is read from the database."""
+    """None for a run of a former scheduler, until it is read from the database; and for a task, once it is launched."""
     ti_id: Any = None
     """Primary key of the task instance; None for a callback, which has no row."""
     try_number: int = 0
@@ -48,7 +48,10 @@ class Run:
     """When its row was first seen to have moved on, while its task lived."""
     stop: Stop | None = None
     """It is to be stopped, and its end awaited."""
+    unshown: bool = False
+    """It is launched, and its row may not show that yet."""
     ids: set[str] = field(default_factory=set)
+    """All that its row may show as external executor id."""
 
     def __post_init__(self) -> None:
         self.ids.add(self.run_id)
@@ -64,6 +67,7 @@ class Run:
         self.number += 1
         self.recovery = Recovery.NONE
         self.launched = self.ended = self.stop = self.unwanted_since = None
+        self.unshown = False
 
     def covers(self, other: Run) -> bool:
         """Tell whether this is what an orphaned row shows, or a later launch of it."""
@@ -79,6 +83,16 @@ class Run:
         if self.number > 1:
             return launch_id(self.run_id, self.number)
         return self.run_id if self.fenced else None
+
+    @property
+    def stage(self) -> tuple[Any, ...]:
+        """What an answer about its row is worth: nothing, if this has changed since the question."""
+        return self.run_id, self.number, self.recovery, self.launched, self.ended
+
+    @property
+    def costs_attempt(self) -> bool:
+        """Whether its end costs one of its start attempts."""
+        return getattr(self.ended, "costs_attempt", True)
 
     @property
     def diagnosis(self) -> Diagnosis:

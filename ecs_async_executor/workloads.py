@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Hashable
 from importlib import import_module
@@ -17,6 +18,9 @@ from ecs_async_executor.runs import Run
 
 CAN_RUN_CALLBACKS = hasattr(BaseExecutor, "run_workload")
 """`execute_workload` runs callbacks in a container since 3.3."""
+
+_QUEUES = ("queued_tasks", "queued_callbacks", "queued_connection_tests")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 def supported_workload_types() -> frozenset[Any]:
@@ -56,13 +60,13 @@ def label_of(ti: Any) -> str:
 def pop_queued(executor: BaseExecutor, key: Hashable) -> None:
     """Take a workload out of whichever queue of the base class holds it."""
     queues = getattr(executor, "executor_queues", None)  # since 3.4
-    if queues is None:
-        queues = {
-            n: getattr(executor, n, {})
-            for n in ("queued_tasks", "queued_callbacks", "queued_connection_tests")
-        }
-    for queue in queues.values():
-        queue.pop(key, None)
+    if queues is not None:
+        for queue in queues.values():
+            queue.pop(key, None)
+        return
+    for name in _QUEUES:
+        if queue := getattr(executor, name, None):
+            queue.pop(key, None)
 
 
 def is_queued(executor: BaseExecutor, key: Hashable) -> bool:
@@ -136,7 +140,4 @@ def _token_id(token: str) -> str:
 
 
 def _is_uuid(value: str | None) -> bool:
-    try:
-        return str(uuid.UUID(value or "")) == value
-    except ValueError:
-        return False
+    return _UUID.fullmatch(value or "") is not None

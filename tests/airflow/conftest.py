@@ -78,7 +78,9 @@ def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
         Settings, "engine_options", property(lambda self: replace(options(self), missing_grace=1.0))
     )
     monkeypatch.setattr("ecs_async_executor.supervisor.CONFIRM_AFTER", 0.2)
-    for module in ("keeper", "supervisor", "engine.gate", "engine.ledger", "engine.stopper"):
+    for module in ("supervisor", "inquiries"):
+        monkeypatch.setattr(f"ecs_async_executor.{module}.LOOK_AGAIN_AFTER", 0.05)
+    for module in ("keeper", "retries", "engine.gate", "engine.ledger", "engine.stopper"):
         monkeypatch.setattr(f"ecs_async_executor.{module}.backoff", lambda *_, **__: 0.05)
 
 

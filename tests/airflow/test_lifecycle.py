@@ -21,8 +21,7 @@ from ecs_async_executor import AsyncEcsExecutor
 from ecs_async_executor.decisions import Row
 from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.local import Control
-from ecs_async_executor.rows import read_rows
-from ecs_async_executor.runs import Run
+from ecs_async_executor.rows import Look, read_rows
 from tests.support.bulk import queue_many
 from tests.support.ecs import end_all, live
 from tests.support.scheduler import Scheduler, logged_events, one_task_dag, running_scheduler, task_instances
@@ -203,9 +202,13 @@ def test_sync_leaves_the_schedulers_own_session_alone(
 ) -> None:
     run_dag(one_task_dag("sessions"))
     scheduler.until(lambda: live(ecs))
+
+    def shows_its_arn() -> bool:
+        return (task_instances()[0].external_executor_id or "").startswith("arn:")
+
     with create_session() as session:
         session.add(Log(event="not committed"))
-        scheduler.until(lambda: scheduler.executor.event_buffer, step=scheduler.executor.sync)
+        scheduler.until(shows_its_arn, step=scheduler.executor.sync)
         assert session.new, "sync() has flushed or committed the scheduler's session"
         session.rollback()
     assert not logged_events("not committed")
@@ -216,12 +219,12 @@ def test_a_database_error_in_sync_loses_nothing(
 ) -> None:
     errors = iter([RuntimeError("the database went away")] * 3)
 
-    def failing(runs: Iterable[Run]) -> dict[str, Row]:
+    def failing(looks: Iterable[Look]) -> dict[str, Row]:
         for error in errors:
             raise error
-        return read_rows(runs)
+        return read_rows(looks)
 
-    monkeypatch.setattr("ecs_async_executor.supervisor.read_rows", failing)
+    monkeypatch.setattr("ecs_async_executor.database.read_rows", failing)
     run_dag(one_task_dag("database_errors"))
     (ti,) = scheduler.launched()
     errors = iter([RuntimeError("the database went away")] * 3)

@@ -81,9 +81,8 @@ def test_a_thousand_tasks_end_as_they_should_each_in_one_container(
 
     scheduler.until(all_launched, step=sync, seconds=45)
     rate = COUNT / (time.perf_counter() - begun)
-    assert executor.event_buffer
-    scheduler.heartbeat()
-    assert all((ti.external_executor_id or "").startswith("arn:") for ti in task_instances())
+    assert not executor.event_buffer, "core takes milliseconds for each event"
+    scheduler.launched(COUNT)
 
     # Two in three have reported; the rest die in silence.
     with create_session(scoped=False) as session:

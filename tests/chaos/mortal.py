@@ -17,8 +17,9 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from ecs_async_executor import AsyncEcsExecutor
+from ecs_async_executor import AsyncEcsExecutor, database, rows
 from ecs_async_executor.engine.ecs import EcsClient
+from ecs_async_executor.rows import Show
 from ecs_async_executor.supervisor import Supervisor
 from tests.chaos import journal
 
@@ -81,8 +82,6 @@ class MortalExecutor(AsyncEcsExecutor):
         super().sync()
         if self.event_buffer:
             BLOW.visit("sync.after")
-        if any(_LAUNCH_ID.fullmatch(str(info)) for _, info in self.event_buffer.values()):
-            BLOW.visit("relaunch.after")
 
     def get_event_buffer(self, dag_ids: Any = None) -> Any:
         events = super().get_event_buffer(dag_ids)
@@ -107,6 +106,22 @@ def _wrap_decide() -> None:
     Supervisor.decide = mortal  # type: ignore[method-assign]  # that is the point
 
 
+def _wrap_write() -> None:
+    write = rows.write_external_ids
+
+    def mortal(shows: Sequence[Show]) -> frozenset[str]:
+        if shows:
+            BLOW.visit("publish.before")
+        written = write(shows)
+        if shows:
+            BLOW.visit("publish.after")
+        if any(_LAUNCH_ID.fullmatch(show.external_id) for show in shows):
+            BLOW.visit("relaunch.after")
+        return written
+
+    database.write_external_ids = mortal  # type: ignore[attr-defined]  # that is where it is called
+
+
 def _wrap_call(name: str, method: str, note: Callable[..., None] = lambda *_: None) -> None:
     call: Callable[..., Awaitable[Any]] = getattr(EcsClient, method)
 
@@ -129,5 +144,6 @@ def _note_launch(body: Mapping[str, Any]) -> None:
 
 
 _wrap_decide()
+_wrap_write()
 _wrap_call("run_task", "run_task", _note_launch)
 _wrap_call("list_tasks", "list_tasks_started_by")

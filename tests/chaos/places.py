@@ -17,17 +17,20 @@ PLACES = {
     "sync.before": 40,
     # Reports were drained, nothing was decided.
     "decide.before": 40,
-    # Told to the executor's event buffer, not to core.
-    "sync.after": 4,
-    # The same, and among it the number of a launch that follows a failed one.
+    # In the database's thread: a row is to show an ARN, or shows it, and nobody has heard of that.
+    "publish.before": 3,
+    "publish.after": 3,
+    # The same with the number of a launch that follows a failed one.
     "relaunch.after": 2,
+    # Told to the executor's event buffer, not to core.
+    "sync.after": 1,
     # The event buffer was flushed; core has not processed it.
-    "get_event_buffer.after": 4,
+    "get_event_buffer.after": 1,
     # The rows of a dead scheduler are locked; then they are adopted, but core has not committed it.
     "adopt.before": 1,
     "adopt.after": 1,
 }
 """Where, and at which visit at the latest: a life shall last a few seconds."""
 
-DANGEROUS = ("run_task.during", "run_task.after", "sync.after", "relaunch.after", "get_event_buffer.after")
+DANGEROUS = ("run_task.during", "run_task.after", "publish.after", "relaunch.after", "get_event_buffer.after")
 """Something has been launched, or has ended, and only this scheduler knows: these come twice as often."""

@@ -19,14 +19,16 @@ from airflow.executors.base_executor import BaseExecutor
 from hypothesis import given, note
 from hypothesis import strategies as st
 
-from ecs_async_executor import supervisor as supervisor_module
 from ecs_async_executor import workloads
+from ecs_async_executor.database import Answer, Question
 from ecs_async_executor.engine import engine as engine_module
 from ecs_async_executor.engine.ecs import connect_by_environment
 from ecs_async_executor.engine.engine import Engine
 from ecs_async_executor.engine.messages import Order, Report
+from ecs_async_executor.launches import Launches
 from ecs_async_executor.orders import Orders
 from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.retries import Retries
 from ecs_async_executor.settings import Settings
 from ecs_async_executor.supervisor import Supervisor
 from tests.property.simulation.airflow import Airflow
@@ -53,20 +55,63 @@ class Executor(BaseExecutor):
     """The base class is enough."""
 
 
+class LateDatabase:
+    """The database, in a thread that reads at some time between the question and the next turn of the loop."""
+
+    def __init__(self, airflow: Airflow, random: Random, locked: Callable[[], float]) -> None:
+        self.airflow = airflow
+        self.random = random
+        self.locked = locked
+        self.question: Question | None = None
+        self.answer: Answer | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        return self.question is not None or self.answer is not None
+
+    def ask(self, question: Question) -> None:
+        self.question = question
+        if self.random.random() < 0.5:
+            self.answer_now()
+
+    def answer_now(self) -> None:
+        if self.question is not None:
+            shown = self.airflow.write_external_ids(self.question.shows, self.locked())
+            rows = self.airflow.read_rows(self.question.looks)
+            looks = [look for look in self.question.looks if look.workload]
+            failed = self.random.random() < self.locked() / 5
+            self.answer = (
+                Answer(failed=True) if failed else Answer(rows, self.airflow.read_workloads(looks), shown)
+            )
+            self.question = None
+
+    def take(self) -> Answer | None:
+        if self.question is not None and self.random.random() < 0.9:
+            self.answer_now()
+        answer, self.answer = self.answer, None
+        return answer
+
+
 class Scheduler:
     """One scheduler: its executor's supervisor and its engine, in one loop."""
 
-    def __init__(self, job_id: int, airflow: Airflow, random: Random) -> None:
+    def __init__(self, job_id: int, airflow: Airflow, random: Random, locked: Callable[[], float]) -> None:
         self.executor = Executor(parallelism=1000)
         self.executor.job_id = job_id
         self.airflow = airflow
         self.random = random
-        self.inbox: SimpleQueue[Order] = SimpleQueue()
+        self.inbox: SimpleQueue[tuple[Order, ...]] = SimpleQueue()
         self.reports: list[Report] = []
         self.start_engine()
         orders = Orders(RequestTemplate(SETTINGS), token_generator(), queued_timeout=600, launch_timeout=1800)
         loop = asyncio.get_running_loop()
-        self.supervisor = Supervisor(self.executor, orders, self.submit, SETTINGS, clock=loop.time)
+        self.supervisor = Supervisor(
+            self.executor,
+            Launches(orders, self.submit),
+            Retries(SETTINGS.max_run_task_attempts, SETTINGS.capacity_timeout, random.random),
+            LateDatabase(airflow, random, locked),
+            clock=loop.time,
+        )
 
     @property
     def job_id(self) -> int:
@@ -84,8 +129,7 @@ class Scheduler:
         self.running = asyncio.get_running_loop().create_task(self.engine.run())
 
     def submit(self, orders: Iterable[Order]) -> None:
-        for order in orders:
-            self.inbox.put(order)
+        self.inbox.put(tuple(orders))
         self.engine.inbox_bell.ring()
 
     async def kill(self) -> None:
@@ -98,7 +142,7 @@ class Scheduler:
         """Lose the engine alone, as the keeper sees it."""
         await self.kill()
         self.reports.clear()
-        self.inbox = SimpleQueue()
+        self.inbox = SimpleQueue()  # the dead one's
         orders = list(self.supervisor.live_orders())
         self.start_engine()
         self.submit(orders)
@@ -219,9 +263,12 @@ class World:
 
     # --- schedulers ------------------------------------------------------------------------------------
 
+    def chance_of_a_lock(self) -> float:
+        return self.locked if self.loop.time() < STORMY else 0.0
+
     def start_scheduler(self) -> Scheduler:
         self.jobs += 1
-        scheduler = Scheduler(self.jobs, self.airflow, self.random)
+        scheduler = Scheduler(self.jobs, self.airflow, self.random, self.chance_of_a_lock)
         self.living.append(scheduler)
         scheduler.adopt([each.job_id for each in self.living])
         return scheduler
@@ -244,7 +291,7 @@ class World:
         while not self.over:
             stormy = self.loop.time() < STORMY
             dies = stormy and self.random.random() < self.deadly
-            steps = scheduler.steps(self.locked if stormy else 0.0)
+            steps = scheduler.steps(self.chance_of_a_lock())
             dies_at, stands_at = (self.random.randrange(len(steps)) for _ in range(2))
             stands = stormy and self.random.random() < self.blocked
             for number, step in enumerate(steps):
@@ -340,9 +387,6 @@ def test_whatever_dies_each_queueing_has_one_container_and_each_task_its_right_e
         async def simulate() -> World:
             world = World(random, weather, schedulers, deadly, blocked, locked, meddles)
             patch.setattr(engine_module, "EcsClient", lambda *_, **__: world.ecs)
-            patch.setattr(supervisor_module, "read_rows", world.airflow.read_rows)
-            patch.setattr(supervisor_module, "read_workloads", world.airflow.read_workloads)
-            patch.setattr(supervisor_module, "random", random.random)
             await world.run()
             return world
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from ecs_async_executor.engine.ecs import EcsClient
@@ -82,8 +83,8 @@ def without_containers(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def stripped(client: EcsClient, cluster: str, arns: list[str]) -> Tasks:
         answer = await describe_tasks(client, cluster, arns)
-        tasks = tuple(task.model_copy(update={"containers": ()}) for task in answer.tasks)
-        return answer.model_copy(update={"tasks": tasks})
+        tasks = tuple(msgspec.structs.replace(task, containers=()) for task in answer.tasks)
+        return msgspec.structs.replace(answer, tasks=tasks)
 
     monkeypatch.setattr(EcsClient, "describe_tasks", stripped)
 

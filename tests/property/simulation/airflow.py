@@ -19,7 +19,7 @@ from airflow.executors.workloads import ExecuteTask
 from airflow.models.taskinstancekey import TaskInstanceKey
 
 from ecs_async_executor.decisions import Row
-from ecs_async_executor.runs import Run
+from ecs_async_executor.rows import Look, Show
 from tests.support.workloads import task_workload
 
 ADOPTABLE = ("queued", "running", "restarting")
@@ -84,22 +84,35 @@ class Airflow:
     def by_id(self, ti_id: Any) -> TaskRow | None:
         return next((row for row in self.rows if str(row.id) == str(ti_id)), None)
 
-    # --- what the executor reads -----------------------------------------------------------------------
+    # --- what the executor reads and writes ------------------------------------------------------------
 
-    def read_rows(self, runs: Iterable[Run]) -> dict[str, Row]:
-        found = {run.run_id: self.by_id(run.ti_id) or self._restarting(run) for run in runs}
+    def read_rows(self, looks: Iterable[Look]) -> dict[str, Row]:
+        found = {look.run_id: self.by_id(look.ti_id) or self._restarting(look) for look in looks}
         return {
             run_id: Row(row.state, row.try_number, row.external_executor_id, row.queued_by_job_id)
             for run_id, row in found.items()
             if row is not None
         }
 
-    def _restarting(self, run: Run) -> TaskRow | None:
+    def _restarting(self, look: Look) -> TaskRow | None:
         rows = (row for row in self.rows if row.state == "restarting")
-        return next((row for row in rows if row.external_executor_id in run.ids), None)
+        return next((row for row in rows if row.external_executor_id in look.ids), None)
 
-    def read_workloads(self, runs: Iterable[Run]) -> dict[str, ExecuteTask]:
-        found = {run.run_id: self.by_id(run.ti_id) for run in runs}
+    def write_external_ids(self, shows: Iterable[Show], locked: float) -> frozenset[str]:
+        """Write what is as it was when it was read; rows that somebody has locked are left out."""
+        written = set()
+        for show in shows:
+            row = self.by_id(show.ti_id)
+            if row is None or self.random.random() < locked:
+                continue
+            now = (row.try_number, row.queued_by_job_id, row.external_executor_id)
+            if now == (show.try_number, show.job_id, show.instead_of) and row.state in {"queued", "running"}:
+                row.external_executor_id = show.external_id
+                written.add(show.run_id)
+        return frozenset(written)
+
+    def read_workloads(self, looks: Iterable[Look]) -> dict[str, ExecuteTask]:
+        found = {look.run_id: self.by_id(look.ti_id) for look in looks}
         return {run_id: row.workload() for run_id, row in found.items() if row is not None}
 
     # --- what the scheduler does -----------------------------------------------------------------------
@@ -114,14 +127,12 @@ class Airflow:
 
     def process_events(self, executor: BaseExecutor, locked: float) -> None:
         """Take the events, which are lost for rows that somebody has locked."""
-        for key, (state, info) in executor.get_event_buffer().items():
+        for key, (state, _) in executor.get_event_buffer().items():
             assert isinstance(key, TaskInstanceKey)
             row = next(row for row in self.rows if row.name == key.task_id)
             if self.random.random() < locked:
                 continue
-            if str(state) in {"running", "queued"}:
-                row.external_executor_id = info
-            elif row.queued_by_job_id == executor.job_id and row.try_number == key.try_number:
+            if row.queued_by_job_id == executor.job_id and row.try_number == key.try_number:
                 self._end(row, str(state))
 
     def _end(self, row: TaskRow, state: str) -> None:

@@ -31,19 +31,23 @@ from ecs_async_executor.engine.messages import (
     Waiting,
     Watch,
 )
+from ecs_async_executor.launches import Launches
 from ecs_async_executor.orders import Orders
 from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.retries import Retries
 from ecs_async_executor.rounds import CHECK_AFTER
+from ecs_async_executor.rows import Look, Show
 from ecs_async_executor.runs import Run
 from ecs_async_executor.settings import Settings
 from ecs_async_executor.supervisor import UNWANTED_GRACE, Supervisor
 from ecs_async_executor.workloads import make_orphaned_run, make_run
+from tests.support.database import InlineDatabase
 from tests.support.workloads import callback_workload, task_workload, token_generator
 
 WHY = Diagnosis("Something happened.")
 
 
-SUPERVISOR = "ecs_async_executor.supervisor."
+DATABASE = "ecs_async_executor.database."
 
 
 class Executor(BaseExecutor):
@@ -75,7 +79,14 @@ def make_supervisor(executor: BaseExecutor, submitted: list[Order], clock: Any =
         queued_timeout=600,
         launch_timeout=settings.launch_timeout,
     )
-    return Supervisor(executor, orders, submitted.extend, settings, clock=clock)
+    retries = Retries(settings.max_run_task_attempts, settings.capacity_timeout)
+    return Supervisor(executor, Launches(orders, submitted.extend), retries, InlineDatabase(), clock=clock)
+
+
+def decide(supervisor: Supervisor) -> None:
+    """Ask, decide by the answer, and have written what is to be written."""
+    for _ in range(3):
+        supervisor.decide()
 
 
 def launched(run: Run, number: int = 1) -> Launched:
@@ -88,6 +99,19 @@ def launched(run: Run, number: int = 1) -> Launched:
 @pytest.fixture
 def submitted() -> list[Order]:
     return []
+
+
+@pytest.fixture(autouse=True)
+def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What rows have been made to show, in this order."""
+    shown: list[str] = []
+
+    def write(shows: Iterable[Show]) -> frozenset[str]:
+        shown.extend(show.external_id for show in shows)
+        return frozenset(show.run_id for show in shows)
+
+    monkeypatch.setattr(DATABASE + "write_external_ids", write)
+    return shown
 
 
 @pytest.fixture
@@ -158,7 +182,7 @@ def test_a_run_that_is_stopped_while_runtask_is_in_flight_is_stopped_by_a_new_en
 def test_reports_of_strangers_are_nothing_to_it(supervisor: Supervisor) -> None:
     supervisor.note(Cancelled("unknown"))
     supervisor.note(Running("unknown", "arn"))
-    supervisor.decide()
+    decide(supervisor)
     assert "0 in hand" in repr(supervisor)
 
 
@@ -228,10 +252,10 @@ def test_an_orphan_is_launched_only_once_its_workload_is_read(
     supervisor.adopt([run])
     assert submitted == []
     assert list(supervisor.live_orders()) == [], "a new engine is told of it when it is read"
-    monkeypatch.setattr(SUPERVISOR + "read_workloads", lambda _: {RUN_ID: task_workload()})
+    monkeypatch.setattr(DATABASE + "read_workloads", lambda _: {RUN_ID: task_workload()})
     queued = Row("queued", 1, f"{RUN_ID}-3", None)
-    monkeypatch.setattr(SUPERVISOR + "read_rows", lambda _: {RUN_ID: queued})
-    supervisor.decide()
+    monkeypatch.setattr(DATABASE + "read_rows", lambda _: {RUN_ID: queued})
+    decide(supervisor)
     (launch,) = submitted
     assert isinstance(launch, Launch)
     assert (launch.run_id, launch.number, launch.recovery) == (RUN_ID, 3, Recovery.LOOK)
@@ -244,9 +268,9 @@ def test_an_orphan_whose_row_is_gone_is_forgotten(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     supervisor.adopt([orphan(supervisor, RUN_ID)])
-    monkeypatch.setattr(SUPERVISOR + "read_workloads", lambda _: {})
-    monkeypatch.setattr(SUPERVISOR + "read_rows", lambda _: {})
-    supervisor.decide()
+    monkeypatch.setattr(DATABASE + "read_workloads", lambda _: {})
+    monkeypatch.setattr(DATABASE + "read_rows", lambda _: {})
+    decide(supervisor)
     assert len(supervisor.runs) == 0
     assert not supervisor._executor.running
 
@@ -264,27 +288,32 @@ def test_an_orphan_that_is_dropped_before_its_workload_is_read_is_looked_for_and
 
 
 def test_an_orphan_that_never_ran_is_launched_under_an_id_of_its_own_once_its_row_shows_that(
-    watching: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+    watching: Supervisor,
+    submitted: list[Order],
+    clock: Clock,
+    written: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = orphan(watching, ARN)
     shown = [ARN]
     monkeypatch.setattr(
-        SUPERVISOR + "read_rows", lambda runs: {r.run_id: Row("queued", 1, shown[0], None) for r in runs}
+        DATABASE + "read_rows", lambda runs: {r.run_id: Row("queued", 1, shown[0], None) for r in runs}
     )
-    monkeypatch.setattr(SUPERVISOR + "read_workloads", lambda runs: {r.run_id: task_workload() for r in runs})
+    monkeypatch.setattr(DATABASE + "read_workloads", lambda runs: {r.run_id: task_workload() for r in runs})
     watching.adopt([run])
     submitted.clear()
     watching.note(Stopped(run.run_id, 1, ARN, None, ran=False, permanent=False, diagnosis=WHY))
-    watching.decide()
-    for _ in range(3):  # core drops the event, since somebody has locked the row
-        assert watching._executor.get_event_buffer() == {run.key: ("running", f"{run.run_id}-2")}
+    decide(watching)
+    for _ in range(3):  # somebody has locked the row
+        assert set(written) == {f"{run.run_id}-2"}
+        written.clear()
         clock.now += 60.0
-        watching.decide()
+        decide(watching)
         assert submitted == []
     assert str(uuid.UUID(run.run_id)) == run.run_id
     shown[0] = f"{run.run_id}-2"
     clock.now += 60.0
-    watching.decide()
+    decide(watching)
     (launch,) = submitted
     assert isinstance(launch, Launch)
     assert (launch.run_id, launch.number, launch.recovery) == (run.run_id, 2, Recovery.NONE)
@@ -302,10 +331,10 @@ def test_a_run_whose_row_moves_on_while_it_waits_for_its_next_launch_is_dropped(
     run = take_in(watching)
     rows_say(monkeypatch, "queued")
     watching.note(LaunchFailed(run.run_id, 1, WHY, permanent=False))
-    watching.decide()
+    decide(watching)
     rows_say(monkeypatch, state)
     clock.now += 60.0
-    watching.decide()
+    decide(watching)
     assert submitted == []
     assert not watching._executor.running
     assert len(watching.runs) == 0
@@ -316,9 +345,9 @@ def test_a_run_that_another_scheduler_has_adopted_is_left_to_it(
 ) -> None:
     run = take_in(supervisor)
     theirs = Row("queued", 1, run.run_id, 99)
-    monkeypatch.setattr(SUPERVISOR + "read_rows", lambda runs: {r.run_id: theirs for r in runs})
+    monkeypatch.setattr(DATABASE + "read_rows", lambda runs: {r.run_id: theirs for r in runs})
     supervisor.note(launched(run))
-    supervisor.decide()
+    decide(supervisor)
     assert submitted == [Forget(run.run_id)]
     assert not supervisor._executor.running
 
@@ -328,7 +357,7 @@ def test_a_run_that_another_scheduler_has_adopted_is_left_to_it(
 
 def rows_say(monkeypatch: pytest.MonkeyPatch, state: str | None) -> None:
     monkeypatch.setattr(
-        SUPERVISOR + "read_rows", lambda runs: {r.run_id: Row(state, 1, r.run_id, None) for r in runs}
+        DATABASE + "read_rows", lambda runs: {r.run_id: Row(state, 1, r.run_id, None) for r in runs}
     )
 
 
@@ -338,15 +367,15 @@ def test_a_run_that_waits_at_the_engine_is_cancelled_some_time_after_its_row_has
     run = take_in(watching)
     rows_say(monkeypatch, "failed")
     clock.now = CHECK_AFTER
-    watching.decide()
+    decide(watching)
     assert submitted == [], "the answer to its launch may be lost, and its worker about to end"
     clock.now += UNWANTED_GRACE + CHECK_AFTER
-    watching.decide()
+    decide(watching)
     (stop,) = submitted
     assert isinstance(stop, Stop)
     assert [type(order) for order in watching.live_orders()] == [Launch, Stop]
     watching.note(Cancelled(run.run_id))
-    watching.decide()
+    decide(watching)
     assert len(watching.runs) == 0
     assert not watching._executor.running
     assert not watching._executor.event_buffer, "Airflow knows"
@@ -357,9 +386,9 @@ def test_a_run_that_waits_at_the_engine_is_stopped_at_once_if_its_row_is_that_of
 ) -> None:
     run = take_in(watching)
     newer = Row("queued", 2, "a newer run id", None)
-    monkeypatch.setattr(SUPERVISOR + "read_rows", lambda runs: {r.run_id: newer for r in runs})
+    monkeypatch.setattr(DATABASE + "read_rows", lambda runs: {r.run_id: newer for r in runs})
     clock.now = CHECK_AFTER
-    watching.decide()
+    decide(watching)
     assert [type(order) for order in submitted] == [Stop]
     assert len(watching.runs) == 0
     assert run.key not in watching._executor.running
@@ -371,16 +400,16 @@ def test_a_run_whose_task_lives_has_time_to_end_by_itself(
     run = take_in(watching)
     watching.note(launched(run))
     rows_say(monkeypatch, "running")
-    watching.decide()
+    decide(watching)
     rows_say(monkeypatch, "success")
     for clock.now in (CHECK_AFTER, 2 * CHECK_AFTER, UNWANTED_GRACE):
-        watching.decide()
+        decide(watching)
     assert submitted == []
     clock.now = CHECK_AFTER + UNWANTED_GRACE + CHECK_AFTER
-    watching.decide()
+    decide(watching)
     assert [type(order) for order in submitted] == [Stop]
     clock.now += CHECK_AFTER
-    watching.decide()
+    decide(watching)
     assert len(submitted) == 1
     assert run in list(watching.runs), "its end is awaited"
 
@@ -393,19 +422,40 @@ def test_a_row_that_is_wanted_again_gives_its_task_all_the_time_again(
     for state in ("success", "running", "success"):
         rows_say(monkeypatch, state)
         clock.now += UNWANTED_GRACE - 1
-        watching.decide()
+        decide(watching)
     assert submitted == []
 
 
-def test_an_arn_that_core_has_not_written_is_published_again(
-    watching: Supervisor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+def test_an_arn_that_the_row_does_not_show_is_written_again(
+    watching: Supervisor, clock: Clock, written: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = take_in(watching)
     rows_say(monkeypatch, "running")
     watching.note(launched(run))
     for clock.now in (0.0, CHECK_AFTER):
-        watching.decide()
-        assert watching._executor.get_event_buffer() == {run.key: ("running", f"arn-{run.run_id}-1")}
+        decide(watching)
+        assert set(written) == {f"arn-{run.run_id}-1"}
+        written.clear()
+    assert not watching._executor.event_buffer, "core takes milliseconds for each event"
+
+
+def test_what_could_not_be_written_is_written_a_second_later(
+    watching: Supervisor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Show] = []
+
+    def locked(shows: Iterable[Show]) -> frozenset[str]:
+        tried.extend(shows)
+        return frozenset()
+
+    monkeypatch.setattr(DATABASE + "write_external_ids", locked)
+    rows_say(monkeypatch, "queued")
+    run = take_in(watching)
+    watching.note(launched(run))
+    for clock.now in (0.0, 0.5, 1.0, 1.5, 2.0):
+        decide(watching)
+    arn = f"arn-{run.run_id}-1"
+    assert tried == [Show(run.run_id, run.ti_id, 1, None, run.run_id, arn)] * 3
 
 
 def test_a_task_that_airflow_itself_has_ended_is_stopped_and_its_slot_is_free(
@@ -432,11 +482,11 @@ def test_a_task_that_airflow_itself_has_ended_is_told_again_if_core_has_dropped_
         Stopped(run.run_id, 1, f"arn-{run.run_id}-1", 137, ran=True, permanent=False, diagnosis=WHY)
     )
     for clock.now in (0.0, 10.0):
-        watching.decide()
+        decide(watching)
         assert watching._executor.get_event_buffer()[run.key][0] == "failed"
     rows_say(monkeypatch, "up_for_retry")
     clock.now = 20.0
-    watching.decide()
+    decide(watching)
     assert len(watching.runs) == 0
 
 
@@ -446,10 +496,10 @@ def test_a_row_that_runs_after_all_is_looked_for_and_not_launched_again(
     run = take_in(watching)
     rows_say(monkeypatch, "queued")
     watching.note(LaunchFailed(run.run_id, 1, WHY, permanent=False))
-    watching.decide()
+    decide(watching)
     rows_say(monkeypatch, "running")
     clock.now += 60.0
-    watching.decide()
+    decide(watching)
     (look,) = submitted
     assert isinstance(look, Launch)
     assert look.recovery is Recovery.FIND
@@ -460,8 +510,8 @@ def test_an_orphan_that_is_marked_before_its_workload_is_read_is_looked_for_and_
 ) -> None:
     supervisor.adopt([orphan(supervisor, RUN_ID)])
     rows_say(monkeypatch, "failed")
-    monkeypatch.setattr(SUPERVISOR + "read_workloads", lambda _: {})
-    supervisor.decide()
+    monkeypatch.setattr(DATABASE + "read_workloads", lambda _: {})
+    decide(supervisor)
     (look,) = submitted
     assert isinstance(look, Launch)
     assert look.recovery is Recovery.FIND
@@ -472,9 +522,10 @@ def test_a_row_that_runs_though_its_container_never_did_is_not_failed_but_looked
 ) -> None:
     run = take_in(watching)
     rows_say(monkeypatch, "running")
+    monkeypatch.setattr(DATABASE + "read_workloads", lambda _: {run.run_id: task_workload()})
     watching.note(launched(run))
     watching.note(Stopped(run.run_id, 1, "arn", None, ran=False, permanent=False, diagnosis=WHY))
-    watching.decide()
+    decide(watching)
     (look,) = submitted
     assert isinstance(look, Launch)
     assert look.recovery is Recovery.FIND
@@ -487,16 +538,16 @@ def test_the_other_rows_are_looked_at_however_much_is_reported(
 ) -> None:
     take_in(watching, task_id="marked")
 
-    def slow(runs: Iterable[Run]) -> dict[str, Row]:
+    def slow(looks: Iterable[Look]) -> dict[str, Row]:
         clock.now += 0.02
-        states = {r.run_id: "failed" if r.key.task_id == "marked" else "queued" for r in runs}
+        states = {look.run_id: "failed" if ".marked " in look.label else "queued" for look in looks}
         return {run_id: Row(state, 1, run_id, None) for run_id, state in states.items()}
 
-    monkeypatch.setattr(SUPERVISOR + "read_rows", slow)
+    monkeypatch.setattr(DATABASE + "read_rows", slow)
     for number in range(100):
         clock.now += 2
         watching.note(launched(take_in(watching, task_id=f"new{number}")))
-        watching.decide()
+        decide(watching)
     assert [type(order) for order in submitted] == [Stop]
 
 
@@ -529,18 +580,18 @@ class AnyHistory(RuleBasedStateMachine):
         self.rows: dict[str, Row] = {}
         self.database_fails = False
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr("ecs_async_executor.supervisor.read_rows", self._read_rows)
-        self.patch.setattr("ecs_async_executor.supervisor.read_workloads", self._read_workloads)
+        self.patch.setattr("ecs_async_executor.database.read_rows", self._read_rows)
+        self.patch.setattr("ecs_async_executor.database.read_workloads", self._read_workloads)
 
     def teardown(self) -> None:
         self.patch.undo()
 
-    def _read_rows(self, runs: Iterable[Run]) -> dict[str, Row]:
+    def _read_rows(self, runs: Iterable[Look]) -> dict[str, Row]:
         if self.database_fails:
             raise RuntimeError("no database")
         return {run.run_id: self.rows[run.run_id] for run in runs if run.run_id in self.rows}
 
-    def _read_workloads(self, runs: Iterable[Run]) -> dict[str, Any]:
+    def _read_workloads(self, runs: Iterable[Look]) -> dict[str, Any]:
         if self.database_fails:
             raise RuntimeError("no database")
         return {run.run_id: task_workload() for run in runs if run.run_id in self.rows}
@@ -614,7 +665,7 @@ class AnyHistory(RuleBasedStateMachine):
     def decide(self, fails: bool) -> None:
         self.database_fails = fails
         before = len(self.supervisor.runs)
-        self.supervisor.decide()
+        decide(self.supervisor)
         assert not fails or len(self.supervisor.runs) == before
         self.database_fails = False
         self.executor.get_event_buffer()
@@ -642,8 +693,9 @@ class AnyHistory(RuleBasedStateMachine):
             order.run_id for order in self.supervisor.live_orders() if isinstance(order, (Launch, Watch))
         }
         for run in self.supervisor.runs:
-            places = [run.run_id in with_engine, run.run_id in self.supervisor._ended]
-            assert sum([*places, self.supervisor._launches.is_pending(run)]) == 1
+            pending = self.supervisor._launches.is_pending(run)
+            assert [run.run_id in with_engine, run.ended is not None, pending].count(True) == 1
+            assert run.run_id in with_engine or self.supervisor._inquiries.awaits(run)
 
 
 TestAnyHistory = AnyHistory.TestCase
@@ -659,13 +711,17 @@ def test_keys_are_airflows(supervisor: Supervisor) -> None:
 
 def starts_of_a_task_that_never_runs(monkeypatch: pytest.MonkeyPatch, *, capacity: bool) -> tuple[int, float]:
     """How often, and for how long, a task is started that always stops before it runs."""
-    monkeypatch.setattr(
-        SUPERVISOR + "read_rows", lambda runs: {r.run_id: Row("queued", 1, r.published, None) for r in runs}
-    )
     clock, submitted = Clock(), list[Order]()
     supervisor = make_supervisor(Executor(), submitted, clock)
     run = take_in(supervisor)
     run.fenced = False
+    monkeypatch.setattr(
+        DATABASE + "read_rows",
+        lambda looks: {look.run_id: Row("queued", 1, run.published, None) for look in looks},
+    )
+    monkeypatch.setattr(
+        DATABASE + "read_workloads", lambda looks: {look.run_id: task_workload() for look in looks}
+    )
     starts = 1
     while "failed" not in {state for state, _ in supervisor._executor.event_buffer.values()}:
         clock.now += 30
@@ -682,9 +738,9 @@ def starts_of_a_task_that_never_runs(monkeypatch: pytest.MonkeyPatch, *, capacit
                 costs_attempt=not capacity,
             )
         )
-        supervisor.decide()
+        decide(supervisor)
         clock.now += 60
-        supervisor.decide()
+        decide(supervisor)
         starts += bool(submitted)
         submitted.clear()
     return starts, clock.now
@@ -701,7 +757,7 @@ def test_lack_of_capacity_after_the_launch_costs_time_and_no_attempt(monkeypatch
 def test_a_permanent_failure_is_not_launched_again(monkeypatch: pytest.MonkeyPatch) -> None:
     queued = Row(state="queued", try_number=1, external_executor_id=None, queued_by_job_id=None)
     monkeypatch.setattr(
-        "ecs_async_executor.supervisor.read_rows",
+        "ecs_async_executor.database.read_rows",
         lambda runs: dict.fromkeys((r.run_id for r in runs), queued),
     )
     submitted: list[Order] = []
@@ -709,6 +765,6 @@ def test_a_permanent_failure_is_not_launched_again(monkeypatch: pytest.MonkeyPat
     run = take_in(supervisor)
     run.fenced = False
     supervisor.note(LaunchFailed(run.run_id, 1, WHY, permanent=True))
-    supervisor.decide()
+    decide(supervisor)
     assert submitted == []
     assert supervisor._executor.event_buffer == {run.key: ("failed", str(WHY))}

@@ -1,0 +1,132 @@
+"""Whose row is read next, and what it shall show: one question to the database after the other.
+
+Runs in the scheduler's thread. Costs what is due, however many runs there are.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from ecs_async_executor.agenda import Agenda
+from ecs_async_executor.database import Answer, Asks, Question
+from ecs_async_executor.decisions import Row
+from ecs_async_executor.rounds import Rounds
+from ecs_async_executor.rows import Look, Show
+from ecs_async_executor.runs import Run, Runs
+
+LOOKS_PER_QUESTION = 500
+"""Rows that are read at once: some ten milliseconds of a thread that nobody waits for."""
+LOOK_AGAIN_AFTER = 1.0
+"""Seconds until a row is read again that could not be read, or written, or does not show yet what it shall show."""
+
+
+def make_look(run: Run) -> Look:
+    """Say how to read the row of a run: with its workload, if it may be launched and has none."""
+    needs_workload = run.workload is None and run.launched is None and run.ended is None
+    return Look(run.run_id, run.ti_id, run.label, frozenset(run.ids), workload=needs_workload)
+
+
+def make_show(run: Run, row: Row) -> Show:
+    """Say what the row of a run shall show, if it is then what it is now."""
+    return Show(
+        run.run_id,
+        run.ti_id,
+        row.try_number,
+        row.queued_by_job_id,
+        row.external_executor_id,
+        str(run.published),
+    )
+
+
+class Inquiries:
+    """The agenda, and the question that is open."""
+
+    def __init__(self, database: Asks, runs: Runs) -> None:
+        self._database = database
+        self._runs = runs
+        self._agenda = Agenda()
+        self._rounds = Rounds()
+        self._asked: deque[tuple[Run, tuple[Any, ...]]] = deque()
+        """Whose rows are being read, or have been and wait to be heard of; and the stage that each run was in."""
+        self._answer = Answer()
+        self._shows: dict[str, Show] = {}
+        """What is to be written with the next question."""
+        self._writing: dict[str, Show] = {}
+        """What is being written with this one."""
+
+    def __repr__(self) -> str:
+        return f"<Inquiries {len(self._agenda)} to come, {len(self._asked)} under way>"
+
+    def look_at(self, run: Run, at: float) -> None:
+        """Read this run's row then; an answer that is under way does not count."""
+        self._agenda.add(run.run_id, at)
+
+    def look_anew(self, run: Run, now: float) -> None:
+        """An answer that is under way does not count: its row is another now."""
+        if run.run_id not in self._agenda:
+            self._agenda.add(run.run_id, now)
+
+    def look_in_turn(self, run: Run, now: float) -> None:
+        """Read this run's row now and then, too."""
+        self._rounds.add(run.run_id, now)
+
+    def awaits(self, run: Run) -> bool:
+        """Tell whether this run's row is read, or will be because of `look_at`."""
+        return run.run_id in self._agenda or any(run is asked for asked, _ in self._asked)
+
+    def show(self, run: Run, row: Row | None) -> None:
+        """Have its row show its launch, if the row is then what it is now."""
+        if row is not None and run.published is not None:
+            self._shows[run.run_id] = make_show(run, row)
+
+    def forget(self, run: Run) -> None:
+        """Ask nothing more about a run."""
+        self._agenda.discard(run.run_id)
+        self._shows.pop(run.run_id, None)
+
+    def ask(self, now: float) -> None:
+        """Ask about what is due, unless the last question is still open."""
+        if self._database.is_busy or self._asked:
+            return
+        due = self._agenda.take(now, limit=LOOKS_PER_QUESTION)
+        for run_id in self._rounds.take(now):
+            if (run := self._runs.get(run_id)) is not None:
+                self._rounds.add(run_id, now)
+                if run_id not in self._agenda:
+                    due.append(run_id)
+        runs = [run for run_id in dict.fromkeys(due) if (run := self._runs.get(run_id)) is not None]
+        if not runs and not self._shows:
+            return
+        self._asked.extend((run, run.stage) for run in runs)
+        self._writing, self._shows = self._shows, {}
+        looks = tuple(make_look(run) for run in runs if not run.is_callback)
+        self._database.ask(Question(looks, tuple(self._writing.values())))
+
+    def hear(self, now: float) -> Iterator[tuple[Run, Row | None]]:
+        """Give the runs whose rows have been read. What is not taken now comes with the next call."""
+        answer = self._database.take()
+        if answer is not None:
+            self._answer = answer
+            self._hear_of_shows(answer, now)
+        while self._asked and not self._database.is_busy:
+            run, stage = self._asked.popleft()
+            if self._runs.get(run.run_id) is not run or run.run_id in self._agenda:
+                continue  # what has happened since is on the agenda
+            if self._answer.failed or run.stage != stage:
+                self._agenda.add(run.run_id, now + LOOK_AGAIN_AFTER)
+                continue
+            run.workload = run.workload or self._answer.workloads.get(run.run_id)
+            yield run, self._answer.rows.get(run.run_id)
+
+    def _hear_of_shows(self, answer: Answer, now: float) -> None:
+        for run_id in self._writing:
+            run = self._runs.get(run_id)
+            if run is None:
+                continue
+            if run_id in answer.shown:
+                run.unshown = run.unshown and run.published != self._writing[run_id].external_id
+            elif run_id not in self._agenda:
+                self._agenda.add(run_id, now + LOOK_AGAIN_AFTER)
+        self._writing = {}

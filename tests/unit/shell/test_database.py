@@ -1,0 +1,111 @@
+"""The database's thread: one question, one answer, whatever happens to it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ecs_async_executor import database as module
+from ecs_async_executor.database import Answer, Database, Question, answer
+from ecs_async_executor.decisions import Row
+from ecs_async_executor.rows import Look, Show
+
+ROW = Row("queued", 1, "run", 7)
+LOOK = Look("run", "ti", "dag.task", frozenset({"run"}))
+SHOW = Show("run", "ti", 1, 7, "run", "arn")
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Replace what reaches the database; gives what was called, in this order, and by which thread."""
+    calls: list[str] = []
+
+    def note(name: str, result: object) -> Callable[[object], object]:
+        def call(asked: object) -> object:
+            calls.append(f"{name} in {threading.current_thread().name}")
+            return result if asked else type(result)()
+
+        return call
+
+    monkeypatch.setattr(module, "write_external_ids", note("write", frozenset({"run"})))
+    monkeypatch.setattr(module, "read_rows", note("read", {"run": ROW}))
+    monkeypatch.setattr(module, "read_workloads", note("workloads", {"run": "workload"}))
+    return calls
+
+
+@pytest.fixture
+def database() -> Iterator[Database]:
+    database = Database()
+    yield database
+    database.close(10)
+
+
+def wait_for(database: Database) -> Answer:
+    deadline = time.monotonic() + 10
+    while (given := database.take()) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    return given
+
+
+def fail(_: object) -> None:
+    raise RuntimeError("the database went away")
+
+
+def test_it_is_asked_in_a_thread_of_its_own_and_written_before_it_is_read(
+    database: Database, reads: list[str]
+) -> None:
+    busy = [database.is_busy]
+    database.ask(Question((LOOK,), (SHOW,)))
+    busy.append(database.is_busy)
+    assert wait_for(database) == Answer({"run": ROW}, {}, frozenset({"run"}))
+    assert [*busy, database.is_busy] == [False, True, False]
+    assert reads == [f"{what} in ecs-database" for what in ("write", "read", "workloads")]
+
+
+def test_without_a_question_there_is_no_answer_and_no_thread(database: Database) -> None:
+    assert database.take() is None
+    assert not database.is_busy
+    assert "ecs-database" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_workloads_are_read_of_those_that_need_one(reads: list[str]) -> None:
+    needs = Look("run", "ti", "dag.task", frozenset(), workload=True)
+    assert answer(Question((needs,))).workloads == {"run": "workload"}
+    assert answer(Question((LOOK,))).workloads == {}
+
+
+def test_an_error_of_the_database_is_an_answer(reads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "read_rows", fail)
+    assert answer(Question((LOOK,), (SHOW,))) == Answer(shown=frozenset({"run"}), failed=True)
+
+
+def test_what_can_t_be_written_keeps_nothing_from_being_read(
+    reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "write_external_ids", fail)
+    assert answer(Question((LOOK,), (SHOW,))) == Answer({"run": ROW})
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_dies_is_replaced(
+    database: Database, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(_: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "answer", die)
+        database.ask(Question((LOOK,)))
+        assert wait_for(database) == Answer(failed=True)
+    database.ask(Question((LOOK,)))
+    assert wait_for(database) == Answer({"run": ROW})
+
+
+def test_an_answer_given_right_before_the_thread_died_counts(database: Database, reads: list[str]) -> None:
+    database.ask(Question((LOOK,)))
+    database.close(10)
+    assert wait_for(database) == Answer({"run": ROW})

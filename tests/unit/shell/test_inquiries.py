@@ -1,0 +1,251 @@
+"""Whose rows are read, what they shall show, and which answers count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ecs_async_executor.database import Answer, Question
+from ecs_async_executor.decisions import Row
+from ecs_async_executor.engine.messages import Cancelled, Launched
+from ecs_async_executor.inquiries import LOOK_AGAIN_AFTER, LOOKS_PER_QUESTION, Inquiries
+from ecs_async_executor.rounds import CHECK_AFTER
+from ecs_async_executor.rows import Show
+from ecs_async_executor.runs import Run, Runs
+
+ROW = Row("queued", 1, "run", 7)
+
+
+class Database:
+    """Answers when the test does."""
+
+    def __init__(self) -> None:
+        self.questions: list[Question] = []
+        self.given: Answer | None = None
+        self.is_busy = False
+
+    def ask(self, question: Question) -> None:
+        assert not self.is_busy
+        self.is_busy = True
+        self.questions.append(question)
+
+    def answer(self, **changes: Any) -> None:
+        rows = {look.run_id: ROW for look in self.questions[-1].looks}
+        self.given = Answer(**{"rows": rows, **changes})
+
+    def take(self) -> Answer | None:
+        given, self.given = self.given, None
+        self.is_busy = self.is_busy and given is None
+        return given
+
+    @property
+    def asked(self) -> list[list[str]]:
+        return [[look.run_id for look in question.looks] for question in self.questions]
+
+
+@pytest.fixture
+def database() -> Database:
+    return Database()
+
+
+@pytest.fixture
+def runs() -> Runs:
+    return Runs()
+
+
+@pytest.fixture
+def inquiries(database: Database, runs: Runs) -> Inquiries:
+    return Inquiries(database, runs)
+
+
+@pytest.fixture
+def run(runs: Runs) -> Run:
+    return add(runs, "run")
+
+
+def add(runs: Runs, name: str, **members: Any) -> Run:
+    run = Run(name, name, name, object(), **{"ti_id": name, "try_number": 1, "fenced": True, **members})
+    runs.add(run)
+    return run
+
+
+def heard(inquiries: Inquiries, now: float) -> list[tuple[str, Row | None]]:
+    return [(run.run_id, row) for run, row in inquiries.hear(now)]
+
+
+def test_nothing_is_asked_as_long_as_nothing_is_due(
+    inquiries: Inquiries, database: Database, run: Run
+) -> None:
+    inquiries.look_at(run, 10.0)
+    inquiries.ask(9.9)
+    assert heard(inquiries, 9.9) == []
+    assert database.questions == []
+
+
+def test_one_question_is_open_at_a_time(inquiries: Inquiries, database: Database, runs: Runs) -> None:
+    one, two = add(runs, "one"), add(runs, "two")
+    inquiries.look_at(one, 0.0)
+    inquiries.ask(0.0)
+    inquiries.look_at(two, 0.0)
+    inquiries.ask(0.0)
+    assert heard(inquiries, 0.0) == []
+    database.answer()
+    assert heard(inquiries, 0.0) == [("one", ROW)]
+    inquiries.ask(0.0)
+    assert database.asked == [["one"], ["two"]]
+
+
+def test_a_question_has_a_limit_and_the_rest_comes_next(
+    inquiries: Inquiries, database: Database, runs: Runs
+) -> None:
+    for number in range(LOOKS_PER_QUESTION + 1):
+        inquiries.look_at(add(runs, str(number)), 0.0)
+    inquiries.ask(0.0)
+    database.answer()
+    assert len(heard(inquiries, 0.0)) == LOOKS_PER_QUESTION
+    inquiries.ask(0.0)
+    assert database.asked[1] == [str(LOOKS_PER_QUESTION)]
+
+
+def test_what_is_not_heard_now_is_heard_next_time_and_before_the_next_question(
+    inquiries: Inquiries, database: Database, runs: Runs
+) -> None:
+    for name in ("one", "two"):
+        inquiries.look_at(add(runs, name), 0.0)
+    inquiries.ask(0.0)
+    database.answer()
+    for run, _ in inquiries.hear(0.0):
+        assert run.run_id == "one"
+        break
+    inquiries.ask(0.0)
+    assert len(database.questions) == 1
+    assert heard(inquiries, 1.0) == [("two", ROW)]
+
+
+def test_an_answer_does_not_count_for_a_run_of_which_something_new_is_known(
+    inquiries: Inquiries, database: Database, run: Run
+) -> None:
+    """Its row may have been read before its worker reported success, and the container have ended after that."""
+    inquiries.look_at(run, 0.0)
+    inquiries.ask(0.0)
+    run.ended = Cancelled("run")
+    database.answer()
+    assert heard(inquiries, 0.0) == []
+    inquiries.ask(LOOK_AGAIN_AFTER)
+    assert database.asked == [["run"]] * 2
+
+
+def test_an_answer_does_not_count_if_a_new_look_was_asked_for_meanwhile(
+    inquiries: Inquiries, database: Database, run: Run
+) -> None:
+    inquiries.look_at(run, 0.0)
+    inquiries.ask(0.0)
+    inquiries.look_anew(run, 0.0)
+    database.answer()
+    assert heard(inquiries, 0.0) == []
+    inquiries.ask(0.0)
+    database.answer()
+    assert heard(inquiries, 0.0) == [("run", ROW)]
+
+
+def test_to_look_anew_brings_nothing_forward(inquiries: Inquiries, database: Database, run: Run) -> None:
+    inquiries.look_at(run, 50.0)
+    inquiries.look_anew(run, 0.0)
+    inquiries.ask(49.0)
+    assert database.questions == []
+
+
+def test_an_answer_about_a_forgotten_run_is_nothing(
+    inquiries: Inquiries, database: Database, runs: Runs, run: Run
+) -> None:
+    inquiries.look_at(run, 0.0)
+    inquiries.ask(0.0)
+    inquiries.forget(run)
+    runs.forget(run)
+    database.answer()
+    assert heard(inquiries, 0.0) == []
+
+
+def test_if_the_database_fails_all_is_asked_again(
+    inquiries: Inquiries, database: Database, runs: Runs
+) -> None:
+    for name in ("one", "two"):
+        inquiries.look_at(add(runs, name), 0.0)
+    inquiries.ask(0.0)
+    database.answer(failed=True)
+    assert heard(inquiries, 0.0) == []
+    inquiries.ask(LOOK_AGAIN_AFTER - 0.1)
+    assert len(database.questions) == 1
+    inquiries.ask(LOOK_AGAIN_AFTER)
+    assert database.asked[1] == ["one", "two"]
+
+
+def test_runs_of_which_nothing_is_reported_are_looked_at_in_turn(
+    inquiries: Inquiries, database: Database, run: Run
+) -> None:
+    inquiries.look_in_turn(run, 0.0)
+    for turn in (1, 2):
+        inquiries.ask(turn * CHECK_AFTER)
+        database.answer()
+        assert heard(inquiries, turn * CHECK_AFTER) == [("run", ROW)]
+
+
+def test_a_run_that_is_due_already_is_not_asked_for_twice(
+    inquiries: Inquiries, database: Database, run: Run
+) -> None:
+    inquiries.look_in_turn(run, 0.0)
+    inquiries.look_at(run, CHECK_AFTER)
+    inquiries.ask(CHECK_AFTER)
+    assert database.asked == [["run"]]
+
+
+def test_a_launch_is_shown_with_the_next_question(inquiries: Inquiries, database: Database, run: Run) -> None:
+    run.launched, run.unshown = Launched("run", 1, "arn", "c", "airflow"), True
+    inquiries.show(run, ROW)
+    inquiries.ask(0.0)
+    assert database.questions == [Question(shows=(Show("run", "run", 1, 7, "run", "arn"),))]
+    database.answer(shown=frozenset({"run"}))
+    assert heard(inquiries, 0.0) == []
+    assert not run.unshown
+
+
+def test_what_could_not_be_written_is_looked_at_again(
+    inquiries: Inquiries, database: Database, run: Run
+) -> None:
+    run.launched, run.unshown = Launched("run", 1, "arn", "c", "airflow"), True
+    inquiries.show(run, ROW)
+    inquiries.ask(0.0)
+    database.answer()
+    assert heard(inquiries, 0.0) == []
+    assert run.unshown
+    inquiries.ask(LOOK_AGAIN_AFTER)
+    assert database.asked == [[], ["run"]]
+
+
+def test_the_workload_is_read_only_for_what_may_be_launched_and_has_none(
+    inquiries: Inquiries, database: Database, runs: Runs
+) -> None:
+    names = {"has one": False, "launched": False, "to launch": True}
+    for name in names:
+        run = add(runs, name)
+        run.workload = object() if name == "has one" else None
+        run.launched = Launched(name, 1, "arn", "c", "airflow") if name == "launched" else None
+        inquiries.look_at(run, 0.0)
+    inquiries.ask(0.0)
+    assert {look.run_id: look.workload for look in database.questions[0].looks} == names
+    database.answer(workloads={"to launch": "its workload"})
+    heard(inquiries, 0.0)
+    read = runs.get("to launch")
+    assert read is not None
+    assert read.workload == "its workload"
+
+
+def test_a_callback_has_no_row_and_its_turn_comes_all_the_same(
+    inquiries: Inquiries, database: Database, runs: Runs
+) -> None:
+    inquiries.look_at(add(runs, "callback", ti_id=None), 0.0)
+    inquiries.ask(0.0)
+    assert database.questions == [Question()]
+    database.answer()
+    assert heard(inquiries, 0.0) == [("callback", None)]

@@ -1,124 +1,122 @@
-"""Launches the same tasks with AwsEcsExecutor and with AsyncEcsExecutor, in one run, on a local ECS.
+"""How fast are tasks launched, and what do the scheduler's heartbeats take meanwhile?
 
-    python -m benchmarks.launch [--tasks 200] [--latency 0.1]
-
-Prints one table: what a heartbeat costs the scheduler, and how fast tasks are launched. No AWS rate limits apply.
-Machines are noisy: read the ratios.
+AsyncEcsExecutor beside AwsEcsExecutor and a bare loop of RunTask calls, without limits and under AWS's default ones.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from threading import Timer
 
-import structlog
-
-from benchmarks.airflow_home import make_database
+from benchmarks.world import (
+    launched,
+    local_ecs,
+    prepare,
+    throttled,
+    without_limits,
+)
 
 # isort: split
 from airflow.executors.base_executor import BaseExecutor
-from airflow.jobs.job import Job
-from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.providers.amazon.aws.executors.ecs import AwsEcsExecutor
-from airflow.utils.session import create_session
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks import bare
+from benchmarks.command import parse, run, say
+from benchmarks.found.launch import MINE, SETTLED, THEIRS, Free, Limited, report
+from benchmarks.limits import LAUNCH_BURST, LAUNCH_RATE
+from benchmarks.loop import Loop, created, cut_after, every, fresh
+from benchmarks.processes import beside
+from benchmarks.report import Report
+from benchmarks.sizes import LAUNCH
 from ecs_async_executor import AsyncEcsExecutor
-from ecs_async_executor.local import Options, serve_in_process
-from tests.support.bulk import queue_many
-from tests.support.scheduler import one_task_dag
 
-WITHOUT_LIMITS = {
-    "AIRFLOW__ECS_ASYNC_EXECUTOR__CONCURRENCY": "100",
-    "AIRFLOW__ECS_ASYNC_EXECUTOR__MODIFY_RATE": "0",
-    "AIRFLOW__ECS_ASYNC_EXECUTOR__RUN_TASK_RATE": "0",
-}
+KINDS: dict[str, type[BaseExecutor]] = {THEIRS: AwsEcsExecutor, MINE: AsyncEcsExecutor}
 
 
-@dataclass(frozen=True)
-class Result:
-    """One executor's figures, in seconds."""
-
-    wall: float
-    heartbeats: list[float]
-    tasks: int
-
-    @property
-    def rate(self) -> float:
-        """Launches a second."""
-        return self.tasks / self.wall
-
-
-def measure(executor: BaseExecutor, launched: Callable[[], int], tasks: int) -> Result:
-    """Queue tasks on an executor and heartbeat it, as the scheduler does, until all are launched."""
-    runner = SchedulerJobRunner(job=Job(), executors=[executor])
-    with create_session() as session:
-        session.add(runner.job)
-    executor.job_id = runner.job.id
-    executor.start()
-    for workload in queue_many(runner.job.id, executor.jwt_generator, tasks, one_task_dag("bench")):
-        executor.queued_tasks[workload.ti.key] = workload
-    heartbeats = []
-    begun = time.perf_counter()
-    while launched() < tasks:
-        before = time.perf_counter()
-        executor.heartbeat()
-        heartbeats.append(time.perf_counter() - before)
-        time.sleep(0.05)
-    return Result(time.perf_counter() - begun, heartbeats, tasks)
+def measure_free(kind: str, tasks: int, latency: float, cap: float) -> Free:
+    """Launch `tasks` as fast as an executor can; theirs for `cap` seconds at most. For a process of its own."""
+    os.environ |= without_limits()
+    with local_ecs(latency) as ecs:
+        executor = KINDS[kind]()
+        loop = Loop(executor, tasks)
+        loop.queue(tasks)
+        count = every(0.25, lambda: launched(ecs))
+        begun, cut = time.time(), True
+        with cut_after(cap if kind == THEIRS else 0):
+            loop.beat_until(lambda: count() >= tasks, 60 + tasks / 20)
+            cut = False
+        times = created(ecs)
+        if isinstance(executor, AsyncEcsExecutor):
+            loop.beat_for(1.0)  # what follows upon the launches counts, too
+            executor.end()
+    return Free(len(times), times[-1] - begun if times else cap, max(loop.heartbeats), cut)
 
 
-def main() -> None:
-    """Measure both, print the table."""
-    parser = argparse.ArgumentParser(description="Launch the same tasks with both executors.")
-    parser.add_argument("--tasks", type=int, default=200, help="default: %(default)s")
-    parser.add_argument(
-        "--latency", type=float, default=0.1, help="of the API, in seconds; default: %(default)s"
-    )
-    arguments = parser.parse_args()
-    logging.disable(logging.CRITICAL)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    make_database()
-    os.environ |= WITHOUT_LIMITS
-    conditions = {"latency": {"*": arguments.latency}}
-    with serve_in_process(
-        Options(runtime="simulated", conditions=conditions, plan={"defaults": {"duration": 3600}})
-    ) as ecs:
-        os.environ["AWS_ENDPOINT_URL_ECS"] = ecs.endpoint_url
-        official = AwsEcsExecutor()
-        theirs = measure(official, lambda: len(official.active_workers), arguments.tasks)
-        ours_executor = AsyncEcsExecutor()
-        ours = measure(ours_executor, lambda: count_launched(ours_executor), arguments.tasks)
-        ours_executor.end()
-    show(theirs, ours, arguments)
+def measure_bare(tasks: int, latency: float) -> Free:
+    """Launch them with a bare client. For a process of its own."""
+    with local_ecs(latency) as ecs:
+        begun = bare.launch(ecs.endpoint_url, tasks)
+        return Free(tasks, created(ecs)[-1] - begun)
 
 
-def count_launched(executor: AsyncEcsExecutor) -> int:
-    """Count the runs that ECS has accepted."""
-    supervisor = executor._supervisor  # noqa: SLF001  a benchmark looks inside
-    return sum(run.launched is not None for run in supervisor.runs) if supervisor else 0
+def measure_limited(kind: str, seconds: float, *, other: bool) -> Limited:
+    """Launch for a while under AWS's default limits, alone or beside another client. For a process of its own."""
+    tasks = int(LAUNCH_BURST + LAUNCH_RATE * seconds) + 300
+    settled = min(SETTLED, seconds / 2)
+    with ExitStack() as stack:
+        ecs = stack.enter_context(local_ecs(0.1, throttling=True))
+        # The other client is forked first, while there is no thread yet.
+        client = stack.enter_context(beside(bare.take_half, ecs.endpoint_url)) if other else None
+        executor = KINDS[kind]()
+        loop = Loop(executor, tasks)
+        loop.queue(tasks)
+        if client is not None:
+            client.send("go")
+        begun = time.time()
+        before: list[tuple[int, int]] = []
+        Timer(settled, lambda: before.append(throttled(ecs))).start()  # a heartbeat of theirs outlasts that
+        cut = True
+        with cut_after(seconds if kind == THEIRS else 0):
+            loop.beat_for(seconds)
+            cut = False
+        after, ended = throttled(ecs), time.time()
+        if isinstance(executor, AsyncEcsExecutor):
+            executor.end()
+        if client is not None:
+            client.send("stop")
+        calls = client.recv() if client is not None else []
+        late = [granted for at, granted in calls if begun + settled < at <= ended]
+        taken = sum(begun <= at <= ended for at in created(ecs, of_other=True))
+        return Limited(
+            launched=sum(at <= ended for at in created(ecs)),
+            allowed=LAUNCH_BURST + LAUNCH_RATE * (ended - begun) - taken,
+            calls=after[0] - before[0][0] - len(late),
+            throttled=after[1] - before[0][1] - late.count(False),
+            longest=max(loop.heartbeats),
+            cut=cut,
+        )
 
 
-def show(theirs: Result, ours: Result, arguments: argparse.Namespace) -> None:
-    """Print the table."""
-    table = Table(
-        title=f"{arguments.tasks} tasks, API latency {arguments.latency * 1000:.0f} ms, no rate limits"
-    )
-    for column in ("", "AwsEcsExecutor", "AsyncEcsExecutor", "ratio"):
-        table.add_column(column, justify="left" if not column else "right")
-    for name, unit, a, b in (
-        ("longest heartbeat", "ms", max(theirs.heartbeats) * 1000, max(ours.heartbeats) * 1000),
-        ("all heartbeats together", "ms", sum(theirs.heartbeats) * 1000, sum(ours.heartbeats) * 1000),
-        ("launches a second", "", theirs.rate, ours.rate),
-    ):
-        table.add_row(name, f"{a:,.1f} {unit}", f"{b:,.1f} {unit}", f"{max(a, b) / min(a, b):,.0f} x")
-    Console().print(table)
+def measure(arguments: argparse.Namespace) -> Report:
+    """Measure everything."""
+    prepare()
+    free: dict[tuple[int, float], tuple[Free, Free, Free]] = {}
+    for latency in arguments.latency:
+        say(f"launch: AwsEcsExecutor, {latency * 1000:.0f} ms, at most {arguments.cap:.0f} s")
+        theirs = fresh(measure_free, THEIRS, min(arguments.tasks), latency, arguments.cap)
+        for tasks in arguments.tasks:
+            say(f"launch: {tasks:,} tasks, {latency * 1000:.0f} ms: AsyncEcsExecutor, then a bare client")
+            ours = fresh(measure_free, MINE, tasks, latency, arguments.cap)
+            free[tasks, latency] = (theirs, ours, fresh(measure_bare, tasks, latency))
+    limited: dict[tuple[str, bool], Limited] = {}
+    for kind, other in ((THEIRS, False), (MINE, False), (MINE, True)):
+        say(f"launch: {kind} under AWS's limits{', beside another client' * other}, {arguments.minute:.0f} s")
+        limited[kind, other] = fresh(measure_limited, kind, arguments.minute, other=other)
+    return report(free, limited)
 
 
 if __name__ == "__main__":
-    main()
+    run(measure, parse("launch", __doc__, LAUNCH))

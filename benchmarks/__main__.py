@@ -1,0 +1,82 @@
+"""Runs all benchmarks, each in a process of its own, and refreshes docs/performance.md and its chart.
+
+A full run takes about half an hour. What fails loses only its own results; with --only, the others' are kept. A quick
+run is printed, and writes nothing unless --results says where.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.command import say
+from benchmarks.page import RESULTS, Reports, read_results, write_results
+from benchmarks.page import main as write_page
+from benchmarks.report import Report
+
+BENCHMARKS = ("launch", "heartbeat", "interference", "lag", "memory", "client")
+
+
+def main() -> None:
+    """Run them; exits with 1 if one has failed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quick", action="store_true", help="small sizes (default: off)")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=BENCHMARKS,
+        default=BENCHMARKS,
+        metavar="NAME",
+        help="default: %(default)s",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        metavar="PATH",
+        help=f"default: benchmarks/{RESULTS.name}; with --quick: nowhere",
+    )
+    arguments = parser.parse_args()
+    path = arguments.results or (None if arguments.quick else RESULTS)
+    reports, failed = run_all(arguments.only, quick=arguments.quick)
+    if path is not None:
+        write_results(merged(read_results(path), arguments.only, reports), path)
+        if path.resolve() == RESULTS.resolve():
+            write_page()
+    if failed:
+        raise SystemExit(f"Failed: {', '.join(failed)}")
+
+
+def merged(before: Reports, names: Sequence[str], reports: Reports) -> Reports:
+    """Give all reports in the page's order: of those that were run now, only what they gave now."""
+    kept = {name: report for name, report in before.items() if name not in names}
+    return {name: (kept | reports)[name] for name in BENCHMARKS if name in kept or name in reports}
+
+
+def run_all(names: Sequence[str], *, quick: bool) -> tuple[dict[str, Report], list[str]]:
+    """Run benchmarks one after another; give their reports, and the names of those that failed."""
+    reports: dict[str, Report] = {}
+    failed = []
+    with TemporaryDirectory(prefix="ecs-async-bench-") as folder:
+        for number, name in enumerate(names, 1):
+            say(f"{name}: {number} of {len(names)}")
+            file = Path(folder) / f"{name}.json"
+            command = [sys.executable, "-m", f"benchmarks.{name}", "--json", str(file), *["--quick"] * quick]
+            code = subprocess.run(command, check=False).returncode  # noqa: S603  our own module
+            if code == 0 and file.exists():
+                reports[name] = Report.from_json(json.loads(file.read_text("utf-8")))
+            else:
+                failed.append(name)
+    return reports, failed
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""What the launch benchmark found, and its tables. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from benchmarks.limits import LAUNCH_BURST, LAUNCH_RATE
+from benchmarks.report import Report, Table, Target, duration, extrapolated, percent
+
+THEIRS, MINE = "AwsEcsExecutor", "AsyncEcsExecutor"
+SETTLED = 10.0
+"""Seconds after which an executor must have learnt the rate that AWS grants it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """A launch without limits."""
+
+    done: int
+    seconds: float
+    """Until ECS had launched the last of `done`."""
+    longest: float = 0.0
+    """Heartbeat, in seconds."""
+    cut: bool = False
+    """Time was up in the middle of a heartbeat."""
+
+    @property
+    def rate(self) -> float:
+        """Launches a second."""
+        return self.done / self.seconds if self.seconds else 0.0
+
+    def heartbeat(self, tasks: int) -> float:
+        """Give the longest heartbeat with so many tasks waiting; all that it could not finish counts into it."""
+        return (
+            extrapolated(self.longest, self.done, tasks) if self.cut or tasks != self.done else self.longest
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """A while under AWS's default limits."""
+
+    launched: int
+    allowed: float
+    calls: int
+    """RunTask calls of its own after the first `SETTLED` seconds."""
+    throttled: int
+    """How many of them."""
+    longest: float
+    """Heartbeat, in seconds."""
+    cut: bool
+    """Time was up in the middle of it."""
+
+
+def report(
+    free: Mapping[tuple[int, float], tuple[Free, Free, Free]], limited: Mapping[tuple[str, bool], Limited]
+) -> Report:
+    """Make the tables."""
+    few = min(tasks for tasks, _ in free)
+    worst = max((latency for _, latency in free))
+    theirs, ours, bare_loop = free[few, worst]
+    ratio = theirs.heartbeat(few) / ours.longest
+    slowest = min(free.values(), key=lambda each: each[1].rate / each[2].rate)
+    alone, beside_other = limited[MINE, False], limited[MINE, True]
+    return Report(
+        "launch",
+        [
+            Table(
+                "Launches without rate limits",
+                ("", "AwsEcs-\nExecutor", "AsyncEcs-\nExecutor", "bare\nclient", "ours of\nbare",
+                 "longest heartbeat:\nAwsEcsExecutor", "\nAsyncEcsExecutor", "\nshorter"),
+                [_free_row(tasks, latency, *results) for (tasks, latency), results in sorted(free.items())],
+                "Launches a second, by the times at which ECS created the tasks. ~: AwsEcsExecutor launches all in one"
+                " heartbeat; it was given a limited time for each latency, and the rest is computed.",
+            ),
+            Table(
+                "Launches under AWS's default limits",
+                ("", "launched", "allowed", "share", "throttled", "longest heartbeat"),
+                [_limited_row(*case) for case in limited.items()],
+                f"Fargate: {LAUNCH_RATE:.0f} launches a second, and {LAUNCH_BURST:.0f} at once; API latency 100 ms. Allowed"
+                " is what another client has left. Throttled: of the RunTask calls after the first"
+                f" {SETTLED:.0f} s.",
+            ),
+        ],
+        [
+            Target(
+                "launches without limits, in the worst case",
+                "400 a second, or 80 % of a bare client's",
+                f"{slowest[1].rate:.0f} a second, {percent(slowest[1].rate, slowest[2].rate, 0)}",
+                all(mine.rate >= min(400, 0.8 * client.rate) for _, mine, client in free.values()),
+            ),
+            Target(
+                f"longest heartbeat with {few:,} tasks waiting, beside AwsEcsExecutor's",
+                "1,000 times shorter",
+                f"{ratio:,.0f} times",
+                ratio > 1000,
+            ),
+            *(
+                Target(
+                    f"launches under AWS's limits, {name}",
+                    ">= 97 % of what is allowed, <= 1 % of the calls throttled",
+                    f"{percent(each.launched, each.allowed)}, {percent(each.throttled, each.calls)}",
+                    each.launched >= 0.97 * each.allowed and each.throttled <= 0.01 * each.calls,
+                )
+                for name, each in (("alone", alone), ("beside another client", beside_other))
+            ),
+        ],
+        {
+            "tasks": few,
+            "latency": worst,
+            "theirs_per_second": theirs.rate,
+            "ours_per_second": ours.rate,
+            "bare_per_second": bare_loop.rate,
+            "theirs_cut_after": theirs.longest if theirs.cut else 0.0,
+            "theirs_longest_heartbeat": theirs.heartbeat(few),
+            "ours_longest_heartbeat": ours.longest,
+        },
+    )  # fmt: skip
+
+
+def _free_row(tasks: int, latency: float, theirs: Free, ours: Free, client: Free) -> tuple[str, ...]:
+    computed = "~" if theirs.cut or theirs.done != tasks else ""
+    return (
+        f"{tasks:,} tasks, {latency * 1000:.0f} ms",
+        f"{computed}{theirs.rate:,.0f}",
+        f"{ours.rate:,.0f}",
+        f"{client.rate:,.0f}",
+        percent(ours.rate, client.rate, 0),
+        computed + duration(theirs.heartbeat(tasks)),
+        duration(ours.longest),
+        f"{theirs.heartbeat(tasks) / ours.longest:,.0f} x",
+    )
+
+
+def _limited_row(case: tuple[str, bool], result: Limited) -> tuple[str, ...]:
+    kind, other = case
+    return (
+        kind + (", beside another client that takes half" if other else ", alone"),
+        f"{result.launched:,}",
+        f"{result.allowed:,.0f}",
+        percent(result.launched, result.allowed),
+        percent(result.throttled, result.calls),
+        ("> " if result.cut else "") + duration(result.longest),
+    )

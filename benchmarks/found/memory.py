@@ -1,0 +1,60 @@
+"""What the memory benchmark found, and its table. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.report import Report, Table, Target
+
+FEW = 100
+"""Live tasks at the start, so that all that is made once is there already."""
+WANTED = 4096.0
+"""Bytes a task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes that `live` tasks have added."""
+
+    live: int
+    allocated: int | None
+    """By Python, and not freed; None if that was not traced."""
+    resident: int | None
+    """Of the process; None if allocations were traced, which takes memory itself."""
+
+
+def report(results: Sequence[Memory]) -> Report:
+    """Make the table."""
+    rows = [
+        (f"{live:,}", _a_task(results, "allocated", live), _a_task(results, "resident", live))
+        for live in sorted({each.live for each in results})
+    ]
+    traced = [each for each in results if each.allocated is not None]
+    worst = max((each.allocated or 0) / each.live for each in traced)
+    return Report(
+        "memory",
+        [
+            Table(
+                "Memory for each live task",
+                ("live tasks", "allocated by Python", "resident in the process"),
+                rows,
+                f"What they add to a process with {FEW} live tasks, after garbage collection. Allocated: what tracemalloc"
+                " finds. Resident: in another run, without tracing; it includes what the allocator keeps for later.",
+            )
+        ],
+        [
+            Target(
+                "memory for each live task",
+                f"<= {WANTED:,.0f} bytes",
+                f"{worst:,.0f} bytes allocated",
+                worst <= WANTED,
+            )
+        ],
+        {"allocated": worst},
+    )
+
+
+def _a_task(results: Sequence[Memory], what: str, live: int) -> str:
+    found = [getattr(each, what) for each in results if each.live == live]
+    return next((f"{value / live:,.0f} bytes" for value in found if value is not None), "-")

@@ -1,0 +1,113 @@
+"""How much of its speed does the scheduler's thread keep while the engine works in the same process?
+
+A loop that only counts runs in turns in a process without an executor, and in the main thread of one with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import urllib.request
+from contextlib import ExitStack
+from multiprocessing.connection import Connection
+
+from benchmarks.command import parse, run, say
+from benchmarks.found.interference import A_SECOND, LATENCY, Case, Result, Window, report
+from benchmarks.live import LIVES, Live, live_tasks
+from benchmarks.processes import beside
+from benchmarks.report import Report
+from benchmarks.sizes import INTERFERENCE
+from benchmarks.world import forget_all, prepare
+
+_HEADERS = {
+    "X-Amz-Target": "AmazonEC2ContainerServiceV20141113.DescribeTasks",
+    "Content-Type": "application/x-amz-json-1.1",
+}
+
+
+def count_for(seconds: float, world: Live | None = None) -> Window:
+    """Count for so long, with a heartbeat each second if there is an executor."""
+    others, steps, begun = _others_cpu(), 0, time.perf_counter()
+    beat_at = begun + min(1.0, seconds / 2)
+    while (now := time.perf_counter()) < begun + seconds:
+        for _ in range(2000):
+            steps += 1
+        if world is not None and now >= beat_at:
+            world.loop.beat()
+            beat_at += 1.0
+    took = time.perf_counter() - begun
+    return Window(steps / took, max(0.0, _others_cpu() - others) / took)
+
+
+def _others_cpu() -> float:
+    """Give the seconds of CPU that all threads but this one have had."""
+    return time.process_time() - time.thread_time()
+
+
+def play(connection: Connection, case: Case, seconds: float) -> None:
+    """Count when asked to, with the executor of a case in this process, and heartbeat in between."""
+    with ExitStack() as stack:
+        if case.live is None:
+            connection.send(0.0)
+            while (window := connection.recv()) is not None:
+                connection.send(count_for(window))
+            return
+        # The executor itself keeps to AWS's 20 launches a second, and always has more to launch.
+        more = int((seconds * 2 + LIVES) * A_SECOND) if case.launches else 0
+        world = stack.enter_context(live_tasks(case.live, latency=LATENCY, more=more, limits=case.launches))
+        if case.launches:
+            world.ecs.set_plan(duration=LIVES)
+            world.loop.queue(more)
+            world.loop.beat_for(LIVES)  # until the first of them end
+        connection.send(_task_bytes(world))
+        while True:
+            world.loop.beat_until(connection.poll, 600)
+            if (window := connection.recv()) is None:
+                break
+            connection.send(count_for(window, world))
+
+
+def measure_case(case: Case, pairs: int, window: float) -> Result:
+    """Measure in turns here, where there is no executor, and beside one."""
+    forget_all()
+    alone, other = [], []
+    with beside(play, case, (pairs + 2) * window * 2) as connection:
+        task_bytes = connection.recv()
+        for _ in range(pairs):
+            alone.append(count_for(window))
+            connection.send(window)
+            other.append(connection.recv())
+        connection.send(None)
+    return Result(alone, other, task_bytes)
+
+
+def measure(arguments: argparse.Namespace) -> Report:
+    """Measure everything."""
+    prepare()
+    results = {}
+    for case in (
+        Case("no executor in it either", None),
+        Case("an idle one", 0),
+        Case(f"one that watches {arguments.live:,} tasks", arguments.live),
+        Case(f"one that launches {A_SECOND} tasks a second", 0, launches=True),
+    ):
+        say(f"interference: {case.name}")
+        results[case] = measure_case(case, arguments.pairs, arguments.window)
+    return report(results)
+
+
+def _task_bytes(world: Live) -> float:
+    """Give the length of a DescribeTasks answer, for each task."""
+    arns = [task["taskArn"] for task in world.ecs.tasks()[:100]]
+    if not arns:
+        return 0.0
+    request = urllib.request.Request(  # noqa: S310  the local ECS's own address
+        world.ecs.endpoint_url, json.dumps({"tasks": arns}).encode(), _HEADERS
+    )
+    with urllib.request.urlopen(request) as answer:  # noqa: S310  as above
+        return len(answer.read()) / len(arns)
+
+
+if __name__ == "__main__":
+    run(measure, parse("interference", __doc__, INTERFERENCE))

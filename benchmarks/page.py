@@ -1,0 +1,99 @@
+"""Writes the tables of docs/performance.md from benchmarks/results.json, and draws its chart: `python -m benchmarks.page`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeAlias
+
+from benchmarks.chart import draw, panels_of
+from benchmarks.report import Report, Table, Target
+
+RESULTS = Path(__file__).parent / "results.json"
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+CHART = PAGE.with_suffix(".svg")
+_BETWEEN = re.compile(r"(<!-- bench:(\w+).*?-->\n).*?(<!-- /bench -->)", re.DOTALL)
+
+Reports: TypeAlias = dict[str, Report]
+"""By the benchmark's name. One that failed is not among them."""
+
+
+def read_results(path: Path = RESULTS) -> dict[str, Report]:
+    """Read what `write_results` wrote; nothing, if nothing was."""
+    documents = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return {name: Report.from_json(document) for name, document in documents.items()}
+
+
+def write_results(reports: Reports, path: Path = RESULTS) -> None:
+    """Write all reports into one file."""
+    documents = {name: report.to_json() for name, report in reports.items()}
+    path.write_text(json.dumps(documents, indent=1) + "\n", "utf-8")
+
+
+def with_tables(text: str, reports: Reports) -> str:
+    """Give the page's text with the current tables in it."""
+    return _BETWEEN.sub(lambda match: match[1] + _section(match[2], reports) + match[3], text)
+
+
+def chart(reports: Reports) -> str:
+    """Give the chart as SVG."""
+    return draw(panels_of(reports["launch"].figures))
+
+
+def markdown(table: Table) -> str:
+    """Give a table in Markdown, its title above and its caption below."""
+    columns = [" ".join(column.replace("-\n", "").split()) for column in table.columns]
+    rows = [columns, ["---", *["---:"] * (len(columns) - 1)], *table.rows]
+    lines = ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows]
+    caption = f"\n{table.caption}\n" if table.caption else ""
+    return f"**{table.title}**\n\n" + "\n".join(lines) + "\n" + caption
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("~", "\\~").replace(">", "\\>")
+
+
+def _section(name: str, reports: Reports) -> str:
+    if name == "targets":
+        return _targets(target for report in reports.values() for target in report.targets)
+    if name == "machine":
+        return _machine(reports)
+    if name not in reports:
+        return "\nNot measured.\n\n"
+    return "\n" + "\n".join(map(markdown, reports[name].tables)) + "\n"
+
+
+def _targets(targets: Iterable[Target]) -> str:
+    lines = [
+        f"| {_cell(each.what)} | {_cell(each.wanted)} | {_cell(each.measured)} | {'yes' if each.met else '**no**'} |"
+        for each in targets
+    ]
+    return "\n".join(["", "| | wanted | measured | met |", "|---|---|---|---|", *lines, "", ""])
+
+
+def _machine(reports: Reports) -> str:
+    if not reports:
+        return "\nNothing was measured.\n\n"
+    first = next(iter(reports.values()))
+    about = ", ".join(
+        f"{value} {name}" if name == "cores" else f"{name} {value}" for name, value in first.machine.items()
+    )
+    minutes = sum(report.seconds for report in reports.values()) / 60
+    quick = " **This was a quick run: its figures are not to be quoted.**" * any(
+        report.quick for report in reports.values()
+    )
+    return f"\nMeasured in {minutes:.0f} minutes on one machine: {about}.{quick}\n\n"
+
+
+def main() -> None:
+    """Write the page and the chart."""
+    reports = read_results()
+    PAGE.write_text(with_tables(PAGE.read_text("utf-8"), reports), "utf-8")
+    if "launch" in reports:
+        CHART.write_text(chart(reports), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

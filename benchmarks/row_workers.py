@@ -1,0 +1,74 @@
+"""Plays the workers by SQL, for thousands of tasks at once: their rows go from queued to running to success.
+
+A row whose ECS task is known, by its ARN, is running; after a while it has succeeded, before its container ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from multiprocessing.connection import Connection
+
+# isort: split
+from airflow.models.taskinstance import TaskInstance
+from airflow.utils.session import create_session
+from sqlalchemy import func, select, update
+
+from benchmarks.processes import beside
+
+EVERY = 0.5
+"""Seconds between two looks."""
+
+
+@contextmanager
+def row_workers(*, work: float, spare: int = 0) -> Iterator[None]:
+    """Play the workers beside the `with` block: their code takes `work` seconds, but never ends for `spare` rows."""
+    with beside(_play, work, spare) as connection:
+        yield
+        connection.send("stop")
+
+
+def _play(connection: Connection, work: float, spare: int) -> None:
+    while not connection.poll(EVERY):
+        _step(work, spare)
+
+
+def _step(work: float, spare: int) -> None:
+    now = datetime.now(timezone.utc)
+    row = TaskInstance
+    started = update(row).where(row.state == "queued", row.external_executor_id.startswith("arn:"))
+    ended = update(row).where(
+        row.state == "running", row.map_index >= spare, row.start_date < now - timedelta(seconds=work)
+    )
+    quietly = {"synchronize_session": False}
+    with create_session(scoped=False) as session:
+        session.execute(
+            started.values(state="running", start_date=now, last_heartbeat_at=now), execution_options=quietly
+        )
+    with create_session(scoped=False) as session:
+        session.execute(ended.values(state="success", end_date=now), execution_options=quietly)
+
+
+def count_rows(state: str) -> int:
+    """Count the rows in a state."""
+    with create_session(scoped=False) as session:
+        return session.scalar(select(func.count()).where(TaskInstance.state == state)) or 0
+
+
+def succeed(indexes: list[int]) -> None:
+    """Let the code of some tasks end, by their map indexes."""
+    with create_session(scoped=False) as session:
+        session.execute(
+            update(TaskInstance)
+            .where(TaskInstance.map_index.in_(indexes))
+            .values(state="success", end_date=datetime.now(timezone.utc)),
+            execution_options={"synchronize_session": False},
+        )
+
+
+def external_ids() -> dict[int, str]:
+    """Give what every row shows as `external_executor_id`, by its map index: a run id, or an ARN."""
+    with create_session(scoped=False) as session:
+        rows = session.execute(select(TaskInstance.map_index, TaskInstance.external_executor_id))
+        return {index: shown or "" for index, shown in rows}

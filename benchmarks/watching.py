@@ -1,0 +1,231 @@
+"""How is a live task best watched: by DescribeTasks of all, or by ListTasks, and DescribeTasks of what left the list?
+
+Both sweep the same live tasks on a local ECS, with the engine's client. In the cluster are as many tasks of other
+owners; and since the last sweep, some of ours have left. ListTasks' pages come one after another (`nextToken`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from aiobotocore.session import get_session
+
+from benchmarks.canned_ecs import RUN_TASK
+from benchmarks.command import Size, parse, run, say
+from benchmarks.report import Report, Table, duration, median
+from ecs_async_executor.engine.ecs import Connection, EcsClient
+from ecs_async_executor.engine.responses import TaskArns
+from ecs_async_executor.local import Control, Options, serve_in_process
+
+SIZES = {
+    "live": Size(2000, 300, "tasks of ours"),
+    "left": Size(0.05, 0.05, "share of them that has left since the last sweep"),
+    "latency": Size(0.1, 0.02, "of the API, in seconds"),
+    "sweeps": Size(5, 1, "sweeps of each kind"),
+}
+COMPUTED = 10_000
+"""Tasks to compute the same for, from what was measured."""
+BATCH, FLIGHT, PER_LAUNCH = 100, 10, 10
+"""Tasks that a call may name, calls in flight, tasks that RunTask may start (ECS API reference)."""
+RATE = 20
+"""Calls a second of DescribeTasks and ListTasks together (ECS developer guide, "Request throttling")."""
+CLUSTER, OURS, OTHERS = "default", "airflow-worker", "somebody-else"
+Sweep: TypeAlias = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one sweep costs."""
+
+    calls: int
+    received: int
+    cpu: float
+    wall: float
+
+
+class Meter:
+    """Counts calls and the bytes of their answers."""
+
+    def __init__(self) -> None:
+        self.calls = self.received = 0
+
+    def count(self, response_dict: dict[str, Any], **_: Any) -> None:
+        """Handle botocore's event `before-parse`."""
+        self.calls += 1
+        self.received += len(response_dict["body"])
+
+    async def of(self, sweep: Sweep) -> Cost:
+        """Measure a sweep."""
+        self.calls = self.received = 0
+        cpu, wall = time.thread_time(), time.perf_counter()
+        await sweep()
+        return Cost(self.calls, self.received, time.thread_time() - cpu, time.perf_counter() - wall)
+
+
+class Watching:
+    """Both ways to sweep."""
+
+    def __init__(self, client: EcsClient) -> None:
+        self._client = client
+        self.arns: list[str] = []
+        """Of ours that are live, as far as the last sweep knew."""
+
+    async def launch(self, live: int, started_by: str, family: str) -> list[str]:
+        """Launch tasks, and give their ARNs."""
+        calls = [
+            {
+                **RUN_TASK,
+                "cluster": CLUSTER,
+                "taskDefinition": family,
+                "startedBy": started_by,
+                "clientToken": str(uuid.uuid4()),
+                "count": PER_LAUNCH,
+            }
+            for _ in range(live // PER_LAUNCH)
+        ]
+        answers = await _all([lambda body=body: self._client.run_task(body) for body in calls])  # type: ignore[misc]  # a lambda with a default
+        return [task.task_arn for answer in answers for task in answer.tasks]
+
+    async def stop(self, arns: Sequence[str]) -> None:
+        """Let tasks leave the list."""
+        await _all([lambda arn=arn: self._client.stop_task(CLUSTER, arn, "left") for arn in arns])  # type: ignore[misc]  # as above
+
+    async def describe(self, arns: Sequence[str]) -> None:
+        """DescribeTasks in full hundreds."""
+        batches = [arns[start : start + BATCH] for start in range(0, len(arns), BATCH)]
+        await _all([lambda batch=batch: self._client.describe_tasks(CLUSTER, batch) for batch in batches])  # type: ignore[misc]  # as above
+
+    async def describe_all(self) -> None:
+        """Sweep by DescribeTasks."""
+        await self.describe(self.arns)
+
+    async def list_cluster(self) -> None:
+        """Sweep by ListTasks of the cluster."""
+        await self._list_and_describe()
+
+    async def list_family(self) -> None:
+        """Sweep by ListTasks of the task definition's family."""
+        await self._list_and_describe(family=OURS)
+
+    async def _list_and_describe(self, **filters: str) -> None:
+        listed: set[str] = set()
+        token: str | None = ""
+        while token is not None:
+            more = {"nextToken": token} if token else {}
+            page: TaskArns = await self._client._call(  # noqa: SLF001  the engine itself lists by startedBy only
+                "list_tasks", cluster=CLUSTER, **filters, **more
+            )
+            listed.update(page.task_arns)
+            token = page.next_token
+        await self.describe([arn for arn in self.arns if arn not in listed])
+
+
+async def _all(calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
+    places = asyncio.Semaphore(FLIGHT)
+
+    async def call(each: Callable[[], Awaitable[Any]]) -> Any:
+        async with places:
+            return await each()
+
+    return await asyncio.gather(*map(call, calls))
+
+
+async def sweep_all(ecs: Control, arguments: argparse.Namespace) -> dict[str, list[Cost]]:
+    """Measure every way to sweep."""
+    meter = Meter()
+
+    def connect() -> Connection:
+        session = get_session()
+        session.set_credentials("local", "local")
+        session.register("before-parse.ecs", meter.count)
+        return Connection(session, region_name="us-east-1", endpoint_url=ecs.endpoint_url)
+
+    client = EcsClient(connect, pool_size=FLIGHT, call_timeout=30)
+    watching = Watching(client)
+    watching.arns = await watching.launch(arguments.live, "airflow/bench", OURS)
+    await watching.launch(arguments.live, "others", OTHERS)
+    await watching.stop(watching.arns[:: round(1 / arguments.left)])
+    ecs.set_conditions(latency={"*": arguments.latency})
+    ways: dict[str, Sweep] = {
+        "DescribeTasks of all": watching.describe_all,
+        "ListTasks by cluster": watching.list_cluster,
+        "ListTasks by family": watching.list_family,
+    }
+    found: dict[str, list[Cost]] = {name: [] for name in ways}
+    for number in range(arguments.sweeps + 1):
+        for name, way in ways.items():
+            cost = await meter.of(way)
+            if number:  # the first warms up
+                found[name].append(cost)
+    await client.aclose()
+    return found
+
+
+def measure(arguments: argparse.Namespace) -> Report:
+    """Measure everything."""
+    definitions = [
+        {"family": family, "containerDefinitions": [{"name": "airflow", "image": "airflow:3"}]}
+        for family in (OURS, OTHERS)
+    ]
+    options = Options(
+        runtime="simulated", plan={"defaults": {"duration": 3600}}, task_definitions=definitions
+    )
+    say(f"watching: {arguments.live:,} tasks of ours, as many of others")
+    with serve_in_process(options) as ecs:
+        found = asyncio.run(sweep_all(ecs, arguments))
+    costs = {
+        name: Cost(
+            taken[0].calls, taken[0].received, median([c.cpu for c in taken]), median([c.wall for c in taken])
+        )
+        for name, taken in found.items()
+    }
+    scale = COMPUTED / arguments.live
+    computed = {
+        name: Cost(
+            round(cost.calls * scale), round(cost.received * scale), cost.cpu * scale, cost.wall * scale
+        )
+        for name, cost in costs.items()
+    }
+    return Report(
+        name="watching",
+        tables=[
+            _table(f"One sweep over {arguments.live:,} live tasks of ours", costs, arguments),
+            _table(f"Computed from it: {COMPUTED:,} live tasks", computed, arguments),
+        ],
+        figures={
+            f"{name}: {figure}": getattr(cost, figure)
+            for name, cost in costs.items()
+            for figure in ("calls", "received", "cpu", "wall")
+        },
+    )
+
+
+def _table(title: str, costs: dict[str, Cost], arguments: argparse.Namespace) -> Table:
+    return Table(
+        title,
+        ("way", "calls", "of the read bucket", "received", "CPU", "time"),
+        [
+            (
+                name,
+                f"{cost.calls:,}",
+                f"{cost.calls / RATE:.1f} s",
+                f"{cost.received / 1e6:,.1f} MB",
+                duration(cost.cpu),
+                duration(cost.wall),
+            )
+            for name, cost in costs.items()
+        ],
+        f"API latency {arguments.latency * 1000:.0f} ms, at most {FLIGHT} calls in flight, no rate limits; as many tasks "
+        f"of others in the cluster; {arguments.left:.0%} of ours have left. AWS refills the read bucket with {RATE} "
+        "calls a second.",
+    )
+
+
+if __name__ == "__main__":
+    run(measure, parse("watching", __doc__, SIZES))

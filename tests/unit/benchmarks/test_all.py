@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from benchmarks.__main__ import merged, run_all
+from benchmarks.report import Report
+
+OLD, NEW = Report("lag", [], seconds=1), Report("lag", [], seconds=2)
+LAUNCH = Report("launch", [])
+
+
+def test_a_benchmark_that_fails_is_named_and_loses_only_its_own_results():
+    reports, failed = run_all(["no_such_benchmark", "nor_this"], quick=True)
+
+    assert reports == {}
+    assert failed == ["no_such_benchmark", "nor_this"]
+
+
+def test_results_of_what_was_not_run_are_kept():
+    assert merged({"lag": OLD, "launch": LAUNCH}, ["lag"], {"lag": NEW}) == {"launch": LAUNCH, "lag": NEW}
+
+
+def test_old_results_of_what_has_failed_are_dropped():
+    assert merged({"lag": OLD, "launch": LAUNCH}, ["lag"], {}) == {"launch": LAUNCH}
+
+
+def test_results_stand_in_the_order_of_the_page():
+    assert list(merged({"lag": OLD}, ["launch"], {"launch": LAUNCH})) == ["launch", "lag"]

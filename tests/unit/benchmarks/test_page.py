@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.page import CHART, PAGE, chart, markdown, read_results, with_tables, write_results
+from benchmarks.report import Report, Table, Target
+
+REPORT = Report(
+    "lag",
+    [Table("How soon", ("", "long-\nest"), [("many | few", "~3 s")], "> is more")],
+    [Target("lag", "<= 3 s", "2 s", met=True), Target("calls", "<= 50 %", "60 %", met=False)],
+    seconds=120,
+    machine={"cores": "2", "python": "3.11.7"},
+)
+
+
+def test_the_page_shows_the_committed_results():
+    text = PAGE.read_text("utf-8")
+
+    assert with_tables(text, read_results()) == text, "run `python -m benchmarks.page`"
+
+
+def test_the_chart_shows_the_committed_results():
+    assert CHART.read_text("utf-8") == chart(read_results()), "run `python -m benchmarks.page`"
+
+
+def test_a_table_is_written_in_markdown_with_its_title_and_caption():
+    assert markdown(REPORT.tables[0]).splitlines() == [
+        "**How soon**",
+        "",
+        "|  | longest |",
+        "| --- | ---: |",
+        "| many \\| few | \\~3 s |",
+        "",
+        "> is more",
+    ]
+
+
+def test_only_what_lies_between_the_marks_is_written():
+    before = "before\n<!-- bench:lag, written -->\nold\n<!-- /bench -->\nafter\n"
+
+    after = with_tables(before, {"lag": REPORT})
+
+    assert after.startswith("before\n<!-- bench:lag, written -->\n")
+    assert after.endswith("<!-- /bench -->\nafter\n")
+    assert "How soon" in after
+    assert "old" not in after
+
+
+def test_targets_and_machine_are_written_as_well():
+    text = with_tables("<!-- bench:targets -->\n<!-- /bench --><!-- bench:machine -->\n<!-- /bench -->", {"lag": REPORT})  # fmt: skip
+
+    assert "| lag | <= 3 s | 2 s | yes |" in text.replace("\\", "")
+    assert "| calls | <= 50 % | 60 % | **no** |" in text.replace("\\", "")
+    assert "2 minutes on one machine: 2 cores, python 3.11.7." in text
+
+
+def test_a_benchmark_without_results_is_said_to_have_none():
+    assert "Not measured" in with_tables("<!-- bench:lag -->\nold\n<!-- /bench -->", {})
+
+
+def test_results_come_back_from_their_file(tmp_path: Path):
+    write_results({"lag": REPORT}, tmp_path / "results.json")
+
+    assert read_results(tmp_path / "results.json")["lag"].to_json() == REPORT.to_json()
+    assert read_results(tmp_path / "none.json") == {}

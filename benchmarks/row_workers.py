@@ -15,7 +15,7 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from sqlalchemy import func, select, update
 
-from benchmarks.processes import beside
+from benchmarks.processes import beside, step_back
 
 EVERY = 0.5
 """Seconds between two looks."""
@@ -25,6 +25,7 @@ EVERY = 0.5
 def row_workers(*, work: float, spare: int = 0) -> Iterator[None]:
     """Play the workers beside the `with` block: their code takes `work` seconds, but never ends for `spare` rows."""
     with beside(_play, work, spare) as connection:
+        step_back()
         yield
         connection.send("stop")
 

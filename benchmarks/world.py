@@ -17,6 +17,7 @@ from benchmarks.airflow_home import HOME, make_database
 # isort: split
 from airflow import settings
 
+from benchmarks.processes import step_back
 from ecs_async_executor.local import Control, Options, serve_in_process
 from ecs_async_executor.settings import Settings
 
@@ -95,6 +96,7 @@ def local_ecs(
     )
     with serve_in_process(options) as ecs:
         os.environ["AWS_ENDPOINT_URL_ECS"] = ecs.endpoint_url
+        step_back()
         yield ecs
 
 

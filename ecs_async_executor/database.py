@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
-from ecs_async_executor.decisions import Row
+from ecs_async_executor.decisions import Row, is_as_expected
 from ecs_async_executor.rows import Look, Show, read_rows, read_workloads, write_external_ids
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,8 @@ class Answer:
     """A run whose row is gone is left out."""
     workloads: Mapping[str, Any] = field(default_factory=dict)
     """Of those that were asked for; None if it can't be made."""
+    unchanged: frozenset[str] = frozenset()
+    """The runs whose row is as expected; it is left out as well."""
     shown: frozenset[str] = frozenset()
     """The runs whose row has been written."""
     failed: bool = False
@@ -62,14 +64,21 @@ def answer(question: Question) -> Answer:
     except Exception:
         log.warning("Can't write external executor ids; it is tried again.", exc_info=True)
     try:
+        rows = read_rows(question.looks)
+        unchanged = {look.run_id for look in question.looks if _is_unchanged(look, rows.get(look.run_id))}
         return Answer(
-            read_rows(question.looks),
+            {run_id: row for run_id, row in rows.items() if run_id not in unchanged},
             read_workloads([look for look in question.looks if look.workload]),
+            frozenset(unchanged),
             shown,
         )
     except Exception:
         log.exception("Can't read the rows of %d tasks; it is tried again.", len(question.looks))
         return Answer(shown=shown, failed=True)
+
+
+def _is_unchanged(look: Look, row: Row | None) -> bool:
+    return row is not None and look.expected is not None and is_as_expected(row, look.expected)
 
 
 class Database:

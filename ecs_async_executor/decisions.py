@@ -6,7 +6,7 @@ a wrong one fails a healthy task. So before any event the row is read, and the r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -108,6 +108,11 @@ def decide_while_live(row: Row | None, run: Facts) -> Decision:
         # Another scheduler may have written late, or the row may have been locked.
         return Decision.KEEP if _is_shown(row, run) else Decision.PUBLISH
     return Decision.UNWANTED
+
+
+def is_as_expected(row: Row, expected: Row) -> bool:
+    """Tell that `decide_while_live` would keep a run whose row is to be like this: QUEUED or RUNNING, and all the rest."""
+    return row.state in {"queued", "running"} and replace(row, state=expected.state) == expected
 
 
 def _is_history(row: Row, run: Facts) -> bool:

@@ -6,7 +6,7 @@ Runs in the scheduler's thread. Costs what is due, however many runs there are.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ecs_async_executor.agenda import Agenda
@@ -22,10 +22,24 @@ LOOK_AGAIN_AFTER = 1.0
 """Seconds until a row is read again that could not be read, or written, or does not show yet what it shall show."""
 
 
-def make_look(run: Run) -> Look:
+def make_look(run: Run, expected: Row | None = None) -> Look:
     """Say how to read the row of a run: with its workload, if it may be launched and has none."""
-    needs_workload = run.workload is None and run.launched is None and run.ended is None
-    return Look(run.run_id, run.ti_id, run.label, frozenset(run.ids), workload=needs_workload)
+    to_launch = run.launched is None and run.ended is None
+    return Look(
+        run.run_id,
+        run.ti_id,
+        run.label,
+        frozenset(run.ids),
+        workload=to_launch and run.workload is None,
+        expected=expected,
+    )
+
+
+def _expected(run: Run, job_id: Any) -> Row | None:
+    """Give the row of a run that is as it should be; None if something is to be decided in any case."""
+    if run.unshown or run.unwanted_since is not None or run.published is None:
+        return None
+    return Row("running", run.try_number, run.published, job_id)
 
 
 def make_show(run: Run, row: Row) -> Show:
@@ -43,8 +57,9 @@ def make_show(run: Run, row: Row) -> Show:
 class Inquiries:
     """The agenda, and the question that is open."""
 
-    def __init__(self, database: Asks, runs: Runs) -> None:
+    def __init__(self, database: Asks, runs: Runs, job_id: Callable[[], Any]) -> None:
         self._database = database
+        self._job_id = job_id
         self._runs = runs
         self._agenda = Agenda()
         self._rounds = Rounds()
@@ -90,19 +105,22 @@ class Inquiries:
         """Ask about what is due, unless the last question is still open."""
         if self._database.is_busy or self._asked:
             return
-        due = self._agenda.take(now, limit=LOOKS_PER_QUESTION)
-        for run_id in self._rounds.take(now):
-            if (run := self._runs.get(run_id)) is not None:
-                self._rounds.add(run_id, now)
-                if run_id not in self._agenda:
-                    due.append(run_id)
-        runs = [run for run_id in dict.fromkeys(due) if (run := self._runs.get(run_id)) is not None]
-        if not runs and not self._shows:
+        due = self._known(self._agenda.take(now, limit=LOOKS_PER_QUESTION))
+        in_turn = self._known(self._rounds.take(now))
+        for run in in_turn:
+            self._rounds.add(run.run_id, now)
+        known = {run.run_id for run in due}
+        in_turn = [run for run in in_turn if run.run_id not in self._agenda and run.run_id not in known]
+        if not due and not in_turn and not self._shows:
             return
-        self._asked.extend((run, run.stage) for run in runs)
+        self._asked.extend((run, run.stage) for run in (*due, *in_turn))
         self._writing, self._shows = self._shows, {}
-        looks = tuple(make_look(run) for run in runs if not run.is_callback)
-        self._database.ask(Question(looks, tuple(self._writing.values())))
+        looks = [make_look(run) for run in due if not run.is_callback]
+        looks += [make_look(run, _expected(run, self._job_id())) for run in in_turn]
+        self._database.ask(Question(tuple(looks), tuple(self._writing.values())))
+
+    def _known(self, run_ids: Iterable[str]) -> list[Run]:
+        return [run for run_id in run_ids if (run := self._runs.get(run_id)) is not None]
 
     def hear(self, now: float) -> Iterator[tuple[Run, Row | None]]:
         """Give the runs whose rows have been read. What is not taken now comes with the next call."""
@@ -116,6 +134,8 @@ class Inquiries:
                 continue  # what has happened since is on the agenda
             if self._answer.failed or run.stage != stage:
                 self._agenda.add(run.run_id, now + LOOK_AGAIN_AFTER)
+                continue
+            if run.run_id in self._answer.unchanged:
                 continue
             run.workload = run.workload or self._answer.workloads.get(run.run_id)
             yield run, self._answer.rows.get(run.run_id)

@@ -6,8 +6,10 @@ from collections import deque
 
 CHECK_AFTER = 15.0
 """Seconds between two looks at a run's row, at least."""
-CHECKS_PER_SECOND = 200
+CHECKS_PER_SECOND = 100
 """Bounds the cost; with very many runs, each is looked at less often."""
+PAUSE = 0.25
+"""Seconds between two takes, each of which is so much smaller: no heartbeat does much, and no query is for a few."""
 
 
 class Rounds:
@@ -15,7 +17,7 @@ class Rounds:
 
     def __init__(self) -> None:
         self._due: deque[tuple[float, str]] = deque()
-        self._next_at = 0.0
+        self._last = 0.0
 
     def __len__(self) -> int:
         return len(self._due)
@@ -25,11 +27,13 @@ class Rounds:
         self._due.append((now + CHECK_AFTER, run_id))
 
     def take(self, now: float) -> list[str]:
-        """Give the runs to look at now: `CHECKS_PER_SECOND` at most, and none within the same second."""
-        if now < self._next_at or not self._due or self._due[0][0] > now:
+        """Give the runs to look at now, as many as the time since the last take allows; a second's at most."""
+        passed = now - self._last
+        if passed < PAUSE or not self._due or self._due[0][0] > now:
             return []
-        self._next_at = now + 1.0
+        self._last = now
+        limit = int(min(1.0, passed) * CHECKS_PER_SECOND)
         taken: list[str] = []
-        while self._due and self._due[0][0] <= now and len(taken) < CHECKS_PER_SECOND:
+        while self._due and self._due[0][0] <= now and len(taken) < limit:
             taken.append(self._due.popleft()[1])
         return taken

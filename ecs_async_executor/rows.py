@@ -46,6 +46,8 @@ class Look:
     """By which the row is found after it was cleared, which gives it a new primary key."""
     workload: bool = False
     """Its workload is to be made again, too."""
+    expected: Row | None = None
+    """Nothing is to be decided if the row is still like this one."""
 
 
 @dataclass(frozen=True, slots=True)

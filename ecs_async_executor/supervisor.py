@@ -74,7 +74,7 @@ class Supervisor:
         self._retries = retries
         self._clock = clock
         self.runs = Runs()
-        self._inquiries = Inquiries(database, self.runs)
+        self._inquiries = Inquiries(database, self.runs, lambda: executor.job_id)
 
     def __repr__(self) -> str:
         return f"<Supervisor {self.runs!r}, {self._inquiries!r}>"

@@ -20,6 +20,11 @@ from ecs_async_executor.errors import EngineStartError
 log = logging.getLogger(__name__)
 
 
+INBOX_INTERVAL = 0.02
+"""Seconds between two looks into the inbox. To wake the loop would cost the scheduler's thread a system call, and with
+that the GIL: it has taken up to 10 ms until a busy engine gave it back."""
+
+
 class EngineThread:
     """Runs an `Engine` in a thread of its own. All methods are for the one thread that owns it; none waits for AWS.
 
@@ -57,7 +62,6 @@ class EngineThread:
     def submit(self, orders: Iterable[Order]) -> None:
         """Hand orders over. After the engine's death they are dropped: see the class."""
         self._inbox.put(tuple(orders))  # together: what is to be watched makes full calls from the first
-        self._call(lambda engine: engine.inbox_bell.ring())
 
     def drain(self, limit: int = 1_000_000) -> Iterator[Report]:
         """Give the reports that have come, `limit` at most."""
@@ -101,7 +105,16 @@ class EngineThread:
     async def _run(self) -> None:
         engine = Engine(self._connect, self._inbox, self._outbox.put, self._options)
         self._ready.set_result((get_running_loop(), engine))
-        await engine.run()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._watch_inbox, engine)
+            await engine.run()
+            tasks.cancel_scope.cancel()
+
+    async def _watch_inbox(self, engine: Engine) -> None:
+        while True:
+            if not self._inbox.empty():
+                engine.inbox_bell.ring()
+            await anyio.sleep(INBOX_INTERVAL)
 
 
 def _first_cause(error: BaseException) -> BaseException:

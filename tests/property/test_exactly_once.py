@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from ecs_async_executor import workloads
 from ecs_async_executor.database import Answer, Question
+from ecs_async_executor.decisions import is_as_expected
 from ecs_async_executor.engine import engine as engine_module
 from ecs_async_executor.engine.ecs import connect_by_environment
 from ecs_async_executor.engine.engine import Engine
@@ -80,9 +81,14 @@ class LateDatabase:
             rows = self.airflow.read_rows(self.question.looks)
             looks = [look for look in self.question.looks if look.workload]
             failed = self.random.random() < self.locked() / 5
-            self.answer = (
-                Answer(failed=True) if failed else Answer(rows, self.airflow.read_workloads(looks), shown)
-            )
+            unchanged = {
+                look.run_id
+                for look in self.question.looks
+                if look.expected and look.run_id in rows and is_as_expected(rows[look.run_id], look.expected)
+            }
+            workloads = self.airflow.read_workloads(looks)
+            answer = Answer(rows, workloads, frozenset(unchanged), shown)
+            self.answer = Answer(failed=True) if failed else answer
             self.question = None
 
     def take(self) -> Answer | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -61,7 +62,7 @@ def test_it_is_asked_in_a_thread_of_its_own_and_written_before_it_is_read(
     busy = [database.is_busy]
     database.ask(Question((LOOK,), (SHOW,)))
     busy.append(database.is_busy)
-    assert wait_for(database) == Answer({"run": ROW}, {}, frozenset({"run"}))
+    assert wait_for(database) == Answer({"run": ROW}, shown=frozenset({"run"}))
     assert [*busy, database.is_busy] == [False, True, False]
     assert reads == [f"{what} in ecs-database" for what in ("write", "read", "workloads")]
 
@@ -76,6 +77,24 @@ def test_workloads_are_read_of_those_that_need_one(reads: list[str]) -> None:
     needs = Look("run", "ti", "dag.task", frozenset(), workload=True)
     assert answer(Question((needs,))).workloads == {"run": "workload"}
     assert answer(Question((LOOK,))).workloads == {}
+
+
+@pytest.mark.parametrize(
+    ("expected", "unchanged"),
+    [
+        (None, False),
+        (ROW, True),
+        (replace(ROW, state="running"), True),
+        (replace(ROW, try_number=2), False),
+        (replace(ROW, external_executor_id="another"), False),
+        (replace(ROW, queued_by_job_id=8), False),
+    ],
+)
+def test_a_row_that_is_as_expected_is_not_worth_an_answer(
+    reads: list[str], expected: Row | None, unchanged: bool
+) -> None:
+    given = answer(Question((replace(LOOK, expected=expected),)))
+    assert given == (Answer(unchanged=frozenset({"run"})) if unchanged else Answer({"run": ROW}))
 
 
 def test_an_error_of_the_database_is_an_answer(reads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 from airflow.utils.state import TaskInstanceState
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ecs_async_executor.decisions import (
     Decision,
@@ -15,6 +17,7 @@ from ecs_async_executor.decisions import (
     decide_when_ended,
     decide_when_launched,
     decide_while_live,
+    is_as_expected,
 )
 
 RUN_ID, ARN = "the-run-id", "arn:aws:ecs:us-east-1:123456789012:task/default/1"
@@ -286,3 +289,19 @@ def test_when_a_run_was_launched(found: Row | None, facts: Facts, decision: Deci
 
 def test_no_state_of_airflow_is_missing_in_the_table() -> None:
     assert {str(state) for state in TaskInstanceState} == {*OTHER_STATES, "queued", "running", "restarting"}
+
+
+ANY = st.builds(
+    Row,
+    st.sampled_from([None, "queued", "running", "restarting", "success"]),
+    st.sampled_from([1, 2]),
+    st.sampled_from([None, RUN_ID, ARN, "another"]),
+    st.sampled_from([None, ME, OTHER_SCHEDULER]),
+)
+
+
+@given(ANY, st.sampled_from([RUN_ID, ARN]), st.booleans())
+def test_a_row_is_as_expected_exactly_if_it_would_be_kept(found: Row, published: str, fenced: bool) -> None:
+    facts = run(published=published, fenced=fenced)
+    kept = decide_while_live(found, facts) is Decision.KEEP
+    assert is_as_expected(found, Row("running", facts.try_number, published, ME)) is kept

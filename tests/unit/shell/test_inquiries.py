@@ -56,7 +56,7 @@ def runs() -> Runs:
 
 @pytest.fixture
 def inquiries(database: Database, runs: Runs) -> Inquiries:
-    return Inquiries(database, runs)
+    return Inquiries(database, runs, lambda: 7)
 
 
 @pytest.fixture
@@ -189,6 +189,31 @@ def test_runs_of_which_nothing_is_reported_are_looked_at_in_turn(
         inquiries.ask(turn * CHECK_AFTER)
         database.answer()
         assert heard(inquiries, turn * CHECK_AFTER) == [("run", ROW)]
+
+
+def test_of_a_run_whose_turn_it_is_nothing_is_heard_if_its_row_is_as_it_should_be(
+    inquiries: Inquiries, database: Database, run: Run
+) -> None:
+    inquiries.look_in_turn(run, 0.0)
+    inquiries.ask(CHECK_AFTER)
+    assert database.questions[0].looks[0].expected == Row("running", 1, "run", 7)
+    database.answer(rows={}, unchanged=frozenset({"run"}))
+    assert heard(inquiries, CHECK_AFTER) == []
+    inquiries.ask(2 * CHECK_AFTER)
+    assert database.asked == [["run"]] * 2
+
+
+@pytest.mark.parametrize(
+    "state",
+    [{"unshown": True}, {"unwanted_since": 0.0}, {"fenced": False}],
+    ids=lambda state: next(iter(state)),
+)
+def test_there_may_be_something_to_decide_in_any_case(
+    inquiries: Inquiries, database: Database, runs: Runs, state: dict[str, Any]
+) -> None:
+    inquiries.look_in_turn(add(runs, "run", **state), 0.0)
+    inquiries.ask(CHECK_AFTER)
+    assert database.questions[0].looks[0].expected is None
 
 
 def test_a_run_that_is_due_already_is_not_asked_for_twice(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ecs_async_executor.rounds import CHECK_AFTER, CHECKS_PER_SECOND, Rounds
+from ecs_async_executor.rounds import CHECK_AFTER, CHECKS_PER_SECOND, PAUSE, Rounds
 
 
 def test_a_run_is_looked_at_after_a_while_and_once() -> None:
@@ -12,11 +12,20 @@ def test_a_run_is_looked_at_after_a_while_and_once() -> None:
     assert len(rounds) == 0
 
 
-def test_many_runs_are_looked_at_in_turn_a_few_each_second() -> None:
+def test_many_runs_are_looked_at_in_turn_a_few_each_time() -> None:
     rounds = Rounds()
     names = [str(number) for number in range(3 * CHECKS_PER_SECOND)]
     for name in names:
         rounds.add(name, 0.0)
-    taken = [rounds.take(CHECK_AFTER + second) for second in (0.0, 0.5, 1.0, 1.9, 2.0)]
-    assert [len(part) for part in taken] == [CHECKS_PER_SECOND, 0, CHECKS_PER_SECOND, 0, CHECKS_PER_SECOND]
-    assert [name for part in taken for name in part] == names
+    part = int(CHECKS_PER_SECOND * PAUSE)
+    after = (0.0, PAUSE / 2, PAUSE, 2 * PAUSE, 4 * PAUSE)
+    taken = [rounds.take(CHECK_AFTER + seconds) for seconds in after]
+    assert [len(each) for each in taken] == [CHECKS_PER_SECOND, 0, part, part, 2 * part]
+    assert [name for each in taken for name in each] == names[: CHECKS_PER_SECOND + 4 * part]
+
+
+def test_a_scheduler_that_stood_still_does_not_make_up_for_it() -> None:
+    rounds = Rounds()
+    for number in range(2 * CHECKS_PER_SECOND):
+        rounds.add(str(number), 0.0)
+    assert len(rounds.take(1000.0)) == CHECKS_PER_SECOND

@@ -6,7 +6,6 @@ have names are merged by name, tags by key; `null` removes a key.
 
 from __future__ import annotations
 
-import copy
 import difflib
 import json
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from botocore.validate import ParamValidator
 
 from ecs_async_executor.engine.failures import without_values
 from ecs_async_executor.engine.messages import Request
+from ecs_async_executor.engine.shortcuts import checker
 from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.settings import Settings
 
@@ -48,9 +48,11 @@ class RequestTemplate:
         """Merge the options and `run_task_kwargs`; raises `InvalidRequestError`."""
         self._container = settings.container_name
         self._shape = run_task_shape()
+        self._is_valid = checker(self._shape)  # botocore's own validator says why not, at fifty times the cost
         self._base = merge(_from_options(settings), self._layer(settings.run_task_kwargs))
         if "launchType" not in self._base and "capacityProviderStrategy" not in self._base:
             self._base["launchType"] = "FARGATE"
+        self._check(self._base)
         self.request(["airflow"], None)
 
     def request(self, command: Sequence[str], executor_config: object) -> Request:
@@ -60,15 +62,11 @@ class RequestTemplate:
                 f"executor_config is a {type(executor_config).__name__}, not a dict.",
                 "Write members of the RunTask request, such as {'overrides': {'cpu': '512'}}.",
             )
-        body = merge(copy.deepcopy(self._base), self._layer(executor_config or {}))
-        self._check(body)
-        container = self._airflow_container(body)
-        if "command" in container:
-            raise InvalidRequestError(
-                f"The command of container {self._container!r} is overridden.",
-                "Remove `command` from executor_config and run_task_kwargs: it is Airflow's.",
-            )
-        container["command"] = list(command)
+        body = self._base
+        if executor_config:
+            body = merge(body, self._layer(executor_config))
+            self._check(body)
+        body = self._with_command(body, list(command))
         size = len(json.dumps(body["overrides"], separators=(",", ":"), ensure_ascii=False))
         if size > MAX_OVERRIDES:
             own = size - sum(map(len, command))
@@ -88,15 +86,22 @@ class RequestTemplate:
                 container.setdefault("name", self._container)
         return layer
 
-    def _airflow_container(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Give the Airflow container's override, wherever it stands; add it if absent."""
-        containers: list[dict[str, Any]]
-        containers = body.setdefault("overrides", {}).setdefault("containerOverrides", [])
-        found = next((c for c in containers if c.get("name") == self._container), None)
-        if found is None:
-            found = {"name": self._container}
-            containers.append(found)
-        return found
+    def _with_command(self, body: dict[str, Any], command: list[str]) -> dict[str, Any]:
+        """Give the Airflow container its command, wherever it stands; add it if absent. What is shared is not changed."""
+        overrides = dict(body.get("overrides") or {})
+        containers = list(overrides.get("containerOverrides") or [])
+        names = [container.get("name") for container in containers]
+        if self._container not in names:
+            names.append(self._container)
+            containers.append({"name": self._container})
+        place = names.index(self._container)
+        if "command" in containers[place]:
+            raise InvalidRequestError(
+                f"The command of container {self._container!r} is overridden.",
+                "Remove `command` from executor_config and run_task_kwargs: it is Airflow's.",
+            )
+        containers[place] = {**containers[place], "command": command}
+        return {**body, "overrides": {**overrides, "containerOverrides": containers}}
 
     def _check(self, body: dict[str, Any]) -> None:
         if body.get("count") == 1:
@@ -107,6 +112,8 @@ class RequestTemplate:
         for one, other in _EXCLUSIVE:
             if one in body and other in body:
                 raise InvalidRequestError(f"{one} and {other} exclude each other.", "Remove one of them.")
+        if self._is_valid(body):
+            return
         report = ParamValidator().validate(body, self._shape)
         if report.has_errors():
             raise InvalidRequestError(

@@ -12,8 +12,7 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from airflow.utils.sqlalchemy import with_row_locks
 from airflow.utils.state import TaskInstanceState
-from sqlalchemy import select, update
-from sqlalchemy.engine import CursorResult
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import joinedload
 
@@ -130,39 +129,49 @@ def _read_workloads(looks: Sequence[Look]) -> dict[str, ExecuteTask | None]:
 
 
 def write_external_ids(shows: Sequence[Show]) -> frozenset[str]:
-    """Write what rows shall show, and give the runs whose row was written.
+    """Write what rows shall show, and give the runs whose row shows it now.
 
     Left out are rows that somebody has locked, and those that are not as they were when they were read.
     """
     written: set[str] = set()
     for start in range(0, len(shows), IDS_PER_QUERY):
-        part = shows[start : start + IDS_PER_QUERY]
-        query = select(TaskInstance.id).where(TaskInstance.id.in_([show.ti_id for show in part]))
+        part = {str(show.ti_id): show for show in shows[start : start + IDS_PER_QUERY]}
+        ids = [show.ti_id for show in part.values()]
         with create_session(scoped=False) as session:
             # To wait for a lock would be to hold the others meanwhile.
+            query = select(TaskInstance.id).where(TaskInstance.id.in_(ids))
             locked = with_row_locks(query, of=TaskInstance, session=session, skip_locked=True)
-            free = {str(ti_id) for ti_id in session.scalars(locked)}
-            for show in part:
-                if str(show.ti_id) in free and _compare_and_swap(session, show):
-                    written.add(show.run_id)
+            free = [part[str(ti_id)] for ti_id in session.scalars(locked)]
+            if free:
+                session.connection().execute(_COMPARE_AND_SWAP, [_parameters(show) for show in free])
+            shown = select(TaskInstance.id, TaskInstance.external_executor_id).where(TaskInstance.id.in_(ids))
+            for ti_id, external_id in session.execute(shown):
+                if part[str(ti_id)].external_id == external_id:
+                    written.add(part[str(ti_id)].run_id)
     return frozenset(written)
 
 
-def _compare_and_swap(session: Any, show: Show) -> bool:
-    statement = (
-        update(TaskInstance)
-        .where(
-            TaskInstance.id == show.ti_id,
-            TaskInstance.try_number == show.try_number,
-            TaskInstance.queued_by_job_id == show.job_id,
-            TaskInstance.external_executor_id == show.instead_of,
-            TaskInstance.state.in_((TaskInstanceState.QUEUED, TaskInstanceState.RUNNING)),
-        )
-        .values(external_executor_id=show.external_id)
-        .execution_options(synchronize_session=False)
+_COMPARE_AND_SWAP = (
+    update(TaskInstance)
+    .where(
+        TaskInstance.id == bindparam("ti_id"),
+        TaskInstance.try_number == bindparam("its_try"),
+        TaskInstance.queued_by_job_id.is_not_distinct_from(bindparam("its_job")),
+        TaskInstance.external_executor_id.is_not_distinct_from(bindparam("instead_of")),
+        or_(TaskInstance.state == TaskInstanceState.QUEUED, TaskInstance.state == TaskInstanceState.RUNNING),
     )
-    result: CursorResult[Any] = session.execute(statement)
-    return result.rowcount == 1
+    .values(external_executor_id=bindparam("external_id"))
+)
+
+
+def _parameters(show: Show) -> dict[str, Any]:
+    return {
+        "ti_id": show.ti_id,
+        "its_try": show.try_number,
+        "its_job": show.job_id,
+        "instead_of": show.instead_of,
+        "external_id": show.external_id,
+    }
 
 
 def _row(row: Any) -> Row:

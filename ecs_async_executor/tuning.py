@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-SWITCH_INTERVAL = 0.0005
+SWITCH_INTERVAL = 0.002
 """Seconds that a busy engine may keep the GIL while the scheduler's thread waits for it. Python's default is ten times
 that, and a database driver lets go of the GIL for every row: a query of 40 rows took 200 ms, and takes 20 ms so."""
 

@@ -44,6 +44,7 @@ class Ledger:
 
     def __init__(self, options: EngineOptions, random: Random) -> None:
         self._options = options
+        self._looks_per_second = options.looks_per_second
         self._random = random
         self._entries: dict[str, Entry] = {}
         self.sending = 0
@@ -192,8 +193,8 @@ class Ledger:
 
     def look_again(self, entry: Entry, now: float) -> None:
         """Put the task back on the due list, for its next look."""
-        quickest = 2 * len(self.due) / self._options.looks_per_second
-        delay = next_look(now - entry.phase_since, quickest, self._options.poll_interval)
+        even = 2 * len(self.due) / self._looks_per_second
+        delay = next_look(now - entry.phase_since, even, self._options.poll_interval)
         self.due.add(entry, now + delay)
 
     def told_to_stop(self, entry: Entry, now: float) -> None:
@@ -300,11 +301,12 @@ def _phase_of(task: Task) -> Phase:
     return Phase.RUNNING if task.last_status == "RUNNING" else Phase.ENDING
 
 
-def next_look(phase_age: float, quickest: float, poll_interval: float) -> float:
+def next_look(phase_age: float, even: float, poll_interval: float) -> float:
     """Seconds until the next look at a task whose phase was first seen `phase_age` seconds ago.
 
     Soon after it was launched, began to run or to end, and then less and less often: what is seen comes late by a
-    tenth of how long it took. With many tasks nothing is looked at more often than each `quickest` seconds, and
-    `poll_interval` is the longest.
+    tenth of how long it took, up to `poll_interval`. `even` is the interval at which looking at all tasks alike takes
+    half of what the watcher may: with many tasks, none is looked at more often, and old ones not even that often.
     """
-    return min(max(1.0, quickest, phase_age / 10), poll_interval)
+    shortest, longest = sorted((even, poll_interval))
+    return min(max(1.0, shortest, phase_age / 10), longest)

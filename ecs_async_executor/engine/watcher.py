@@ -86,11 +86,12 @@ class Watcher:
 
     async def _apply(self, batch: list[Entry], answer: Tasks) -> None:
         seen = {task.task_arn: task for task in answer.tasks}
-        for number, entry in enumerate(batch):
-            if number % SLICE == 0:
-                await anyio.lowlevel.checkpoint()
-            if entry.arn in seen:
-                self._report(self._ledger.described(entry, seen[entry.arn], anyio.current_time()))
+        for start in range(0, len(batch), SLICE):
+            await anyio.lowlevel.checkpoint()
+            now = anyio.current_time()
+            for entry in batch[start : start + SLICE]:
+                if entry.arn in seen:
+                    self._report(self._ledger.described(entry, seen[entry.arn], now))
         # The rest is MISSING, or its record could not be read.
         for entry in batch:
             if entry.arn not in seen and self._ledger.not_seen(entry, anyio.current_time()):

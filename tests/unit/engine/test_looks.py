@@ -28,7 +28,7 @@ def watched(ledger: Ledger) -> Entry:
 
 
 @pytest.mark.parametrize(
-    ("phase_age", "quickest", "interval", "expected"),
+    ("phase_age", "even", "interval", "expected"),
     [
         (0, 0, 10, 1),
         (5, 0, 10, 1),
@@ -41,12 +41,14 @@ def watched(ledger: Ledger) -> Entry:
         (10, 1.5, 10, 1.5),
         (50, 1.5, 10, 5),
         (0, 40, 10, 10),
+        (150, 40, 10, 15),
+        (86_400, 40, 10, 40),
     ],
 )
 def test_a_new_phase_is_looked_at_often_and_an_old_one_seldom(
-    phase_age: float, quickest: float, interval: float, expected: float
+    phase_age: float, even: float, interval: float, expected: float
 ):
-    assert next_look(phase_age, quickest, interval) == expected
+    assert next_look(phase_age, even, interval) == expected
 
 
 @pytest.mark.parametrize(

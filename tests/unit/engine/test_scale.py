@@ -122,6 +122,16 @@ async def test_the_watcher_takes_half_of_the_reads_at_most_and_looks_at_all_in_t
     assert max(trial.lags) <= count / 1000 + 2
 
 
+async def test_thousands_of_old_tasks_take_half_of_the_watchers_part_and_leave_the_rest_to_young_ones(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    fleet = Fleet(3600)
+    trial = Trial(fleet, monkeypatch)
+    await trial.run(*watch_all(fleet, 10_000, (300, 600)), seconds=400)
+    assert len(trial.calls(300, 400)) / 100 <= READS / 4 + 0.1
+    assert trial.lag(99) <= 21
+
+
 async def test_a_hundred_long_runs_cost_a_call_each_ten_seconds(monkeypatch: pytest.MonkeyPatch):
     fleet = Fleet(3600)
     trial = Trial(fleet, monkeypatch)

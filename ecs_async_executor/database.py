@@ -7,15 +7,23 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, Protocol
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from ecs_async_executor.decisions import Row, is_as_expected
 from ecs_async_executor.rows import Look, Show, read_rows, read_workloads, write_external_ids
 
 log = logging.getLogger(__name__)
+
+SLOW = 60.0
+"""Seconds without an answer until that is said."""
+GIVEN_UP = 300.0
+"""Seconds without an answer until another thread is asked. What the old one still writes is compared before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +69,8 @@ def answer(question: Question) -> Answer:
     shown: frozenset[str] = frozenset()
     try:
         shown = write_external_ids(question.shows)
-    except Exception:
-        log.warning("Can't write external executor ids; it is tried again.", exc_info=True)
+    except Exception as error:  # noqa: BLE001  it is logged, and the thread goes on
+        _log_failure("write the ARNs", len(question.shows), error)
     try:
         rows = read_rows(question.looks)
         unchanged = {look.run_id for look in question.looks if _is_unchanged(look, rows.get(look.run_id))}
@@ -72,9 +80,22 @@ def answer(question: Question) -> Answer:
             frozenset(unchanged),
             shown,
         )
-    except Exception:
-        log.exception("Can't read the rows of %d tasks; it is tried again.", len(question.looks))
+    except Exception as error:  # noqa: BLE001  as above
+        _log_failure("read the rows", len(question.looks), error)
         return Answer(shown=shown, failed=True)
+
+
+def _log_failure(what: str, count: int, error: Exception) -> None:
+    # Each second while the database is away: its own words are enough then.
+    known = isinstance(error, SQLAlchemyError)
+    reason = f"{type(error).__name__}: {getattr(error, 'orig', None) or error}"
+    log.warning(
+        "Can't %s of %d tasks (%s); it is tried again.",
+        what,
+        count,
+        reason,
+        exc_info=None if known else error,
+    )
 
 
 def _is_unchanged(look: Look, row: Row | None) -> bool:
@@ -84,42 +105,69 @@ def _is_unchanged(look: Look, row: Row | None) -> bool:
 class Database:
     """The thread. All methods are for the scheduler's thread, and none waits, except `close`."""
 
-    def __init__(self) -> None:
-        self._questions: SimpleQueue[Question | None] = SimpleQueue()
-        self._answers: SimpleQueue[Answer] = SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._open = False
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._asked_at: float | None = None
+        self._said_slow = False
+        self._hire()
 
     @property
     def is_busy(self) -> bool:
         """Whether a question is open."""
-        return self._open
+        return self._asked_at is not None
 
     def ask(self, question: Question) -> None:
         """Put a question; none may be open."""
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._main, name="ecs-database", daemon=True)
-            self._thread.start()
-        self._open = True
-        self._questions.put(question)
+        self._asked_at = self._clock()
+        try:
+            if not self._thread.is_alive():
+                self._hire()
+                self._thread.start()
+        except RuntimeError as error:
+            log.warning("Can't start the database's thread (%s); it is tried again.", error)
+            self._answers.put(Answer(failed=True))
+        else:
+            self._questions.put(question)
 
     def take(self) -> Answer | None:
-        """Take the answer, if it has come."""
-        try:
-            given = self._answers.get_nowait()
-        except Empty:
-            if self._thread is None or self._thread.is_alive() or not self._open:
-                return None
-            given = Answer(failed=True)  # its thread has died
-        self._open = False
+        """Take the answer, if it has come. One that never comes is given up: its connection has died unnoticed."""
+        if self._asked_at is None:
+            return None
+        if not self._answers.empty():
+            given = self._answers.get()
+        elif self._is_lost(self._clock() - self._asked_at):
+            self._questions.put(None)
+            self._hire()
+            given = Answer(failed=True)
+        else:
+            return None
+        self._asked_at, self._said_slow = None, False
         return given
 
-    def close(self, timeout: float) -> None:
-        """End the thread; the answer to an open question is lost."""
-        if self._thread is not None:
-            self._questions.put(None)
-            self._thread.join(timeout)
+    def _is_lost(self, waited: float) -> bool:
+        if waited >= SLOW and not self._said_slow:
+            self._said_slow = True
+            log.error(
+                "The database has not answered for %.0f s: no task's end can be told to Airflow.", waited
+            )
+        return waited >= GIVEN_UP or not self._thread.is_alive()
 
-    def _main(self) -> None:
-        while (question := self._questions.get()) is not None:
-            self._answers.put(answer(question))
+    def close(self, timeout: float) -> bool:
+        """End the thread and tell whether it has ended; the answer to an open question is lost."""
+        self._questions.put(None)
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _hire(self) -> None:
+        """Make a new thread, which nobody's late answer can reach."""
+        self._questions: SimpleQueue[Question | None] = SimpleQueue()
+        self._answers: SimpleQueue[Answer] = SimpleQueue()
+        self._thread = threading.Thread(
+            target=_serve, args=(self._questions, self._answers), name="ecs-database", daemon=True
+        )
+
+
+def _serve(questions: SimpleQueue[Question | None], answers: SimpleQueue[Answer]) -> None:
+    while (question := questions.get()) is not None:
+        answers.put(answer(question))

@@ -34,14 +34,14 @@ from ecs_async_executor.rows import read_try_numbers
 from ecs_async_executor.runs import Run
 from ecs_async_executor.settings import SECTION, Settings, load_settings
 from ecs_async_executor.supervisor import Supervisor
-from ecs_async_executor.tuning import Tuning
+from ecs_async_executor.tuning import restore, tune
 
 if TYPE_CHECKING:
     from airflow.models.taskinstance import TaskInstance
 
 
-NOTE_SECONDS = 0.005
-"""Bounds what one heartbeat spends on the engine's reports; the rest waits for the next."""
+SYNC_SECONDS = 0.005
+"""Bounds what one heartbeat spends on reports, and once more on decisions, for each second since the last one."""
 
 
 class AsyncEcsExecutor(BaseExecutor):
@@ -58,7 +58,7 @@ class AsyncEcsExecutor(BaseExecutor):
     _engine: EngineKeeper | None = None
     _supervisor: Supervisor | None = None
     _database: Database | None = None
-    _tuning: Tuning | None = None
+    _synced_at: float = 0.0
     _unsaved_events: Sequence[Any] = ()
 
     def start(self) -> None:
@@ -88,8 +88,7 @@ class AsyncEcsExecutor(BaseExecutor):
         engine = EngineKeeper(connect, settings.engine_options, self._supervisor.live_orders)
         engine.start()
         self._engine = engine
-        self._tuning = Tuning()
-        self._tuning.start()
+        tune()
         if settings.check_health_on_startup:
             engine.submit([CheckHealth(settings.cluster)])
         self.log.info("AsyncEcsExecutor runs tasks on the ECS cluster %s.", settings.cluster)
@@ -122,14 +121,16 @@ class AsyncEcsExecutor(BaseExecutor):
         if self._engine is None or self._supervisor is None:
             return
         try:
-            until = time.monotonic() + NOTE_SECONDS
+            now = time.monotonic()
+            budget = SYNC_SECONDS * min(max(now - self._synced_at, 1.0), 10.0)
+            self._synced_at = now
             while reports := self._engine.drain():
                 for report in reports:
                     self._note(report)
                     self._supervisor.note(report)
-                if time.monotonic() > until:
+                if time.monotonic() - now > budget:
                     break
-            self._supervisor.decide()
+            self._supervisor.decide(budget)
         except Exception:
             self.log.exception("sync() failed; what it left is taken up at the next heartbeat.")
         # Core (seen in 3.3.2) hands the rows of its event log to SQLAlchemy through a generator, which lets them be
@@ -194,22 +195,24 @@ class AsyncEcsExecutor(BaseExecutor):
             self.log.exception("Can't revoke a task.")
 
     def end(self) -> None:
-        """Leave within `shutdown_timeout` seconds, and what the database takes. Containers are not stopped."""
+        """Leave within `shutdown_timeout` seconds, and what it takes to write the last ARNs. Containers are not stopped."""
         engine, self._engine = self._engine, None
         if engine is None or self._settings is None:
             return
+        until = time.monotonic() + self._settings.shutdown_timeout
         try:
             for report in engine.close(self._settings.shutdown_timeout):
                 if self._supervisor is not None:
                     self._supervisor.note(report)
         except Exception:
             self.log.exception("The engine did not close properly.")
-        if self._tuning is not None:
-            self._tuning.end()
+        restore()
         try:
             if self._supervisor is not None and self._database is not None:
-                self._database.close(self._settings.shutdown_timeout)
-                self._supervisor.publish_rest()
+                if not self._database.close(max(1.0, until - time.monotonic())):
+                    raise TimeoutError("the database does not answer")  # noqa: TRY301  told with the others
+                if unwritten := self._supervisor.publish_rest():
+                    self.log.warning("%d ARNs could not be written: their rows are locked.", unwritten)
         except Exception:
             self.log.exception(
                 "The last ARNs could not be written; the next scheduler finds these tasks by their run id."

@@ -35,13 +35,6 @@ def make_look(run: Run, expected: Row | None = None) -> Look:
     )
 
 
-def _expected(run: Run, job_id: Any) -> Row | None:
-    """Give the row of a run that is as it should be; None if something is to be decided in any case."""
-    if run.unshown or run.unwanted_since is not None or run.published is None:
-        return None
-    return Row("running", run.try_number, run.published, job_id)
-
-
 def make_show(run: Run, row: Row) -> Show:
     """Say what the row of a run shall show, if it is then what it is now."""
     return Show(
@@ -87,10 +80,6 @@ class Inquiries:
         """Read this run's row now and then, too."""
         self._rounds.add(run.run_id, now)
 
-    def awaits(self, run: Run) -> bool:
-        """Tell whether this run's row is read, or will be because of `look_at`."""
-        return run.run_id in self._agenda or any(run is asked for asked, _ in self._asked)
-
     def show(self, run: Run, row: Row | None) -> None:
         """Have its row show its launch, if the row is then what it is now."""
         if row is not None and run.published is not None:
@@ -113,11 +102,19 @@ class Inquiries:
         in_turn = [run for run in in_turn if run.run_id not in self._agenda and run.run_id not in known]
         if not due and not in_turn and not self._shows:
             return
+        self._answer = Answer(failed=True)  # until there is one
         self._asked.extend((run, run.stage) for run in (*due, *in_turn))
         self._writing, self._shows = self._shows, {}
         looks = [make_look(run) for run in due if not run.is_callback]
-        looks += [make_look(run, _expected(run, self._job_id())) for run in in_turn]
+        looks += [make_look(run, self._expected(run)) for run in in_turn]
         self._database.ask(Question(tuple(looks), tuple(self._writing.values())))
+
+    def _expected(self, run: Run) -> Row | None:
+        """Give the row of a run that is as it should be; None if something is to be decided in any case."""
+        settled = not run.unshown and run.unwanted_since is None and self._runs.is_current(run)
+        if not settled or run.published is None:
+            return None
+        return Row("running", run.try_number, run.published, self._job_id())
 
     def _known(self, run_ids: Iterable[str]) -> list[Run]:
         return [run for run_id in run_ids if (run := self._runs.get(run_id)) is not None]

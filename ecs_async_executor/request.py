@@ -18,7 +18,7 @@ from botocore.validate import ParamValidator
 
 from ecs_async_executor.engine.failures import without_values
 from ecs_async_executor.engine.messages import Request
-from ecs_async_executor.engine.shortcuts import checker
+from ecs_async_executor.engine.shapes import checker
 from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.settings import Settings
 

@@ -27,12 +27,12 @@ class Rounds:
         self._due.append((now + CHECK_AFTER, run_id))
 
     def take(self, now: float) -> list[str]:
-        """Give the runs to look at now, as many as the time since the last take allows; a second's at most."""
+        """Give the runs to look at now, as many as the time since the last take allows; ten seconds' at most."""
         passed = now - self._last
         if passed < PAUSE or not self._due or self._due[0][0] > now:
             return []
         self._last = now
-        limit = int(min(1.0, passed) * CHECKS_PER_SECOND)
+        limit = int(min(10.0, passed) * CHECKS_PER_SECOND)
         taken: list[str] = []
         while self._due and self._due[0][0] <= now and len(taken) < limit:
             taken.append(self._due.popleft()[1])

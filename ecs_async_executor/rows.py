@@ -32,6 +32,8 @@ COLUMNS = (
 )
 IDS_PER_QUERY = 500
 """Databases limit the parameters of a statement."""
+ROWS_PER_WRITE = 50
+"""Rows that are locked at once. A driver may send a statement for each, and workers wait for the locks meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +136,8 @@ def write_external_ids(shows: Sequence[Show]) -> frozenset[str]:
     Left out are rows that somebody has locked, and those that are not as they were when they were read.
     """
     written: set[str] = set()
-    for start in range(0, len(shows), IDS_PER_QUERY):
-        part = {str(show.ti_id): show for show in shows[start : start + IDS_PER_QUERY]}
+    for start in range(0, len(shows), ROWS_PER_WRITE):
+        part = {str(show.ti_id): show for show in shows[start : start + ROWS_PER_WRITE]}
         ids = [show.ti_id for show in part.values()]
         with create_session(scoped=False) as session:
             # To wait for a lock would be to hold the others meanwhile.
@@ -143,6 +145,7 @@ def write_external_ids(shows: Sequence[Show]) -> frozenset[str]:
             locked = with_row_locks(query, of=TaskInstance, session=session, skip_locked=True)
             free = [part[str(ti_id)] for ti_id in session.scalars(locked)]
             if free:
+                # By the connection: a session makes of many updates one by primary key, which compares nothing.
                 session.connection().execute(_COMPARE_AND_SWAP, [_parameters(show) for show in free])
             shown = select(TaskInstance.id, TaskInstance.external_executor_id).where(TaskInstance.id.in_(ids))
             for ti_id, external_id in session.execute(shown):
@@ -151,6 +154,7 @@ def write_external_ids(shows: Sequence[Show]) -> frozenset[str]:
     return frozenset(written)
 
 
+# `or_`, since `in_` makes parameters that no statement for many rows can have.
 _COMPARE_AND_SWAP = (
     update(TaskInstance)
     .where(

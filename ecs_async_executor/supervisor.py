@@ -7,6 +7,7 @@ through `Inquiries` to the rows.
 from __future__ import annotations
 
 import logging
+import math
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 from airflow.executors.base_executor import BaseExecutor
 
 from ecs_async_executor import workloads
-from ecs_async_executor.database import Asks, Question, answer
+from ecs_async_executor.database import Asks
 from ecs_async_executor.decisions import (
     Decision,
     Facts,
@@ -40,13 +41,12 @@ from ecs_async_executor.engine.messages import (
 from ecs_async_executor.inquiries import LOOK_AGAIN_AFTER, Inquiries, make_look, make_show
 from ecs_async_executor.launches import Launches
 from ecs_async_executor.retries import Retries
+from ecs_async_executor.rows import read_rows, write_external_ids
 from ecs_async_executor.runs import Run, Runs, launch_id
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-DECIDE_SECONDS = 0.005
-"""Bounds what one heartbeat spends on decisions; the rest waits for the next."""
 CONFIRM_AFTER = 5.0
 """Seconds until a told event is checked: core drops events for rows that are locked at that instant."""
 UNWANTED_GRACE = 120.0
@@ -177,22 +177,28 @@ class Supervisor:
 
     # --- decisions ----------------------------------------------------------------------------------------
 
-    def decide(self) -> None:
-        """Decide by the rows that were read, and have those read that matter next. Does nothing if none does."""
+    def decide(self, budget: float = math.inf) -> None:
+        """Decide by the rows that were read, and have those read that matter next. Does nothing if none does.
+
+        `budget`: seconds; what is not decided within them waits for the next call.
+        """
         now = self._clock()
         try:
             for run, row in self._inquiries.hear(now):
                 self._guarded(self._decide, run, row)
-                if self._clock() - now > DECIDE_SECONDS:
+                if self._clock() - now > budget:
                     break
             self._inquiries.ask(now)
         except Exception:
             log.exception("Can't decide; it is tried again at the next heartbeat.")
 
-    def publish_rest(self) -> None:
-        """Have all rows show the launches that they do not show yet. In this thread: it is the end."""
+    def publish_rest(self) -> int:
+        """Have all rows show the launches that they do not show yet, now and in this thread, since it is the end.
+
+        Gives how many can't be written (somebody has locked them); raises what the database raises.
+        """
         runs = [run for run in self.runs if run.unshown]
-        rows = answer(Question(tuple(make_look(run) for run in runs))).rows
+        rows = read_rows([make_look(run) for run in runs])
         shows = []
         for run in runs:
             row = rows.get(run.run_id)
@@ -200,7 +206,7 @@ class Supervisor:
             known = row is not None and (not run.fenced or row.external_executor_id in run.ids)
             if row is not None and known and decide_when_launched(row, self._facts(run)) is Decision.PUBLISH:
                 shows.append(make_show(run, row))
-        answer(Question(shows=tuple(shows)))
+        return len(shows) - len(write_external_ids(shows))
 
     def _decide(self, run: Run, row: Row | None) -> None:
         if run.ended is not None:

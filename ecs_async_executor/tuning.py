@@ -6,25 +6,32 @@ import gc
 import sys
 
 SWITCH_INTERVAL = 0.002
-"""Seconds that a busy engine may keep the GIL while the scheduler's thread waits for it. Python's default is ten times
-that, and a database driver lets go of the GIL for every row: a query of 40 rows took 200 ms, and takes 20 ms so."""
+"""Seconds that a busy engine may keep the GIL while the scheduler's thread waits for it; Python's default is 0.005.
+Shorter waits for database drivers that let go of the GIL for every row, and longer than a heartbeat takes, so that
+none is interrupted."""
+
+_users = 0
+_switch_interval = 0.0
 
 
-class Tuning:
-    """On from `start` to `end`."""
+def tune() -> None:
+    """Let threads take turns faster, and spare what is loaded now from garbage collection.
 
-    def __init__(self) -> None:
-        self._switch_interval = sys.getswitchinterval()
-
-    def start(self) -> None:
-        """Let threads take turns faster, and spare what is loaded now from garbage collection.
-
-        A full collection walks all of Airflow (150-260 ms), again and again, and can fall into any heartbeat.
-        """
-        sys.setswitchinterval(min(self._switch_interval, SWITCH_INTERVAL))
+    A full collection walks all of Airflow (150-260 ms), again and again, and can fall into any heartbeat. What is
+    garbage already stays until the end. (LocalExecutor, beside this one, thaws everything whenever it forks.)
+    """
+    global _users, _switch_interval  # noqa: PLW0603  they concern the process, as what they count does
+    if _users == 0:
+        _switch_interval = sys.getswitchinterval()
+        sys.setswitchinterval(min(_switch_interval, SWITCH_INTERVAL))
         gc.freeze()
+    _users += 1
 
-    def end(self) -> None:
-        """Put back what was changed."""
-        sys.setswitchinterval(self._switch_interval)
+
+def restore() -> None:
+    """Put back what was changed, when the last executor of the process ends."""
+    global _users  # noqa: PLW0603  as above
+    _users -= 1
+    if _users == 0:
+        sys.setswitchinterval(_switch_interval)
         gc.unfreeze()

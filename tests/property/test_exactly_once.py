@@ -18,10 +18,11 @@ import pytest
 from airflow.executors.base_executor import BaseExecutor
 from hypothesis import given, note
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
 
-from ecs_async_executor import workloads
-from ecs_async_executor.database import Answer, Question
-from ecs_async_executor.decisions import is_as_expected
+from ecs_async_executor import database, workloads
+from ecs_async_executor.database import Answer, Question, answer
+from ecs_async_executor.decisions import Row
 from ecs_async_executor.engine import engine as engine_module
 from ecs_async_executor.engine.ecs import connect_by_environment
 from ecs_async_executor.engine.engine import Engine
@@ -30,6 +31,7 @@ from ecs_async_executor.launches import Launches
 from ecs_async_executor.orders import Orders
 from ecs_async_executor.request import RequestTemplate
 from ecs_async_executor.retries import Retries
+from ecs_async_executor.rows import Look, Show
 from ecs_async_executor.settings import Settings
 from ecs_async_executor.supervisor import Supervisor
 from tests.property.simulation.airflow import Airflow
@@ -59,10 +61,8 @@ class Executor(BaseExecutor):
 class LateDatabase:
     """The database, in a thread that reads at some time between the question and the next turn of the loop."""
 
-    def __init__(self, airflow: Airflow, random: Random, locked: Callable[[], float]) -> None:
-        self.airflow = airflow
+    def __init__(self, random: Random) -> None:
         self.random = random
-        self.locked = locked
         self.question: Question | None = None
         self.answer: Answer | None = None
 
@@ -77,19 +77,7 @@ class LateDatabase:
 
     def answer_now(self) -> None:
         if self.question is not None:
-            shown = self.airflow.write_external_ids(self.question.shows, self.locked())
-            rows = self.airflow.read_rows(self.question.looks)
-            looks = [look for look in self.question.looks if look.workload]
-            failed = self.random.random() < self.locked() / 5
-            unchanged = {
-                look.run_id
-                for look in self.question.looks
-                if look.expected and look.run_id in rows and is_as_expected(rows[look.run_id], look.expected)
-            }
-            workloads = self.airflow.read_workloads(looks)
-            answer = Answer(rows, workloads, frozenset(unchanged), shown)
-            self.answer = Answer(failed=True) if failed else answer
-            self.question = None
+            self.answer, self.question = answer(self.question), None
 
     def take(self) -> Answer | None:
         if self.question is not None and self.random.random() < 0.9:
@@ -101,7 +89,7 @@ class LateDatabase:
 class Scheduler:
     """One scheduler: its executor's supervisor and its engine, in one loop."""
 
-    def __init__(self, job_id: int, airflow: Airflow, random: Random, locked: Callable[[], float]) -> None:
+    def __init__(self, job_id: int, airflow: Airflow, random: Random) -> None:
         self.executor = Executor(parallelism=1000)
         self.executor.job_id = job_id
         self.airflow = airflow
@@ -115,7 +103,7 @@ class Scheduler:
             self.executor,
             Launches(orders, self.submit),
             Retries(SETTINGS.max_run_task_attempts, SETTINGS.capacity_timeout, random.random),
-            LateDatabase(airflow, random, locked),
+            LateDatabase(random),
             clock=loop.time,
         )
 
@@ -272,9 +260,17 @@ class World:
     def chance_of_a_lock(self) -> float:
         return self.locked if self.loop.time() < STORMY else 0.0
 
+    def read_rows(self, looks: Iterable[Look]) -> dict[str, Row]:
+        if self.random.random() < self.chance_of_a_lock() / 5:
+            raise OperationalError("SELECT", None, Exception("the database went away"))
+        return self.airflow.read_rows(looks)
+
+    def write_external_ids(self, shows: Iterable[Show]) -> frozenset[str]:
+        return self.airflow.write_external_ids(shows, self.chance_of_a_lock())
+
     def start_scheduler(self) -> Scheduler:
         self.jobs += 1
-        scheduler = Scheduler(self.jobs, self.airflow, self.random, self.chance_of_a_lock)
+        scheduler = Scheduler(self.jobs, self.airflow, self.random)
         self.living.append(scheduler)
         scheduler.adopt([each.job_id for each in self.living])
         return scheduler
@@ -393,6 +389,9 @@ def test_whatever_dies_each_queueing_has_one_container_and_each_task_its_right_e
         async def simulate() -> World:
             world = World(random, weather, schedulers, deadly, blocked, locked, meddles)
             patch.setattr(engine_module, "EcsClient", lambda *_, **__: world.ecs)
+            patch.setattr(database, "read_rows", world.read_rows)
+            patch.setattr(database, "read_workloads", world.airflow.read_workloads)
+            patch.setattr(database, "write_external_ids", world.write_external_ids)
             await world.run()
             return world
 

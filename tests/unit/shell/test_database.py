@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from ecs_async_executor import database as module
-from ecs_async_executor.database import Answer, Database, Question, answer
+from ecs_async_executor.database import GIVEN_UP, SLOW, Answer, Database, Question, answer
 from ecs_async_executor.decisions import Row
 from ecs_async_executor.rows import Look, Show
 
@@ -124,7 +125,61 @@ def test_a_thread_that_dies_is_replaced(
     assert wait_for(database) == Answer({"run": ROW})
 
 
-def test_an_answer_given_right_before_the_thread_died_counts(database: Database, reads: list[str]) -> None:
+def test_if_no_thread_can_be_started_the_question_has_failed(
+    database: Database, reads: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        database.ask(Question((LOOK,)))
+        assert database.take() == Answer(failed=True)
+    assert "can't start new thread" in caplog.text
     database.ask(Question((LOOK,)))
-    database.close(10)
     assert wait_for(database) == Answer({"run": ROW})
+
+
+def test_an_answer_that_never_comes_is_missed_aloud_and_then_given_up(
+    reads: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = [0.0]
+    database, asked, released = Database(lambda: now[0]), threading.Event(), threading.Event()
+
+    def hang(_: Question) -> Answer:
+        asked.set()
+        released.wait(10)
+        return Answer({"too": ROW})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "answer", hang)
+        database.ask(Question((LOOK,)))
+        assert asked.wait(10)
+        for now[0] in (0.0, SLOW - 1, SLOW, SLOW + 1, GIVEN_UP - 1):
+            assert database.take() is None
+    assert caplog.text.count("The database has not answered") == 1
+    now[0] = GIVEN_UP
+    assert database.take() == Answer(failed=True)
+    database.ask(Question((LOOK,)))
+    released.set()
+    assert wait_for(database) == Answer({"run": ROW}), "the late answer is nobody's"
+    assert database.close(10)
+
+
+def test_an_answer_given_right_before_the_thread_ended_counts(database: Database, reads: list[str]) -> None:
+    database.ask(Question((LOOK,)))
+    assert database.close(10)
+    assert wait_for(database) == Answer({"run": ROW})
+
+
+def test_a_database_that_is_away_is_told_in_its_own_words_and_not_by_a_traceback_each_second(
+    reads: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(_: object) -> None:
+        raise OperationalError("SELECT everything", {"id": 1}, Exception("connection refused"))
+
+    monkeypatch.setattr(module, "read_rows", away)
+    answer(Question((LOOK,)))
+    assert "Can't read the rows of 1 tasks (OperationalError: connection refused)" in caplog.text
+    assert "Traceback" not in caplog.text
+    assert "SELECT" not in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from ecs_async_executor.database import Answer, Question
 from ecs_async_executor.decisions import Row
 from ecs_async_executor.engine.messages import Cancelled, Launched
 from ecs_async_executor.inquiries import LOOK_AGAIN_AFTER, LOOKS_PER_QUESTION, Inquiries
-from ecs_async_executor.rounds import CHECK_AFTER
+from ecs_async_executor.rounds import CHECK_AFTER, CHECKS_PER_SECOND
 from ecs_async_executor.rows import Show
 from ecs_async_executor.runs import Run, Runs
 
@@ -181,6 +182,25 @@ def test_if_the_database_fails_all_is_asked_again(
     assert database.asked[1] == ["one", "two"]
 
 
+def test_if_a_question_can_t_even_be_put_nothing_is_decided(
+    inquiries: Inquiries, database: Database, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No row read is not a row that is gone."""
+
+    def refuse(_: Question) -> None:
+        raise RuntimeError("no")
+
+    inquiries.look_at(run, 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "ask", refuse)
+        with pytest.raises(RuntimeError):
+            inquiries.ask(0.0)
+    assert heard(inquiries, 0.0) == []
+    inquiries.ask(LOOK_AGAIN_AFTER)
+    database.answer()
+    assert heard(inquiries, LOOK_AGAIN_AFTER) == [("run", ROW)]
+
+
 def test_runs_of_which_nothing_is_reported_are_looked_at_in_turn(
     inquiries: Inquiries, database: Database, run: Run
 ) -> None:
@@ -214,6 +234,41 @@ def test_there_may_be_something_to_decide_in_any_case(
     inquiries.look_in_turn(add(runs, "run", **state), 0.0)
     inquiries.ask(CHECK_AFTER)
     assert database.questions[0].looks[0].expected is None
+
+
+def test_a_run_that_is_not_current_any_more_is_decided_about_whatever_its_row_shows(
+    inquiries: Inquiries, database: Database, runs: Runs, run: Run
+) -> None:
+    newer = add(runs, "newer")
+    newer.key = run.key
+    runs.add(newer)
+    inquiries.look_in_turn(run, 0.0)
+    inquiries.ask(CHECK_AFTER)
+    assert database.questions[0].looks[0].expected is None
+
+
+@pytest.mark.parametrize("live", [100, 10_000])
+def test_what_a_heartbeat_costs_does_not_depend_on_how_many_runs_live(
+    inquiries: Inquiries, database: Database, runs: Runs, live: int
+) -> None:
+    for number in range(live):
+        inquiries.look_in_turn(add(runs, str(number)), float(number % 2))
+    steps = 0
+
+    def count(*_: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    sys.setprofile(count)
+    try:
+        inquiries.ask(1.0)  # none is due
+        idle, steps = steps, 0
+        inquiries.ask(CHECK_AFTER + 1.0)  # all are due
+    finally:
+        sys.setprofile(None)
+    assert idle < 20
+    assert steps < 100 * LOOKS_PER_QUESTION
+    assert len(database.questions[0].looks) == min(live, 10 * CHECKS_PER_SECOND)
 
 
 def test_a_run_that_is_due_already_is_not_asked_for_twice(

@@ -695,7 +695,9 @@ class AnyHistory(RuleBasedStateMachine):
         for run in self.supervisor.runs:
             pending = self.supervisor._launches.is_pending(run)
             assert [run.run_id in with_engine, run.ended is not None, pending].count(True) == 1
-            assert run.run_id in with_engine or self.supervisor._inquiries.awaits(run)
+            inquiries = self.supervisor._inquiries
+            asked = {asked.run_id for asked, _ in inquiries._asked}
+            assert run.run_id in with_engine or run.run_id in asked or run.run_id in inquiries._agenda
 
 
 TestAnyHistory = AnyHistory.TestCase

@@ -1,0 +1,98 @@
+"""The supervisor alone: no engine, no database, a clock that tests move."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.executors.base_executor import BaseExecutor
+
+from ecs_async_executor.decisions import Row
+from ecs_async_executor.engine.messages import (
+    Diagnosis,
+    Launched,
+    Order,
+)
+from ecs_async_executor.launches import Launches
+from ecs_async_executor.orders import Orders
+from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.retries import Retries
+from ecs_async_executor.runs import Run
+from ecs_async_executor.settings import Settings
+from ecs_async_executor.supervisor import Supervisor
+from ecs_async_executor.workloads import make_orphaned_run, make_run
+from tests.support.database import InlineDatabase
+from tests.support.workloads import task_workload, token_generator
+
+WHY = Diagnosis("Something happened.")
+
+
+DATABASE = "ecs_async_executor.database."
+
+
+class Executor(BaseExecutor):
+    """The base class is enough."""
+
+
+class Clock:
+    """Moved by tests only."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def make_supervisor(executor: BaseExecutor, submitted: list[Order], clock: Any = lambda: 0.0) -> Supervisor:
+    settings = Settings(
+        cluster="c",
+        container_name="airflow",
+        task_definition="t",
+        subnets=("s",),
+        max_run_task_attempts=2,
+        capacity_timeout=100,
+    )
+    orders = Orders(
+        RequestTemplate(settings),
+        token_generator(),
+        queued_timeout=600,
+        launch_timeout=settings.launch_timeout,
+    )
+    retries = Retries(settings.max_run_task_attempts, settings.capacity_timeout)
+    return Supervisor(executor, Launches(orders, submitted.extend), retries, InlineDatabase(), clock=clock)
+
+
+def decide(supervisor: Supervisor) -> None:
+    """Ask, decide by the answer, and have written what is to be written."""
+    for _ in range(3):
+        supervisor.decide()
+
+
+def launched(run: Run, number: int = 1) -> Launched:
+    return Launched(run.run_id, number, f"arn-{run.run_id}-{number}", "c", "airflow")
+
+
+def take_in(supervisor: Supervisor, **ti: Any) -> Run:
+    run = make_run(supervisor._executor, task_workload(**ti))
+    supervisor._executor.running.add(run.key)
+    supervisor.take_in(run)
+    return run
+
+
+def orphan(supervisor: Supervisor, external_id: str, state: str = "queued", **ti: Any) -> Run:
+    row = task_workload(external_executor_id=external_id, **ti).ti.model_copy(update={"state": state})
+    row.__dict__["state"] = state
+    run = make_orphaned_run(supervisor._executor, row, "c", "airflow")
+    assert run is not None
+    return run
+
+
+ARN = "arn:aws:ecs:us-east-1:123456789012:task/c/0123456789abcdef0123456789abcdef"
+RUN_ID = "12345678-1234-4234-8234-123456789012"
+
+
+def rows_say(monkeypatch: pytest.MonkeyPatch, state: str | None) -> None:
+    monkeypatch.setattr(
+        DATABASE + "read_rows", lambda runs: {r.run_id: Row(state, 1, r.run_id, None) for r in runs}
+    )

@@ -1,0 +1,189 @@
+"""Whatever the engine reports and whatever the rows say, no slot leaks and nothing is raised."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from airflow.utils.state import TaskInstanceState
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from ecs_async_executor.decisions import Row
+from ecs_async_executor.engine.messages import (
+    Cancelled,
+    Launch,
+    Launched,
+    LaunchFailed,
+    Order,
+    Report,
+    Running,
+    Stopped,
+    Waiting,
+    Watch,
+)
+from ecs_async_executor.rows import Look
+from ecs_async_executor.runs import Run
+from ecs_async_executor.workloads import make_run
+from tests.support.supervisor import (
+    ARN,
+    WHY,
+    Executor,
+    decide,
+    make_supervisor,
+    orphan,
+)
+from tests.support.workloads import callback_workload, task_workload
+
+STATES = [
+    "queued",
+    "running",
+    "restarting",
+    "success",
+    "failed",
+    "scheduled",
+    "deferred",
+    "up_for_retry",
+    None,
+]
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """Runs come, the engine reports what it likes, rows say what they like, the database fails now and then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.executor = Executor()
+        self.executor.job_id = 1
+        self.submitted: list[Order] = []
+        self.supervisor = make_supervisor(self.executor, self.submitted, lambda: self.now)
+        self.all: list[Run] = []
+        self.rows: dict[str, Row] = {}
+        self.database_fails = False
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr("ecs_async_executor.database.read_rows", self._read_rows)
+        self.patch.setattr("ecs_async_executor.database.read_workloads", self._read_workloads)
+
+    def teardown(self) -> None:
+        self.patch.undo()
+
+    def _read_rows(self, runs: Iterable[Look]) -> dict[str, Row]:
+        if self.database_fails:
+            raise RuntimeError("no database")
+        return {run.run_id: self.rows[run.run_id] for run in runs if run.run_id in self.rows}
+
+    def _read_workloads(self, runs: Iterable[Look]) -> dict[str, Any]:
+        if self.database_fails:
+            raise RuntimeError("no database")
+        return {run.run_id: task_workload() for run in runs if run.run_id in self.rows}
+
+    @rule(task=st.sampled_from("ab"), launched=st.booleans(), state=st.sampled_from(["queued", "running"]))
+    def adopt(self, task: str, launched: bool, state: str) -> None:
+        external_id = f"{ARN[:-2]}{len(self.all):02}" if launched else str(uuid.uuid4())
+        run = orphan(self.supervisor, external_id, state, task_id=task)
+        self.all.append(run)
+        self.rows[run.run_id] = Row(state, 1, external_id, 1)
+        self.supervisor.adopt([run, run])
+
+    @rule(task=st.sampled_from("ab"))
+    def end_from_outside(self, task: str) -> None:
+        runs = self.supervisor.runs
+        run = next(
+            (run for run in runs if runs.is_current(run) and getattr(run.key, "task_id", "") == task), None
+        )
+        if run is not None and run.ended is None:
+            self.executor.change_state(run.key, TaskInstanceState.FAILED)
+            self.supervisor.told_from_outside(run.key)
+
+    @rule(task=st.sampled_from("ab"), fenced=st.booleans())
+    def queue_task(self, task: str, fenced: bool) -> None:
+        workload = task_workload(task_id=task)
+        self._take_in(make_run(self.executor, workload, stale_id=not fenced))
+
+    @rule()
+    def queue_callback(self) -> None:
+        self._take_in(make_run(self.executor, callback_workload()))
+
+    def _take_in(self, run: Run) -> None:
+        self.executor.running.add(run.key)
+        self.supervisor.take_in(run)
+        self.all.append(run)
+        self.rows[run.run_id] = Row("queued", 1, run.run_id, 1)
+
+    @rule(
+        data=st.data(),
+        stale=st.sampled_from([0, 0, 0, 1]),
+        flag=st.booleans(),
+        exit_code=st.sampled_from([0, 1, None]),
+    )
+    def report(self, data: st.DataObject, stale: int, flag: bool, exit_code: int | None) -> None:
+        if not self.all:
+            return
+        run = data.draw(st.sampled_from(self.all))
+        run_id, number = run.run_id, run.number - stale
+        reports: list[Report] = [
+            Waiting(run_id, WHY),
+            Launched(run_id, number, f"arn-{run_id}", "c", "airflow"),
+            Running(run_id, f"arn-{run_id}"),
+            LaunchFailed(run_id, number, WHY, permanent=flag),
+            Stopped(run_id, number, f"arn-{run_id}", exit_code, ran=flag, permanent=not flag, diagnosis=WHY),
+            Cancelled(run_id),
+        ]
+        self.supervisor.note(data.draw(st.sampled_from(reports)))
+
+    @rule(data=st.data(), state=st.sampled_from(STATES), mine=st.booleans(), same_try=st.booleans())
+    def change_row(self, data: st.DataObject, state: str | None, mine: bool, same_try: bool) -> None:
+        if self.all:
+            run = data.draw(st.sampled_from(self.all))
+            self.rows[run.run_id] = Row(state, 1 if same_try else 2, f"arn-{run.run_id}", 1 if mine else 2)
+
+    @rule(data=st.data())
+    def delete_row(self, data: st.DataObject) -> None:
+        if self.all:
+            self.rows.pop(data.draw(st.sampled_from(self.all)).run_id, None)
+
+    @rule(fails=st.booleans())
+    def decide(self, fails: bool) -> None:
+        self.database_fails = fails
+        before = len(self.supervisor.runs)
+        decide(self.supervisor)
+        assert not fails or len(self.supervisor.runs) == before
+        self.database_fails = False
+        self.executor.get_event_buffer()
+
+    @rule(seconds=st.sampled_from([1.0, 6.0, 20.0, 200.0]))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(data=st.data())
+    def revoke(self, data: st.DataObject) -> None:
+        if self.all:
+            run = data.draw(st.sampled_from(self.all))
+            if self.supervisor.runs.get(run.run_id) is run:
+                self.supervisor.drop(run, stop="revoked")
+
+    @invariant()
+    def a_slot_is_taken_by_exactly_the_current_runs_that_airflow_does_not_know_to_have_ended(self) -> None:
+        runs = self.supervisor.runs
+        holders = {run.key for run in runs if runs.is_current(run) and not run.told}
+        assert self.executor.running == holders
+
+    @invariant()
+    def every_run_in_hand_is_with_the_engine_or_about_to_be_decided(self) -> None:
+        with_engine = {
+            order.run_id for order in self.supervisor.live_orders() if isinstance(order, (Launch, Watch))
+        }
+        for run in self.supervisor.runs:
+            pending = self.supervisor._launches.is_pending(run)
+            assert [run.run_id in with_engine, run.ended is not None, pending].count(True) == 1
+            inquiries = self.supervisor._inquiries
+            asked = {asked.run_id for asked, _ in inquiries._asked}
+            assert run.run_id in with_engine or run.run_id in asked or run.run_id in inquiries._agenda
+
+
+TestAnyHistory = AnyHistory.TestCase
+TestAnyHistory.settings = settings(settings.get_profile("ci"), max_examples=60, stateful_step_count=30)

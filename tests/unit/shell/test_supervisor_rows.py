@@ -1,0 +1,224 @@
+"""Rows that move on, and what the supervisor does about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from ecs_async_executor.decisions import Row
+from ecs_async_executor.engine.messages import (
+    Cancelled,
+    Launch,
+    LaunchFailed,
+    Order,
+    Recovery,
+    Stop,
+    Stopped,
+    Watch,
+)
+from ecs_async_executor.rounds import CHECK_AFTER
+from ecs_async_executor.rows import Look, Show
+from ecs_async_executor.supervisor import UNWANTED_GRACE, Supervisor
+from tests.support.supervisor import (
+    DATABASE,
+    RUN_ID,
+    WHY,
+    Clock,
+    decide,
+    launched,
+    orphan,
+    rows_say,
+    take_in,
+)
+from tests.support.workloads import task_workload
+
+
+def test_a_run_that_waits_at_the_engine_is_cancelled_some_time_after_its_row_has_moved_on(
+    watching: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = take_in(watching)
+    rows_say(monkeypatch, "failed")
+    clock.now = CHECK_AFTER
+    decide(watching)
+    assert submitted == [], "the answer to its launch may be lost, and its worker about to end"
+    clock.now += UNWANTED_GRACE + CHECK_AFTER
+    decide(watching)
+    (stop,) = submitted
+    assert isinstance(stop, Stop)
+    assert [type(order) for order in watching.live_orders()] == [Launch, Stop]
+    watching.note(Cancelled(run.run_id))
+    decide(watching)
+    assert len(watching.runs) == 0
+    assert not watching._executor.running
+    assert not watching._executor.event_buffer, "Airflow knows"
+
+
+def test_a_run_that_waits_at_the_engine_is_stopped_at_once_if_its_row_is_that_of_a_newer_one(
+    watching: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = take_in(watching)
+    newer = Row("queued", 2, "a newer run id", None)
+    monkeypatch.setattr(DATABASE + "read_rows", lambda runs: {r.run_id: newer for r in runs})
+    clock.now = CHECK_AFTER
+    decide(watching)
+    assert [type(order) for order in submitted] == [Stop]
+    assert len(watching.runs) == 0
+    assert run.key not in watching._executor.running
+
+
+def test_a_run_whose_task_lives_has_time_to_end_by_itself(
+    watching: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = take_in(watching)
+    watching.note(launched(run))
+    rows_say(monkeypatch, "running")
+    decide(watching)
+    rows_say(monkeypatch, "success")
+    for clock.now in (CHECK_AFTER, 2 * CHECK_AFTER, UNWANTED_GRACE):
+        decide(watching)
+    assert submitted == []
+    clock.now = CHECK_AFTER + UNWANTED_GRACE + CHECK_AFTER
+    decide(watching)
+    assert [type(order) for order in submitted] == [Stop]
+    clock.now += CHECK_AFTER
+    decide(watching)
+    assert len(submitted) == 1
+    assert run in list(watching.runs), "its end is awaited"
+
+
+def test_a_row_that_is_wanted_again_gives_its_task_all_the_time_again(
+    watching: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = take_in(watching)
+    watching.note(launched(run))
+    for state in ("success", "running", "success"):
+        rows_say(monkeypatch, state)
+        clock.now += UNWANTED_GRACE - 1
+        decide(watching)
+    assert submitted == []
+
+
+def test_an_arn_that_the_row_does_not_show_is_written_again(
+    watching: Supervisor, clock: Clock, written: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = take_in(watching)
+    rows_say(monkeypatch, "running")
+    watching.note(launched(run))
+    for clock.now in (0.0, CHECK_AFTER):
+        decide(watching)
+        assert set(written) == {f"arn-{run.run_id}-1"}
+        written.clear()
+    assert not watching._executor.event_buffer, "core takes milliseconds for each event"
+
+
+def test_what_could_not_be_written_is_written_a_second_later(
+    watching: Supervisor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Show] = []
+
+    def locked(shows: Iterable[Show]) -> frozenset[str]:
+        tried.extend(shows)
+        return frozenset()
+
+    monkeypatch.setattr(DATABASE + "write_external_ids", locked)
+    rows_say(monkeypatch, "queued")
+    run = take_in(watching)
+    watching.note(launched(run))
+    for clock.now in (0.0, 0.5, 1.0, 1.5, 2.0):
+        decide(watching)
+    arn = f"arn-{run.run_id}-1"
+    assert tried == [Show(run.run_id, run.ti_id, 1, None, run.run_id, arn)] * 3
+
+
+def test_a_task_that_airflow_itself_has_ended_is_stopped_and_its_slot_is_free(
+    supervisor: Supervisor, submitted: list[Order]
+) -> None:
+    run = take_in(supervisor)
+    supervisor.note(launched(run))
+    supervisor.told_from_outside(run.key)
+    supervisor.told_from_outside(run.key)
+    supervisor.told_from_outside("unknown")
+    (stop,) = submitted
+    assert isinstance(stop, Stop)
+    assert [type(order) for order in supervisor.live_orders()] == [Watch, Stop]
+
+
+def test_a_task_that_airflow_itself_has_ended_is_told_again_if_core_has_dropped_the_event(
+    watching: Supervisor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = take_in(watching)
+    watching.note(launched(run))
+    rows_say(monkeypatch, "running")
+    watching.told_from_outside(run.key)
+    watching.note(
+        Stopped(run.run_id, 1, f"arn-{run.run_id}-1", 137, ran=True, permanent=False, diagnosis=WHY)
+    )
+    for clock.now in (0.0, 10.0):
+        decide(watching)
+        assert watching._executor.get_event_buffer()[run.key][0] == "failed"
+    rows_say(monkeypatch, "up_for_retry")
+    clock.now = 20.0
+    decide(watching)
+    assert len(watching.runs) == 0
+
+
+def test_a_row_that_runs_after_all_is_looked_for_and_not_launched_again(
+    watching: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = take_in(watching)
+    rows_say(monkeypatch, "queued")
+    watching.note(LaunchFailed(run.run_id, 1, WHY, permanent=False))
+    decide(watching)
+    rows_say(monkeypatch, "running")
+    clock.now += 60.0
+    decide(watching)
+    (look,) = submitted
+    assert isinstance(look, Launch)
+    assert look.recovery is Recovery.FIND
+
+
+def test_an_orphan_that_is_marked_before_its_workload_is_read_is_looked_for_and_not_launched(
+    supervisor: Supervisor, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor.adopt([orphan(supervisor, RUN_ID)])
+    rows_say(monkeypatch, "failed")
+    monkeypatch.setattr(DATABASE + "read_workloads", lambda _: {})
+    decide(supervisor)
+    (look,) = submitted
+    assert isinstance(look, Launch)
+    assert look.recovery is Recovery.FIND
+
+
+def test_a_row_that_runs_though_its_container_never_did_is_not_failed_but_looked_for(
+    watching: Supervisor, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = take_in(watching)
+    rows_say(monkeypatch, "running")
+    monkeypatch.setattr(DATABASE + "read_workloads", lambda _: {run.run_id: task_workload()})
+    watching.note(launched(run))
+    watching.note(Stopped(run.run_id, 1, "arn", None, ran=False, permanent=False, diagnosis=WHY))
+    decide(watching)
+    (look,) = submitted
+    assert isinstance(look, Launch)
+    assert look.recovery is Recovery.FIND
+    assert run in list(watching.runs)
+    assert "failed" not in {state for state, _ in watching._executor.event_buffer.values()}
+
+
+def test_the_other_rows_are_looked_at_however_much_is_reported(
+    watching: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in(watching, task_id="marked")
+
+    def slow(looks: Iterable[Look]) -> dict[str, Row]:
+        clock.now += 0.02
+        states = {look.run_id: "failed" if ".marked " in look.label else "queued" for look in looks}
+        return {run_id: Row(state, 1, run_id, None) for run_id, state in states.items()}
+
+    monkeypatch.setattr(DATABASE + "read_rows", slow)
+    for number in range(100):
+        clock.now += 2
+        watching.note(launched(take_in(watching, task_id=f"new{number}")))
+        decide(watching)
+    assert [type(order) for order in submitted] == [Stop]

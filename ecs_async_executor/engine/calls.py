@@ -50,6 +50,10 @@ class Calls:
         await self._governor.acquire(action)
         return Pass(action, await self._gate.passage())
 
+    def unused(self, leave: Pass) -> None:
+        """Give a leave back that no call was made with."""
+        self._governor.give_back(leave.action)
+
     async def make(self, leave: Pass, call: Callable[[], Awaitable[T]]) -> T:
         """Make the call that `leave` allows; raises `CallError`."""
         sent_at = anyio.current_time()

@@ -16,7 +16,7 @@ from ecs_async_executor.engine.ecs import Connect, EcsClient, silence_request_lo
 from ecs_async_executor.engine.failures import Kind
 from ecs_async_executor.engine.gate import Gate
 from ecs_async_executor.engine.governor import Action, Governor
-from ecs_async_executor.engine.launcher import Launcher
+from ecs_async_executor.engine.launcher import SEARCHES, Launcher
 from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.messages import CheckHealth, Forget, HealthChecked, Launch, Order, Watch
 from ecs_async_executor.engine.options import EngineOptions
@@ -50,7 +50,7 @@ class Engine:
         self._emit = emit
         self._client = EcsClient(
             connect,
-            pool_size=options.concurrency + WATCH_CALLS + STOP_CALLS,
+            pool_size=options.concurrency + SEARCHES + WATCH_CALLS + STOP_CALLS,
             call_timeout=options.call_timeout,
         )
         governor = Governor(options, anyio.current_time())

@@ -14,6 +14,8 @@ from ecs_async_executor.engine.options import EngineOptions
 EVERY = 4
 """Every fourth call of a bucket that both kinds wait for is of the second kind: ten launches a second, while thousands
 of tasks are stopped."""
+AGAIN = 1.0
+"""Seconds after an error until who waits is served again: asyncio only logs what a timer raises."""
 
 
 class Action(Enum):
@@ -50,6 +52,11 @@ class Governor:
         lane, kind = self._lanes[action]
         await lane.acquire(kind)
 
+    def give_back(self, action: Action) -> None:
+        """Take back what `acquire` gave: the call is not made, and who waits may make one instead."""
+        lane, kind = self._lanes[action]
+        lane.give_back(kind)
+
     def accepted(self, action: Action, sent_at: float) -> None:
         """Note that AWS has accepted a call that was sent then."""
         lane, kind = self._lanes[action]
@@ -77,8 +84,8 @@ class _Lane:
     async def acquire(self, kind: int) -> None:
         turn, queue = anyio.Event(), self._queues[kind]
         queue.append(turn)
-        self._serve()
         try:
+            self._serve()
             if not turn.is_set():
                 await turn.wait()
         finally:
@@ -86,18 +93,26 @@ class _Lane:
                 queue.remove(turn)
                 self._serve()
 
+    def give_back(self, kind: int) -> None:
+        for limiter in self.limiters[: kind + 1]:
+            limiter.give_back()
+        self._serve()
+
     def _serve(self) -> None:
         """Let pass who may, and come back when the next one may."""
         loop = get_running_loop()
         now = loop.time()
-        for limiter in self.limiters:
-            limiter.advance(now)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        wait = self._serve_now()
-        if wait is not None:
-            self._timer = loop.call_at(now + wait, self._serve)
+        wait: float | None = AGAIN
+        try:
+            for limiter in self.limiters:
+                limiter.advance(now)
+            wait = self._serve_now()
+        finally:
+            if wait is not None:
+                self._timer = loop.call_at(now + wait, self._serve)
 
     def _serve_now(self) -> float | None:
         """Give the seconds until the next caller's turn; None if nobody waits."""

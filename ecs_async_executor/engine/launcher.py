@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import anyio
@@ -21,6 +22,9 @@ from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.errors import InvalidRequestError
 
 log = logging.getLogger(__name__)
+
+SEARCHES = 10
+"""ListTasks calls in flight at once for runs that are only looked for: they take no place of a launch."""
 
 _EMPTY_ANSWER = Failure(
     Kind.UNKNOWN,
@@ -51,6 +55,7 @@ class Launcher:
         self._emit = emit
         self._options = options
         self._places = anyio.Semaphore(options.concurrency)
+        self._searches = anyio.Semaphore(SEARCHES)
         self.bell = Bell()
         """Rung when a run comes into the queue."""
         self.stopping = False
@@ -65,6 +70,7 @@ class Launcher:
             leave = await self._calls.leave(Action.RUN_TASK)
             entry = None if self.stopping else self._ledger.take(anyio.current_time())
             if entry is None:
+                self._calls.unused(leave)
                 self._places.release()
             else:
                 tasks.start_soon(self._launch, entry, leave)
@@ -78,13 +84,29 @@ class Launcher:
             await self.bell.wait(next_at)
 
     async def _launch(self, entry: Entry, leave: Pass) -> None:
+        if entry.recovery is Recovery.FIND or entry.stop_reason is not None:
+            self._calls.unused(leave)
+            self._places.release()
+            await self._search(entry)
+            return
         try:
-            await self._send(entry, leave)
+            await self._settle(entry, partial(self._run_task, leave))
         finally:
             self._places.release()
             self._landed()
 
-    async def _send(self, entry: Entry, leave: Pass) -> None:
+    async def _search(self, entry: Entry) -> None:
+        """Look for what may have been sent. Sending it again to be able to stop it could run its code."""
+        refusal = _NOT_FOUND if entry.recovery is Recovery.FIND else _STOPPED
+        async with self._searches:
+            if self.stopping:
+                self._ledger.forget(entry.run_id)  # so that nobody waits for those still in line
+            else:
+                await self._settle(entry, partial(self._find, refusal))
+        self._landed()
+
+    async def _settle(self, entry: Entry, get: Callable[[Entry, dict[str, Any]], Awaitable[str]]) -> None:
+        """Tell the ledger which task `get` gives, or why it gives none."""
         try:
             request = entry.request = entry.request or _build(entry)
             body = {
@@ -93,7 +115,7 @@ class Launcher:
                 "startedBy": f"{self._options.started_by}/{entry.run_id}",
             }
             cluster = str(body.get("cluster", "default"))
-            arn = await self._run_task(entry, body, leave)
+            arn = await get(entry, body)
         except CallError as error:
             outcome = self._ledger.failed(entry, error.failure, anyio.current_time())
         else:
@@ -101,28 +123,30 @@ class Launcher:
         for report in outcome:
             self._emit(report)
 
-    async def _run_task(self, entry: Entry, body: dict[str, Any], leave: Pass) -> str:
+    async def _run_task(self, leave: Pass, entry: Entry, body: dict[str, Any]) -> str:
         """Give the ARN of the task that this clientToken has started, now or before; raises `CallError`."""
-        if entry.recovery is Recovery.FIND:
-            return await self._find(entry, body, _NOT_FOUND)
-        if entry.stop_reason is not None:
-            # It may have been sent. Sending it again to be able to stop it could run its code.
-            return await self._find(entry, body, _STOPPED)
-        if entry.recovery is Recovery.LOOK and (arns := await self._look(entry, body)):
-            return arns[0]
+        if entry.recovery is Recovery.LOOK:
+            try:
+                arns = await self._look(entry, body)
+            except CallError:
+                self._calls.unused(leave)
+                raise
+            if arns:
+                self._calls.unused(leave)
+                return arns[0]
         try:
             answer = await self._calls.make(leave, lambda: self._calls.client.run_task(body))
         except CallError as error:
             # AWS may refuse a replay (permissions, quotas) before it looks at its clientToken.
             refused_replay = entry.unclear > 0 and error.failure.kind in _REFUSALS
             if error.failure.kind is Kind.EXISTS or refused_replay:
-                return await self._find(entry, body, error.failure)
+                return await self._find(error.failure, entry, body)
             raise
         if answer.tasks:
             return answer.tasks[0].task_arn
         raise CallError(classify_run_task_failure(answer.failures[0]) if answer.failures else _EMPTY_ANSWER)
 
-    async def _find(self, entry: Entry, body: dict[str, Any], refusal: Failure) -> str:
+    async def _find(self, refusal: Failure, entry: Entry, body: dict[str, Any]) -> str:
         """Give the ARN of the task that an earlier send has started; if there is none for sure, raise the refusal."""
         arns = refusal.arns or await self._started_before(entry, body)
         if arns:

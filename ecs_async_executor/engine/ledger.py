@@ -192,7 +192,9 @@ class Ledger:
         self.due.add(entry, now + next_look(0.0, 1.0, self._options.poll_interval))
 
     def look_again(self, entry: Entry, now: float) -> None:
-        """Put the task back on the due list, for its next look."""
+        """Put the task back on the due list, for its next look; a run that was let go of stays away."""
+        if self._entries.get(entry.run_id) is not entry:
+            return
         even = 2 * len(self.due) / self._looks_per_second
         delay = next_look(now - entry.phase_since, even, self._options.poll_interval)
         self.due.add(entry, now + delay)

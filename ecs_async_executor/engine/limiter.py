@@ -35,6 +35,9 @@ MEASURE = 3.0
 """Seconds that a measurement takes: a shorter one is too coarse at 10 calls a second."""
 DOUBT = 0.25
 """Step 4 begins this many seconds' worth of calls after what was saved is spent: latencies vary."""
+LEAP = 60.0
+"""Seconds of growth at most at once: a process that stood still for long (SIGSTOP, a paused VM) must not raise 2 to
+the power of all of them, which no float holds from 1,024 on. A minute's growth takes any rate to the configured one."""
 _WHOLE = 1.0 - 1e-9
 
 
@@ -90,6 +93,7 @@ class Limiter:
     def _grow(self, seconds: float) -> None:
         if self._held or seconds <= 0:
             return
+        seconds = min(seconds, LEAP)
         if self.rate < self._good:
             self.rate = min(self._good, self.rate * 2.0**seconds)
         elif self._saved > -DOUBT * self._good - 1:
@@ -106,6 +110,11 @@ class Limiter:
         self._tokens -= 1.0
         self._taken += 1
 
+    def give_back(self) -> None:
+        """Undo a `take`: the call was not made."""
+        self._tokens = min(self._burst, self._tokens + 1.0)
+        self._taken = max(0, self._taken - 1)
+
     def accepted(self, sent_at: float) -> None:
         """AWS has accepted a call that was sent then."""
         if sent_at >= self._cut_at:
@@ -117,7 +126,9 @@ class Limiter:
         """AWS has throttled a call that was sent then. It counts unless it was sent before the last cut took hold."""
         if sent_at < self._cut_at or self._now < self._cut_at + HOLD:
             return
-        if not self._held:
+        if self._held:
+            self._emptied_at = None  # an outage, perhaps: AWS's bucket fills up while it accepts nothing
+        else:
             self._measure(sent_at)
         if self._good == UNLIMITED:  # nothing is known yet: begin at what was sent
             self._good = max(USUAL, self._taken / max(HOLD, self._now - self._busy_since))

@@ -48,7 +48,6 @@ class EngineOptions:
     """The longest one API call may take, the wait for a connection included."""
     run_task_rate: Rate = field(default_factory=lambda: Rate(20, 20))
     """RunTask on Fargate: 20 calls a second, burst 20 (Amazon ECS throttling quotas)."""
-    """Elsewhere only `modify_rate` applies: make it the same."""
     modify_rate: Rate = field(default_factory=lambda: Rate(40, 100))
     """"Cluster resource modify": RunTask and StopTask together (ECS API request throttling)."""
     read_rate: Rate = field(default_factory=lambda: Rate(20, 100))

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
-Check: TypeAlias = Callable[[Any], bool]
+from ecs_async_executor.engine.shapes import Check, checker
 
 
 def quicken(client: Any) -> None:
@@ -57,9 +57,8 @@ class QuickSerializer:
         """Do what the stock serializer does; raises what it raises."""
         known = self._known.get(operation_model.name)
         if known is not None and known[0](parameters):
-            with suppress(
-                msgspec.MsgspecError, ValueError, OverflowError
-            ):  # half a surrogate pair, or more than 64 bits
+            # Half a surrogate pair, or more than 64 bits.
+            with suppress(msgspec.MsgspecError, ValueError, OverflowError):
                 return {
                     **known[1],
                     "headers": dict(known[1]["headers"]),
@@ -79,39 +78,3 @@ def _is_plain_json(request: dict[str, Any], parameters: Any) -> bool:
     """Tell whether all that depends on the parameters is the body, and that it is nothing but them."""
     rest = {key: value for key, value in request.items() if key not in {"headers", "body"}}
     return rest == _REST and json.loads(request["body"]) == parameters
-
-
-def checker(shape: Any) -> Check:
-    """Compile what botocore's ParamValidator holds of this shape. False means: ask the validator."""
-    least = shape.metadata.get("min", 0)
-    if shape.type_name == "string":
-        return lambda value: type(value) is str and len(value) >= least
-    if shape.type_name == "boolean":
-        return lambda value: type(value) is bool
-    if shape.type_name == "integer":
-        return lambda value: type(value) is int and value >= least
-    if shape.type_name == "list":
-        item = checker(shape.member)
-        return lambda value: type(value) is list and len(value) >= least and all(map(item, value))
-    if shape.type_name == "structure" and not (shape.is_document_type or shape.is_tagged_union):
-        return _structure_checker(shape)
-    return lambda _: False
-
-
-def _structure_checker(shape: Any) -> Check:
-    required, members = frozenset(shape.required_members), shape.members
-    checks: dict[str, Check] = {}
-
-    def check(value: Any) -> bool:
-        if type(value) is not dict or not required <= value.keys():
-            return False
-        for name, item in value.items():
-            if name not in checks:
-                if name not in members:
-                    return False
-                checks[name] = checker(members[name])
-            if not checks[name](item):
-                return False
-        return True
-
-    return check

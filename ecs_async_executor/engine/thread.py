@@ -63,9 +63,9 @@ class EngineThread:
         """Hand orders over. After the engine's death they are dropped: see the class."""
         self._inbox.put(tuple(orders))  # together: what is to be watched makes full calls from the first
 
-    def drain(self, limit: int = 1_000_000) -> Iterator[Report]:
+    def drain(self, limit: int | None = None) -> Iterator[Report]:
         """Give the reports that have come, `limit` at most."""
-        for _ in range(limit):
+        while limit is None or (limit := limit - 1) >= 0:
             try:
                 yield self._outbox.get_nowait()
             except Empty:

@@ -93,9 +93,11 @@ class Watcher:
                 if entry.arn in seen:
                     self._report(self._ledger.described(entry, seen[entry.arn], now))
         # The rest is MISSING, or its record could not be read.
-        for entry in batch:
-            if entry.arn not in seen and self._ledger.not_seen(entry, anyio.current_time()):
-                await self._ask_list_tasks(entry)
+        now = anyio.current_time()
+        unseen = [entry for entry in batch if entry.arn not in seen and self._ledger.not_seen(entry, now)]
+        self._looked()  # the others are due again while ListTasks is asked, one call at a time
+        for entry in unseen:
+            await self._ask_list_tasks(entry)
 
     async def _ask_list_tasks(self, entry: Entry) -> None:
         """Give a task up only if ListTasks does not know it either."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import random
 import re
@@ -99,9 +100,9 @@ class MortalExecutor(AsyncEcsExecutor):
 def _wrap_decide() -> None:
     decide = Supervisor.decide
 
-    def mortal(self: Supervisor) -> None:
+    def mortal(self: Supervisor, budget: float = math.inf) -> None:
         BLOW.visit("decide.before")
-        decide(self)
+        decide(self, budget)
 
     Supervisor.decide = mortal  # type: ignore[method-assign]  # that is the point
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import pytest
@@ -10,8 +11,13 @@ from ecs_async_executor.engine.calls import Calls
 from ecs_async_executor.engine.ecs import EcsClient
 from ecs_async_executor.engine.gate import Gate
 from ecs_async_executor.engine.governor import Governor
+from ecs_async_executor.engine.launcher import Launcher
+from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.options import EngineOptions
-from tests.support.engine import FakeClient, Reports
+from tests.support.engine import FakeClient, Reports, options, order
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 
 @pytest.fixture
@@ -33,3 +39,41 @@ def make_calls(client: FakeClient, reports: Reports) -> Callable[[EngineOptions]
         return Calls(cast("EcsClient", cast("Any", client)), governor, Gate(lambda: 1.0), reports)
 
     return make
+
+
+class Launching:
+    """A launcher at work on a ledger."""
+
+    def __init__(self, launcher: Launcher, ledger: Ledger) -> None:
+        self.launcher = launcher
+        self.ledger = ledger
+
+    def launch(self, run_id: str, **more: Any) -> None:
+        self.ledger.launch(order(run_id, **more), anyio.current_time())
+        self.launcher.bell.ring()
+
+    async def idle(self, seconds: float = 1000) -> None:
+        await anyio.sleep(seconds)
+
+
+@pytest.fixture
+def launching(make_calls: Callable[[EngineOptions], Calls], reports: Reports) -> Any:
+    """Call it with changes of the options: a launcher at work inside its `async with`."""
+
+    @asynccontextmanager
+    async def run(**changes: Any) -> AsyncIterator[Launching]:
+        chosen = options(**changes)
+        ledger = Ledger(chosen, lambda: 1.0)
+        launcher = Launcher(
+            ledger,
+            make_calls(chosen),
+            reports,
+            chosen,
+            landed=lambda: launcher.bell.ring(),  # noqa: PLW0108  the launcher is still to be made
+        )
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(launcher.run, tasks)
+            yield Launching(launcher, ledger)
+            tasks.cancel_scope.cancel()
+
+    return run

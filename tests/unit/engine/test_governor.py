@@ -9,6 +9,7 @@ import pytest
 from anyio.abc import TaskGroup
 
 from ecs_async_executor.engine.governor import Action, Governor
+from ecs_async_executor.engine.limiter import Limiter
 from ecs_async_executor.engine.options import EngineOptions, Rate
 
 pytestmark = pytest.mark.virtual_time
@@ -171,6 +172,53 @@ async def test_a_launch_limiter_grows_while_launches_wait_for_it():
         crowd.governor.accepted(RUN, 0.4)
         await anyio.sleep(5)
         assert kinds(crowd, 3, 5)["launch"] == pytest.approx(40, abs=1)
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_caller_passes_after_the_process_stood_still_for_an_hour(monkeypatch: pytest.MonkeyPatch):
+    loop = asyncio.get_running_loop()
+    time = loop.time
+    async with anyio.create_task_group() as tasks:
+        crowd = Crowd(tasks, modify=Rate(1, 1))
+        await crowd.governor.acquire(STOP)
+        crowd.governor.throttled(STOP, anyio.current_time())
+        crowd.governor.accepted(STOP, anyio.current_time())
+        crowd.call(STOP, ["stop"])
+        await anyio.sleep(0.1)
+        monkeypatch.setattr(loop, "time", lambda: time() + 3600)
+        await anyio.sleep(10)
+        assert crowd.names == ["stop"]
+        tasks.cancel_scope.cancel()
+
+
+async def test_an_error_while_callers_wait_is_not_the_end_of_their_waiting(monkeypatch: pytest.MonkeyPatch):
+    errors: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context["exception"]))
+    advance, faults = Limiter.advance, [OverflowError("first"), OverflowError("second")]
+
+    def advance_badly(limiter: Limiter, now: float) -> None:
+        if now >= 1 and faults:
+            raise faults.pop(0)
+        advance(limiter, now)
+
+    monkeypatch.setattr(Limiter, "advance", advance_badly)
+    async with anyio.create_task_group() as tasks:
+        crowd = Crowd(tasks, modify=Rate(1, 1))
+        crowd.call(STOP, many("stop", 3))
+        await anyio.sleep(10)
+        assert crowd.names == many("stop", 3)
+    assert [str(error) for error in errors] == ["first", "second"]
+
+
+async def test_a_call_that_is_not_made_lets_the_next_one_pass_at_once():
+    async with anyio.create_task_group() as tasks:
+        crowd = Crowd(tasks, run_task=Rate(1, 1), modify=Rate(1, 1))
+        await crowd.governor.acquire(RUN)
+        crowd.call(RUN, many("launch", 2))
+        await anyio.sleep(0.1)
+        crowd.governor.give_back(RUN)
+        await anyio.sleep(0.1)
+        assert crowd.names == ["launch 0"]
         tasks.cancel_scope.cancel()
 
 

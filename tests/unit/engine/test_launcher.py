@@ -1,75 +1,29 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import anyio
 import pytest
 
-from ecs_async_executor.engine.calls import Calls
-from ecs_async_executor.engine.launcher import Launcher
-from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.messages import (
     Cancelled,
     Launched,
     LaunchFailed,
     Recovery,
     Request,
-    Stopped,
     Waiting,
 )
-from ecs_async_executor.engine.options import EngineOptions, Rate
+from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.engine.responses import Tasks
 from ecs_async_executor.errors import InvalidRequestError
-from tests.support.engine import FakeClient, Reports, error, options, order, refused, started
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from tests.support.engine import FakeClient, Reports, error, refused, started
 
 pytestmark = pytest.mark.virtual_time
 
-MakeCalls = Callable[[EngineOptions], Calls]
 
-
-class Bench:
-    """A launcher at work on a ledger."""
-
-    def __init__(self, launcher: Launcher, ledger: Ledger) -> None:
-        self.launcher = launcher
-        self.ledger = ledger
-
-    def launch(self, run_id: str, **more: Any) -> None:
-        self.ledger.launch(order(run_id, **more), anyio.current_time())
-        self.launcher.bell.ring()
-
-    async def idle(self, seconds: float = 1000) -> None:
-        await anyio.sleep(seconds)
-
-
-@pytest.fixture
-def bench(make_calls: MakeCalls, reports: Reports) -> Any:
-    @asynccontextmanager
-    async def run(**changes: Any) -> AsyncIterator[Bench]:
-        chosen = options(**changes)
-        ledger = Ledger(chosen, lambda: 1.0)
-        launcher = Launcher(
-            ledger,
-            make_calls(chosen),
-            reports,
-            chosen,
-            landed=lambda: launcher.bell.ring(),  # noqa: PLW0108  the launcher is still to be made
-        )
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(launcher.run, tasks)
-            yield Bench(launcher, ledger)
-            tasks.cancel_scope.cancel()
-
-    return run
-
-
-async def test_a_run_is_sent_with_its_token_and_startedby(bench: Any, client: FakeClient, reports: Reports):
-    async with bench(started_by="airflow/prod") as at:
+async def test_a_run_is_sent_with_its_token_and_startedby(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    async with launching(started_by="airflow/prod") as at:
         at.launch("run", number=3, cluster="one")
         await at.idle()
     assert client.calls("run_task") == [
@@ -84,10 +38,10 @@ async def test_a_run_is_sent_with_its_token_and_startedby(bench: Any, client: Fa
 
 
 async def test_no_more_calls_are_in_flight_than_concurrency_allows(
-    bench: Any, client: FakeClient, reports: Reports
+    launching: Any, client: FakeClient, reports: Reports
 ):
     client.latency = 1.0
-    async with bench(concurrency=7) as at:
+    async with launching(concurrency=7) as at:
         for number in range(50):
             at.launch(str(number))
         await at.idle()
@@ -95,8 +49,10 @@ async def test_no_more_calls_are_in_flight_than_concurrency_allows(
     assert len(reports.of(Launched)) == 50
 
 
-async def test_the_run_is_chosen_when_its_call_can_be_made(bench: Any, client: FakeClient, reports: Reports):
-    async with bench(run_task_rate=Rate(per_second=0.1, burst=1)) as at:
+async def test_the_run_is_chosen_when_its_call_can_be_made(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    async with launching(run_task_rate=Rate(per_second=0.1, burst=1)) as at:
         at.launch("first")
         at.launch("low")
         await at.idle(5)
@@ -106,7 +62,7 @@ async def test_the_run_is_chosen_when_its_call_can_be_made(bench: Any, client: F
 
 
 async def test_the_same_bytes_are_sent_until_the_outcome_is_known(
-    bench: Any, client: FakeClient, reports: Reports
+    launching: Any, client: FakeClient, reports: Reports
 ):
     built: list[int] = []
 
@@ -119,7 +75,7 @@ async def test_the_same_bytes_are_sent_until_the_outcome_is_known(
     client.script["run_task"].extend(
         [error("ServerException", status=500), TimeoutError(), error("ThrottlingException"), Tasks()]
     )
-    async with bench() as at:
+    async with launching() as at:
         at.launch("run", build=build)
         await at.idle()
     bodies = client.calls("run_task")
@@ -132,10 +88,10 @@ async def test_the_same_bytes_are_sent_until_the_outcome_is_known(
 
 @pytest.mark.parametrize("answer", [refused("RESOURCE:CPU"), error("ConflictException")])
 async def test_a_launch_that_has_started_nothing_is_over_and_costs_no_attempt(
-    bench: Any, client: FakeClient, reports: Reports, answer: Any
+    launching: Any, client: FakeClient, reports: Reports, answer: Any
 ):
     client.script["run_task"].append(answer)
-    async with bench() as at:
+    async with launching() as at:
         at.launch("run")
         await at.idle()
     assert [body["clientToken"] for body in client.calls("run_task")] == ["run-1"]
@@ -145,20 +101,20 @@ async def test_a_launch_that_has_started_nothing_is_over_and_costs_no_attempt(
 
 
 async def test_a_conflict_adopts_the_task_that_the_token_started(
-    bench: Any, client: FakeClient, reports: Reports
+    launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["run_task"].append(error("ConflictException", resourceIds=["arn:old"]))
-    async with bench() as at:
+    async with launching() as at:
         at.launch("run")
         await at.idle()
     assert reports == [Launched("run", 1, "arn:old", "default", "airflow")]
     assert client.calls("list_tasks") == []
 
 
-async def test_a_conflict_without_a_task_asks_listtasks(bench: Any, client: FakeClient, reports: Reports):
+async def test_a_conflict_without_a_task_asks_listtasks(launching: Any, client: FakeClient, reports: Reports):
     client.script["run_task"].append(error("ConflictException"))
     client.script["list_tasks"].append(("arn:old",))
-    async with bench(started_by="airflow/prod") as at:
+    async with launching(started_by="airflow/prod") as at:
         at.launch("run")
         await at.idle()
     assert client.calls("list_tasks") == [("default", "airflow/prod/run")]
@@ -167,11 +123,11 @@ async def test_a_conflict_without_a_task_asks_listtasks(bench: Any, client: Fake
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException", "ServerException"])
 async def test_a_conflict_stays_open_while_listtasks_fails(
-    bench: Any, client: FakeClient, reports: Reports, code: str
+    launching: Any, client: FakeClient, reports: Reports, code: str
 ):
     client.script["run_task"].extend([error("ConflictException"), error("ConflictException")])
     client.script["list_tasks"].extend([error(code, operation="ListTasks"), ("arn:old",)])
-    async with bench() as at:
+    async with launching() as at:
         at.launch("run")
         await at.idle()
     assert {body["clientToken"] for body in client.calls("run_task")} == {"run-1"}
@@ -188,11 +144,11 @@ async def test_a_conflict_stays_open_while_listtasks_fails(
     ids=["access", "capacity", "configuration"],
 )
 async def test_a_refusal_after_an_unknown_outcome_is_believed_only_if_no_task_was_started(
-    bench: Any, client: FakeClient, reports: Reports, refusal: Exception
+    launching: Any, client: FakeClient, reports: Reports, refusal: Exception
 ):
     client.script["run_task"].extend([error("ServerException", status=500), refusal])
     client.script["list_tasks"].append(("arn:started-all-the-same",))
-    async with bench() as at:
+    async with launching() as at:
         at.launch("run")
         await at.idle()
     assert [report.arn for report in reports.of(Launched)] == ["arn:started-all-the-same"]
@@ -201,11 +157,11 @@ async def test_a_refusal_after_an_unknown_outcome_is_believed_only_if_no_task_wa
 
 
 async def test_a_refusal_after_an_unknown_outcome_counts_if_listtasks_knows_no_task(
-    bench: Any, client: FakeClient, reports: Reports
+    launching: Any, client: FakeClient, reports: Reports
 ):
     refusal = error("AccessDeniedException", "not authorized")
     client.script["run_task"].extend([TimeoutError(), *[refusal] * 100])
-    async with bench(missing_grace=60) as at:
+    async with launching(missing_grace=60) as at:
         at.launch("run")
         await at.idle()
     assert [type(report) for report in reports] == [Waiting, LaunchFailed]
@@ -213,14 +169,14 @@ async def test_a_refusal_after_an_unknown_outcome_counts_if_listtasks_knows_no_t
 
 
 async def test_a_task_that_listtasks_does_not_know_yet_is_not_started_twice(
-    bench: Any, client: FakeClient, reports: Reports
+    launching: Any, client: FakeClient, reports: Reports
 ):
     refusal = error(
         "ClientException", "You've reached the limit on the number of tasks you can run concurrently"
     )
     client.script["run_task"].extend([TimeoutError(), *[refusal] * 100])
     client.script["list_tasks"].extend([(), (), ("arn:known-at-last",)])
-    async with bench() as at:
+    async with launching() as at:
         at.launch("run")
         await at.idle()
     assert [report.arn for report in reports.of(Launched)] == ["arn:known-at-last"]
@@ -229,10 +185,10 @@ async def test_a_task_that_listtasks_does_not_know_yet_is_not_started_twice(
 
 @pytest.mark.parametrize("arns", [(), ("arn:lives",)])
 async def test_a_stopped_run_that_may_have_been_sent_is_looked_for_and_never_sent(
-    bench: Any, client: FakeClient, reports: Reports, arns: tuple[str, ...]
+    launching: Any, client: FakeClient, reports: Reports, arns: tuple[str, ...]
 ):
     client.script["list_tasks"].extend([(), arns])
-    async with bench() as at:
+    async with launching() as at:
         at.launch("run", recovery=Recovery.REPLAY)
         at.ledger.stop("run", "why")
         await at.idle()
@@ -243,11 +199,11 @@ async def test_a_stopped_run_that_may_have_been_sent_is_looked_for_and_never_sen
 
 
 async def test_a_run_that_was_throttled_for_long_is_sent_with_a_fresh_token(
-    bench: Any, client: FakeClient, reports: Reports
+    launching: Any, client: FakeClient, reports: Reports
 ):
     tokens = iter("abc")
     client.script["run_task"].extend([error("ThrottlingException"), TimeoutError()])
-    async with bench() as at:
+    async with launching() as at:
         at.launch("run", build=lambda: Request({"taskDefinition": next(tokens)}, "airflow"))
         await at.idle()
     assert [call["taskDefinition"] for call in client.calls("run_task")] == ["a", "b", "b"]
@@ -255,7 +211,7 @@ async def test_a_run_that_was_throttled_for_long_is_sent_with_a_fresh_token(
 
 
 async def test_a_request_that_can_not_be_built_fails_that_run_only(
-    bench: Any, client: FakeClient, reports: Reports, caplog: pytest.LogCaptureFixture
+    launching: Any, client: FakeClient, reports: Reports, caplog: pytest.LogCaptureFixture
 ):
     def invalid() -> Request:
         raise InvalidRequestError("The tags are too many.", "Remove some.")
@@ -263,7 +219,7 @@ async def test_a_request_that_can_not_be_built_fails_that_run_only(
     def broken() -> Request:
         raise KeyError("the-token")
 
-    async with bench() as at:
+    async with launching() as at:
         at.launch("invalid", build=invalid)
         at.launch("broken", build=broken)
         at.launch("fine")
@@ -277,9 +233,9 @@ async def test_a_request_that_can_not_be_built_fails_that_run_only(
 
 
 async def test_a_run_stopped_while_it_waited_for_its_call_is_not_sent(
-    bench: Any, client: FakeClient, reports: Reports
+    launching: Any, client: FakeClient, reports: Reports
 ):
-    async with bench(run_task_rate=Rate(per_second=0.1, burst=1)) as at:
+    async with launching(run_task_rate=Rate(per_second=0.1, burst=1)) as at:
         at.launch("first")
         at.launch("second")
         await at.idle(5)
@@ -289,9 +245,9 @@ async def test_a_run_stopped_while_it_waited_for_its_call_is_not_sent(
     assert reports.of(Cancelled) == [Cancelled("second")]
 
 
-async def test_nothing_is_sent_once_it_is_stopping(bench: Any, client: FakeClient):
+async def test_nothing_is_sent_once_it_is_stopping(launching: Any, client: FakeClient):
     client.latency = 10
-    async with bench(concurrency=1) as at:
+    async with launching(concurrency=1) as at:
         at.launch("first")
         at.launch("second")
         await at.idle(1)
@@ -301,98 +257,14 @@ async def test_nothing_is_sent_once_it_is_stopping(bench: Any, client: FakeClien
 
 
 async def test_a_place_is_free_again_after_every_kind_of_end(
-    bench: Any, client: FakeClient, reports: Reports
+    launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["run_task"].extend(
         [error("AccessDeniedException"), refused("ATTRIBUTE"), started("arn:1"), TimeoutError()]
     )
-    async with bench(concurrency=1) as at:
+    async with launching(concurrency=1) as at:
         for number in range(10):
             at.launch(str(number))
         await at.idle()
     assert len(reports.of(LaunchFailed)) == 2
     assert len(reports.of(Launched)) == 8
-
-
-# --- what others had in hand ------------------------------------------------------------------------------
-
-
-async def test_a_run_of_a_former_scheduler_is_looked_for_before_it_is_sent(
-    bench: Any, client: FakeClient, reports: Reports
-):
-    client.script["list_tasks"].append(("arn:lives",))
-    async with bench(started_by="airflow/prod") as at:
-        at.launch("run", recovery=Recovery.LOOK)
-        await at.idle()
-    assert client.calls("list_tasks") == [("default", "airflow/prod/run")]
-    assert client.calls("run_task") == []
-    assert [report.arn for report in reports.of(Launched)] == ["arn:lives"]
-
-
-async def test_a_run_of_a_former_scheduler_that_is_not_found_is_sent_under_its_token(
-    bench: Any, client: FakeClient, reports: Reports
-):
-    client.script["list_tasks"].append(())
-    async with bench() as at:
-        at.launch("run", number=3, recovery=Recovery.LOOK)
-        await at.idle()
-    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-3"]
-    assert len(reports.of(Launched)) == 1
-
-
-async def test_a_run_of_a_former_scheduler_is_sent_under_its_token_if_listtasks_is_denied(
-    bench: Any, client: FakeClient, reports: Reports
-):
-    client.script["list_tasks"].extend([error("AccessDeniedException", operation="ListTasks")])
-    async with bench() as at:
-        at.launch("run", number=2, recovery=Recovery.LOOK)
-        await at.idle()
-    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-2"]
-    assert len(reports.of(Launched)) == 1
-
-
-async def test_a_run_whose_code_has_started_is_lost_after_an_hour_in_which_listtasks_is_denied(
-    bench: Any, client: FakeClient, reports: Reports
-):
-    client.script["list_tasks"].extend([error("AccessDeniedException", operation="ListTasks")] * 1000)
-    async with bench() as at:
-        at.launch("run", recovery=Recovery.FIND)
-        await at.idle(3000)
-        assert reports == []
-        await at.idle(1000)
-    assert [type(report) for report in reports] == [Stopped]
-
-
-async def test_a_run_of_a_former_scheduler_is_not_sent_while_listtasks_fails(
-    bench: Any, client: FakeClient, reports: Reports
-):
-    client.script["list_tasks"].extend([error("ServerException", status=500, operation="ListTasks")] * 3)
-    client.script["list_tasks"].append(("arn:lives",))
-    async with bench() as at:
-        at.launch("run", recovery=Recovery.LOOK)
-        await at.idle()
-    assert client.calls("run_task") == []
-    assert [report.arn for report in reports.of(Launched)] == ["arn:lives"]
-
-
-async def test_a_run_whose_code_has_started_is_never_sent(bench: Any, client: FakeClient, reports: Reports):
-    client.script["list_tasks"].extend([(), ("arn:lives",)])
-    async with bench() as at:
-        at.launch("run", recovery=Recovery.FIND)
-        await at.idle()
-    assert client.calls("run_task") == []
-    assert [report.arn for report in reports.of(Launched)] == ["arn:lives"]
-
-
-@pytest.mark.parametrize("answer", [(), error("ClusterNotFoundException", operation="ListTasks")])
-async def test_a_run_whose_code_has_started_is_lost_if_nothing_is_found_within_the_grace_time(
-    bench: Any, client: FakeClient, reports: Reports, answer: Any
-):
-    client.script["list_tasks"].extend([answer] * 100)
-    async with bench(missing_grace=60) as at:
-        at.launch("run", recovery=Recovery.FIND)
-        await at.idle()
-    assert client.calls("run_task") == []
-    (lost,) = reports.of(Stopped)
-    assert lost.diagnosis.summary == "ECS has no running task of this run."
-    assert len(client.calls("list_tasks")) > 1

@@ -134,6 +134,24 @@ def test_few_calls_that_never_waited_spoil_the_measurement_too():
     assert limiter.rate == 40 / 2, "not half of a call a second"
 
 
+def test_it_recovers_though_the_process_stood_still_for_hours():
+    limiter = wanted(MODIFY)
+    limiter.throttled(0.0)
+    limiter.accepted(0.1)
+    for hours in range(1, 4):
+        limiter.advance(hours * 3600.0)
+        drain(limiter)
+    assert limiter.rate == 40
+
+
+def test_a_call_that_is_not_made_gives_its_token_back():
+    limiter = Limiter(Rate(per_second=1, burst=2), 0.0)
+    limiter.give_back()
+    assert drain(limiter) == 2, "never more than its burst"
+    limiter.give_back()
+    assert drain(limiter) == 1
+
+
 def test_without_a_limit_a_throttle_halves_what_was_really_sent():
     limiter = wanted(Rate(0, 0))
     for _ in range(600):
@@ -210,6 +228,21 @@ def test_in_an_outage_it_slows_to_a_trickle_and_comes_back_within_ten_seconds(ra
     assert outcome.per_second(90, 140) >= 0.9 * rate.per_second
 
 
+@each_of_aws_buckets
+@seeds
+def test_a_throttle_soon_after_an_outage_does_not_count_the_outage_as_slowness(rate: Rate, seed: int):
+    late: list[float] = []
+
+    def outage(now: float) -> bool:
+        if now >= 83 and not late:
+            late.append(now)
+            return True
+        return 20 <= now < 80
+
+    (outcome,) = simulate(Limiter(rate, 0.0), aws=rate, seconds=110, outage=outage, seed=seed)
+    assert outcome.per_second(late[0] + 10, 110) >= 0.9 * rate.per_second
+
+
 @seeds
 def test_an_unlimited_one_learns_the_limit_from_throttles(seed: int):
     (outcome,) = simulate(Limiter(Rate(0, 0), 0.0), aws=FARGATE, seconds=MINUTE, seed=seed)
@@ -233,7 +266,10 @@ _RATES = st.builds(
 )
 _EVENTS = st.lists(
     st.tuples(
-        st.sampled_from(["accepted", "throttled", "silence"]), st.floats(0, 5), st.booleans(), st.floats(0, 3)
+        st.sampled_from(["accepted", "throttled", "silence"]),
+        st.floats(0, 5) | st.sampled_from([60.0, 3600.0, 86400.0]),
+        st.booleans(),
+        st.floats(0, 3),
     ),
     max_size=60,
 )

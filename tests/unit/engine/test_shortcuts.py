@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import copy
 import json
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,40 +11,12 @@ import pytest
 from aiobotocore.config import AioConfig
 from botocore.context import ClientContext, get_context, reset_context, set_context
 from botocore.exceptions import ParamValidationError
-from botocore.loaders import Loader
-from botocore.model import ServiceModel
 from botocore.serialize import create_serializer
 from botocore.useragent import UserAgentString
-from botocore.validate import ParamValidator
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ecs_async_executor.engine.shortcuts import (
-    QuickSerializer,
-    checker,
-    quicken,
-)
+from ecs_async_executor.engine.shortcuts import QuickSerializer, quicken
 from tests.support.live_engine import connect_to
-
-RUN_TASK: dict[str, Any] = {
-    "taskDefinition": "airflow-task",
-    "clientToken": "1-1",
-    "enableECSManagedTags": True,
-    "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}],
-    "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"], "assignPublicIp": "DISABLED"}},
-    "overrides": {
-        "containerOverrides": [
-            {"name": "airflow", "command": ["run", '{"token": "ü"}'], "environment": [], "cpu": 512}
-        ],
-        "ephemeralStorage": {"sizeInGiB": 30},
-    },
-    "tags": [{"key": "team", "value": "data"}],
-}
-
-
-@cache
-def operation(name: str) -> Any:
-    return ServiceModel(Loader().load_service_model("ecs", "service-2"), "ecs").operation_model(name)
+from tests.unit.engine.ecs_model import RUN_TASK, operation
 
 
 class CountingSerializer:
@@ -131,61 +101,6 @@ def test_an_operation_whose_parameters_go_elsewhere_than_into_the_body_is_never_
     for _ in range(3):
         serializer.serialize_to_request(RUN_TASK, operation("RunTask"))
     assert stock.calls == 3
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path] + [place for key, item in items for place in places(item, (*path, key))]
-
-
-ODDITIES = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-2, 2),
-    st.floats(allow_nan=False),
-    st.text(max_size=2),
-    st.binary(max_size=1),
-    st.lists(st.text(max_size=1), max_size=2),
-    st.dictionaries(st.sampled_from(["name", "key", "cpu", "odd"]), st.text(max_size=1), max_size=2),
-)
-
-
-@given(st.lists(st.tuples(st.sampled_from(places(RUN_TASK)[1:]), ODDITIES), max_size=2), st.booleans())
-def test_what_passes_the_quick_check_is_valid_for_botocore(
-    changes: list[tuple[tuple[Any, ...], Any]], remove: bool
-):
-    request = copy.deepcopy(RUN_TASK)
-    for path, oddity in changes:
-        parent: Any = request
-        try:
-            for key in path[:-1]:
-                parent = parent[key]
-            if remove:
-                del parent[path[-1]]
-            else:
-                parent[path[-1]] = oddity
-        except (KeyError, IndexError, TypeError):
-            continue  # an earlier change has taken it away
-    shape = operation("RunTask").input_shape
-    valid = not ParamValidator().validate(request, shape).has_errors()
-    assert valid or not checker(shape)(request)
-    assert checker(shape)(RUN_TASK)
-
-
-def test_a_shape_of_another_kind_is_left_to_the_validator():
-    shape = ServiceModel(
-        {
-            "metadata": {},
-            "shapes": {
-                "Odd": {"type": "structure", "members": {"at": {"shape": "At"}, "by": {"shape": "By"}}},
-                "At": {"type": "timestamp"},
-                "By": {"type": "structure", "union": True, "members": {"at": {"shape": "At"}}},
-            },
-        }
-    ).shape_for("Odd")
-    assert checker(shape)({})
-    assert not checker(shape)({"at": 7})
-    assert not checker(shape)({"by": {}})
 
 
 # --- the user agent ---------------------------------------------------------------------------------------

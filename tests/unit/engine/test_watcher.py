@@ -200,6 +200,42 @@ async def test_a_missing_task_is_kept_while_listtasks_knows_it_or_fails(
     assert client.calls("list_tasks")
 
 
+async def test_tasks_just_seen_do_not_wait_for_listtasks_of_those_that_are_missing(
+    bench: Any, client: FakeClient, monkeypatch: pytest.MonkeyPatch
+):
+    lost = [f"arn:{number}" for number in range(10)]
+    seen = [f"arn:{number}" for number in range(10, 100)]
+
+    async def hang(*_: object) -> None:
+        await anyio.sleep_forever()
+
+    monkeypatch.setattr(client, "list_tasks_started_by", hang)
+    answer = tuple(Task(task_arn=arn, last_status="RUNNING") for arn in seen)
+    client.script["describe_tasks"].append(Tasks(tasks=answer, failures=missing(*lost).failures))
+    async with bench(missing_grace=0, missing_sightings=1, poll_interval=10) as at:
+        for number in range(100):
+            at.watch(str(number))
+        await anyio.sleep(30)
+    first, *others = [arns for _, arns in client.calls("describe_tasks")]
+    assert len(first) == 100
+    assert others
+    assert all(sorted(arns) == sorted(seen) for arns in others)
+
+
+async def test_a_run_forgotten_during_a_call_that_fails_is_not_looked_at_again(
+    bench: Any, client: FakeClient
+):
+    client.latency = 5
+    client.script["describe_tasks"].append(TimeoutError())
+    async with bench() as at:
+        at.watch("run")
+        await anyio.sleep(3)
+        at.ledger.forget("run")
+        await anyio.sleep(100)
+        assert len(at.ledger.due) == 0
+    assert len(client.asked) == 1
+
+
 async def test_a_record_that_can_not_be_read_harms_no_other(bench: Any, client: FakeClient, reports: Reports):
     client.script["describe_tasks"].append(Tasks(tasks=(stopped("arn:b"), stopped("arn:nobody's"))))
     async with bench() as at:

@@ -1,6 +1,6 @@
 """Runs all benchmarks, each in a process of its own, and refreshes docs/performance.md and its chart.
 
-A full run takes about half an hour. What fails loses only its own results; with --only, the others' are kept. A quick
+A full run takes less than half an hour. What fails loses only its own results; with --only, the others' are kept. A quick
 run is printed, and writes nothing unless --results says where.
 """
 
@@ -18,8 +18,9 @@ from benchmarks.command import say
 from benchmarks.page import RESULTS, Reports, read_results, write_results
 from benchmarks.page import main as write_page
 from benchmarks.report import Report
+from benchmarks.sizes import MINUTES
 
-BENCHMARKS = ("launch", "heartbeat", "interference", "lag", "memory", "client")
+BENCHMARKS = tuple(MINUTES)
 
 
 def main() -> None:
@@ -61,13 +62,20 @@ def merged(before: Reports, names: Sequence[str], reports: Reports) -> Reports:
     return {name: (kept | reports)[name] for name in BENCHMARKS if name in kept or name in reports}
 
 
+def minutes_left(names: Sequence[str], *, quick: bool) -> float:
+    """Give about how long these benchmarks take."""
+    return sum(MINUTES[name][quick] for name in names if name in MINUTES)
+
+
 def run_all(names: Sequence[str], *, quick: bool) -> tuple[dict[str, Report], list[str]]:
     """Run benchmarks one after another; give their reports, and the names of those that failed."""
     reports: dict[str, Report] = {}
     failed = []
     with TemporaryDirectory(prefix="ecs-async-bench-") as folder:
         for number, name in enumerate(names, 1):
-            say(f"{name}: {number} of {len(names)}")
+            say(
+                f"{name}: {number} of {len(names)}; about {minutes_left(names[number - 1 :], quick=quick):.0f} minutes left"
+            )
             file = Path(folder) / f"{name}.json"
             command = [sys.executable, "-m", f"benchmarks.{name}", "--json", str(file), *["--quick"] * quick]
             code = subprocess.run(command, check=False).returncode  # noqa: S603  our own module

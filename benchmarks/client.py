@@ -23,17 +23,12 @@ from botocore.model import ServiceModel
 from botocore.parsers import JSONParser
 
 from benchmarks.canned_ecs import ARNS, REGION, RUN_TASK, answers, canned_ecs
-from benchmarks.command import Size, parse, run, say
+from benchmarks.command import parse, run, say
 from benchmarks.report import Report, Table, Target
+from benchmarks.sizes import CLIENT
 from ecs_async_executor.engine.ecs import Connection, EcsClient
 from ecs_async_executor.engine.responses import parse_tasks
 
-SIZES = {
-    "rounds": Size(9, 2, "times that both clients take turns"),
-    "calls": Size(150, 10, "calls of each operation in a round; of DescribeTasks a fifth"),
-    "flight": Size(50, 10, "calls in flight when calls a second are counted"),
-    "latency": Size(0.02, 0.02, "of the API when calls a second are counted, in seconds"),
-}
 LARGE = "DescribeTasks"
 TARGETS = {LARGE: 4.0, "RunTask": 1.2}
 """Milliseconds of CPU a call."""
@@ -276,4 +271,4 @@ def _row(what: str, theirs: str, ours: str, ratio: float) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    run(measure, parse("client", __doc__, SIZES))
+    run(measure, parse("client", __doc__, CLIENT))

@@ -38,7 +38,7 @@ def parse(
     for option, size in sizes.items():
         several = isinstance(size.full, list)
         parser.add_argument(
-            f"--{option}",
+            f"--{option.replace('_', '-')}",
             nargs="+" if several else None,
             type=type(size.full[0] if several else size.full),
             metavar=option.upper(),

@@ -1,43 +1,53 @@
 """What does a heartbeat cost the scheduler, with how many live tasks?
 
-While nothing happens, and while 20 tasks a second are launched and as many end.
+While nothing happens, and while 20 tasks a second are launched and as many end: with a heartbeat every 50 ms, and with
+one each second, as a scheduler that has little else to do.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 from benchmarks.command import parse, run, say
-from benchmarks.found.heartbeat import A_SECOND, Heartbeats, report
+from benchmarks.found.heartbeat import A_SECOND, BUSY, IDLE, SLOW, Heartbeats, report
 from benchmarks.found.launch import THEIRS
 from benchmarks.launch import measure_free
 from benchmarks.live import LIVES, live_tasks
-from benchmarks.loop import fresh
+from benchmarks.loop import PAUSE, fresh
 from benchmarks.report import Report
 from benchmarks.sizes import HEARTBEAT
 from benchmarks.world import prepare
 
 
-def measure_one(live: int, latency: float, seconds: float) -> Heartbeats:
+def measure_one(live: int, latency: float, seconds: float, slow_seconds: float) -> list[Heartbeats]:
     """Measure heartbeats with so many live tasks. For a process of its own."""
-    with live_tasks(live, latency=latency, more=int(A_SECOND * (seconds + LIVES)) + A_SECOND) as world:
+    more = int(A_SECOND * (LIVES + seconds + slow_seconds)) + A_SECOND * 3
+    with live_tasks(live, latency=latency, more=more) as world:
         loop = world.loop
-        loop.beat_for(seconds)
-        idle = loop.heartbeats.copy()
+
+        def measured(state: str, seconds: float, pause: float, each: Callable[[], None] | None) -> Heartbeats:
+            loop.heartbeats.clear()
+            loop.beat_for(seconds, each=each, pause=pause)
+            walls, cpus = zip(*loop.heartbeats, strict=True)
+            return Heartbeats(live, state, walls, cpus)
+
+        found = [measured(IDLE, seconds, PAUSE, None)]
         stream = world.stream(A_SECOND)
         loop.beat_for(LIVES, each=stream)  # until the first of them end
-        loop.heartbeats.clear()
-        loop.beat_for(seconds, each=stream)
-        return Heartbeats(live, idle, loop.heartbeats.copy())
+        found.append(measured(BUSY, seconds, PAUSE, stream))
+        if live:
+            found.append(measured(SLOW, slow_seconds, 1.0, stream))
+        return found
 
 
 def measure(arguments: argparse.Namespace) -> Report:
     """Measure everything."""
     prepare()
-    results = []
+    results: list[Heartbeats] = []
     for live in arguments.live:
         say(f"heartbeat: {live:,} live tasks, {arguments.latency * 1000:.0f} ms")
-        results.append(fresh(measure_one, live, arguments.latency, arguments.seconds))
+        results += fresh(measure_one, live, arguments.latency, arguments.seconds, arguments.slow_seconds)
     say(f"heartbeat: AwsEcsExecutor, {arguments.pending:,} pending tasks, at most {arguments.cap:.0f} s")
     theirs = fresh(measure_free, THEIRS, arguments.pending, arguments.latency, arguments.cap)
     return report(results, theirs, arguments.pending, arguments.latency)

@@ -1,6 +1,7 @@
-"""How much of its speed does the scheduler's thread keep while the engine works in the same process?
+"""How much of its time, and of its speed, does the scheduler's thread keep while the engine works in the same process?
 
-A loop that only counts runs in turns in a process without an executor, and in the main thread of one with it.
+A loop that only counts runs in turns in a process without an executor, and in the main thread of one with it; what runs
+besides, on the same cores, is the same for both.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ import time
 import urllib.request
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from benchmarks.command import parse, run, say
-from benchmarks.found.interference import A_SECOND, LATENCY, Case, Result, Window, report
+from benchmarks.found.interference import A_SECOND, LATENCY, NONE, Case, Result, Window, report
 from benchmarks.live import LIVES, Live, live_tasks
 from benchmarks.processes import beside
 from benchmarks.report import Report
 from benchmarks.sizes import INTERFERENCE
 from benchmarks.world import forget_all, prepare
 
+WARM = 0.1
+"""Seconds to count before it is measured."""
 _HEADERS = {
     "X-Amz-Target": "AmazonEC2ContainerServiceV20141113.DescribeTasks",
     "Content-Type": "application/x-amz-json-1.1",
@@ -28,16 +32,29 @@ _HEADERS = {
 
 def count_for(seconds: float, world: Live | None = None) -> Window:
     """Count for so long, with a heartbeat each second if there is an executor."""
-    others, steps, begun = _others_cpu(), 0, time.perf_counter()
-    beat_at = begun + min(1.0, seconds / 2)
-    while (now := time.perf_counter()) < begun + seconds:
+    _count(time.perf_counter() + WARM)
+    others, waited, cpu, begun = _others_cpu(), _waited(), time.thread_time(), time.perf_counter()
+    steps, beats, now = 0, 0.0, begun
+    while now < begun + seconds:
+        until = min(now + 1.0, begun + seconds)
+        if world is not None:
+            before = time.thread_time()
+            world.loop.beat()
+            beats += time.thread_time() - before
+        steps += _count(until)
+        now = time.perf_counter()
+    took = now - begun
+    counted = time.thread_time() - cpu - beats
+    had = took - (_waited() - waited)
+    return Window(steps / had, min(1.0, counted / had), max(0.0, _others_cpu() - others) / took)
+
+
+def _count(until: float) -> int:
+    steps = 0
+    while time.perf_counter() < until:
         for _ in range(2000):
             steps += 1
-        if world is not None and now >= beat_at:
-            world.loop.beat()
-            beat_at += 1.0
-    took = time.perf_counter() - begun
-    return Window(steps / took, max(0.0, _others_cpu() - others) / took)
+    return steps
 
 
 def _others_cpu() -> float:
@@ -45,39 +62,42 @@ def _others_cpu() -> float:
     return time.process_time() - time.thread_time()
 
 
+def _waited() -> float:
+    """Give the seconds that this thread could have run, but other processes had the cores; 0 where Linux doesn't tell."""
+    path = Path("/proc/thread-self/schedstat")
+    return int(path.read_text("ascii").split()[1]) / 1e9 if path.exists() else 0.0
+
+
 def play(connection: Connection, case: Case, seconds: float) -> None:
-    """Count when asked to, with the executor of a case in this process, and heartbeat in between."""
+    """Count when asked to, with the executor of a case in this process; its main thread only waits in between."""
     with ExitStack() as stack:
-        if case.live is None:
-            connection.send(0.0)
-            while (window := connection.recv()) is not None:
-                connection.send(count_for(window))
-            return
-        # The executor itself keeps to AWS's 20 launches a second, and always has more to launch.
-        more = int((seconds * 2 + LIVES) * A_SECOND) if case.launches else 0
-        world = stack.enter_context(live_tasks(case.live, latency=LATENCY, more=more, limits=case.launches))
-        if case.launches:
-            world.ecs.set_plan(duration=LIVES)
-            world.loop.queue(more)
-            world.loop.beat_for(LIVES)  # until the first of them end
-        connection.send(_task_bytes(world))
-        while True:
-            world.loop.beat_until(connection.poll, 600)
-            if (window := connection.recv()) is None:
-                break
+        world = None
+        if case.live is not None:
+            # The executor itself keeps to AWS's 20 launches a second, and always has more to launch.
+            more = int((seconds * 2 + LIVES) * A_SECOND) if case.launches else 0
+            world = stack.enter_context(
+                live_tasks(case.live, latency=LATENCY, more=more, limits=case.launches)
+            )
+            if case.launches:
+                world.ecs.set_plan(duration=LIVES)
+                world.loop.queue(more)
+                world.loop.beat_for(LIVES)  # until the first of them end
+        connection.send(0.0 if world is None else _task_bytes(world))
+        while (window := connection.recv()) is not None:
             connection.send(count_for(window, world))
 
 
 def measure_case(case: Case, pairs: int, window: float) -> Result:
-    """Measure in turns here, where there is no executor, and beside one."""
+    """Measure in turns here, where there is no executor, and beside one; here at the end as well."""
     forget_all()
     alone, other = [], []
-    with beside(play, case, (pairs + 2) * window * 2) as connection:
+    with beside(play, case, (pairs + 2) * (window + WARM) * 2) as connection:
         task_bytes = connection.recv()
         for _ in range(pairs):
             alone.append(count_for(window))
             connection.send(window)
             other.append(connection.recv())
+        alone.append(count_for(window))
         connection.send(None)
     return Result(alone, other, task_bytes)
 
@@ -87,7 +107,7 @@ def measure(arguments: argparse.Namespace) -> Report:
     prepare()
     results = {}
     for case in (
-        Case("no executor in it either", None),
+        NONE,
         Case("an idle one", 0),
         Case(f"one that watches {arguments.live:,} tasks", arguments.live),
         Case(f"one that launches {A_SECOND} tasks a second", 0, launches=True),

@@ -15,12 +15,11 @@ from benchmarks.found.lag import Lags, report
 from benchmarks.limits import LAUNCH_RATE
 from benchmarks.live import live_tasks
 from benchmarks.loop import Loop, every, fresh
-from benchmarks.report import Report
+from benchmarks.report import Report, median
 from benchmarks.row_workers import count_rows, external_ids, row_workers, succeed
 from benchmarks.sizes import LAG
 from benchmarks.world import local_ecs, prepare, reads
 from ecs_async_executor import AsyncEcsExecutor
-from ecs_async_executor.local import Control
 
 AHEAD = 5.0
 """Seconds by which a task's row shows success before its container ends, at most."""
@@ -79,9 +78,11 @@ def measure_ends(live: int, ends: int, seconds: float, latency: float) -> Lags:
         world.loop.beat_until(
             lambda: len(slots.freed) >= ends or time.monotonic() > patience, PATIENCE + 60, each=slots.look
         )
-        stopped = stopped_at(world.ecs)
-    lags = [slots.freed[index] - stopped[arns[index]] for index in range(ends) if index in slots.freed]
-    return Lags(live, ends, lags, calls, took, wrong=len(slots.freed) - len(lags))
+        tasks = {task["taskArn"]: task for task in world.ecs.tasks()}
+    ended = [(index, tasks[arns[index]]) for index in range(ends)]
+    lags = [slots.freed[index] - task["stoppedAt"] for index, task in ended if index in slots.freed]
+    age = median([task["stoppedAt"] - task["createdAt"] for _, task in ended])
+    return Lags(live, ends, lags, calls, took, wrong=len(slots.freed) - len(lags), age=age)
 
 
 def measure_many(many: int, lives: float, latency: float) -> Lags:
@@ -121,20 +122,14 @@ def measure_many(many: int, lives: float, latency: float) -> Lags:
     return Lags(many, many, lags, calls, took, wrong=many - min(right, len(lags)) + again)
 
 
-def stopped_at(ecs: Control) -> dict[str, float]:
-    """Give when tasks stopped, in epoch seconds, by ARN."""
-    return {task["taskArn"]: task["stoppedAt"] for task in ecs.tasks() if "stoppedAt" in task}
-
-
 def measure(arguments: argparse.Namespace) -> Report:
     """Measure everything."""
     prepare()
     results: dict[str, Lags] = {}
     for live in arguments.live:
         say(f"lag: {live:,} live tasks")
-        results[f"{live:,} live tasks"] = fresh(
-            measure_ends, live, arguments.ends, arguments.seconds, arguments.latency
-        )
+        found = fresh(measure_ends, live, arguments.ends, arguments.seconds, arguments.latency)
+        results[f"{live:,} live tasks, {found.age:.0f} s old"] = found
     many = None
     if arguments.many:
         minutes = (arguments.many / LAUNCH_RATE + arguments.lives) / 60

@@ -28,7 +28,7 @@ from benchmarks.command import parse, run, say
 from benchmarks.found.launch import MINE, SETTLED, THEIRS, Free, Limited, report
 from benchmarks.limits import LAUNCH_BURST, LAUNCH_RATE
 from benchmarks.loop import Loop, created, cut_after, every, fresh
-from benchmarks.processes import beside
+from benchmarks.processes import beside, step_back
 from benchmarks.report import Report
 from benchmarks.sizes import LAUNCH
 from ecs_async_executor import AsyncEcsExecutor
@@ -52,11 +52,11 @@ def measure_free(kind: str, tasks: int, latency: float, cap: float) -> Free:
         if isinstance(executor, AsyncEcsExecutor):
             loop.beat_for(1.0)  # what follows upon the launches counts, too
             executor.end()
-    return Free(len(times), times[-1] - begun if times else cap, max(loop.heartbeats), cut)
+    return Free(len(times), times[-1] - begun if times else cap, loop.longest, cut)
 
 
 def measure_bare(tasks: int, latency: float) -> Free:
-    """Launch them with a bare client. For a process of its own."""
+    """Launch them with a bare client, at the same niceness as the executors. For a process of its own."""
     with local_ecs(latency) as ecs:
         begun = bare.launch(ecs.endpoint_url, tasks)
         return Free(tasks, created(ecs)[-1] - begun)
@@ -70,6 +70,7 @@ def measure_limited(kind: str, seconds: float, *, other: bool) -> Limited:
         ecs = stack.enter_context(local_ecs(0.1, throttling=True))
         # The other client is forked first, while there is no thread yet.
         client = stack.enter_context(beside(bare.take_half, ecs.endpoint_url)) if other else None
+        step_back()
         executor = KINDS[kind]()
         loop = Loop(executor, tasks)
         loop.queue(tasks)
@@ -95,7 +96,7 @@ def measure_limited(kind: str, seconds: float, *, other: bool) -> Limited:
             allowed=LAUNCH_BURST + LAUNCH_RATE * (ended - begun) - taken,
             calls=after[0] - before[0][0] - len(late),
             throttled=after[1] - before[0][1] - late.count(False),
-            longest=max(loop.heartbeats),
+            longest=loop.longest,
             cut=cut,
         )
 
@@ -104,10 +105,11 @@ def measure(arguments: argparse.Namespace) -> Report:
     """Measure everything."""
     prepare()
     free: dict[tuple[int, float], tuple[Free, Free, Free]] = {}
+    middle = sorted(arguments.latency)[len(arguments.latency) // 2]
     for latency in arguments.latency:
         say(f"launch: AwsEcsExecutor, {latency * 1000:.0f} ms, at most {arguments.cap:.0f} s")
-        theirs = fresh(measure_free, THEIRS, min(arguments.tasks), latency, arguments.cap)
-        for tasks in arguments.tasks:
+        theirs = fresh(measure_free, THEIRS, arguments.tasks, latency, arguments.cap)
+        for tasks in (arguments.tasks, *[arguments.many] * (latency == middle)):
             say(f"launch: {tasks:,} tasks, {latency * 1000:.0f} ms: AsyncEcsExecutor, then a bare client")
             ours = fresh(measure_free, MINE, tasks, latency, arguments.cap)
             free[tasks, latency] = (theirs, ours, fresh(measure_bare, tasks, latency))

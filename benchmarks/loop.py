@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from benchmarks.world import forget_all
 
@@ -25,9 +25,17 @@ from tests.support.scheduler import one_task_dag
 T = TypeVar("T")
 
 PAUSE = 0.05
-"""Seconds between two heartbeats."""
+"""Seconds between two heartbeats, where many are wanted. A scheduler that has little to do waits a second."""
 CHUNK = 500
 """Workloads that are made at once; the scheduler makes at most `[scheduler] max_tis_per_query` of them in a turn."""
+
+
+class Beat(NamedTuple):
+    """What one heartbeat took, in seconds."""
+
+    wall: float
+    cpu: float
+    """Of the thread that called it. The rest is waiting: for a core, for Python's lock."""
 
 
 class Loop:
@@ -36,8 +44,7 @@ class Loop:
     def __init__(self, executor: BaseExecutor, rows: int) -> None:
         """Start the executor. `rows` task instances wait in the database from now on, queued by this scheduler."""
         self.executor = executor
-        self.heartbeats: list[float] = []
-        """Seconds that each heartbeat took."""
+        self.heartbeats: list[Beat] = []
         self._runner = SchedulerJobRunner(job=Job(), executors=[executor])
         with create_session() as session:
             session.add(self._runner.job)
@@ -46,6 +53,11 @@ class Loop:
         self.run_id = queue_rows(self._runner.job.id, rows, one_task_dag("benchmark"))
         self.queued = 0
         """Tasks that were handed to it."""
+
+    @property
+    def longest(self) -> float:
+        """Seconds that the longest heartbeat took."""
+        return max(beat.wall for beat in self.heartbeats)
 
     def queue(self, count: int) -> None:
         """Hand the next tasks to the executor, as the scheduler does."""
@@ -58,24 +70,31 @@ class Loop:
 
     def beat(self) -> None:
         """Heartbeat, measured; then process its events, as core does."""
-        begun = time.perf_counter()
+        begun, cpu = time.perf_counter(), time.thread_time()
         try:
             self.executor.heartbeat()
         finally:
-            self.heartbeats.append(time.perf_counter() - begun)
+            self.heartbeats.append(Beat(time.perf_counter() - begun, time.thread_time() - cpu))
         runner: Any = self._runner
         with create_session() as session:
             runner._process_executor_events(executor=self.executor, session=session)  # noqa: SLF001  core's loop
         with create_session() as session:
             runner._process_task_event_logs(self.executor._task_event_logs, session)  # noqa: SLF001  as above
 
-    def beat_for(self, seconds: float, *, each: Callable[[], None] | None = None) -> None:
-        """Heartbeat for so long; call `each` between heartbeats."""
+    def beat_for(
+        self, seconds: float, *, each: Callable[[], None] | None = None, pause: float = PAUSE
+    ) -> None:
+        """Heartbeat for so long, with a pause (seconds) between two; call `each` between heartbeats."""
         until = time.monotonic() + seconds
-        self.beat_until(lambda: time.monotonic() >= until, seconds + 600, each=each)
+        self.beat_until(lambda: time.monotonic() >= until, seconds + 600, each=each, pause=pause)
 
     def beat_until(
-        self, done: Callable[[], bool], limit: float, *, each: Callable[[], None] | None = None
+        self,
+        done: Callable[[], bool],
+        limit: float,
+        *,
+        each: Callable[[], None] | None = None,
+        pause: float = PAUSE,
     ) -> None:
         """Heartbeat until something is true; raises `TimeoutError` if it is not within `limit` seconds."""
         deadline = time.monotonic() + limit
@@ -85,7 +104,7 @@ class Loop:
             self.beat()
             if each is not None:
                 each()
-            time.sleep(PAUSE)
+            time.sleep(pause)
 
 
 def fresh(function: Callable[..., T], *arguments: Any, **named: Any) -> T:

@@ -81,9 +81,8 @@ def _machine(reports: Reports) -> str:
         f"{value} {name}" if name == "cores" else f"{name} {value}" for name, value in first.machine.items()
     )
     minutes = sum(report.seconds for report in reports.values()) / 60
-    quick = " **This was a quick run: its figures are not to be quoted.**" * any(
-        report.quick for report in reports.values()
-    )
+    names = ", ".join(name for name, report in reports.items() if report.quick)
+    quick = f" **Quick runs, whose figures are not to be quoted: {names}.**" if names else ""
     return f"\nMeasured in {minutes:.0f} minutes on one machine: {about}.{quick}\n\n"
 
 

@@ -57,7 +57,7 @@ def beside(function: Callable[..., None], *arguments: Any) -> Iterator[Connectio
 
 
 def step_back() -> None:
-    """Let the children of this process, which stand for other machines, go before nobody."""
+    """Let the children of this process, which stand for other machines, go before nobody. What is compared never does."""
     for child in psutil.Process().children():
         child.nice(STAGEHAND)
 

@@ -17,18 +17,14 @@ from typing import Any, TypeAlias
 from aiobotocore.session import get_session
 
 from benchmarks.canned_ecs import RUN_TASK
-from benchmarks.command import Size, parse, run, say
+from benchmarks.command import parse, run, say
+from benchmarks.processes import step_back
 from benchmarks.report import Report, Table, duration, median
+from benchmarks.sizes import WATCHING
 from ecs_async_executor.engine.ecs import Connection, EcsClient
 from ecs_async_executor.engine.responses import TaskArns
 from ecs_async_executor.local import Control, Options, serve_in_process
 
-SIZES = {
-    "live": Size(2000, 300, "tasks of ours"),
-    "left": Size(0.05, 0.05, "share of them that has left since the last sweep"),
-    "latency": Size(0.1, 0.02, "of the API, in seconds"),
-    "sweeps": Size(5, 1, "sweeps of each kind"),
-}
 COMPUTED = 10_000
 """Tasks to compute the same for, from what was measured."""
 BATCH, FLIGHT, PER_LAUNCH = 100, 10, 10
@@ -178,6 +174,7 @@ def measure(arguments: argparse.Namespace) -> Report:
     )
     say(f"watching: {arguments.live:,} tasks of ours, as many of others")
     with serve_in_process(options) as ecs:
+        step_back()
         found = asyncio.run(sweep_all(ecs, arguments))
     costs = {
         name: Cost(
@@ -228,4 +225,4 @@ def _table(title: str, costs: dict[str, Cost], arguments: argparse.Namespace) ->
 
 
 if __name__ == "__main__":
-    run(measure, parse("watching", __doc__, SIZES))
+    run(measure, parse("watching", __doc__, WATCHING))

@@ -127,7 +127,9 @@ class Settings(BaseModel):
     )
     concurrency: int = _ours(50, "RunTask calls in flight at once.", ge=1, le=1000)
     poll_interval: float = _ours(
-        10.0, "The longest time between two looks at a running task; with more than 5,000 tasks it grows, to spare `read_rate`.", ge=1
+        10.0,
+        "The longest time between two looks at a running task; with more than 5,000 tasks it grows, to spare `read_rate`.",
+        ge=1,
     )
     capacity_timeout: float = _ours(
         3600.0, "How long a task may wait for capacity before it is failed. Costs no start attempt.", ge=0

@@ -17,6 +17,7 @@ from ecs_async_executor.engine.ecs import EcsClient
 from ecs_async_executor.engine.ledger import Ledger, next_look
 from ecs_async_executor.engine.messages import Watch
 from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.thread import INBOX_INTERVAL
 from ecs_async_executor.local import Control
 from ecs_async_executor.workloads import CAN_RUN_CALLBACKS
 from tests.airflow.faults.conftest import Held
@@ -332,6 +333,7 @@ def test_f23_a_callback_overtakes_all_tasks_that_wait(
     scheduler.until(lambda: held.waiting, step=scheduler.executor.heartbeat)
     enqueue_callback()
     scheduler.heartbeat()
+    scheduler.rest(4 * INBOX_INTERVAL)  # until the engine has it
     assert len(held.waiting) == 1
     held.let_go()
     scheduler.until(lambda: len(sent) == 6, step=scheduler.executor.heartbeat)

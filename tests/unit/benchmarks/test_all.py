@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from benchmarks.__main__ import merged, run_all
+from benchmarks.__main__ import BENCHMARKS, merged, minutes_left, run_all
 from benchmarks.report import Report
 
 OLD, NEW = Report("lag", [], seconds=1), Report("lag", [], seconds=2)
@@ -24,3 +24,11 @@ def test_old_results_of_what_has_failed_are_dropped():
 
 def test_results_stand_in_the_order_of_the_page():
     assert list(merged({"lag": OLD}, ["launch"], {"launch": LAUNCH})) == ["launch", "lag"]
+
+
+def test_the_time_left_shrinks_with_every_benchmark():
+    left = [minutes_left(BENCHMARKS[number:], quick=False) for number in range(len(BENCHMARKS) + 1)]
+
+    assert left == sorted(set(left), reverse=True)
+    assert left[-1] == 0
+    assert minutes_left(BENCHMARKS, quick=True) < left[0]

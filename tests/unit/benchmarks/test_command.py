@@ -5,7 +5,7 @@ import pytest
 from benchmarks import sizes
 from benchmarks.command import Size, parse
 
-ALL = {name.lower(): value for name, value in vars(sizes).items() if name.isupper()}
+ALL = {name: getattr(sizes, name.upper()) for name in sizes.MINUTES}
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -38,7 +38,7 @@ def test_help_shows_each_option_with_its_default(name: str, capsys: pytest.Captu
     text = " ".join(capsys.readouterr().out.split())
     assert "What is measured?" in text
     assert text.count("default:") == len(ALL[name]) + 2  # --quick and --json
-    assert all(f"--{option}" in text for option in ALL[name])
+    assert all(f"--{option.replace('_', '-')}" in text for option in ALL[name])
 
 
 def test_an_option_has_the_type_of_its_size(capsys: pytest.CaptureFixture[str]):
@@ -48,3 +48,13 @@ def test_an_option_has_the_type_of_its_size(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit):
         parse("some", "", some, ["--live", "many"])
     assert "invalid int value" in capsys.readouterr().err
+
+
+def test_all_benchmarks_together_take_half_an_hour_at_most():
+    full, quick = (sum(minutes) for minutes in zip(*sizes.MINUTES.values(), strict=True))
+
+    assert quick < full <= 30
+
+
+def test_an_option_of_two_words_has_a_hyphen():
+    assert parse("some", "", {"slow_seconds": Size(1.0, 1.0, "s")}, ["--slow-seconds", "2"]).slow_seconds == 2

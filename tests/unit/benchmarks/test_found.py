@@ -60,27 +60,77 @@ def test_beside_another_client_nearly_all_that_is_left_must_be_launched_nearly_w
     assert launch_report(Free(1000, 2.5, longest=0.02), limited).targets[-1].met is met
 
 
-def test_the_slowest_heartbeats_count_whether_anything_happened_or_not():
-    quiet = heartbeat.Heartbeats(10_000, idle=[0.001] * 100, busy=[0.001] * 100)
-    noisy = heartbeat.Heartbeats(10_000, idle=[0.001] * 100, busy=[0.001] * 99 + [0.03])
-
-    assert heartbeat.report([quiet], CUT, 1000, 0.2).targets[0].met
-    assert not heartbeat.report([noisy], CUT, 1000, 0.2).targets[0].met
-    assert heartbeat.report([noisy], CUT, 1000, 0.2).tables[0].rows[-1][-1] == "~200 s"
+def beats(state: str, *walls: float, live: int = 10_000) -> heartbeat.Heartbeats:
+    return heartbeat.Heartbeats(live, state, walls, [wall / 2 for wall in walls])
 
 
-def test_speed_is_compared_pair_by_pair():
-    alone = [interference.Window(speed) for speed in (100.0, 200.0, 100.0)]
-    beside = [interference.Window(speed, others=0.02) for speed in (98.0, 196.0, 50.0)]
-    result = interference.Result(alone, beside)
-    case = interference.Case("one", 10_000)
+@pytest.mark.parametrize("state", [heartbeat.IDLE, heartbeat.BUSY, heartbeat.SLOW])
+@pytest.mark.parametrize(
+    ("walls", "met"),
+    [([0.001] * 99 + [0.02], True), ([0.001] * 99 + [0.03], False), ([0.001] * 98 + [0.003] * 2, False)],
+)
+def test_the_slowest_heartbeats_of_the_worst_state_count(state: str, walls: list[float], met: bool):
+    # Ten times as many good ones in another state must not hide them.
+    results = [beats("another", *[0.001] * 1000), beats(state, *walls)]
 
-    report = interference.report({interference.Case("none", None): result, case: result})
+    assert heartbeat.report(results, CUT, 1000, 0.2).targets[0].met is met
+
+
+def test_heartbeats_are_judged_with_the_most_tasks_that_the_target_is_for():
+    results = [
+        beats(heartbeat.IDLE, 0.5, live=1000),
+        beats(heartbeat.IDLE, 0.001),
+        beats(heartbeat.IDLE, 0.5, live=50_000),
+    ]
+
+    target = heartbeat.report(results, CUT, 1000, 0.2).targets[0]
+
+    assert target.measured == "1.00 ms, 1.00 ms"
+    assert target.met
+
+
+def test_a_heartbeat_is_shown_with_the_cpu_of_its_thread():
+    rows = heartbeat.report([beats("idle", 0.002, 0.004)], CUT, 1000, 0.2).tables[0].rows
+
+    assert rows[0] == ("10,000 live tasks", "idle", "2", "2.00 ms", "4.00 ms", "4.00 ms", "2.00 ms")
+    assert rows[-1][-2] == "~200 s"
+
+
+def windows(*speeds: float, kept: float = 0.97) -> list[interference.Window]:
+    return [interference.Window(speed, kept, others=0.02) for speed in speeds]
+
+
+WATCHES = interference.Case("one", 10_000)
+STEADY = interference.Result(windows(100, 100), windows(100, kept=0.99))
+
+
+def test_speed_is_compared_with_that_of_the_windows_around_it():
+    result = interference.Result(windows(100, 200, 200, 100), windows(147, 196, 75))
+
+    report = interference.report({interference.NONE: STEADY, WATCHES: result})
 
     assert result.shares == [0.98, 0.98, 0.5]
-    assert report.tables[0].rows[1][1:4] == ("98.0 %", "50.0 %", "2.0 %")
-    assert report.targets[0].measured == "98.0 %"
-    assert report.targets[0].met
+    assert report.tables[0].rows[1][1:] == ("97.0 %", "97.0 %", "2.0 %", "98.0 %", "50.0 %")
+
+
+@pytest.mark.parametrize(("kept", "met"), [(0.95, True), (0.94, False)])
+def test_the_main_thread_must_keep_its_time(kept: float, met: bool):
+    result = interference.Result(windows(100, 100), windows(60, kept=kept))
+
+    target = interference.report({interference.NONE: STEADY, WATCHES: result}).targets[0]
+
+    assert target.measured == f"{100 * kept:.1f} %"
+    assert target.met is met
+
+
+def test_nothing_is_judged_if_time_is_lost_without_an_executor():
+    noise = interference.Result(windows(100, 100), windows(100, kept=0.9))
+
+    report = interference.report({interference.NONE: noise, WATCHES: STEADY})
+
+    assert "too noisy to judge" in report.tables[0].caption
+    assert "too noisy to judge" in report.targets[0].measured
+    assert not report.targets[0].met
 
 
 def test_an_end_that_was_not_seen_is_wrong():

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.__main__ import BENCHMARKS
 from benchmarks.page import CHART, PAGE, chart, markdown, read_results, with_tables, write_results
 from benchmarks.report import Report, Table, Target
 
@@ -53,6 +55,22 @@ def test_targets_and_machine_are_written_as_well():
     assert "| lag | <= 3 s | 2 s | yes |" in text.replace("\\", "")
     assert "| calls | <= 50 % | 60 % | **no** |" in text.replace("\\", "")
     assert "2 minutes on one machine: 2 cores, python 3.11.7." in text
+
+
+def test_the_page_names_quick_runs():
+    reports = {"lag": REPORT, "client": replace(REPORT, name="client", quick=True)}
+    text = "<!-- bench:machine -->\n<!-- /bench -->"
+
+    assert "not to be quoted: client.**" in with_tables(text, reports)
+    assert "quoted" not in with_tables(text, {"lag": REPORT})
+
+
+def test_every_benchmark_has_its_place_and_its_command_on_the_page():
+    text = PAGE.read_text("utf-8")
+
+    for name in BENCHMARKS:
+        assert f"<!-- bench:{name}, " in text
+        assert f"`python -m benchmarks.{name}`" in text
 
 
 def test_a_benchmark_without_results_is_said_to_have_none():

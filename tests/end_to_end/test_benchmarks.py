@@ -1,4 +1,4 @@
-"""Every benchmark once, far too small to say anything but that it runs."""
+"""Benchmarks, far too small to say anything but that they run: those that use all of what the others share."""
 
 from __future__ import annotations
 
@@ -19,12 +19,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
     ("name", "sizes"),
     [
         ("launch", "--tasks 20 --many 40 --latency 0.02 --cap 2 --minute 3"),
-        ("heartbeat", "--live 20 --seconds 1 --slow-seconds 2 --pending 20 --cap 2"),
-        ("interference", "--live 20 --pairs 1 --window 0.2"),
         ("lag", "--live 20 --ends 4 --seconds 1 --many 20 --lives 8"),
-        ("memory", "--live 20 --rest 0.5"),
         ("client", ""),
-        ("watching", "--live 100 --sweeps 1"),
     ],
 )
 def test_a_benchmark_prints_its_table_and_writes_its_report(name: str, sizes: str, tmp_path: Path):

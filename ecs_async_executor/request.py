@@ -48,9 +48,8 @@ class RequestTemplate:
         """Merge the options and `run_task_kwargs`; raises `InvalidRequestError`."""
         self._container = settings.container_name
         self._shape = run_task_shape()
-        self._is_valid = checker(
-            self._shape
-        )  # botocore's own validator says why not, at fifty times the cost
+        # botocore's own validator says why not, at fifty times the cost.
+        self._is_valid = checker(self._shape)
         self._base = merge(_from_options(settings), self._layer(settings.run_task_kwargs))
         if "launchType" not in self._base and "capacityProviderStrategy" not in self._base:
             self._base["launchType"] = "FARGATE"

@@ -29,7 +29,7 @@ def make_look(run: Run, expected: Row | None = None) -> Look:
         run.run_id,
         run.ti_id,
         run.label,
-        frozenset(run.ids),
+        run.ids,
         workload=to_launch and run.workload is None,
         expected=expected,
     )
@@ -63,6 +63,8 @@ class Inquiries:
         """What is to be written with the next question."""
         self._writing: dict[str, Show] = {}
         """What is being written with this one."""
+        self._looks: dict[str, tuple[str, Look]] = {}
+        """How rows were read in turn the last time, and what they were to show: most are read the same way again."""
 
     def __repr__(self) -> str:
         return f"<Inquiries {len(self._agenda)} to come, {len(self._asked)} under way>"
@@ -89,6 +91,7 @@ class Inquiries:
         """Ask nothing more about a run."""
         self._agenda.discard(run.run_id)
         self._shows.pop(run.run_id, None)
+        self._looks.pop(run.run_id, None)
 
     def ask(self, now: float) -> None:
         """Ask about what is due, unless the last question is still open."""
@@ -106,15 +109,20 @@ class Inquiries:
         self._asked.extend((run, run.stage) for run in (*due, *in_turn))
         self._writing, self._shows = self._shows, {}
         looks = [make_look(run) for run in due if not run.is_callback]
-        looks += [make_look(run, self._expected(run)) for run in in_turn]
+        looks += [self._look(run) for run in in_turn]
         self._database.ask(Question(tuple(looks), tuple(self._writing.values())))
 
-    def _expected(self, run: Run) -> Row | None:
-        """Give the row of a run that is as it should be; None if something is to be decided in any case."""
+    def _look(self, run: Run) -> Look:
+        """Say how to read a row in turn: what it should be like, unless something is to be decided in any case."""
         settled = not run.unshown and run.unwanted_since is None and self._runs.is_current(run)
-        if not settled or run.published is None:
-            return None
-        return Row("running", run.try_number, run.published, self._job_id())
+        shown = run.published
+        if not settled or shown is None:
+            return make_look(run)
+        known = self._looks.get(run.run_id)
+        if known is None or known[0] != shown:
+            expected = Row("running", run.try_number, shown, self._job_id())
+            known = self._looks[run.run_id] = (shown, make_look(run, expected))
+        return known[1]
 
     def _known(self, run_ids: Iterable[str]) -> list[Run]:
         return [run for run_id in run_ids if (run := self._runs.get(run_id)) is not None]
@@ -124,6 +132,7 @@ class Inquiries:
         answer = self._database.take()
         if answer is not None:
             self._answer = answer
+            self._asked = deque(asked for asked in self._asked if asked[0].run_id not in answer.unchanged)
             self._hear_of_shows(answer, now)
         while self._asked and not self._database.is_busy:
             run, stage = self._asked.popleft()
@@ -131,8 +140,6 @@ class Inquiries:
                 continue  # what has happened since is on the agenda
             if self._answer.failed or run.stage != stage:
                 self._agenda.add(run.run_id, now + LOOK_AGAIN_AFTER)
-                continue
-            if run.run_id in self._answer.unchanged:
                 continue
             run.workload = run.workload or self._answer.workloads.get(run.run_id)
             yield run, self._answer.rows.get(run.run_id)

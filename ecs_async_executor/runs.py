@@ -50,11 +50,11 @@ class Run:
     """It is to be stopped, and its end awaited."""
     unshown: bool = False
     """It is launched, and its row may not show that yet."""
-    ids: set[str] = field(default_factory=set)
+    ids: frozenset[str] = frozenset()
     """All that its row may show as external executor id."""
 
     def __post_init__(self) -> None:
-        self.ids.add(self.run_id)
+        self.ids |= {self.run_id}
 
     @property
     def is_callback(self) -> bool:
@@ -63,7 +63,7 @@ class Run:
 
     def next_launch(self) -> None:
         """Go on to the next launch number; nothing of the launches before lives."""
-        self.ids.discard(launch_id(self.run_id, self.number))
+        self.ids -= {launch_id(self.run_id, self.number)}
         self.number += 1
         self.recovery = Recovery.NONE
         self.launched = self.ended = self.stop = self.unwanted_since = None
@@ -144,7 +144,7 @@ class Runs:
         """Give a run an id of its own; what it was known by stays among its ids."""
         del self._by_id[run.run_id]
         run.run_id = run_id
-        run.ids.add(run_id)
+        run.ids |= {run_id}
         self._by_id[run_id] = run
 
     def forget(self, run: Run) -> None:
@@ -157,7 +157,7 @@ class Runs:
         """Say what the decision table needs to know."""
         return Facts(
             try_number=run.try_number,
-            ids=frozenset(run.ids),
+            ids=run.ids,
             fenced=run.fenced,
             current=self.is_current(run) and not queued_again,
             job_id=job_id,

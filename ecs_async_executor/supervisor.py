@@ -158,7 +158,7 @@ class Supervisor:
                 if run.is_callback:
                     return
                 run.workload = None  # most of its memory; it can be read again
-                run.ids.add(report.arn)
+                run.ids |= {report.arn}
                 run.unshown = True
                 self._inquiries.look_at(run, self._clock())
             case Running():
@@ -331,10 +331,11 @@ class Supervisor:
         if run.anonymous:
             # Under which ids it was launched is not known, so none of them is used again.
             run.anonymous = False
+            self._inquiries.forget(run)
             self.runs.rename(run, str(uuid.uuid4()))
             self._inquiries.look_in_turn(run, self._clock())
         if not run.is_callback:
-            run.ids.add(launch_id(run.run_id, run.number))
+            run.ids |= {launch_id(run.run_id, run.number)}
             self._inquiries.show(run, row)
         self._postpone(run, self._clock() + delay)
 

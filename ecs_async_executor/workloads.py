@@ -117,7 +117,7 @@ def make_orphaned_run(executor: BaseExecutor, ti: Any, cluster: str, container: 
         try_number=ti.try_number,
         fenced=True,
         number=trace.number,
-        ids={ti.external_executor_id},
+        ids=frozenset({ti.external_executor_id}),
     )
     if trace.arn is not None:
         run.anonymous = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -31,6 +32,13 @@ OPTIONS = {
     "SUBNETS": "subnet-1",
     "REGION_NAME": "us-east-1",
 }
+
+
+@pytest.fixture(autouse=True)
+def no_executor_is_left_running() -> Iterator[None]:
+    """Find a test that forgets one where it is, and not by what it does to later tests."""
+    yield
+    assert not {"ecs-engine", "ecs-database"} & {thread.name for thread in threading.enumerate()}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -26,6 +26,7 @@ from sqlalchemy import select, update
 
 from ecs_async_executor import AsyncEcsExecutor
 from ecs_async_executor.runs import Runs
+from ecs_async_executor.tuning import restore
 
 
 @dataclass
@@ -129,11 +130,15 @@ def running_scheduler() -> Iterator[Scheduler]:
 
 def crash(scheduler: Scheduler) -> None:
     """Let this scheduler die between two instructions: nothing is finished, nothing handed over."""
-    engine, scheduler.executor._engine = scheduler.executor._engine, None
+    executor = scheduler.executor
+    engine, database = executor._engine, executor._database
     assert engine is not None
+    assert database is not None
+    executor._engine = executor._supervisor = executor._database = None
     engine.close(0.0)
     engine._engine._thread.join(5)
-    scheduler.executor._supervisor = None
+    database.close(5)
+    restore()  # what a process that is really dead can't leave behind
     end_job(scheduler)
 
 

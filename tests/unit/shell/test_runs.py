@@ -67,7 +67,7 @@ def test_the_facts_know_a_run_by_its_id_and_its_arns() -> None:
     assert (known.ids, known.try_number, known.fenced) == (frozenset({"a"}), 2, True)
     assert (known.ran, known.published) == (False, "a")
     run.launched = Launched("a", 1, "arn", "cluster", "airflow")
-    run.ids.add("arn")
+    run.ids |= {"arn"}
     run.ended = Stopped("a", 1, "arn", 1, ran=True, permanent=False, diagnosis=Diagnosis("It died."))
     known = Runs().facts(run, job_id=1, queued_again=False, may_relaunch=True)
     assert known.ids == frozenset({"a", "arn"})

@@ -32,6 +32,8 @@ class Question:
 
     looks: tuple[Look, ...] = ()
     shows: tuple[Show, ...] = ()
+    in_turn: tuple[Look, ...] = ()
+    """Of these, only those are told whose row is not as expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,8 @@ class Answer:
     """A run whose row is gone is left out."""
     workloads: Mapping[str, Any] = field(default_factory=dict)
     """Of those that were asked for; None if it can't be made."""
-    unchanged: frozenset[str] = frozenset()
-    """The runs whose row is as expected; it is left out as well."""
+    strays: frozenset[str] = frozenset()
+    """The runs whose turn it was, and whose row is not as expected."""
     shown: frozenset[str] = frozenset()
     """The runs whose row has been written."""
     failed: bool = False
@@ -72,16 +74,15 @@ def answer(question: Question) -> Answer:
     except Exception as error:  # noqa: BLE001  it is logged, and the thread goes on
         _log_failure("write the ARNs", len(question.shows), error)
     try:
-        rows = read_rows(question.looks)
-        unchanged = {look.run_id for look in question.looks if _is_unchanged(look, rows.get(look.run_id))}
+        rows = read_rows((*question.looks, *question.in_turn))
         return Answer(
-            {run_id: row for run_id, row in rows.items() if run_id not in unchanged},
+            {look.run_id: rows[look.run_id] for look in question.looks if look.run_id in rows},
             read_workloads([look for look in question.looks if look.workload]),
-            frozenset(unchanged),
+            frozenset(look.run_id for look in question.in_turn if _is_stray(look, rows.get(look.run_id))),
             shown,
         )
     except Exception as error:  # noqa: BLE001  as above
-        _log_failure("read the rows", len(question.looks), error)
+        _log_failure("read the rows", len(question.looks) + len(question.in_turn), error)
         return Answer(shown=shown, failed=True)
 
 
@@ -98,8 +99,8 @@ def _log_failure(what: str, count: int, error: Exception) -> None:
     )
 
 
-def _is_unchanged(look: Look, row: Row | None) -> bool:
-    return row is not None and look.expected is not None and is_as_expected(row, look.expected)
+def _is_stray(look: Look, row: Row | None) -> bool:
+    return row is None or look.expected is None or not is_as_expected(row, look.expected)
 
 
 class Database:

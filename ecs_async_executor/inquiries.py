@@ -48,14 +48,17 @@ def make_show(run: Run, row: Row) -> Show:
 
 
 class Inquiries:
-    """The agenda, and the question that is open."""
+    """The agenda, the rounds, and the question that is open.
+
+    A run is on the agenda, or it is being asked about, or shown, or it is settled: its row is looked at in turn.
+    """
 
     def __init__(self, database: Asks, runs: Runs, job_id: Callable[[], Any]) -> None:
         self._database = database
         self._job_id = job_id
         self._runs = runs
         self._agenda = Agenda()
-        self._rounds = Rounds()
+        self._rounds: Rounds[Look] = Rounds()
         self._asked: deque[tuple[Run, tuple[Any, ...]]] = deque()
         """Whose rows are being read, or have been and wait to be heard of; and the stage that each run was in."""
         self._answer = Answer()
@@ -63,66 +66,66 @@ class Inquiries:
         """What is to be written with the next question."""
         self._writing: dict[str, Show] = {}
         """What is being written with this one."""
-        self._looks: dict[str, tuple[str, Look]] = {}
-        """How rows were read in turn the last time, and what they were to show: most are read the same way again."""
 
     def __repr__(self) -> str:
         return f"<Inquiries {len(self._agenda)} to come, {len(self._asked)} under way>"
 
     def look_at(self, run: Run, at: float) -> None:
         """Read this run's row then; an answer that is under way does not count."""
+        self._rounds.discard(run.run_id)
         self._agenda.add(run.run_id, at)
 
     def look_anew(self, run: Run, now: float) -> None:
         """An answer that is under way does not count: its row is another now."""
         if run.run_id not in self._agenda:
-            self._agenda.add(run.run_id, now)
+            self.look_at(run, now)
 
-    def look_in_turn(self, run: Run, now: float) -> None:
-        """Read this run's row now and then, too."""
-        self._rounds.add(run.run_id, now)
+    def settle(self, run: Run, now: float) -> None:
+        """Nothing is going on: look at this run's row in turn, unless it is on the agenda (or gone)."""
+        if run.is_callback or run.run_id in self._agenda or self._runs.get(run.run_id) is not run:
+            return
+        settled = run.unwanted_since is None and self._runs.is_current(run)
+        shown = run.published if settled else None
+        expected = Row("running", run.try_number, shown, self._job_id()) if shown is not None else None
+        self._rounds.add(run.run_id, make_look(run, expected), now)
 
     def show(self, run: Run, row: Row | None) -> None:
         """Have its row show its launch, if the row is then what it is now."""
         if row is not None and run.published is not None:
             self._shows[run.run_id] = make_show(run, row)
 
+    def show_launch(self, run: Run, instead_of: str) -> None:
+        """Have its row show its launch without reading it before, if it shows `instead_of`, and is ours."""
+        self._rounds.discard(run.run_id)
+        self.show(run, Row("queued", run.try_number, instead_of, self._job_id()))
+
     def forget(self, run: Run) -> None:
         """Ask nothing more about a run."""
         self._agenda.discard(run.run_id)
+        self._rounds.discard(run.run_id)
         self._shows.pop(run.run_id, None)
-        self._looks.pop(run.run_id, None)
 
     def ask(self, now: float) -> None:
         """Ask about what is due, unless the last question is still open."""
         if self._database.is_busy or self._asked:
             return
+        in_turn = self._rounds.take(now)
+        for look in in_turn:
+            if look.expected is None:
+                self._agenda.add(look.run_id, now)
         due = self._known(self._agenda.take(now, limit=LOOKS_PER_QUESTION))
-        in_turn = self._known(self._rounds.take(now))
-        for run in in_turn:
-            self._rounds.add(run.run_id, now)
-        known = {run.run_id for run in due}
-        in_turn = [run for run in in_turn if run.run_id not in self._agenda and run.run_id not in known]
         if not due and not in_turn and not self._shows:
             return
         self._answer = Answer(failed=True)  # until there is one
-        self._asked.extend((run, run.stage) for run in (*due, *in_turn))
-        self._writing, self._shows = self._shows, {}
-        looks = [make_look(run) for run in due if not run.is_callback]
-        looks += [self._look(run) for run in in_turn]
-        self._database.ask(Question(tuple(looks), tuple(self._writing.values())))
-
-    def _look(self, run: Run) -> Look:
-        """Say how to read a row in turn: what it should be like, unless something is to be decided in any case."""
-        settled = not run.unshown and run.unwanted_since is None and self._runs.is_current(run)
-        shown = run.published
-        if not settled or shown is None:
-            return make_look(run)
-        known = self._looks.get(run.run_id)
-        if known is None or known[0] != shown:
-            expected = Row("running", run.try_number, shown, self._job_id())
-            known = self._looks[run.run_id] = (shown, make_look(run, expected))
-        return known[1]
+        self._asked.extend((run, run.stage) for run in due)
+        self._writing.update(self._shows)  # to what was never asked, if anything
+        self._shows = {}
+        question = Question(
+            looks=tuple(make_look(run) for run in due if not run.is_callback),
+            shows=tuple(self._writing.values()),
+            in_turn=tuple(look for look in in_turn if look.expected is not None),
+        )
+        self._database.ask(question)
 
     def _known(self, run_ids: Iterable[str]) -> list[Run]:
         return [run for run_id in run_ids if (run := self._runs.get(run_id)) is not None]
@@ -132,8 +135,10 @@ class Inquiries:
         answer = self._database.take()
         if answer is not None:
             self._answer = answer
-            self._asked = deque(asked for asked in self._asked if asked[0].run_id not in answer.unchanged)
             self._hear_of_shows(answer, now)
+            for run_id in answer.strays:
+                if (run := self._runs.get(run_id)) is not None:
+                    self.look_anew(run, now)  # what it means is seen by a row that is read again
         while self._asked and not self._database.is_busy:
             run, stage = self._asked.popleft()
             if self._runs.get(run.run_id) is not run or run.run_id in self._agenda:
@@ -145,12 +150,13 @@ class Inquiries:
             yield run, self._answer.rows.get(run.run_id)
 
     def _hear_of_shows(self, answer: Answer, now: float) -> None:
-        for run_id in self._writing:
+        for run_id, show in self._writing.items():
             run = self._runs.get(run_id)
             if run is None:
                 continue
             if run_id in answer.shown:
-                run.unshown = run.unshown and run.published != self._writing[run_id].external_id
+                run.unshown = run.unshown and run.published != show.external_id
+                self.settle(run, now)
             elif run_id not in self._agenda:
                 self._agenda.add(run_id, now + LOOK_AGAIN_AFTER)
         self._writing = {}

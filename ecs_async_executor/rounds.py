@@ -1,8 +1,11 @@
-"""Whose row is to be looked at next: all runs in turn, so that every heartbeat does the same little. Pure."""
+"""The rows that are as they should be, as far as we know: which of them are read next, a few at every heartbeat. Pure."""
 
 from __future__ import annotations
 
 from collections import deque
+from typing import Generic, TypeVar
+
+Look = TypeVar("Look")
 
 CHECK_AFTER = 15.0
 """Seconds between two looks at a run's row, at least."""
@@ -12,28 +15,38 @@ PAUSE = 0.25
 """Seconds between two takes, each of which is so much smaller: no heartbeat does much, and no query is for a few."""
 
 
-class Rounds:
-    """The runs, by id, in the order in which their next look is due."""
+class Rounds(Generic[Look]):
+    """How to look at each of them, in the order in which they are due. The looks are made once, and used many times."""
 
     def __init__(self) -> None:
-        self._due: deque[tuple[float, str]] = deque()
+        self._looks: dict[str, Look] = {}
+        self._due: deque[tuple[float, str, Look]] = deque()
+        """What `_looks` says, and older looks that it says no more."""
         self._last = 0.0
 
     def __len__(self) -> int:
-        return len(self._due)
+        return len(self._looks)
 
-    def add(self, run_id: str, now: float) -> None:
-        """Look at a run after a while; it is to be added again after each look."""
-        self._due.append((now + CHECK_AFTER, run_id))
+    def add(self, run_id: str, look: Look, now: float) -> None:
+        """Look at this run's row like this now and then, and no more as before."""
+        self._looks[run_id] = look
+        self._due.append((now + CHECK_AFTER, run_id, look))
 
-    def take(self, now: float) -> list[str]:
-        """Give the runs to look at now, as many as the time since the last take allows; ten seconds' at most."""
+    def discard(self, run_id: str) -> None:
+        """Look at this run's row no more."""
+        self._looks.pop(run_id, None)
+
+    def take(self, now: float) -> list[Look]:
+        """Give the looks that are due now, as many as the time since the last take allows; ten seconds' at most."""
         passed = now - self._last
         if passed < PAUSE or not self._due or self._due[0][0] > now:
             return []
         self._last = now
         limit = int(min(10.0, passed) * CHECKS_PER_SECOND)
-        taken: list[str] = []
+        taken: list[Look] = []
         while self._due and self._due[0][0] <= now and len(taken) < limit:
-            taken.append(self._due.popleft()[1])
+            _, run_id, look = self._due.popleft()
+            if self._looks.get(run_id) is look:
+                taken.append(look)
+                self._due.append((now + CHECK_AFTER, run_id, look))
         return taken

@@ -48,7 +48,7 @@ class Look:
     workload: bool = False
     """Its workload is to be made again, too."""
     expected: Row | None = None
-    """Nothing is to be decided if the row is still like this one."""
+    """Nothing is to be decided if the row is still like this one; None if there is in any case."""
 
 
 @dataclass(frozen=True, slots=True)

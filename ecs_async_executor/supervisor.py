@@ -106,9 +106,11 @@ class Supervisor:
         self._launches.submit(launched)
 
     def _add(self, run: Run) -> None:
+        now, before = self._clock(), self.runs.current(run.key)
         self.runs.add(run)
-        if not run.is_callback:
-            self._inquiries.look_in_turn(run, self._clock())
+        self._inquiries.settle(run, now)
+        if before is not None:
+            self._inquiries.look_anew(before, now)
 
     def live_orders(self) -> Iterator[Order]:
         """Order again all that is live, from a new engine."""
@@ -154,13 +156,16 @@ class Supervisor:
             return  # of a launch that was over before the run came into these hands again
         match report:
             case Launched():
-                run.launched = report
+                shown_before, run.launched = run.published, report
                 if run.is_callback:
                     return
                 run.workload = None  # most of its memory; it can be read again
                 run.ids |= {report.arn}
                 run.unshown = True
-                self._inquiries.look_at(run, self._clock())
+                if shown_before is not None:
+                    self._inquiries.show_launch(run, instead_of=shown_before)
+                else:
+                    self._inquiries.look_at(run, self._clock())
             case Running():
                 if run.is_callback and self.runs.is_current(run):
                     self._executor.running_state(run.key)
@@ -186,6 +191,7 @@ class Supervisor:
         try:
             for run, row in self._inquiries.hear(now):
                 self._guarded(self._decide, run, row)
+                self._inquiries.settle(run, self._clock())
                 if self._clock() - now > budget:
                     break
             self._inquiries.ask(now)
@@ -333,7 +339,6 @@ class Supervisor:
             run.anonymous = False
             self._inquiries.forget(run)
             self.runs.rename(run, str(uuid.uuid4()))
-            self._inquiries.look_in_turn(run, self._clock())
         if not run.is_callback:
             run.ids |= {launch_id(run.run_id, run.number)}
             self._inquiries.show(run, row)

@@ -64,8 +64,8 @@ def make_supervisor(executor: BaseExecutor, submitted: list[Order], clock: Any =
 
 
 def decide(supervisor: Supervisor) -> None:
-    """Ask, decide by the answer, and have written what is to be written."""
-    for _ in range(3):
+    """Ask, read again what has strayed, decide by the answer, and have written what is to be written."""
+    for _ in range(4):
         supervisor.decide()
 
 

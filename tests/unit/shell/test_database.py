@@ -81,21 +81,26 @@ def test_workloads_are_read_of_those_that_need_one(reads: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("expected", "unchanged"),
+    ("expected", "stray"),
     [
-        (None, False),
-        (ROW, True),
-        (replace(ROW, state="running"), True),
-        (replace(ROW, try_number=2), False),
-        (replace(ROW, external_executor_id="another"), False),
-        (replace(ROW, queued_by_job_id=8), False),
+        (None, True),
+        (ROW, False),
+        (replace(ROW, state="running"), False),
+        (replace(ROW, try_number=2), True),
+        (replace(ROW, external_executor_id="another"), True),
+        (replace(ROW, queued_by_job_id=8), True),
     ],
 )
-def test_a_row_that_is_as_expected_is_not_worth_an_answer(
-    reads: list[str], expected: Row | None, unchanged: bool
+def test_of_the_rows_whose_turn_it_is_those_are_told_that_are_not_as_expected(
+    reads: list[str], expected: Row | None, stray: bool
 ) -> None:
-    given = answer(Question((replace(LOOK, expected=expected),)))
-    assert given == (Answer(unchanged=frozenset({"run"})) if unchanged else Answer({"run": ROW}))
+    given = answer(Question(in_turn=(replace(LOOK, expected=expected),)))
+    assert given == Answer(strays=frozenset({"run"} if stray else ()))
+
+
+def test_a_row_that_is_gone_is_not_as_expected(reads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "read_rows", lambda _: {})
+    assert answer(Question(in_turn=(replace(LOOK, expected=ROW),))) == Answer(strays=frozenset({"run"}))
 
 
 def test_an_error_of_the_database_is_an_answer(reads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

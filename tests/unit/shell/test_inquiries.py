@@ -185,55 +185,61 @@ def test_if_the_database_fails_all_is_asked_again(
 def test_if_a_question_can_t_even_be_put_nothing_is_decided(
     inquiries: Inquiries, database: Database, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No row read is not a row that is gone."""
+    """No row read is not a row that is gone, and what was not written is still to be written."""
 
     def refuse(_: Question) -> None:
         raise RuntimeError("no")
 
     inquiries.look_at(run, 0.0)
+    inquiries.show(run, ROW)
     with monkeypatch.context() as patch:
         patch.setattr(database, "ask", refuse)
         with pytest.raises(RuntimeError):
             inquiries.ask(0.0)
     assert heard(inquiries, 0.0) == []
     inquiries.ask(LOOK_AGAIN_AFTER)
-    database.answer()
+    assert len(database.questions[0].shows) == 1
+    database.answer(shown=frozenset({"run"}))
     assert heard(inquiries, LOOK_AGAIN_AFTER) == [("run", ROW)]
 
 
-def test_runs_of_which_nothing_is_reported_are_looked_at_in_turn(
+def test_the_row_of_a_settled_run_is_looked_at_in_turn_and_nothing_is_heard_while_it_is_as_it_should_be(
     inquiries: Inquiries, database: Database, run: Run
 ) -> None:
-    inquiries.look_in_turn(run, 0.0)
+    inquiries.settle(run, 0.0)
     for turn in (1, 2):
         inquiries.ask(turn * CHECK_AFTER)
+        assert [look.expected for look in database.questions[-1].in_turn] == [Row("running", 1, "run", 7)]
+        assert database.questions[-1].looks == ()
         database.answer()
-        assert heard(inquiries, turn * CHECK_AFTER) == [("run", ROW)]
+        assert heard(inquiries, turn * CHECK_AFTER) == []
+    assert len(database.questions) == 2
 
 
-def test_of_a_run_whose_turn_it_is_nothing_is_heard_if_its_row_is_as_it_should_be(
+def test_a_row_that_is_not_as_it_should_be_is_read_again_and_decided_about(
     inquiries: Inquiries, database: Database, run: Run
 ) -> None:
-    inquiries.look_in_turn(run, 0.0)
+    inquiries.settle(run, 0.0)
     inquiries.ask(CHECK_AFTER)
-    assert database.questions[0].looks[0].expected == Row("running", 1, "run", 7)
-    database.answer(rows={}, unchanged=frozenset({"run"}))
+    database.answer(strays=frozenset({"run", "forgotten meanwhile"}))
     assert heard(inquiries, CHECK_AFTER) == []
-    inquiries.ask(2 * CHECK_AFTER)
-    assert database.asked == [["run"]] * 2
+    inquiries.ask(CHECK_AFTER)
+    assert database.asked == [[], ["run"]]
+    database.answer()
+    assert heard(inquiries, CHECK_AFTER) == [("run", ROW)]
+    inquiries.ask(10 * CHECK_AFTER)
+    assert len(database.questions) == 2, "it is settled again when it is decided about"
 
 
 @pytest.mark.parametrize(
-    "state",
-    [{"unshown": True}, {"unwanted_since": 0.0}, {"fenced": False}],
-    ids=lambda state: next(iter(state)),
+    "state", [{"unwanted_since": 0.0}, {"fenced": False}], ids=lambda state: next(iter(state))
 )
 def test_there_may_be_something_to_decide_in_any_case(
     inquiries: Inquiries, database: Database, runs: Runs, state: dict[str, Any]
 ) -> None:
-    inquiries.look_in_turn(add(runs, "run", **state), 0.0)
+    inquiries.settle(add(runs, "run", **state), 0.0)
     inquiries.ask(CHECK_AFTER)
-    assert database.questions[0].looks[0].expected is None
+    assert (database.asked, database.questions[0].in_turn) == ([["run"]], ())
 
 
 def test_a_run_that_is_not_current_any_more_is_decided_about_whatever_its_row_shows(
@@ -242,9 +248,9 @@ def test_a_run_that_is_not_current_any_more_is_decided_about_whatever_its_row_sh
     newer = add(runs, "newer")
     newer.key = run.key
     runs.add(newer)
-    inquiries.look_in_turn(run, 0.0)
+    inquiries.settle(run, 0.0)
     inquiries.ask(CHECK_AFTER)
-    assert database.questions[0].looks[0].expected is None
+    assert database.asked == [["run"]]
 
 
 @pytest.mark.parametrize("live", [100, 10_000])
@@ -252,7 +258,7 @@ def test_what_a_heartbeat_costs_does_not_depend_on_how_many_runs_live(
     inquiries: Inquiries, database: Database, runs: Runs, live: int
 ) -> None:
     for number in range(live):
-        inquiries.look_in_turn(add(runs, str(number)), float(number % 2))
+        inquiries.settle(add(runs, str(number)), float(number % 2))
     steps = 0
 
     def count(*_: object) -> None:
@@ -267,17 +273,45 @@ def test_what_a_heartbeat_costs_does_not_depend_on_how_many_runs_live(
     finally:
         sys.setprofile(None)
     assert idle < 20
-    assert steps < 100 * LOOKS_PER_QUESTION
-    assert len(database.questions[0].looks) == min(live, 10 * CHECKS_PER_SECOND)
+    assert steps < 20 * 10 * CHECKS_PER_SECOND
+    assert len(database.questions[0].in_turn) == min(live, 10 * CHECKS_PER_SECOND)
 
 
-def test_a_run_that_is_due_already_is_not_asked_for_twice(
+def test_a_run_that_is_on_the_agenda_is_not_looked_at_in_turn(
     inquiries: Inquiries, database: Database, run: Run
 ) -> None:
-    inquiries.look_in_turn(run, 0.0)
+    inquiries.settle(run, 0.0)
     inquiries.look_at(run, CHECK_AFTER)
+    inquiries.settle(run, 0.0)
     inquiries.ask(CHECK_AFTER)
     assert database.asked == [["run"]]
+    assert database.questions[0].in_turn == ()
+
+
+def test_a_run_that_is_gone_is_not_looked_at_in_turn(
+    inquiries: Inquiries, database: Database, runs: Runs, run: Run
+) -> None:
+    inquiries.settle(run, 0.0)
+    inquiries.forget(run)
+    runs.forget(run)
+    inquiries.settle(run, 0.0)
+    inquiries.ask(CHECK_AFTER)
+    assert database.questions == []
+
+
+def test_a_launch_is_shown_by_a_row_that_was_not_read_and_is_looked_at_in_turn_from_then_on(
+    inquiries: Inquiries, database: Database, run: Run
+) -> None:
+    inquiries.settle(run, 0.0)
+    run.launched, run.unshown = Launched("run", 1, "arn", "c", "airflow"), True
+    inquiries.show_launch(run, instead_of="run")
+    inquiries.ask(CHECK_AFTER)
+    assert database.questions == [Question(shows=(Show("run", "run", 1, 7, "run", "arn"),))]
+    database.answer(shown=frozenset({"run"}))
+    assert heard(inquiries, CHECK_AFTER) == []
+    assert not run.unshown
+    inquiries.ask(2 * CHECK_AFTER)
+    assert [look.expected for look in database.questions[-1].in_turn] == [Row("running", 1, "arn", 7)]
 
 
 def test_a_launch_is_shown_with_the_next_question(inquiries: Inquiries, database: Database, run: Run) -> None:

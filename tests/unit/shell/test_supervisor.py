@@ -20,7 +20,9 @@ from ecs_async_executor.engine.messages import (
     Stopped,
     Watch,
 )
+from ecs_async_executor.inquiries import LOOK_AGAIN_AFTER
 from ecs_async_executor.supervisor import Supervisor
+from tests.support.database import nothing_written
 from tests.support.supervisor import (
     ARN,
     DATABASE,
@@ -235,15 +237,18 @@ def test_a_run_whose_row_moves_on_while_it_waits_for_its_next_launch_is_dropped(
 
 
 def test_a_run_that_another_scheduler_has_adopted_is_left_to_it(
-    supervisor: Supervisor, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
+    watching: Supervisor, clock: Clock, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = take_in(supervisor)
+    run = take_in(watching)
     theirs = Row("queued", 1, run.run_id, 99)
     monkeypatch.setattr(DATABASE + "read_rows", lambda runs: {r.run_id: theirs for r in runs})
-    supervisor.note(launched(run))
-    decide(supervisor)
+    watching.note(launched(run))
+    with nothing_written() as tried:
+        for clock.now in (0.0, LOOK_AGAIN_AFTER):
+            decide(watching)
+    assert [show.instead_of for show in tried] == [run.run_id]
     assert submitted == [Forget(run.run_id)]
-    assert not supervisor._executor.running
+    assert not watching._executor.running
 
 
 # --- who pays for a start that failed -------------------------------------------------------------------------

@@ -105,7 +105,7 @@ def test_an_arn_that_the_row_does_not_show_is_written_again(
     run = take_in(watching)
     rows_say(monkeypatch, "running")
     watching.note(launched(run))
-    for clock.now in (0.0, CHECK_AFTER):
+    for clock.now in (0.0, CHECK_AFTER, 2 * CHECK_AFTER):
         decide(watching)
         assert set(written) == {f"arn-{run.run_id}-1"}
         written.clear()

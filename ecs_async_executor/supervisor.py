@@ -53,6 +53,8 @@ UNWANTED_GRACE = 120.0
 """Seconds for a task to end by itself, after Airflow has moved on: its worker learns of that at its next heartbeat, or
 has told the result itself, and then cleans up and uploads its log. `[core] task_success_overtime` comes on top."""
 
+_MOVED_ON = "Airflow has moved on: the task was cleared, marked or has ended"
+_SUPERSEDED = "superseded: Airflow has moved on"
 _UNREADABLE = Diagnosis("Airflow can't describe the task any more.", remedy="See the scheduler's log.")
 
 
@@ -253,7 +255,7 @@ class Supervisor:
             self._inquiries.show(run, row)
         elif decision is Decision.FORGET_AND_STOP:
             log.info("%s has been superseded; its ECS task is stopped.", run.label)
-            self.drop(run, stop="superseded: Airflow has moved on")
+            self.drop(run, stop=_SUPERSEDED)
         elif decision is Decision.FORGET:
             self.drop(run)
         else:
@@ -262,7 +264,7 @@ class Supervisor:
     def _decide_live(self, run: Run, row: Row | None) -> None:
         """Decide about a run of which nothing is reported: Airflow tells nobody what users do to its row."""
         decision = decide_while_live(row, self._facts(run))
-        reason = "Airflow has moved on: the task was cleared, marked or has ended"
+        reason = _MOVED_ON if self.runs.is_current(run) else _SUPERSEDED
         if decision is Decision.PUBLISH:
             self._inquiries.show(run, row)
         elif decision is Decision.FORGET:

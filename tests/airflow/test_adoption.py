@@ -62,11 +62,14 @@ def queue_and_hand_over(scheduler: Scheduler, count: int) -> None:
 def launch_behind_the_rows(scheduler: Scheduler) -> None:
     """Let all be launched, while no row can be written."""
 
-    def all_launched() -> bool:
-        scheduler.executor.sync()
-        return len(scheduler.runs) > 0 and all(run.launched for run in scheduler.runs)
+    with nothing_written() as tried:
 
-    with nothing_written():
+        def all_launched() -> bool:
+            scheduler.executor.sync()
+            return len(scheduler.runs) > 0 and {run.run_id for run in scheduler.runs} <= {
+                show.run_id for show in tried
+            }
+
         scheduler.until(all_launched, step=lambda: None)
 
 

@@ -37,7 +37,7 @@ format: $(INSTALLED) ## Format the code, and write the option table into the REA
 	$(BIN)/ruff format .
 	$(BIN)/python docs/write_options.py
 
-bench: $(INSTALLED) ## Measure everything, and write docs/performance.md (less than half an hour; ARGS=--quick for minutes).
+bench: $(INSTALLED) ## Measure everything, and write docs/performance.md (about half an hour; ARGS=--quick for minutes).
 	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-faults: $(INSTALLED) ## Run both executors through every fault of the local ECS (25 minutes).

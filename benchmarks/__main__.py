@@ -1,6 +1,6 @@
 """Runs all benchmarks, each in a process of its own, and refreshes docs/performance.md and its chart.
 
-A full run takes less than half an hour. What fails loses only its own results; with --only, the others' are kept. A quick
+A full run takes about half an hour. What fails loses only its own results; with --only, the others' are kept. A quick
 run is printed, and writes nothing unless --results says where.
 """
 

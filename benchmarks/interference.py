@@ -78,6 +78,7 @@ def play(connection: Connection, case: Case, seconds: float) -> None:
             world = stack.enter_context(
                 live_tasks(case.live, latency=LATENCY, more=more, limits=case.launches)
             )
+            world.loop.beat_for(case.rest, pause=1.0)
             if case.launches:
                 world.ecs.set_plan(duration=LIVES)
                 world.loop.queue(more)
@@ -109,7 +110,12 @@ def measure(arguments: argparse.Namespace) -> Report:
     for case in (
         NONE,
         Case("an idle one", 0),
-        Case(f"one that watches {arguments.live:,} tasks", arguments.live),
+        Case(f"one that watches {arguments.live:,} tasks, just launched", arguments.live),
+        Case(
+            f"the same, {arguments.rest:.0f} s later",
+            arguments.live,
+            rest=arguments.rest,
+        ),
         Case(f"one that launches {A_SECOND} tasks a second", 0, launches=True),
     ):
         say(f"interference: {case.name}")

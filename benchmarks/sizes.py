@@ -1,4 +1,4 @@
-"""How big every benchmark is: in a full run, which takes less than half an hour in all, and in a quick one."""
+"""How big every benchmark is: in a full run, which takes about half an hour in all, and in a quick one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from benchmarks.command import Size
 MINUTES = {
     "launch": (6.0, 1.5),
     "heartbeat": (4.5, 1.0),
-    "interference": (2.5, 0.7),
+    "interference": (7.5, 1.0),
     "lag": (12.0, 1.0),
     "memory": (2.5, 0.5),
     "client": (1.0, 0.2),
@@ -32,6 +32,7 @@ HEARTBEAT = {
 }
 INTERFERENCE = {
     "live": Size(10_000, 200, "live tasks to watch"),
+    "rest": Size(200.0, 3.0, "seconds for them to get old: then they are looked at less often"),
     "pairs": Size(10, 4, "windows of each kind, in turns"),
     "window": Size(1.0, 1.0, "seconds of one window"),
 }

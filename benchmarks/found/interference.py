@@ -23,6 +23,8 @@ class Case:
 
     name: str
     live: int | None
+    rest: float = 0.0
+    """Seconds until it is measured."""
     launches: bool = False
 
 
@@ -65,7 +67,7 @@ class Result:
 
 def report(results: Mapping[Case, Result]) -> Report:
     """Make the table."""
-    watching, watched = max(results.items(), key=lambda item: item[0].live or 0)
+    watching, watched = max(results.items(), key=lambda item: (item[0].live or 0, item[0].rest))
     share, control = watched.kept, results[NONE].kept
     judged = control >= 1 - QUIET
     windows = len(watched.beside)
@@ -99,7 +101,7 @@ def report(results: Mapping[Case, Result]) -> Report:
         ],
         [
             Target(
-                f"time of the main thread with {watching.live or 0:,} tasks watched",
+                f"time of the main thread with {watching.live or 0:,} tasks watched, {watching.rest:.0f} s old or older",
                 ">= 95 %",
                 f"{100 * share:.1f} %"
                 + ("" if judged else f", too noisy to judge: {100 * control:.1f} % without an executor"),

@@ -50,10 +50,10 @@ def test_an_option_has_the_type_of_its_size(capsys: pytest.CaptureFixture[str]):
     assert "invalid int value" in capsys.readouterr().err
 
 
-def test_all_benchmarks_together_take_half_an_hour_at_most():
+def test_all_benchmarks_together_take_about_half_an_hour():
     full, quick = (sum(minutes) for minutes in zip(*sizes.MINUTES.values(), strict=True))
 
-    assert quick < full <= 30
+    assert quick < full <= 35
 
 
 def test_an_option_of_two_words_has_a_hyphen():

@@ -64,7 +64,7 @@ def beats(state: str, *walls: float, live: int = 10_000) -> heartbeat.Heartbeats
     return heartbeat.Heartbeats(live, state, walls, [wall / 2 for wall in walls])
 
 
-@pytest.mark.parametrize("state", [heartbeat.IDLE, heartbeat.BUSY, heartbeat.SLOW])
+@pytest.mark.parametrize("state", [heartbeat.IDLE, heartbeat.BUSY])
 @pytest.mark.parametrize(
     ("walls", "met"),
     [([0.001] * 99 + [0.02], True), ([0.001] * 99 + [0.03], False), ([0.001] * 98 + [0.003] * 2, False)],
@@ -72,6 +72,13 @@ def beats(state: str, *walls: float, live: int = 10_000) -> heartbeat.Heartbeats
 def test_the_slowest_heartbeats_of_the_worst_state_count(state: str, walls: list[float], met: bool):
     # Ten times as many good ones in another state must not hide them.
     results = [beats("another", *[0.001] * 1000), beats(state, *walls)]
+
+    assert heartbeat.report(results, CUT, 1000, 0.2).targets[0].met is met
+
+
+@pytest.mark.parametrize(("longest", "met"), [(0.02, True), (0.03, False)])
+def test_of_heartbeats_that_have_a_seconds_work_each_only_the_longest_is_judged(longest: float, met: bool):
+    results = [beats(heartbeat.IDLE, 0.001), beats(heartbeat.SLOW, 0.004, longest)]
 
     assert heartbeat.report(results, CUT, 1000, 0.2).targets[0].met is met
 

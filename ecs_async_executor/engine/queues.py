@@ -105,10 +105,11 @@ class DueList:
         head = self._head()
         heap = self._heaps[head[2].cluster] if head else []
         while heap and heap[0][0] <= now and len(batch) < limit:
-            entry = heapq.heappop(heap)[2]
-            self.discard(entry)
-            batch.append(entry)
-            _drop_stale(heap)
+            due, _, entry = heapq.heappop(heap)
+            if entry.due_at == due:
+                entry.due_at = None
+                batch.append(entry)
+        self._length -= len(batch)
         return batch
 
     def _head(self) -> tuple[float, int, Entry] | None:

@@ -20,7 +20,7 @@ from ecs_async_executor.errors import EngineStartError
 log = logging.getLogger(__name__)
 
 
-INBOX_INTERVAL = 0.05
+INBOX_INTERVAL = 0.1
 """Seconds between two looks into the inbox. To wake the loop would cost the scheduler's thread a system call, and with
 that the GIL: it has taken up to 10 ms until a busy engine gave it back."""
 

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 100
 """Tasks a DescribeTasks call may name (ECS API reference)."""
-SLICE = 20
+SLICE = 50
 """Tasks of an answer that are dealt with before others get their turn in the loop."""
 CALLS = 10
 """DescribeTasks calls in flight at once."""
@@ -40,7 +40,7 @@ class Watcher:
         self._emit = emit
         self._options = options
         self._looked = looked
-        self._places = anyio.Semaphore(CALLS)
+        self._places = anyio.Semaphore(CALLS, fast_acquire=True)  # without a turn of the loop
         # What is due within this time comes along, so that calls are full; a look too early costs no call.
         self._ahead = options.poll_interval / 2
         self.bell = Bell()

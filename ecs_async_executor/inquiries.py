@@ -18,6 +18,8 @@ from ecs_async_executor.runs import Run, Runs
 
 LOOKS_PER_QUESTION = 500
 """Rows that are read at once: some ten milliseconds of a thread that nobody waits for."""
+SHOW_AFTER = 0.25
+"""Seconds between two questions that are only there to write: many rows cost little more than one."""
 LOOK_AGAIN_AFTER = 1.0
 """Seconds until a row is read again that could not be read, or written, or does not show yet what it shall show."""
 
@@ -62,6 +64,7 @@ class Inquiries:
         self._asked: deque[tuple[Run, tuple[Any, ...]]] = deque()
         """Whose rows are being read, or have been and wait to be heard of; and the stage that each run was in."""
         self._answer = Answer()
+        self._asked_at = float("-inf")
         self._shows: dict[str, Show] = {}
         """What is to be written with the next question."""
         self._writing: dict[str, Show] = {}
@@ -114,8 +117,10 @@ class Inquiries:
             if look.expected is None:
                 self._agenda.add(look.run_id, now)
         due = self._known(self._agenda.take(now, limit=LOOKS_PER_QUESTION))
-        if not due and not in_turn and not self._shows:
+        shows = self._shows and now - self._asked_at >= SHOW_AFTER
+        if not due and not in_turn and not shows:
             return
+        self._asked_at = now
         self._answer = Answer(failed=True)  # until there is one
         self._asked.extend((run, run.stage) for run in due)
         self._writing.update(self._shows)  # to what was never asked, if anything

@@ -65,8 +65,10 @@ def make_supervisor(executor: BaseExecutor, submitted: list[Order], clock: Any =
 
 def decide(supervisor: Supervisor) -> None:
     """Ask, read again what has strayed, decide by the answer, and have written what is to be written."""
-    for _ in range(4):
-        supervisor.decide()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ecs_async_executor.inquiries.SHOW_AFTER", 0.0)  # the clock stands still meanwhile
+        for _ in range(4):
+            supervisor.decide()
 
 
 def launched(run: Run, number: int = 1) -> Launched:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from ecs_async_executor.database import Answer, Question
 from ecs_async_executor.decisions import Row
 from ecs_async_executor.engine.messages import Cancelled, Launched
-from ecs_async_executor.inquiries import LOOK_AGAIN_AFTER, LOOKS_PER_QUESTION, Inquiries
+from ecs_async_executor.inquiries import LOOK_AGAIN_AFTER, LOOKS_PER_QUESTION, SHOW_AFTER, Inquiries
 from ecs_async_executor.rounds import CHECK_AFTER, CHECKS_PER_SECOND
 from ecs_async_executor.rows import Show
 from ecs_async_executor.runs import Run, Runs
@@ -322,6 +323,29 @@ def test_a_launch_is_shown_with_the_next_question(inquiries: Inquiries, database
     database.answer(shown=frozenset({"run"}))
     assert heard(inquiries, 0.0) == []
     assert not run.unshown
+
+
+def test_launches_are_shown_together_a_few_times_a_second_or_with_what_is_asked_anyway(
+    inquiries: Inquiries, database: Database, runs: Runs
+) -> None:
+    def show(name: str, now: float) -> None:
+        run = add(runs, name)
+        inquiries.show(run, replace(ROW, external_executor_id=name))
+        inquiries.ask(now)
+        if database.is_busy:
+            database.answer(shown=frozenset(show.run_id for show in database.questions[-1].shows))
+        heard(inquiries, now)
+
+    show("one", 0.0)
+    show("two", SHOW_AFTER / 2)
+    show("three", SHOW_AFTER)
+    inquiries.look_at(add(runs, "other"), SHOW_AFTER)
+    show("four", SHOW_AFTER)
+    assert [[show.run_id for show in question.shows] for question in database.questions] == [
+        ["one"],
+        ["two", "three"],
+        ["four"],
+    ]
 
 
 def test_what_could_not_be_written_is_looked_at_again(

@@ -24,11 +24,10 @@ from ecs_async_executor.engine.messages import (
     Report,
     Resumed,
 )
-from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
 from ecs_async_executor.keeper import EngineKeeper
 from ecs_async_executor.launches import Launches
 from ecs_async_executor.orders import Orders
-from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.profiles import Profiles, make_profiles
 from ecs_async_executor.retries import Retries
 from ecs_async_executor.rows import read_try_numbers
 from ecs_async_executor.runs import Run
@@ -55,6 +54,7 @@ class AsyncEcsExecutor(BaseExecutor):
 
     # Set by start(): `__init__` is inert, since API servers make executors only to read logs.
     _settings: Settings | None = None
+    _profiles: Profiles | None = None
     _engine: EngineKeeper | None = None
     _supervisor: Supervisor | None = None
     _database: Database | None = None
@@ -64,23 +64,16 @@ class AsyncEcsExecutor(BaseExecutor):
     def start(self) -> None:
         """Check the configuration, resolve the connection, start the engine; raises `ConfigurationError`."""
         self._settings = settings = load_settings(self.conf)
-        try:
-            template = RequestTemplate(settings)
-        except InvalidRequestError as error:
-            raise ConfigurationError(f"AsyncEcsExecutor can't start. {error}") from None
+        default_queue = self.conf.get("operators", "default_queue", fallback="default")
+        self._profiles = profiles = make_profiles(settings, default_queue=str(default_queue))
         connect = resolve_connection(settings.conn_id, settings.region_name)
         queued_timeout = float(self.conf.get("scheduler", "task_queued_timeout", fallback=None) or 600)
-        orders = Orders(
-            template,
-            self.jwt_generator,
-            queued_timeout=queued_timeout,
-            launch_timeout=settings.launch_timeout,
-        )
+        orders = Orders(profiles, self.jwt_generator, queued_timeout=queued_timeout)
         self._database = Database()
         self._supervisor = Supervisor(
             self,
             Launches(orders, self._submit),
-            Retries(settings.max_run_task_attempts, settings.capacity_timeout),
+            Retries(profiles),
             self._database,
         )
         overtime = self.conf.get("core", "task_success_overtime", fallback=None)
@@ -90,7 +83,7 @@ class AsyncEcsExecutor(BaseExecutor):
         self._engine = engine
         tune()
         if settings.check_health_on_startup:
-            engine.submit([CheckHealth(settings.cluster)])
+            engine.submit(CheckHealth(name) for name in sorted({each.template.cluster for each in profiles}))
         self.log.info("AsyncEcsExecutor runs tasks on the ECS cluster %s.", settings.cluster)
         if queued_timeout < settings.capacity_timeout:
             self.log.warning(
@@ -143,7 +136,7 @@ class AsyncEcsExecutor(BaseExecutor):
         It does not ask AWS, since the rows are locked meanwhile: whether a task lives is seen afterwards. The one method
         that raises, and only `OperationalError`: core rolls back and calls it again.
         """
-        if self._supervisor is None or self._settings is None:
+        if self._supervisor is None or self._profiles is None:
             return tis
         tries = read_try_numbers([ti.id for ti in tis])
         runs: list[Run] = []
@@ -151,9 +144,7 @@ class AsyncEcsExecutor(BaseExecutor):
         for ti in tis:
             try:
                 set_committed_value(ti, "try_number", tries[ti.id])  # else the key costs a query for each
-                run = workloads.make_orphaned_run(
-                    self, ti, self._settings.cluster, self._settings.container_name
-                )
+                run = workloads.make_orphaned_run(self, ti, self._profiles)
             except Exception:
                 self.log.exception("Can't adopt a task.")
                 run = None

@@ -40,6 +40,7 @@ def get_cli_commands() -> list[Any]:
     make: Any = cli_config.Arg
     arguments = (
         make(("--executor-config",), help="a task's executor_config, as JSON", metavar="JSON"),
+        make(("--queue",), help="the Airflow queue that the task is in", metavar="NAME", default=""),
         make(("--team",), help="the team whose options are meant", metavar="NAME"),
         make(("--json",), help="print JSON", action="store_true"),
     )
@@ -61,7 +62,7 @@ def get_cli_commands() -> list[Any]:
 
 def _option(name: str, field: FieldInfo) -> dict[str, Any]:
     # A default of a drop-in option here would hide what stands in [aws_ecs_executor].
-    default = None if field.default in (None, PydanticUndefined) else str(field.default)
+    default = None if field.default in (None, PydanticUndefined, {}) else str(field.default)
     inherited = f" Unset in this section: [{DROP_IN_SECTION}] {name}" + (
         f", else {default}." if default else "."
     )

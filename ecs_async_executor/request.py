@@ -51,6 +51,11 @@ class RequestTemplate:
             except InvalidRequestError as error:
                 raise InvalidRequestError(f"{layer.name}: {error.problem}", error.remedy) from None
 
+    @property
+    def cluster(self) -> str:
+        """Where its requests go, unless an executor_config says otherwise."""
+        return str(self._base["cluster"])
+
     def request(self, command: Sequence[str], executor_config: object) -> Request:
         """Make one task's request; raises `InvalidRequestError`, which never shows the command."""
         body = self._base

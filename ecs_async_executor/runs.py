@@ -13,6 +13,9 @@ from typing import Any
 from ecs_async_executor.decisions import Facts
 from ecs_async_executor.engine.messages import Diagnosis, Launched, Recovery, Stop, Stopped, Terminal
 
+TRY = ", try "
+"""Stands before the try in the label of a task's run."""
+
 
 @dataclass(slots=True, eq=False)
 class Run:
@@ -26,6 +29,10 @@ class Run:
     ti_id: Any = None
     """Primary key of the task instance; None for a callback, which has no row."""
     try_number: int = 0
+    queue: str = ""
+    """Airflow's; callbacks have none."""
+    fallbacks: int = 0
+    """How often the queue's profile was given up for the one that it falls back to."""
     fenced: bool = False
     """Core has committed the run id to the row, together with QUEUED."""
     number: int = 1
@@ -55,6 +62,11 @@ class Run:
 
     def __post_init__(self) -> None:
         self.ids |= {self.run_id}
+
+    @property
+    def task(self) -> str:
+        """Name it without its try."""
+        return self.label.rpartition(TRY)[0] or self.label
 
     @property
     def is_callback(self) -> bool:

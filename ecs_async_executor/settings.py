@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from ecs_async_executor import limits
 from ecs_async_executor.engine.options import EngineOptions, Rate
 from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
-from ecs_async_executor.parsing import parse_json, parse_launch_type, parse_list, parse_strategy
+from ecs_async_executor.parsing import parse_json, parse_launch_type, parse_list, parse_queues, parse_strategy
 from ecs_async_executor.placement import EXCLUSIVE, is_fargate
 from ecs_async_executor.sources import FORMS, Conf, Found, UnreadableError, look_up, names, takes_commands
 
@@ -114,6 +114,12 @@ class Settings(BaseModel):
     check_health_on_startup: bool = _drop_in(
         True,  # noqa: FBT003  a default
         "Ask ECS once at the start, and log what is wrong. The scheduler starts either way.",
+    )
+    queues: Annotated[dict[str, dict[str, Any]], BeforeValidator(parse_queues)] = _ours(
+        {},
+        "Profiles: what the tasks of an Airflow queue get instead. A JSON object, or the path of a JSON or YAML file; "
+        "see docs/queues.md.",
+        '{"gpu": {"taskDefinition": "airflow-gpu", "launchType": "EC2"}}',
     )
     deployment: str = _ours(
         "default",

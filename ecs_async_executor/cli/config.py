@@ -31,6 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--executor-config", metavar="JSON", help="a task's executor_config, laid over everything else"
     )
+    parser.add_argument("--queue", default="", metavar="NAME", help="the Airflow queue that the task is in")
     parser.add_argument("--team", metavar="NAME", help="the team whose options are meant")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
@@ -39,7 +40,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Print the request; 1 if something must be corrected."""
     try:
-        shown = describe(args.executor_config, args.team)
+        shown = describe(args.executor_config, args.team, args.queue)
     except (ConfigurationError, InvalidRequestError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -53,17 +54,17 @@ def run_in_airflow(args: argparse.Namespace) -> None:
         raise SystemExit(code)
 
 
-def describe(executor_config: str | None, team: str | None) -> dict[str, Any]:
+def describe(executor_config: str | None, team: str | None, queue: str = "") -> dict[str, Any]:
     """Give the request and the origin of each value, both masked; raises what the executor would raise."""
     from airflow.executors.base_executor import ExecutorConf  # noqa: PLC0415  a second of imports
 
     from ecs_async_executor.explain import explain, masked  # noqa: PLC0415  it imports botocore
     from ecs_async_executor.layers import Layer  # noqa: PLC0415  it imports botocore
-    from ecs_async_executor.request import RequestTemplate  # noqa: PLC0415  it imports botocore
+    from ecs_async_executor.profiles import make_profiles  # noqa: PLC0415  it imports botocore
     from ecs_async_executor.settings import read_settings  # noqa: PLC0415  it imports pydantic
 
     settings, found = read_settings(ExecutorConf(team))
-    template = RequestTemplate(settings)
+    template = make_profiles(settings).of(queue).template
     value = _json(executor_config)
     request = template.request(_COMMAND, value)
     layers = template.layers if value is None else (*template.layers, Layer("executor_config", value))

@@ -24,7 +24,7 @@ from airflow.providers.amazon.aws.hooks.ecs import EcsHook
 from ecs_async_executor.engine.entry import Entry, State
 from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
 from ecs_async_executor.orders import Orders
-from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.profiles import make_profiles
 from ecs_async_executor.runs import Run
 from ecs_async_executor.settings import load_settings
 from tests.parity.setups import Setup
@@ -138,10 +138,10 @@ def ours(setup: Setup) -> Outcome:
     with setup.in_force():
         try:
             settings = load_settings(conf)
-            template = RequestTemplate(settings)
+            profiles = make_profiles(settings)
         except (ConfigurationError, InvalidRequestError) as error:
             return Refused(at_start=True, error=error)
-    orders = Orders(template, cast("JWTGenerator", _Minter()), queued_timeout=600, launch_timeout=1800)
+    orders = Orders(profiles, cast("JWTGenerator", _Minter()), queued_timeout=600)
     launch = orders.launch(Run(RUN_ID, ("key",), "label", workload))
     assert launch.build is not None
     try:

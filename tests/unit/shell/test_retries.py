@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ecs_async_executor.engine.messages import Cancelled, Diagnosis, LaunchFailed, Terminal
-from ecs_async_executor.retries import Retries
+from ecs_async_executor.profiles import make_profiles
+from ecs_async_executor.retries import TASKS_REMEMBERED, Retries
 from ecs_async_executor.runs import Run
+from ecs_async_executor.settings import Settings
 
 WHY = Diagnosis("It failed.")
-RETRIES = Retries(max_starts=3, capacity_timeout=100.0, random=lambda: 1.0)
+QUEUES = {
+    "spot": {"fallback": "on-demand", "fallback_after": 2, "capacity_timeout": 60},
+    "on-demand": {"max_run_task_attempts": 5},
+}
+PROFILES = make_profiles(
+    Settings(
+        cluster="c",
+        container_name="airflow",
+        task_definition="t",
+        subnets=("s",),
+        max_run_task_attempts=3,
+        capacity_timeout=100,
+        queues=QUEUES,
+    )
+)
+RETRIES = Retries(PROFILES, random=lambda: 1.0)
 FAULT = LaunchFailed("run", 1, WHY, permanent=False)
 CAPACITY = LaunchFailed("run", 1, WHY, permanent=False, costs_attempt=False)
 
@@ -43,3 +62,67 @@ def test_whether_it_is_launched_again(run: Run, allowed: bool) -> None:
 def test_failed_starts_wait_up_to_a_minute_and_capacity_up_to_five() -> None:
     assert [RETRIES.delay(failed(FAULT, starts=n)) for n in (1, 2, 3, 4, 9)] == [10, 20, 40, 60, 60]
     assert [RETRIES.delay(failed(CAPACITY, number=n)) for n in (1, 2, 3, 7, 99)] == [5, 10, 20, 300, 300]
+
+
+@pytest.fixture
+def retries() -> Retries:
+    return Retries(PROFILES)
+
+
+def in_queue(queue: str, **members: Any) -> Run:
+    return Run("run", "key", "dag.task of run, try 1", None, queue=queue, **members)
+
+
+def test_a_profile_has_start_attempts_of_its_own(retries: Retries) -> None:
+    assert retries.allow(in_queue("on-demand", starts=4, ended=FAULT), 0.0)
+    assert not retries.allow(in_queue("spot", starts=4, ended=FAULT), 0.0)
+
+
+def test_a_run_that_found_no_capacity_long_enough_goes_on_by_the_fallback_and_waits_for_that_as_long(
+    retries: Retries,
+) -> None:
+    run = in_queue("spot", ended=CAPACITY, waits_since=0.0)
+    assert retries.fall_back(run, 59.9) is None
+    assert retries.profile(run).name == "spot"
+    assert retries.allow(run, 60.0)
+    assert retries.fall_back(run, 60.0) == "No capacity for 60 s: the queue spot falls back to on-demand."
+    assert (retries.profile(run).name, run.waits_since) == ("on-demand", None)
+    run.waits_since = 60.0
+    assert retries.allow(run, 159.9)
+    assert not retries.allow(run, 160.0)
+    assert retries.fall_back(run, 160.0) is None, "there is no further one"
+
+
+def test_a_task_that_was_interrupted_often_enough_goes_on_by_the_fallback_in_whichever_try(
+    retries: Retries,
+) -> None:
+    first, second = in_queue("spot"), in_queue("spot")
+    second.label = "dag.task of run, try 2"
+    retries.interrupted(first)
+    assert retries.fall_back(second, 0.0) is None
+    retries.interrupted(second)
+    third = in_queue("spot")
+    third.label = "dag.task of run, try 3"
+    assert retries.fall_back(third, 0.0) == "Interrupted 2 times: the queue spot falls back to on-demand."
+    assert retries.profile(third).name == "on-demand"
+    assert retries.fall_back(third, 0.0) is None, "said once"
+    other = in_queue("spot")
+    other.label = "dag.task[1] of run, try 1"
+    assert retries.fall_back(other, 0.0) is None
+
+
+def test_interruptions_concern_nobody_without_a_fallback(retries: Retries) -> None:
+    run = in_queue("on-demand")
+    for _ in range(5):
+        retries.interrupted(run)
+    assert retries.fall_back(run, 0.0) is None
+
+
+def test_only_so_many_tasks_are_remembered(retries: Retries) -> None:
+    for number in range(TASKS_REMEMBERED + 1):
+        run = in_queue("spot")
+        run.label = f"dag.task[{number}] of run, try 1"
+        for _ in range(2):
+            retries.interrupted(run)
+    assert len(retries._interruptions) == TASKS_REMEMBERED
+    assert retries.fall_back(run, 0.0) is not None, "the latest are"

@@ -24,10 +24,11 @@ from ecs_async_executor.engine.messages import (
     Report,
     Resumed,
 )
+from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.keeper import EngineKeeper
 from ecs_async_executor.launches import Launches
 from ecs_async_executor.orders import Orders
-from ecs_async_executor.profiles import Profiles, make_profiles
+from ecs_async_executor.profiles import Profile, Profiles, make_profiles
 from ecs_async_executor.retries import Retries
 from ecs_async_executor.rows import read_try_numbers
 from ecs_async_executor.runs import Run
@@ -68,6 +69,8 @@ class AsyncEcsExecutor(BaseExecutor):
         self._profiles = profiles = make_profiles(settings, default_queue=str(default_queue))
         connect = resolve_connection(settings.conn_id, settings.region_name)
         queued_timeout = float(self.conf.get("scheduler", "task_queued_timeout", fallback=None) or 600)
+        for profile in profiles:
+            self._warn_of(profile)
         orders = Orders(profiles, self.jwt_generator, queued_timeout=queued_timeout)
         self._database = Database()
         self._supervisor = Supervisor(
@@ -218,6 +221,16 @@ class AsyncEcsExecutor(BaseExecutor):
         """Log the state, on SIGUSR2."""
         super().debug_dump()  # type: ignore[no-untyped-call]  # Airflow's
         self.log.info("%r, %r", self._engine, self._supervisor)
+
+    def _warn_of(self, profile: Profile) -> None:
+        """Say what a task's own executor_config may still mend."""
+        try:
+            profile.template.request(["airflow"], None)
+        except InvalidRequestError as error:
+            whose = f"Tasks of the queue {profile.name}" if profile.name else "Tasks"
+            self.log.warning(
+                "%s can't be launched, unless their executor_config says otherwise. %s", whose, error
+            )
 
     def _take_in(self, workload: Any) -> Order:
         if self._supervisor is None:

@@ -23,6 +23,8 @@ _OURS = {
     "count": "One Airflow task is one ECS task.",
     "startedBy": "The executor sets it; choose its middle part with the option `deployment`.",
 }
+_MARK = {"name": "AIRFLOW_IS_EXECUTOR_CONTAINER", "value": "true"}
+"""What Airflow's logging asks for (`logging_mixin`). AwsEcsExecutor sets it as well."""
 _as_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -47,7 +49,7 @@ class RequestTemplate:
             try:
                 self._base = self._lay(self._base, layer.value)
                 self._check(self._base)
-                self.request(["airflow"], None)
+                self._assemble(["airflow"], None)
             except InvalidRequestError as error:
                 raise InvalidRequestError(f"{layer.name}: {error.problem}", error.remedy) from None
 
@@ -58,6 +60,12 @@ class RequestTemplate:
 
     def request(self, command: Sequence[str], executor_config: object) -> Request:
         """Make one task's request; raises `InvalidRequestError`, which never shows the command."""
+        body = self._assemble(command, executor_config)
+        if is_open(body):
+            return Request(body, self.container, partial(self._settle, body))
+        return self._settle(body)
+
+    def _assemble(self, command: Sequence[str], executor_config: object) -> Body:
         body = self._base
         if executor_config is not None:
             body = self._with_executor_config(body, executor_config)
@@ -69,9 +77,7 @@ class RequestTemplate:
                 f"The overrides have {size} characters; ECS takes {OVERRIDES}.",
                 f"Shorten the executor_config or the callback's arguments: {own} are not Airflow's command.",
             )
-        if is_open(body):
-            return Request(body, self.container, partial(self._settle, body))
-        return self._settle(body)
+        return body
 
     def _settle(self, body: Body, default_strategy: Strategy = ()) -> Request:
         return Request(settled(body, default_strategy), self.container)
@@ -93,7 +99,7 @@ class RequestTemplate:
         return body
 
     def _with_command(self, body: Body, command: list[str]) -> Body:
-        """Give the Airflow container its command, wherever it stands; add it if absent. What is shared is not changed."""
+        """Give the Airflow container its command and mark, wherever it stands; add it if absent. Changes nothing shared."""
         overrides = dict(body.get("overrides") or {})
         containers = list(overrides.get("containerOverrides") or [])
         names = [container.get("name") for container in containers]
@@ -106,7 +112,10 @@ class RequestTemplate:
                 f"The command of container {self.container!r} is overridden.",
                 "Remove `command` from executor_config and run_task_kwargs: it is Airflow's.",
             )
-        containers[place] = {**containers[place], "command": command}
+        environment = containers[place].get("environment") or []
+        if not any(variable["name"] == _MARK["name"] for variable in environment):
+            environment = [*environment, _MARK]
+        containers[place] = {**containers[place], "environment": environment, "command": command}
         return {**body, "overrides": {**overrides, "containerOverrides": containers}}
 
     def _check(self, body: Body) -> None:

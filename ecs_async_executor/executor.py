@@ -88,14 +88,15 @@ class AsyncEcsExecutor(BaseExecutor):
         if settings.check_health_on_startup:
             engine.submit(CheckHealth(name) for name in sorted({each.template.cluster for each in profiles}))
         self.log.info("AsyncEcsExecutor runs tasks on the ECS cluster %s.", settings.cluster)
-        if queued_timeout < settings.capacity_timeout:
+        patience = max(profile.patience for profile in profiles)
+        if queued_timeout < patience:
             self.log.warning(
                 "Airflow requeues a task that is queued for longer than [scheduler] task_queued_timeout (%.0f s), and"
                 " fails it the third time. To let tasks wait for capacity, or for AWS to come back, for [%s]"
-                " capacity_timeout (%.0f s), set task_queued_timeout to at least that.",
+                " capacity_timeout (%.0f s, with a queue's fallbacks), set task_queued_timeout to at least that.",
                 queued_timeout,
                 SECTION,
-                settings.capacity_timeout,
+                patience,
             )
 
     def order_queued_tasks_by_priority(self) -> list[Any]:

@@ -119,7 +119,9 @@ def test_a_queue_with_a_small_part_of_the_rate_holds_up_no_others(
     run_dag(dag)
 
     def launched() -> list[str]:
-        return [ti.queue for ti in task_instances() if (ti.external_executor_id or "").startswith("arn:")]
+        return [
+            str(ti.queue) for ti in task_instances() if (ti.external_executor_id or "").startswith("arn:")
+        ]
 
     scheduler.until(lambda: launched().count("default") == 3)
     assert launched().count("slow") < 3, "by their priority they would have been the first"

@@ -26,11 +26,13 @@ nightly: $(INSTALLED) ## Run the property tests with 10,000 examples each.
 chaos: $(INSTALLED) ## Kill the scheduler 30 times among 300 tasks, and see each run exactly once.
 	$(BIN)/python -m tests.chaos $(ARGS)
 
-lint: $(INSTALLED) ## Check style, types and layers.
+lint: $(INSTALLED) ## Check style, types, layers, the Dockerfile and the shell scripts.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/shellcheck .ci/run ecs_async_executor/image/*.sh
 
 format: $(INSTALLED) ## Format the code, and write the option table into the README.
 	$(BIN)/ruff check --fix .

@@ -24,11 +24,11 @@ from ecs_async_executor.engine.messages import (
     Report,
     Resumed,
 )
-from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
+from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.keeper import EngineKeeper
 from ecs_async_executor.launches import Launches
 from ecs_async_executor.orders import Orders
-from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.profiles import Profile, Profiles, make_profiles
 from ecs_async_executor.retries import Retries
 from ecs_async_executor.rows import read_try_numbers
 from ecs_async_executor.runs import Run
@@ -55,6 +55,7 @@ class AsyncEcsExecutor(BaseExecutor):
 
     # Set by start(): `__init__` is inert, since API servers make executors only to read logs.
     _settings: Settings | None = None
+    _profiles: Profiles | None = None
     _engine: EngineKeeper | None = None
     _supervisor: Supervisor | None = None
     _database: Database | None = None
@@ -64,23 +65,18 @@ class AsyncEcsExecutor(BaseExecutor):
     def start(self) -> None:
         """Check the configuration, resolve the connection, start the engine; raises `ConfigurationError`."""
         self._settings = settings = load_settings(self.conf)
-        try:
-            template = RequestTemplate(settings)
-        except InvalidRequestError as error:
-            raise ConfigurationError(f"AsyncEcsExecutor can't start. {error}") from None
+        default_queue = self.conf.get("operators", "default_queue", fallback="default")
+        self._profiles = profiles = make_profiles(settings, default_queue=str(default_queue))
         connect = resolve_connection(settings.conn_id, settings.region_name)
         queued_timeout = float(self.conf.get("scheduler", "task_queued_timeout", fallback=None) or 600)
-        orders = Orders(
-            template,
-            self.jwt_generator,
-            queued_timeout=queued_timeout,
-            launch_timeout=settings.launch_timeout,
-        )
+        for profile in profiles:
+            self._warn_of(profile)
+        orders = Orders(profiles, self.jwt_generator, queued_timeout=queued_timeout)
         self._database = Database()
         self._supervisor = Supervisor(
             self,
             Launches(orders, self._submit),
-            Retries(settings.max_run_task_attempts, settings.capacity_timeout),
+            Retries(profiles),
             self._database,
         )
         overtime = self.conf.get("core", "task_success_overtime", fallback=None)
@@ -90,16 +86,17 @@ class AsyncEcsExecutor(BaseExecutor):
         self._engine = engine
         tune()
         if settings.check_health_on_startup:
-            engine.submit([CheckHealth(settings.cluster)])
+            engine.submit(CheckHealth(name) for name in sorted({each.template.cluster for each in profiles}))
         self.log.info("AsyncEcsExecutor runs tasks on the ECS cluster %s.", settings.cluster)
-        if queued_timeout < settings.capacity_timeout:
+        patience = max(profile.patience for profile in profiles)
+        if queued_timeout < patience:
             self.log.warning(
                 "Airflow requeues a task that is queued for longer than [scheduler] task_queued_timeout (%.0f s), and"
                 " fails it the third time. To let tasks wait for capacity, or for AWS to come back, for [%s]"
-                " capacity_timeout (%.0f s), set task_queued_timeout to at least that.",
+                " capacity_timeout (%.0f s, with a queue's fallbacks), set task_queued_timeout to at least that.",
                 queued_timeout,
                 SECTION,
-                settings.capacity_timeout,
+                patience,
             )
 
     def order_queued_tasks_by_priority(self) -> list[Any]:
@@ -143,7 +140,7 @@ class AsyncEcsExecutor(BaseExecutor):
         It does not ask AWS, since the rows are locked meanwhile: whether a task lives is seen afterwards. The one method
         that raises, and only `OperationalError`: core rolls back and calls it again.
         """
-        if self._supervisor is None or self._settings is None:
+        if self._supervisor is None or self._profiles is None:
             return tis
         tries = read_try_numbers([ti.id for ti in tis])
         runs: list[Run] = []
@@ -151,9 +148,7 @@ class AsyncEcsExecutor(BaseExecutor):
         for ti in tis:
             try:
                 set_committed_value(ti, "try_number", tries[ti.id])  # else the key costs a query for each
-                run = workloads.make_orphaned_run(
-                    self, ti, self._settings.cluster, self._settings.container_name
-                )
+                run = workloads.make_orphaned_run(self, ti, self._profiles)
             except Exception:
                 self.log.exception("Can't adopt a task.")
                 run = None
@@ -227,6 +222,16 @@ class AsyncEcsExecutor(BaseExecutor):
         """Log the state, on SIGUSR2."""
         super().debug_dump()  # type: ignore[no-untyped-call]  # Airflow's
         self.log.info("%r, %r", self._engine, self._supervisor)
+
+    def _warn_of(self, profile: Profile) -> None:
+        """Say what a task's own executor_config may still mend."""
+        try:
+            profile.template.request(["airflow"], None)
+        except InvalidRequestError as error:
+            whose = f"Tasks of the queue {profile.name}" if profile.name else "Tasks"
+            self.log.warning(
+                "%s can't be launched, unless their executor_config says otherwise. %s", whose, error
+            )
 
     def _take_in(self, workload: Any) -> Order:
         if self._supervisor is None:

@@ -14,7 +14,6 @@ from ecs_async_executor.engine.messages import (
     Report,
     Stop,
     Stopped,
-    Watch,
 )
 from ecs_async_executor.orders import Orders
 from ecs_async_executor.runs import Run
@@ -41,12 +40,7 @@ class Launches:
 
     def order(self, run: Run) -> Order:
         """Give the order for a run: to launch it, or to watch its task."""
-        at = run.launched
-        if at is None:
-            return self._orders.launch(run)
-        return Watch(
-            run.run_id, run.label, at.arn, at.cluster, at.container, at.number, listed=not run.anonymous
-        )
+        return self._orders.launch(run) if run.launched is None else self._orders.watch(run, run.launched)
 
     def submit(self, runs: Iterable[Run]) -> None:
         """Have runs launched or watched now."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ecs_async_executor.engine.messages import Launch, Recovery, Request
-from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.engine.messages import Launch, Launched, Recovery, Request, Watch
+from ecs_async_executor.profiles import Profile, Profiles
 from ecs_async_executor.runs import Run
 
 if TYPE_CHECKING:
@@ -23,17 +23,10 @@ CALLBACK_PRIORITY = 2**31
 class Orders:
     """Makes launch orders, and in the engine's thread the requests of their launches."""
 
-    def __init__(
-        self,
-        template: RequestTemplate,
-        generator: JWTGenerator,
-        *,
-        queued_timeout: float,
-        launch_timeout: float,
-    ) -> None:
-        self._template = template
+    def __init__(self, profiles: Profiles, generator: JWTGenerator, *, queued_timeout: float) -> None:
+        self._profiles = profiles
         self._generator = generator
-        self._lifetime = max(TOKEN_LIFETIME, queued_timeout, launch_timeout + TOKEN_MARGIN)
+        self._queued_timeout = queued_timeout
 
     def launch(self, run: Run, *, recovery: Recovery | None = None) -> Launch:
         """Order the run's launch under its launch number.
@@ -41,25 +34,43 @@ class Orders:
         A run whose workload is not read yet can only be looked for.
         """
         recovery = recovery or run.recovery if run.workload is not None else Recovery.FIND
+        profile = self._profiles.of_run(run)
         ti = getattr(run.workload, "ti", None)
         return Launch(
             run.run_id,
             run.label,
-            partial(self._build, run.workload),
+            partial(self._build, run.workload, profile),
             number=run.number,
             priority=CALLBACK_PRIORITY if run.is_callback else getattr(ti, "priority_weight", 0),
             recovery=recovery,
+            lane=None if recovery is Recovery.FIND else profile.lane,
+            launch_timeout=profile.launch_timeout,
         )
 
-    def _build(self, workload: Any) -> Request:
+    def watch(self, run: Run, at: Launched) -> Watch:
+        """Order that the run's task be watched, which was launched before."""
+        profile = self._profiles.of_run(run)
+        return Watch(
+            run.run_id,
+            run.label,
+            at.arn,
+            at.cluster,
+            at.container,
+            at.number,
+            listed=not run.anonymous,
+            launch_timeout=profile.launch_timeout,
+        )
+
+    def _build(self, workload: Any, profile: Profile) -> Request:
         """Build the request, with a token that is fresh now."""
         if workload is None:
-            return self._template.request([], None)  # never sent: it tells where to look
+            return profile.template.request([], None)  # never sent: it tells where to look
         ti = getattr(workload, "ti", None)
         subject = ti.id if ti is not None else workload.callback.id
+        lifetime = max(TOKEN_LIFETIME, self._queued_timeout, profile.launch_timeout + TOKEN_MARGIN)
         token = self._generator.generate(
-            extras={"sub": str(subject), "scope": "workload"}, valid_for=self._lifetime
+            extras={"sub": str(subject), "scope": "workload"}, valid_for=lifetime
         )
         payload = workload.model_copy(update={"token": token}).model_dump_json()
         command = ["python", "-m", "airflow.sdk.execution_time.execute_workload", "--json-string", payload]
-        return self._template.request(command, ti.executor_config if ti is not None else None)
+        return profile.template.request(command, ti.executor_config if ti is not None else None)

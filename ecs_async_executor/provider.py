@@ -7,7 +7,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from ecs_async_executor.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in
+from ecs_async_executor.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, of_option
 
 _TYPES = {bool: "boolean", int: "integer", float: "float"}
 
@@ -27,25 +27,50 @@ def get_provider_info() -> dict[str, Any]:
                     f"Options of ``AsyncEcsExecutor``. Those of ``[{DROP_IN_SECTION}]`` work as they are; "
                     "set here, they win."
                 ),
-                "options": {name: _option(field) for name, field in Settings.model_fields.items()},
+                "options": {name: _option(name, field) for name, field in Settings.model_fields.items()},
             }
         },
     }
 
 
 def get_cli_commands() -> list[Any]:
-    """No `airflow` subcommands yet; without this key Airflow warns at every command."""
-    return []
+    """Give `airflow ecs-async config`."""
+    from airflow.cli import cli_config  # noqa: PLC0415  Airflow's command line is there already when it asks for ours
+
+    make: Any = cli_config.Arg
+    arguments = (
+        make(("--executor-config",), help="a task's executor_config, as JSON", metavar="JSON"),
+        make(("--queue",), help="the Airflow queue that the task is in", metavar="NAME", default=""),
+        make(("--team",), help="the team whose options are meant", metavar="NAME"),
+        make(("--json",), help="print JSON", action="store_true"),
+    )
+    return [
+        cli_config.GroupCommand(
+            name="ecs-async",
+            help="Tools of AsyncEcsExecutor",
+            subcommands=(
+                cli_config.ActionCommand(
+                    name="config",
+                    help="Show the RunTask request that tasks get, and where each value comes from",
+                    func=cli_config.lazy_load_command("ecs_async_executor.cli.config.run_in_airflow"),
+                    args=arguments,
+                ),
+            ),
+        )
+    ]
 
 
-def _option(field: FieldInfo) -> dict[str, Any]:
-    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    # A default here would hide what stands in [aws_ecs_executor].
-    unset = is_drop_in(field) or field.default in (None, PydanticUndefined)
+def _option(name: str, field: FieldInfo) -> dict[str, Any]:
+    # A default of a drop-in option here would hide what stands in [aws_ecs_executor].
+    default = None if field.default in (None, PydanticUndefined, {}) else str(field.default)
+    inherited = f" Unset in this section: [{DROP_IN_SECTION}] {name}" + (
+        f", else {default}." if default else "."
+    )
     return {
-        "description": field.description,
+        "description": f"{field.description}{inherited if is_drop_in(field) else ''}",
         "version_added": "0.1.0",
         "type": _TYPES.get(field.annotation, "string"),  # type: ignore[arg-type]  # other annotations are strings here
-        "example": extra.get("example"),
-        "default": None if unset else str(field.default),
+        "example": of_option(field, "example"),
+        "default": None if is_drop_in(field) else default,
+        "sensitive": of_option(field, "sensitive"),
     }

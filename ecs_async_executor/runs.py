@@ -26,6 +26,10 @@ class Run:
     ti_id: Any = None
     """Primary key of the task instance; None for a callback, which has no row."""
     try_number: int = 0
+    queue: str = ""
+    """Airflow's; callbacks have none."""
+    fallbacks: int = 0
+    """How often the queue's profile was given up for the one that it falls back to."""
     fenced: bool = False
     """Core has committed the run id to the row, together with QUEUED."""
     number: int = 1
@@ -55,6 +59,12 @@ class Run:
 
     def __post_init__(self) -> None:
         self.ids |= {self.run_id}
+
+    @property
+    def task(self) -> Hashable:
+        """Tell its task from all others, whatever the try."""
+        primary: Hashable = getattr(self.key, "primary", self.key)
+        return primary
 
     @property
     def is_callback(self) -> bool:

@@ -6,54 +6,46 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any, Literal, Protocol
+import difflib
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
+from ecs_async_executor import limits
 from ecs_async_executor.engine.options import EngineOptions, Rate
-from ecs_async_executor.errors import ConfigurationError
+from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
+from ecs_async_executor.parsing import parse_json, parse_launch_type, parse_list, parse_queues, parse_strategy
+from ecs_async_executor.placement import is_fargate
+from ecs_async_executor.sources import FORMS, Conf, Found, UnreadableError, look_up, names, takes_commands
 
 SECTION = "ecs_async_executor"
 DROP_IN_SECTION = "aws_ecs_executor"
+_FALSE = frozenset({"false", "f", "0", "no", "n", "off"})
+_EXCLUSIVE = ("launch_type", "capacity_provider_strategy")
 _SPELLINGS = {"region_name": ("region_name", "region")}
+LaunchType = Annotated[
+    Literal["FARGATE", "EC2", "EXTERNAL", "MANAGED_INSTANCES"], BeforeValidator(parse_launch_type)
+]
+Names = Annotated[tuple[str, ...], BeforeValidator(parse_list)]
 
 
-def _parse_list(value: object) -> object:
-    """Take `a, b`, or a JSON list."""
-    if not isinstance(value, str):
-        return value
-    text = value.strip()
-    if text.startswith("["):
-        return _parse_json(text)
-    return [part.strip() for part in text.split(",") if part.strip()]
+def _drop_in(
+    default: Any, description: str, example: str | None = None, *, sensitive: bool = False, **rules: Any
+) -> Any:
+    """Declare an option of `[aws_ecs_executor]`, which `[ecs_async_executor]` may override.
 
-
-def _parse_json(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"it is not JSON: {error.msg} at character {error.pos + 1}") from error
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_parse_list)]
-
-
-def _drop_in(default: Any, description: str, example: str | None = None, **rules: Any) -> Any:
-    """Declare an option of `[aws_ecs_executor]`, which `[ecs_async_executor]` may override."""
-    return Field(
-        default, description=description, json_schema_extra={"drop_in": True, "example": example}, **rules
-    )
+    Of sensitive ones Airflow hides the value, and reads the _CMD and _SECRET forms.
+    """
+    extra: JsonDict = {"drop_in": True, "example": example or str(default), "sensitive": sensitive}
+    return Field(default, description=description, json_schema_extra=extra, **rules)
 
 
 def _ours(default: Any, description: str, example: str | None = None, **rules: Any) -> Any:
     """Declare an option of `[ecs_async_executor]` only."""
-    return Field(
-        default, description=description, json_schema_extra={"drop_in": False, "example": example}, **rules
-    )
+    extra: JsonDict = {"drop_in": False, "example": example or str(default), "sensitive": False}
+    return Field(default, description=description, json_schema_extra=extra, **rules)
 
 
 class Settings(BaseModel):
@@ -78,37 +70,42 @@ class Settings(BaseModel):
     conn_id: str | None = _drop_in(
         "aws_default",
         "The Airflow connection to AWS. If there is no `aws_default`: the standard AWS variables, files and roles.",
+        "aws_default",
     )
-    launch_type: Literal["FARGATE", "EC2", "EXTERNAL", "MANAGED_INSTANCES"] | None = _drop_in(
+    launch_type: LaunchType | None = _drop_in(
         None,
-        "FARGATE, EC2, EXTERNAL or MANAGED_INSTANCES. FARGATE if neither this nor a capacity provider is set.",
+        "FARGATE, EC2, EXTERNAL or MANAGED_INSTANCES. If neither this nor a capacity provider is set: the cluster's "
+        "default capacity providers, else FARGATE.",
+        "FARGATE",
     )
-    capacity_provider_strategy: Annotated[list[dict[str, Any]] | None, BeforeValidator(_parse_json)] = (
-        _drop_in(
-            None,
-            "JSON list of capacity providers, at most 20; excludes launch_type.",
-            '[{"capacityProvider": "FARGATE_SPOT", "weight": 1}]',
-            max_length=20,
-        )
+    capacity_provider_strategy: Annotated[
+        list[dict[str, Any]] | None, BeforeValidator(lambda value: value and parse_strategy(value))
+    ] = _drop_in(
+        None,
+        "Capacity providers as name:weight:base or as a JSON list, at most 20; excludes launch_type.",
+        "FARGATE_SPOT:3,FARGATE:1",
     )
-    platform_version: str | None = _drop_in(None, "Fargate's platform version. Unset: the latest.", "1.4.0")
+    platform_version: str | None = _drop_in(
+        None, "Platform version, for tasks on Fargate. Unset: the latest.", "1.4.0"
+    )
     subnets: Names = _drop_in(
         (),
         "Subnets of the tasks, comma-separated, at most 16. Fargate needs one.",
         "subnet-1,subnet-2",
-        max_length=16,
+        max_length=limits.SUBNETS,
     )
     security_groups: Names = _drop_in(
         (),
         "Security groups of the tasks, comma-separated, at most 5. Unset: the VPC's default.",
         "sg-1",
-        max_length=5,
+        max_length=limits.SECURITY_GROUPS,
     )
-    assign_public_ip: bool = _drop_in(False, "Give the tasks public addresses.")  # noqa: FBT003  a default
-    run_task_kwargs: Annotated[dict[str, Any], BeforeValidator(_parse_json)] = _drop_in(
+    assign_public_ip: bool = _drop_in(False, "Give the tasks public addresses, on Fargate.")  # noqa: FBT003  a default
+    run_task_kwargs: Annotated[dict[str, Any], BeforeValidator(parse_json)] = _drop_in(
         {},
         "JSON: further members of the RunTask request, in camelCase or snake_case.",
         '{"tags": {"team": "data"}}',
+        sensitive=True,
     )
     max_run_task_attempts: int = _drop_in(
         3,
@@ -118,6 +115,12 @@ class Settings(BaseModel):
     check_health_on_startup: bool = _drop_in(
         True,  # noqa: FBT003  a default
         "Ask ECS once at the start, and log what is wrong. The scheduler starts either way.",
+    )
+    queues: Annotated[dict[str, dict[str, Any]], BeforeValidator(parse_queues)] = _ours(
+        {},
+        "Profiles: what the tasks of an Airflow queue get instead. A JSON object, or the path of a JSON or YAML file; "
+        "see docs/queues.md.",
+        '{"gpu": {"taskDefinition": "airflow-gpu", "launchType": "EC2"}}',
     )
     deployment: str = _ours(
         "default",
@@ -156,11 +159,13 @@ class Settings(BaseModel):
     run_task_rate: float | None = _ours(
         None,
         "RunTask calls a second. Unset: the 20 that AWS allows on Fargate; elsewhere as `modify_rate`. 0: no limit.",
+        "10",
         ge=0,
     )
     run_task_burst: float | None = _ours(
         None,
         "RunTask calls at once. Unset: the 20 that AWS allows on Fargate; elsewhere as `modify_burst`.",
+        "10",
         ge=1,
     )
     modify_rate: float = _ours(
@@ -177,12 +182,12 @@ class Settings(BaseModel):
 
     @property
     def on_fargate(self) -> bool:
-        """Whether tasks start on Fargate, unless their own `executor_config` says otherwise."""
+        """Whether tasks start on Fargate, unless other layers say otherwise. The cluster's own default counts as yes."""
         members = {str(key).replace("_", "").lower(): value for key, value in self.run_task_kwargs.items()}
-        providers = members.get("capacityproviderstrategy") or self.capacity_provider_strategy
-        if providers:
-            return "'FARGATE" in str(providers)  # FARGATE or FARGATE_SPOT; names of one's own can't begin so
-        return (members.get("launchtype") or self.launch_type or "FARGATE") == "FARGATE"
+        strategy, launch_type = members.get("capacityproviderstrategy"), members.get("launchtype")
+        if not (strategy or launch_type):
+            strategy, launch_type = self.capacity_provider_strategy, self.launch_type
+        return is_fargate(launch_type or "FARGATE", strategy)
 
     def _run_task_limit(self) -> Rate:
         default = Rate(20, 20) if self.on_fargate else Rate(self.modify_rate, self.modify_burst)
@@ -205,77 +210,119 @@ class Settings(BaseModel):
         )
 
 
-class Conf(Protocol):
-    """What of Airflow's configuration is needed: `conf`, or a team's `ExecutorConf`."""
-
-    def get(self, section: str, key: str, *, fallback: str | None) -> str | None:
-        """Look an option up, with its environment, _CMD and _SECRET forms."""
-
-
 def is_drop_in(field: FieldInfo) -> bool:
     """Tell whether an option also stands in `[aws_ecs_executor]`."""
+    return of_option(field, "drop_in") is True
+
+
+def of_option(field: FieldInfo, what: str) -> Any:
+    """Give an option's `example`, or whether it is `sensitive` or `drop_in`."""
     extra = field.json_schema_extra
-    return isinstance(extra, dict) and extra.get("drop_in") is True
+    return extra.get(what) if isinstance(extra, dict) else None
 
 
 def load_settings(conf: Conf) -> Settings:
     """Read and check all options; raises one `ConfigurationError` that lists everything that is wrong."""
+    return read_settings(conf)[0]
+
+
+def read_settings(conf: Conf) -> tuple[Settings, dict[str, Found]]:
+    """As `load_settings`; and tell where each option that is set stands."""
+    found: dict[str, Found] = {}
     problems: list[str] = []
-    raw: dict[str, str] = {}
     for name, field in Settings.model_fields.items():
-        value = _look_up(conf, name, field)
-        if value is not None:
-            raw[name] = value
+        sections = (SECTION, DROP_IN_SECTION) if is_drop_in(field) else (SECTION,)
+        try:
+            option = look_up(conf, sections, _SPELLINGS.get(name, (name,)))
+        except UnreadableError as error:
+            problems.append(str(error))
+            continue
+        if option is not None:
+            found[name] = option
+    _let_the_higher_section_win(found)
+    raw = {name: option.value for name, option in found.items()}
     try:
         settings = Settings.model_validate(raw)
     except ValidationError as error:
-        problems += [_explain(str(each["loc"][0]), each["type"], each["msg"]) for each in error.errors()]
-    problems += _check_together(raw)
+        problems += [
+            _explain(str(each["loc"][0]), found, each["type"], each["msg"]) for each in error.errors()
+        ]
+    problems += [*_check_together(found), *_unknown_names(conf)]
     if problems:
         lines = "\n".join(f"  - {problem}" for problem in problems)
         raise ConfigurationError(f"AsyncEcsExecutor can't start; {len(problems)} to correct:\n{lines}")
-    return settings
+    return settings, found
 
 
-def _look_up(conf: Conf, name: str, field: FieldInfo) -> str | None:
-    sections = (SECTION, DROP_IN_SECTION) if is_drop_in(field) else (SECTION,)
-    for section in sections:
-        for spelling in _SPELLINGS.get(name, (name,)):
-            value = conf.get(section, spelling, fallback=None)
-            if value is not None and str(value).strip():
-                return str(value)
-    return None
+def _let_the_higher_section_win(found: dict[str, Found]) -> None:
+    """Of two options that exclude each other, keep the one in `[ecs_async_executor]`."""
+    pair = [name for name in _EXCLUSIVE if name in found]
+    ours = [name for name in pair if found[name].section == SECTION]
+    if len(pair) == 2 and len(ours) == 1:
+        del found[next(name for name in pair if name not in ours)]
 
 
-def _explain(name: str, kind: str, message: str) -> str:
+def _explain(name: str, found: dict[str, Found], kind: str, message: str) -> str:
     field = Settings.model_fields[name]
-    section = DROP_IN_SECTION if is_drop_in(field) else SECTION
     what = "it is required, but not set" if kind == "missing" else message.removeprefix("Value error, ")
-    return f"[{section}] {name}: {what}. It means: {field.description}"
+    means = f"It means: {field.description} Write, for example: {of_option(field, 'example')}"
+    return f"{_place(name, found)}: {what}. {means}"
 
 
-def _check_together(raw: dict[str, str]) -> list[str]:
-    """Check what concerns several options. Works on the raw values, so that all problems are found at once."""
+def _place(name: str, found: dict[str, Found]) -> str:
+    if name in found:
+        return f"[{found[name].section}] {name} ({found[name].where})"
+    return f"[{DROP_IN_SECTION if is_drop_in(Settings.model_fields[name]) else SECTION}] {name}"
+
+
+def _check_together(found: dict[str, Found]) -> list[str]:
+    """Check what concerns several options. Works on what is set, so that all problems are found at once."""
     problems = []
-    kwargs = _members(raw.get("run_task_kwargs"))
-    if "task_definition" not in raw and "taskdefinition" not in kwargs:
-        problems.append(_explain("task_definition", "missing", ""))
-    if "launch_type" in raw and "capacity_provider_strategy" in raw:
+    kwargs, wrong_keys = _members(found.get("run_task_kwargs"))
+    if wrong_keys:
+        problems.append(f"{_place('run_task_kwargs', found)}: {wrong_keys}")
+    if "task_definition" not in found and "taskDefinition" not in kwargs:
+        problems.append(_explain("task_definition", found, "missing", ""))
+    if all(name in found for name in _EXCLUSIVE):
+        one, other = (_place(name, found) for name in _EXCLUSIVE)
         problems.append(
-            f"[{DROP_IN_SECTION}] launch_type: it excludes capacity_provider_strategy, which is set too."
-            " Remove one of them."
+            f"{one}: it excludes capacity_provider_strategy, which is set too: {other}. Remove one of them."
         )
-    elsewhere = {"launchtype", "capacityproviderstrategy"} & kwargs or "capacity_provider_strategy" in raw
-    fargate = raw.get("launch_type", "FARGATE") == "FARGATE" and not elsewhere
-    if fargate and "subnets" not in raw and "networkconfiguration" not in kwargs:
-        problems.append(f"[{DROP_IN_SECTION}] subnets: Fargate tasks need at least one subnet.")
+    if "subnets" not in found and "networkConfiguration" not in kwargs:
+        problems += [
+            _explain("subnets", found, "", f"{_place(name, found)} needs them")
+            for name in ("security_groups", "assign_public_ip")
+            if name in found and found[name].value.strip().lower() not in _FALSE
+        ]
     return problems
 
 
-def _members(run_task_kwargs: str | None) -> set[str]:
-    """Give the members that `run_task_kwargs` sets, whatever their spelling."""
+def _members(run_task_kwargs: Found | None) -> tuple[dict[str, Any], str]:
+    """Give what `run_task_kwargs` sets at its top, and what is wrong with its keys."""
+    from ecs_async_executor.layers import normalise_layer  # noqa: PLC0415  botocore; `airflow` imports this module
+
     try:
-        value = json.loads(run_task_kwargs or "{}")
-    except json.JSONDecodeError:
-        return set()  # reported by the model
-    return {str(key).replace("_", "").lower() for key in value} if isinstance(value, dict) else set()
+        value = parse_json(run_task_kwargs.value if run_task_kwargs else "{}")
+        layer = normalise_layer(value if isinstance(value, dict) else {}, "airflow")
+    except ValueError:
+        return {}, ""  # reported by the model
+    except InvalidRequestError as error:
+        return {"taskDefinition": ...}, str(error)
+    return dict(item for body in layer for item in body.items()), ""
+
+
+def _unknown_names(conf: Conf) -> list[str]:
+    """Find what is set in our section to no effect; the other one may hold the Amazon provider's newer options."""
+    known = {name for each in Settings.model_fields for name in _SPELLINGS.get(each, (each,))}
+    problems = []
+    for name, place in names(conf, SECTION):
+        stem = next((name.removesuffix(form) for form in FORMS if form and name.endswith(form)), name)
+        if name in known or (stem in known and takes_commands(SECTION, stem)):
+            continue
+        if stem in known:
+            hint = "Airflow takes this form of run_task_kwargs only."
+        else:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}."
+        problems.append(f"[{SECTION}] {name} ({place}): there is no such option. {hint}")
+    return problems

@@ -36,6 +36,7 @@ from ecs_async_executor.engine.messages import (
     Report,
     Running,
     Stopped,
+    Terminal,
     Waiting,
 )
 from ecs_async_executor.inquiries import LOOK_AGAIN_AFTER, Inquiries, make_look, make_show
@@ -85,6 +86,7 @@ class Supervisor:
 
     def take_in(self, run: Run) -> Order:
         """Make a run the current one of its key, and give its launch order."""
+        self._fall_back(run)
         order = self._launches.order(run)
         self._add(run)
         self._inquiries.look_in_turn(run, self._clock())
@@ -176,12 +178,17 @@ class Supervisor:
                 log.info("%s waits: %s", run.label, report.diagnosis)
                 self._log_event(run, "ecs launch waits", str(report.diagnosis))
             case LaunchFailed() | Stopped() | Cancelled():
-                run.ended = report
-                run.unshown = False
-                self._launches.settle(run)
-                self._inquiries.look_at(run, self._clock())
-                if run.waits_since is None and not run.costs_attempt:
-                    run.waits_since = self._clock()
+                self._note_end(run, report)
+
+    def _note_end(self, run: Run, report: Terminal) -> None:
+        run.ended = report
+        run.unshown = False
+        self._launches.settle(run)
+        self._inquiries.look_at(run, self._clock())
+        if run.waits_since is None and not run.costs_attempt:
+            run.waits_since = self._clock()
+        if getattr(report, "interrupted", False):
+            self._retries.interrupted(run)
 
     # --- decisions ----------------------------------------------------------------------------------------
 
@@ -324,9 +331,10 @@ class Supervisor:
 
     def _relaunch(self, run: Run, row: Row | None) -> None:
         delay = self._retries.delay(run)
+        self._fall_back(run)
         if run.costs_attempt:
             text = (
-                f"Start {run.starts} of {self._retries.max_starts} failed,"
+                f"Start {run.starts} of {self._retries.max_starts(run)} failed,"
                 f" the next one in {delay:.0f} s. {run.diagnosis}"
             )
             log.warning("%s: %s", run.label, text)
@@ -346,6 +354,13 @@ class Supervisor:
             run.ids |= {launch_id(run.run_id, run.number)}
             self._inquiries.show(run, row)
         self._postpone(run, self._clock() + delay)
+
+    def _fall_back(self, run: Run) -> None:
+        """Launch it by another profile, if its queue's says so by now."""
+        reason = self._retries.fall_back(run, self._clock())
+        if reason is not None:
+            log.info("%s: %s", run.label, reason)
+            self._log_event(run, "ecs fallback", reason)
 
     def _postpone(self, run: Run, until: float) -> None:
         """Look at a run's row then, and launch it if the row says so."""

@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Hashable
 from importlib import import_module
+from sys import intern
 from typing import Any
 
 import jwt
@@ -14,6 +15,7 @@ from airflow.executors.workloads import ExecuteCallback, ExecuteTask
 
 from ecs_async_executor.adoption import find_trace
 from ecs_async_executor.engine.messages import Launched, Recovery
+from ecs_async_executor.profiles import Profiles
 from ecs_async_executor.runs import Run
 
 CAN_RUN_CALLBACKS = hasattr(BaseExecutor, "run_workload")
@@ -96,14 +98,15 @@ def make_run(executor: BaseExecutor, workload: Any, *, stale_id: bool = False) -
         workload,
         ti_id=ti.id,
         try_number=ti.try_number,
+        queue=intern(ti.queue),
         fenced=committed is not None,
     )
 
 
-def make_orphaned_run(executor: BaseExecutor, ti: Any, cluster: str, container: str) -> Run | None:
+def make_orphaned_run(executor: BaseExecutor, ti: Any, profiles: Profiles) -> Run | None:
     """Make the run of a row whose scheduler is gone; None if the row leaves no trace of it.
 
-    `cluster` is for ARNs that do not name theirs, `container` the one that decides.
+    Its queue's profile names the container that decides, and the cluster for ARNs that do not name theirs.
     """
     trace = find_trace(ti.external_executor_id)
     if trace is None:
@@ -115,13 +118,16 @@ def make_orphaned_run(executor: BaseExecutor, ti: Any, cluster: str, container: 
         None,
         ti_id=ti.id,
         try_number=ti.try_number,
+        queue=intern(ti.queue),
         fenced=True,
         number=trace.number,
         ids=frozenset({ti.external_executor_id}),
     )
     if trace.arn is not None:
         run.anonymous = True
-        run.launched = Launched(run.run_id, run.number, trace.arn, trace.cluster or cluster, container)
+        template = profiles.of(run.queue).template
+        cluster = trace.cluster or template.cluster
+        run.launched = Launched(run.run_id, run.number, trace.arn, cluster, template.container)
     else:
         run.recovery = Recovery.LOOK if ti.state == "queued" else Recovery.FIND
     return run

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from ecs_async_executor import __version__
-from ecs_async_executor.cli import demo, local
+from ecs_async_executor.cli import config, demo, image, local
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,7 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"ecs-async-executor {__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (demo, local):
+    for command in (config, demo, image, local):
         command.add_parser(subparsers)
     args = parser.parse_args(argv)
     exit_code: int = args.run(args)

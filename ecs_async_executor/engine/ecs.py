@@ -1,4 +1,4 @@
-"""The ECS client: the four calls the engine makes, over one long-lived aiobotocore client."""
+"""The ECS client: the five calls the engine makes, over one long-lived aiobotocore client."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import anyio.to_thread
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
 
-from ecs_async_executor.engine.responses import EcsResponseParserFactory, TaskArns, Tasks
+from ecs_async_executor.engine.responses import Clusters, EcsResponseParserFactory, TaskArns, Tasks
 from ecs_async_executor.engine.shortcuts import quicken
 from ecs_async_executor.errors import ConnectError
 
@@ -90,6 +90,15 @@ class EcsClient:
     async def stop_task(self, cluster: str, arn: str, reason: str) -> None:
         """StopTask: SIGTERM, then SIGKILL after the container's stopTimeout."""
         await self._call("stop_task", cluster=cluster, task=arn, reason=reason[:255])
+
+    async def default_strategy(self, cluster: str) -> list[dict[str, str]]:
+        """DescribeClusters: the capacity providers of this cluster's default strategy; none if there is no cluster."""
+        answer = cast("Clusters", await self._call("describe_clusters", clusters=[cluster]))
+        return [
+            {"capacityProvider": item.capacity_provider}
+            for each in answer.clusters[:1]
+            for item in each.default_capacity_provider_strategy
+        ]
 
     async def _call(self, operation: str, **arguments: Any) -> Any:
         client = self._client or await self._make_client()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 from ecs_async_executor.engine.failures import Kind
-from ecs_async_executor.engine.messages import Build, Recovery, Request
+from ecs_async_executor.engine.messages import Build, Lane, Recovery, Request
 
 
 class State(Enum):
@@ -35,6 +35,9 @@ class Entry:
     number: int
     state: State
     priority: int = 0
+    lane: Lane | None = None
+    launch_timeout: float = 0.0
+    """Seconds; 0: for ever."""
     build: Build | None = None
     request: Request | None = None
     """Built at the first send of this launch number, then frozen until the outcome is known."""

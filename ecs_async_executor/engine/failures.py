@@ -57,7 +57,7 @@ class Failure:
     """Of `EXISTS`: the tasks that the clientToken started."""
 
 
-_OPERATIONS = frozenset({"RunTask", "DescribeTasks", "ListTasks", "StopTask"})
+_OPERATIONS = frozenset({"RunTask", "DescribeTasks", "ListTasks", "StopTask", "DescribeClusters"})
 
 # --- by error code ----------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from anyio.abc import TaskGroup
 
 from ecs_async_executor.engine.bell import Bell
 from ecs_async_executor.engine.calls import CallError, Calls, Emit, Pass
+from ecs_async_executor.engine.clusters import Clusters
 from ecs_async_executor.engine.entry import Entry
 from ecs_async_executor.engine.failures import Failure, Kind, classify, classify_run_task_failure
 from ecs_async_executor.engine.governor import Action
@@ -52,6 +53,7 @@ class Launcher:
     ) -> None:
         self._ledger = ledger
         self._calls = calls
+        self._clusters = Clusters(calls)
         self._emit = emit
         self._options = options
         self._places = anyio.Semaphore(options.concurrency)
@@ -108,12 +110,9 @@ class Launcher:
     async def _settle(self, entry: Entry, get: Callable[[Entry, dict[str, Any]], Awaitable[str]]) -> None:
         """Tell the ledger which task `get` gives, or why it gives none."""
         try:
-            request = entry.request = entry.request or _build(entry)
-            body = {
-                **request.body,
-                "clientToken": entry.client_token,
-                "startedBy": f"{self._options.started_by}/{entry.run_id}",
-            }
+            assert entry.build is not None  # noqa: S101  a run that waits for its launch has its builder
+            request = entry.request = entry.request or _make(entry, entry.build)
+            body = self._signed(entry, request)
             cluster = str(body.get("cluster", "default"))
             arn = await get(entry, body)
         except CallError as error:
@@ -122,6 +121,13 @@ class Launcher:
             outcome = self._ledger.launched(entry, arn, cluster, request.container, anyio.current_time())
         for report in outcome:
             self._emit(report)
+
+    def _signed(self, entry: Entry, request: Request) -> dict[str, Any]:
+        return {
+            **request.body,
+            "clientToken": entry.client_token,
+            "startedBy": f"{self._options.started_by}/{entry.run_id}",
+        }
 
     async def _run_task(self, leave: Pass, entry: Entry, body: dict[str, Any]) -> str:
         """Give the ARN of the task that this clientToken has started, now or before; raises `CallError`."""
@@ -134,6 +140,15 @@ class Launcher:
             if arns:
                 self._calls.unused(leave)
                 return arns[0]
+        if entry.request is not None and entry.request.settle is not None:
+            try:
+                strategy = await self._clusters.default_strategy(str(body.get("cluster", "default")))
+                request = entry.request = _make(entry, partial(entry.request.settle, strategy))
+            except CallError:
+                self._calls.unused(leave)
+                entry.request = None  # as for `_look`
+                raise
+            body = self._signed(entry, request)
         try:
             answer = await self._calls.make(leave, lambda: self._calls.client.run_task(body))
         except CallError as error:
@@ -184,10 +199,9 @@ class Launcher:
             raise CallError(replace(error.failure, kind=Kind.UNKNOWN)) from error
 
 
-def _build(entry: Entry) -> Request:
-    assert entry.build is not None  # noqa: S101  a run that waits for its launch has its builder
+def _make(entry: Entry, make: Callable[[], Request]) -> Request:
     try:
-        return entry.build()
+        return make()
     except InvalidRequestError as error:
         raise CallError(classify(error)) from error
     except Exception as error:

@@ -49,7 +49,7 @@ class Ledger:
         self._entries: dict[str, Entry] = {}
         self.sending = 0
         """How many RunTask calls are in flight."""
-        self.launches = LaunchQueue()
+        self.launches = LaunchQueue(options.run_task_rate)
         self.due = DueList()
         self.stops: list[Entry] = []
         """Runs whose task is to be stopped; the stopper empties it."""
@@ -81,6 +81,8 @@ class Ledger:
             order.number,
             State.WAITING,
             priority=order.priority,
+            lane=order.lane,
+            launch_timeout=self._launch_timeout(order),
             build=order.build,
             recovery=order.recovery,
             unclear=int(order.recovery is not Recovery.NONE),
@@ -93,9 +95,19 @@ class Ledger:
         """Take over a task that runs already. One for a run already in hand changes nothing."""
         if order.run_id in self._entries:
             return
-        entry = Entry(order.run_id, order.label, order.number, State.WATCHING, listed=order.listed)
+        entry = Entry(
+            order.run_id,
+            order.label,
+            order.number,
+            State.WATCHING,
+            launch_timeout=self._launch_timeout(order),
+            listed=order.listed,
+        )
         self._entries[entry.run_id] = entry
         self._watch(entry, order.arn, order.cluster, order.container, now)
+
+    def _launch_timeout(self, order: Launch | Watch) -> float:
+        return self._options.launch_timeout if order.launch_timeout is None else order.launch_timeout
 
     def stop(self, run_id: str, reason: str) -> list[Report]:
         """Stop a run: at once if nothing was sent, else as soon as its task is known."""
@@ -107,6 +119,7 @@ class Ledger:
             self.stops.append(entry)
         elif entry.state is State.WAITING and not entry.unclear:
             return self._end(entry, Cancelled(run_id))
+        self.launches.leave_lane(entry)
         return []
 
     def forget(self, run_id: str) -> None:
@@ -220,7 +233,7 @@ class Ledger:
             if entry.timed_out and not verdict.ran:
                 diagnosis = replace(
                     diagnosis,
-                    summary=f"The task did not run within {self._options.launch_timeout:.0f} s, so it was stopped.",
+                    summary=f"The task did not run within {entry.launch_timeout:.0f} s, so it was stopped.",
                     remedy="See in ECS what it waited for (capacity, network, image), or raise `launch_timeout`.",
                 )
             stopped = Stopped(
@@ -231,6 +244,7 @@ class Ledger:
                 ran=verdict.ran,
                 permanent=verdict.permanent,
                 costs_attempt=not verdict.capacity,
+                interrupted=verdict.interrupted,
                 diagnosis=diagnosis,
             )
             return self._end(entry, stopped)
@@ -244,7 +258,7 @@ class Ledger:
         return []
 
     def _check_launch_timeout(self, entry: Entry, now: float) -> None:
-        timeout = self._options.launch_timeout
+        timeout = entry.launch_timeout
         if timeout and entry.stop_reason is None and now - entry.launched_at >= timeout:
             entry.stop_reason = f"did not run within {timeout:.0f} s"
             entry.timed_out = True

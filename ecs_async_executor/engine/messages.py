@@ -7,7 +7,7 @@ else that wants exactly one container). Every `Launch` or `Watch` is answered by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
@@ -38,6 +38,9 @@ class Request:
     body: Mapping[str, Any]
     """RunTask members in AWS's spelling; the engine adds `clientToken` and `startedBy`."""
     container: str
+    settle: Callable[[Sequence[Mapping[str, Any]]], Request] | None = None
+    """Set if neither a launch type nor capacity providers are: makes the request that can be sent, of the cluster's
+    default capacity provider strategy (empty: it has none). Raises `InvalidRequestError`."""
 
     def __repr__(self) -> str:
         """Leave the body out: its command holds a token."""
@@ -62,6 +65,15 @@ class Recovery(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Lane:
+    """Launches that together may use only a part of the rate."""
+
+    name: str
+    share: float
+    """Of `run_task_rate` and its burst, more than 0 and at most 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """Start one container for this run."""
 
@@ -74,6 +86,9 @@ class Launch:
     priority: int = 0
     """Higher goes first among the runs that wait."""
     recovery: Recovery = Recovery.NONE
+    lane: Lane | None = None
+    launch_timeout: float | None = None
+    """Seconds that its task may take to run; 0: for ever; None: what `EngineOptions` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +103,8 @@ class Watch:
     number: int = 1
     listed: bool = True
     """False: its `startedBy` is not this run's, so ListTasks can't be asked for it."""
+    launch_timeout: float | None = None
+    """As of a launch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +192,8 @@ class Stopped:
     diagnosis: Diagnosis
     costs_attempt: bool = True
     """False: it never ran, for lack of capacity."""
+    interrupted: bool = False
+    """AWS took its Spot capacity back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,26 @@ from __future__ import annotations
 import heapq
 
 from ecs_async_executor.engine.entry import Entry
+from ecs_async_executor.engine.messages import Lane
+from ecs_async_executor.engine.options import Rate
+
+_WHOLE = 1.0 - 1e-9
 
 
 class LaunchQueue:
     """Runs that wait to be sent: delayed ones by time, ready ones by priority, then first come, first served.
 
-    A run that comes back after a throttle keeps its place.
+    A run that comes back after a throttle keeps its place. Runs of a lane wait while the lane has used its part of the
+    rate, and hold up no others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
         self._seats: dict[Entry, int] = {}
         """The place in the line, given once; also tells stale heap items from live ones."""
         self._waiting: set[Entry] = set()
-        self._ready: list[tuple[int, int, Entry]] = []
+        self._lanes: dict[Lane | None, _Lane] = {}
+        """The ready ones."""
         self._delayed: list[tuple[float, int, Entry]] = []
         self._next_seat = 0
 
@@ -38,29 +45,61 @@ class LaunchQueue:
         self._waiting.discard(entry)
         self._seats.pop(entry, None)
 
+    def leave_lane(self, entry: Entry) -> None:
+        """Let a run that waits go on at once, without its lane: no launch will come of it."""
+        if entry.lane is not None and entry in self._waiting:
+            entry.lane = None
+            self.add(entry, not_before=float("-inf"))
+
     def pop(self, now: float) -> Entry | None:
         """Take the best of the runs that are due."""
         self._ripen(now)
-        if not self._ready:
+        open_lanes = [lane for lane in self._lanes.values() if lane.ready and lane.opens_at(now) <= now]
+        if not open_lanes:
             return None
-        entry = heapq.heappop(self._ready)[2]
+        entry = min(open_lanes, key=lambda lane: lane.ready[0][:2]).pop()
         self._waiting.remove(entry)
         return entry
 
     def next_at(self, now: float) -> float | None:
         """When the next run is due: `now` if one is ready, None if none waits."""
         self._ripen(now)
-        if self._ready:
-            return now
-        return self._delayed[0][0] if self._delayed else None
+        times = [lane.opens_at(now) for lane in self._lanes.values() if lane.ready]
+        return min([*times, *(item[0] for item in self._delayed[:1])], default=None)
 
     def _ripen(self, now: float) -> None:
         while self._delayed and (self._delayed[0][0] <= now or self._delayed[0][2] not in self._waiting):
             _, seat, entry = heapq.heappop(self._delayed)
             if entry in self._waiting:
-                heapq.heappush(self._ready, (-entry.priority, seat, entry))
-        while self._ready and self._ready[0][2] not in self._waiting:
-            heapq.heappop(self._ready)
+                if entry.lane not in self._lanes:
+                    self._lanes[entry.lane] = _Lane(entry.lane, self._rate, now)
+                heapq.heappush(self._lanes[entry.lane].ready, (-entry.priority, seat, entry))
+        for name, lane in self._lanes.items():
+            while lane.ready and not (lane.ready[0][2] in self._waiting and lane.ready[0][2].lane == name):
+                heapq.heappop(lane.ready)
+
+
+class _Lane:
+    """The ready runs of a lane, and a token bucket that holds its part of the rate."""
+
+    def __init__(self, lane: Lane | None, rate: Rate, now: float) -> None:
+        self.ready: list[tuple[int, int, Entry]] = []
+        part = rate.part(lane.share) if lane is not None else Rate(0, 1)
+        self._per_second, self._most = part.per_second, part.burst
+        self._tokens, self._now = self._most, now
+
+    def opens_at(self, now: float) -> float:
+        """When its next run may go: `now` if it may."""
+        if not self._per_second:
+            return now
+        self._tokens = min(self._most, self._tokens + max(0.0, now - self._now) * self._per_second)
+        self._now = now
+        return now if self._tokens >= _WHOLE else now + (1.0 - self._tokens) / self._per_second
+
+    def pop(self) -> Entry:
+        """Take its best run; `opens_at` must have said now."""
+        self._tokens -= 1.0
+        return heapq.heappop(self.ready)[2]
 
 
 class DueList:

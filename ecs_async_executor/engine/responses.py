@@ -70,9 +70,28 @@ class TaskArns(_Shape, frozen=True):
     next_token: str | None = None
 
 
+class StrategyItem(_Shape, frozen=True):
+    """One capacity provider of a strategy (API reference: CapacityProviderStrategyItem)."""
+
+    capacity_provider: str = ""
+
+
+class Cluster(_Shape, frozen=True):
+    """One cluster (API reference: Cluster)."""
+
+    default_capacity_provider_strategy: tuple[StrategyItem, ...] = ()
+
+
+class Clusters(_Shape, frozen=True):
+    """The answer to DescribeClusters; an unknown cluster is not among them."""
+
+    clusters: tuple[Cluster, ...] = ()
+
+
 _UNREADABLE = (MsgspecError, ValueError)
 """A broken text is a UnicodeDecodeError. Of the others, only a newer msgspec makes ValueErrors."""
 _TASK, _FAILURE, _TASKS, _TASK_ARNS = Decoder(Task), Decoder(TaskFailure), Decoder(Tasks), Decoder(TaskArns)
+_CLUSTERS = Decoder(Clusters)
 
 
 def parse_tasks(body: bytes) -> Tasks:
@@ -97,6 +116,11 @@ def parse_task_arns(body: bytes) -> TaskArns:
     return _TASK_ARNS.decode(body)
 
 
+def parse_clusters(body: bytes) -> Clusters:
+    """Parse an answer of DescribeClusters; raises as `parse_tasks`."""
+    return _CLUSTERS.decode(body)
+
+
 def _each_valid(decoder: Decoder[_AnyShape], records: object) -> tuple[_AnyShape, ...]:
     valid = []
     for record in records if isinstance(records, list) else []:
@@ -112,12 +136,13 @@ _PARSERS: dict[str, Callable[[bytes], object]] = {
     "RunTaskResponse": parse_tasks,
     "DescribeTasksResponse": parse_tasks,
     "ListTasksResponse": parse_task_arns,
+    "DescribeClustersResponse": parse_clusters,
     "StopTaskResponse": lambda _body: None,
 }
 
 
 class EcsResponseParser(AioJSONParser):
-    """Gives ``{"parsed": <shape>}`` for the four operations the engine calls; errors are parsed as ever."""
+    """Gives ``{"parsed": <shape>}`` for the operations the engine calls; errors are parsed as ever."""
 
     async def parse(self, response: dict[str, Any], shape: Any) -> Any:
         """Parse an answer, without the metadata that nobody here reads."""

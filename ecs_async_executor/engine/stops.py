@@ -26,6 +26,8 @@ class Verdict:
     """It never ran, and the same request would fail the same way again."""
     capacity: bool
     """It never ran, for lack of capacity."""
+    interrupted: bool
+    """AWS took its Spot capacity back."""
     diagnosis: Diagnosis
 
 
@@ -109,9 +111,8 @@ _REASONS = (
     ),
     _Reason(_text(r"maintenance"), "AWS retired the task for maintenance.", "Let the task retry."),
 )
+_INTERRUPTIONS = frozenset({"SpotInterruption", "TerminationNotice"})
 _STOP_CODES = {
-    "SpotInterruption": ("AWS took the Spot capacity back.", "Let the task retry, or run it on demand."),
-    "TerminationNotice": ("AWS took the Spot capacity back.", "Let the task retry, or run it on demand."),
     "UserInitiated": ("The task was stopped by StopTask.", "See the detail for who stopped it."),
     "InfrastructureHealth": ("AWS stopped the task: its host is unhealthy.", "Let the task retry."),
 }
@@ -120,6 +121,14 @@ _EXIT_CODES = {
     1: (
         "The container ended with exit code 1.",
         "Look into its log: the Airflow process could not start the task or lost its API server.",
+    ),
+    75: (
+        "The container's entrypoint gave up (exit code 75), for a reason that may pass.",
+        "Look into its log: with this project's image, the Dags could not be fetched.",
+    ),
+    78: (
+        "The container's entrypoint gave up (exit code 78).",
+        "Look into its log: with this project's image, the Dags can't be fetched as it is configured.",
     ),
     127: ("The container's command was not found (exit code 127).", "The image must be an Airflow image."),
     137: (
@@ -142,19 +151,22 @@ def judge(task: Task, container_name: str) -> Verdict:
     if not ran:
         texts += [c.reason or "" for c in task.containers]
 
+    interrupted = task.stop_code in _INTERRUPTIONS or "Spot Task was interrupted" in texts[0]
+
     def verdict(summary: str, remedy: str, outlook: _Outlook = _Outlook.AGAIN) -> Verdict:
         return Verdict(
             exit_code,
             ran,
             permanent=not ran and outlook is _Outlook.USELESS,
             capacity=not ran and outlook is _Outlook.CAPACITY,
+            interrupted=interrupted,
             diagnosis=Diagnosis(summary, facts, remedy),
         )
 
+    if interrupted:
+        return verdict("AWS took the Spot capacity back.", "Let the task retry, or run it on demand.")
     if task.stop_code in _STOP_CODES:
         return verdict(*_STOP_CODES[task.stop_code])
-    if "Spot Task was interrupted" in texts[0]:
-        return verdict(*_STOP_CODES["SpotInterruption"])
     for reason in _REASONS:
         if any(reason.text.search(text) for text in texts):
             return verdict(reason.summary, reason.remedy, reason.outlook)

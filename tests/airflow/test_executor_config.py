@@ -14,8 +14,8 @@ from tests.support.scheduler import Scheduler, logged_events, task_instances
 RunDag = Callable[[DAG], str]
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "name": ({"name": "x"}, "name is not a member of ECS's RunTask request"),
-    "command": ({"command": ["x"]}, "command is not a member of ECS's RunTask request"),
+    "name": ({"name": "x"}, "name can't be configured"),
+    "command": ({"command": ["x"]}, "command can't be configured: it is Airflow's"),
     "inner_command": (
         {"overrides": {"containerOverrides": [{"name": "airflow", "command": ["x"]}]}},
         "Remove `command`",
@@ -37,11 +37,12 @@ def test_only_the_tasks_with_a_wrong_config_fail_each_with_its_reason(
         for task_id, (config, _) in WRONG.items():
             BaseOperator(task_id=task_id, executor_config=config)
         BaseOperator(task_id="good", executor_config={"overrides": {"cpu": "512"}})
+        BaseOperator(task_id="short", executor_config={"environment": {"A": "1"}, "memory": 512})
         BaseOperator(task_id="plain")
     run_dag(dag)
-    scheduler.launched(2)
+    scheduler.launched(3)
     scheduler.until(lambda: len([t for t in task_instances() if t.state == "failed"]) == len(WRONG))
-    assert {t.task_id for t in task_instances() if t.state == "queued"} == {"good", "plain"}
+    assert {t.task_id for t in task_instances() if t.state == "queued"} == {"good", "short", "plain"}
     reasons = logged_events("state mismatch")
     assert len(reasons) == len(WRONG)
     for _, words in WRONG.values():

@@ -72,7 +72,7 @@ def test_missing_options_are_all_in_the_one_error_of_start(clean_database: None)
     executor = AsyncEcsExecutor()
     with pytest.raises(ConfigurationError) as caught:
         executor.start()
-    for name in ("cluster", "container_name", "task_definition", "subnets"):
+    for name in ("cluster", "container_name", "task_definition"):
         assert f"[aws_ecs_executor] {name}: " in str(caught.value)
     assert not engine_threads()
     executor.end()

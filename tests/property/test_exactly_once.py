@@ -29,7 +29,7 @@ from ecs_async_executor.engine.engine import Engine
 from ecs_async_executor.engine.messages import Order, Report
 from ecs_async_executor.launches import Launches
 from ecs_async_executor.orders import Orders
-from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.profiles import make_profiles
 from ecs_async_executor.retries import Retries
 from ecs_async_executor.rows import Look, Show
 from ecs_async_executor.settings import Settings
@@ -52,6 +52,7 @@ SETTINGS = Settings(
     max_run_task_attempts=10,
     missing_grace=60,
 )
+PROFILES = make_profiles(SETTINGS)
 
 
 class Executor(BaseExecutor):
@@ -97,12 +98,12 @@ class Scheduler:
         self.inbox: SimpleQueue[tuple[Order, ...]] = SimpleQueue()
         self.reports: list[Report] = []
         self.start_engine()
-        orders = Orders(RequestTemplate(SETTINGS), token_generator(), queued_timeout=600, launch_timeout=1800)
+        orders = Orders(PROFILES, token_generator(), queued_timeout=600)
         loop = asyncio.get_running_loop()
         self.supervisor = Supervisor(
             self.executor,
             Launches(orders, self.submit),
-            Retries(SETTINGS.max_run_task_attempts, SETTINGS.capacity_timeout, random.random),
+            Retries(PROFILES, random.random),
             LateDatabase(random),
             clock=loop.time,
         )
@@ -144,7 +145,7 @@ class Scheduler:
     def adopt(self, living: Iterable[int]) -> None:
         runs = []
         for orphan in self.airflow.orphans(living):
-            run = workloads.make_orphaned_run(self.executor, orphan, "default", "airflow")
+            run = workloads.make_orphaned_run(self.executor, orphan, PROFILES)
             if run is None:
                 self.airflow.reset(orphan)
             else:

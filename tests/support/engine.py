@@ -96,6 +96,9 @@ class FakeClient:
     async def list_tasks_started_by(self, cluster: str, started_by: str) -> Any:
         return await self._answer("list_tasks", (cluster, started_by), lambda _: ())
 
+    async def default_strategy(self, cluster: str) -> Any:
+        return await self._answer("default_strategy", cluster, lambda _: [])
+
     async def stop_task(self, cluster: str, arn: str, reason: str) -> Any:
         return await self._answer("stop_task", (cluster, arn, reason), lambda _: None)
 

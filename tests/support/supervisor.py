@@ -15,7 +15,7 @@ from ecs_async_executor.engine.messages import (
 )
 from ecs_async_executor.launches import Launches
 from ecs_async_executor.orders import Orders
-from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.profiles import Profiles, make_profiles
 from ecs_async_executor.retries import Retries
 from ecs_async_executor.runs import Run
 from ecs_async_executor.settings import Settings
@@ -44,23 +44,26 @@ class Clock:
         return self.now
 
 
-def make_supervisor(executor: BaseExecutor, submitted: list[Order], clock: Any = lambda: 0.0) -> Supervisor:
-    settings = Settings(
-        cluster="c",
-        container_name="airflow",
-        task_definition="t",
-        subnets=("s",),
-        max_run_task_attempts=2,
-        capacity_timeout=100,
-    )
-    orders = Orders(
-        RequestTemplate(settings),
-        token_generator(),
-        queued_timeout=600,
-        launch_timeout=settings.launch_timeout,
-    )
-    retries = Retries(settings.max_run_task_attempts, settings.capacity_timeout)
-    return Supervisor(executor, Launches(orders, submitted.extend), retries, InlineDatabase(), clock=clock)
+SETTINGS = Settings(
+    cluster="c",
+    container_name="airflow",
+    task_definition="t",
+    subnets=("s",),
+    max_run_task_attempts=2,
+    capacity_timeout=100,
+)
+PROFILES = make_profiles(SETTINGS)
+
+
+def make_supervisor(
+    executor: BaseExecutor,
+    submitted: list[Order],
+    clock: Any = lambda: 0.0,
+    *,
+    profiles: Profiles = PROFILES,
+) -> Supervisor:
+    launches = Launches(Orders(profiles, token_generator(), queued_timeout=600), submitted.extend)
+    return Supervisor(executor, launches, Retries(profiles), InlineDatabase(), clock=clock)
 
 
 def decide(supervisor: Supervisor) -> None:
@@ -85,7 +88,7 @@ def take_in(supervisor: Supervisor, **ti: Any) -> Run:
 def orphan(supervisor: Supervisor, external_id: str, state: str = "queued", **ti: Any) -> Run:
     row = task_workload(external_executor_id=external_id, **ti).ti.model_copy(update={"state": state})
     row.__dict__["state"] = state
-    run = make_orphaned_run(supervisor._executor, row, "c", "airflow")
+    run = make_orphaned_run(supervisor._executor, row, PROFILES)
     assert run is not None
     return run
 

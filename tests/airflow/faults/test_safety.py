@@ -128,8 +128,8 @@ def test_f16_a_wrong_executor_config_fails_its_own_task_with_the_reason_and_no_o
     scheduler.launched(1)
     scheduler.until(lambda: states() == {"task_0": "failed", "task_1": "failed", "task_2": "queued"})
     reasons = " ".join(logged_events("ecs task ended"))
-    assert "name is not a member of ECS's RunTask request" in reasons
-    assert "command is not a member of ECS's RunTask request" in reasons
+    assert "name can't be configured" in reasons
+    assert "command can't be configured: it is Airflow's" in reasons
 
 
 def test_f16_a_scheduler_that_starts_again_survives_the_task_that_is_still_queued(

@@ -157,6 +157,7 @@ class Airflow:
                 map_index=-1,
                 try_number=row.try_number,
                 state=row.state,
+                queue="default",
                 external_executor_id=row.external_executor_id,
                 key=row.key,
                 row=row,

@@ -103,6 +103,12 @@ class SimulatedEcs:
         await self._return("ListTasks")
         return arns
 
+    async def default_strategy(self, _: str) -> list[dict[str, str]]:
+        """The cluster has none."""
+        await self._arrive("DescribeClusters")
+        await self._return("DescribeClusters")
+        return []
+
     async def stop_task(self, _: str, arn: str, reason: str) -> None:
         await self._arrive("StopTask")
         task = next((task for task in self.tasks if task.arn == arn), None)

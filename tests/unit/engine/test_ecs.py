@@ -16,11 +16,24 @@ from ecs_async_executor.engine.ecs import (
     silence_request_logs,
 )
 from ecs_async_executor.engine.failures import Kind, classify
-from ecs_async_executor.engine.responses import EcsResponseParserFactory, TaskArns, Tasks
+from ecs_async_executor.engine.responses import (
+    Cluster,
+    Clusters,
+    EcsResponseParserFactory,
+    StrategyItem,
+    TaskArns,
+    Tasks,
+)
 from ecs_async_executor.errors import ConnectError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+
+ANSWERS = {
+    "list_tasks": TaskArns(task_arns=("arn:1",)),
+    "describe_clusters": Clusters(clusters=(Cluster((StrategyItem("mine"),)),)),
+}
 
 
 class FakeSdkClient:
@@ -38,8 +51,7 @@ class FakeSdkClient:
         async def call(**arguments: Any) -> Any:
             self.calls.append((operation, arguments))
             await anyio.sleep(self.seconds)
-            parsed = TaskArns(task_arns=("arn:1",)) if operation == "list_tasks" else Tasks()
-            return {"parsed": parsed}
+            return {"parsed": ANSWERS.get(operation, Tasks())}
 
         return call
 
@@ -95,11 +107,13 @@ async def test_each_call_sends_what_ecs_expects(session: FakeSession):
     await client.describe_tasks("one", ["arn:1", "arn:2"])
     assert await client.list_tasks_started_by("one", "airflow/1") == ("arn:1",)
     await client.stop_task("one", "arn:1", "because " * 100)
+    assert await client.default_strategy("one") == [{"capacityProvider": "mine"}]
     assert session.made[0].calls == [
         ("run_task", {"taskDefinition": "t", "clientToken": "c"}),
         ("describe_tasks", {"cluster": "one", "tasks": ["arn:1", "arn:2"]}),
         ("list_tasks", {"cluster": "one", "startedBy": "airflow/1"}),
         ("stop_task", {"cluster": "one", "task": "arn:1", "reason": ("because " * 100)[:255]}),
+        ("describe_clusters", {"clusters": ["one"]}),
     ]
     await client.aclose()
 

@@ -268,3 +268,81 @@ async def test_a_place_is_free_again_after_every_kind_of_end(
         await at.idle()
     assert len(reports.of(LaunchFailed)) == 2
     assert len(reports.of(Launched)) == 8
+
+
+# --- requests that leave it to the cluster where they run ----------------------------------------------------------
+
+
+def open_request(strategy: Any = None) -> Request:
+    """Make a request that takes over the cluster's default strategy, so that it can be seen."""
+    body = {"cluster": "one", "taskDefinition": "t"}
+    if strategy is not None:
+        return Request({**body, "placementStrategy": strategy}, "airflow")
+    return Request(body, "airflow", open_request)
+
+
+async def test_a_request_that_is_open_is_settled_by_the_clusters_default(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    client.script["default_strategy"].append([{"capacityProvider": "mine"}])
+    async with launching() as at:
+        at.launch("a", build=open_request)
+        at.launch("b", build=open_request)
+        await at.idle()
+    assert client.calls("default_strategy") == ["one"]
+    assert [body["placementStrategy"] for body in client.calls("run_task")] == [
+        [{"capacityProvider": "mine"}]
+    ] * 2
+    assert {body["clientToken"] for body in client.calls("run_task")} == {"a-1", "b-1"}
+    assert len(reports.of(Launched)) == 2
+
+
+async def test_a_request_is_settled_once_for_all_sends_of_its_token(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    client.script["run_task"].extend([TimeoutError(), started("arn:1")])
+    async with launching() as at:
+        at.launch("run", build=open_request)
+        await at.idle()
+    first, second = client.calls("run_task")
+    assert first == second
+    assert client.calls("default_strategy") == ["one"]
+
+
+async def test_while_the_cluster_can_not_be_asked_nothing_is_sent_and_nothing_is_lost(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    client.script["default_strategy"].extend(
+        [error("ThrottlingException"), error("ServerException", status=500)]
+    )
+    async with launching() as at:
+        at.launch("run", build=open_request)
+        await at.idle()
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-1"]
+    assert len(reports.of(Launched)) == 1
+
+
+async def test_a_request_that_can_not_run_there_fails_its_run_alone(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    def refuse(_: object) -> Request:
+        raise InvalidRequestError("Fargate tasks need at least one subnet.", "Set subnets.")
+
+    async with launching() as at:
+        at.launch("wrong", build=lambda: Request({"cluster": "one"}, "airflow", refuse))
+        at.launch("right", build=open_request)
+        await at.idle()
+    (failed,) = reports.of(LaunchFailed)
+    assert (failed.run_id, failed.permanent) == ("wrong", True)
+    assert "at least one subnet" in str(failed.diagnosis)
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["right-1"]
+
+
+async def test_who_only_looks_for_a_task_asks_no_cluster(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    async with launching() as at:
+        at.launch("run", build=open_request, recovery=Recovery.FIND)
+        await at.idle()
+    assert client.calls("default_strategy") == []
+    assert set(client.calls("list_tasks")) == {("one", "airflow/default/run")}

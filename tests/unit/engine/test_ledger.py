@@ -374,6 +374,28 @@ def test_a_launch_timeout_of_zero_is_none():
     assert ledger.stops == []
 
 
+def test_an_order_may_have_a_launch_timeout_of_its_own(ledger: Ledger):
+    ledger.launch(order("patient", launch_timeout=500.0), 0.0)
+    patient = ledger.take(0.0)
+    assert patient is not None
+    ledger.launched(patient, ARN, "default", "airflow", 0.0)
+    ledger.watch(Watch("eternal", "eternal", ARN, "default", "airflow", launch_timeout=0.0), 0.0)
+    eternal = next(entry for entry in ledger if entry.run_id == "eternal")
+    for now, stopped in ((499.9, []), (500.0, [patient])):
+        for entry in (patient, eternal):
+            ledger.described(entry, task("PENDING"), now)
+        assert ledger.stops == stopped
+
+
+def test_an_interruption_is_reported_as_one(ledger: Ledger):
+    entry = watched(ledger)
+    (report,) = ledger.described(
+        entry, Task(task_arn=ARN, last_status="STOPPED", stop_code="SpotInterruption"), 1.0
+    )
+    assert isinstance(report, Stopped)
+    assert report.interrupted
+
+
 def test_its_repr_counts_the_runs_by_state(ledger: Ledger):
     watched(ledger)
     ledger.launch(order("other"), 0.0)

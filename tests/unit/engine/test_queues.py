@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 from ecs_async_executor.engine.entry import Entry, State
+from ecs_async_executor.engine.messages import Lane
+from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.engine.queues import DueList, LaunchQueue
 
+UNLIMITED = Rate(0, 1)
 
-def entry(name: str, *, priority: int = 0, cluster: str = "") -> Entry:
-    return Entry(name, name, 1, State.WAITING, priority=priority, cluster=cluster)
+
+def entry(name: str, *, priority: int = 0, cluster: str = "", lane: Lane | None = None) -> Entry:
+    return Entry(name, name, 1, State.WAITING, priority=priority, cluster=cluster, lane=lane)
 
 
 def names(entries: list[Entry]) -> list[str]:
@@ -21,13 +25,13 @@ def pop_all(queue: LaunchQueue, now: float) -> list[str]:
 
 class TestLaunchQueue:
     def test_higher_priority_goes_first_and_equals_in_the_order_they_came(self):
-        queue = LaunchQueue()
+        queue = LaunchQueue(UNLIMITED)
         for name, priority in [("a", 1), ("b", 5), ("c", 1), ("d", 5)]:
             queue.add(entry(name, priority=priority), not_before=0)
         assert pop_all(queue, 0) == ["b", "d", "a", "c"]
 
     def test_a_delayed_run_waits_for_its_time_and_then_goes_by_priority(self):
-        queue = LaunchQueue()
+        queue = LaunchQueue(UNLIMITED)
         queue.add(entry("late", priority=9), not_before=10)
         queue.add(entry("a"), not_before=0)
         assert queue.next_at(0) == 0
@@ -38,7 +42,7 @@ class TestLaunchQueue:
         assert pop_all(queue, 10) == ["late", "b"]
 
     def test_a_run_that_comes_back_keeps_its_seat(self):
-        queue = LaunchQueue()
+        queue = LaunchQueue(UNLIMITED)
         first = entry("first")
         queue.add(first, not_before=0)
         queue.add(entry("second"), not_before=0)
@@ -47,7 +51,7 @@ class TestLaunchQueue:
         assert pop_all(queue, 0) == ["first", "second"]
 
     def test_a_discarded_run_is_forgotten_whether_ready_or_delayed(self):
-        queue = LaunchQueue()
+        queue = LaunchQueue(UNLIMITED)
         ready, delayed, stays = entry("ready"), entry("delayed"), entry("stays")
         queue.add(ready, not_before=0)
         queue.add(delayed, not_before=5)
@@ -61,8 +65,65 @@ class TestLaunchQueue:
         assert pop_all(queue, 100) == ["stays"]
 
     def test_nothing_is_due_in_an_empty_queue(self):
-        assert LaunchQueue().next_at(0) is None
-        assert LaunchQueue().pop(0) is None
+        assert LaunchQueue(UNLIMITED).next_at(0) is None
+        assert LaunchQueue(UNLIMITED).pop(0) is None
+
+
+class TestLanes:
+    HALF = Lane("half", 0.5)
+
+    def test_a_lane_uses_its_part_of_the_rate_and_holds_up_no_others(self):
+        queue = LaunchQueue(Rate(20, 4))
+        for number in range(6):
+            queue.add(entry(f"lane {number}", priority=9, lane=self.HALF), not_before=0)
+        for name in ("a", "b"):
+            queue.add(entry(name), not_before=0)
+        assert pop_all(queue, 0) == ["lane 0", "lane 1", "a", "b"], "half of the burst, and all others"
+        assert queue.next_at(0) == 0.1, "half of the rate"
+        assert pop_all(queue, 0.1) == ["lane 2"]
+        assert pop_all(queue, 0.3) == ["lane 3", "lane 4"]
+
+    def test_a_lane_that_was_not_used_saves_its_part_of_the_burst_and_no_more(self):
+        queue = LaunchQueue(Rate(20, 4))
+        for number in range(5):
+            queue.add(entry(str(number), lane=self.HALF), not_before=0)
+        assert len(pop_all(queue, 0)) == 2
+        assert len(pop_all(queue, 100)) == 2
+
+    def test_lanes_do_not_share_their_parts_and_priorities_hold_among_them(self):
+        queue = LaunchQueue(Rate(20, 2))
+        other = Lane("other", 0.5)
+        for name, lane, priority in [("a", self.HALF, 1), ("b", other, 2), ("c", None, 3), ("d", other, 4)]:
+            queue.add(entry(name, lane=lane, priority=priority), not_before=0)
+        assert pop_all(queue, 0) == ["d", "c", "a"]
+        assert pop_all(queue, 0.1) == ["b"]
+
+    def test_without_a_limit_a_part_of_it_is_none_either(self):
+        queue = LaunchQueue(UNLIMITED)
+        for number in range(100):
+            queue.add(entry(str(number), lane=self.HALF), not_before=0)
+        assert len(pop_all(queue, 0)) == 100
+
+    def test_a_run_that_leaves_its_lane_goes_at_once_and_once(self):
+        queue = LaunchQueue(Rate(20, 2))
+        one, two = entry("one", lane=self.HALF), entry("two", lane=self.HALF)
+        for each in (one, two):
+            queue.add(each, not_before=0)
+        assert queue.pop(0) is one
+        queue.leave_lane(two)
+        assert queue.pop(0) is two
+        queue.add(two, not_before=50)
+        assert pop_all(queue, 49) == []
+        assert pop_all(queue, 50) == ["two"]
+
+    def test_a_run_of_a_lane_that_is_discarded_keeps_nothing_waiting(self):
+        queue = LaunchQueue(Rate(20, 2))
+        one, two = entry("one", lane=self.HALF), entry("two", lane=self.HALF)
+        for each in (one, two):
+            queue.add(each, not_before=0)
+        assert queue.pop(0) is one
+        queue.discard(two)
+        assert queue.next_at(0) is None
 
 
 class TestDueList:

@@ -17,6 +17,7 @@ from ecs_async_executor.engine.responses import (
     EcsResponseParser,
     EcsResponseParserFactory,
     Task,
+    parse_clusters,
     parse_task_arns,
     parse_tasks,
 )
@@ -221,3 +222,11 @@ def test_only_the_protocol_of_ecs_is_parsed_our_way():
     factory = EcsResponseParserFactory()
     assert isinstance(factory.create_parser("json"), EcsResponseParser)
     assert not isinstance(factory.create_parser("query"), EcsResponseParser)
+
+
+def test_of_a_cluster_its_default_strategy_is_read():
+    strategy = [{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}]
+    answer = {"clusters": [{"clusterName": "c", "defaultCapacityProviderStrategy": strategy}], "failures": []}
+    (cluster,) = parse_clusters(json.dumps(answer).encode()).clusters
+    assert [item.capacity_provider for item in cluster.default_capacity_provider_strategy] == ["FARGATE_SPOT"]
+    assert parse_clusters(b'{"failures": [{"reason": "MISSING"}]}').clusters == ()

@@ -90,6 +90,7 @@ def test_a_stop_from_outside_is_explained_and_never_permanent(
     assert summary in verdict.diagnosis.summary
     assert reason.rstrip(".") in verdict.diagnosis.detail
     assert (verdict.ran, verdict.permanent) == (ran, False)
+    assert verdict.interrupted is (summary == "Spot")
 
 
 @pytest.mark.parametrize(

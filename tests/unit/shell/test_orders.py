@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from ecs_async_executor import workloads
-from ecs_async_executor.engine.messages import Launch, Recovery
+from ecs_async_executor.engine.messages import Lane, Launch, Launched, Recovery, Watch
 from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.orders import TOKEN_LIFETIME, TOKEN_MARGIN, Orders
-from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.profiles import make_profiles
 from ecs_async_executor.runs import Run
 from ecs_async_executor.settings import Settings
 from tests.support.workloads import callback_workload, task_workload, token_claims, token_generator
@@ -22,13 +22,15 @@ def orders() -> Orders:
 
 
 def make_orders(queued_timeout: float = 600.0, launch_timeout: float = 1800.0) -> Orders:
-    settings = Settings(cluster="c", container_name="airflow", task_definition="t", subnets=("s",))
-    return Orders(
-        RequestTemplate(settings),
-        token_generator(),
-        queued_timeout=queued_timeout,
+    settings = Settings(
+        cluster="c",
+        container_name="airflow",
+        task_definition="t",
+        subnets=("s",),
         launch_timeout=launch_timeout,
+        queues={"gpu": {"task_definition": "gpu", "rate_share": 0.25, "launch_timeout": 60}},
     )
+    return Orders(make_profiles(settings), token_generator(), queued_timeout=queued_timeout)
 
 
 def run_of(workload: Any) -> Run:
@@ -64,6 +66,27 @@ def test_a_run_whose_workload_is_not_read_yet_can_only_be_looked_for(orders: Ord
     launch = orders.launch(run, recovery=Recovery.REPLAY)
     assert launch.recovery is Recovery.FIND
     assert launch.build().body["cluster"] == "c"
+
+
+def test_an_order_is_made_by_the_profile_of_the_tasks_queue(orders: Orders) -> None:
+    run = run_of(task_workload(queue="gpu"))
+    launch = orders.launch(run)
+    assert (launch.lane, launch.launch_timeout) == (Lane("gpu", 0.25), 60)
+    assert launch.build().body["taskDefinition"] == "gpu"
+    other = orders.launch(run_of(task_workload()))
+    assert (other.lane, other.launch_timeout) == (None, 1800)
+    assert other.build().body["taskDefinition"] == "t"
+
+
+def test_a_run_that_is_only_looked_for_waits_for_no_lane(orders: Orders) -> None:
+    assert orders.launch(run_of(task_workload(queue="gpu")), recovery=Recovery.FIND).lane is None
+
+
+def test_a_task_that_runs_already_is_watched_by_its_profile_as_well(orders: Orders) -> None:
+    run = run_of(task_workload(queue="gpu"))
+    run.anonymous = True
+    watch = orders.watch(run, Launched(run.run_id, 2, "arn", "c", "airflow"))
+    assert watch == Watch(run.run_id, run.label, "arn", "c", "airflow", 2, listed=False, launch_timeout=60)
 
 
 def test_callbacks_go_before_every_task(orders: Orders) -> None:

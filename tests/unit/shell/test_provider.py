@@ -11,12 +11,22 @@ import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of 
 import pytest
 
 from ecs_async_executor.provider import get_cli_commands, get_provider_info
-from ecs_async_executor.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in
+from ecs_async_executor.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, of_option
 
 
 @pytest.fixture(scope="module")
 def config_list() -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "airflow", "config", "list", "--defaults", "--section", SECTION]
+    command = [
+        sys.executable,
+        "-m",
+        "airflow",
+        "config",
+        "list",
+        "--defaults",
+        "--show-values",
+        "--section",
+        SECTION,
+    ]
     return subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ, timeout=50)
 
 
@@ -40,7 +50,7 @@ def test_an_option_of_both_sections_has_no_default_here_that_would_hide_the_othe
         if is_drop_in(field):
             assert declared[name]["default"] is None
         else:
-            assert declared[name]["default"] == (None if field.default is None else str(field.default))
+            assert declared[name]["default"] == (None if field.default in (None, {}) else str(field.default))
 
 
 def test_types_are_airflows() -> None:
@@ -67,7 +77,35 @@ def test_no_airflow_command_warns_about_the_provider(config_list: subprocess.Com
     said = config_list.stdout + config_list.stderr
     assert "WARNING" not in said
     assert "warning" not in config_list.stderr.lower()
-    assert get_cli_commands() == []
+
+
+def test_airflow_gets_the_command_config() -> None:
+    (group,) = get_cli_commands()
+    assert (group.name, [command.name for command in group.subcommands]) == ("ecs-async", ["config"])
+
+
+def test_every_option_is_shown_with_its_description_an_example_and_its_default(
+    config_list: subprocess.CompletedProcess[str],
+) -> None:
+    for name, field in Settings.model_fields.items():
+        option = get_provider_info()["config"][SECTION]["options"][name]
+        assert f"# Example: {name} = {of_option(field, 'example')}\n" in config_list.stdout
+        assert str(option["description"]).splitlines()[0] in config_list.stdout
+        if option["default"] is not None:
+            assert f"# {name} = {option['default']}\n" in config_list.stdout
+
+
+def test_what_an_option_of_both_sections_is_if_unset_is_told_in_words() -> None:
+    declared = get_provider_info()["config"][SECTION]["options"]
+    assert declared["conn_id"]["description"].endswith(
+        " Unset in this section: [aws_ecs_executor] conn_id, else aws_default."
+    )
+    assert declared["cluster"]["description"].endswith(" Unset in this section: [aws_ecs_executor] cluster.")
+
+
+def test_only_what_may_hold_secrets_is_declared_as_sensitive() -> None:
+    declared = get_provider_info()["config"][SECTION]["options"]
+    assert [name for name, option in declared.items() if option["sensitive"]] == ["run_task_kwargs"]
 
 
 def test_the_defaults_of_the_amazon_provider_stay_in_place() -> None:

@@ -21,7 +21,12 @@ def run_task_rate(**options: Any) -> Rate:
         {},
         {"launch_type": "FARGATE"},
         {"capacity_provider_strategy": [{"capacityProvider": "FARGATE_SPOT"}]},
-        {"capacity_provider_strategy": [{"capacityProvider": "mine"}, {"capacityProvider": "FARGATE"}]},
+        {
+            "capacity_provider_strategy": [
+                {"capacityProvider": "FARGATE_SPOT", "weight": 1},
+                {"capacityProvider": "FARGATE"},
+            ]
+        },
         {"launch_type": "EC2", "run_task_kwargs": {"launch_type": "FARGATE"}},
         {"run_task_kwargs": {"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}},
     ],

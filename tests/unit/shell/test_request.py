@@ -1,19 +1,19 @@
 from __future__ import annotations
 
+import copy
 import threading
 from typing import Any
 
 import pytest
-from botocore.validate import ParamValidator
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ecs_async_executor.engine.messages import Request
 from ecs_async_executor.errors import InvalidRequestError
-from ecs_async_executor.request import MAX_OVERRIDES, RequestTemplate, merge, normalise, run_task_shape
+from ecs_async_executor.layers import Layer
+from ecs_async_executor.limits import OVERRIDES
+from ecs_async_executor.request import RequestTemplate
 from ecs_async_executor.settings import Settings
 
 TOKEN = "the-secret-token"
+MARK = {"name": "AIRFLOW_IS_EXECUTOR_CONTAINER", "value": "true"}
 COMMAND = ["python", "-m", "worker", TOKEN]
 
 
@@ -28,7 +28,21 @@ def template(**options: Any) -> RequestTemplate:
 
 
 def body(executor_config: object = None, **options: Any) -> dict[str, Any]:
-    return dict(template(**options).request(COMMAND, executor_config).body)
+    request = template(**options).request(COMMAND, executor_config)
+    return without_mark(dict((request.settle([]) if request.settle else request).body))
+
+
+def without_mark(request: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the variable that every Airflow container gets, and see that it gets it."""
+    request, found = copy.deepcopy(request), 0
+    for container in request["overrides"]["containerOverrides"]:
+        if MARK in container.get("environment", ()):
+            found += 1
+            container["environment"].remove(MARK)
+            if not container["environment"]:
+                del container["environment"]
+    assert found == 1
+    return request
 
 
 def airflow_container(request: dict[str, Any], name: str = "airflow") -> dict[str, Any]:
@@ -47,7 +61,7 @@ def refusal(executor_config: object, **options: Any) -> str:
 
 
 def test_the_options_make_a_fargate_request() -> None:
-    assert body() == {
+    assert body(launch_type="FARGATE") == {
         "cluster": "default",
         "taskDefinition": "airflow-task",
         "launchType": "FARGATE",
@@ -190,7 +204,9 @@ def test_tags_are_merged_by_key() -> None:
 
 
 def test_null_removes_a_key() -> None:
-    request = body({"group": None, "networkConfiguration": None}, run_task_kwargs={"group": "g"})
+    request = body(
+        {"group": None, "networkConfiguration": None, "launchType": "EC2"}, run_task_kwargs={"group": "g"}
+    )
     assert "group" not in request
     assert "networkConfiguration" not in request
 
@@ -247,12 +263,6 @@ def test_no_task_changes_what_the_next_one_gets() -> None:
     assert config["overrides"] == {"containerOverrides": [{"name": "airflow", "cpu": 9}]}
 
 
-def test_merge_changes_neither_side() -> None:
-    lower, upper = {"tags": [{"key": "a", "value": "1"}]}, {"tags": [{"key": "a", "value": "2"}]}
-    assert merge(lower, upper) == {"tags": [{"key": "a", "value": "2"}]}
-    assert (lower, upper) == ({"tags": [{"key": "a", "value": "1"}]}, {"tags": [{"key": "a", "value": "2"}]})
-
-
 # --- refused --------------------------------------------------------------------------------------------------
 
 
@@ -285,7 +295,7 @@ def test_a_typing_error_gets_a_suggestion() -> None:
     )
 
 
-@pytest.mark.parametrize("key", ["kubernetes", "name", "command", "", 7])
+@pytest.mark.parametrize("key", ["kubernetes", "", 7])
 def test_a_key_that_nothing_resembles_is_answered_with_all_there_are(key: object) -> None:
     message = refusal({key: 1})
     assert f"{key} is not a member of ECS's RunTask request. It has: capacityProviderStrategy, " in message
@@ -331,10 +341,10 @@ def test_too_many_characters_of_overrides_are_refused_before_the_call() -> None:
         environment = {"A": "x" * length}
         return {"overrides": {"containerOverrides": [{"name": "airflow", "environment": environment}]}}
 
-    message = refusal(config(MAX_OVERRIDES))
+    message = refusal(config(OVERRIDES))
     assert "ECS takes 8192" in message
     assert "x" * 100 not in message
-    assert body(config(MAX_OVERRIDES - 300))
+    assert body(config(OVERRIDES - 300))
 
 
 def test_characters_are_counted_not_bytes() -> None:
@@ -350,95 +360,7 @@ def test_a_request_that_can_never_be_built_is_refused_with_the_options() -> None
         template(run_task_kwargs={"count": 2})
 
 
-# --- anything at all ------------------------------------------------------------------------------------------
-
-SHAPE = run_task_shape()
-MEMBERS = [
-    *SHAPE.members,
-    *SHAPE.members["overrides"].members,
-    *SHAPE.members["overrides"].members["containerOverrides"].member.members,
-    *SHAPE.members["networkConfiguration"].members["awsvpcConfiguration"].members,
-    "awsvpcConfiguration",
-    "key",
-    "value",
-    "launch_type",
-    "task_definition",
-]
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("airflow")
-JSON = st.recursive(
-    SCALARS,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(MEMBERS) | st.text(max_size=8), inner, max_size=4)
-    ),
-    max_leaves=12,
-)
-NAMES = st.sampled_from(["airflow", "proxy"])
-LIKELY = st.fixed_dictionaries(
-    {},
-    optional={
-        "overrides": st.fixed_dictionaries(
-            {},
-            optional={
-                "cpu": st.just("512") | SCALARS,
-                "container_overrides": st.lists(
-                    st.fixed_dictionaries(
-                        {"name": NAMES | SCALARS},
-                        optional={
-                            "environment": st.dictionaries(st.text(max_size=4), SCALARS) | JSON,
-                            "cpu": st.integers() | SCALARS,
-                            "command": st.lists(st.text(), max_size=2) | st.none(),
-                        },
-                    )
-                    | JSON,
-                    max_size=3,
-                )
-                | JSON,
-            },
-        )
-        | JSON,
-        "tags": st.dictionaries(st.text(max_size=4), SCALARS) | JSON,
-        "launchType": st.sampled_from(["EC2", "FARGATE", None]),
-        "capacity_provider_strategy": JSON,
-        "networkConfiguration": JSON,
-    },
-)
-TEMPLATE = template(
-    run_task_kwargs={
-        "tags": {"a": "1"},
-        "overrides": {"containerOverrides": [{"name": "airflow", "environment": {"A": "1"}}]},
-    }
-)
-
-
-@given(JSON | LIKELY)
-def test_whatever_executor_config_holds_gives_a_valid_request_or_a_refusal(config: Any) -> None:
-    answer: Request | InvalidRequestError
-    try:
-        answer = TEMPLATE.request(COMMAND, config)
-    except InvalidRequestError as error:
-        answer = error
-    if isinstance(answer, InvalidRequestError):
-        assert TOKEN not in str(answer)
-        assert answer.problem
-        assert answer.remedy
-    else:
-        check_request(dict(answer.body))
-
-
-def check_request(request: dict[str, Any]) -> None:
-    assert not ParamValidator().validate(request, SHAPE).has_errors()
-    assert airflow_container(request)["command"] == COMMAND
-    assert not {"count", "clientToken", "startedBy"} & request.keys()
-
-
-@given(JSON | LIKELY)
-def test_normalising_twice_changes_nothing_more(config: Any) -> None:
-    try:
-        once = normalise(config, SHAPE)
-    except InvalidRequestError:
-        return
-    assert repr(normalise(once, SHAPE)) == repr(once)
+# --- the Airflow container ------------------------------------------------------------------------------------
 
 
 def test_an_override_without_a_name_means_the_airflow_container() -> None:
@@ -448,3 +370,137 @@ def test_an_override_without_a_name_means_the_airflow_container() -> None:
     assert container["name"] == "airflow"
     assert (container["cpu"], container["command"]) == (256, ["run"])
     assert "count" not in body
+
+
+@pytest.mark.parametrize(
+    ("short", "spelled_out"),
+    [
+        ({"cpu": 256, "memory": 512}, {"cpu": 256, "memory": 512}),
+        ({"memory_reservation": 64}, {"memoryReservation": 64}),
+        ({"environment": {"A": "1"}}, {"environment": [{"name": "A", "value": "1"}]}),
+        ({"resourceRequirements": [{"type": "GPU", "value": "1"}]},) * 2,
+    ],
+)
+def test_members_of_a_container_at_the_top_are_for_the_airflow_container(
+    short: dict[str, Any], spelled_out: dict[str, Any]
+) -> None:
+    assert airflow_container(body(short)) == {"name": "airflow", "command": COMMAND, **spelled_out}
+
+
+def test_what_is_spelled_out_wins_over_the_short_form_of_the_same_config() -> None:
+    container = {"name": "airflow", "cpu": 2, "environment": {"A": "2"}}
+    config = {
+        "overrides": {"containerOverrides": [container]},
+        "cpu": 1,
+        "memory": 64,
+        "environment": {"A": "1", "B": "1"},
+    }
+    assert airflow_container(body(config)) == {
+        "name": "airflow",
+        "command": COMMAND,
+        "cpu": 2,
+        "memory": 64,
+        "environment": [{"name": "A", "value": "2"}, {"name": "B", "value": "1"}],
+    }
+
+
+def test_null_in_the_short_form_removes_what_a_lower_layer_has_set() -> None:
+    request = body(
+        {"cpu": None, "environment": {"A": None}},
+        run_task_kwargs={"cpu": 1, "environment": {"A": "1", "B": "2"}},
+    )
+    assert airflow_container(request) == {
+        "name": "airflow",
+        "command": COMMAND,
+        "environment": [{"name": "B", "value": "2"}],
+    }
+
+
+def test_a_sidecar_may_have_a_command() -> None:
+    config = {"overrides": {"containerOverrides": [{"name": "proxy", "command": ["serve"]}]}}
+    assert airflow_container(body(config), "proxy")["command"] == ["serve"]
+    assert airflow_container(body(config))["command"] == COMMAND
+
+
+@pytest.mark.parametrize("key", ["command", "Command", "name"])
+def test_airflows_own_members_of_the_container_are_refused_and_not_shown(key: str) -> None:
+    message = refusal({key: ["their-secret"]})
+    assert message.startswith(f"{key.lower()} can't be configured")
+    assert "their-secret" not in message
+
+
+# --- layers above ---------------------------------------------------------------------------------------------
+
+
+def settings(**options: Any) -> Settings:
+    required = {"cluster": "default", "container_name": "airflow", "task_definition": "t", "subnets": ("s",)}
+    return Settings.model_validate({**required, **options})
+
+
+def test_what_the_user_says_of_the_executors_own_variable_counts() -> None:
+    variable = {"AIRFLOW_IS_EXECUTOR_CONTAINER": ""}
+    request = template().request(COMMAND, {"environment": variable, "launch_type": "EC2"})
+    assert airflow_container(dict(request.body))["environment"] == [{**MARK, "value": ""}]
+
+
+def test_fargate_without_a_subnet_is_refused_when_a_task_is_launched_that_brings_none() -> None:
+    one = template(launch_type="FARGATE", subnets=())
+    with pytest.raises(InvalidRequestError, match="Fargate tasks need"):
+        one.request(COMMAND, None)
+    network = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
+    assert one.request(COMMAND, {"networkConfiguration": network}).body["networkConfiguration"] == network
+
+
+def test_a_profile_stands_between_run_task_kwargs_and_executor_config() -> None:
+    kwargs = {"group": "of the kwargs", "tags": {"a": "1", "b": "1"}, "cpu": 1}
+    profile = Layer("queue gpu", {"cluster": "gpus", "task_definition": "gpu", "tags": {"b": "2"}, "cpu": 2})
+    one = RequestTemplate(settings(run_task_kwargs=kwargs), profile)
+    request = one.request(COMMAND, {"cpu": 3, "launch_type": "EC2"})
+    assert (request.body["cluster"], request.body["taskDefinition"]) == ("gpus", "gpu")
+    assert request.body["group"] == "of the kwargs"
+    assert request.body["tags"] == [{"key": "a", "value": "1"}, {"key": "b", "value": "2"}]
+    assert airflow_container(dict(request.body))["cpu"] == 3
+
+
+def test_a_profile_may_have_a_container_of_its_own() -> None:
+    one = RequestTemplate(
+        settings(run_task_kwargs={"cpu": 1}), Layer("queue gpu", {"memory": 64}), container="main"
+    )
+    request = one.request(COMMAND, {"launchType": "EC2"})
+    assert request.container == "main"
+    assert request.body["overrides"]["containerOverrides"] == [
+        {"name": "main", "cpu": 1, "memory": 64, "environment": [MARK], "command": COMMAND}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "profile", "named"),
+    [
+        ({"clusters": "x"}, {}, "run_task_kwargs: clusters is not a member"),
+        ({"tags": 7}, {}, "run_task_kwargs: The RunTask request is not valid"),
+        ({}, {"lauchType": "EC2"}, "queue gpu: lauchType is not a member"),
+        ({}, {"count": 2}, "queue gpu: count can't be configured"),
+    ],
+)
+def test_a_wrong_layer_is_refused_at_the_start_and_named(
+    kwargs: dict[str, Any], profile: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        RequestTemplate(settings(run_task_kwargs=kwargs), Layer("queue gpu", profile))
+    assert str(caught.value).startswith(named)
+
+
+def test_the_layers_are_kept_for_who_wants_to_explain_a_request() -> None:
+    one = RequestTemplate(settings(), Layer("queue gpu", {}))
+    assert [layer.name for layer in one.layers] == [
+        "cluster",
+        "task_definition",
+        "subnets",
+        "assign_public_ip",
+        "run_task_kwargs",
+        "queue gpu",
+    ]
+
+
+def test_no_layer_shows_its_value_in_logs() -> None:
+    assert "their-secret" not in repr(Layer("queue", {"environment": {"PASSWORD": "their-secret"}}))

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from airflow.models.taskinstancekey import TaskInstanceKey
 
 from ecs_async_executor.engine.messages import Cancelled, Diagnosis, LaunchFailed, Terminal
-from ecs_async_executor.retries import Retries
+from ecs_async_executor.profiles import make_profiles
+from ecs_async_executor.retries import TASKS_REMEMBERED, Retries
 from ecs_async_executor.runs import Run
+from ecs_async_executor.settings import Settings
 
 WHY = Diagnosis("It failed.")
-RETRIES = Retries(max_starts=3, capacity_timeout=100.0, random=lambda: 1.0)
+QUEUES = {
+    "first": {"fallback": "spot", "fallback_after": 2},
+    "spot": {"fallback": "on-demand", "fallback_after": 2, "capacity_timeout": 60},
+    "on-demand": {"max_run_task_attempts": 5},
+}
+PROFILES = make_profiles(
+    Settings(
+        cluster="c",
+        container_name="airflow",
+        task_definition="t",
+        subnets=("s",),
+        max_run_task_attempts=3,
+        capacity_timeout=100,
+        queues=QUEUES,
+    )
+)
+RETRIES = Retries(PROFILES, random=lambda: 1.0)
 FAULT = LaunchFailed("run", 1, WHY, permanent=False)
 CAPACITY = LaunchFailed("run", 1, WHY, permanent=False, costs_attempt=False)
 
@@ -43,3 +64,93 @@ def test_whether_it_is_launched_again(run: Run, allowed: bool) -> None:
 def test_failed_starts_wait_up_to_a_minute_and_capacity_up_to_five() -> None:
     assert [RETRIES.delay(failed(FAULT, starts=n)) for n in (1, 2, 3, 4, 9)] == [10, 20, 40, 60, 60]
     assert [RETRIES.delay(failed(CAPACITY, number=n)) for n in (1, 2, 3, 7, 99)] == [5, 10, 20, 300, 300]
+
+
+@pytest.fixture
+def retries() -> Retries:
+    return Retries(PROFILES)
+
+
+def in_queue(queue: str, *, number: int = 1, map_index: int = -1, **members: Any) -> Run:
+    """Make a run of the task's try of this number."""
+    key = TaskInstanceKey("dag", "task", "run", number, map_index)
+    return Run("run", key, "label", None, queue=queue, **members)
+
+
+def profile(run: Run) -> str:
+    return PROFILES.of_run(run).name
+
+
+def test_a_profile_has_start_attempts_of_its_own(retries: Retries) -> None:
+    assert retries.allow(in_queue("on-demand", starts=4, ended=FAULT), 0.0)
+    assert not retries.allow(in_queue("spot", starts=4, ended=FAULT), 0.0)
+
+
+def test_a_run_that_found_no_capacity_long_enough_goes_on_by_the_fallback_and_waits_for_that_as_long(
+    retries: Retries,
+) -> None:
+    run = in_queue("spot", ended=CAPACITY, waits_since=0.0)
+    assert retries.fall_back(run, 59.9) is None
+    assert profile(run) == "spot"
+    assert retries.allow(run, 60.0)
+    assert retries.fall_back(run, 60.0) == "No capacity for 60 s: the queue spot falls back to on-demand."
+    assert (profile(run), run.waits_since) == ("on-demand", None)
+    run.waits_since = 60.0
+    assert retries.allow(run, 159.9)
+    assert not retries.allow(run, 160.0)
+    assert retries.fall_back(run, 160.0) is None, "there is no further one"
+
+
+def test_a_task_that_was_interrupted_often_enough_goes_on_by_the_fallback_in_whichever_try(
+    retries: Retries,
+) -> None:
+    first, second, third = (in_queue("spot", number=number) for number in (1, 2, 3))
+    retries.interrupted(first)
+    assert retries.fall_back(second, 0.0) is None
+    retries.interrupted(second)
+    assert retries.fall_back(third, 0.0) == "Interrupted 2 times: the queue spot falls back to on-demand."
+    assert profile(third) == "on-demand"
+    assert retries.fall_back(third, 0.0) is None, "said once"
+    assert retries.fall_back(in_queue("spot", map_index=1), 0.0) is None
+
+
+def test_each_profile_counts_its_own_interruptions(retries: Retries) -> None:
+    run = in_queue("first", ended=CAPACITY, waits_since=0.0)
+    retries.fall_back(run, 1000.0)
+    assert profile(run) == "spot"
+    for _ in range(2):
+        retries.interrupted(run)
+    assert retries.fall_back(run, 1000.0) == "Interrupted 2 times: the queue spot falls back to on-demand."
+    again = in_queue("first", number=2)
+    assert retries.fall_back(again, 0.0) is None, "its first profile was never interrupted"
+
+
+def test_a_run_may_fall_back_through_several_profiles_at_once(retries: Retries) -> None:
+    first = in_queue("first")
+    for _ in range(2):
+        retries.interrupted(first)
+    second = in_queue("first", number=2)
+    retries.fall_back(second, 0.0)
+    for _ in range(2):
+        retries.interrupted(second)
+    third = in_queue("first", number=3)
+    assert retries.fall_back(third, 0.0) == "Interrupted 2 times: the queue spot falls back to on-demand."
+    assert profile(third) == "on-demand"
+
+
+def test_interruptions_concern_nobody_without_a_fallback(retries: Retries) -> None:
+    run = in_queue("on-demand")
+    for _ in range(5):
+        retries.interrupted(run)
+    assert retries.fall_back(run, 0.0) is None
+    assert not retries._interruptions
+
+
+def test_only_so_many_tasks_are_remembered(retries: Retries) -> None:
+    for number in range(TASKS_REMEMBERED + 1):
+        run = in_queue("spot", map_index=number)
+        for _ in range(2):
+            retries.interrupted(run)
+    assert len(retries._interruptions) == TASKS_REMEMBERED
+    assert retries.fall_back(run, 0.0) is not None, "the latest are"
+    assert retries.fall_back(in_queue("spot", map_index=0), 0.0) is None

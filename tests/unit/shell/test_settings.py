@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +10,15 @@ from airflow.executors.base_executor import ExecutorConf
 
 from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.errors import ConfigurationError
-from ecs_async_executor.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, load_settings
+from ecs_async_executor.settings import (
+    DROP_IN_SECTION,
+    SECTION,
+    Settings,
+    is_drop_in,
+    load_settings,
+    of_option,
+    read_settings,
+)
 
 REQUIRED = {
     "cluster": "my-cluster",
@@ -121,6 +131,129 @@ def test_a_team_does_not_inherit_the_options_of_all(required: Options) -> None:
         load_settings(ExecutorConf("blue"))
 
 
+# --- where it says that they come from ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def airflow_cfg() -> Iterator[Callable[[str], None]]:
+    """Have more in airflow.cfg."""
+    parser: Any = conf
+    saved = parser._sections.copy()
+    yield parser.read_string
+    parser._sections.clear()
+    parser._sections.update(saved)
+
+
+def test_each_option_is_told_with_its_section_and_its_place(
+    required: Options, airflow_cfg: Callable[[str], None]
+) -> None:
+    airflow_cfg("[ecs_async_executor]\npoll_interval = 20\n")
+    required.set(SECTION, concurrency="7")
+    settings, found = read_settings(conf)
+    assert (settings.poll_interval, settings.concurrency) == (20, 7)
+    places = {
+        name: (found[name].section, found[name].where) for name in ("poll_interval", "concurrency", "conn_id")
+    }
+    assert places == {
+        "poll_interval": (SECTION, "airflow.cfg"),
+        "concurrency": (SECTION, "AIRFLOW__ECS_ASYNC_EXECUTOR__CONCURRENCY"),
+        "conn_id": (DROP_IN_SECTION, "default"),
+    }
+
+
+def test_a_teams_option_is_told_with_the_teams_variable_or_section(
+    monkeypatch: pytest.MonkeyPatch, airflow_cfg: Callable[[str], None]
+) -> None:
+    for name, value in REQUIRED.items():
+        monkeypatch.setenv(f"AIRFLOW__BLUE___{DROP_IN_SECTION.upper()}__{name.upper()}", value)
+    airflow_cfg("[blue=ecs_async_executor]\nconcurrency = 3\n")
+    _, found = read_settings(ExecutorConf("blue"))
+    assert found["cluster"].where == "AIRFLOW__BLUE___AWS_ECS_EXECUTOR__CLUSTER"
+    assert found["concurrency"].where == "airflow.cfg"
+
+
+KWARGS = '{"environment": {"PASSWORD": "their-secret"}}'
+
+
+def test_run_task_kwargs_may_come_from_a_command_which_runs_once(
+    required: Options, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = tmp_path / "kwargs"
+    script.write_text(f"echo run >> {tmp_path}/runs\necho '{KWARGS}'\n")
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__RUN_TASK_KWARGS_CMD", f"sh {script}")
+    settings, found = read_settings(conf)
+    assert settings.run_task_kwargs == {"environment": {"PASSWORD": "their-secret"}}
+    assert found["run_task_kwargs"].where == "AIRFLOW__ECS_ASYNC_EXECUTOR__RUN_TASK_KWARGS_CMD"
+    assert (tmp_path / "runs").read_text() == "run\n"
+    assert "their-secret" not in repr(found)
+
+
+def test_a_command_in_airflow_cfg_works_as_well(
+    required: Options, airflow_cfg: Callable[[str], None]
+) -> None:
+    airflow_cfg("[ecs_async_executor]\nrun_task_kwargs_cmd = echo {}\n")
+    settings, found = read_settings(conf)
+    assert settings.run_task_kwargs == {}
+    assert found["run_task_kwargs"].where == "airflow.cfg"
+
+
+def test_a_command_that_fails_is_told_without_what_it_said(
+    required: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__RUN_TASK_KWARGS_CMD", "ls /their-secret")
+    (line,) = problems()
+    assert "[ecs_async_executor] run_task_kwargs (AIRFLOW__ECS_ASYNC_EXECUTOR__RUN_TASK_KWARGS_CMD)" in line
+    assert "AirflowConfigException" in line
+    assert "their-secret" not in line
+
+
+def test_a_percent_sign_in_airflow_cfg_is_explained(
+    required: Options, airflow_cfg: Callable[[str], None]
+) -> None:
+    airflow_cfg("[ecs_async_executor]\ndeployment = 100%\n")
+    (line,) = problems()
+    assert "write %% for %" in line
+
+
+# --- options that there are not ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("clustr", "Did you mean cluster?"),
+        ("poll_intervall", "Did you mean poll_interval?"),
+        ("zzz", "There are: assign_public_ip, "),
+        ("cluster_cmd", "Airflow takes this form of run_task_kwargs only."),
+        ("cluster_secret", "Airflow takes this form of run_task_kwargs only."),
+    ],
+)
+def test_an_unknown_option_is_told_with_what_was_meant(required: Options, name: str, hint: str) -> None:
+    required.set(SECTION, **{name: "their-secret"})
+    (line,) = problems()
+    place = f"[{SECTION}] {name} (AIRFLOW__ECS_ASYNC_EXECUTOR__{name.upper()})"
+    assert f"{place}: there is no such option. {hint}" in line
+    assert "their-secret" not in line
+
+
+def test_an_unknown_option_of_airflow_cfg_is_told_as_well(
+    required: Options, airflow_cfg: Callable[[str], None]
+) -> None:
+    airflow_cfg("[ecs_async_executor]\nclustr = x\n")
+    (line,) = problems()
+    assert "clustr (airflow.cfg): there is no such option. Did you mean cluster?" in line
+
+
+def test_the_other_section_may_have_options_of_a_newer_provider(required: Options) -> None:
+    required.set(DROP_IN_SECTION, option_of_tomorrow="x")
+    assert load().cluster == "my-cluster"
+
+
+def test_another_teams_options_are_not_looked_at(required: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__BLUE___ECS_ASYNC_EXECUTOR__CLUSTR", "x")
+    assert load().cluster == "my-cluster"
+
+
 # --- forms of values ------------------------------------------------------------------------------------------
 
 
@@ -178,7 +311,6 @@ def test_nothing_set_lists_everything_that_is_missing() -> None:
         "[aws_ecs_executor] cluster",
         "[aws_ecs_executor] container_name",
         "[aws_ecs_executor] task_definition",
-        "[aws_ecs_executor] subnets",
     ]
     assert "it is required, but not set. It means: Name or ARN of the ECS cluster" in found[0]
 
@@ -202,9 +334,9 @@ def test_every_wrong_option_is_listed_at_once_with_its_section_and_meaning(requi
     required.set(SECTION, **WRONG)
     found = problems()
     for name in WRONG:
-        (line,) = [line for line in found if f"] {name}: " in line and "It means: " in line]
-        section = DROP_IN_SECTION if is_drop_in(Settings.model_fields[name]) else SECTION
-        assert line.strip().startswith(f"- [{section}] {name}: ")
+        place = f"[{SECTION}] {name} (AIRFLOW__{SECTION.upper()}__{name.upper()}): "
+        (line,) = [line for line in found if line.strip().startswith(f"- {place}") and "It means: " in line]
+        assert f" Write, for example: {of_option(Settings.model_fields[name], 'example')}" in line
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -217,7 +349,8 @@ def test_no_message_shows_a_value(required: Options, name: str) -> None:
 def test_broken_json_says_where(required: Options) -> None:
     required.set(DROP_IN_SECTION, run_task_kwargs='{"tags": }')
     (line,) = problems()
-    assert "[aws_ecs_executor] run_task_kwargs: it is not JSON: Expecting value at character 10." in line
+    where = "[aws_ecs_executor] run_task_kwargs (AIRFLOW__AWS_ECS_EXECUTOR__RUN_TASK_KWARGS)"
+    assert f"{where}: it is not JSON: Expecting value at character 10." in line
 
 
 @pytest.mark.parametrize("text", ["[]", "5", '"text"', "null"])
@@ -231,29 +364,66 @@ def test_a_launch_type_and_a_capacity_provider_exclude_each_other(required: Opti
         DROP_IN_SECTION, launch_type="FARGATE", capacity_provider_strategy='[{"capacityProvider": "x"}]'
     )
     (line,) = problems()
-    assert "launch_type: it excludes capacity_provider_strategy" in line
+    assert (
+        "launch_type (AIRFLOW__AWS_ECS_EXECUTOR__LAUNCH_TYPE): it excludes capacity_provider_strategy" in line
+    )
     assert "Remove one of them." in line
 
 
 @pytest.mark.parametrize(
     "elsewhere",
     [
+        {},
         {"launch_type": "EC2"},
         {"launch_type": "EXTERNAL"},
         {"capacity_provider_strategy": '[{"capacityProvider": "x"}]'},
         {"run_task_kwargs": '{"capacityProviderStrategy": [{"capacityProvider": "x"}]}'},
         {"run_task_kwargs": '{"launch_type": "EC2"}'},
-        {"run_task_kwargs": '{"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["s"]}}}'},
-        {"run_task_kwargs": '{"network_configuration": {"awsvpc_configuration": {"subnets": ["s"]}}}'},
+        {"launch_type": "FARGATE", "run_task_kwargs": '{"launch_type": "EC2"}'},
+        {
+            "launch_type": "FARGATE",
+            "run_task_kwargs": '{"network_configuration": {"awsvpc_configuration": {"subnets": ["s"]}}}',
+        },
     ],
 )
 def test_only_fargate_without_its_own_network_needs_subnets(
     required: Options, monkeypatch: pytest.MonkeyPatch, elsewhere: dict[str, str]
 ) -> None:
     monkeypatch.delenv(f"AIRFLOW__{DROP_IN_SECTION.upper()}__SUBNETS")
-    assert "subnets: Fargate tasks need at least one subnet" in problems()[0]
     required.set(DROP_IN_SECTION, **elsewhere)
     assert load().subnets == ()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"assign_public_ip": "on"}, "(AIRFLOW__AWS_ECS_EXECUTOR__ASSIGN_PUBLIC_IP) needs them"),
+        ({"security_groups": "sg-1"}, "(AIRFLOW__AWS_ECS_EXECUTOR__SECURITY_GROUPS) needs them"),
+    ],
+)
+def test_subnets_that_are_missing_are_missed(
+    required: Options, monkeypatch: pytest.MonkeyPatch, more: dict[str, str], words: str
+) -> None:
+    monkeypatch.delenv(f"AIRFLOW__{DROP_IN_SECTION.upper()}__SUBNETS")
+    required.set(DROP_IN_SECTION, **more)
+    (line,) = problems()
+    assert words in line
+
+
+def test_of_two_that_exclude_each_other_our_section_wins(required: Options) -> None:
+    required.set(DROP_IN_SECTION, launch_type="FARGATE")
+    required.set(SECTION, capacity_provider_strategy="mine:1")
+    settings = load()
+    assert settings.launch_type is None
+    assert settings.capacity_provider_strategy == [{"capacityProvider": "mine", "weight": 1}]
+
+
+def test_wrong_keys_of_run_task_kwargs_are_told_with_the_rest(required: Options) -> None:
+    required.set(DROP_IN_SECTION, run_task_kwargs='{"lauchType": "their-secret"}', max_run_task_attempts="x")
+    attempts, kwargs = problems()
+    assert "max_run_task_attempts" in attempts
+    assert "lauchType is not a member of ECS's RunTask request. Did you mean launchType?" in kwargs
+    assert "their-secret" not in kwargs
 
 
 @pytest.mark.parametrize("key", ["taskDefinition", "task_definition"])

@@ -21,12 +21,15 @@ from ecs_async_executor.engine.messages import (
     Watch,
 )
 from ecs_async_executor.inquiries import LOOK_AGAIN_AFTER
+from ecs_async_executor.profiles import make_profiles
 from ecs_async_executor.supervisor import Supervisor
+from ecs_async_executor.workloads import make_run
 from tests.support.database import nothing_written
 from tests.support.supervisor import (
     ARN,
     DATABASE,
     RUN_ID,
+    SETTINGS,
     WHY,
     Clock,
     Executor,
@@ -50,7 +53,9 @@ def test_a_new_engine_is_told_to_launch_what_was_not_launched_and_to_watch_the_r
     one, two = supervisor.live_orders()
     assert isinstance(one, Launch)
     assert (one.run_id, one.number) == (waiting.run_id, 4)
-    assert two == Watch(running.run_id, running.label, f"arn-{running.run_id}-2", "c", "airflow", 2)
+    assert two == Watch(
+        running.run_id, running.label, f"arn-{running.run_id}-2", "c", "airflow", 2, launch_timeout=1800
+    )
 
 
 def test_a_stop_is_given_again_to_a_new_engine_until_the_task_has_ended(
@@ -62,7 +67,7 @@ def test_a_stop_is_given_again_to_a_new_engine_until_the_task_has_ended(
     stop = Stop(run.run_id, "why")
     assert submitted == [stop]
     assert not supervisor._executor.running
-    watch = Watch(run.run_id, run.label, f"arn-{run.run_id}-1", "c", "airflow", 1)
+    watch = Watch(run.run_id, run.label, f"arn-{run.run_id}-1", "c", "airflow", 1, launch_timeout=1800)
     assert list(supervisor.live_orders()) == [watch, stop]
     supervisor.note(Stopped(run.run_id, 1, watch.arn, 143, ran=True, permanent=False, diagnosis=WHY))
     assert list(supervisor.live_orders()) == []
@@ -102,7 +107,9 @@ def test_an_orphan_with_an_arn_is_watched_and_takes_its_slot(
 ) -> None:
     run = orphan(supervisor, ARN)
     supervisor.adopt([run])
-    assert submitted == [Watch(run.run_id, run.label, ARN, "c", "airflow", 1, listed=False)]
+    assert submitted == [
+        Watch(run.run_id, run.label, ARN, "c", "airflow", 1, listed=False, launch_timeout=1800)
+    ]
     assert supervisor._executor.running == {run.key}
 
 
@@ -313,3 +320,52 @@ def test_a_permanent_failure_is_not_launched_again(monkeypatch: pytest.MonkeyPat
     decide(supervisor)
     assert submitted == []
     assert supervisor._executor.event_buffer == {run.key: ("failed", str(WHY))}
+
+
+# --- queue profiles -------------------------------------------------------------------------------------------
+
+QUEUES = {
+    "spot": {"fallback": "on-demand", "fallback_after": 1, "capacity_timeout": 60},
+    "on-demand": {"taskDefinition": "on-demand"},
+}
+
+
+def definition_of(order: Order) -> str:
+    assert isinstance(order, Launch)
+    return str(order.build().body["taskDefinition"])
+
+
+@pytest.fixture
+def with_queues(submitted: list[Order], clock: Clock) -> Supervisor:
+    profiles = make_profiles(SETTINGS.model_copy(update={"queues": QUEUES}))
+    return make_supervisor(Executor(), submitted, clock, profiles=profiles)
+
+
+def test_a_task_that_found_no_capacity_is_launched_by_the_fallback(
+    with_queues: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = take_in(with_queues, queue="spot")
+    monkeypatch.setattr(DATABASE + "read_rows", lambda _: {run.run_id: Row("queued", 1, run.published, None)})
+    for _ in range(2):
+        with_queues.note(LaunchFailed(run.run_id, run.number, WHY, permanent=False, costs_attempt=False))
+        decide(with_queues)
+        clock.now += 300.0  # the longest time until the next launch
+        decide(with_queues)
+    assert [definition_of(order) for order in submitted] == ["t", "on-demand"]
+    assert [log.event for log in with_queues._executor._task_event_logs].count("ecs fallback") == 1
+
+
+def test_the_next_try_of_a_task_that_was_interrupted_is_launched_by_the_fallback(
+    with_queues: Supervisor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = take_in(with_queues, queue="spot")
+    with_queues.note(launched(run))
+    end = Stopped(run.run_id, 1, "arn", 143, ran=True, permanent=False, diagnosis=WHY, interrupted=True)
+    rows_say(monkeypatch, "up_for_retry")
+    with_queues.note(end)
+    decide(with_queues)
+    assert len(with_queues.runs) == 0
+    again = make_run(with_queues._executor, task_workload(queue="spot", try_number=2))
+    assert definition_of(with_queues.take_in(again)) == "on-demand"
+    (event,) = with_queues._executor._task_event_logs
+    assert event.extra == "Interrupted 1 time: the queue spot falls back to on-demand."

@@ -1,0 +1,134 @@
+"""``ecs-async image``: the image of the task containers has the scheduler's Airflow and Python, or it is said so."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from ecs_async_executor.errors import EcsAsyncError
+
+# Runs in any Airflow image with the image's own Python, so it imports nothing but the standard library.
+_PROBE = """
+import json, sys
+from importlib.metadata import PackageNotFoundError, version
+try:
+    airflow = version("apache-airflow-core")
+except PackageNotFoundError:
+    airflow = None
+print(json.dumps({"airflow": airflow, "python": "%d.%d" % sys.version_info[:2]}))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What an image and its scheduler must have in common."""
+
+    airflow: str
+    """Of apache-airflow-core, such as 3.3.2."""
+    python: str
+    """Without the patch level, such as 3.12."""
+
+    def __str__(self) -> str:
+        """Say both."""
+        return f"Airflow {self.airflow} on Python {self.python}"
+
+    @property
+    def build_args(self) -> str:
+        """The arguments of `docker build` that make such an image."""
+        return f"--build-arg airflow_version={self.airflow} --build-arg python_version={self.python}"
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command `image`."""
+    parser = subparsers.add_parser(
+        "image",
+        help="does the image of the task containers fit the scheduler?",
+        description="The image of the task containers must have the scheduler's Airflow and Python.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    here = Versions(version("apache-airflow-core"), f"{sys.version_info.major}.{sys.version_info.minor}")
+
+    build_args = commands.add_parser(
+        "build-args",
+        help="print the build arguments that fit",
+        description="Print the build arguments of an image that fits the Airflow and Python of this environment. "
+        "Run it where the scheduler runs.",
+    )
+    build_args.set_defaults(run=_build_args, airflow_version=here.airflow, python_version=here.python)
+
+    check = commands.add_parser(
+        "check",
+        help="say whether an image fits",
+        description="Look into an image and compare. Exits with 0 if it fits, and with 1 if it does not or can't be told.",
+    )
+    add = check.add_argument
+    add("image", metavar="IMAGE", help="name and tag of the image")
+    add(
+        "--airflow-version",
+        default=here.airflow,
+        metavar="VERSION",
+        help="the scheduler's; default: this environment's, %(default)s",
+    )
+    add(
+        "--python-version",
+        default=here.python,
+        metavar="VERSION",
+        help="the scheduler's; default: this environment's, %(default)s",
+    )
+    add("--engine", default="docker", metavar="PROGRAM", help="or podman, finch, ... (default: %(default)s)")
+    check.set_defaults(run=_check)
+
+
+def _build_args(args: argparse.Namespace) -> int:
+    sys.stdout.write(f"{_expected(args).build_args}\n")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    expected = _expected(args)
+    try:
+        found = _look_into(args.image, args.engine)
+    except EcsAsyncError as error:
+        sys.stderr.write(f"ecs-async image check: {error}\n")
+        return 1
+    if found == expected:
+        sys.stdout.write(f"{args.image} fits: {found}.\n")
+        return 0
+    sys.stderr.write(
+        f"{args.image} does not fit: it has {found}, and the scheduler {expected}.\n"
+        f"Build it with {expected.build_args}\n"
+    )
+    return 1
+
+
+def _expected(args: argparse.Namespace) -> Versions:
+    # 3.12.4 is meant as well as 3.12.
+    return Versions(args.airflow_version, ".".join(args.python_version.split(".")[:2]))
+
+
+def _look_into(image: str, engine: str) -> Versions:
+    command = [engine, "run", "--rm", "--network", "none", "--entrypoint", "python", image, "-c", _PROBE]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  what the user named
+    except OSError as error:
+        raise EcsAsyncError(
+            f"{engine} can't be run ({error.strerror}). Name another program with --engine, or run this where there is one, "
+            "with the scheduler's versions as --airflow-version and --python-version."
+        ) from None
+    if answer.returncode:
+        raise EcsAsyncError(f"{image} can't be looked into: {answer.stderr.strip()}")
+    try:
+        # Whatever else the image prints at its start comes before.
+        document = json.loads(answer.stdout.splitlines()[-1])
+        airflow, python = document["airflow"], document["python"]
+    except (IndexError, KeyError, TypeError, ValueError):
+        raise EcsAsyncError(f"{image} can't be looked into: its Python gives no versions.") from None
+    if airflow is None:
+        raise EcsAsyncError(
+            f"{image} has no Airflow 3 (apache-airflow-core) that its Python {python} can import."
+        )
+    return Versions(airflow, python)

@@ -1,0 +1,216 @@
+"""Layers of configuration: brought into AWS's spelling, and laid one over the other. Pure.
+
+Keys are accepted in camelCase or snake_case and matched against botocore's own model of RunTask. Lists whose items
+have names are merged by name, tags by key; `null` removes a key.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any, TypeAlias
+
+from botocore.loaders import Loader
+from botocore.model import ServiceModel, Shape
+
+from ecs_async_executor.errors import InvalidRequestError
+from ecs_async_executor.placement import EXCLUSIVE
+
+Body: TypeAlias = dict[str, Any]
+_IDENTITY = {"KeyValuePair": "name", "ContainerOverride": "name", "Tag": "key"}
+"""Shapes whose lists are merged, and the member that tells their items apart."""
+_AIRFLOWS = {
+    "name": "name can't be configured: other containers stand in overrides.containerOverrides.",
+    "command": "command can't be configured: it is Airflow's.",
+}
+_MOST_PROBLEMS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Members of RunTask, or of a container's override, in anybody's spelling."""
+
+    name: str
+    """Where they come from, for `ecs-async config` and messages."""
+    value: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        """Leave the value out: it may hold secrets."""
+        return f"Layer({self.name!r})"
+
+
+@cache
+def run_task_shape() -> Any:
+    """Load botocore's model of the RunTask request."""
+    model = ServiceModel(Loader().load_service_model("ecs", "service-2"))
+    return model.operation_model("RunTask").input_shape
+
+
+@cache
+def container_shape() -> Any:
+    """Give the part of it that overrides one container."""
+    return run_task_shape().members["overrides"].members["containerOverrides"].member
+
+
+def normalise_layer(value: Mapping[Any, Any], container: str) -> tuple[Body, ...]:
+    """Bring a layer into AWS's spelling; raises one `InvalidRequestError` for all that is wrong with its keys.
+
+    Members of a container's override (`cpu`, `environment` ...) at the top, and overrides without a name, are for the
+    Airflow container. Gives the former first, by themselves: those that are spelled out are to be laid over them.
+    """
+    problems: list[str] = []
+    of_container = _short_spellings()
+    short = {key: item for key, item in value.items() if _fold(key) in of_container}
+    rest = {key: item for key, item in value.items() if key not in short} if short else value
+    bodies = []
+    if short:
+        problems += [why for key, why in _AIRFLOWS.items() if any(_fold(each) == key for each in short)]
+        bodies.append(_override(normalise(short, container_shape(), problems)))
+    if rest or not short:
+        bodies.append(normalise(rest, run_task_shape(), problems))
+    if problems:
+        raise InvalidRequestError(" ".join(problems[:_MOST_PROBLEMS]), _more(problems))
+    for body in bodies:
+        _name_containers(body, container)
+    return tuple(bodies)
+
+
+def _more(problems: list[str]) -> str:
+    more = len(problems) - _MOST_PROBLEMS
+    return f"There are {more} more." if more > 0 else "Correct or remove it."
+
+
+def _override(container: Body) -> Body:
+    return {"overrides": {"containerOverrides": [container]}}
+
+
+def _name_containers(body: Body, container: str) -> None:
+    overrides = body.get("overrides")
+    items = overrides.get("containerOverrides") if isinstance(overrides, dict) else None
+    for item in items if isinstance(items, list) else []:
+        if isinstance(item, dict) and item.get("name") is None:
+            item["name"] = container
+
+
+def normalise(value: Any, shape: Any, problems: list[str], path: str = "") -> Any:
+    """Bring keys into AWS's spelling, and dicts of tags and environment into lists; adds what is unknown to `problems`.
+
+    Wrong types are left for the validator, which knows them all.
+    """
+    if shape.type_name == "structure" and isinstance(value, Mapping):
+        result: Body = {}
+        for key, item in value.items():
+            member = _spellings(shape).get(_fold(key))
+            if member is None:
+                problems.append(_unknown(str(key), shape, path))
+            elif member in result:
+                problems.append(f"{path}{member} is there twice, in two spellings.")
+            else:
+                result[member] = normalise(item, shape.members[member], problems, f"{path}{member}.")
+        return result
+    if shape.type_name == "list":
+        identity = _IDENTITY.get(shape.member.name)
+        if isinstance(value, Mapping) and identity and "value" in shape.member.members:
+            value = _pairs(value, identity)
+        if isinstance(value, (list, tuple)):
+            return [normalise(item, shape.member, problems, path) for item in value]
+    return value
+
+
+def merge(lower: Body, upper: Body, shape: Any = None) -> Body:
+    """Lay `upper` over `lower`; both are normalised, neither is changed."""
+    shape = shape or run_task_shape()
+    result = dict(lower)
+    for one, other in (EXCLUSIVE, EXCLUSIVE[::-1]):
+        if upper.get(one) is not None and upper.get(other) is None:
+            result.pop(other, None)
+    for key, item in upper.items():
+        if item is None:
+            result.pop(key, None)
+        else:
+            result[key] = _merge_value(result.get(key), item, shape.members[key])
+    return result
+
+
+def _merge_value(low: Any, high: Any, shape: Any) -> Any:
+    # What is laid over nothing is merged as well, so that a null inside it still means "absent".
+    if shape.type_name == "structure" and isinstance(high, dict):
+        return merge(low if isinstance(low, dict) else {}, high, shape)
+    identity = _IDENTITY.get(shape.member.name) if shape.type_name == "list" else None
+    if identity is None or not isinstance(high, list):
+        return high
+    return _merge_by(identity, low if isinstance(low, list) else [], high, shape.member)
+
+
+def _merge_by(identity: str, low: list[Any], high: list[Any], shape: Any) -> list[Any]:
+    result = list(low)
+    for item in high:
+        name = item.get(identity) if isinstance(item, dict) else None
+        place = next(
+            (i for i, known in enumerate(result) if isinstance(known, dict) and known.get(identity) == name),
+            None,
+        )
+        if name is not None and item.get("value", ...) is None:
+            # {"environment": {"A": null}}: null removes the item, as it removes a key.
+            result = [known for i, known in enumerate(result) if i != place]
+        elif place is None or name is None:
+            result.append(_merge_value(None, item, shape))
+        else:
+            result[place] = merge(result[place], item, shape)
+    return result
+
+
+def leaves(value: Any, shape: Any = None, path: str = "") -> dict[str, Any]:
+    """Give each single value of a normalised body under its path, such as `overrides.containerOverrides[airflow].cpu`.
+
+    A list without names is one value.
+    """
+    shape = shape or run_task_shape()
+    if shape.type_name == "structure" and isinstance(value, dict):
+        found: dict[str, Any] = {}
+        for key, item in value.items():
+            found |= leaves(item, shape.members[key], f"{path}.{key}" if path else key)
+        return found
+    identity = _IDENTITY.get(shape.member.name) if shape.type_name == "list" else None
+    if identity and isinstance(value, list) and all(isinstance(item, dict) for item in value):
+        found = {}
+        for item in value:
+            at, rest = f"{path}[{item.get(identity)}]", {k: v for k, v in item.items() if k != identity}
+            found |= {at: rest["value"]} if "value" in rest else leaves(rest, shape.member, at)
+        return found
+    return {path: value}
+
+
+@lru_cache(1000)
+def _fold_text(key: str) -> str:
+    return key.replace("_", "").lower()
+
+
+def _fold(key: object) -> str:
+    return _fold_text(str(key))
+
+
+@cache
+def _spellings(shape: Shape) -> dict[str, str]:
+    return {str(member).lower(): str(member) for member in shape.members}
+
+
+@cache
+def _short_spellings() -> frozenset[str]:
+    return frozenset(_spellings(container_shape()).keys() - _spellings(run_task_shape()).keys())
+
+
+def _unknown(key: str, shape: Any, path: str) -> str:
+    spellings = _spellings(shape)
+    near = difflib.get_close_matches(_fold(key)[:80], spellings, n=1)
+    hint = f"Did you mean {spellings[near[0]]}?" if near else f"It has: {', '.join(sorted(shape.members))}."
+    return f"{path}{key[:80]} is not a member of ECS's {shape.name.removesuffix('Request')} request. {hint}"
+
+
+def _pairs(value: Mapping[Any, Any], identity: str) -> list[Body]:
+    """Take {"team": "data"}, and {"key": "team", "value": "data"} as well."""
+    if set(value) == {identity, "value"}:
+        return [dict(value)]
+    return [{identity: str(key), "value": item if item is None else str(item)} for key, item in value.items()]

@@ -1,0 +1,67 @@
+"""Where a RunTask request runs: launch type or capacity providers, and what AWS refuses with each. Pure.
+
+Neither of both in a request means the cluster's default capacity provider strategy. Without one AWS takes EC2, but
+AwsEcsExecutor takes FARGATE, and so do we: the engine asks for the cluster's default before it sends such a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from ecs_async_executor.errors import InvalidRequestError
+
+Strategy: TypeAlias = Sequence[Mapping[str, Any]]
+EXCLUSIVE = ("launchType", "capacityProviderStrategy")
+FARGATE_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
+"""AWS's own; nobody else's may begin with aws, ecs or fargate (API reference: CreateCapacityProvider)."""
+
+
+def is_open(body: Mapping[str, Any]) -> bool:
+    """Tell whether the cluster's default strategy decides."""
+    return not any(body.get(name) for name in EXCLUSIVE)
+
+
+def is_fargate(launch_type: object, strategy: object) -> bool:
+    """Tell whether tasks start on Fargate. A strategy can't mix Fargate with other providers (Amazon ECS clusters)."""
+    if not strategy:
+        return launch_type == "FARGATE"
+    items = strategy if isinstance(strategy, (list, tuple)) else []
+    return any(
+        name in item.values() for item in items if isinstance(item, Mapping) for name in FARGATE_PROVIDERS
+    )
+
+
+def settled(body: Mapping[str, Any], default_strategy: Strategy = ()) -> dict[str, Any]:
+    """Give the request as it can be sent; raises `InvalidRequestError`.
+
+    `default_strategy`, the cluster's, matters only to a request that is open. What options of lower layers say about
+    Fargate or the network is left out where AWS refuses it.
+    """
+    result = dict(body)
+    strategy = result.get("capacityProviderStrategy") or result.pop("capacityProviderStrategy", None)
+    if is_open(result):
+        strategy = default_strategy
+        if not strategy:
+            result["launchType"] = "FARGATE"
+    launch_type = result.get("launchType")
+    fargate = is_fargate(launch_type, strategy)
+    if not fargate:
+        result.pop("platformVersion", None)
+    network = _network(result, fargate=fargate) if launch_type != "EXTERNAL" else None
+    result.pop("networkConfiguration", None)
+    if network:
+        result["networkConfiguration"] = {"awsvpcConfiguration": network}
+    elif fargate:
+        raise InvalidRequestError(
+            "Fargate tasks need at least one subnet.",
+            "Set [aws_ecs_executor] subnets; or launch_type or capacity_provider_strategy, if it is not for Fargate.",
+        )
+    return result
+
+
+def _network(body: Mapping[str, Any], *, fargate: bool) -> dict[str, Any]:
+    network = dict((body.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {})
+    if not fargate:
+        network.pop("assignPublicIp", None)
+    return network

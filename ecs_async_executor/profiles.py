@@ -1,0 +1,219 @@
+"""Queue profiles: what the tasks of an Airflow queue get instead of what all tasks get. Pure.
+
+A profile holds members of RunTask, in the spellings of `executor_config`, and options of its own (`Options`). The queue
+is looked up by its name, then by the patterns in their order (`*`, `?`, `[...]`); any other queue gets the default.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ecs_async_executor.engine.messages import Lane
+from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
+from ecs_async_executor.layers import Layer
+from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.runs import Run
+from ecs_async_executor.settings import SECTION, Settings
+
+log = logging.getLogger(__name__)
+
+
+class Options(BaseModel):
+    """What a profile may say beside members of RunTask. What it leaves out is as for all tasks; times are in seconds."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, str_strip_whitespace=True
+    )
+
+    container_name: str | None = Field(None, min_length=1)
+    max_run_task_attempts: int | None = Field(None, ge=1)
+    launch_timeout: float | None = Field(None, ge=0)
+    capacity_timeout: float | None = Field(None, ge=0)
+    rate_share: float | None = Field(None, gt=0, le=1)
+    """The part of `run_task_rate`, as configured, that launches of this queue may use."""
+    fallback: str | None = None
+    """The profile to use instead, once a task has waited `capacity_timeout` for capacity, ..."""
+    fallback_after: int | None = Field(None, ge=1)
+    """... or was interrupted so often (AWS took Spot capacity back)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What tasks of some queues get, complete."""
+
+    name: str
+    """Of the queue, or the pattern; empty for the default."""
+    template: RequestTemplate
+    max_starts: int
+    capacity_timeout: float
+    launch_timeout: float
+    lane: Lane | None = None
+    fallback: Profile | None = None
+    fallback_after: int | None = None
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a task may wait for capacity, with all fallbacks."""
+        return self.capacity_timeout + (self.fallback.patience if self.fallback is not None else 0.0)
+
+    def __repr__(self) -> str:
+        """Name it: the rest may hold secrets."""
+        return f"Profile({self.name!r})"
+
+
+class Profiles:
+    """The profile of every queue."""
+
+    def __init__(
+        self, default: Profile, named: Mapping[str, Profile] | None = None, *, default_queue: str = "default"
+    ) -> None:
+        self.default = default
+        self._default_queue = default_queue
+        self._named = dict(named or {})
+        self._known: dict[str, Profile] = {}
+
+    def __iter__(self) -> Iterator[Profile]:
+        """Give all of them, the default first."""
+        yield self.default
+        yield from self._named.values()
+
+    def of(self, queue: str, fallbacks: int = 0) -> Profile:
+        """Give the profile of a queue, or the one that it has come to after so many fallbacks."""
+        profile = self._known.get(queue)
+        if profile is None:
+            profile = self._known[sys.intern(queue)] = self._find(queue)
+        for _ in range(fallbacks):
+            profile = profile.fallback or profile
+        return profile
+
+    def of_run(self, run: Run) -> Profile:
+        """Give the profile that a run's next launch is made by."""
+        return self.of(run.queue, run.fallbacks)
+
+    def _find(self, queue: str) -> Profile:
+        if queue in self._named:
+            return self._named[queue]
+        for pattern, profile in self._named.items():
+            if fnmatchcase(queue, pattern):
+                return profile
+        if self._named and queue not in {"", self._default_queue}:
+            log.warning(
+                "The queue %r has no profile in [%s] queues: its tasks run as those of the default queue.",
+                queue,
+                SECTION,
+            )
+        return self.default
+
+
+def make_profiles(settings: Settings, *, default_queue: str = "default") -> Profiles:
+    """Make the profiles that `queues` describes, and the default; raises `ConfigurationError` with all that is wrong."""
+    try:
+        default = Profile(
+            "",
+            RequestTemplate(settings),
+            settings.max_run_task_attempts,
+            settings.capacity_timeout,
+            settings.launch_timeout,
+        )
+    except InvalidRequestError as error:
+        raise ConfigurationError(f"AsyncEcsExecutor can't start. {error}") from None
+    maker = _Maker(settings, default)
+    named = {name: maker.make(name) for name in settings.queues}
+    if maker.problems:
+        lines = "\n".join(f"  - [{SECTION}] queues: {problem}" for problem in maker.problems)
+        raise ConfigurationError(f"AsyncEcsExecutor can't start; {len(maker.problems)} to correct:\n{lines}")
+    return Profiles(default, named, default_queue=default_queue)
+
+
+class _Maker:
+    """Makes each profile once, the one that it falls back to before."""
+
+    def __init__(self, settings: Settings, default: Profile) -> None:
+        self._settings = settings
+        self._default = default
+        self._made: dict[str, Profile] = {}
+        self._making: list[str] = []
+        self.problems: list[str] = []
+
+    def make(self, name: str) -> Profile:
+        if name not in self._made:
+            self._making.append(name)
+            self._made[name] = self._make(name, self._settings.queues[name])
+            self._making.pop()
+        return self._made[name]
+
+    def _make(self, name: str, value: Mapping[str, Any]) -> Profile:
+        try:
+            own, layer = split(value)
+            options = Options.model_validate(own)
+        except InvalidRequestError as error:
+            self.problems.append(f"{name}: {error}")
+            return self._default
+        except ValidationError as error:
+            self.problems += [f"{name}: {each['loc'][0]}: {each['msg']}." for each in error.errors()]
+            return self._default
+        try:
+            template = RequestTemplate(
+                self._settings, Layer(f"queue {name}", layer), container=options.container_name
+            )
+        except InvalidRequestError as error:
+            self.problems.append(str(error).removeprefix("queue "))
+            return self._default
+        default = self._default
+        return Profile(
+            name,
+            template,
+            options.max_run_task_attempts or default.max_starts,
+            default.capacity_timeout if options.capacity_timeout is None else options.capacity_timeout,
+            default.launch_timeout if options.launch_timeout is None else options.launch_timeout,
+            lane=Lane(name, options.rate_share) if options.rate_share is not None else None,
+            fallback=self._fallback(name, options, template),
+            fallback_after=options.fallback_after,
+        )
+
+    def _fallback(self, name: str, options: Options, template: RequestTemplate) -> Profile | None:
+        target = options.fallback
+        if target is None:
+            if options.fallback_after is not None:
+                self.problems.append(
+                    f"{name}: fallback_after says when, but no fallback says to which profile."
+                )
+            return None
+        if target not in self._settings.queues:
+            self.problems.append(f"{name}: fallback: there is no profile {target!r}.")
+            return None
+        if target in self._making:
+            self.problems.append(f"{name}: fallback: {' -> '.join([*self._making, target])} never ends.")
+            return None
+        fallback = self.make(target)
+        # A scheduler that starts again knows the queue only: it must find the task, and judge it, all the same.
+        for what in ("cluster", "container"):
+            if getattr(fallback.template, what) != getattr(template, what):
+                self.problems.append(f"{name}: fallback: {target!r} has another {what}, which can't be.")
+        return fallback
+
+
+def split(value: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give a profile's own options in our spelling, and its members of RunTask as they are. `null` is left out of ours.
+
+    Raises `InvalidRequestError`.
+    """
+    known = {name.replace("_", ""): name for name in Options.model_fields}
+    own: dict[str, Any] = {}
+    layer: dict[str, Any] = {}
+    for key, item in value.items():
+        name = known.get(str(key).replace("_", "").lower())
+        if name is None:
+            layer[key] = item
+        elif name in own:
+            raise InvalidRequestError(f"{name} is there twice, in two spellings.", "Remove one of them.")
+        elif item is not None:
+            own[name] = item
+    return own, layer

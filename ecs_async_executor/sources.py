@@ -1,0 +1,84 @@
+"""Where options stand: Airflow's environment variables and airflow.cfg. Tells where a value came from, and which are set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from configparser import RawConfigParser
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+FORMS = ("", "_cmd", "_secret")
+"""Airflow takes a value itself, the output of a command, or a secrets backend's entry."""
+
+
+class Conf(Protocol):
+    """What of Airflow's configuration is needed: `conf`, or a team's `ExecutorConf`."""
+
+    def get(self, section: str, key: str, *, fallback: str | None) -> str | None:
+        """Look an option up, with its environment, _CMD and _SECRET forms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An option that is set."""
+
+    value: str
+    section: str
+    where: str
+    """Such as `airflow.cfg`; never the value."""
+
+    def __repr__(self) -> str:
+        """Leave the value out: it may be a secret."""
+        return f"Found({self.section!r}, {self.where!r})"
+
+
+class UnreadableError(Exception):
+    """Airflow can't give an option's value. Says where it stands; Airflow's own words may show a command's output."""
+
+
+def look_up(conf: Conf, sections: Iterable[str], spellings: Iterable[str]) -> Found | None:
+    """Give the first that is set and not blank; raises `UnreadableError`."""
+    for section in sections:
+        for name in spellings:
+            try:
+                value = conf.get(section, name, fallback=None)
+            except Exception as error:  # noqa: BLE001  commands and secrets backends raise anything
+                place = where(conf, section, name)
+                raise UnreadableError(
+                    f"[{section}] {name} ({place}): it can't be read: {type(error).__name__}. "
+                    "If it is a command or a secret, see whether Airflow can get it; in airflow.cfg write %% for %."
+                ) from None
+            if value is not None and str(value).strip():
+                return Found(str(value), section, where(conf, section, name))
+    return None
+
+
+def where(conf: Conf, section: str, name: str) -> str:
+    """Tell where an option is set. Runs no command and asks no secrets backend."""
+    spellings = {name + form for form in FORMS} if takes_commands(section, name) else {name}
+    return next((place for known, place in names(conf, section) if known in spellings), "default")
+
+
+def takes_commands(section: str, name: str) -> bool:
+    """Tell whether Airflow reads the _CMD and _SECRET forms of an option: only if it is declared as sensitive."""
+    return (section, name) in _airflow().sensitive_config_values
+
+
+def names(conf: Conf, section: str) -> Iterator[tuple[str, str]]:
+    """Give the name of all that is set in a section, and where: first the environment, which wins, then airflow.cfg."""
+    team = getattr(conf, "team_name", None)
+    prefix = f"AIRFLOW__{f'{team.upper()}___' if team else ''}{section.upper()}__"
+    for variable in sorted(os.environ):
+        if variable.startswith(prefix):
+            yield variable.removeprefix(prefix).lower(), variable
+    in_file = f"{team}={section}" if team else section
+    if RawConfigParser.has_section(_airflow(), in_file):
+        for name in _airflow()._sections[in_file]:  # noqa: SLF001  `options()` adds defaults, `items()` runs commands
+            yield name, "airflow.cfg"
+
+
+def _airflow() -> Any:
+    from airflow.configuration import conf  # noqa: PLC0415  it imports the providers' info, and so this package
+
+    return conf

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from ecs_async_executor.cli import main
+
+OPTIONS = {
+    "CLUSTER": "my-cluster",
+    "CONTAINER_NAME": "airflow",
+    "TASK_DEFINITION": "t",
+    "SUBNETS": "subnet-1",
+}
+CONFIG = '{"cpu": 512, "launch_type": "EC2"}'
+KWARGS = '{"environment": {"PASSWORD": "their-secret", "A": "1"}}'
+
+
+@pytest.fixture(autouse=True)
+def options(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in OPTIONS.items():
+        monkeypatch.setenv(f"AIRFLOW__AWS_ECS_EXECUTOR__{name}", value)
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__RUN_TASK_KWARGS", KWARGS)
+
+
+def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["config", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_the_values_stand_under_where_they_come_from(capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown(capsys, "--executor-config", CONFIG).split("\n\n")[1:] == [
+        (
+            "the executor\n    overrides.containerOverrides[airflow].command = "
+            '["python", "-m", "airflow.sdk.execution_time.execute_workload", "--json-string", "..."]'
+            '\n    overrides.containerOverrides[airflow].environment[AIRFLOW_IS_EXECUTOR_CONTAINER] = "true"'
+        ),
+        '[aws_ecs_executor] cluster (AIRFLOW__AWS_ECS_EXECUTOR__CLUSTER)\n    cluster = "my-cluster"',
+        (
+            "[aws_ecs_executor] task_definition (AIRFLOW__AWS_ECS_EXECUTOR__TASK_DEFINITION)\n"
+            '    taskDefinition = "t"'
+        ),
+        (
+            "[aws_ecs_executor] subnets (AIRFLOW__AWS_ECS_EXECUTOR__SUBNETS)\n"
+            '    networkConfiguration.awsvpcConfiguration.subnets = ["subnet-1"]'
+        ),
+        (
+            "[ecs_async_executor] run_task_kwargs (AIRFLOW__ECS_ASYNC_EXECUTOR__RUN_TASK_KWARGS)\n"
+            '    overrides.containerOverrides[airflow].environment[A] = "1"\n'
+            '    overrides.containerOverrides[airflow].environment[PASSWORD] = "***"'
+        ),
+        'executor_config\n    launchType = "EC2"\n    overrides.containerOverrides[airflow].cpu = 512\n',
+    ]
+
+
+def test_json_has_the_request_as_it_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    document: dict[str, Any] = json.loads(shown(capsys, "--json", "--executor-config", CONFIG))
+    assert document["container"] == "airflow"
+    assert document["request"]["launchType"] == "EC2"
+    assert {"path": "launchType", "value": "EC2", "origin": "executor_config"} in document["values"]
+    assert "their-secret" not in json.dumps(document)
+
+
+def test_without_a_launch_type_the_cluster_decides(capsys: pytest.CaptureFixture[str]) -> None:
+    assert '    launchType = "the cluster\'s default capacity providers, else FARGATE"\n' in shown(capsys)
+
+
+def test_a_team_has_its_own(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**OPTIONS, "CLUSTER": "the-teams"}.items():
+        monkeypatch.setenv(f"AIRFLOW__BLUE___AWS_ECS_EXECUTOR__{name}", value)
+    out = shown(capsys, "--team", "blue")
+    assert '(AIRFLOW__BLUE___AWS_ECS_EXECUTOR__CLUSTER)\n    cluster = "the-teams"' in out
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ('{"lauchType": "EC2"}', "Did you mean launchType?"),
+        ("[]", "not a dict"),
+        ("{", "--executor-config: it is not JSON"),
+    ],
+)
+def test_a_wrong_executor_config_is_explained(
+    capsys: pytest.CaptureFixture[str], config: str, words: str
+) -> None:
+    assert main(["config", "--executor-config", config]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert words in captured.err
+
+
+def test_wrong_options_are_listed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__CLUSTR", "x")
+    assert main(["config"]) == 1
+    assert "Did you mean cluster?" in capsys.readouterr().err
+
+
+def test_airflow_has_the_same_command() -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "airflow", "ecs-async", "config", *arguments]
+        return subprocess.run(
+            command, check=False, capture_output=True, text=True, env=os.environ, timeout=50
+        )
+
+    right, wrong = run("--json"), run("--executor-config", "{")
+    assert json.loads(right.stdout)["request"]["cluster"] == "my-cluster"
+    assert right.returncode == 0
+    assert wrong.returncode == 1
+    assert "--executor-config: it is not JSON" in wrong.stderr

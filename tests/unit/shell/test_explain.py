@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ecs_async_executor.explain import explain, masked
+from ecs_async_executor.layers import Layer
+from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.settings import Settings
+
+KWARGS = {"environment": {"A": "1", "B": "1"}, "tags": {"team": "data"}}
+PROFILE = Layer("queue gpu", {"cluster": "gpus", "launch_type": "EC2", "environment": {"B": "2"}})
+TASK = Layer("executor_config", {"environment": {"C": "3"}, "tags": {"team": None}})
+
+
+def origins(*layers: Layer, **options: Any) -> dict[str, str]:
+    required = {"cluster": "c", "container_name": "airflow", "task_definition": "t", "subnets": ("s",)}
+    settings = Settings.model_validate({**required, "run_task_kwargs": KWARGS, **options})
+    template = RequestTemplate(settings, *layers[:1])
+    request = template.request(["run"], layers[1].value if layers[1:] else None)
+    lines = explain(request.body, (*template.layers, *layers[1:]), "airflow", "the executor")
+    return {line.path: line.layer for line in lines}
+
+
+def test_each_value_has_the_uppermost_layer_that_sets_it() -> None:
+    container = "overrides.containerOverrides[airflow]"
+    assert origins(PROFILE, TASK) == {
+        f"{container}.command": "the executor",
+        f"{container}.environment[AIRFLOW_IS_EXECUTOR_CONTAINER]": "the executor",
+        "taskDefinition": "task_definition",
+        "networkConfiguration.awsvpcConfiguration.subnets": "subnets",
+        f"{container}.environment[A]": "run_task_kwargs",
+        "cluster": "queue gpu",
+        "launchType": "queue gpu",
+        f"{container}.environment[B]": "queue gpu",
+        f"{container}.environment[C]": "executor_config",
+    }
+
+
+def test_the_lines_stand_in_the_order_of_the_layers() -> None:
+    layers = list(dict.fromkeys(origins(PROFILE, TASK).values()))
+    assert layers == [
+        "the executor",
+        "task_definition",
+        "subnets",
+        "run_task_kwargs",
+        "queue gpu",
+        "executor_config",
+    ]
+
+
+SECRETS = [
+    "DB_PASSWORD",
+    "api_key",
+    "AIRFLOW_CONN_AWS",
+    "AWS_SECRET_ACCESS_KEY",
+    "GITHUB_TOKEN",
+    "SENTRY_DSN",
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        *((name, "their-secret", "***") for name in SECRETS),
+        ("BROKER_URL", "redis://user:their-secret@host/0", "***"),
+        ("BROKER_URL", "redis://host/0", "redis://host/0"),
+        ("LEVEL", "debug", "debug"),
+    ],
+)
+def test_what_looks_secret_is_masked(name: str, value: str, shown: str) -> None:
+    layer = Layer("executor_config", {"environment": {name: value}, "tags": {name: value}})
+    template = RequestTemplate(
+        Settings(cluster="c", container_name="airflow", task_definition="t", launch_type="EC2")
+    )
+    body = dict(template.request(["run"], layer.value).body)
+    lines = {line.path: line.value for line in explain(body, [layer], "airflow", "rest")}
+    assert lines[f"overrides.containerOverrides[airflow].environment[{name}]"] == shown
+    assert lines[f"tags[{name}]"] == shown
+    copy = masked(body)
+    assert copy["tags"] == [{"key": name, "value": shown}]
+    assert copy["overrides"]["containerOverrides"][0]["environment"][0] == {"name": name, "value": shown}
+    assert copy["overrides"]["containerOverrides"][0]["command"] == ["run"]

@@ -1,0 +1,59 @@
+"""The option `queues`: JSON, or a file. What is wrong with it is said without its values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ecs_async_executor.parsing import parse_queues
+
+QUEUES = {"gpu": {"launchType": "EC2", "environment": {"A": "1"}}, "small-*": {"cpu": 256}}
+YAML = """
+gpu:
+  launchType: EC2
+  environment:
+    A: "1"
+small-*: {cpu: 256}
+"""
+JSON = '{"gpu": {"launchType": "EC2", "environment": {"A": "1"}}, "small-*": {"cpu": 256}}'
+
+
+@pytest.mark.parametrize("text", [JSON, f"\n  {JSON}", str(QUEUES)])
+def test_it_is_written_into_the_option(text: str) -> None:
+    assert parse_queues(text) == QUEUES
+
+
+@pytest.mark.parametrize(("name", "text"), [("queues.yaml", YAML), ("queues.json", JSON), ("queues", YAML)])
+def test_it_stands_in_a_file(tmp_path: Path, name: str, text: str) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    assert parse_queues(f" {file} ") == QUEUES
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("gpu: [their-secret", "neither JSON nor YAML in line 1"),
+        ("- their-secret", "not an object that has an object for each queue"),
+        ("gpu: their-secret", "not an object that has an object for each queue"),
+        ("", "not an object that has an object for each queue"),
+        ("!!python/object/apply:os.system ['their-secret']", "neither JSON nor YAML"),
+    ],
+)
+def test_a_wrong_file_is_named_and_not_shown(tmp_path: Path, text: str, problem: str) -> None:
+    file = tmp_path / "queues.yaml"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=problem) as caught:
+        parse_queues(str(file))
+    assert "their-secret" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"the file .*/nowhere\.yaml can't be read: FileNotFoundError"):
+        parse_queues(str(tmp_path / "nowhere.yaml"))
+
+
+def test_wrong_json_is_not_taken_for_a_path() -> None:
+    with pytest.raises(ValueError, match="it is not JSON"):
+        parse_queues('{"gpu": {"their-secret"')

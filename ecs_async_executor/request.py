@@ -107,7 +107,7 @@ class RequestTemplate:
             names.append(self.container)
             containers.append({"name": self.container})
         place = names.index(self.container)
-        if "command" in containers[place]:
+        if containers[place].get("command"):
             raise InvalidRequestError(
                 f"The command of container {self.container!r} is overridden.",
                 "Remove `command` from executor_config and run_task_kwargs: it is Airflow's.",

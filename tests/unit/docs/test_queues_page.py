@@ -28,7 +28,8 @@ def test_the_command_shows_what_a_task_of_a_queue_gets(capsys: pytest.CaptureFix
     (command,) = re.findall(r"^ecs-async (.*)$", PAGE, re.MULTILINE)
     assert main(command.split()) == 0
     shown = capsys.readouterr().out
-    assert '\nqueue spot\n    capacityProviderStrategy = [{"capacityProvider": "FARGATE_SPOT"}]\n' in shown
+    strategy = '[{"capacityProvider": "FARGATE_SPOT", "weight": 1}]'
+    assert f"\nqueue spot\n    capacityProviderStrategy = {strategy}\n" in shown
 
 
 @pytest.mark.parametrize("queue", ["gpu", "on-demand", "small-1", "other"])

@@ -416,6 +416,11 @@ def test_null_in_the_short_form_removes_what_a_lower_layer_has_set() -> None:
     }
 
 
+def test_an_empty_command_as_in_old_templates_is_none() -> None:
+    config = {"overrides": {"containerOverrides": [{"name": "airflow", "command": []}]}}
+    assert airflow_container(body(config))["command"] == COMMAND
+
+
 def test_a_sidecar_may_have_a_command() -> None:
     config = {"overrides": {"containerOverrides": [{"name": "proxy", "command": ["serve"]}]}}
     assert airflow_container(body(config), "proxy")["command"] == ["serve"]

@@ -106,6 +106,20 @@ def _item(item: object) -> dict[str, object]:
     return {known[key]: each for key, each in folded.items() if each is not None}
 
 
+def parse_bucket(value: object) -> object:
+    """Take `bucket` or `s3://bucket/prefix`, and give `s3://bucket/prefix/`; raises ValueError."""
+    if not isinstance(value, str):
+        return value
+    parts = re.fullmatch(
+        r"(?:s3://)?(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?P<prefix>(?:/+[\w!.*'()=-]+)*)/*",
+        value.strip(),
+        re.ASCII,
+    )
+    if parts is None:
+        raise ValueError("it is neither a bucket nor s3://bucket/prefix")
+    return f"s3://{parts['bucket']}{re.sub('/+', '/', parts['prefix'])}/"
+
+
 def parse_launch_type(value: object) -> object:
     """Take it in any case."""
     return value.strip().upper() if isinstance(value, str) else value

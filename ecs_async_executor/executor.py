@@ -25,10 +25,11 @@ from ecs_async_executor.engine.messages import (
     Report,
     Resumed,
 )
+from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.keeper import EngineKeeper
 from ecs_async_executor.launches import Launches
 from ecs_async_executor.orders import Orders
-from ecs_async_executor.profiles import Profiles, make_profiles
+from ecs_async_executor.profiles import Profile, Profiles, make_profiles
 from ecs_async_executor.retries import Retries
 from ecs_async_executor.rows import read_try_numbers
 from ecs_async_executor.runs import Run
@@ -69,6 +70,8 @@ class AsyncEcsExecutor(BaseExecutor):
         self._profiles = profiles = make_profiles(settings, default_queue=str(default_queue))
         connect = resolve_connection(settings.conn_id, settings.region_name)
         queued_timeout = float(self.conf.get("scheduler", "task_queued_timeout", fallback=None) or 600)
+        for profile in profiles:
+            self._warn_of(profile)
         bucket = Bucket(settings.payload_bucket, settings.region_name) if settings.payload_bucket else None
         orders = Orders(profiles, self.jwt_generator, queued_timeout=queued_timeout, bucket=bucket)
         self._database = Database()
@@ -87,14 +90,15 @@ class AsyncEcsExecutor(BaseExecutor):
         if settings.check_health_on_startup:
             engine.submit(CheckHealth(name) for name in sorted({each.template.cluster for each in profiles}))
         self.log.info("AsyncEcsExecutor runs tasks on the ECS cluster %s.", settings.cluster)
-        if queued_timeout < settings.capacity_timeout:
+        patience = max(profile.patience for profile in profiles)
+        if queued_timeout < patience:
             self.log.warning(
                 "Airflow requeues a task that is queued for longer than [scheduler] task_queued_timeout (%.0f s), and"
                 " fails it the third time. To let tasks wait for capacity, or for AWS to come back, for [%s]"
-                " capacity_timeout (%.0f s), set task_queued_timeout to at least that.",
+                " capacity_timeout (%.0f s, with a queue's fallbacks), set task_queued_timeout to at least that.",
                 queued_timeout,
                 SECTION,
-                settings.capacity_timeout,
+                patience,
             )
 
     def order_queued_tasks_by_priority(self) -> list[Any]:
@@ -220,6 +224,16 @@ class AsyncEcsExecutor(BaseExecutor):
         """Log the state, on SIGUSR2."""
         super().debug_dump()  # type: ignore[no-untyped-call]  # Airflow's
         self.log.info("%r, %r", self._engine, self._supervisor)
+
+    def _warn_of(self, profile: Profile) -> None:
+        """Say what a task's own executor_config may still mend."""
+        try:
+            profile.template.request(["airflow"], None)
+        except InvalidRequestError as error:
+            whose = f"Tasks of the queue {profile.name}" if profile.name else "Tasks"
+            self.log.warning(
+                "%s can't be launched, unless their executor_config says otherwise. %s", whose, error
+            )
 
     def _take_in(self, workload: Any) -> Order:
         if self._supervisor is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from ecs_async_executor.agenda import Agenda
@@ -20,6 +21,8 @@ LOOKS_PER_QUESTION = 500
 """Rows that are read at once: some ten milliseconds of a thread that nobody waits for."""
 SHOW_AFTER = 0.25
 """Seconds between two questions that are only there to write: many rows cost little more than one."""
+SHOWS_PER_QUESTION = 500
+"""Rows that are written at once: ten transactions, and some milliseconds of a heartbeat to hear of them."""
 LOOK_AGAIN_AFTER = 1.0
 """Seconds until a row is read again that could not be read, or written, or does not show yet what it shall show."""
 
@@ -52,7 +55,7 @@ def make_show(run: Run, row: Row) -> Show:
 class Inquiries:
     """The agenda, the rounds, and the question that is open.
 
-    A run is on the agenda, or it is being asked about, or shown, or it is settled: its row is looked at in turn.
+    A task's run is on the agenda, or being asked about, or shown; if nothing is going on, its row is looked at in turn.
     """
 
     def __init__(self, database: Asks, runs: Runs, job_id: Callable[[], Any]) -> None:
@@ -83,8 +86,8 @@ class Inquiries:
         if run.run_id not in self._agenda:
             self.look_at(run, now)
 
-    def settle(self, run: Run, now: float) -> None:
-        """Nothing is going on: look at this run's row in turn, unless it is on the agenda (or gone)."""
+    def look_in_turn(self, run: Run, now: float) -> None:
+        """Read this run's row now and then, unless it is on the agenda, or the run is gone."""
         if run.is_callback or run.run_id in self._agenda or self._runs.get(run.run_id) is not run:
             return
         settled = run.unwanted_since is None and self._runs.is_current(run)
@@ -98,7 +101,7 @@ class Inquiries:
             self._shows[run.run_id] = make_show(run, row)
 
     def show_launch(self, run: Run, instead_of: str) -> None:
-        """Have its row show its launch without reading it before, if it shows `instead_of`, and is ours."""
+        """Have its row show its launch without reading it before, if it shows `instead_of` then, and is ours."""
         self._rounds.discard(run.run_id)
         self.show(run, Row("queued", run.try_number, instead_of, self._job_id()))
 
@@ -114,17 +117,17 @@ class Inquiries:
             return
         in_turn = self._rounds.take(now)
         for look in in_turn:
-            if look.expected is None:
-                self._agenda.add(look.run_id, now)
+            if look.expected is None and (run := self._runs.get(look.run_id)) is not None:
+                self.look_at(run, now)
         due = self._known(self._agenda.take(now, limit=LOOKS_PER_QUESTION))
-        shows = self._shows and now - self._asked_at >= SHOW_AFTER
-        if not due and not in_turn and not shows:
+        to_show = (self._shows or self._writing) and now - self._asked_at >= SHOW_AFTER
+        if not due and not in_turn and not to_show:
             return
         self._asked_at = now
         self._answer = Answer(failed=True)  # until there is one
         self._asked.extend((run, run.stage) for run in due)
-        self._writing.update(self._shows)  # to what was never asked, if anything
-        self._shows = {}
+        for run_id in tuple(islice(self._shows, SHOWS_PER_QUESTION)):
+            self._writing[run_id] = self._shows.pop(run_id)  # beside what was never asked, if anything
         question = Question(
             looks=tuple(make_look(run) for run in due if not run.is_callback),
             shows=tuple(self._writing.values()),
@@ -149,19 +152,25 @@ class Inquiries:
             if self._runs.get(run.run_id) is not run or run.run_id in self._agenda:
                 continue  # what has happened since is on the agenda
             if self._answer.failed or run.stage != stage:
-                self._agenda.add(run.run_id, now + LOOK_AGAIN_AFTER)
+                self.look_at(run, now + LOOK_AGAIN_AFTER)
                 continue
             run.workload = run.workload or self._answer.workloads.get(run.run_id)
             yield run, self._answer.rows.get(run.run_id)
 
     def _hear_of_shows(self, answer: Answer, now: float) -> None:
+        asked = {
+            run.run_id for run, _ in self._asked
+        }  # their rows were read after the writing, and are heard next
         for run_id, show in self._writing.items():
             run = self._runs.get(run_id)
             if run is None:
                 continue
             if run_id in answer.shown:
                 run.unshown = run.unshown and run.published != show.external_id
-                self.settle(run, now)
-            elif run_id not in self._agenda:
-                self._agenda.add(run_id, now + LOOK_AGAIN_AFTER)
+            if run_id in asked or run_id in self._agenda:
+                continue
+            if run_id in answer.shown:
+                self.look_in_turn(run, now)
+            else:
+                self.look_at(run, now + LOOK_AGAIN_AFTER)
         self._writing = {}

@@ -16,6 +16,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 
 from ecs_async_executor.errors import InvalidRequestError
+from ecs_async_executor.parsing import parse_strategy
 from ecs_async_executor.placement import EXCLUSIVE
 
 Body: TypeAlias = dict[str, Any]
@@ -112,6 +113,11 @@ def normalise(value: Any, shape: Any, problems: list[str], path: str = "") -> An
         return result
     if shape.type_name == "list":
         identity = _IDENTITY.get(shape.member.name)
+        if isinstance(value, str) and shape.name == "CapacityProviderStrategy":
+            try:
+                return parse_strategy(value)
+            except ValueError as error:
+                problems.append(f"{path.removesuffix('.')}: {error}.")
         if isinstance(value, Mapping) and identity and "value" in shape.member.members:
             value = _pairs(value, identity)
         if isinstance(value, (list, tuple)):

@@ -43,7 +43,7 @@ class Orders:
         A run whose workload is not read yet can only be looked for.
         """
         recovery = recovery or run.recovery if run.workload is not None else Recovery.FIND
-        profile = self._profiles.of(run.queue, run.fallbacks)
+        profile = self._profiles.of_run(run)
         ti = getattr(run.workload, "ti", None)
         return Launch(
             run.run_id,
@@ -58,7 +58,7 @@ class Orders:
 
     def watch(self, run: Run, at: Launched) -> Watch:
         """Order that the run's task be watched, which was launched before."""
-        profile = self._profiles.of(run.queue, run.fallbacks)
+        profile = self._profiles.of_run(run)
         return Watch(
             run.run_id,
             run.label,

@@ -26,6 +26,8 @@ def is_fargate(launch_type: object, strategy: object) -> bool:
     """Tell whether tasks start on Fargate. A strategy can't mix Fargate with other providers (Amazon ECS clusters)."""
     if not strategy:
         return launch_type == "FARGATE"
+    if isinstance(strategy, str):  # name:weight:base, ..., as it is written in `run_task_kwargs`
+        return any(part.split(":")[0].strip() in FARGATE_PROVIDERS for part in strategy.split(","))
     items = strategy if isinstance(strategy, (list, tuple)) else []
     return any(
         name in item.values() for item in items if isinstance(item, Mapping) for name in FARGATE_PROVIDERS

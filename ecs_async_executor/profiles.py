@@ -19,6 +19,7 @@ from ecs_async_executor.engine.messages import Lane
 from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
 from ecs_async_executor.layers import Layer
 from ecs_async_executor.request import RequestTemplate
+from ecs_async_executor.runs import Run
 from ecs_async_executor.settings import SECTION, Settings
 
 log = logging.getLogger(__name__)
@@ -27,14 +28,16 @@ log = logging.getLogger(__name__)
 class Options(BaseModel):
     """What a profile may say beside members of RunTask. What it leaves out is as for all tasks; times are in seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, str_strip_whitespace=True
+    )
 
     container_name: str | None = Field(None, min_length=1)
     max_run_task_attempts: int | None = Field(None, ge=1)
     launch_timeout: float | None = Field(None, ge=0)
     capacity_timeout: float | None = Field(None, ge=0)
     rate_share: float | None = Field(None, gt=0, le=1)
-    """The part of `run_task_rate` that launches of this queue may use."""
+    """The part of `run_task_rate`, as configured, that launches of this queue may use."""
     fallback: str | None = None
     """The profile to use instead, once a task has waited `capacity_timeout` for capacity, ..."""
     fallback_after: int | None = Field(None, ge=1)
@@ -54,6 +57,11 @@ class Profile:
     lane: Lane | None = None
     fallback: Profile | None = None
     fallback_after: int | None = None
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a task may wait for capacity, with all fallbacks."""
+        return self.capacity_timeout + (self.fallback.patience if self.fallback is not None else 0.0)
 
     def __repr__(self) -> str:
         """Name it: the rest may hold secrets."""
@@ -84,6 +92,10 @@ class Profiles:
         for _ in range(fallbacks):
             profile = profile.fallback or profile
         return profile
+
+    def of_run(self, run: Run) -> Profile:
+        """Give the profile that a run's next launch is made by."""
+        return self.of(run.queue, run.fallbacks)
 
     def _find(self, queue: str) -> Profile:
         if queue in self._named:
@@ -138,9 +150,12 @@ class _Maker:
         return self._made[name]
 
     def _make(self, name: str, value: Mapping[str, Any]) -> Profile:
-        own, layer = split(value)
         try:
+            own, layer = split(value)
             options = Options.model_validate(own)
+        except InvalidRequestError as error:
+            self.problems.append(f"{name}: {error}")
+            return self._default
         except ValidationError as error:
             self.problems += [f"{name}: {each['loc'][0]}: {each['msg']}." for each in error.errors()]
             return self._default
@@ -159,11 +174,11 @@ class _Maker:
             default.capacity_timeout if options.capacity_timeout is None else options.capacity_timeout,
             default.launch_timeout if options.launch_timeout is None else options.launch_timeout,
             lane=Lane(name, options.rate_share) if options.rate_share is not None else None,
-            fallback=self._fallback(name, options),
+            fallback=self._fallback(name, options, template),
             fallback_after=options.fallback_after,
         )
 
-    def _fallback(self, name: str, options: Options) -> Profile | None:
+    def _fallback(self, name: str, options: Options, template: RequestTemplate) -> Profile | None:
         target = options.fallback
         if target is None:
             if options.fallback_after is not None:
@@ -177,11 +192,19 @@ class _Maker:
         if target in self._making:
             self.problems.append(f"{name}: fallback: {' -> '.join([*self._making, target])} never ends.")
             return None
-        return self.make(target)
+        fallback = self.make(target)
+        # A scheduler that starts again knows the queue only: it must find the task, and judge it, all the same.
+        for what in ("cluster", "container"):
+            if getattr(fallback.template, what) != getattr(template, what):
+                self.problems.append(f"{name}: fallback: {target!r} has another {what}, which can't be.")
+        return fallback
 
 
 def split(value: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Give a profile's own options in our spelling, and its members of RunTask as they are. `null` is left out of ours."""
+    """Give a profile's own options in our spelling, and its members of RunTask as they are. `null` is left out of ours.
+
+    Raises `InvalidRequestError`.
+    """
     known = {name.replace("_", ""): name for name in Options.model_fields}
     own: dict[str, Any] = {}
     layer: dict[str, Any] = {}
@@ -189,6 +212,8 @@ def split(value: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         name = known.get(str(key).replace("_", "").lower())
         if name is None:
             layer[key] = item
+        elif name in own:
+            raise InvalidRequestError(f"{name} is there twice, in two spellings.", "Remove one of them.")
         elif item is not None:
             own[name] = item
     return own, layer

@@ -23,6 +23,8 @@ _OURS = {
     "count": "One Airflow task is one ECS task.",
     "startedBy": "The executor sets it; choose its middle part with the option `deployment`.",
 }
+_MARK = {"name": "AIRFLOW_IS_EXECUTOR_CONTAINER", "value": "true"}
+"""What Airflow's logging asks for (`logging_mixin`). AwsEcsExecutor sets it as well."""
 _as_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -53,7 +55,7 @@ class RequestTemplate:
             try:
                 self._base = self._lay(self._base, layer.value)
                 self._check(self._base)
-                self.request(["airflow"], None)
+                self._assemble(["airflow"], None)
             except InvalidRequestError as error:
                 raise InvalidRequestError(f"{layer.name}: {error.problem}", error.remedy) from None
 
@@ -69,16 +71,20 @@ class RequestTemplate:
 
         `deliver` is called if ECS would find the overrides too long.
         """
+        complete, payload = self._assemble(command, executor_config, deliver)
+        if is_open(complete):
+            return Request(complete, self.container, partial(self._settle, complete, payload), payload)
+        return self._settle(complete, payload)
+
+    def _assemble(
+        self, command: Sequence[str], executor_config: object, deliver: Deliver | None = None
+    ) -> tuple[Body, Payload | None]:
         body = self._base
         if executor_config is not None:
             body = self._with_executor_config(body, executor_config)
         complete = self._with_command(body, list(command))
-        payload = None
-        if _size(complete) > OVERRIDES:
-            complete, payload = self._delivered(body, _size(complete), deliver)
-        if is_open(complete):
-            return Request(complete, self.container, partial(self._settle, complete, payload), payload)
-        return self._settle(complete, payload)
+        size = _size(complete)
+        return (complete, None) if size <= OVERRIDES else self._delivered(body, size, deliver)
 
     def _settle(self, body: Body, payload: Payload | None, default_strategy: Strategy = ()) -> Request:
         return Request(settled(body, default_strategy), self.container, payload=payload)
@@ -118,7 +124,7 @@ class RequestTemplate:
         return body
 
     def _with_command(self, body: Body, command: list[str]) -> Body:
-        """Give the Airflow container its command, wherever it stands; add it if absent. What is shared is not changed."""
+        """Give the Airflow container its command and mark, wherever it stands; add it if absent. Changes nothing shared."""
         overrides = dict(body.get("overrides") or {})
         containers = list(overrides.get("containerOverrides") or [])
         names = [container.get("name") for container in containers]
@@ -126,12 +132,15 @@ class RequestTemplate:
             names.append(self.container)
             containers.append({"name": self.container})
         place = names.index(self.container)
-        if "command" in containers[place]:
+        if containers[place].get("command"):
             raise InvalidRequestError(
                 f"The command of container {self.container!r} is overridden.",
                 "Remove `command` from executor_config and run_task_kwargs: it is Airflow's.",
             )
-        containers[place] = {**containers[place], "command": command}
+        environment = containers[place].get("environment") or []
+        if not any(variable["name"] == _MARK["name"] for variable in environment):
+            environment = [*environment, _MARK]
+        containers[place] = {**containers[place], "environment": environment, "command": command}
         return {**body, "overrides": {**overrides, "containerOverrides": containers}}
 
     def _check(self, body: Body) -> None:

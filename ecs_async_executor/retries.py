@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from random import random as system_random
 
 from ecs_async_executor.engine.backoff import Random, backoff
@@ -19,21 +20,17 @@ class Retries:
     def __init__(self, profiles: Profiles, random: Random = system_random) -> None:
         self._profiles = profiles
         self._random = random
-        self._interruptions: OrderedDict[str, int] = OrderedDict()
-        """By task, whatever its try. A scheduler that starts again begins to count anew."""
-
-    def profile(self, run: Run) -> Profile:
-        """Give the profile that a run's next launch is made by."""
-        return self._profiles.of(run.queue, run.fallbacks)
+        self._interruptions: OrderedDict[tuple[Hashable, str], int] = OrderedDict()
+        """By task, whatever its try, and profile. A scheduler that starts again begins to count anew."""
 
     def max_starts(self, run: Run) -> int:
         """Start attempts of a run, the first included."""
-        return self.profile(run).max_starts
+        return self._profiles.of_run(run).max_starts
 
     def allow(self, run: Run, now: float) -> bool:
         """Tell whether a run may be launched again."""
         if not run.costs_attempt and run.waits_since is not None:
-            return not self._waited_enough(run, now) or self.profile(run).fallback is not None
+            return not self._waited_enough(run, now) or self._profiles.of_run(run).fallback is not None
         return run.starts < self.max_starts(run) and not getattr(run.ended, "permanent", False)
 
     def delay(self, run: Run) -> float:
@@ -44,32 +41,37 @@ class Retries:
 
     def fall_back(self, run: Run, now: float) -> str | None:
         """Let a run that has waited, or was interrupted, long and often enough go on by another profile; say so if it does."""
-        before = self.profile(run)
+        before = self._profiles.of_run(run)
         if not run.costs_attempt and before.fallback is not None and self._waited_enough(run, now):
             run.fallbacks += 1
             run.waits_since = None
-            return f"No capacity for {before.capacity_timeout:.0f} s: the queue {before.name} falls back to {before.fallback.name}."
-        count = self._interruptions.get(run.task, 0)
-        run.fallbacks = max(run.fallbacks, self._fallbacks_after(run.queue, count))
-        after = self.profile(run)
-        if after is before:
+            return (
+                f"No capacity for {before.capacity_timeout:.0f} s:"
+                f" the queue {before.name} falls back to {before.fallback.name}."
+            )
+        count = self._count(run, before)
+        if before.fallback is None or before.fallback_after is None or count < before.fallback_after:
             return None
-        return f"Interrupted {count} time{'s' * (count > 1)}: the queue {before.name} falls back to {after.name}."
+        run.fallbacks += 1
+        further = self.fall_back(run, now)
+        times = f"{count} time{'s' * (count > 1)}"
+        return (
+            further or f"Interrupted {times}: the queue {before.name} falls back to {before.fallback.name}."
+        )
 
     def interrupted(self, run: Run) -> None:
         """AWS has taken back the capacity that a run's task had."""
-        self._interruptions[run.task] = self._interruptions.pop(run.task, 0) + 1
+        profile = self._profiles.of_run(run)
+        if profile.fallback_after is None:
+            return
+        self._interruptions[run.task, profile.name] = self._count(run, profile) + 1
+        self._interruptions.move_to_end((run.task, profile.name))
         if len(self._interruptions) > TASKS_REMEMBERED:
             self._interruptions.popitem(last=False)
 
-    def _waited_enough(self, run: Run, now: float) -> bool:
-        return run.waits_since is not None and now - run.waits_since >= self.profile(run).capacity_timeout
+    def _count(self, run: Run, profile: Profile) -> int:
+        return self._interruptions.get((run.task, profile.name), 0)
 
-    def _fallbacks_after(self, queue: str, interruptions: int) -> int:
-        fallbacks, profile = 0, self._profiles.of(queue)
-        while profile.fallback is not None and profile.fallback_after is not None:
-            interruptions -= profile.fallback_after
-            if interruptions < 0:
-                break
-            fallbacks, profile = fallbacks + 1, profile.fallback
-        return fallbacks
+    def _waited_enough(self, run: Run, now: float) -> bool:
+        timeout = self._profiles.of_run(run).capacity_timeout
+        return run.waits_since is not None and now - run.waits_since >= timeout

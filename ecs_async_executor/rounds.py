@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Generic, TypeVar
 
-Look = TypeVar("Look")
+T = TypeVar("T")
 
 CHECK_AFTER = 15.0
 """Seconds between two looks at a run's row, at least."""
@@ -15,19 +15,19 @@ PAUSE = 0.25
 """Seconds between two takes, each of which is so much smaller: no heartbeat does much, and no query is for a few."""
 
 
-class Rounds(Generic[Look]):
+class Rounds(Generic[T]):
     """How to look at each of them, in the order in which they are due. The looks are made once, and used many times."""
 
     def __init__(self) -> None:
-        self._looks: dict[str, Look] = {}
-        self._due: deque[tuple[float, str, Look]] = deque()
+        self._looks: dict[str, T] = {}
+        self._due: deque[tuple[float, str, T]] = deque()
         """What `_looks` says, and older looks that it says no more."""
         self._last = 0.0
 
     def __len__(self) -> int:
         return len(self._looks)
 
-    def add(self, run_id: str, look: Look, now: float) -> None:
+    def add(self, run_id: str, look: T, now: float) -> None:
         """Look at this run's row like this now and then, and no more as before."""
         self._looks[run_id] = look
         self._due.append((now + CHECK_AFTER, run_id, look))
@@ -36,14 +36,14 @@ class Rounds(Generic[Look]):
         """Look at this run's row no more."""
         self._looks.pop(run_id, None)
 
-    def take(self, now: float) -> list[Look]:
+    def take(self, now: float) -> list[T]:
         """Give the looks that are due now, as many as the time since the last take allows; ten seconds' at most."""
         passed = now - self._last
         if passed < PAUSE or not self._due or self._due[0][0] > now:
             return []
         self._last = now
         limit = int(min(10.0, passed) * CHECKS_PER_SECOND)
-        taken: list[Look] = []
+        taken: list[T] = []
         while self._due and self._due[0][0] <= now and len(taken) < limit:
             _, run_id, look = self._due.popleft()
             if self._looks.get(run_id) is look:

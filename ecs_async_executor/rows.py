@@ -53,7 +53,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """One run's row is to show this external executor id, if nothing of it has changed since it was read."""
+    """One run's row is to show this external executor id, if it is otherwise like this (as read, or as core has made it)."""
 
     run_id: str
     ti_id: Any
@@ -133,7 +133,7 @@ def _read_workloads(looks: Sequence[Look]) -> dict[str, ExecuteTask | None]:
 def write_external_ids(shows: Sequence[Show]) -> frozenset[str]:
     """Write what rows shall show, and give the runs whose row shows it now.
 
-    Left out are rows that somebody has locked, and those that are not as they were when they were read.
+    Left out are rows that somebody has locked, and those that are not as their `Show` says.
     """
     written: set[str] = set()
     for start in range(0, len(shows), ROWS_PER_WRITE):

@@ -13,9 +13,6 @@ from typing import Any
 from ecs_async_executor.decisions import Facts
 from ecs_async_executor.engine.messages import Diagnosis, Launched, Recovery, Stop, Stopped, Terminal
 
-TRY = ", try "
-"""Stands before the try in the label of a task's run."""
-
 
 @dataclass(slots=True, eq=False)
 class Run:
@@ -64,9 +61,10 @@ class Run:
         self.ids |= {self.run_id}
 
     @property
-    def task(self) -> str:
-        """Name it without its try."""
-        return self.label.rpartition(TRY)[0] or self.label
+    def task(self) -> Hashable:
+        """Tell its task from all others, whatever the try."""
+        primary: Hashable = getattr(self.key, "primary", self.key)
+        return primary
 
     @property
     def is_callback(self) -> bool:

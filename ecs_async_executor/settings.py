@@ -24,11 +24,12 @@ from ecs_async_executor.parsing import (
     parse_queues,
     parse_strategy,
 )
-from ecs_async_executor.placement import EXCLUSIVE, is_fargate
+from ecs_async_executor.placement import is_fargate
 from ecs_async_executor.sources import FORMS, Conf, Found, UnreadableError, look_up, names, takes_commands
 
 SECTION = "ecs_async_executor"
 DROP_IN_SECTION = "aws_ecs_executor"
+_FALSE = frozenset({"false", "f", "0", "no", "n", "off"})
 _EXCLUSIVE = ("launch_type", "capacity_provider_strategy")
 _SPELLINGS = {"region_name": ("region_name", "region")}
 LaunchType = Annotated[
@@ -302,11 +303,11 @@ def _check_together(found: dict[str, Found]) -> list[str]:
             f"{one}: it excludes capacity_provider_strategy, which is set too: {other}. Remove one of them."
         )
     if "subnets" not in found and "networkConfiguration" not in kwargs:
-        fargate = "launch_type" in found and found["launch_type"].value.strip().upper() == "FARGATE"
-        if "security_groups" in found:
-            problems.append(_explain("subnets", found, "", f"{_place('security_groups', found)} needs them"))
-        elif fargate and not kwargs.keys() & {*EXCLUSIVE}:
-            problems.append(_explain("subnets", found, "", "Fargate tasks need at least one subnet"))
+        problems += [
+            _explain("subnets", found, "", f"{_place(name, found)} needs them")
+            for name in ("security_groups", "assign_public_ip")
+            if name in found and found[name].value.strip().lower() not in _FALSE
+        ]
     return problems
 
 

@@ -89,6 +89,7 @@ class Supervisor:
         self._fall_back(run)
         order = self._launches.order(run)
         self._add(run)
+        self._inquiries.look_in_turn(run, self._clock())
         return order
 
     def adopt(self, runs: Iterable[Run]) -> None:
@@ -106,15 +107,15 @@ class Supervisor:
             if run.launched is None:
                 self._postpone(run, self._clock())
             else:
+                self._inquiries.look_in_turn(run, self._clock())
                 launched.append(run)
         self._launches.submit(launched)
 
     def _add(self, run: Run) -> None:
-        now, before = self._clock(), self.runs.current(run.key)
+        before = self.runs.current(run.key)
         self.runs.add(run)
-        self._inquiries.settle(run, now)
         if before is not None:
-            self._inquiries.look_anew(before, now)
+            self._inquiries.look_anew(before, self._clock())
 
     def live_orders(self) -> Iterator[Order]:
         """Order again all that is live, from a new engine."""
@@ -166,7 +167,7 @@ class Supervisor:
                 run.workload = None  # most of its memory; it can be read again
                 run.ids |= {report.arn}
                 run.unshown = True
-                if shown_before is not None:
+                if shown_before is not None and self.runs.is_current(run):
                     self._inquiries.show_launch(run, instead_of=shown_before)
                 else:
                     self._inquiries.look_at(run, self._clock())
@@ -200,7 +201,7 @@ class Supervisor:
         try:
             for run, row in self._inquiries.hear(now):
                 self._guarded(self._decide, run, row)
-                self._inquiries.settle(run, self._clock())
+                self._inquiries.look_in_turn(run, self._clock())
                 if self._clock() - now > budget:
                     break
             self._inquiries.ask(now)

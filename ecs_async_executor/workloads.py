@@ -16,7 +16,7 @@ from airflow.executors.workloads import ExecuteCallback, ExecuteTask
 from ecs_async_executor.adoption import find_trace
 from ecs_async_executor.engine.messages import Launched, Recovery
 from ecs_async_executor.profiles import Profiles
-from ecs_async_executor.runs import TRY, Run
+from ecs_async_executor.runs import Run
 
 CAN_RUN_CALLBACKS = hasattr(BaseExecutor, "run_workload")
 """`execute_workload` runs callbacks in a container since 3.3."""
@@ -56,7 +56,7 @@ def key_of_row(executor: BaseExecutor, ti: Any) -> Hashable:
 def label_of(ti: Any) -> str:
     """Name a task instance (a row, or a workload's) for people."""
     mapped = f"[{ti.map_index}]" if ti.map_index >= 0 else ""
-    return f"{ti.dag_id}.{ti.task_id}{mapped} of {ti.run_id}{TRY}{ti.try_number}"
+    return f"{ti.dag_id}.{ti.task_id}{mapped} of {ti.run_id}, try {ti.try_number}"
 
 
 def pop_queued(executor: BaseExecutor, key: Hashable) -> None:

@@ -66,7 +66,7 @@ def report(results: Sequence[Heartbeats], theirs: Free, pending: int, latency: f
         ],
         [
             Target(
-                f"heartbeats with {most:,} live tasks, in the worst state",
+                f"heartbeats with {most:,} live tasks that follow one another, and the longest of all",
                 "99 % <= 2 ms, longest <= 20 ms",
                 f"{duration(slow)}, {duration(slowest)}",
                 slow <= 0.002 and slowest <= 0.02,

@@ -122,6 +122,7 @@ class Ledger:
             self.stops.append(entry)
         elif entry.state is State.WAITING and not entry.unclear:
             return self._end(entry, Cancelled(run_id))
+        self.launches.leave_lane(entry)
         return []
 
     def forget(self, run_id: str) -> None:

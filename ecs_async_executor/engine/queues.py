@@ -45,6 +45,12 @@ class LaunchQueue:
         self._waiting.discard(entry)
         self._seats.pop(entry, None)
 
+    def leave_lane(self, entry: Entry) -> None:
+        """Let a run that waits go on at once, without its lane: no launch will come of it."""
+        if entry.lane is not None and entry in self._waiting:
+            entry.lane = None
+            self.add(entry, not_before=float("-inf"))
+
     def pop(self, now: float) -> Entry | None:
         """Take the best of the runs that are due."""
         self._ripen(now)
@@ -68,8 +74,8 @@ class LaunchQueue:
                 if entry.lane not in self._lanes:
                     self._lanes[entry.lane] = _Lane(entry.lane, self._rate, now)
                 heapq.heappush(self._lanes[entry.lane].ready, (-entry.priority, seat, entry))
-        for lane in self._lanes.values():
-            while lane.ready and lane.ready[0][2] not in self._waiting:
+        for name, lane in self._lanes.items():
+            while lane.ready and not (lane.ready[0][2] in self._waiting and lane.ready[0][2].lane == name):
                 heapq.heappop(lane.ready)
 
 

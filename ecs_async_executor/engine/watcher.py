@@ -56,6 +56,7 @@ class Watcher:
             if batch:
                 tasks.start_soon(self._describe, batch, leave)
             else:
+                self._calls.unused(leave)
                 self._places.release()
 
     async def _wait_for_work(self) -> None:

@@ -39,15 +39,6 @@ def no_count(_: Setup, body: Body) -> Body:
     return {key: item for key, item in body.items() if (key, item) != ("count", 1)}
 
 
-def no_marker(setup: Setup, body: Body) -> Body:
-    """Leave AIRFLOW_IS_EXECUTOR_CONTAINER out."""
-    body = copy.deepcopy(body)
-    for container in body["overrides"]["containerOverrides"]:
-        if container["name"] == setup.container:
-            container["environment"] = [item for item in container["environment"] if item["name"] != MARKER]
-    return body
-
-
 def without_nulls(setup: Setup, body: Body) -> Body:
     """Remove what `executor_config` sets to null. What is open then is decided as if it had never been set."""
     config = as_aws_spells(setup.overlay)

@@ -44,9 +44,6 @@ DIFFERENCES = {
         amend=amends.client_token,
     ),
     "count": Difference(None, "`count` is 1 unless it is sent.", amend=amends.no_count),
-    "marker": Difference(
-        None, "AIRFLOW_IS_EXECUTOR_CONTAINER is not sent yet; see test_parity.py.", amend=amends.no_marker
-    ),
     # --- forms of options
     "blank": Difference(
         "F26", "A blank option is unset, and space around a value means nothing.", rewrite=rewrites.no_blanks

@@ -113,17 +113,6 @@ def test_a_difference_of_the_requests_is_seen(monkeypatch: pytest.MonkeyPatch) -
     assert not is_explained(Setup())
 
 
-# --- what the core still has to mend --------------------------------------------------------------------------------
-
-
-@pytest.mark.xfail(
-    reason="the core does not send it; when it does, the difference `marker` goes too", strict=True
-)
-def test_the_worker_is_told_that_it_runs_in_an_executors_container() -> None:
-    assert "marker" not in verdict("base").applied
-
-
-@pytest.mark.xfail(reason="it blames run_task_kwargs, which are not even set", strict=True)
 def test_a_public_address_without_a_subnet_is_blamed_on_its_option() -> None:
     found = verdict("a public address in bridge mode")
     assert isinstance(found.ours, Refused)
@@ -131,7 +120,6 @@ def test_a_public_address_without_a_subnet_is_blamed_on_its_option() -> None:
     assert "run_task_kwargs" not in str(found.ours.error)
 
 
-@pytest.mark.xfail(reason="it is refused at the start, though each task may say where it runs", strict=True)
 def test_on_fargate_each_task_may_bring_the_only_network() -> None:
     setup = Setup(config=network(subnets=["subnet-1"])).having(launch_type="FARGATE", subnets=None)
     assert not isinstance(ours(setup), Refused)

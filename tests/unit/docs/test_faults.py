@@ -11,7 +11,6 @@ TESTS = Path(__file__).parents[2]
 FAULTS = range(1, 59)
 
 NOT_NAMED_YET = {
-    40: "queues",
     **dict.fromkeys(range(44, 50), "visibility"),
 }
 """Faults whose tests, if there are any, have names of their own; and the part of the list they stand in."""

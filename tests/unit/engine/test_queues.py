@@ -104,6 +104,18 @@ class TestLanes:
             queue.add(entry(str(number), lane=self.HALF), not_before=0)
         assert len(pop_all(queue, 0)) == 100
 
+    def test_a_run_that_leaves_its_lane_goes_at_once_and_once(self):
+        queue = LaunchQueue(Rate(20, 2))
+        one, two = entry("one", lane=self.HALF), entry("two", lane=self.HALF)
+        for each in (one, two):
+            queue.add(each, not_before=0)
+        assert queue.pop(0) is one
+        queue.leave_lane(two)
+        assert queue.pop(0) is two
+        queue.add(two, not_before=50)
+        assert pop_all(queue, 49) == []
+        assert pop_all(queue, 50) == ["two"]
+
     def test_a_run_of_a_lane_that_is_discarded_keeps_nothing_waiting(self):
         queue = LaunchQueue(Rate(20, 2))
         one, two = entry("one", lane=self.HALF), entry("two", lane=self.HALF)

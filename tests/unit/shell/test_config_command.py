@@ -37,6 +37,7 @@ def test_the_values_stand_under_where_they_come_from(capsys: pytest.CaptureFixtu
         (
             "the executor\n    overrides.containerOverrides[airflow].command = "
             '["python", "-m", "airflow.sdk.execution_time.execute_workload", "--json-string", "..."]'
+            '\n    overrides.containerOverrides[airflow].environment[AIRFLOW_IS_EXECUTOR_CONTAINER] = "true"'
         ),
         '[aws_ecs_executor] cluster (AIRFLOW__AWS_ECS_EXECUTOR__CLUSTER)\n    cluster = "my-cluster"',
         (

@@ -27,6 +27,7 @@ def test_each_value_has_the_uppermost_layer_that_sets_it() -> None:
     container = "overrides.containerOverrides[airflow]"
     assert origins(PROFILE, TASK) == {
         f"{container}.command": "the executor",
+        f"{container}.environment[AIRFLOW_IS_EXECUTOR_CONTAINER]": "the executor",
         "taskDefinition": "task_definition",
         "networkConfiguration.awsvpcConfiguration.subnets": "subnets",
         f"{container}.environment[A]": "run_task_kwargs",
@@ -79,5 +80,5 @@ def test_what_looks_secret_is_masked(name: str, value: str, shown: str) -> None:
     assert lines[f"tags[{name}]"] == shown
     copy = masked(body)
     assert copy["tags"] == [{"key": name, "value": shown}]
-    assert copy["overrides"]["containerOverrides"][0]["environment"] == [{"name": name, "value": shown}]
+    assert copy["overrides"]["containerOverrides"][0]["environment"][0] == {"name": name, "value": shown}
     assert copy["overrides"]["containerOverrides"][0]["command"] == ["run"]

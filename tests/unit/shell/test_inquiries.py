@@ -11,7 +11,13 @@ import pytest
 from ecs_async_executor.database import Answer, Question
 from ecs_async_executor.decisions import Row
 from ecs_async_executor.engine.messages import Cancelled, Launched
-from ecs_async_executor.inquiries import LOOK_AGAIN_AFTER, LOOKS_PER_QUESTION, SHOW_AFTER, Inquiries
+from ecs_async_executor.inquiries import (
+    LOOK_AGAIN_AFTER,
+    LOOKS_PER_QUESTION,
+    SHOW_AFTER,
+    SHOWS_PER_QUESTION,
+    Inquiries,
+)
 from ecs_async_executor.rounds import CHECK_AFTER, CHECKS_PER_SECOND
 from ecs_async_executor.rows import Show
 from ecs_async_executor.runs import Run, Runs
@@ -184,30 +190,36 @@ def test_if_the_database_fails_all_is_asked_again(
 
 
 def test_if_a_question_can_t_even_be_put_nothing_is_decided(
-    inquiries: Inquiries, database: Database, run: Run, monkeypatch: pytest.MonkeyPatch
+    inquiries: Inquiries, database: Database, runs: Runs, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No row read is not a row that is gone, and what was not written is still to be written."""
 
     def refuse(_: Question) -> None:
         raise RuntimeError("no")
 
+    shown = add(runs, "shown")
     inquiries.look_at(run, 0.0)
-    inquiries.show(run, ROW)
+    inquiries.show(shown, ROW)
     with monkeypatch.context() as patch:
         patch.setattr(database, "ask", refuse)
         with pytest.raises(RuntimeError):
             inquiries.ask(0.0)
     assert heard(inquiries, 0.0) == []
+    inquiries.forget(run)
     inquiries.ask(LOOK_AGAIN_AFTER)
-    assert len(database.questions[0].shows) == 1
-    database.answer(shown=frozenset({"run"}))
+    assert [show.run_id for show in database.questions[0].shows] == ["shown"]
+    inquiries.look_at(run, LOOK_AGAIN_AFTER)
+    database.answer(shown=frozenset({"shown"}))
+    assert heard(inquiries, LOOK_AGAIN_AFTER) == []
+    inquiries.ask(LOOK_AGAIN_AFTER)
+    database.answer()
     assert heard(inquiries, LOOK_AGAIN_AFTER) == [("run", ROW)]
 
 
 def test_the_row_of_a_settled_run_is_looked_at_in_turn_and_nothing_is_heard_while_it_is_as_it_should_be(
     inquiries: Inquiries, database: Database, run: Run
 ) -> None:
-    inquiries.settle(run, 0.0)
+    inquiries.look_in_turn(run, 0.0)
     for turn in (1, 2):
         inquiries.ask(turn * CHECK_AFTER)
         assert [look.expected for look in database.questions[-1].in_turn] == [Row("running", 1, "run", 7)]
@@ -220,7 +232,7 @@ def test_the_row_of_a_settled_run_is_looked_at_in_turn_and_nothing_is_heard_whil
 def test_a_row_that_is_not_as_it_should_be_is_read_again_and_decided_about(
     inquiries: Inquiries, database: Database, run: Run
 ) -> None:
-    inquiries.settle(run, 0.0)
+    inquiries.look_in_turn(run, 0.0)
     inquiries.ask(CHECK_AFTER)
     database.answer(strays=frozenset({"run", "forgotten meanwhile"}))
     assert heard(inquiries, CHECK_AFTER) == []
@@ -238,7 +250,7 @@ def test_a_row_that_is_not_as_it_should_be_is_read_again_and_decided_about(
 def test_there_may_be_something_to_decide_in_any_case(
     inquiries: Inquiries, database: Database, runs: Runs, state: dict[str, Any]
 ) -> None:
-    inquiries.settle(add(runs, "run", **state), 0.0)
+    inquiries.look_in_turn(add(runs, "run", **state), 0.0)
     inquiries.ask(CHECK_AFTER)
     assert (database.asked, database.questions[0].in_turn) == ([["run"]], ())
 
@@ -249,7 +261,7 @@ def test_a_run_that_is_not_current_any_more_is_decided_about_whatever_its_row_sh
     newer = add(runs, "newer")
     newer.key = run.key
     runs.add(newer)
-    inquiries.settle(run, 0.0)
+    inquiries.look_in_turn(run, 0.0)
     inquiries.ask(CHECK_AFTER)
     assert database.asked == [["run"]]
 
@@ -259,7 +271,7 @@ def test_what_a_heartbeat_costs_does_not_depend_on_how_many_runs_live(
     inquiries: Inquiries, database: Database, runs: Runs, live: int
 ) -> None:
     for number in range(live):
-        inquiries.settle(add(runs, str(number)), float(number % 2))
+        inquiries.look_in_turn(add(runs, str(number)), float(number % 2))
     steps = 0
 
     def count(*_: object) -> None:
@@ -281,9 +293,9 @@ def test_what_a_heartbeat_costs_does_not_depend_on_how_many_runs_live(
 def test_a_run_that_is_on_the_agenda_is_not_looked_at_in_turn(
     inquiries: Inquiries, database: Database, run: Run
 ) -> None:
-    inquiries.settle(run, 0.0)
+    inquiries.look_in_turn(run, 0.0)
     inquiries.look_at(run, CHECK_AFTER)
-    inquiries.settle(run, 0.0)
+    inquiries.look_in_turn(run, 0.0)
     inquiries.ask(CHECK_AFTER)
     assert database.asked == [["run"]]
     assert database.questions[0].in_turn == ()
@@ -292,10 +304,10 @@ def test_a_run_that_is_on_the_agenda_is_not_looked_at_in_turn(
 def test_a_run_that_is_gone_is_not_looked_at_in_turn(
     inquiries: Inquiries, database: Database, runs: Runs, run: Run
 ) -> None:
-    inquiries.settle(run, 0.0)
+    inquiries.look_in_turn(run, 0.0)
     inquiries.forget(run)
     runs.forget(run)
-    inquiries.settle(run, 0.0)
+    inquiries.look_in_turn(run, 0.0)
     inquiries.ask(CHECK_AFTER)
     assert database.questions == []
 
@@ -303,7 +315,7 @@ def test_a_run_that_is_gone_is_not_looked_at_in_turn(
 def test_a_launch_is_shown_by_a_row_that_was_not_read_and_is_looked_at_in_turn_from_then_on(
     inquiries: Inquiries, database: Database, run: Run
 ) -> None:
-    inquiries.settle(run, 0.0)
+    inquiries.look_in_turn(run, 0.0)
     run.launched, run.unshown = Launched("run", 1, "arn", "c", "airflow"), True
     inquiries.show_launch(run, instead_of="run")
     inquiries.ask(CHECK_AFTER)
@@ -359,6 +371,72 @@ def test_what_could_not_be_written_is_looked_at_again(
     assert run.unshown
     inquiries.ask(LOOK_AGAIN_AFTER)
     assert database.asked == [[], ["run"]]
+
+
+def test_a_row_that_was_read_with_the_writing_counts_whether_it_was_written_or_not(
+    inquiries: Inquiries, database: Database, runs: Runs
+) -> None:
+    for name in ("shown", "not shown"):
+        run = add(runs, name)
+        inquiries.show(run, ROW)
+        inquiries.look_at(run, 0.0)  # it has ended meanwhile
+    inquiries.ask(0.0)
+    database.answer(shown=frozenset({"shown"}))
+    assert heard(inquiries, 0.0) == [("shown", ROW), ("not shown", ROW)]
+
+
+def test_what_could_not_be_written_comes_no_earlier_than_it_is_due_anyway(
+    inquiries: Inquiries, database: Database, run: Run
+) -> None:
+    inquiries.show(run, ROW)
+    inquiries.look_at(run, 60.0)
+    inquiries.ask(0.0)
+    database.answer()
+    assert heard(inquiries, 0.0) == []
+    inquiries.ask(59.0)
+    assert len(database.questions) == 1
+
+
+def test_a_launch_that_is_shown_is_not_the_one_before_it(
+    inquiries: Inquiries, database: Database, run: Run
+) -> None:
+    run.number = 2
+    inquiries.show(run, ROW)
+    inquiries.ask(0.0)
+    run.launched, run.unshown = Launched("run", 2, "arn", "c", "airflow"), True
+    inquiries.show_launch(run, instead_of="run-2")
+    database.answer(shown=frozenset({"run"}))
+    assert heard(inquiries, 0.0) == []
+    assert run.unshown
+    inquiries.ask(SHOW_AFTER)
+    assert database.questions[1].shows == (Show("run", "run", 1, 7, "run-2", "arn"),)
+
+
+def test_of_a_forgotten_run_nothing_is_written(inquiries: Inquiries, database: Database, run: Run) -> None:
+    inquiries.show(run, ROW)
+    inquiries.forget(run)
+    inquiries.ask(0.0)
+    assert database.questions == []
+
+
+def test_many_launches_are_shown_in_parts(inquiries: Inquiries, database: Database, runs: Runs) -> None:
+    names = [str(number) for number in range(SHOWS_PER_QUESTION + 1)]
+    for name in names:
+        inquiries.show(add(runs, name), ROW)
+    for now in (0.0, SHOW_AFTER):
+        inquiries.ask(now)
+        database.answer(shown=frozenset(show.run_id for show in database.questions[-1].shows))
+        assert heard(inquiries, now) == []
+    assert [[show.run_id for show in question.shows] for question in database.questions] == [
+        names[:-1],
+        names[-1:],
+    ]
+
+
+def test_a_callback_is_never_looked_at_in_turn(inquiries: Inquiries, database: Database, runs: Runs) -> None:
+    inquiries.look_in_turn(add(runs, "callback", ti_id=None), 0.0)
+    inquiries.ask(2 * CHECK_AFTER)
+    assert database.questions == []
 
 
 def test_the_workload_is_read_only_for_what_may_be_launched_and_has_none(

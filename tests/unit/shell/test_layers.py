@@ -31,6 +31,18 @@ def test_every_spelling_of_a_member_is_awss(spelling: str, member: str, value: o
     assert body({spelling: value}) == {member: value}
 
 
+def test_a_strategy_may_be_written_as_in_the_option() -> None:
+    strategy = [
+        {"capacityProvider": "FARGATE_SPOT", "weight": 3},
+        {"capacityProvider": "FARGATE", "weight": 1},
+    ]
+    assert body({"capacity_provider_strategy": "FARGATE_SPOT:3,FARGATE:1"}) == {
+        "capacityProviderStrategy": strategy
+    }
+    with pytest.raises(InvalidRequestError, match="capacityProviderStrategy: write name:weight:base"):
+        body({"capacityProviderStrategy": "FARGATE_SPOT:much"})
+
+
 def test_keys_of_the_environment_and_of_tags_are_left_alone() -> None:
     value = {"tags": {"launch_type": "x", "Team": "y"}}
     assert body(value) == {"tags": [{"key": "launch_type", "value": "x"}, {"key": "Team", "value": "y"}]}

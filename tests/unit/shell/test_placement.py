@@ -67,6 +67,6 @@ def test_a_request_is_open_if_the_clusters_default_decides() -> None:
     assert not is_open({"capacityProviderStrategy": MINE})
 
 
-@pytest.mark.parametrize("strategy", ["FARGATE", [5], [None], {"a": 1}, MINE])
+@pytest.mark.parametrize("strategy", ["mine:1,FARGATE-like", [5], [None], {"a": 1}, MINE])
 def test_what_is_no_strategy_is_not_on_fargate(strategy: object) -> None:
     assert not is_fargate("FARGATE", strategy)

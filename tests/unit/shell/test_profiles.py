@@ -113,15 +113,24 @@ def test_all_that_is_wrong_is_said_at_once_and_no_value_is_shown() -> None:
         "six": {"fallback": "five"},
         "seven": {"environment": {"TOKEN": "their-secret"}, "command": ["x"]},
         "eight": {"cpu": "their-secret", "count": 3},
+        "nine": {"rate_share": True, "launch_timeout": float("inf"), "max_run_task_attempts": True},
+        "ten": {"launch_timeout": 1, "launchTimeout": 2},
+        "eleven": {"cluster": "other", "fallback": "twelve"},
+        "twelve": {"container_name": "other"},
     }
     with pytest.raises(ConfigurationError) as caught:
         profiles(queues)
     text = str(caught.value)
     for name in queues:
-        assert f"queues: {name}:" in text or name in {"five", "six"}
+        assert f"queues: {name}:" in text or name in {"five", "six", "twelve"}
     assert "five -> six -> five never ends" in text
     assert "Did you mean taskDefinition?" in text
     assert "there is no profile 'nowhere'" in text
+    for name in ("rate_share", "launch_timeout", "max_run_task_attempts"):
+        assert f"queues: nine: {name}: " in text
+    assert "ten: launch_timeout is there twice" in text
+    assert "eleven: fallback: 'twelve' has another cluster" in text
+    assert "eleven: fallback: 'twelve' has another container" in text
     assert "their-secret" not in text
 
 

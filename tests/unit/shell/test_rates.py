@@ -29,6 +29,7 @@ def run_task_rate(**options: Any) -> Rate:
         },
         {"launch_type": "EC2", "run_task_kwargs": {"launch_type": "FARGATE"}},
         {"run_task_kwargs": {"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}},
+        {"run_task_kwargs": {"capacityProviderStrategy": "FARGATE_SPOT:3, FARGATE"}},
     ],
 )
 def test_on_fargate_launches_keep_to_its_rate(where: dict[str, Any]) -> None:
@@ -44,6 +45,7 @@ def test_on_fargate_launches_keep_to_its_rate(where: dict[str, Any]) -> None:
         {"capacity_provider_strategy": [{"capacityProvider": "mine"}]},
         {"run_task_kwargs": {"launchType": "EC2"}},
         {"run_task_kwargs": {"capacity_provider_strategy": [{"capacity_provider": "mine"}]}},
+        {"run_task_kwargs": {"capacity_provider_strategy": "mine:1"}},
     ],
 )
 def test_elsewhere_launches_may_use_all_of_the_modifications(where: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import re
 import threading
 from typing import Any
@@ -14,6 +15,7 @@ from ecs_async_executor.request import RequestTemplate
 from ecs_async_executor.settings import Settings
 
 TOKEN = "the-secret-token"
+MARK = {"name": "AIRFLOW_IS_EXECUTOR_CONTAINER", "value": "true"}
 COMMAND = ["python", "-m", "worker", TOKEN]
 
 
@@ -29,7 +31,20 @@ def template(**options: Any) -> RequestTemplate:
 
 def body(executor_config: object = None, **options: Any) -> dict[str, Any]:
     request = template(**options).request(COMMAND, executor_config)
-    return dict((request.settle([]) if request.settle else request).body)
+    return without_mark(dict((request.settle([]) if request.settle else request).body))
+
+
+def without_mark(request: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the variable that every Airflow container gets, and see that it gets it."""
+    request, found = copy.deepcopy(request), 0
+    for container in request["overrides"]["containerOverrides"]:
+        if MARK in container.get("environment", ()):
+            found += 1
+            container["environment"].remove(MARK)
+            if not container["environment"]:
+                del container["environment"]
+    assert found == 1
+    return request
 
 
 def airflow_container(request: dict[str, Any], name: str = "airflow") -> dict[str, Any]:
@@ -447,6 +462,11 @@ def test_null_in_the_short_form_removes_what_a_lower_layer_has_set() -> None:
     }
 
 
+def test_an_empty_command_as_in_old_templates_is_none() -> None:
+    config = {"overrides": {"containerOverrides": [{"name": "airflow", "command": []}]}}
+    assert airflow_container(body(config))["command"] == COMMAND
+
+
 def test_a_sidecar_may_have_a_command() -> None:
     config = {"overrides": {"containerOverrides": [{"name": "proxy", "command": ["serve"]}]}}
     assert airflow_container(body(config), "proxy")["command"] == ["serve"]
@@ -468,6 +488,20 @@ def settings(**options: Any) -> Settings:
     return Settings.model_validate({**required, **options})
 
 
+def test_what_the_user_says_of_the_executors_own_variable_counts() -> None:
+    variable = {"AIRFLOW_IS_EXECUTOR_CONTAINER": ""}
+    request = template().request(COMMAND, {"environment": variable, "launch_type": "EC2"})
+    assert airflow_container(dict(request.body))["environment"] == [{**MARK, "value": ""}]
+
+
+def test_fargate_without_a_subnet_is_refused_when_a_task_is_launched_that_brings_none() -> None:
+    one = template(launch_type="FARGATE", subnets=())
+    with pytest.raises(InvalidRequestError, match="Fargate tasks need"):
+        one.request(COMMAND, None)
+    network = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
+    assert one.request(COMMAND, {"networkConfiguration": network}).body["networkConfiguration"] == network
+
+
 def test_a_profile_stands_between_run_task_kwargs_and_executor_config() -> None:
     kwargs = {"group": "of the kwargs", "tags": {"a": "1", "b": "1"}, "cpu": 1}
     profile = Layer("queue gpu", {"cluster": "gpus", "task_definition": "gpu", "tags": {"b": "2"}, "cpu": 2})
@@ -486,7 +520,7 @@ def test_a_profile_may_have_a_container_of_its_own() -> None:
     request = one.request(COMMAND, {"launchType": "EC2"})
     assert request.container == "main"
     assert request.body["overrides"]["containerOverrides"] == [
-        {"name": "main", "cpu": 1, "memory": 64, "command": COMMAND}
+        {"name": "main", "cpu": 1, "memory": 64, "environment": [MARK], "command": COMMAND}
     ]
 
 
@@ -497,7 +531,6 @@ def test_a_profile_may_have_a_container_of_its_own() -> None:
         ({"tags": 7}, {}, "run_task_kwargs: The RunTask request is not valid"),
         ({}, {"lauchType": "EC2"}, "queue gpu: lauchType is not a member"),
         ({}, {"count": 2}, "queue gpu: count can't be configured"),
-        ({}, {"network_configuration": None, "launch_type": "FARGATE"}, "queue gpu: Fargate tasks need"),
     ],
 )
 def test_a_wrong_layer_is_refused_at_the_start_and_named(

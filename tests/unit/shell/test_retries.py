@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from airflow.models.taskinstancekey import TaskInstanceKey
 
 from ecs_async_executor.engine.messages import Cancelled, Diagnosis, LaunchFailed, Terminal
 from ecs_async_executor.profiles import make_profiles
@@ -14,6 +15,7 @@ from ecs_async_executor.settings import Settings
 
 WHY = Diagnosis("It failed.")
 QUEUES = {
+    "first": {"fallback": "spot", "fallback_after": 2},
     "spot": {"fallback": "on-demand", "fallback_after": 2, "capacity_timeout": 60},
     "on-demand": {"max_run_task_attempts": 5},
 }
@@ -69,8 +71,14 @@ def retries() -> Retries:
     return Retries(PROFILES)
 
 
-def in_queue(queue: str, **members: Any) -> Run:
-    return Run("run", "key", "dag.task of run, try 1", None, queue=queue, **members)
+def in_queue(queue: str, *, number: int = 1, map_index: int = -1, **members: Any) -> Run:
+    """Make a run of the task's try of this number."""
+    key = TaskInstanceKey("dag", "task", "run", number, map_index)
+    return Run("run", key, "label", None, queue=queue, **members)
+
+
+def profile(run: Run) -> str:
+    return PROFILES.of_run(run).name
 
 
 def test_a_profile_has_start_attempts_of_its_own(retries: Retries) -> None:
@@ -83,10 +91,10 @@ def test_a_run_that_found_no_capacity_long_enough_goes_on_by_the_fallback_and_wa
 ) -> None:
     run = in_queue("spot", ended=CAPACITY, waits_since=0.0)
     assert retries.fall_back(run, 59.9) is None
-    assert retries.profile(run).name == "spot"
+    assert profile(run) == "spot"
     assert retries.allow(run, 60.0)
     assert retries.fall_back(run, 60.0) == "No capacity for 60 s: the queue spot falls back to on-demand."
-    assert (retries.profile(run).name, run.waits_since) == ("on-demand", None)
+    assert (profile(run), run.waits_since) == ("on-demand", None)
     run.waits_since = 60.0
     assert retries.allow(run, 159.9)
     assert not retries.allow(run, 160.0)
@@ -96,19 +104,38 @@ def test_a_run_that_found_no_capacity_long_enough_goes_on_by_the_fallback_and_wa
 def test_a_task_that_was_interrupted_often_enough_goes_on_by_the_fallback_in_whichever_try(
     retries: Retries,
 ) -> None:
-    first, second = in_queue("spot"), in_queue("spot")
-    second.label = "dag.task of run, try 2"
+    first, second, third = (in_queue("spot", number=number) for number in (1, 2, 3))
     retries.interrupted(first)
     assert retries.fall_back(second, 0.0) is None
     retries.interrupted(second)
-    third = in_queue("spot")
-    third.label = "dag.task of run, try 3"
     assert retries.fall_back(third, 0.0) == "Interrupted 2 times: the queue spot falls back to on-demand."
-    assert retries.profile(third).name == "on-demand"
+    assert profile(third) == "on-demand"
     assert retries.fall_back(third, 0.0) is None, "said once"
-    other = in_queue("spot")
-    other.label = "dag.task[1] of run, try 1"
-    assert retries.fall_back(other, 0.0) is None
+    assert retries.fall_back(in_queue("spot", map_index=1), 0.0) is None
+
+
+def test_each_profile_counts_its_own_interruptions(retries: Retries) -> None:
+    run = in_queue("first", ended=CAPACITY, waits_since=0.0)
+    retries.fall_back(run, 1000.0)
+    assert profile(run) == "spot"
+    for _ in range(2):
+        retries.interrupted(run)
+    assert retries.fall_back(run, 1000.0) == "Interrupted 2 times: the queue spot falls back to on-demand."
+    again = in_queue("first", number=2)
+    assert retries.fall_back(again, 0.0) is None, "its first profile was never interrupted"
+
+
+def test_a_run_may_fall_back_through_several_profiles_at_once(retries: Retries) -> None:
+    first = in_queue("first")
+    for _ in range(2):
+        retries.interrupted(first)
+    second = in_queue("first", number=2)
+    retries.fall_back(second, 0.0)
+    for _ in range(2):
+        retries.interrupted(second)
+    third = in_queue("first", number=3)
+    assert retries.fall_back(third, 0.0) == "Interrupted 2 times: the queue spot falls back to on-demand."
+    assert profile(third) == "on-demand"
 
 
 def test_interruptions_concern_nobody_without_a_fallback(retries: Retries) -> None:
@@ -116,13 +143,14 @@ def test_interruptions_concern_nobody_without_a_fallback(retries: Retries) -> No
     for _ in range(5):
         retries.interrupted(run)
     assert retries.fall_back(run, 0.0) is None
+    assert not retries._interruptions
 
 
 def test_only_so_many_tasks_are_remembered(retries: Retries) -> None:
     for number in range(TASKS_REMEMBERED + 1):
-        run = in_queue("spot")
-        run.label = f"dag.task[{number}] of run, try 1"
+        run = in_queue("spot", map_index=number)
         for _ in range(2):
             retries.interrupted(run)
     assert len(retries._interruptions) == TASKS_REMEMBERED
     assert retries.fall_back(run, 0.0) is not None, "the latest are"
+    assert retries.fall_back(in_queue("spot", map_index=0), 0.0) is None

@@ -403,7 +403,7 @@ def test_only_fargate_without_its_own_network_needs_subnets(
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"launch_type": "FARGATE"}, "subnets: Fargate tasks need at least one subnet"),
+        ({"assign_public_ip": "on"}, "(AIRFLOW__AWS_ECS_EXECUTOR__ASSIGN_PUBLIC_IP) needs them"),
         ({"security_groups": "sg-1"}, "(AIRFLOW__AWS_ECS_EXECUTOR__SECURITY_GROUPS) needs them"),
     ],
 )

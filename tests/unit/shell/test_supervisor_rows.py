@@ -222,3 +222,39 @@ def test_the_other_rows_are_looked_at_however_much_is_reported(
         watching.note(launched(take_in(watching, task_id=f"new{number}")))
         decide(watching)
     assert [type(order) for order in submitted] == [Stop]
+
+
+def test_a_run_that_a_newer_one_supersedes_is_looked_at_at_once(
+    watching: Supervisor, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = take_in(watching)
+    watching.note(launched(old))
+    new = take_in(watching)
+    assert old.key == new.key
+    monkeypatch.setattr(
+        DATABASE + "read_rows",
+        lambda looks: {look.run_id: Row("queued", 1, new.run_id, None) for look in looks},
+    )
+    decide(watching)
+    assert old.unwanted_since == 0.0, "it has time to end by itself"
+    assert submitted == []
+    assert watching._executor.running == {new.key}
+
+
+def test_the_arn_of_a_later_launch_replaces_its_number(
+    watching: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = take_in(watching)
+    run.number = 2
+    shows: list[Show] = []
+
+    def write(asked: Iterable[Show]) -> frozenset[str]:
+        shows.extend(asked)
+        return frozenset()
+
+    monkeypatch.setattr(DATABASE + "write_external_ids", write)
+    watching.note(launched(run, 2))
+    decide(watching)
+    assert [(show.instead_of, show.external_id) for show in shows] == [
+        (f"{run.run_id}-2", f"arn-{run.run_id}-2")
+    ]

@@ -1,0 +1,42 @@
+"""What docs/queues.md shows works as it says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ecs_async_executor.cli import main
+from ecs_async_executor.profiles import Options
+
+PAGE = (Path(__file__).parents[3] / "docs" / "queues.md").read_text("utf-8")
+REQUIRED = {"CLUSTER": "c", "CONTAINER_NAME": "airflow", "TASK_DEFINITION": "t", "SUBNETS": "subnet-1"}
+
+
+@pytest.fixture(autouse=True)
+def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Options as on the page."""
+    (file,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    (tmp_path / "queues.yaml").write_text(file)
+    for name, value in REQUIRED.items():
+        monkeypatch.setenv(f"AIRFLOW__AWS_ECS_EXECUTOR__{name}", value)
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES", str(tmp_path / "queues.yaml"))
+
+
+def test_the_command_shows_what_a_task_of_a_queue_gets(capsys: pytest.CaptureFixture[str]) -> None:
+    (command,) = re.findall(r"^ecs-async (.*)$", PAGE, re.MULTILINE)
+    assert main(command.split()) == 0
+    shown = capsys.readouterr().out
+    strategy = '[{"capacityProvider": "FARGATE_SPOT", "weight": 1}]'
+    assert f"\nqueue spot\n    capacityProviderStrategy = {strategy}\n" in shown
+
+
+@pytest.mark.parametrize("queue", ["gpu", "on-demand", "small-1", "other"])
+def test_all_profiles_are_valid(queue: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "--queue", queue]) == 0
+    assert ("\nqueue " in capsys.readouterr().out) is (queue != "other")
+
+
+def test_each_option_of_a_profile_is_described() -> None:
+    assert [name for name in Options.model_fields if f"`{name}`" not in PAGE] == []

@@ -34,7 +34,7 @@ lint: $(INSTALLED) ## Check style, types, layers, the Dockerfile and the shell s
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/shellcheck .ci/run ecs_async_executor/image/*.sh
 
-format: $(INSTALLED) ## Format the code, and write the option table into the README.
+format: $(INSTALLED) ## Format the code, and write the option tables of docs/configuration.md.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python docs/write_options.py

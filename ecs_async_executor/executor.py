@@ -31,7 +31,7 @@ from ecs_async_executor.launches import Launches
 from ecs_async_executor.orders import Orders
 from ecs_async_executor.profiles import Profile, Profiles, make_profiles
 from ecs_async_executor.retries import Retries
-from ecs_async_executor.rows import read_try_numbers
+from ecs_async_executor.rows import read_left_out
 from ecs_async_executor.runs import Run
 from ecs_async_executor.settings import SECTION, Settings, load_settings
 from ecs_async_executor.supervisor import Supervisor
@@ -144,12 +144,13 @@ class AsyncEcsExecutor(BaseExecutor):
         """
         if self._supervisor is None or self._profiles is None:
             return tis
-        tries = read_try_numbers([ti.id for ti in tis])
+        left_out = read_left_out([ti.id for ti in tis])
         runs: list[Run] = []
         rest: list[TaskInstance] = []
         for ti in tis:
             try:
-                set_committed_value(ti, "try_number", tries[ti.id])  # else the key costs a query for each
+                for name, value in zip(("try_number", "queue"), left_out[ti.id], strict=True):
+                    set_committed_value(ti, name, value)  # else each costs a query
                 run = workloads.make_orphaned_run(self, ti, self._profiles)
             except Exception:
                 self.log.exception("Can't adopt a task.")

@@ -105,7 +105,7 @@ class Profiles:
                 return profile
         if self._named and queue not in {"", self._default_queue}:
             log.warning(
-                "The queue %r has no profile in [%s] queues: its tasks run as those of the default queue.",
+                "The queue %r has no profile in [%s] queues: its tasks run as if there were no profiles.",
                 queue,
                 SECTION,
             )

@@ -88,14 +88,15 @@ def read_rows(looks: Iterable[Look]) -> dict[str, Row]:
     return found
 
 
-def read_try_numbers(ids: Sequence[Any]) -> dict[Any, int]:
-    """Read the try numbers of these task instances, by their id."""
-    found: dict[Any, int] = {}
+def read_left_out(ids: Sequence[Any]) -> dict[Any, tuple[int, str]]:
+    """Read try number and queue of these task instances, which core leaves out of what it hands over, by their id."""
+    found: dict[Any, tuple[int, str]] = {}
     with create_session(scoped=False) as session:
         for start in range(0, len(ids), IDS_PER_QUERY):
             part = ids[start : start + IDS_PER_QUERY]
-            query = select(TaskInstance.id, TaskInstance.try_number).where(TaskInstance.id.in_(part))
-            found.update({row.id: row.try_number for row in session.execute(query)})
+            query = select(TaskInstance.id, TaskInstance.try_number, TaskInstance.queue)
+            for row in session.execute(query.where(TaskInstance.id.in_(part))):
+                found[row.id] = (row.try_number, row.queue)
     return found
 
 

@@ -42,12 +42,14 @@ def report(results: Mapping[str, Lags], many: Lags | None, latency: float) -> Re
                 not many.wrong,
             ),
             Target(
-                "lag from the container's end to the free slot",
+                f"lag from the container's end to the free slot, of these {many.ends:,}",
                 "median <= 3 s, 99 % <= 10 s",
                 f"{duration(middle)}, {duration(slow)}",
                 middle <= 3 and slow <= 10,
             ),
-            Target("share of the read bucket", "<= 50 %", f"{100 * share:.0f} %", share <= 0.5),
+            Target(
+                "share of the read bucket that they take", "<= 50 %", f"{100 * share:.0f} %", share <= 0.5
+            ),
         ]
         figures = {"many_lag_p50": middle, "many_lag_p99": slow, "many_read_share": share}
     return Report(

@@ -89,7 +89,7 @@ def test_an_unknown_queue_is_named_once_and_the_default_one_never(caplog: pytest
     for queue in ("", "default", "gpu", "typo", "typo"):
         found.of(queue)
     assert [record.getMessage() for record in caplog.records] == [
-        "The queue 'typo' has no profile in [ecs_async_executor] queues: its tasks run as those of the default queue."
+        "The queue 'typo' has no profile in [ecs_async_executor] queues: its tasks run as if there were no profiles."
     ]
 
 

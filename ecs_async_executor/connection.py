@@ -24,13 +24,17 @@ def resolve_connection(conn_id: str | None, region_name: str | None) -> Connect:
     hooks = [_look_up(conn_id, region_name)]
 
     def connect() -> Connection:
-        hook = hooks.pop() if hooks else _look_up(conn_id, region_name)
+        try:
+            hook = hooks.pop()
+        except IndexError:
+            hook = _look_up(conn_id, region_name)
         session = hook.get_session(region_name=hook.region_name, deferrable=True)
         _refresh_beside_the_loop(session, conn_id)
         return Connection(
             session,
             region_name=hook.region_name,
             endpoint_url=hook.conn_config.get_service_endpoint_url("ecs"),
+            s3_endpoint_url=hook.conn_config.get_service_endpoint_url("s3"),
             verify=hook.verify,
             config=AioConfig().merge(hook.config),
         )

@@ -16,6 +16,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from ecs_async_executor import workloads
 from ecs_async_executor.connection import resolve_connection
 from ecs_async_executor.database import Database
+from ecs_async_executor.delivery import Bucket
 from ecs_async_executor.engine.messages import (
     CheckHealth,
     HealthChecked,
@@ -71,7 +72,8 @@ class AsyncEcsExecutor(BaseExecutor):
         queued_timeout = float(self.conf.get("scheduler", "task_queued_timeout", fallback=None) or 600)
         for profile in profiles:
             self._warn_of(profile)
-        orders = Orders(profiles, self.jwt_generator, queued_timeout=queued_timeout)
+        bucket = Bucket(settings.payload_bucket, settings.region_name) if settings.payload_bucket else None
+        orders = Orders(profiles, self.jwt_generator, queued_timeout=queued_timeout, bucket=bucket)
         self._database = Database()
         self._supervisor = Supervisor(
             self,

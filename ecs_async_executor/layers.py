@@ -119,6 +119,11 @@ def normalise(value: Any, shape: Any, problems: list[str], path: str = "") -> An
             except ValueError as error:
                 problems.append(f"{path.removesuffix('.')}: {error}.")
         if isinstance(value, Mapping) and identity and "value" in shape.member.members:
+            problems += [
+                f"{path}{key!r} is no name: write it in quotes (YAML takes on, off, yes and no for booleans)."
+                for key in value
+                if key is None or isinstance(key, bool)
+            ]
             value = _pairs(value, identity)
         if isinstance(value, (list, tuple)):
             return [normalise(item, shape.member, problems, path) for item in value]
@@ -210,6 +215,8 @@ def _short_spellings() -> frozenset[str]:
 
 def _unknown(key: str, shape: Any, path: str) -> str:
     spellings = _spellings(shape)
+    if shape is run_task_shape():
+        spellings = {**_spellings(container_shape()), **spellings}
     near = difflib.get_close_matches(_fold(key)[:80], spellings, n=1)
     hint = f"Did you mean {spellings[near[0]]}?" if near else f"It has: {', '.join(sorted(shape.members))}."
     return f"{path}{key[:80]} is not a member of ECS's {shape.name.removesuffix('Request')} request. {hint}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 SUBNETS, SECURITY_GROUPS, PROVIDERS, TAGS = 16, 5, 20, 50
+LAUNCH_TYPES = ("EC2", "EXTERNAL", "FARGATE", "MANAGED_INSTANCES")
 OVERRIDES = 8192
 """Characters of `overrides` as JSON."""
 _WEIGHT, _BASE = 1000, 100_000
@@ -24,6 +25,8 @@ def problems(body: Mapping[str, Any]) -> Iterator[str]:
     ):
         if len(items) > most:
             yield f"There are {len(items)} {name}; ECS takes {most}."
+    if (launch_type := body.get("launchType", "EC2")) not in LAUNCH_TYPES:
+        yield f"launchType is {str(launch_type)[:40]!r}; ECS knows {', '.join(LAUNCH_TYPES)}."
     yield from tag_problems(body.get("tags", ()))
     yield from strategy_problems(body.get("capacityProviderStrategy", ()))
 

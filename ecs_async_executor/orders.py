@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ecs_async_executor.delivery import Bucket, in_command
 from ecs_async_executor.engine.messages import Launch, Launched, Recovery, Request, Watch
 from ecs_async_executor.profiles import Profile, Profiles
-from ecs_async_executor.runs import Run
+from ecs_async_executor.runs import Run, launch_id
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.tokens import JWTGenerator
@@ -23,10 +24,18 @@ CALLBACK_PRIORITY = 2**31
 class Orders:
     """Makes launch orders, and in the engine's thread the requests of their launches."""
 
-    def __init__(self, profiles: Profiles, generator: JWTGenerator, *, queued_timeout: float) -> None:
+    def __init__(
+        self,
+        profiles: Profiles,
+        generator: JWTGenerator,
+        *,
+        queued_timeout: float,
+        bucket: Bucket | None = None,
+    ) -> None:
         self._profiles = profiles
         self._generator = generator
         self._queued_timeout = queued_timeout
+        self._bucket = bucket
 
     def launch(self, run: Run, *, recovery: Recovery | None = None) -> Launch:
         """Order the run's launch under its launch number.
@@ -39,7 +48,7 @@ class Orders:
         return Launch(
             run.run_id,
             run.label,
-            partial(self._build, run.workload, profile),
+            partial(self._build, run.run_id, run.number, run.workload, profile),
             number=run.number,
             priority=CALLBACK_PRIORITY if run.is_callback else getattr(ti, "priority_weight", 0),
             recovery=recovery,
@@ -61,7 +70,7 @@ class Orders:
             launch_timeout=profile.launch_timeout,
         )
 
-    def _build(self, workload: Any, profile: Profile) -> Request:
+    def _build(self, run_id: str, number: int, workload: Any, profile: Profile) -> Request:
         """Build the request, with a token that is fresh now."""
         if workload is None:
             return profile.template.request([], None)  # never sent: it tells where to look
@@ -72,5 +81,8 @@ class Orders:
             extras={"sub": str(subject), "scope": "workload"}, valid_for=lifetime
         )
         payload = workload.model_copy(update={"token": token}).model_dump_json()
-        command = ["python", "-m", "airflow.sdk.execution_time.execute_workload", "--json-string", payload]
-        return profile.template.request(command, ti.executor_config if ti is not None else None)
+        # The name is the clientToken's: no launch finds, or deletes, what another one has put.
+        deliver = partial(self._bucket.deliver, launch_id(run_id, number), payload) if self._bucket else None
+        return profile.template.request(
+            in_command(payload), ti.executor_config if ti is not None else None, deliver=deliver
+        )

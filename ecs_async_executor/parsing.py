@@ -41,11 +41,14 @@ def parse_json(value: object) -> object:
 def parse_queues(value: object) -> object:
     """Take a JSON object, or the path of a JSON or YAML file that holds one; raises ValueError."""
     if isinstance(value, str) and not value.lstrip().startswith("{"):
-        value = _read(Path(value.strip()).expanduser())
+        value = _read(Path(value.strip()).expanduser().absolute())
     queues = parse_json(value)
-    if not isinstance(queues, dict) or not all(isinstance(each, dict) for each in queues.values()):
-        raise ValueError("it is not an object that has an object for each queue")
-    return {str(name): each for name, each in queues.items()}
+    if not isinstance(queues, dict):
+        raise ValueError("it is not an object that has an object for each queue")  # noqa: TRY004  pydantic takes ValueErrors
+    for name, each in queues.items():
+        if not isinstance(each, dict | None):
+            raise ValueError(f"the profile of the queue {str(name)[:40]!r} is not an object")  # noqa: TRY004  as above
+    return {str(name): each or {} for name, each in queues.items()}
 
 
 def _read(path: Path) -> object:
@@ -104,6 +107,20 @@ def _item(item: object) -> dict[str, object]:
     ):
         raise ValueError(f"a capacity provider is a name, its weight and base are whole numbers; {_WRITE}")
     return {known[key]: each for key, each in folded.items() if each is not None}
+
+
+def parse_bucket(value: object) -> object:
+    """Take `bucket` or `s3://bucket/prefix`, and give `s3://bucket/prefix/`; raises ValueError."""
+    if not isinstance(value, str):
+        return value
+    parts = re.fullmatch(
+        r"(?:s3://)?(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?P<prefix>(?:/+[\w!.*'()=-]+)*)/*",
+        value.strip(),
+        re.ASCII,
+    )
+    if parts is None:
+        raise ValueError("it is neither a bucket nor s3://bucket/prefix")
+    return f"s3://{parts['bucket']}{re.sub('/+', '/', parts['prefix'])}/"
 
 
 def parse_launch_type(value: object) -> object:

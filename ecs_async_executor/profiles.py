@@ -150,23 +150,14 @@ class _Maker:
         return self._made[name]
 
     def _make(self, name: str, value: Mapping[str, Any]) -> Profile:
-        try:
-            own, layer = split(value)
-            options = Options.model_validate(own)
-        except InvalidRequestError as error:
-            self.problems.append(f"{name}: {error}")
-            return self._default
-        except ValidationError as error:
-            self.problems += [f"{name}: {each['loc'][0]}: {each['msg']}." for each in error.errors()]
-            return self._default
-        try:
-            template = RequestTemplate(
-                self._settings, Layer(f"queue {name}", layer), container=options.container_name
-            )
-        except InvalidRequestError as error:
-            self.problems.append(str(error).removeprefix("queue "))
-            return self._default
-        default = self._default
+        before, default = len(self.problems), self._default
+        own, layer = self._split(name, value)
+        options = self._options(name, own)
+        container = own.get("container_name")
+        template = self._template(name, layer, container if isinstance(container, str) else None)
+        fallback = self._fallback(name, options, template)
+        if len(self.problems) > before:
+            return default
         return Profile(
             name,
             template,
@@ -174,9 +165,31 @@ class _Maker:
             default.capacity_timeout if options.capacity_timeout is None else options.capacity_timeout,
             default.launch_timeout if options.launch_timeout is None else options.launch_timeout,
             lane=Lane(name, options.rate_share) if options.rate_share is not None else None,
-            fallback=self._fallback(name, options, template),
+            fallback=fallback,
             fallback_after=options.fallback_after,
         )
+
+    def _split(self, name: str, value: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        try:
+            return split(value)
+        except InvalidRequestError as error:
+            self.problems.append(f"{name}: {error}")
+            return {}, {}
+
+    def _options(self, name: str, own: Mapping[str, Any]) -> Options:
+        try:
+            return Options.model_validate(own)
+        except ValidationError as error:
+            wrong = {str(each["loc"][0]) for each in error.errors()}
+            self.problems += [f"{name}: {each['loc'][0]}: {each['msg']}." for each in error.errors()]
+            return Options.model_validate({key: item for key, item in own.items() if key not in wrong})
+
+    def _template(self, name: str, layer: Mapping[str, Any], container: str | None) -> RequestTemplate:
+        try:
+            return RequestTemplate(self._settings, Layer(f"queue {name}", layer), container=container)
+        except InvalidRequestError as error:
+            self.problems.append(str(error).removeprefix("queue "))
+            return self._default.template
 
     def _fallback(self, name: str, options: Options, template: RequestTemplate) -> Profile | None:
         target = options.fallback

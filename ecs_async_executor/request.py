@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from botocore.validate import ParamValidator
 
 from ecs_async_executor.engine.failures import without_values
-from ecs_async_executor.engine.messages import Request
+from ecs_async_executor.engine.messages import Payload, Request
 from ecs_async_executor.engine.shapes import checker
 from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.layers import Body, Layer, merge, normalise_layer, run_task_shape
@@ -26,6 +26,12 @@ _OURS = {
 _MARK = {"name": "AIRFLOW_IS_EXECUTOR_CONTAINER", "value": "true"}
 """What Airflow's logging asks for (`logging_mixin`). AwsEcsExecutor sets it as well."""
 _as_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+Deliver: TypeAlias = Callable[[], tuple[list[str], Payload]]
+"""Gives the command that fetches the workload, and what the engine has to put where that command looks."""
+FETCH_SIZE = 800
+"""Characters that such a command takes, about: more than 600, and the names of bucket and prefix."""
 
 
 class RequestTemplate:
@@ -58,29 +64,48 @@ class RequestTemplate:
         """Where its requests go, unless an executor_config says otherwise."""
         return str(self._base["cluster"])
 
-    def request(self, command: Sequence[str], executor_config: object) -> Request:
-        """Make one task's request; raises `InvalidRequestError`, which never shows the command."""
-        body = self._assemble(command, executor_config)
-        if is_open(body):
-            return Request(body, self.container, partial(self._settle, body))
-        return self._settle(body)
+    def request(
+        self, command: Sequence[str], executor_config: object, *, deliver: Deliver | None = None
+    ) -> Request:
+        """Make one task's request; raises `InvalidRequestError`, which never shows the command.
 
-    def _assemble(self, command: Sequence[str], executor_config: object) -> Body:
+        `deliver` is called if ECS would find the overrides too long.
+        """
+        complete, payload = self._assemble(command, executor_config, deliver)
+        if is_open(complete):
+            return Request(complete, self.container, partial(self._settle, complete, payload), payload)
+        return self._settle(complete, payload)
+
+    def _assemble(
+        self, command: Sequence[str], executor_config: object, deliver: Deliver | None = None
+    ) -> tuple[Body, Payload | None]:
         body = self._base
         if executor_config is not None:
             body = self._with_executor_config(body, executor_config)
-        body = self._with_command(body, list(command))
-        size = len(_as_json(body["overrides"]))
-        if size > OVERRIDES:
-            own = size - sum(map(len, command))
-            raise InvalidRequestError(
-                f"The overrides have {size} characters; ECS takes {OVERRIDES}.",
-                f"Shorten the executor_config or the callback's arguments: {own} are not Airflow's command.",
-            )
-        return body
+        complete = self._with_command(body, list(command))
+        size = _size(complete)
+        return (complete, None) if size <= OVERRIDES else self._delivered(body, size, deliver)
 
-    def _settle(self, body: Body, default_strategy: Strategy = ()) -> Request:
-        return Request(settled(body, default_strategy), self.container)
+    def _settle(self, body: Body, payload: Payload | None, default_strategy: Strategy = ()) -> Request:
+        return Request(settled(body, default_strategy), self.container, payload=payload)
+
+    def _delivered(self, body: Body, size: int, deliver: Deliver | None) -> tuple[Body, Payload]:
+        """Give the command that fetches the workload instead; raises `InvalidRequestError` if that is too long as well."""
+        own = _size(self._with_command(body, []))
+        facts = f"The overrides have {size} characters; ECS takes {OVERRIDES}."
+        shorten = f"Shorten the executor_config: {own} characters are not Airflow's command."
+        if deliver is None:
+            if own + FETCH_SIZE <= OVERRIDES:
+                shorten = (
+                    "Set the option `payload_bucket`, which puts Airflow's workload into S3, or shorten the callback's "
+                    f"arguments or the executor_config: {own} characters are not Airflow's command."
+                )
+            raise InvalidRequestError(facts, shorten)
+        command, payload = deliver()
+        complete = self._with_command(body, command)
+        if (left := _size(complete)) > OVERRIDES:
+            raise InvalidRequestError(f"{facts} With the workload in S3 they have {left}.", shorten)
+        return complete, payload
 
     def _with_executor_config(self, body: Body, executor_config: object) -> Body:
         if not isinstance(executor_config, Mapping):
@@ -135,6 +160,11 @@ class RequestTemplate:
                 )
         if beyond := list(problems(body)):
             raise InvalidRequestError(" ".join(beyond), "See the quotas of Amazon ECS.")
+
+
+def _size(body: Body) -> int:
+    """Count the overrides as ECS does: characters of JSON."""
+    return len(_as_json(body["overrides"]))
 
 
 def option_layers(settings: Settings) -> Iterator[Layer]:

@@ -16,7 +16,14 @@ from pydantic.fields import FieldInfo
 from ecs_async_executor import limits
 from ecs_async_executor.engine.options import EngineOptions, Rate
 from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
-from ecs_async_executor.parsing import parse_json, parse_launch_type, parse_list, parse_queues, parse_strategy
+from ecs_async_executor.parsing import (
+    parse_bucket,
+    parse_json,
+    parse_launch_type,
+    parse_list,
+    parse_queues,
+    parse_strategy,
+)
 from ecs_async_executor.placement import is_fargate
 from ecs_async_executor.sources import FORMS, Conf, Found, UnreadableError, look_up, names, takes_commands
 
@@ -128,6 +135,12 @@ class Settings(BaseModel):
         "production",
         pattern=r"^[A-Za-z0-9_-]{1,64}$",
     )
+    payload_bucket: Annotated[str | None, BeforeValidator(parse_bucket)] = _ours(
+        None,
+        "An S3 bucket, or s3://bucket/prefix, for the workloads of tasks whose request is too long for ECS; see "
+        "docs/sizes.md. Unset: such a task fails.",
+        "s3://my-bucket/airflow",
+    )
     concurrency: int = _ours(50, "RunTask calls in flight at once.", ge=1, le=1000)
     poll_interval: float = _ours(
         10.0,
@@ -204,6 +217,7 @@ class Settings(BaseModel):
             poll_interval=self.poll_interval,
             launch_timeout=self.launch_timeout,
             missing_grace=self.missing_grace,
+            payloads=self.payload_bucket or "",
             run_task_rate=self._run_task_limit().part(self.rate_share),
             modify_rate=Rate(self.modify_rate, self.modify_burst).part(self.rate_share),
             read_rate=Rate(self.read_rate, self.read_burst).part(self.rate_share),

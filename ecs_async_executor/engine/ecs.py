@@ -1,4 +1,4 @@
-"""The ECS client: the five calls the engine makes, over one long-lived aiobotocore client."""
+"""The life of an AWS client, and the ECS client: the five calls the engine makes, over one long-lived connection."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
 import anyio.to_thread
 from aiobotocore.config import AioConfig
@@ -27,6 +27,8 @@ class Connection:
     session: AioSession
     region_name: str | None = None
     endpoint_url: str | None = None
+    """Of ECS."""
+    s3_endpoint_url: str | None = None
     verify: bool | str | None = None
     config: AioConfig | None = None
     """The user's botocore settings (proxies, user agent ...); time-outs, retries and pool are the engine's."""
@@ -41,8 +43,10 @@ def connect_by_environment() -> Connection:
     return Connection(get_session())
 
 
-class EcsClient:
-    """Made anew by `connect()` at the first call and after each `forget()`; lives in one event loop."""
+class AwsClient:
+    """The client of one service. Made anew by `connect()` at the first call and after each `forget()`; lives in one event loop."""
+
+    service: ClassVar[str]
 
     def __init__(self, connect: Connect, *, pool_size: int, call_timeout: float) -> None:
         self._connect = connect
@@ -74,37 +78,10 @@ class EcsClient:
         self._retired.append((anyio.current_time(), self._stack))
         self._stack = AsyncExitStack()
 
-    async def run_task(self, body: Mapping[str, Any]) -> Tasks:
-        """RunTask; raises what aiobotocore raises, and TimeoutError."""
-        return cast("Tasks", await self._call("run_task", **body))
-
-    async def describe_tasks(self, cluster: str, arns: Sequence[str]) -> Tasks:
-        """DescribeTasks of up to 100 tasks of one cluster."""
-        return cast("Tasks", await self._call("describe_tasks", cluster=cluster, tasks=list(arns)))
-
-    async def list_tasks_started_by(self, cluster: str, started_by: str) -> tuple[str, ...]:
-        """ListTasks: the ARNs of this `startedBy` that have not been told to stop."""
-        answer = cast("TaskArns", await self._call("list_tasks", cluster=cluster, startedBy=started_by))
-        return answer.task_arns
-
-    async def stop_task(self, cluster: str, arn: str, reason: str) -> None:
-        """StopTask: SIGTERM, then SIGKILL after the container's stopTimeout."""
-        await self._call("stop_task", cluster=cluster, task=arn, reason=reason[:255])
-
-    async def default_strategy(self, cluster: str) -> list[dict[str, str]]:
-        """DescribeClusters: the capacity providers of this cluster's default strategy; none if there is no cluster."""
-        answer = cast("Clusters", await self._call("describe_clusters", clusters=[cluster]))
-        return [
-            {"capacityProvider": item.capacity_provider}
-            for each in answer.clusters[:1]
-            for item in each.default_capacity_provider_strategy
-        ]
-
     async def _call(self, operation: str, **arguments: Any) -> Any:
         client = self._client or await self._make_client()
         with anyio.fail_after(self._call_timeout):
-            answer = await getattr(client, operation)(**arguments)
-        return answer["parsed"]
+            return await getattr(client, operation)(**arguments)
 
     async def _make_client(self) -> Any:
         async with self._making:
@@ -116,24 +93,74 @@ class EcsClient:
                         client = await self._stack.enter_async_context(self._create(connection))
                 except Exception as error:
                     raise ConnectError("The AWS connection can't be made.") from error
-                quicken(client)
+                self._prepare(client)
                 self._client = client
             return self._client
 
     def _create(self, connection: Connection) -> Any:
-        connection.session.register_component("response_parser_factory", EcsResponseParserFactory())
         return connection.session.create_client(
-            "ecs",
+            self.service,
             region_name=connection.region_name,
-            endpoint_url=connection.endpoint_url,
+            endpoint_url=self._endpoint(connection),
             verify=connection.verify,
             config=connection.config.merge(self._config) if connection.config else self._config,
         )
+
+    def _endpoint(self, connection: Connection) -> str | None:
+        raise NotImplementedError
+
+    def _prepare(self, client: Any) -> None:
+        """Do what a new client needs."""
 
     async def _close_retired(self) -> None:
         """Close the clients that no call can be using any more."""
         while self._retired and anyio.current_time() - self._retired[0][0] > self._call_timeout:
             await self._retired.pop(0)[1].aclose()
+
+
+class EcsClient(AwsClient):
+    """What the engine asks of ECS; raises what aiobotocore raises, and TimeoutError."""
+
+    service = "ecs"
+
+    async def run_task(self, body: Mapping[str, Any]) -> Tasks:
+        """RunTask."""
+        return cast("Tasks", await self._ask("run_task", **body))
+
+    async def describe_tasks(self, cluster: str, arns: Sequence[str]) -> Tasks:
+        """DescribeTasks of up to 100 tasks of one cluster."""
+        return cast("Tasks", await self._ask("describe_tasks", cluster=cluster, tasks=list(arns)))
+
+    async def list_tasks_started_by(self, cluster: str, started_by: str) -> tuple[str, ...]:
+        """ListTasks: the ARNs of this `startedBy` that have not been told to stop."""
+        answer = cast("TaskArns", await self._ask("list_tasks", cluster=cluster, startedBy=started_by))
+        return answer.task_arns
+
+    async def stop_task(self, cluster: str, arn: str, reason: str) -> None:
+        """StopTask: SIGTERM, then SIGKILL after the container's stopTimeout."""
+        await self._ask("stop_task", cluster=cluster, task=arn, reason=reason[:255])
+
+    async def default_strategy(self, cluster: str) -> list[dict[str, str]]:
+        """DescribeClusters: the capacity providers of this cluster's default strategy; none if there is no cluster."""
+        answer = cast("Clusters", await self._ask("describe_clusters", clusters=[cluster]))
+        return [
+            {"capacityProvider": item.capacity_provider}
+            for each in answer.clusters[:1]
+            for item in each.default_capacity_provider_strategy
+        ]
+
+    async def _ask(self, operation: str, **arguments: Any) -> Any:
+        return (await self._call(operation, **arguments))["parsed"]
+
+    def _create(self, connection: Connection) -> Any:
+        connection.session.register_component("response_parser_factory", EcsResponseParserFactory())
+        return super()._create(connection)
+
+    def _endpoint(self, connection: Connection) -> str | None:
+        return connection.endpoint_url
+
+    def _prepare(self, client: Any) -> None:
+        quicken(client)
 
 
 class _NoDebug(logging.Filter):

@@ -12,6 +12,8 @@ from anyio.abc import TaskGroup
 from ecs_async_executor.engine.backoff import Random
 from ecs_async_executor.engine.bell import Bell
 from ecs_async_executor.engine.calls import CallError, Calls, Emit
+from ecs_async_executor.engine.cleaner import CALLS as CLEAN_CALLS
+from ecs_async_executor.engine.cleaner import Cleaner
 from ecs_async_executor.engine.ecs import Connect, EcsClient, silence_request_logs
 from ecs_async_executor.engine.failures import Kind
 from ecs_async_executor.engine.gate import Gate
@@ -20,6 +22,7 @@ from ecs_async_executor.engine.launcher import SEARCHES, Launcher
 from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.messages import CheckHealth, Forget, HealthChecked, Launch, Order, Watch
 from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.s3 import S3Client
 from ecs_async_executor.engine.stopper import CALLS as STOP_CALLS
 from ecs_async_executor.engine.stopper import Stopper
 from ecs_async_executor.engine.watcher import CALLS as WATCH_CALLS
@@ -53,12 +56,16 @@ class Engine:
             pool_size=options.concurrency + SEARCHES + WATCH_CALLS + STOP_CALLS,
             call_timeout=options.call_timeout,
         )
+        self._s3 = S3Client(
+            connect, pool_size=options.concurrency + CLEAN_CALLS, call_timeout=options.call_timeout
+        )
         governor = Governor(options, anyio.current_time())
         self._calls = calls = Calls(self._client, governor, Gate(random), emit)
         self._started_by = options.started_by
-        self._launcher = Launcher(self.ledger, calls, emit, options, landed=self._ring_all)
+        self._launcher = Launcher(self.ledger, calls, self._s3, emit, options, landed=self._ring_all)
         self._watcher = Watcher(self.ledger, calls, emit, options, looked=self._ring_all)
         self._stopper = Stopper(self.ledger, calls, random, stopped=self._ring_all)
+        self._cleaner = Cleaner(self.ledger, self._s3, random)
         self._landed = Bell()
         self._closing = anyio.Event()
         self._grace = 0.0
@@ -74,6 +81,7 @@ class Engine:
                 tasks.start_soon(self._launcher.run, tasks)
                 tasks.start_soon(self._watcher.run, tasks)
                 tasks.start_soon(self._stopper.run, tasks)
+                tasks.start_soon(self._cleaner.run, tasks)
                 await self._closing.wait()
                 with anyio.move_on_after(self._grace):
                     while self.ledger.sending:
@@ -82,6 +90,7 @@ class Engine:
         finally:
             with anyio.CancelScope(shield=True):
                 await self._client.aclose()
+                await self._s3.aclose()
 
     def close(self, grace: float) -> None:
         """Start no more launches, let RunTask calls in flight finish within `grace` seconds, then end `run()`.
@@ -145,4 +154,6 @@ class Engine:
         self._watcher.bell.ring_for(self.ledger.due.next_at())
         if self.ledger.stops:
             self._stopper.bell.ring()
+        if self.ledger.spent:
+            self._cleaner.bell.ring()
         self._landed.ring()

@@ -41,6 +41,10 @@ class Entry:
     build: Build | None = None
     request: Request | None = None
     """Built at the first send of this launch number, then frozen until the outcome is known."""
+    stored: str | None = None
+    """The object in S3 that was put for its request, or that its task's command fetches."""
+    puts: int = 0
+    """How often that failed."""
     recovery: Recovery = Recovery.NONE
     sent_at: float = 0.0
     """When it was sent for the first time with an outcome that is unknown; or, if others had it before, when it came."""

@@ -36,6 +36,8 @@ class Kind(Enum):
     """One of the run's start attempts."""
     DENIED = "denied"
     """One of the run's start attempts: a change of IAM takes seconds to spread, and may be under way."""
+    PAYLOAD = "payload"
+    """Nobody: S3 can't take what the container is to fetch just now, and so nothing was sent to ECS."""
     CONFIGURATION = "configuration"
     """The run fails at once: sending it again can't help."""
     EXISTS = "exists"
@@ -57,7 +59,13 @@ class Failure:
     """Of `EXISTS`: the tasks that the clientToken started."""
 
 
-_OPERATIONS = frozenset({"RunTask", "DescribeTasks", "ListTasks", "StopTask", "DescribeClusters"})
+_S3_PERMISSIONS = {
+    "PutObject": "Allow the scheduler's role s3:PutObject there, and kms:GenerateDataKey if a key of yours encrypts it.",
+    "DeleteObject": "Allow the scheduler's role s3:DeleteObject there.",
+}
+_OPERATIONS = frozenset(
+    {"RunTask", "DescribeTasks", "ListTasks", "StopTask", "DescribeClusters", *_S3_PERMISSIONS}
+)
 
 # --- by error code ----------------------------------------------------------------------------------------
 
@@ -85,9 +93,11 @@ _CREDENTIAL_CODES = frozenset(
         "InvalidAccessKeyId",
         "InvalidClientTokenId",
         "InvalidSignatureException",
+        "InvalidToken",
         "MissingAuthenticationToken",
         "MissingAuthenticationTokenException",
         "RequestExpired",
+        "RequestTimeTooSkewed",
         "SignatureDoesNotMatch",
         "UnrecognizedClientException",
     }
@@ -117,6 +127,9 @@ _REMEDY_BY_CODE = {
     "PlatformTaskDefinitionIncompatibilityException": "Make `platform_version` and the task definition fit.",
     "UnsupportedFeatureException": "The task asks for something this Region does not offer.",
 }
+
+_S3_PASSING_CODES = _THROTTLE_CODES | _CREDENTIAL_CODES | _UNCLEAR_CODES
+_BUCKET_REMEDY = "Set the option `payload_bucket` to a bucket that exists."
 
 # --- by text ----------------------------------------------------------------------------------------------
 
@@ -198,6 +211,35 @@ def classify(error: BaseException) -> Failure:
             "ECS gave no clear answer.",
             _text(error),
             "Nothing to do: it is asked again with the same clientToken.",
+        ),
+    )
+
+
+def classify_s3(error: BaseException, url: str) -> Failure:
+    """Say what an exception out of PutObject or DeleteObject means: `CONFIGURATION`, `CREDENTIALS` or else `PAYLOAD`."""
+    if isinstance(error, boto.ParamValidationError):
+        return Failure(
+            Kind.CONFIGURATION,
+            Diagnosis("S3 can't take the workload.", f"{url} is not valid", _BUCKET_REMEDY),
+        )
+    if isinstance(error, boto.ClientError) and error.operation_name in _S3_PERMISSIONS:
+        answer = error.response.get("Error", {})
+        code, message = str(answer.get("Code", "")), str(answer.get("Message", ""))
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        passing = status >= 500 or status in {408, 409, 429} or code in _S3_PASSING_CODES
+        if not passing:
+            denied = code == "AccessDenied" or status == 403
+            remedy = _S3_PERMISSIONS[error.operation_name] if denied else _BUCKET_REMEDY
+            return Failure(
+                Kind.CONFIGURATION,
+                Diagnosis("S3 refuses the workload.", f"{code}: {message}; {url}", remedy),
+            )
+    return Failure(
+        Kind.PAYLOAD if classify(error).kind is not Kind.CREDENTIALS else Kind.CREDENTIALS,
+        Diagnosis(
+            "S3 can't take the workload now.",
+            f"{_text(error.__cause__ or error)}; {url}",
+            "Nothing to do: it is tried again. If it lasts, check the way to S3 and the credentials.",
         ),
     )
 

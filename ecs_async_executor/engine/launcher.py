@@ -18,8 +18,9 @@ from ecs_async_executor.engine.entry import Entry
 from ecs_async_executor.engine.failures import Failure, Kind, classify, classify_run_task_failure
 from ecs_async_executor.engine.governor import Action
 from ecs_async_executor.engine.ledger import Ledger
-from ecs_async_executor.engine.messages import Diagnosis, Recovery, Request
+from ecs_async_executor.engine.messages import Diagnosis, Payload, Recovery, Request
 from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.s3 import S3Client
 from ecs_async_executor.errors import InvalidRequestError
 
 log = logging.getLogger(__name__)
@@ -48,11 +49,19 @@ _REFUSALS = frozenset({Kind.CAPACITY, Kind.CONFIGURATION, Kind.DENIED})
 class Launcher:
     """The only place that calls RunTask."""
 
-    def __init__(
-        self, ledger: Ledger, calls: Calls, emit: Emit, options: EngineOptions, *, landed: Callable[[], None]
+    def __init__(  # noqa: PLR0913  the parts of the engine that a launch needs
+        self,
+        ledger: Ledger,
+        calls: Calls,
+        s3: S3Client,
+        emit: Emit,
+        options: EngineOptions,
+        *,
+        landed: Callable[[], None],
     ) -> None:
         self._ledger = ledger
         self._calls = calls
+        self._s3 = s3
         self._clusters = Clusters(calls)
         self._emit = emit
         self._options = options
@@ -131,35 +140,49 @@ class Launcher:
 
     async def _run_task(self, leave: Pass, entry: Entry, body: dict[str, Any]) -> str:
         """Give the ARN of the task that this clientToken has started, now or before; raises `CallError`."""
-        if entry.recovery is Recovery.LOOK:
-            try:
-                arns = await self._look(entry, body)
-            except CallError:
-                self._calls.unused(leave)
-                raise
-            if arns:
+        try:
+            if entry.recovery is Recovery.LOOK and (arns := await self._look(entry, body)):
                 self._calls.unused(leave)
                 return arns[0]
-        if entry.request is not None and entry.request.settle is not None:
-            try:
-                strategy = await self._clusters.default_strategy(str(body.get("cluster", "default")))
-                request = entry.request = _make(entry, partial(entry.request.settle, strategy))
-            except CallError:
-                self._calls.unused(leave)
-                entry.request = None  # as for `_look`
-                raise
-            body = self._signed(entry, request)
+            body = await self._make_ready(entry, body)
+        except CallError as error:
+            self._calls.unused(leave)
+            entry.request = None  # it was not sent: let the next one have a token that is fresh then
+            if _is_refused_replay(entry, error):
+                return await self._find(error.failure, entry, body)
+            raise
         try:
             answer = await self._calls.make(leave, lambda: self._calls.client.run_task(body))
         except CallError as error:
-            # AWS may refuse a replay (permissions, quotas) before it looks at its clientToken.
-            refused_replay = entry.unclear > 0 and error.failure.kind in _REFUSALS
-            if error.failure.kind is Kind.EXISTS or refused_replay:
+            if error.failure.kind is Kind.EXISTS or _is_refused_replay(entry, error):
                 return await self._find(error.failure, entry, body)
             raise
         if answer.tasks:
             return answer.tasks[0].task_arn
         raise CallError(classify_run_task_failure(answer.failures[0]) if answer.failures else _EMPTY_ANSWER)
+
+    async def _make_ready(self, entry: Entry, body: dict[str, Any]) -> dict[str, Any]:
+        """Do what a request needs before its first send, and give it as it is sent; raises `CallError`."""
+        if entry.request is not None and entry.request.settle is not None:
+            strategy = await self._clusters.default_strategy(str(body.get("cluster", "default")))
+            entry.request = _make(entry, partial(entry.request.settle, strategy))
+            body = self._signed(entry, entry.request)
+        if entry.request is not None and entry.request.payload is not None:
+            await self._put(entry, entry.request.payload)
+            entry.request = replace(entry.request, payload=None)
+            if entry.stop_reason is not None:  # meanwhile
+                raise CallError(_STOPPED)
+        return body
+
+    async def _put(self, entry: Entry, payload: Payload) -> None:
+        """Put what the container will fetch."""
+        before, entry.stored = entry.stored, payload.url  # even if the answer gets lost
+        try:
+            await self._s3.put(payload.url, payload.data)
+        except CallError as error:
+            if error.failure.kind is Kind.CONFIGURATION:
+                entry.stored = before
+            raise
 
     async def _find(self, refusal: Failure, entry: Entry, body: dict[str, Any]) -> str:
         """Give the ARN of the task that an earlier send has started; if there is none for sure, raise the refusal."""
@@ -179,7 +202,6 @@ class Launcher:
         except CallError as error:
             if error.failure.kind is Kind.DENIED:
                 return ()  # the clientToken will tell
-            entry.request = None  # it was not sent: let the next one have a token that is fresh then
             raise
 
     async def _started_before(self, entry: Entry, body: dict[str, Any]) -> tuple[str, ...]:
@@ -197,6 +219,11 @@ class Launcher:
                 raise
             # Whether the task exists stays open, whatever the reason is.
             raise CallError(replace(error.failure, kind=Kind.UNKNOWN)) from error
+
+
+def _is_refused_replay(entry: Entry, error: CallError) -> bool:
+    """Tell that an earlier send may have started what is refused now: permissions and quotas come before clientTokens."""
+    return entry.unclear > 0 and error.failure.kind in _REFUSALS
 
 
 def _make(entry: Entry, make: Callable[[], Request]) -> Request:

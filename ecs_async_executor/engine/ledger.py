@@ -32,9 +32,10 @@ from ecs_async_executor.engine.messages import (
     Watch,
 )
 from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by
 from ecs_async_executor.engine.queues import DueList, LaunchQueue
 from ecs_async_executor.engine.responses import Task
-from ecs_async_executor.engine.stops import judge
+from ecs_async_executor.engine.stops import judge, without_workload
 
 _NOT_YET_RUNNING = frozenset({"PROVISIONING", "PENDING", "ACTIVATING"})
 
@@ -53,6 +54,8 @@ class Ledger:
         self.due = DueList()
         self.stops: list[Entry] = []
         """Runs whose task is to be stopped; the stopper empties it."""
+        self.spent: list[str] = []
+        """Objects in S3 of runs that have ended; the cleaner empties it."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -164,13 +167,13 @@ class Ledger:
             delay = backoff(entry.unclear, base=1.0, cap=30.0, random=self._random)
             return self._wait(entry, failure, now + delay)
         # Who slows down or pauses is the governor or the gate; the run keeps its launch and its place.
-        held = kind is Kind.THROTTLE or kind in PAUSING
+        held = kind in {Kind.THROTTLE, Kind.PAYLOAD} or kind in PAUSING
         if entry.stop_reason is not None and not (held and entry.unclear):
             return self._end(entry, Cancelled(entry.run_id))
         if held:
             if not entry.unclear:
                 entry.request = None  # nothing was started: let the next send have a token that is fresh then
-            return self._wait(entry, failure, now)
+            return self._wait(entry, failure, now + self._put_again_after(entry, kind))
         # From here on this launch number has definitely started nothing.
         if entry.recovery is Recovery.FIND:
             return self._end(entry, self._gone(entry, failure.diagnosis))
@@ -182,6 +185,12 @@ class Ledger:
             costs_attempt=kind not in {Kind.CAPACITY, Kind.EXISTS},
         )
         return self._end(entry, failed)
+
+    def _put_again_after(self, entry: Entry, kind: Kind) -> float:
+        if kind is not Kind.PAYLOAD:
+            return 0.0
+        entry.puts += 1
+        return backoff(entry.puts, base=1.0, cap=30.0, random=self._random)
 
     def _wait(self, entry: Entry, failure: Failure, not_before: float) -> list[Report]:
         entry.state = State.WAITING
@@ -228,7 +237,12 @@ class Ledger:
             return []
         entry.missing = 0
         if task.last_status == "STOPPED":
+            fetched = entry.stored or fetched_by(task, entry.container)
             verdict = judge(task, entry.container)
+            if fetched is not None and verdict.exit_code == NOT_FETCHED:
+                verdict = without_workload(verdict)
+            if fetched is not None and self._options.payloads and fetched.startswith(self._options.payloads):
+                entry.stored = fetched
             diagnosis = verdict.diagnosis
             if entry.timed_out and not verdict.ran:
                 diagnosis = replace(
@@ -306,6 +320,8 @@ class Ledger:
         del self._entries[entry.run_id]
         self.launches.discard(entry)
         self.due.discard(entry)
+        if entry.stored is not None:
+            self.spent.append(entry.stored)
         return [report]
 
 

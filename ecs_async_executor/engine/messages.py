@@ -32,6 +32,19 @@ class Diagnosis:
 
 
 @dataclass(frozen=True, slots=True)
+class Payload:
+    """What a request is too small for: an object in S3 that the container fetches."""
+
+    url: str
+    """As `s3://bucket/key`; of this launch only."""
+    data: bytes
+
+    def __repr__(self) -> str:
+        """Leave the data out: it holds a token."""
+        return f"Payload({self.url!r})"
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """A RunTask request, and which of its containers decides how the task ended."""
 
@@ -41,6 +54,8 @@ class Request:
     settle: Callable[[Sequence[Mapping[str, Any]]], Request] | None = None
     """Set if neither a launch type nor capacity providers are: makes the request that can be sent, of the cluster's
     default capacity provider strategy (empty: it has none). Raises `InvalidRequestError`."""
+    payload: Payload | None = None
+    """The engine puts it before it sends the request, and deletes it when this launch is over."""
 
     def __repr__(self) -> str:
         """Leave the body out: its command holds a token."""

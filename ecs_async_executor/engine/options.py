@@ -50,6 +50,8 @@ class EngineOptions:
     """RunTask on Fargate: 20 calls a second, burst 20 (Amazon ECS throttling quotas)."""
     modify_rate: Rate = field(default_factory=lambda: Rate(40, 100))
     """"Cluster resource modify": RunTask and StopTask together (ECS API request throttling)."""
+    payloads: str = ""
+    """Where the payloads of requests go, as `s3://bucket/prefix/`. The engine deletes no object elsewhere."""
     read_rate: Rate = field(default_factory=lambda: Rate(20, 100))
     """"Cluster resource read": DescribeTasks and ListTasks together (ECS API request throttling)."""
 

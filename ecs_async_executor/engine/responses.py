@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from aiobotocore.parsers import AioJSONParser, AioResponseParserFactory
-from msgspec import MsgspecError, Struct
+from msgspec import MsgspecError, Raw, Struct
 from msgspec.json import Decoder
 
 _AnyShape = TypeVar("_AnyShape", bound="_Shape")
@@ -46,6 +46,12 @@ class Task(_Shape, frozen=True):
     stop_code: str | None = None
     stopped_reason: str | None = None
     containers: tuple[Container, ...] = ()
+    overrides: Raw = Raw()
+    """Unread: few tasks' are looked at."""
+
+    def __repr__(self) -> str:
+        """Leave the overrides out: a command holds a token."""
+        return f"Task({self.task_arn!r}, {self.last_status!r})"
 
 
 class TaskFailure(_Shape, frozen=True):

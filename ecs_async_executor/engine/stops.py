@@ -7,7 +7,7 @@ ECS developer guide; exit codes above 128 are 128 + signal (container runtime co
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from ecs_async_executor.engine.messages import Diagnosis
@@ -138,6 +138,13 @@ _EXIT_CODES = {
     139: ("The container crashed (SIGSEGV, exit code 139).", "Look for a faulty native library."),
     143: ("The container was terminated (SIGTERM, exit code 143).", "See the detail for who stopped it."),
 }
+
+
+def without_workload(verdict: Verdict) -> Verdict:
+    """Judge a task whose container says that it could not fetch its workload from S3: nothing of it ran."""
+    summary = "The container could not fetch its workload from S3."
+    remedy = "Look into the container's log. The task role needs s3:GetObject in the `payload_bucket`."
+    return replace(verdict, ran=False, diagnosis=Diagnosis(summary, verdict.diagnosis.detail, remedy))
 
 
 def judge(task: Task, container_name: str) -> Verdict:

@@ -10,7 +10,9 @@ from typing import Any
 import anyio
 import botocore.exceptions as boto
 
-from ecs_async_executor.engine.messages import Launch, Report, Request
+from ecs_async_executor.engine.calls import CallError
+from ecs_async_executor.engine.failures import Failure, Kind
+from ecs_async_executor.engine.messages import Diagnosis, Launch, Report, Request
 from ecs_async_executor.engine.options import EngineOptions, Rate
 from ecs_async_executor.engine.responses import Task, TaskFailure, Tasks
 
@@ -118,6 +120,38 @@ class FakeClient:
         if isinstance(answer, BaseException):
             raise answer
         return answer
+
+
+class FakeS3:
+    """A bucket that takes all; its script's entries are exceptions, or None for a call that goes well."""
+
+    def __init__(self) -> None:
+        self.script: deque[CallError | None] = deque()
+        self.objects: dict[str, bytes] = {}
+        self.asked: list[tuple[str, str, float]] = []
+        self.latency = 0.0
+
+    async def put(self, url: str, data: bytes) -> None:
+        await self._answer("put", url)
+        self.objects[url] = data
+
+    async def delete(self, url: str) -> None:
+        await self._answer("delete", url)
+        self.objects.pop(url, None)
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+    async def _answer(self, operation: str, url: str) -> None:
+        self.asked.append((operation, url, anyio.current_time()))
+        await anyio.sleep(self.latency)
+        if self.script and (error := self.script.popleft()) is not None:
+            raise error
+
+
+def s3_error(kind: Kind) -> CallError:
+    """Make what a call to S3 raises."""
+    return CallError(Failure(kind, Diagnosis("S3 says no.")))
 
 
 class Reports(list[Report]):

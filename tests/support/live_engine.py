@@ -39,14 +39,14 @@ def _loader() -> Loader:
     return get_session().get_component("data_loader")
 
 
-def connect_to(url: str) -> Connect:
-    """Connect to an ECS at this URL."""
+def connect_to(url: str, *, s3_url: str | None = None) -> Connect:
+    """Connect to an ECS, and to an S3, at these URLs."""
 
     def connect() -> Connection:
         session = get_session()
         session.register_component("data_loader", _loader())
         session.set_credentials("local", "local")
-        return Connection(session, region_name="us-east-1", endpoint_url=url)
+        return Connection(session, region_name="us-east-1", endpoint_url=url, s3_endpoint_url=s3_url)
 
     return connect
 

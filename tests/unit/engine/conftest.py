@@ -14,7 +14,8 @@ from ecs_async_executor.engine.governor import Governor
 from ecs_async_executor.engine.launcher import Launcher
 from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.options import EngineOptions
-from tests.support.engine import FakeClient, Reports, options, order
+from ecs_async_executor.engine.s3 import S3Client
+from tests.support.engine import FakeClient, FakeS3, Reports, options, order
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 @pytest.fixture
 def client() -> FakeClient:
     return FakeClient()
+
+
+@pytest.fixture
+def s3() -> FakeS3:
+    return FakeS3()
 
 
 @pytest.fixture
@@ -57,7 +63,7 @@ class Launching:
 
 
 @pytest.fixture
-def launching(make_calls: Callable[[EngineOptions], Calls], reports: Reports) -> Any:
+def launching(make_calls: Callable[[EngineOptions], Calls], s3: FakeS3, reports: Reports) -> Any:
     """Call it with changes of the options: a launcher at work inside its `async with`."""
 
     @asynccontextmanager
@@ -67,6 +73,7 @@ def launching(make_calls: Callable[[EngineOptions], Calls], reports: Reports) ->
         launcher = Launcher(
             ledger,
             make_calls(chosen),
+            cast("S3Client", s3),
             reports,
             chosen,
             landed=lambda: launcher.bell.ring(),  # noqa: PLW0108  the launcher is still to be made

@@ -125,6 +125,12 @@ def test_the_endpoint_comes_from_the_connections_extra(
     assert resolve_connection("mine", None)().endpoint_url == "http://127.0.0.1:1"
 
 
+def test_s3_may_have_another_endpoint(set_connection: SetConnection) -> None:
+    set_connection("mine", service_config={"s3": {"endpoint_url": "http://127.0.0.1:2"}})
+    connection = resolve_connection("mine", None)()
+    assert (connection.endpoint_url, connection.s3_endpoint_url) == (None, "http://127.0.0.1:2")
+
+
 def test_botocore_settings_and_verify_come_from_the_connections_extra(set_connection: SetConnection) -> None:
     set_connection("mine", verify=False, config_kwargs={"user_agent_extra": "team-data"})
     connection = resolve_connection("mine", None)()

@@ -61,6 +61,16 @@ def test_tags_may_be_written_in_every_form_that_is_in_use(tags: object) -> None:
     assert body({"tags": tags}) == {"tags": [{"key": "team", "value": "data"}]}
 
 
+def test_a_name_that_yaml_takes_for_a_boolean_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="True is no name: write it in quotes"):
+        body({"environment": {True: "x"}})
+
+
+def test_members_of_a_container_are_proposed_as_well() -> None:
+    with pytest.raises(InvalidRequestError, match=r"Did you mean memory\?"):
+        body({"memmory": 512})
+
+
 def test_all_wrong_keys_are_told_at_once() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         body({"lauchType": 1, "overrides": {"cpus": 2}, "clustr": 3})

@@ -55,3 +55,10 @@ def test_a_request_may_reach_each_limit_and_not_exceed_it(
 def test_no_value_of_a_tag_is_shown() -> None:
     (problem,) = problems({"tags": [{"key": "k", "value": "their-secret" * 50}]})
     assert "their-secret" not in problem
+
+
+def test_a_launch_type_that_ecs_does_not_know_is_refused() -> None:
+    assert list(problems({"launchType": "EC3"})) == [
+        "launchType is 'EC3'; ECS knows EC2, EXTERNAL, FARGATE, MANAGED_INSTANCES."
+    ]
+    assert list(problems({"launchType": "EXTERNAL"})) == []

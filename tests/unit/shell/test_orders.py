@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ecs_async_executor import workloads
+from ecs_async_executor.delivery import FETCH, Bucket
 from ecs_async_executor.engine.messages import Lane, Launch, Launched, Recovery, Watch
 from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.orders import TOKEN_LIFETIME, TOKEN_MARGIN, Orders
@@ -21,7 +22,9 @@ def orders() -> Orders:
     return make_orders()
 
 
-def make_orders(queued_timeout: float = 600.0, launch_timeout: float = 1800.0) -> Orders:
+def make_orders(
+    queued_timeout: float = 600.0, launch_timeout: float = 1800.0, bucket: Bucket | None = None
+) -> Orders:
     settings = Settings(
         cluster="c",
         container_name="airflow",
@@ -30,7 +33,7 @@ def make_orders(queued_timeout: float = 600.0, launch_timeout: float = 1800.0) -
         launch_timeout=launch_timeout,
         queues={"gpu": {"task_definition": "gpu", "rate_share": 0.25, "launch_timeout": 60}},
     )
-    return Orders(make_profiles(settings), token_generator(), queued_timeout=queued_timeout)
+    return Orders(make_profiles(settings), token_generator(), queued_timeout=queued_timeout, bucket=bucket)
 
 
 def run_of(workload: Any) -> Run:
@@ -138,6 +141,49 @@ def test_a_wrong_executor_config_shows_when_the_request_is_built(orders: Orders)
     launch = orders.launch(run_of(task_workload(executor_config={"name": "x"})))
     with pytest.raises(InvalidRequestError):
         launch.build()
+
+
+BUCKET = Bucket("s3://bucket/airflow/", "us-east-1")
+
+
+def long_callback() -> Run:
+    workload = callback_workload()
+    workload.callback.data["kwargs"] = {"text": "x" * 20_000}
+    return run_of(workload)
+
+
+def test_a_workload_that_is_too_long_goes_to_s3_under_the_launchs_name() -> None:
+    run = long_callback()
+    run.number = 2
+    request = make_orders(bucket=BUCKET).launch(run).build()
+    (container,) = request.body["overrides"]["containerOverrides"]
+    url = f"s3://bucket/airflow/{run.run_id}-2.json"
+    assert container["command"] == ["python", "-c", FETCH, "us-east-1", url]
+    assert request.payload is not None
+    assert request.payload.url == url
+    sent = json.loads(request.payload.data)
+    assert sent["callback"]["data"]["kwargs"] == {"text": "x" * 20_000}
+    assert token_claims(sent["token"])["scope"] == "workload"
+    assert sent["token"] not in str(request.body)
+
+
+def test_the_same_launch_built_again_has_the_same_request_whatever_its_token() -> None:
+    launch = make_orders(bucket=BUCKET).launch(long_callback())
+    one, two = launch.build(), launch.build()
+    assert one.body == two.body
+    assert one.payload != two.payload
+
+
+def test_a_workload_that_fits_stays_in_its_command() -> None:
+    launch = make_orders(bucket=BUCKET).launch(run_of(task_workload()))
+    assert sent_workload(launch)["type"] == "ExecuteTask"
+    assert launch.build().payload is None
+
+
+def test_without_a_bucket_a_long_workload_is_refused_with_the_option_that_helps(orders: Orders) -> None:
+    with pytest.raises(InvalidRequestError, match=r"have 2\d{4} characters; ECS takes 8192") as refused:
+        orders.launch(long_callback()).build()
+    assert "`payload_bucket`" in refused.value.remedy
 
 
 def test_no_order_shows_a_token(orders: Orders, caplog: pytest.LogCaptureFixture) -> None:

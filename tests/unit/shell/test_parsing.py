@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from ecs_async_executor.parsing import parse_json, parse_launch_type, parse_list, parse_strategy
+from ecs_async_executor.parsing import (
+    parse_bucket,
+    parse_json,
+    parse_launch_type,
+    parse_list,
+    parse_strategy,
+)
 
 SPOT = {"capacityProvider": "FARGATE_SPOT", "weight": 3}
 BOTH = [SPOT, {"capacityProvider": "FARGATE", "weight": 1, "base": 2}]
@@ -90,3 +96,27 @@ def test_what_is_neither_is_refused_without_its_value(text: str) -> None:
 
 def test_a_launch_type_may_be_in_lower_case() -> None:
     assert parse_launch_type(" fargate ") == "FARGATE"
+
+
+@pytest.mark.parametrize(
+    ("value", "location"),
+    [
+        ("my-bucket", "s3://my-bucket/"),
+        (" s3://my-bucket ", "s3://my-bucket/"),
+        ("s3://my-bucket/", "s3://my-bucket/"),
+        ("s3://my.bucket/airflow/payloads", "s3://my.bucket/airflow/payloads/"),
+        ("my-bucket/airflow//", "s3://my-bucket/airflow/"),
+        (None, None),
+    ],
+)
+def test_a_bucket_may_have_a_prefix(value: str | None, location: str | None) -> None:
+    assert parse_bucket(value) == location
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["s3://", "My-Bucket", "https://my-bucket", "arn:aws:s3:::my-bucket", "ab", "my-bucket/a b", "b" * 64],
+)
+def test_what_is_no_bucket_is_refused(value: str) -> None:
+    with pytest.raises(ValueError, match="neither a bucket nor s3://bucket/prefix"):
+        parse_bucket(value)

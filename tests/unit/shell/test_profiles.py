@@ -134,6 +134,16 @@ def test_all_that_is_wrong_is_said_at_once_and_no_value_is_shown() -> None:
     assert "their-secret" not in text
 
 
+def test_all_that_is_wrong_in_one_profile_is_said_at_once() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        profiles({"gpu": {"lunchType": "EC2", "fallback": "nowhere", "rate_share": 4, "cluster": "c"}})
+    text = str(caught.value)
+    assert "gpu: rate_share: " in text
+    assert "gpu: lunchType is not a member of ECS's RunTask request. Did you mean launchType?" in text
+    assert "gpu: fallback: there is no profile 'nowhere'." in text
+    assert "3 to correct" in text
+
+
 def test_a_profile_shows_no_values() -> None:
     found = profiles({"a": {"environment": {"TOKEN": "their-secret"}}})
     assert "their-secret" not in repr(found.of("a"))

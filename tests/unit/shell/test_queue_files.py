@@ -36,7 +36,7 @@ def test_it_stands_in_a_file(tmp_path: Path, name: str, text: str) -> None:
     [
         ("gpu: [their-secret", "neither JSON nor YAML in line 1"),
         ("- their-secret", "not an object that has an object for each queue"),
-        ("gpu: their-secret", "not an object that has an object for each queue"),
+        ("gpu: their-secret", "the profile of the queue 'gpu' is not an object"),
         ("", "not an object that has an object for each queue"),
         ("!!python/object/apply:os.system ['their-secret']", "neither JSON nor YAML"),
     ],
@@ -47,6 +47,18 @@ def test_a_wrong_file_is_named_and_not_shown(tmp_path: Path, text: str, problem:
     with pytest.raises(ValueError, match=problem) as caught:
         parse_queues(str(file))
     assert "their-secret" not in str(caught.value)
+
+
+def test_a_profile_may_be_empty(tmp_path: Path) -> None:
+    file = tmp_path / "queues.yaml"
+    file.write_text("plain:\nempty: {}\n")
+    assert parse_queues(str(file)) == {"plain": {}, "empty": {}}
+
+
+def test_a_relative_path_is_shown_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=f"{tmp_path}/nowhere.yaml"):
+        parse_queues("nowhere.yaml")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import copy
+import re
 import threading
 from typing import Any
 
 import pytest
 
+from ecs_async_executor.engine.messages import Payload
 from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.layers import Layer
 from ecs_async_executor.limits import OVERRIDES
@@ -345,6 +347,50 @@ def test_too_many_characters_of_overrides_are_refused_before_the_call() -> None:
     assert "ECS takes 8192" in message
     assert "x" * 100 not in message
     assert body(config(OVERRIDES - 300))
+
+
+LONG = {"environment": {"A": "x" * 7200}}
+LONGER = {"environment": {"A": "x" * 8100}}
+HOLDING = ["airflow", "x" * 1000]
+
+
+def deliver() -> tuple[list[str], Payload]:
+    return ["fetch", "s3://b/k"], Payload("s3://b/k", b"workload")
+
+
+@pytest.mark.parametrize("launch_type", [None, "FARGATE"])
+def test_overrides_that_are_too_long_only_with_the_workload_are_sent_without_it(
+    launch_type: str | None,
+) -> None:
+    made = template(launch_type=launch_type).request(HOLDING, LONG, deliver=deliver)
+    if made.settle is not None:
+        made = made.settle([])
+    (container,) = made.body["overrides"]["containerOverrides"]
+    assert container["command"] == ["fetch", "s3://b/k"]
+    assert container["environment"] == [{"name": "A", "value": "x" * 7200}, MARK]
+    assert made.payload == deliver()[1]
+
+
+def test_nothing_is_delivered_that_fits() -> None:
+    made = template().request(HOLDING, None, deliver=deliver)
+    assert made.payload is None
+    assert made.body["overrides"]["containerOverrides"][0]["command"] == HOLDING
+
+
+def test_overrides_that_are_too_long_even_so_are_refused_with_both_numbers() -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        template().request(HOLDING, LONGER, deliver=deliver)
+    numbers = [int(number) for number in re.findall(r"\d{4}", str(refused.value))]
+    assert numbers[1] == OVERRIDES
+    assert numbers[0] > numbers[2] > OVERRIDES
+    assert "Shorten the executor_config" in refused.value.remedy
+
+
+@pytest.mark.parametrize(("config", "helps"), [(LONG, True), (LONGER, False)])
+def test_the_option_is_named_only_where_it_helps(config: dict[str, Any], helps: bool) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        template().request(HOLDING, config)
+    assert ("`payload_bucket`" in refused.value.remedy) is helps
 
 
 def test_characters_are_counted_not_bytes() -> None:

@@ -297,6 +297,12 @@ def test_the_engine_gets_its_options(required: Options) -> None:
     assert (engine.started_by, engine.concurrency, engine.run_task_rate) == ("airflow/prod", 9, Rate(5, 6))
 
 
+def test_the_engine_is_told_where_payloads_go(required: Options) -> None:
+    assert load().engine_options.payloads == ""
+    required.set(SECTION, payload_bucket="my-bucket/airflow")
+    assert load().engine_options.payloads == "s3://my-bucket/airflow/"
+
+
 def test_the_longest_deployment_fits_into_started_by(required: Options) -> None:
     required.set(SECTION, deployment="d" * 64)
     assert len(f"{load().engine_options.started_by}/{'0' * 36}") <= 128

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import logging
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import anyio
+import pytest
+
+from ecs_async_executor.engine.cleaner import TRIES, Cleaner
+from ecs_async_executor.engine.failures import Kind
+from ecs_async_executor.engine.ledger import Ledger
+from ecs_async_executor.engine.s3 import S3Client
+from tests.support.engine import FakeS3, options, s3_error
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+pytestmark = pytest.mark.virtual_time
+NAME = "ecs_async_executor.engine.cleaner"
+
+
+class Bench:
+    """A cleaner at work."""
+
+    def __init__(self, cleaner: Cleaner, ledger: Ledger) -> None:
+        self._cleaner = cleaner
+        self._ledger = ledger
+
+    def delete(self, *urls: str) -> None:
+        self._ledger.spent.extend(urls)
+        self._cleaner.bell.ring()
+
+
+@pytest.fixture
+def bench(s3: FakeS3) -> Any:
+    @asynccontextmanager
+    async def run() -> AsyncIterator[Bench]:
+        ledger = Ledger(options(), lambda: 1.0)
+        cleaner = Cleaner(ledger, cast("S3Client", s3), lambda: 1.0)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(cleaner.run, tasks)
+            yield Bench(cleaner, ledger)
+            await anyio.sleep(1000)
+            tasks.cancel_scope.cancel()
+
+    return run
+
+
+async def test_what_ended_runs_have_left_is_deleted(bench: Any, s3: FakeS3):
+    s3.objects = {str(number): b"" for number in range(50)}
+    async with bench() as at:
+        at.delete(*s3.objects)
+    assert s3.objects == {}
+
+
+async def test_a_call_that_fails_is_repeated_later_and_later(bench: Any, s3: FakeS3):
+    s3.script.extend([s3_error(Kind.PAYLOAD)] * 2)
+    async with bench() as at:
+        at.delete("one")
+    assert [at for _, _, at in s3.asked] == [0, 1, 3]
+
+
+async def test_what_can_not_be_deleted_stays_with_one_warning_for_all(
+    bench: Any, s3: FakeS3, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO, logger=NAME)
+    s3.script.extend([s3_error(Kind.CONFIGURATION)] * 3)
+    async with bench() as at:
+        at.delete("one", "two", "three")
+    assert len(s3.asked) == 3
+    assert [record.levelname for record in caplog.records if record.name == NAME] == ["WARNING"]
+    assert caplog.messages == ["Objects of ended tasks stay in S3: S3 says no."]
+
+
+async def test_after_some_tries_an_object_is_left_to_the_buckets_lifecycle(bench: Any, s3: FakeS3):
+    s3.script.extend([s3_error(Kind.PAYLOAD)] * 99)
+    async with bench() as at:
+        at.delete("one")
+    assert len(s3.asked) == TRIES
+
+
+async def test_a_warning_comes_again_once_it_went_well_in_between(
+    bench: Any, s3: FakeS3, caplog: pytest.LogCaptureFixture
+):
+    refusal = s3_error(Kind.CONFIGURATION)
+    s3.script.extend([refusal, None, refusal])
+    async with bench() as at:
+        at.delete("one", "two", "three")
+    assert [record.levelname for record in caplog.records if record.name == NAME] == ["WARNING"] * 2

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ecs_async_executor.engine.ledger import Ledger
+from ecs_async_executor.engine.messages import Payload, Stopped, Watch
+from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by, split
+from ecs_async_executor.engine.responses import Task, parse_tasks
+from tests.support.engine import options
+
+URL = "s3://bucket/airflow/run-1.json"
+FETCH = ["python", "-c", "fetch it", URL]
+
+
+def task(*command: str, container: str = "airflow", exit_code: int = 0) -> Task:
+    """Make a stopped task, as DescribeTasks shows it."""
+    document = {
+        "taskArn": "arn:1",
+        "lastStatus": "STOPPED",
+        "startedAt": 1.0,
+        "containers": [{"name": "airflow", "exitCode": exit_code}],
+        "overrides": {"containerOverrides": [{"name": container, "command": command}], "cpu": "512"},
+    }
+    return parse_tasks(json.dumps({"tasks": [document]}).encode()).tasks[0]
+
+
+def test_a_command_that_fetches_names_its_object() -> None:
+    assert fetched_by(task(*FETCH), "airflow") == URL
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        task("python", "-m", "airflow.sdk.execution_time.execute_workload", "--json-string", "{}"),
+        task("aws", "s3", "cp", URL),
+        task("sh", "-c", "true"),
+        task(),
+        task(*FETCH, container="sidecar"),
+        Task("arn:1"),
+    ],
+)
+def test_any_other_command_names_none(other: Task) -> None:
+    assert fetched_by(other, "airflow") is None
+
+
+@pytest.mark.parametrize("overrides", ["7", '{"containerOverrides": [{"command": 7}]}', "{}"])
+def test_overrides_that_can_not_be_read_name_none(overrides: str) -> None:
+    answer = b'{"tasks": [{"taskArn": "arn:1", "overrides": %b}]}' % overrides.encode()
+    assert fetched_by(parse_tasks(answer).tasks[0], "airflow") is None
+
+
+def test_a_url_is_a_bucket_and_a_key() -> None:
+    assert split(URL) == ("bucket", "airflow/run-1.json")
+
+
+def test_neither_a_task_nor_a_payload_shows_what_it_holds() -> None:
+    shown = repr(task("python", "the-token")) + repr(Payload(URL, b"the-token"))
+    assert "the-token" not in shown
+    assert URL in shown
+
+
+def ended(found: Task, *, payloads: str) -> tuple[Stopped, list[str]]:
+    """Let a ledger that has adopted a task see its end."""
+    ledger = Ledger(options(payloads=payloads), lambda: 1.0)
+    ledger.watch(Watch("adopted", "label", "arn:1", "default", "airflow"), 0.0)
+    (entry,) = ledger
+    (report,) = ledger.described(entry, found, 1.0)
+    assert isinstance(report, Stopped)
+    return report, ledger.spent
+
+
+def test_of_an_adopted_task_its_command_tells_what_to_delete() -> None:
+    assert ended(task(*FETCH), payloads="s3://bucket/airflow/")[1] == [URL]
+
+
+@pytest.mark.parametrize("payloads", ["", "s3://bucket/other/", "s3://other/"])
+def test_nothing_is_deleted_but_where_this_executor_puts(payloads: str) -> None:
+    assert ended(task(*FETCH), payloads=payloads)[1] == []
+
+
+@pytest.mark.parametrize("payloads", ["", "s3://bucket/airflow/"])
+def test_a_container_that_could_not_fetch_has_not_run(payloads: str) -> None:
+    report, _ = ended(task(*FETCH, exit_code=NOT_FETCHED), payloads=payloads)
+    assert (report.ran, report.permanent, report.costs_attempt) == (False, False, True)
+    assert report.diagnosis.summary == "The container could not fetch its workload from S3."
+    assert f"exit code {NOT_FETCHED}" in report.diagnosis.detail
+    assert "s3:GetObject" in report.diagnosis.remedy
+
+
+def test_the_same_exit_code_of_any_other_command_is_that_of_code_that_ran() -> None:
+    command: list[Any] = ["python", "-m", "airflow", "{}"]
+    report, _ = ended(task(*command, exit_code=NOT_FETCHED), payloads="s3://bucket/airflow/")
+    assert report.ran

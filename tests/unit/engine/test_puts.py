@@ -1,0 +1,189 @@
+"""Launches whose container fetches its workload from S3: it is there before RunTask is sent."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import pytest
+
+from ecs_async_executor.engine.failures import Kind
+from ecs_async_executor.engine.messages import (
+    Cancelled,
+    Launched,
+    LaunchFailed,
+    Payload,
+    Recovery,
+    Request,
+    Waiting,
+)
+from tests.support.engine import FakeClient, FakeS3, Reports, error, s3_error, started
+
+pytestmark = pytest.mark.virtual_time
+
+URL = "s3://bucket/airflow/run-1.json"
+BODY = {"cluster": "default", "taskDefinition": "t"}
+
+
+def fetching(url: str = URL) -> Any:
+    """Make a builder: each build has a token of its own."""
+    tokens = count(1)
+
+    def build() -> Request:
+        return Request(BODY, "airflow", payload=Payload(url, b"token %d" % next(tokens)))
+
+    return build
+
+
+async def test_the_object_is_there_when_runtask_is_sent(
+    launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
+):
+    there: list[bytes | None] = []
+
+    def look(sent: dict[str, Any]) -> Any:
+        there.append(s3.objects.get(URL))
+        return started(f"arn:{sent['clientToken']}")
+
+    client.script["run_task"].append(look)
+    async with launching() as at:
+        at.launch("run", build=fetching())
+        await at.idle()
+        assert at.ledger.spent == []
+    assert there == [b"token 1"]
+    assert reports == [Launched("run", 1, "arn:run-1", "default", "airflow")]
+
+
+async def test_nothing_is_put_for_a_command_that_holds_its_workload(launching: Any, s3: FakeS3):
+    async with launching() as at:
+        at.launch("run")
+        await at.idle()
+    assert s3.asked == []
+
+
+async def test_a_replay_sends_the_same_bytes_and_puts_nothing_again(
+    launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
+):
+    client.script["run_task"].extend([TimeoutError(), error("ServerException", status=500)])
+    async with launching() as at:
+        at.launch("run", build=fetching())
+        await at.idle()
+    sent = client.calls("run_task")
+    assert len(sent) == 3
+    assert all(body == sent[0] for body in sent)
+    assert [call[0] for call in s3.asked] == ["put"]
+    assert s3.objects == {URL: b"token 1"}
+    assert len(reports.of(Launched)) == 1
+
+
+async def test_a_throttled_launch_puts_a_fresh_token_under_the_same_name(
+    launching: Any, client: FakeClient, s3: FakeS3
+):
+    client.script["run_task"].append(error("ThrottlingException"))
+    async with launching() as at:
+        at.launch("run", build=fetching())
+        await at.idle()
+    assert s3.objects == {URL: b"token 2"}
+
+
+async def test_while_s3_takes_nothing_only_its_runs_wait_and_pay_nothing(
+    launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
+):
+    s3.script.extend([s3_error(Kind.PAYLOAD)] * 3)
+    async with launching() as at:
+        at.launch("run", build=fetching())
+        at.launch("other")
+        await at.idle()
+    assert [report.run_id for report in reports.of(Launched)] == ["other", "run"]
+    assert [report.run_id for report in reports.of(Waiting)] == ["run"]
+    assert [at for _, _, at in s3.asked] == [0, 1, 3, 7]
+    assert s3.objects == {URL: b"token 4"}
+    assert len(client.calls("run_task")) == 2
+
+
+async def test_what_s3_refuses_fails_its_run_at_once_and_leaves_nothing_to_delete(
+    launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
+):
+    s3.script.append(s3_error(Kind.CONFIGURATION))
+    async with launching() as at:
+        at.launch("run", build=fetching())
+        await at.idle()
+        assert at.ledger.spent == []
+    (failed,) = reports.of(LaunchFailed)
+    assert failed.permanent
+    assert client.calls("run_task") == []
+
+
+async def test_a_launch_that_fails_after_the_put_leaves_its_object_to_be_deleted(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    client.script["run_task"].append(error("InvalidParameterException"))
+    async with launching() as at:
+        at.launch("run", build=fetching())
+        await at.idle()
+        assert at.ledger.spent == [URL]
+    assert len(reports.of(LaunchFailed)) == 1
+
+
+async def test_a_put_whose_answer_was_lost_is_deleted_when_the_run_is_cancelled(
+    launching: Any, s3: FakeS3, reports: Reports
+):
+    s3.script.extend([s3_error(Kind.PAYLOAD)] * 99)
+    async with launching() as at:
+        at.launch("run", build=fetching())
+        await at.idle(1)
+        for report in at.ledger.stop("run", "because"):
+            reports(report)
+        await at.idle()
+        assert at.ledger.spent == [URL]
+    assert reports.of(Cancelled) == [Cancelled("run")]
+
+
+@pytest.mark.parametrize("recovery", [Recovery.NONE, Recovery.REPLAY])
+async def test_a_run_that_is_stopped_during_its_put_is_not_launched(
+    launching: Any, client: FakeClient, s3: FakeS3, reports: Reports, recovery: Recovery
+):
+    s3.latency = 5.0
+    async with launching() as at:
+        at.launch("run", build=fetching(), recovery=recovery)
+        await at.idle(1)
+        at.ledger.stop("run", "because")
+        await at.idle()
+        assert at.ledger.spent == [URL]
+    assert client.calls("run_task") == []
+    assert reports.of(Cancelled) == [Cancelled("run")]
+
+
+async def test_a_refused_put_is_no_proof_that_a_dead_engine_has_launched_nothing(
+    launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
+):
+    s3.script.append(s3_error(Kind.CONFIGURATION))
+    client.script["list_tasks"].append(("arn:before",))
+    async with launching() as at:
+        at.launch("run", build=fetching(), recovery=Recovery.REPLAY)
+        await at.idle()
+    assert [report.arn for report in reports.of(Launched)] == ["arn:before"]
+    assert client.calls("run_task") == []
+
+
+async def test_what_a_dead_scheduler_has_launched_is_found_without_a_put(
+    launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
+):
+    client.script["list_tasks"].append(("arn:before",))
+    async with launching() as at:
+        at.launch("run", build=fetching(), recovery=Recovery.LOOK)
+        await at.idle()
+    assert [report.arn for report in reports.of(Launched)] == ["arn:before"]
+    assert s3.asked == []
+
+
+async def test_an_open_request_is_settled_before_its_put(launching: Any, client: FakeClient, s3: FakeS3):
+    payload = Payload(URL, b"token")
+
+    def settle(_: Any) -> Request:
+        return Request({**BODY, "launchType": "FARGATE"}, "airflow", payload=payload)
+
+    async with launching() as at:
+        at.launch("run", build=lambda: Request(BODY, "airflow", settle, payload))
+        await at.idle()
+    assert [call[0] for call in s3.asked] == ["put"]
+    assert client.calls("run_task")[0]["launchType"] == "FARGATE"

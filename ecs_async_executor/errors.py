@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class EcsAsyncError(Exception):
     """The root: catch this to catch whatever this package raises on purpose."""
 
 
 class ConfigurationError(EcsAsyncError):
-    """Options are missing or wrong. The message lists every one of them, with what to write instead."""
+    """What was configured can't be used. The message says what to write instead."""
+
+
+class OptionsError(ConfigurationError):
+    """Options of the executor are missing or wrong; the message lists every one of them."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = [*problems]
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        super().__init__(f"AsyncEcsExecutor can't start; {len(self.problems)} to correct:\n{lines}")
 
 
 class InvalidRequestError(EcsAsyncError):

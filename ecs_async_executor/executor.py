@@ -14,6 +14,7 @@ from airflow.executors.base_executor import BaseExecutor
 from sqlalchemy.orm.attributes import set_committed_value
 
 from ecs_async_executor import workloads
+from ecs_async_executor.configuration import read_configuration
 from ecs_async_executor.connection import resolve_connection
 from ecs_async_executor.database import Database
 from ecs_async_executor.delivery import Bucket
@@ -29,11 +30,12 @@ from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.keeper import EngineKeeper
 from ecs_async_executor.launches import Launches
 from ecs_async_executor.orders import Orders
-from ecs_async_executor.profiles import Profile, Profiles, make_profiles
+from ecs_async_executor.profiles import Profile, Profiles
+from ecs_async_executor.reading import strange_names
 from ecs_async_executor.retries import Retries
 from ecs_async_executor.rows import read_left_out
 from ecs_async_executor.runs import Run
-from ecs_async_executor.settings import SECTION, Settings, load_settings
+from ecs_async_executor.settings import SECTION, Settings
 from ecs_async_executor.supervisor import Supervisor
 from ecs_async_executor.tuning import restore, tune
 
@@ -65,9 +67,11 @@ class AsyncEcsExecutor(BaseExecutor):
 
     def start(self) -> None:
         """Check the configuration, resolve the connection, start the engine; raises `ConfigurationError`."""
-        self._settings = settings = load_settings(self.conf)
-        default_queue = self.conf.get("operators", "default_queue", fallback="default")
-        self._profiles = profiles = make_profiles(settings, default_queue=str(default_queue))
+        configuration = read_configuration(self.conf)
+        self._settings = settings = configuration.settings
+        self._profiles = profiles = configuration.profiles
+        for strange in strange_names(self.conf):
+            self.log.warning(strange)
         connect = resolve_connection(settings.conn_id, settings.region_name)
         queued_timeout = float(self.conf.get("scheduler", "task_queued_timeout", fallback=None) or 600)
         for profile in profiles:

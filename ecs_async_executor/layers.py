@@ -1,27 +1,27 @@
-"""Layers of configuration: brought into AWS's spelling, and laid one over the other. Pure.
+"""Layers of configuration: each brought into AWS's spelling, and laid one over the other. Pure.
 
-Keys are accepted in camelCase or snake_case and matched against botocore's own model of RunTask. Lists whose items
-have names are merged by name, tags by key; `null` removes a key.
+Lists whose items have names are merged by name, tags by key; `null` removes a key.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from typing import Any, TypeAlias
-
-from botocore.loaders import Loader
-from botocore.model import ServiceModel, Shape
+from functools import cache
+from typing import Any
 
 from ecs_async_executor.errors import InvalidRequestError
-from ecs_async_executor.parsing import parse_strategy
 from ecs_async_executor.placement import EXCLUSIVE
+from ecs_async_executor.spelling import (
+    IDENTITY,
+    Body,
+    container_shape,
+    fold,
+    normalise,
+    run_task_shape,
+    spellings,
+)
 
-Body: TypeAlias = dict[str, Any]
-_IDENTITY = {"KeyValuePair": "name", "ContainerOverride": "name", "Tag": "key"}
-"""Shapes whose lists are merged, and the member that tells their items apart."""
 _AIRFLOWS = {
     "name": "name can't be configured: other containers stand in overrides.containerOverrides.",
     "command": "command can't be configured: it is Airflow's.",
@@ -36,26 +36,17 @@ class Layer:
     name: str
     """Where they come from, for `ecs-async config` and messages."""
     value: Mapping[str, Any]
+    beside: tuple[str, ...] = ()
+    """What else may stand where it is written, and is no part of it: for proposals."""
 
     def __repr__(self) -> str:
         """Leave the value out: it may hold secrets."""
         return f"Layer({self.name!r})"
 
 
-@cache
-def run_task_shape() -> Any:
-    """Load botocore's model of the RunTask request."""
-    model = ServiceModel(Loader().load_service_model("ecs", "service-2"))
-    return model.operation_model("RunTask").input_shape
-
-
-@cache
-def container_shape() -> Any:
-    """Give the part of it that overrides one container."""
-    return run_task_shape().members["overrides"].members["containerOverrides"].member
-
-
-def normalise_layer(value: Mapping[Any, Any], container: str) -> tuple[Body, ...]:
+def normalise_layer(
+    value: Mapping[Any, Any], container: str, beside: tuple[str, ...] = ()
+) -> tuple[Body, ...]:
     """Bring a layer into AWS's spelling; raises one `InvalidRequestError` for all that is wrong with its keys.
 
     Members of a container's override (`cpu`, `environment` ...) at the top, and overrides without a name, are for the
@@ -63,14 +54,14 @@ def normalise_layer(value: Mapping[Any, Any], container: str) -> tuple[Body, ...
     """
     problems: list[str] = []
     of_container = _short_spellings()
-    short = {key: item for key, item in value.items() if _fold(key) in of_container}
+    short = {key: item for key, item in value.items() if fold(key) in of_container}
     rest = {key: item for key, item in value.items() if key not in short} if short else value
     bodies = []
     if short:
-        problems += [why for key, why in _AIRFLOWS.items() if any(_fold(each) == key for each in short)]
+        problems += [why for key, why in _AIRFLOWS.items() if any(fold(each) == key for each in short)]
         bodies.append(_override(normalise(short, container_shape(), problems)))
     if rest or not short:
-        bodies.append(normalise(rest, run_task_shape(), problems))
+        bodies.append(normalise(rest, run_task_shape(), problems, beside=beside))
     if problems:
         raise InvalidRequestError(" ".join(problems[:_MOST_PROBLEMS]), _more(problems))
     for body in bodies:
@@ -95,41 +86,6 @@ def _name_containers(body: Body, container: str) -> None:
             item["name"] = container
 
 
-def normalise(value: Any, shape: Any, problems: list[str], path: str = "") -> Any:
-    """Bring keys into AWS's spelling, and dicts of tags and environment into lists; adds what is unknown to `problems`.
-
-    Wrong types are left for the validator, which knows them all.
-    """
-    if shape.type_name == "structure" and isinstance(value, Mapping):
-        result: Body = {}
-        for key, item in value.items():
-            member = _spellings(shape).get(_fold(key))
-            if member is None:
-                problems.append(_unknown(str(key), shape, path))
-            elif member in result:
-                problems.append(f"{path}{member} is there twice, in two spellings.")
-            else:
-                result[member] = normalise(item, shape.members[member], problems, f"{path}{member}.")
-        return result
-    if shape.type_name == "list":
-        identity = _IDENTITY.get(shape.member.name)
-        if isinstance(value, str) and shape.name == "CapacityProviderStrategy":
-            try:
-                return parse_strategy(value)
-            except ValueError as error:
-                problems.append(f"{path.removesuffix('.')}: {error}.")
-        if isinstance(value, Mapping) and identity and "value" in shape.member.members:
-            problems += [
-                f"{path}{key!r} is no name: write it in quotes (YAML takes on, off, yes and no for booleans)."
-                for key in value
-                if key is None or isinstance(key, bool)
-            ]
-            value = _pairs(value, identity)
-        if isinstance(value, (list, tuple)):
-            return [normalise(item, shape.member, problems, path) for item in value]
-    return value
-
-
 def merge(lower: Body, upper: Body, shape: Any = None) -> Body:
     """Lay `upper` over `lower`; both are normalised, neither is changed."""
     shape = shape or run_task_shape()
@@ -149,7 +105,7 @@ def _merge_value(low: Any, high: Any, shape: Any) -> Any:
     # What is laid over nothing is merged as well, so that a null inside it still means "absent".
     if shape.type_name == "structure" and isinstance(high, dict):
         return merge(low if isinstance(low, dict) else {}, high, shape)
-    identity = _IDENTITY.get(shape.member.name) if shape.type_name == "list" else None
+    identity = IDENTITY.get(shape.member.name) if shape.type_name == "list" else None
     if identity is None or not isinstance(high, list):
         return high
     return _merge_by(identity, low if isinstance(low, list) else [], high, shape.member)
@@ -184,7 +140,7 @@ def leaves(value: Any, shape: Any = None, path: str = "") -> dict[str, Any]:
         for key, item in value.items():
             found |= leaves(item, shape.members[key], f"{path}.{key}" if path else key)
         return found
-    identity = _IDENTITY.get(shape.member.name) if shape.type_name == "list" else None
+    identity = IDENTITY.get(shape.member.name) if shape.type_name == "list" else None
     if identity and isinstance(value, list) and all(isinstance(item, dict) for item in value):
         found = {}
         for item in value:
@@ -194,36 +150,6 @@ def leaves(value: Any, shape: Any = None, path: str = "") -> dict[str, Any]:
     return {path: value}
 
 
-@lru_cache(1000)
-def _fold_text(key: str) -> str:
-    return key.replace("_", "").lower()
-
-
-def _fold(key: object) -> str:
-    return _fold_text(str(key))
-
-
-@cache
-def _spellings(shape: Shape) -> dict[str, str]:
-    return {str(member).lower(): str(member) for member in shape.members}
-
-
 @cache
 def _short_spellings() -> frozenset[str]:
-    return frozenset(_spellings(container_shape()).keys() - _spellings(run_task_shape()).keys())
-
-
-def _unknown(key: str, shape: Any, path: str) -> str:
-    spellings = _spellings(shape)
-    if shape is run_task_shape():
-        spellings = {**_spellings(container_shape()), **spellings}
-    near = difflib.get_close_matches(_fold(key)[:80], spellings, n=1)
-    hint = f"Did you mean {spellings[near[0]]}?" if near else f"It has: {', '.join(sorted(shape.members))}."
-    return f"{path}{key[:80]} is not a member of ECS's {shape.name.removesuffix('Request')} request. {hint}"
-
-
-def _pairs(value: Mapping[Any, Any], identity: str) -> list[Body]:
-    """Take {"team": "data"}, and {"key": "team", "value": "data"} as well."""
-    if set(value) == {identity, "value"}:
-        return [dict(value)]
-    return [{identity: str(key), "value": item if item is None else str(item)} for key, item in value.items()]
+    return frozenset(spellings(container_shape()).keys() - spellings(run_task_shape()).keys())

@@ -27,6 +27,9 @@ def problems(body: Mapping[str, Any]) -> Iterator[str]:
             yield f"There are {len(items)} {name}; ECS takes {most}."
     if (launch_type := body.get("launchType", "EC2")) not in LAUNCH_TYPES:
         yield f"launchType is {str(launch_type)[:40]!r}; ECS knows {', '.join(LAUNCH_TYPES)}."
+    for container in body.get("overrides", {}).get("containerOverrides", ()):
+        if not all(variable.get("name") for variable in container.get("environment", ())):
+            yield f"A variable in the environment of the container {str(container.get('name'))[:40]!r} has no name."
     yield from tag_problems(body.get("tags", ()))
     yield from strategy_problems(body.get("capacityProviderStrategy", ()))
 

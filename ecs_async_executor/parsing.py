@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import re
-from pathlib import Path
 
 from ecs_async_executor.limits import strategy_problems
 
@@ -36,32 +35,6 @@ def parse_json(value: object) -> object:
         return ast.literal_eval(value.strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         raise ValueError(problem) from None
-
-
-def parse_queues(value: object) -> object:
-    """Take a JSON object, or the path of a JSON or YAML file that holds one; raises ValueError."""
-    if isinstance(value, str) and not value.lstrip().startswith("{"):
-        value = _read(Path(value.strip()).expanduser().absolute())
-    queues = parse_json(value)
-    if not isinstance(queues, dict):
-        raise ValueError("it is not an object that has an object for each queue")  # noqa: TRY004  pydantic takes ValueErrors
-    for name, each in queues.items():
-        if not isinstance(each, dict | None):
-            raise ValueError(f"the profile of the queue {str(name)[:40]!r} is not an object")  # noqa: TRY004  as above
-    return {str(name): each or {} for name, each in queues.items()}
-
-
-def _read(path: Path) -> object:
-    import yaml  # noqa: PLC0415  `airflow` imports this module, and few need it
-
-    try:
-        return yaml.safe_load(path.read_text("utf-8"))  # JSON is YAML, too
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"the file {path} can't be read: {type(error).__name__}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        raise ValueError(f"the file {path} is neither JSON nor YAML{where}") from None
 
 
 def parse_strategy(value: object) -> object:

@@ -16,11 +16,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ecs_async_executor.engine.messages import Lane
-from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
+from ecs_async_executor.errors import InvalidRequestError, OptionsError
 from ecs_async_executor.layers import Layer
+from ecs_async_executor.reading import place
 from ecs_async_executor.request import RequestTemplate
 from ecs_async_executor.runs import Run
 from ecs_async_executor.settings import SECTION, Settings
+from ecs_async_executor.sources import Found
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,9 @@ class Options(BaseModel):
     """The profile to use instead, once a task has waited `capacity_timeout` for capacity, ..."""
     fallback_after: int | None = Field(None, ge=1)
     """... or was interrupted so often (AWS took Spot capacity back)."""
+
+
+_OWN = tuple(Options.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,23 +117,35 @@ class Profiles:
         return self.default
 
 
-def make_profiles(settings: Settings, *, default_queue: str = "default") -> Profiles:
-    """Make the profiles that `queues` describes, and the default; raises `ConfigurationError` with all that is wrong."""
+def make_profiles(
+    settings: Settings, found: Mapping[str, Found] | None = None, *, default_queue: str = "default"
+) -> Profiles:
+    """Make the profiles that `queues` describes, and the default; raises `OptionsError` with all that is wrong.
+
+    `found` tells where options are set, for messages.
+    """
+    problems = []
     try:
-        default = Profile(
-            "",
-            RequestTemplate(settings),
-            settings.max_run_task_attempts,
-            settings.capacity_timeout,
-            settings.launch_timeout,
-        )
+        template = RequestTemplate(settings)
     except InvalidRequestError as error:
-        raise ConfigurationError(f"AsyncEcsExecutor can't start. {error}") from None
+        # What a profile says is wrong or right without it as well.
+        where = place("run_task_kwargs", found or {})
+        problems.append(f"{where}: {str(error).removeprefix('run_task_kwargs: ')}")
+        stand_ins = {
+            "run_task_kwargs": {},
+            "task_definition": settings.task_definition or "unknown",
+            "subnets": settings.subnets or ("unknown",),
+        }
+        settings = settings.model_copy(update=stand_ins)
+        template = RequestTemplate(settings)
+    default = Profile(
+        "", template, settings.max_run_task_attempts, settings.capacity_timeout, settings.launch_timeout
+    )
     maker = _Maker(settings, default)
     named = {name: maker.make(name) for name in settings.queues}
-    if maker.problems:
-        lines = "\n".join(f"  - [{SECTION}] queues: {problem}" for problem in maker.problems)
-        raise ConfigurationError(f"AsyncEcsExecutor can't start; {len(maker.problems)} to correct:\n{lines}")
+    problems += [f"{place('queues', found or {})}: {problem}" for problem in maker.problems]
+    if problems:
+        raise OptionsError(problems)
     return Profiles(default, named, default_queue=default_queue)
 
 
@@ -153,8 +170,7 @@ class _Maker:
         before, default = len(self.problems), self._default
         own, layer = self._split(name, value)
         options = self._options(name, own)
-        container = own.get("container_name")
-        template = self._template(name, layer, container if isinstance(container, str) else None)
+        template = self._template(name, layer, options.container_name)
         fallback = self._fallback(name, options, template)
         if len(self.problems) > before:
             return default
@@ -186,7 +202,9 @@ class _Maker:
 
     def _template(self, name: str, layer: Mapping[str, Any], container: str | None) -> RequestTemplate:
         try:
-            return RequestTemplate(self._settings, Layer(f"queue {name}", layer), container=container)
+            return RequestTemplate(
+                self._settings, Layer(f"queue {name}", layer, beside=_OWN), container=container
+            )
         except InvalidRequestError as error:
             self.problems.append(str(error).removeprefix("queue "))
             return self._default.template
@@ -218,7 +236,7 @@ def split(value: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
     Raises `InvalidRequestError`.
     """
-    known = {name.replace("_", ""): name for name in Options.model_fields}
+    known = {name.replace("_", ""): name for name in _OWN}
     own: dict[str, Any] = {}
     layer: dict[str, Any] = {}
     for key, item in value.items():

@@ -7,16 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
-from botocore.validate import ParamValidator
-
-from ecs_async_executor.engine.failures import without_values
 from ecs_async_executor.engine.messages import Payload, Request
-from ecs_async_executor.engine.shapes import checker
+from ecs_async_executor.engine.shapes import checker, why_not
 from ecs_async_executor.errors import InvalidRequestError
-from ecs_async_executor.layers import Body, Layer, merge, normalise_layer, run_task_shape
+from ecs_async_executor.layers import Layer, merge, normalise_layer
 from ecs_async_executor.limits import OVERRIDES, problems
 from ecs_async_executor.placement import EXCLUSIVE, Strategy, is_open, settled
 from ecs_async_executor.settings import Settings
+from ecs_async_executor.spelling import Body, run_task_shape
 
 _OURS = {
     "clientToken": "The executor sets it, so that no task is started twice.",
@@ -46,14 +44,13 @@ class RequestTemplate:
         above = (Layer("run_task_kwargs", settings.run_task_kwargs), *layers)
         self.layers = (*option_layers(settings), *above)
         self._shape = run_task_shape()
-        # botocore's own validator says why not, at fifty times the cost.
         self._is_valid = checker(self._shape)
         self._base: Body = {}
         for layer in option_layers(settings):
-            self._base = self._lay(self._base, layer.value)
+            self._base = self._lay(self._base, layer)
         for layer in above:
             try:
-                self._base = self._lay(self._base, layer.value)
+                self._base = self._lay(self._base, layer)
                 self._check(self._base)
                 self._assemble(["airflow"], None)
             except InvalidRequestError as error:
@@ -114,12 +111,12 @@ class RequestTemplate:
                 "Write members of the RunTask request, such as {'overrides': {'cpu': '512'}}.",
             )
         if executor_config:
-            body = self._lay(body, executor_config)
+            body = self._lay(body, Layer("executor_config", executor_config))
             self._check(body)
         return body
 
-    def _lay(self, body: Body, layer: Mapping[Any, Any]) -> Body:
-        for part in normalise_layer(layer, self.container):
+    def _lay(self, body: Body, layer: Layer) -> Body:
+        for part in normalise_layer(layer.value, self.container, layer.beside):
             body = merge(body, part)
         return body
 
@@ -138,7 +135,7 @@ class RequestTemplate:
                 "Remove `command` from executor_config and run_task_kwargs: it is Airflow's.",
             )
         environment = containers[place].get("environment") or []
-        if not any(variable["name"] == _MARK["name"] for variable in environment):
+        if not any(variable.get("name") == _MARK["name"] for variable in environment):
             environment = [*environment, _MARK]
         containers[place] = {**containers[place], "environment": environment, "command": command}
         return {**body, "overrides": {**overrides, "containerOverrides": containers}}
@@ -146,18 +143,12 @@ class RequestTemplate:
     def _check(self, body: Body) -> None:
         if body.get("count") == 1:
             del body["count"]
-        for name, why in _OURS.items():
-            if name in body:
-                raise InvalidRequestError(f"{name} can't be configured.", why)
+        if ours := [f"{name} can't be configured. {why}" for name, why in _OURS.items() if name in body]:
+            raise InvalidRequestError(" ".join(ours), "Remove it.")
         if all(name in body for name in EXCLUSIVE):
             raise InvalidRequestError(f"{' and '.join(EXCLUSIVE)} exclude each other.", "Remove one of them.")
-        if not self._is_valid(body):
-            report = ParamValidator().validate(body, self._shape)
-            if report.has_errors():
-                raise InvalidRequestError(
-                    f"The RunTask request is not valid: {without_values(report.generate_report())}.",
-                    "Correct the executor_config, or the executor's options.",
-                )
+        if not self._is_valid(body) and (wrong := why_not(body, self._shape)):
+            raise InvalidRequestError(wrong, "Write it as in ECS's RunTask request.")
         if beyond := list(problems(body)):
             raise InvalidRequestError(" ".join(beyond), "See the quotas of Amazon ECS.")
 

@@ -6,32 +6,26 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
 from ecs_async_executor import limits
 from ecs_async_executor.engine.options import EngineOptions, Rate
-from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
 from ecs_async_executor.parsing import (
     parse_bucket,
     parse_json,
     parse_launch_type,
     parse_list,
-    parse_queues,
     parse_strategy,
 )
 from ecs_async_executor.placement import is_fargate
-from ecs_async_executor.sources import FORMS, Conf, Found, UnreadableError, look_up, names, takes_commands
+from ecs_async_executor.queue_files import parse_queues
 
 SECTION = "ecs_async_executor"
 DROP_IN_SECTION = "aws_ecs_executor"
-_FALSE = frozenset({"false", "f", "0", "no", "n", "off"})
-_EXCLUSIVE = ("launch_type", "capacity_provider_strategy")
-_SPELLINGS = {"region_name": ("region_name", "region")}
 LaunchType = Annotated[
     Literal["FARGATE", "EC2", "EXTERNAL", "MANAGED_INSTANCES"], BeforeValidator(parse_launch_type)
 ]
@@ -233,110 +227,3 @@ def of_option(field: FieldInfo, what: str) -> Any:
     """Give an option's `example`, or whether it is `sensitive` or `drop_in`."""
     extra = field.json_schema_extra
     return extra.get(what) if isinstance(extra, dict) else None
-
-
-def load_settings(conf: Conf) -> Settings:
-    """Read and check all options; raises one `ConfigurationError` that lists everything that is wrong."""
-    return read_settings(conf)[0]
-
-
-def read_settings(conf: Conf) -> tuple[Settings, dict[str, Found]]:
-    """As `load_settings`; and tell where each option that is set stands."""
-    found: dict[str, Found] = {}
-    problems: list[str] = []
-    for name, field in Settings.model_fields.items():
-        sections = (SECTION, DROP_IN_SECTION) if is_drop_in(field) else (SECTION,)
-        try:
-            option = look_up(conf, sections, _SPELLINGS.get(name, (name,)))
-        except UnreadableError as error:
-            problems.append(str(error))
-            continue
-        if option is not None:
-            found[name] = option
-    _let_the_higher_section_win(found)
-    raw = {name: option.value for name, option in found.items()}
-    try:
-        settings = Settings.model_validate(raw)
-    except ValidationError as error:
-        problems += [
-            _explain(str(each["loc"][0]), found, each["type"], each["msg"]) for each in error.errors()
-        ]
-    problems += [*_check_together(found), *_unknown_names(conf)]
-    if problems:
-        lines = "\n".join(f"  - {problem}" for problem in problems)
-        raise ConfigurationError(f"AsyncEcsExecutor can't start; {len(problems)} to correct:\n{lines}")
-    return settings, found
-
-
-def _let_the_higher_section_win(found: dict[str, Found]) -> None:
-    """Of two options that exclude each other, keep the one in `[ecs_async_executor]`."""
-    pair = [name for name in _EXCLUSIVE if name in found]
-    ours = [name for name in pair if found[name].section == SECTION]
-    if len(pair) == 2 and len(ours) == 1:
-        del found[next(name for name in pair if name not in ours)]
-
-
-def _explain(name: str, found: dict[str, Found], kind: str, message: str) -> str:
-    field = Settings.model_fields[name]
-    what = "it is required, but not set" if kind == "missing" else message.removeprefix("Value error, ")
-    means = f"It means: {field.description} Write, for example: {of_option(field, 'example')}"
-    return f"{_place(name, found)}: {what}. {means}"
-
-
-def _place(name: str, found: dict[str, Found]) -> str:
-    if name in found:
-        return f"[{found[name].section}] {name} ({found[name].where})"
-    return f"[{DROP_IN_SECTION if is_drop_in(Settings.model_fields[name]) else SECTION}] {name}"
-
-
-def _check_together(found: dict[str, Found]) -> list[str]:
-    """Check what concerns several options. Works on what is set, so that all problems are found at once."""
-    problems = []
-    kwargs, wrong_keys = _members(found.get("run_task_kwargs"))
-    if wrong_keys:
-        problems.append(f"{_place('run_task_kwargs', found)}: {wrong_keys}")
-    if "task_definition" not in found and "taskDefinition" not in kwargs:
-        problems.append(_explain("task_definition", found, "missing", ""))
-    if all(name in found for name in _EXCLUSIVE):
-        one, other = (_place(name, found) for name in _EXCLUSIVE)
-        problems.append(
-            f"{one}: it excludes capacity_provider_strategy, which is set too: {other}. Remove one of them."
-        )
-    if "subnets" not in found and "networkConfiguration" not in kwargs:
-        problems += [
-            _explain("subnets", found, "", f"{_place(name, found)} needs them")
-            for name in ("security_groups", "assign_public_ip")
-            if name in found and found[name].value.strip().lower() not in _FALSE
-        ]
-    return problems
-
-
-def _members(run_task_kwargs: Found | None) -> tuple[dict[str, Any], str]:
-    """Give what `run_task_kwargs` sets at its top, and what is wrong with its keys."""
-    from ecs_async_executor.layers import normalise_layer  # noqa: PLC0415  botocore; `airflow` imports this module
-
-    try:
-        value = parse_json(run_task_kwargs.value if run_task_kwargs else "{}")
-        layer = normalise_layer(value if isinstance(value, dict) else {}, "airflow")
-    except ValueError:
-        return {}, ""  # reported by the model
-    except InvalidRequestError as error:
-        return {"taskDefinition": ...}, str(error)
-    return dict(item for body in layer for item in body.items()), ""
-
-
-def _unknown_names(conf: Conf) -> list[str]:
-    """Find what is set in our section to no effect; the other one may hold the Amazon provider's newer options."""
-    known = {name for each in Settings.model_fields for name in _SPELLINGS.get(each, (each,))}
-    problems = []
-    for name, place in names(conf, SECTION):
-        stem = next((name.removesuffix(form) for form in FORMS if form and name.endswith(form)), name)
-        if name in known or (stem in known and takes_commands(SECTION, stem)):
-            continue
-        if stem in known:
-            hint = "Airflow takes this form of run_task_kwargs only."
-        else:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}."
-        problems.append(f"[{SECTION}] {name} ({place}): there is no such option. {hint}")
-    return problems

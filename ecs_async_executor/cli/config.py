@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
 
 if TYPE_CHECKING:
+    from ecs_async_executor.configuration import Configuration
     from ecs_async_executor.explain import Line
+    from ecs_async_executor.profiles import Profile
     from ecs_async_executor.sources import Found
 
 _COMMAND = ["python", "-m", "airflow.sdk.execution_time.execute_workload", "--json-string", "..."]
@@ -44,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
     except (ConfigurationError, InvalidRequestError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    for warning in shown.pop("warnings"):
+        sys.stderr.write(f"{warning}\n")
     sys.stdout.write(json.dumps(shown, indent=2) + "\n" if args.json else as_text(shown))
     return 0
 
@@ -58,13 +62,15 @@ def describe(executor_config: str | None, team: str | None, queue: str = "") -> 
     """Give the request and the origin of each value, both masked; raises what the executor would raise."""
     from airflow.executors.base_executor import ExecutorConf  # noqa: PLC0415  a second of imports
 
+    from ecs_async_executor.configuration import read_configuration  # noqa: PLC0415  it imports botocore
     from ecs_async_executor.explain import explain, masked  # noqa: PLC0415  it imports botocore
     from ecs_async_executor.layers import Layer  # noqa: PLC0415  it imports botocore
-    from ecs_async_executor.profiles import make_profiles  # noqa: PLC0415  it imports botocore
-    from ecs_async_executor.settings import read_settings  # noqa: PLC0415  it imports pydantic
+    from ecs_async_executor.reading import strange_names  # noqa: PLC0415  it imports pydantic
 
-    settings, found = read_settings(ExecutorConf(team))
-    template = make_profiles(settings).of(queue).template
+    conf = ExecutorConf(team)
+    configuration = read_configuration(conf)
+    found, profile = configuration.found, configuration.profiles.of(queue)
+    template = profile.template
     value = _json(executor_config)
     request = template.request(_COMMAND, value)
     layers = template.layers if value is None else (*template.layers, Layer("executor_config", value))
@@ -72,7 +78,13 @@ def describe(executor_config: str | None, team: str | None, queue: str = "") -> 
     values = [{"path": line.path, "value": line.value, "origin": _origin(line, found)} for line in lines]
     if request.settle is not None:
         values.insert(0, {"path": "launchType", "value": _OPEN, "origin": "the executor"})
-    return {"container": request.container, "request": masked(dict(request.body)), "values": values}
+    return {
+        "container": request.container,
+        "request": masked(dict(request.body)),
+        "values": values,
+        "besides": _besides(configuration, profile),
+        "warnings": strange_names(conf),
+    }
 
 
 def as_text(shown: Mapping[str, Any]) -> str:
@@ -80,7 +92,36 @@ def as_text(shown: Mapping[str, Any]) -> str:
     lines = ["The RunTask request of a task, by where its values come from; what stands lower wins:"]
     for origin, values in groupby(shown["values"], key=itemgetter("origin")):
         lines += ["", origin, *(f"    {each['path']} = {json.dumps(each['value'])}" for each in values)]
+    lines += ["", "Besides, for this task:"]
+    lines += [
+        f"    {each['name']} = {json.dumps(each['value'])}  ({each['origin']})" for each in shown["besides"]
+    ]
     return "\n".join(lines) + "\n"
+
+
+def _besides(configuration: Configuration, profile: Profile) -> list[dict[str, Any]]:
+    """Give what is no part of the request: where it is sent, and what becomes of the task."""
+    from ecs_async_executor.profiles import split  # noqa: PLC0415  it imports botocore
+    from ecs_async_executor.reading import place  # noqa: PLC0415  it imports pydantic
+
+    settings, found = configuration.settings, configuration.found
+    own, _ = split(settings.queues.get(profile.name, {}))
+    values: dict[str, Any] = {
+        "region_name": settings.region_name,
+        "conn_id": settings.conn_id,
+        "payload_bucket": settings.payload_bucket,
+        "container_name": profile.template.container,
+        "max_run_task_attempts": profile.max_starts,
+        "launch_timeout": profile.launch_timeout,
+        "capacity_timeout": profile.capacity_timeout,
+        **{name: own[name] for name in ("rate_share", "fallback", "fallback_after") if name in own},
+    }
+    of_all = {name: place(name, found) for name in found if found[name].where != "default"}
+    origins = of_all | dict.fromkeys(own, f"queue {profile.name}")
+    return [
+        {"name": name, "value": value, "origin": origins.get(name, "default")}
+        for name, value in values.items()
+    ]
 
 
 def _origin(line: Line, found: Mapping[str, Found]) -> str:

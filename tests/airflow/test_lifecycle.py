@@ -41,7 +41,7 @@ def test_making_an_executor_does_nothing_and_needs_no_option(monkeypatch: pytest
         raise AssertionError("__init__ must be inert")
 
     monkeypatch.setattr("ecs_async_executor.executor.resolve_connection", forbidden)
-    monkeypatch.setattr("ecs_async_executor.executor.load_settings", forbidden)
+    monkeypatch.setattr("ecs_async_executor.executor.read_configuration", forbidden)
     monkeypatch.setattr("airflow.models.connection.Connection.get_connection_from_secrets", forbidden)
     before = threading.active_count()
     executors = [AsyncEcsExecutor(), AsyncEcsExecutor(parallelism=4), AsyncEcsExecutor(team_name="blue")]

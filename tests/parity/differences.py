@@ -84,6 +84,11 @@ DIFFERENCES = {
     "pairs": Difference(
         "F34", "Tags and environment may be dicts, and the documented example works.", rewrite=rewrites.pairs
     ),
+    "numbers": Difference(
+        None,
+        "Numbers may be written as text, and text as numbers, where AWS takes the other.",
+        rewrite=rewrites.numbers,
+    ),
     # --- layers
     "null": Difference(
         "F27", "`null` removes a key.", rewrite=rewrites.without_nulls, amend=amends.without_nulls

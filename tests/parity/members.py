@@ -36,6 +36,9 @@ MEMBERS: dict[str, dict[str, Any]] = {
     "network_subnets": network(subnets=["subnet-3"]),
     "overrides_cpu": {"overrides": {"cpu": "1024"}},
     "overrides_memory": {"overrides": {"memory": "2048"}},
+    "number_for_a_string": {"overrides": {"cpu": 512}},
+    "string_for_a_number": container(cpu="512"),
+    "number_in_the_environment": container(environment=[{"name": "PORT", "value": 8080}]),
     "overrides_roles": {
         "overrides": {"executionRoleArn": "arn:aws:iam::1:role/e", "taskRoleArn": "arn:aws:iam::1:role/t"}
     },
@@ -182,8 +185,6 @@ _MISTAKES: dict[str, dict[str, Any]] = {
     "clientToken": {"clientToken": "always-the-same"},
     "startedBy": {"startedBy": "airflow"},
     "command": container(command=["sleep", "1"]),
-    "number_for_a_string": {"overrides": {"cpu": 512}},
-    "string_for_a_number": container(cpu="512"),
     "string_for_a_boolean": {"enableExecuteCommand": "true"},
     "string_for_a_list": {"tags": "team=data"},
     "two_spellings": {"launchType": "EC2", "launch_type": "EC2"},

@@ -37,7 +37,7 @@ class Refusal:
 def _layers(setup: Setup) -> list[dict[str, Any]]:
     """Give RUN_TASK_KWARGS and `executor_config`, in AWS's spelling."""
     spelled = setup.with_kwargs(as_aws_spells(setup.kwargs)).with_config(as_aws_spells(setup.overlay))
-    rewritten = rewrites.pairs(rewrites.container_members(spelled))
+    rewritten = rewrites.numbers(rewrites.pairs(rewrites.container_members(spelled)))
     return [rewritten.kwargs, rewritten.overlay]
 
 
@@ -64,15 +64,13 @@ def _networks(setup: Setup) -> list[dict[str, Any]]:
 
 
 def _lacks_subnets(setup: Setup) -> bool:
-    """Tell whether all tasks, or this one, would run on Fargate without a subnet."""
+    """Tell whether this task would run on Fargate without a subnet."""
     strategy = rewrites.strategy(setup.with_kwargs({})).kwargs.get("capacity_provider_strategy")
     options = {"launchType": setup.options.get("launch_type"), "capacityProviderStrategy": strategy}
     kwargs, config = _layers(setup)
-    at_start, with_task = ("subnets" not in network for network in _networks(setup))
-    fallback = not setup.strategy_of_cluster
-    return (at_start and _on_fargate([options, kwargs], open_is=False)) or (
-        with_task and _on_fargate([options, kwargs, config], open_is=fallback)
-    )
+    network = _networks(setup)[-1]
+    on_fargate = _on_fargate([options, kwargs, config], open_is=not setup.strategy_of_cluster)
+    return on_fargate and "subnets" not in network
 
 
 def _on_fargate(layers: list[dict[str, Any]], *, open_is: bool) -> bool:
@@ -211,7 +209,7 @@ REFUSALS = {
         "F17",
         "RunTask takes another type, and three tries do not change that.",
         _mistyped,
-        "is not valid",
+        r"ECS takes (text|true or false|a whole number|a list|an object)\.",
         (NO_START, NO_TASK),
     ),
     "executor_config is no dict": Refusal(

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from tests.parity.setups import Setup
-from tests.parity.spelling import as_aws_spells, shape_of_a_container, snake
+from tests.parity.spelling import as_aws_spells, as_aws_types, shape_of_a_container, snake
 
 TRUE = {"true", "t", "1", "yes", "y", "on"}
 FALSE = {"false", "f", "0", "no", "n", "off"}
@@ -108,6 +108,11 @@ def with_pairs(request: dict[str, Any]) -> dict[str, Any]:
         if isinstance(container.get("environment"), dict):
             container["environment"] = _listed(container["environment"], "name")
     return request
+
+
+def numbers(setup: Setup) -> Setup:
+    config = as_aws_types(setup.overlay) if setup.overlay else setup.config
+    return setup.with_kwargs(as_aws_types(setup.kwargs)).with_config(config)
 
 
 def _listed(value: dict[str, Any], identity: str) -> list[dict[str, Any]]:

@@ -21,12 +21,11 @@ from airflow.configuration import conf
 from airflow.providers.amazon.aws.executors.ecs.ecs_executor import AwsEcsExecutor
 from airflow.providers.amazon.aws.hooks.ecs import EcsHook
 
+from ecs_async_executor.configuration import read_configuration
 from ecs_async_executor.engine.entry import Entry, State
 from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
 from ecs_async_executor.orders import Orders
-from ecs_async_executor.profiles import make_profiles
 from ecs_async_executor.runs import Run
-from ecs_async_executor.settings import load_settings
 from tests.parity.setups import Setup
 from tests.support.workloads import callback_workload, task_workload
 
@@ -137,11 +136,10 @@ def ours(setup: Setup) -> Outcome:
     calls.sent.clear()
     with setup.in_force():
         try:
-            settings = load_settings(conf)
-            profiles = make_profiles(settings)
+            configuration = read_configuration(conf)
         except (ConfigurationError, InvalidRequestError) as error:
             return Refused(at_start=True, error=error)
-    orders = Orders(profiles, cast("JWTGenerator", _Minter()), queued_timeout=600)
+    orders = Orders(configuration.profiles, cast("JWTGenerator", _Minter()), queued_timeout=600)
     launch = orders.launch(Run(RUN_ID, ("key",), "label", workload))
     assert launch.build is not None
     try:
@@ -154,7 +152,7 @@ def ours(setup: Setup) -> Outcome:
     entry = Entry(launch.run_id, launch.label, launch.number, State.WAITING)
     identity = {
         "clientToken": entry.client_token,
-        "startedBy": f"{settings.engine_options.started_by}/{RUN_ID}",
+        "startedBy": f"{configuration.settings.engine_options.started_by}/{RUN_ID}",
     }
     calls.client.run_task(**request.body, **identity)
     return calls.run_task()

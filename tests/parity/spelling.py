@@ -36,6 +36,22 @@ def as_aws_spells(value: Any, shape: Any = None) -> Any:
     return _respell(value, shape or shape_of_run_task(), str)
 
 
+def as_aws_types(value: Any, shape: Any = None) -> Any:
+    """Write numbers as text, or whole numbers in text as numbers, where RunTask takes the other."""
+    shape = shape or shape_of_run_task()
+    if shape.type_name == "structure" and isinstance(value, dict):
+        names = {key: _members(shape).get(_folded(key)) for key in value}
+        return {
+            key: as_aws_types(item, shape.members[names[key]]) if names[key] else item
+            for key, item in value.items()
+        }
+    if shape.type_name == "list" and isinstance(value, list):
+        return [as_aws_types(item, shape.member) for item in value]
+    if shape.type_name == "string" and type(value) in {int, float}:
+        return str(value)
+    return int(value) if shape.type_name == "integer" and str(value).isdecimal() else value
+
+
 _TYPES = {"string": str, "boolean": bool, "integer": int, "list": list, "structure": dict}
 
 

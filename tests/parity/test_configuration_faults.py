@@ -20,7 +20,7 @@ from airflow.providers.amazon.aws.hooks.ecs import EcsHook
 from botocore.exceptions import ClientError, ParamValidationError
 
 from ecs_async_executor import AsyncEcsExecutor
-from ecs_async_executor.settings import load_settings
+from ecs_async_executor.configuration import read_configuration
 from tests.parity.members import container
 from tests.parity.senders import Body, Refused, ours, theirs, wire
 from tests.parity.setups import BASE, Setup
@@ -273,7 +273,7 @@ def test_f42_a_team_has_its_own_connection_region_and_cluster(
     values = {**BASE, "cluster": "the-teams", "conn_id": "the-teams", "region_name": "eu-central-1"}
     with options_of_team(monkeypatch, **values) as team:
         AwsEcsExecutor(team_name="blue")
-        settings = load_settings(team)
+        settings = read_configuration(team).settings
     assert ("aws_default", None) in hooks
     assert (settings.cluster, settings.conn_id, settings.region_name) == (
         "the-teams",

@@ -12,13 +12,15 @@ from botocore.validate import ParamValidator
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ecs_async_executor.configuration import read_configuration
 from ecs_async_executor.engine.messages import Request
 from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
 from ecs_async_executor.explain import explain, masked
-from ecs_async_executor.layers import Layer, container_shape, normalise_layer, run_task_shape
+from ecs_async_executor.layers import Layer, normalise_layer
 from ecs_async_executor.limits import problems
 from ecs_async_executor.request import RequestTemplate
-from ecs_async_executor.settings import SECTION, Settings, is_drop_in, load_settings
+from ecs_async_executor.settings import SECTION, Settings, is_drop_in
+from ecs_async_executor.spelling import container_shape, run_task_shape
 
 TOKEN = "the-secret-token"
 COMMAND = ["python", "-m", "worker", TOKEN]
@@ -175,7 +177,7 @@ def test_any_options_give_a_template_or_one_error(options: dict[str, str], ours:
             section = "AWS_ECS_EXECUTOR" if drop_in else SECTION.upper()
             patch.setenv(f"AIRFLOW__{section}__{name.upper()}", value)
         try:
-            read = load_settings(conf)
+            read = read_configuration(conf).settings
         except ConfigurationError:
             return
     made = template(read)

@@ -18,10 +18,11 @@ from airflow.sdk import DAG, BaseOperator
 
 from docs.write_options import PAGE, option_table
 from ecs_async_executor import AsyncEcsExecutor
+from ecs_async_executor.configuration import read_configuration
 from ecs_async_executor.engine.ecs import EcsClient
 from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.local import Control
-from ecs_async_executor.settings import DROP_IN_SECTION, Settings, load_settings
+from ecs_async_executor.settings import DROP_IN_SECTION, Settings
 from tests.support.scheduler import Scheduler, logged_events, one_task_dag, task_instances
 
 RunDag = Callable[[DAG], str]
@@ -224,7 +225,7 @@ def test_f38_an_api_server_without_any_option_can_make_the_executor(monkeypatch:
     for name in [name for name in os.environ if name.startswith("AIRFLOW__AWS_ECS_EXECUTOR__")]:
         monkeypatch.delenv(name)
     with pytest.raises(ConfigurationError):
-        load_settings(conf)
+        read_configuration(conf)
     executor = AsyncEcsExecutor()
     assert executor._engine is None
     assert executor._settings is None
@@ -260,10 +261,10 @@ def test_f42_a_team_has_its_own_options_and_no_others(
     }
     for name, value in own.items():
         monkeypatch.setenv(f"AIRFLOW__BLUE___AWS_ECS_EXECUTOR__{name}", value)
-    settings = load_settings(ExecutorConf("blue"))
+    settings = read_configuration(ExecutorConf("blue")).settings
     assert (settings.cluster, settings.conn_id) == ("of-the-team", "of-the-team")
     assert (settings.region_name, settings.subnets) == (None, ())
-    assert load_settings(conf).cluster == "default"
+    assert read_configuration(conf).settings.cluster == "default"
 
 
 def test_f43_too_long_overrides_fail_their_task_before_any_call(

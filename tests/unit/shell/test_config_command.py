@@ -53,7 +53,18 @@ def test_the_values_stand_under_where_they_come_from(capsys: pytest.CaptureFixtu
             '    overrides.containerOverrides[airflow].environment[A] = "1"\n'
             '    overrides.containerOverrides[airflow].environment[PASSWORD] = "***"'
         ),
-        'executor_config\n    launchType = "EC2"\n    overrides.containerOverrides[airflow].cpu = 512\n',
+        'executor_config\n    launchType = "EC2"\n    overrides.containerOverrides[airflow].cpu = 512',
+        (
+            "Besides, for this task:\n"
+            "    region_name = null  (default)\n"
+            '    conn_id = "aws_default"  (default)\n'
+            "    payload_bucket = null  (default)\n"
+            '    container_name = "airflow"  ([aws_ecs_executor] container_name '
+            "(AIRFLOW__AWS_ECS_EXECUTOR__CONTAINER_NAME))\n"
+            "    max_run_task_attempts = 3  (default)\n"
+            "    launch_timeout = 1800.0  (default)\n"
+            "    capacity_timeout = 3600.0  (default)\n"
+        ),
     ]
 
 

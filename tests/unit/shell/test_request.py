@@ -311,15 +311,16 @@ def test_an_unknown_key_is_named_with_its_path() -> None:
 @pytest.mark.parametrize(
     "config",
     [
-        {"cluster": 5},
+        {"cluster": True},
         {"overrides": "their-secret"},
         {"overrides": ["their-secret"]},
-        {"overrides": {"cpu": 512}},
+        {"overrides": {"cpu": ["their-secret"]}},
+        {"overrides": {"containerOverrides": [{"name": "airflow", "cpu": "their-secret"}]}},
         {"overrides": {"containerOverrides": "their-secret"}},
         {"overrides": {"containerOverrides": {"name": "airflow", "x": "their-secret"}}},
         {"overrides": {"containerOverrides": [None]}},
         {"overrides": {"containerOverrides": [["their-secret"]]}},
-        {"overrides": {"containerOverrides": [{"name": 5}]}},
+        {"overrides": {"containerOverrides": [{"name": {}}]}},
         {"overrides": {"containerOverrides": [{"name": "airflow", "environment": "their-secret"}]}},
         {"overrides": {"containerOverrides": [{"name": "airflow", "environment": [["their-secret"]]}]}},
         {"tags": 7},
@@ -334,7 +335,8 @@ def test_an_unknown_key_is_named_with_its_path() -> None:
 )
 def test_a_wrong_type_or_a_missing_member_is_refused_without_its_value(config: dict[str, Any]) -> None:
     message = refusal(config)
-    assert message.startswith("The RunTask request is not valid: ")
+    assert re.search(r" is missing\.| is .*ECS takes ", message)
+    assert message.endswith(" Write it as in ECS's RunTask request.")
     assert "their-secret" not in message
 
 
@@ -528,7 +530,7 @@ def test_a_profile_may_have_a_container_of_its_own() -> None:
     ("kwargs", "profile", "named"),
     [
         ({"clusters": "x"}, {}, "run_task_kwargs: clusters is not a member"),
-        ({"tags": 7}, {}, "run_task_kwargs: The RunTask request is not valid"),
+        ({"tags": 7}, {}, "run_task_kwargs: tags is a whole number; ECS takes a list."),
         ({}, {"lauchType": "EC2"}, "queue gpu: lauchType is not a member"),
         ({}, {"count": 2}, "queue gpu: count can't be configured"),
     ],

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 from airflow.configuration import conf
 from airflow.executors.base_executor import ExecutorConf
 
+from ecs_async_executor.configuration import read_configuration
 from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.settings import (
@@ -15,10 +16,9 @@ from ecs_async_executor.settings import (
     SECTION,
     Settings,
     is_drop_in,
-    load_settings,
     of_option,
-    read_settings,
 )
+from ecs_async_executor.sources import Conf, Found
 
 REQUIRED = {
     "cluster": "my-cluster",
@@ -50,8 +50,13 @@ def required(options: Options) -> Options:
     return options
 
 
+def read(source: Conf) -> tuple[Settings, Mapping[str, Found]]:
+    configuration = read_configuration(source)
+    return configuration.settings, configuration.found
+
+
 def load() -> Settings:
-    return load_settings(conf)
+    return read(conf)[0]
 
 
 def problems() -> list[str]:
@@ -122,13 +127,13 @@ def test_every_option_has_a_description() -> None:
 def test_a_teams_options_are_its_own(required: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {**REQUIRED, "cluster": "the-teams"}.items():
         monkeypatch.setenv(f"AIRFLOW__BLUE___{DROP_IN_SECTION.upper()}__{name.upper()}", value)
-    assert load_settings(ExecutorConf("blue")).cluster == "the-teams"
+    assert read_configuration(ExecutorConf("blue")).settings.cluster == "the-teams"
     assert load().cluster == "my-cluster"
 
 
 def test_a_team_does_not_inherit_the_options_of_all(required: Options) -> None:
     with pytest.raises(ConfigurationError, match="cluster: it is required"):
-        load_settings(ExecutorConf("blue"))
+        read_configuration(ExecutorConf("blue"))
 
 
 # --- where it says that they come from ------------------------------------------------------------------------
@@ -149,7 +154,7 @@ def test_each_option_is_told_with_its_section_and_its_place(
 ) -> None:
     airflow_cfg("[ecs_async_executor]\npoll_interval = 20\n")
     required.set(SECTION, concurrency="7")
-    settings, found = read_settings(conf)
+    settings, found = read(conf)
     assert (settings.poll_interval, settings.concurrency) == (20, 7)
     places = {
         name: (found[name].section, found[name].where) for name in ("poll_interval", "concurrency", "conn_id")
@@ -167,7 +172,7 @@ def test_a_teams_option_is_told_with_the_teams_variable_or_section(
     for name, value in REQUIRED.items():
         monkeypatch.setenv(f"AIRFLOW__BLUE___{DROP_IN_SECTION.upper()}__{name.upper()}", value)
     airflow_cfg("[blue=ecs_async_executor]\nconcurrency = 3\n")
-    _, found = read_settings(ExecutorConf("blue"))
+    _, found = read(ExecutorConf("blue"))
     assert found["cluster"].where == "AIRFLOW__BLUE___AWS_ECS_EXECUTOR__CLUSTER"
     assert found["concurrency"].where == "airflow.cfg"
 
@@ -181,7 +186,7 @@ def test_run_task_kwargs_may_come_from_a_command_which_runs_once(
     script = tmp_path / "kwargs"
     script.write_text(f"echo run >> {tmp_path}/runs\necho '{KWARGS}'\n")
     monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__RUN_TASK_KWARGS_CMD", f"sh {script}")
-    settings, found = read_settings(conf)
+    settings, found = read(conf)
     assert settings.run_task_kwargs == {"environment": {"PASSWORD": "their-secret"}}
     assert found["run_task_kwargs"].where == "AIRFLOW__ECS_ASYNC_EXECUTOR__RUN_TASK_KWARGS_CMD"
     assert (tmp_path / "runs").read_text() == "run\n"
@@ -192,7 +197,7 @@ def test_a_command_in_airflow_cfg_works_as_well(
     required: Options, airflow_cfg: Callable[[str], None]
 ) -> None:
     airflow_cfg("[ecs_async_executor]\nrun_task_kwargs_cmd = echo {}\n")
-    settings, found = read_settings(conf)
+    settings, found = read(conf)
     assert settings.run_task_kwargs == {}
     assert found["run_task_kwargs"].where == "airflow.cfg"
 

@@ -1,0 +1,158 @@
+"""Reads all options out of Airflow's configuration, and finds what is wrong with them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from ecs_async_executor.errors import InvalidRequestError
+from ecs_async_executor.parsing import parse_json
+from ecs_async_executor.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, of_option
+from ecs_async_executor.sources import FORMS, Conf, Found, UnreadableError, look_up, names, takes_commands
+
+_FALSE = frozenset({"false", "f", "0", "no", "n", "off"})
+_EXCLUSIVE = ("launch_type", "capacity_provider_strategy")
+_SPELLINGS = {"region_name": ("region_name", "region")}
+
+
+def read_options(conf: Conf) -> tuple[Settings, dict[str, Found], list[str]]:
+    """Give all options, where each that is set stands, and what is wrong with any of them.
+
+    Wrong ones have their default in the settings, or the example, so that what is made of the others can be checked.
+    """
+    found, problems = _find(conf)
+    wrong: set[str] = set()
+    raw = {name: option.value for name, option in found.items()}
+    try:
+        Settings.model_validate(raw)
+    except ValidationError as error:
+        for each in error.errors():
+            name = str(each["loc"][0])
+            wrong.add(name)
+            problems.append(_explain(name, found, each["type"], each["msg"]))
+    for name, problem in _check_together(found):
+        wrong.add(name)
+        problems.append(problem)
+    problems += _unknown_names(conf)
+    good = {name: value for name, value in raw.items() if name not in wrong}
+    if problems:
+        # Without these the others can't be checked.
+        missing = {"cluster", "container_name", "task_definition", "subnets"} - good.keys()
+        good |= {name: of_option(Settings.model_fields[name], "example") for name in missing}
+    return Settings.model_validate(good), found, problems
+
+
+def _find(conf: Conf) -> tuple[dict[str, Found], list[str]]:
+    """Give where each option is set, and which can't be read."""
+    found: dict[str, Found] = {}
+    problems: list[str] = []
+    for name, field in Settings.model_fields.items():
+        sections = (SECTION, DROP_IN_SECTION) if is_drop_in(field) else (SECTION,)
+        try:
+            option = look_up(conf, sections, _SPELLINGS.get(name, (name,)))
+        except UnreadableError as error:
+            problems.append(str(error))
+            continue
+        if option is not None:
+            found[name] = option
+    _let_the_higher_section_win(found)
+    return found, problems
+
+
+def _let_the_higher_section_win(found: dict[str, Found]) -> None:
+    """Of two options that exclude each other, keep the one in `[ecs_async_executor]`."""
+    pair = [name for name in _EXCLUSIVE if name in found]
+    ours = [name for name in pair if found[name].section == SECTION]
+    if len(pair) == 2 and len(ours) == 1:
+        del found[next(name for name in pair if name not in ours)]
+
+
+def _explain(name: str, found: dict[str, Found], kind: str, message: str) -> str:
+    field = Settings.model_fields[name]
+    what = "it is required, but not set" if kind == "missing" else message.removeprefix("Value error, ")
+    means = f"It means: {field.description} Write, for example: {of_option(field, 'example')}"
+    return f"{place(name, found)}: {what}. {means}"
+
+
+def place(name: str, found: Mapping[str, Found]) -> str:
+    """Name an option, and where it is set: `[section] name (airflow.cfg)`."""
+    if name in found:
+        return f"[{found[name].section}] {name} ({found[name].where})"
+    return f"[{DROP_IN_SECTION if is_drop_in(Settings.model_fields[name]) else SECTION}] {name}"
+
+
+def _check_together(found: dict[str, Found]) -> Iterator[tuple[str, str]]:
+    """Give option and problem, of what concerns several options. Works on what is set, so that all are found at once."""
+    kwargs, wrong_keys = _members(found.get("run_task_kwargs"))
+    if wrong_keys:
+        yield "run_task_kwargs", f"{place('run_task_kwargs', found)}: {wrong_keys}"
+    if "task_definition" not in found and "taskDefinition" not in kwargs:
+        yield "task_definition", _explain("task_definition", found, "missing", "")
+    if all(name in found for name in _EXCLUSIVE):
+        one, other = (place(name, found) for name in _EXCLUSIVE)
+        yield (
+            "capacity_provider_strategy",
+            f"{one}: it excludes capacity_provider_strategy, which is set too: {other}. Remove one of them.",
+        )
+    if "subnets" not in found and "networkConfiguration" not in kwargs:
+        for name in ("security_groups", "assign_public_ip"):
+            if name in found and found[name].value.strip().lower() not in _FALSE:
+                yield name, _explain("subnets", found, "", f"{place(name, found)} needs them")
+
+
+def _members(run_task_kwargs: Found | None) -> tuple[dict[str, Any], str]:
+    """Give what `run_task_kwargs` sets at its top, and what is wrong with its keys."""
+    from ecs_async_executor.layers import normalise_layer  # noqa: PLC0415  botocore; `airflow` imports this module
+
+    try:
+        value = parse_json(run_task_kwargs.value if run_task_kwargs else "{}")
+        layer = normalise_layer(value if isinstance(value, dict) else {}, "airflow")
+    except ValueError:
+        return {}, ""  # reported by the model
+    except InvalidRequestError as error:
+        return {"taskDefinition": ...}, str(error)
+    return dict(item for body in layer for item in body.items()), ""
+
+
+def strange_names(conf: Conf) -> list[str]:
+    """Find what is probably misspelt in `[aws_ecs_executor]`. It may be an option of a newer provider: so it is no error."""
+    known = _names(*(name for name, field in Settings.model_fields.items() if is_drop_in(field)))
+    return [
+        f"[{DROP_IN_SECTION}] {name} ({where}): AsyncEcsExecutor knows no such option. {_meant(name, known)}"
+        for name, where in names(conf, DROP_IN_SECTION)
+        if name not in known and not _is_form_of(DROP_IN_SECTION, name, known)
+    ]
+
+
+def _unknown_names(conf: Conf) -> list[str]:
+    """Find what is set in our section to no effect."""
+    known = _names(*Settings.model_fields)
+    problems = []
+    for name, where in names(conf, SECTION):
+        if name in known or _is_form_of(SECTION, name, known):
+            continue
+        only_a_form = _stem(name) in known
+        hint = "Airflow takes this form of run_task_kwargs only." if only_a_form else _meant(name, known)
+        problems.append(f"[{SECTION}] {name} ({where}): there is no such option. {hint}")
+    return problems
+
+
+def _names(*options: str) -> set[str]:
+    return {name for each in options for name in _SPELLINGS.get(each, (each,))}
+
+
+def _stem(name: str) -> str:
+    return next((name.removesuffix(form) for form in FORMS if form and name.endswith(form)), name)
+
+
+def _is_form_of(section: str, name: str, known: set[str]) -> bool:
+    """Tell whether it is an option's _CMD or _SECRET form, which Airflow reads."""
+    return _stem(name) in known and takes_commands(section, _stem(name))
+
+
+def _meant(name: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}."

@@ -1,0 +1,141 @@
+"""Brings members of RunTask into AWS's spelling and forms, by botocore's own model of the request. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from typing import Any, TypeAlias
+
+from botocore.loaders import Loader
+from botocore.model import ServiceModel, Shape
+
+from ecs_async_executor.parsing import parse_strategy
+
+Body: TypeAlias = dict[str, Any]
+IDENTITY = {"KeyValuePair": "name", "ContainerOverride": "name", "Tag": "key"}
+"""Shapes whose lists are merged, and the member that tells their items apart."""
+_WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+@cache
+def run_task_shape() -> Any:
+    """Load botocore's model of the RunTask request."""
+    model = ServiceModel(Loader().load_service_model("ecs", "service-2"))
+    return model.operation_model("RunTask").input_shape
+
+
+@cache
+def container_shape() -> Any:
+    """Give the part of it that overrides one container."""
+    return run_task_shape().members["overrides"].members["containerOverrides"].member
+
+
+def normalise(value: Any, shape: Any, problems: list[str], *, beside: tuple[str, ...] = ()) -> Any:
+    """Bring keys into AWS's spelling, dicts of tags and environment into lists, numbers into text or back as AWS has them.
+
+    Adds what is unknown to `problems`, with proposals, of which some may be `beside` the members of `shape`. Other wrong
+    types are left for the validator, which knows them all.
+    """
+    return _Normaliser(problems, beside).of(value, shape, "")
+
+
+class _Normaliser:
+    def __init__(self, problems: list[str], beside: tuple[str, ...]) -> None:
+        self._problems = problems
+        self._beside = beside
+
+    def of(self, value: Any, shape: Any, path: str) -> Any:
+        if shape.type_name == "structure" and isinstance(value, Mapping):
+            return self._structure(value, shape, path)
+        if shape.type_name == "list":
+            return self._list(value, shape, path)
+        if shape.type_name == "string" and type(value) in {int, float}:
+            return str(value)
+        if shape.type_name == "integer" and isinstance(value, str) and _WHOLE.fullmatch(value):
+            return int(value)
+        return value
+
+    def _structure(self, value: Mapping[Any, Any], shape: Any, path: str) -> Body:
+        result: Body = {}
+        for key, item in value.items():
+            member = spellings(shape).get(fold(key))
+            if member is None:
+                self._problems.append(self._unknown(str(key), shape, path))
+            elif member in result:
+                self._problems.append(f"{path}{member} is there twice, in two spellings.")
+            else:
+                result[member] = self.of(item, shape.members[member], f"{path}{member}.")
+        return result
+
+    def _list(self, value: Any, shape: Any, path: str) -> Any:
+        if isinstance(value, str) and shape.name == "CapacityProviderStrategy":
+            try:
+                return parse_strategy(value)
+            except ValueError as error:
+                self._problems.append(f"{path.removesuffix('.')}: {error}.")
+        identity = IDENTITY.get(shape.member.name)
+        if isinstance(value, Mapping) and identity and "value" in shape.member.members:
+            value = self._pairs(value, identity, path)
+        if isinstance(value, (list, tuple)):
+            return [self.of(item, shape.member, path) for item in value]
+        return value
+
+    def _pairs(self, value: Mapping[Any, Any], identity: str, path: str) -> list[Body]:
+        """Take {"team": "data"}, and {"key": "team", "value": "data"} as well."""
+        if set(value) == {identity, "value"}:
+            return [dict(value)]
+        self._problems += [
+            f"{path}{key!r} is no name: write it in quotes (YAML takes on, off, yes and no for booleans)."
+            for key in value
+            if key is None or isinstance(key, bool)
+        ]
+        return [
+            {identity: str(key), "value": item if item is None else str(item)} for key, item in value.items()
+        ]
+
+    def _unknown(self, key: str, shape: Any, path: str) -> str:
+        name = shape.name.removesuffix("Request")
+        return f"{path}{key[:80]} is not a member of ECS's {name} request. {self._hint(key, shape)}".rstrip()
+
+    def _hint(self, key: str, shape: Any) -> str:
+        known = {name.replace("_", ""): name for name in self._beside} | spellings(shape)
+        if shape is run_task_shape():
+            if nested := _nested().get(fold(key)):
+                return f"Write it as {nested}."
+            known = spellings(container_shape()) | known
+        if near := difflib.get_close_matches(fold(key)[:80], known, n=1):
+            return f"Did you mean {known[near[0]]}?"
+        members = f"It has: {', '.join(sorted((*shape.members, *self._beside)))}."
+        return "" if any(members in problem for problem in self._problems) else members
+
+
+@lru_cache(1000)
+def _fold_text(key: str) -> str:
+    return key.replace("_", "").lower()
+
+
+def fold(key: object) -> str:
+    """Give what all spellings of a name have in common."""
+    return _fold_text(str(key))
+
+
+@cache
+def spellings(shape: Shape) -> dict[str, str]:
+    """Give a structure's members by what their spellings have in common."""
+    return {str(member).lower(): str(member) for member in shape.members}
+
+
+@cache
+def _nested() -> dict[str, str]:
+    """Give the place of what people write at the top, such as `subnets`."""
+    paths: dict[str, str] = {}
+    ways = [(run_task_shape(), "")]
+    for shape, path in ways:
+        for name, member in shape.members.items():
+            if path:
+                paths.setdefault(str(name).lower(), f"{path}{name}")
+            if member.type_name == "structure":
+                ways.append((member, f"{path}{name}."))
+    return paths

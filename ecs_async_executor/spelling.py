@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from functools import cache, lru_cache
+from math import isfinite
 from typing import Any, TypeAlias
 
 from botocore.loaders import Loader
@@ -16,6 +17,8 @@ from ecs_async_executor.parsing import parse_strategy
 Body: TypeAlias = dict[str, Any]
 IDENTITY = {"KeyValuePair": "name", "ContainerOverride": "name", "Tag": "key"}
 """Shapes whose lists are merged, and the member that tells their items apart."""
+_BITS = 64
+"""Longer numbers are no sizes, and Python writes those of more than 4,300 digits only with an error."""
 _WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
@@ -51,8 +54,8 @@ class _Normaliser:
             return self._structure(value, shape, path)
         if shape.type_name == "list":
             return self._list(value, shape, path)
-        if shape.type_name == "string" and type(value) in {int, float}:
-            return str(value)
+        if shape.type_name == "string":
+            return _text(value)
         if shape.type_name == "integer" and isinstance(value, str) and _WHOLE.fullmatch(value):
             return int(value)
         return value
@@ -62,7 +65,7 @@ class _Normaliser:
         for key, item in value.items():
             member = spellings(shape).get(fold(key))
             if member is None:
-                self._problems.append(self._unknown(str(key), shape, path))
+                self._problems.append(self._unknown(key, shape, path))
             elif member in result:
                 self._problems.append(f"{path}{member} is there twice, in two spellings.")
             else:
@@ -87,17 +90,19 @@ class _Normaliser:
         if set(value) == {identity, "value"}:
             return [dict(value)]
         self._problems += [
-            f"{path}{key!r} is no name: write it in quotes (YAML takes on, off, yes and no for booleans)."
+            f"{path}{_shown(key)} is no name: write it in quotes (YAML takes on, off, yes and no for booleans)."
             for key in value
-            if key is None or isinstance(key, bool)
+            if not isinstance(_text(key), str)
         ]
         return [
-            {identity: str(key), "value": item if item is None else str(item)} for key, item in value.items()
+            {identity: _text(key), "value": str(item) if isinstance(item, bool) else _text(item)}
+            for key, item in value.items()
         ]
 
-    def _unknown(self, key: str, shape: Any, path: str) -> str:
+    def _unknown(self, key: object, shape: Any, path: str) -> str:
         name = shape.name.removesuffix("Request")
-        return f"{path}{key[:80]} is not a member of ECS's {name} request. {self._hint(key, shape)}".rstrip()
+        hint = self._hint(key, shape) if isinstance(key, str) else "Write it in quotes."
+        return f"{path}{_shown(key)} is not a member of ECS's {name} request. {hint}".rstrip()
 
     def _hint(self, key: str, shape: Any) -> str:
         known = {name.replace("_", ""): name for name in self._beside} | spellings(shape)
@@ -117,8 +122,20 @@ def _fold_text(key: str) -> str:
 
 
 def fold(key: object) -> str:
-    """Give what all spellings of a name have in common."""
-    return _fold_text(str(key))
+    """Give what all spellings of a name have in common; nothing if it is none."""
+    return _fold_text(key) if isinstance(key, str) else ""
+
+
+def _text(value: object) -> object:
+    """Write a number as text."""
+    is_number = (type(value) is int and value.bit_length() < _BITS) or (
+        type(value) is float and isfinite(value)
+    )
+    return str(value) if is_number else value
+
+
+def _shown(key: object) -> str:
+    return key[:80] if isinstance(key, str) else f"A name that is a {type(key).__name__}"
 
 
 @cache

@@ -15,6 +15,8 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "list": ((list, tuple), "a list"),
     "structure": ((dict,), "an object"),
 }
+_BIGGEST = 2**31 - 1
+"""Of ECS's Integer (API reference: data types)."""
 _MOST = 5
 
 
@@ -26,7 +28,7 @@ def checker(shape: Any) -> Check:
     if shape.type_name == "boolean":
         return lambda value: type(value) is bool
     if shape.type_name == "integer":
-        return lambda value: type(value) is int and value >= least
+        return lambda value: type(value) is int and least <= value <= _BIGGEST
     if shape.type_name == "list":
         item = checker(shape.member)
         return lambda value: type(value) is list and len(value) >= least and all(map(item, value))
@@ -57,7 +59,7 @@ def _structure_checker(shape: Any) -> Check:
 def why_not(value: Any, shape: Any) -> str:
     """Say what is wrong with a request, in sentences that show no value; empty if nothing is.
 
-    It takes what botocore's ParamValidator takes, but for true and false as numbers, and negative ones.
+    It takes what botocore's ParamValidator takes, but for numbers that are true or false, negative, or beyond 32 bits.
     """
     wrong = [*_problems(value, shape, "")]
     more = [f"There are {len(wrong) - _MOST} more."] if len(wrong) > _MOST else []
@@ -79,6 +81,8 @@ def _problems(value: Any, shape: Any, path: str) -> Iterator[str]:
         size = value if shape.type_name == "integer" else len(value)
         if size < (least := shape.metadata.get("min", 0)):
             yield f"{path} is too {'small' if shape.type_name == 'integer' else 'short'}: ECS takes {least} at least."
+        if size > _BIGGEST:
+            yield f"{path} is too big: ECS takes {_BIGGEST} at most."
         for place, item in enumerate(value if shape.type_name == "list" else ()):
             yield from _problems(item, shape.member, f"{path}[{place}]")
 

@@ -13,17 +13,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ecs_async_executor.configuration import read_configuration
-from ecs_async_executor.engine.messages import Request
-from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
+from ecs_async_executor.engine.messages import Payload, Request
+from ecs_async_executor.errors import InvalidRequestError, OptionsError
 from ecs_async_executor.explain import explain, masked
 from ecs_async_executor.layers import Layer, normalise_layer
-from ecs_async_executor.limits import problems
+from ecs_async_executor.limits import OVERRIDES, problems
+from ecs_async_executor.profiles import Options as ProfileOptions
 from ecs_async_executor.request import RequestTemplate
 from ecs_async_executor.settings import SECTION, Settings, is_drop_in
 from ecs_async_executor.spelling import container_shape, run_task_shape
 
 TOKEN = "the-secret-token"
 COMMAND = ["python", "-m", "worker", TOKEN]
+FETCH = ["python", "-c", "fetch"]
 SHAPE = run_task_shape()
 STRATEGIES: tuple[list[dict[str, Any]], ...] = (
     [],
@@ -31,7 +33,15 @@ STRATEGIES: tuple[list[dict[str, Any]], ...] = (
     [{"capacityProvider": "mine"}],
 )
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("airflow")
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.just(10**400)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.just("airflow")
+)
 KEYS = st.sampled_from(
     [
         *SHAPE.members,
@@ -100,16 +110,26 @@ def template(*arguments: Any) -> RequestTemplate | InvalidRequestError:
         return error
 
 
-def answer(template: RequestTemplate, config: Any) -> list[Request] | InvalidRequestError:
+def deliver() -> tuple[list[str], Payload]:
+    return FETCH, Payload("s3://bucket/run.json", TOKEN.encode())
+
+
+def answer(
+    template: RequestTemplate, config: Any, *, long: bool = False
+) -> list[Request] | InvalidRequestError:
     """Give all requests that may come of it, whatever the cluster's default is."""
     try:
-        request = template.request(COMMAND, config)
+        request = (
+            template.request([*COMMAND, "x" * 9000], config, deliver=deliver)
+            if long
+            else template.request(COMMAND, config)
+        )
         return [request.settle(each) for each in STRATEGIES] if request.settle else [request]
     except InvalidRequestError as error:
         return error
 
 
-def check(found: list[Request] | InvalidRequestError) -> None:
+def check(found: list[Request] | InvalidRequestError, container: str = "airflow") -> None:
     if isinstance(found, InvalidRequestError):
         assert found.problem
         assert found.remedy
@@ -121,23 +141,29 @@ def check(found: list[Request] | InvalidRequestError) -> None:
         assert not ParamValidator().validate(body, SHAPE).has_errors()
         assert not list(problems(body))
         assert json.dumps(body)
+        assert len(json.dumps(body["overrides"], separators=(",", ":"), ensure_ascii=False)) <= OVERRIDES
         assert [
-            each["command"] for each in body["overrides"]["containerOverrides"] if each["name"] == "airflow"
-        ] == [COMMAND]
+            each["command"] for each in body["overrides"]["containerOverrides"] if each["name"] == container
+        ] == [COMMAND if request.payload is None else FETCH]
         assert not {"count", "clientToken", "startedBy"} & body.keys()
         assert not (body.get("launchType") and body.get("capacityProviderStrategy"))
 
 
 @given(ANYTHING)
 @example({"overrides": {"containerOverrides": [{"name": None}]}})
+@example({"environment": [{}]})
+@example({"overrides": {"containerOverrides": [{"name": "side", "environment": [{"value": "x"}]}]}})
 def test_any_executor_config_gives_a_valid_request_or_fails_its_task_alone(config: Any) -> None:
-    before = repr(config)
+    before = deepcopy([config])
     check(answer(TEMPLATE, config))
-    assert repr(config) == before
+    check(answer(TEMPLATE, config, long=True))
+    assert [config] == before
     assert dict(TEMPLATE.request(COMMAND, None).body) == PLAIN
 
 
 @given(DICTS, DICTS, ANYTHING)
+@example({"environment": [{}]}, {}, None)
+@example({}, {"environment": [{}]}, None)
 def test_any_layers_give_a_valid_request_or_one_error_that_names_the_layer(
     kwargs: dict[str, Any], profile: dict[str, Any], config: Any
 ) -> None:
@@ -148,6 +174,10 @@ def test_any_layers_give_a_valid_request_or_one_error_that_names_the_layer(
         check(answer(made, config))
 
 
+def as_json(value: Any) -> str:
+    return json.dumps(value, default=repr)
+
+
 NUMBERS = st.integers(-2, 2000).map(str) | st.floats().map(str)
 LIKELY = {
     "launch_type": st.sampled_from(["FARGATE", "fargate", "EC2", "EXTERNAL", "LAMBDA"]),
@@ -156,8 +186,19 @@ LIKELY = {
     ),
     "subnets": st.sampled_from(["s", "s,s", ",".join("s" * 17), '["s"]', "[1]"]),
     "security_groups": st.sampled_from(["g", ",".join("g" * 6)]),
-    "run_task_kwargs": ANYTHING.map(lambda value: json.dumps(value, default=repr)) | ANYTHING.map(repr),
+    "run_task_kwargs": ANYTHING.map(as_json) | ANYTHING.map(repr),
 }
+PROFILES = st.dictionaries(
+    st.sampled_from(["gpu", "spot", "*", "default"]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            **{name: of_shape(member, 3) for name, member in SHAPE.members.items()},
+            **dict.fromkeys(ProfileOptions.model_fields, SCALARS | st.sampled_from(["gpu", "spot", 1, 0.5])),
+        },
+    ),
+)
+LIKELY["queues"] = PROFILES.map(as_json) | PROFILES.map(repr)
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 OPTIONS = st.fixed_dictionaries(
     {"cluster": st.just("c"), "container_name": st.just("airflow"), "task_definition": st.just("t")},
@@ -170,19 +211,18 @@ OPTIONS = st.fixed_dictionaries(
 
 
 @given(OPTIONS, st.booleans())
-def test_any_options_give_a_template_or_one_error(options: dict[str, str], ours: bool) -> None:
+def test_any_options_give_templates_or_one_error(options: dict[str, str], ours: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in options.items():
             drop_in = is_drop_in(Settings.model_fields[name]) and not ours
             section = "AWS_ECS_EXECUTOR" if drop_in else SECTION.upper()
             patch.setenv(f"AIRFLOW__{section}__{name.upper()}", value)
         try:
-            read = read_configuration(conf).settings
-        except ConfigurationError:
+            read = read_configuration(conf)
+        except OptionsError:
             return
-    made = template(read)
-    if isinstance(made, RequestTemplate):
-        check(answer(made, None))
+    for profile in read.profiles:
+        check(answer(profile.template, None), profile.template.container)
 
 
 @given(DICTS)
@@ -192,7 +232,7 @@ def test_normalising_twice_changes_nothing_more(config: dict[str, Any]) -> None:
     except InvalidRequestError:
         return
     for part in once:
-        assert repr(normalise_layer(part, "airflow")) == repr((part,))
+        assert normalise_layer(part, "airflow") == (part,)
 
 
 @given(RIGHT)

@@ -3,12 +3,13 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import pytest
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecs_async_executor.engine.shapes import checker
+from ecs_async_executor.engine.shapes import checker, why_not
 from tests.unit.engine.ecs_model import RUN_TASK, operation
 
 
@@ -47,8 +48,9 @@ def test_what_passes_the_quick_check_is_valid_for_botocore(
             continue  # an earlier change has taken it away
     shape = operation("RunTask").input_shape
     valid = not ParamValidator().validate(request, shape).has_errors()
-    assert valid or not checker(shape)(request)
+    assert valid or (why_not(request, shape) and not checker(shape)(request))
     assert checker(shape)(RUN_TASK)
+    assert not why_not(RUN_TASK, shape)
 
 
 def test_a_shape_of_another_kind_is_left_to_the_validator():
@@ -65,3 +67,32 @@ def test_a_shape_of_another_kind_is_left_to_the_validator():
     assert checker(shape)({})
     assert not checker(shape)({"at": 7})
     assert not checker(shape)({"by": {}})
+    assert not why_not({}, shape)
+    assert why_not({"at": "their-secret", "by": {}}, shape) == "at is not valid. by is not valid."
+
+
+@pytest.mark.parametrize(
+    ("member", "why"),
+    [
+        ({"cluster": 7}, "cluster is a whole number; ECS takes text."),
+        ({"cluster": None}, "cluster is null; ECS takes text."),
+        ({"cluster": b"x"}, "cluster is a bytes; ECS takes text."),
+        ({"enableExecuteCommand": "yes"}, "enableExecuteCommand is text; ECS takes true or false."),
+        ({"count": True}, "count is true or false; ECS takes a whole number."),
+        ({"count": -1}, "count is too small: ECS takes 0 at least."),
+        ({"count": 2**31}, "count is too big: ECS takes 2147483647 at most."),
+        ({"tags": [{"key": ""}]}, "tags[0].key is too short: ECS takes 1 at least."),
+        ({"tags": {}}, "tags is an object; ECS takes a list."),
+        ({"overrides": []}, "overrides is a list; ECS takes an object."),
+        ({"overrides": {"x": 1}}, "overrides.x is unknown to ECS."),
+        ({"capacityProviderStrategy": [{}]}, "capacityProviderStrategy[0].capacityProvider is missing."),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(member: dict[str, Any], why: str):
+    assert why_not({"taskDefinition": "t", **member}, operation("RunTask").input_shape) == why
+
+
+def test_of_many_things_that_are_wrong_some_are_said():
+    shape = operation("RunTask").input_shape
+    said = why_not({"taskDefinition": "t", "tags": [7] * 9}, shape)
+    assert said.endswith("tags[4] is a whole number; ECS takes an object. There are 4 more.")

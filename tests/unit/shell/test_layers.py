@@ -62,8 +62,68 @@ def test_tags_may_be_written_in_every_form_that_is_in_use(tags: object) -> None:
 
 
 def test_a_name_that_yaml_takes_for_a_boolean_is_refused() -> None:
-    with pytest.raises(InvalidRequestError, match="True is no name: write it in quotes"):
+    with pytest.raises(InvalidRequestError, match="A name that is a bool is no name: write it in quotes"):
         body({"environment": {True: "x"}})
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ({"overrides": {"cpu": 256}}, {"overrides": {"cpu": "256"}}),
+        (
+            {"overrides": {"ephemeralStorage": {"sizeInGiB": "21"}}},
+            {"overrides": {"ephemeralStorage": {"sizeInGiB": 21}}},
+        ),
+        ({"tags": [{"key": 1, "value": 0.5}]}, {"tags": [{"key": "1", "value": "0.5"}]}),
+        (
+            {"tags": {1: 2, "debug": True}},
+            {"tags": [{"key": "1", "value": "2"}, {"key": "debug", "value": "True"}]},
+        ),
+    ],
+)
+def test_numbers_are_text_where_aws_has_text_and_the_other_way_round(
+    written: dict[str, Any], meant: dict[str, Any]
+) -> None:
+    assert body(written) == meant
+
+
+@pytest.mark.parametrize("value", [True, pytest.param(10**5000, id="huge"), float("inf"), ["x"], {"a": 1}])
+def test_nothing_else_becomes_text(value: object) -> None:
+    assert body({"cluster": value}) == {"cluster": value}
+    assert body({"tags": {"a": [value]}}) == {"tags": [{"key": "a", "value": [value]}]}
+
+
+@pytest.mark.parametrize("key", [7, None, pytest.param(10**5000, id="huge"), b"cpu", ("cpu",)])
+def test_a_name_that_is_no_text_is_refused(key: object) -> None:
+    with pytest.raises(
+        InvalidRequestError, match=r"is not a member of ECS's RunTask request. Write it in quotes."
+    ):
+        body({key: 1})
+
+
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [
+        ("subnets", "networkConfiguration.awsvpcConfiguration.subnets"),
+        ("security_groups", "networkConfiguration.awsvpcConfiguration.securityGroups"),
+        ("assignPublicIp", "networkConfiguration.awsvpcConfiguration.assignPublicIp"),
+        ("taskRoleArn", "overrides.taskRoleArn"),
+    ],
+)
+def test_what_stands_deeper_is_told_with_its_place(key: str, place: str) -> None:
+    with pytest.raises(InvalidRequestError, match=f"{key} is not a member .* Write it as {place}"):
+        body({key: ["x"]})
+
+
+def test_what_may_stand_beside_is_proposed_as_well() -> None:
+    with pytest.raises(InvalidRequestError, match=r"Did you mean fallback_after\?"):
+        normalise_layer({"fallback_afer": 1}, "airflow", ("fallback_after",))
+
+
+def test_the_members_are_listed_once() -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        body({"xyzzy": 1, "qwerty": 1})
+    assert str(caught.value).count("It has: ") == 1
 
 
 def test_members_of_a_container_are_proposed_as_well() -> None:

@@ -24,6 +24,11 @@ def providers(*items: tuple[int, int]) -> dict[str, Any]:
 LIMITS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (network(subnets=["s"] * 16), network(subnets=["s"] * 17), "17 subnets; ECS takes 16"),
     (network(securityGroups=["g"] * 5), network(securityGroups=["g"] * 6), "6 security groups; ECS takes 5"),
+    (
+        {"overrides": {"containerOverrides": [{"name": "side", "environment": [{"name": "A"}]}]}},
+        {"overrides": {"containerOverrides": [{"name": "side", "environment": [{"value": "1"}]}]}},
+        "A variable in the environment of the container 'side' has no name",
+    ),
     ({"tags": tags(50)}, {"tags": tags(51)}, "51 tags; ECS takes 50"),
     (
         {"tags": [{"key": "k" * 128, "value": "v" * 256}]},

@@ -38,6 +38,15 @@ def test_it_stands_in_a_file(tmp_path: Path, name: str, text: str) -> None:
         ("- their-secret", "not an object that has an object for each queue"),
         ("gpu: their-secret", "the profile of the queue 'gpu' is not an object"),
         ("", "not an object that has an object for each queue"),
+        (
+            "gpu: {cpu: their-secret}\nspot: {}\ngpu: {}",
+            "'gpu' is there twice in the object that begins in line 1",
+        ),
+        (
+            "spot: {}\ngpu:\n  cpu: 1\n  cpu: their-secret",
+            "'cpu' is there twice in the object that begins in line 3",
+        ),
+        ("[" * 5000, "is of more depth than can be read"),
         ("!!python/object/apply:os.system ['their-secret']", "neither JSON nor YAML"),
     ],
 )
@@ -64,6 +73,17 @@ def test_a_relative_path_is_shown_in_full(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"the file .*/nowhere\.yaml can't be read: FileNotFoundError"):
         parse_queues(str(tmp_path / "nowhere.yaml"))
+
+
+def test_a_name_that_stands_twice_in_json_is_refused() -> None:
+    with pytest.raises(ValueError, match="'gpu' is there twice"):
+        parse_queues('{"gpu": {}, "gpu": {"cpu": 1}}')
+
+
+def test_yaml_may_share_parts_of_profiles(tmp_path: Path) -> None:
+    file = tmp_path / "queues.yaml"
+    file.write_text("base: &base {cpu: 1, group: g}\nbig: {<<: *base, cpu: 2}\n")
+    assert parse_queues(str(file)) == {"base": {"cpu": 1, "group": "g"}, "big": {"cpu": 2, "group": "g"}}
 
 
 def test_wrong_json_is_not_taken_for_a_path() -> None:

@@ -17,6 +17,8 @@ from ecs_async_executor.settings import Settings
 TOKEN = "the-secret-token"
 MARK = {"name": "AIRFLOW_IS_EXECUTOR_CONTAINER", "value": "true"}
 COMMAND = ["python", "-m", "worker", TOKEN]
+HUGE = 10**5000
+"""Python makes no text of it."""
 
 
 def template(**options: Any) -> RequestTemplate:
@@ -297,8 +299,8 @@ def test_a_typing_error_gets_a_suggestion() -> None:
     )
 
 
-@pytest.mark.parametrize("key", ["kubernetes", "", 7])
-def test_a_key_that_nothing_resembles_is_answered_with_all_there_are(key: object) -> None:
+@pytest.mark.parametrize("key", ["kubernetes", ""])
+def test_a_key_that_nothing_resembles_is_answered_with_all_there_are(key: str) -> None:
     message = refusal({key: 1})
     assert f"{key} is not a member of ECS's RunTask request. It has: capacityProviderStrategy, " in message
 
@@ -337,6 +339,28 @@ def test_a_wrong_type_or_a_missing_member_is_refused_without_its_value(config: d
     message = refusal(config)
     assert re.search(r" is missing\.| is .*ECS takes ", message)
     assert message.endswith(" Write it as in ECS's RunTask request.")
+    assert "their-secret" not in message
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"cpu": HUGE},
+        {"overrides": {"cpu": HUGE}},
+        {HUGE: 1},
+        {"environment": {HUGE: 1}},
+        {"tags": {"a": HUGE}},
+    ],
+    ids=["cpu", "task_cpu", "member", "variable", "tag"],
+)
+def test_a_number_that_python_can_not_print_is_refused_like_any_other(config: dict[Any, Any]) -> None:
+    assert refusal(config)
+
+
+@pytest.mark.parametrize("variable", [{}, {"value": "their-secret"}, {"name": ""}])
+def test_a_variable_without_a_name_is_refused(variable: dict[str, str]) -> None:
+    message = refusal({"environment": [variable]})
+    assert message.startswith("A variable in the environment of the container 'airflow' has no name.")
     assert "their-secret" not in message
 
 

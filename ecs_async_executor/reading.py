@@ -135,7 +135,11 @@ def _unknown_names(conf: Conf) -> list[str]:
         if name in known or _is_form_of(SECTION, name, known):
             continue
         only_a_form = _stem(name) in known
-        hint = "Airflow takes this form of run_task_kwargs only." if only_a_form else _meant(name, known)
+        hint = (
+            "Airflow takes this form of run_task_kwargs and queues only."
+            if only_a_form
+            else _meant(name, known)
+        )
         problems.append(f"[{SECTION}] {name} ({where}): there is no such option. {hint}")
     return problems
 

@@ -81,7 +81,9 @@ class RequestTemplate:
             body = self._with_executor_config(body, executor_config)
         complete = self._with_command(body, list(command))
         size = _size(complete)
-        return (complete, None) if size <= OVERRIDES else self._delivered(body, size, deliver)
+        # AWS does not say how it counts. To use S3 without need costs little, so that counts what is sent, escapes and all.
+        fits = size <= OVERRIDES and (deliver is None or len(json.dumps(complete["overrides"])) <= OVERRIDES)
+        return (complete, None) if fits else self._delivered(body, size, deliver)
 
     def _settle(self, body: Body, payload: Payload | None, default_strategy: Strategy = ()) -> Request:
         return Request(settled(body, default_strategy), self.container, payload=payload)
@@ -145,6 +147,8 @@ class RequestTemplate:
             del body["count"]
         if ours := [f"{name} can't be configured. {why}" for name, why in _OURS.items() if name in body]:
             raise InvalidRequestError(" ".join(ours), "Remove it.")
+        if "cluster" not in body:
+            raise InvalidRequestError("cluster can't be removed.", "Name another one, or leave it out.")
         if all(name in body for name in EXCLUSIVE):
             raise InvalidRequestError(f"{' and '.join(EXCLUSIVE)} exclude each other.", "Remove one of them.")
         if not self._is_valid(body) and (wrong := why_not(body, self._shape)):
@@ -154,7 +158,7 @@ class RequestTemplate:
 
 
 def _size(body: Body) -> int:
-    """Count the overrides as ECS does: characters of JSON."""
+    """Count characters of JSON, in its shortest form."""
     return len(_as_json(body["overrides"]))
 
 

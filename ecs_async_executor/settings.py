@@ -43,9 +43,11 @@ def _drop_in(
     return Field(default, description=description, json_schema_extra=extra, **rules)
 
 
-def _ours(default: Any, description: str, example: str | None = None, **rules: Any) -> Any:
+def _ours(
+    default: Any, description: str, example: str | None = None, *, sensitive: bool = False, **rules: Any
+) -> Any:
     """Declare an option of `[ecs_async_executor]` only."""
-    extra: JsonDict = {"drop_in": False, "example": example or str(default), "sensitive": False}
+    extra: JsonDict = {"drop_in": False, "example": example or str(default), "sensitive": sensitive}
     return Field(default, description=description, json_schema_extra=extra, **rules)
 
 
@@ -122,6 +124,7 @@ class Settings(BaseModel):
         "Profiles: what the tasks of an Airflow queue get instead. A JSON object, or the path of a JSON or YAML file; "
         "see docs/queues.md.",
         '{"gpu": {"taskDefinition": "airflow-gpu", "launchType": "EC2"}}',
+        sensitive=True,
     )
     deployment: str = _ours(
         "default",

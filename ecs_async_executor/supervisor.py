@@ -185,7 +185,9 @@ class Supervisor:
         run.unshown = False
         self._launches.settle(run)
         self._inquiries.look_at(run, self._clock())
-        if run.waits_since is None and not run.costs_attempt:
+        if run.costs_attempt:
+            run.waits_since = None  # it had capacity meanwhile
+        elif run.waits_since is None:
             run.waits_since = self._clock()
         if getattr(report, "interrupted", False):
             self._retries.interrupted(run)

@@ -23,6 +23,10 @@ print(json.dumps({"airflow": airflow, "python": "%d.%d" % sys.version_info[:2]})
 """
 
 
+_PATIENCE = 900.0
+"""Seconds; the image may have to be pulled before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Versions:
     """What an image and its scheduler must have in common."""
@@ -113,7 +117,11 @@ def _expected(args: argparse.Namespace) -> Versions:
 def _look_into(image: str, engine: str) -> Versions:
     command = [engine, "run", "--rm", "--network", "none", "--entrypoint", "python", image, "-c", _PROBE]
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  what the user named
+        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE)  # noqa: S603  what the user named
+    except subprocess.TimeoutExpired:
+        raise EcsAsyncError(
+            f"{image} can't be looked into: {engine} gave no answer for {_PATIENCE:.0f} s."
+        ) from None
     except OSError as error:
         raise EcsAsyncError(
             f"{engine} can't be run ({error.strerror}). Name another program with --engine, or run this where there is one, "

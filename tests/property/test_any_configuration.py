@@ -211,6 +211,15 @@ OPTIONS = st.fixed_dictionaries(
 
 
 @given(OPTIONS, st.booleans())
+@example(
+    {
+        "cluster": "c",
+        "container_name": "a",
+        "task_definition": "t",
+        "queues": '{"a": {"cluster": null}, "b": {"fallback": "a"}}',
+    },
+    True,
+)
 def test_any_options_give_templates_or_one_error(options: dict[str, str], ours: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in options.items():

@@ -89,6 +89,14 @@ def test_what_an_image_prints_at_its_start_does_not_matter(tmp_path: Path):
     assert check(make_engine(tmp_path, f'echo welcome; shift 7; exec "{sys.executable}" "$@"')) == 0
 
 
+def test_an_engine_that_hangs_is_not_waited_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("ecs_async_executor.cli.image._PATIENCE", 0.2)
+    assert check(make_engine(tmp_path, "exec sleep 30")) == 1
+    assert "gave no answer for 0 s" in capsys.readouterr().err
+
+
 def test_without_an_engine_it_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert check(tmp_path / "nowhere") == 1
     assert (

@@ -87,6 +87,40 @@ def test_a_team_has_its_own(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     assert '(AIRFLOW__BLUE___AWS_ECS_EXECUTOR__CLUSTER)\n    cluster = "the-teams"' in out
 
 
+def test_what_concerns_a_queue_beside_its_request_is_shown_with_where_it_is_set(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queues = {
+        "gpu-*": {"launchTimeout": 60, "rate_share": 0.5, "fallback": "plain", "cluster": "c2"},
+        "plain": {"cluster": "c2"},
+    }
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES", json.dumps(queues))
+    monkeypatch.setenv("AIRFLOW__AWS_ECS_EXECUTOR__REGION", "eu-central-1")
+    besides = shown(capsys, "--queue", "gpu-1").split("Besides, for this task:\n")[1].splitlines()
+    assert [line.strip() for line in besides if "gpu-*" in line] == [
+        "launch_timeout = 60.0  (queue gpu-*)",
+        "rate_share = 0.5  (queue gpu-*)",
+        'fallback = "plain"  (queue gpu-*)',
+    ]
+    assert (
+        '    region_name = "eu-central-1"  ([aws_ecs_executor] region_name (AIRFLOW__AWS_ECS_EXECUTOR__REGION))'
+        in besides
+    )
+
+
+def test_what_is_probably_misspelt_is_warned_of_beside_the_output(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__AWS_ECS_EXECUTOR__SUBNET", "subnet-1")
+    assert main(["config", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert "warnings" not in json.loads(captured.out)
+    assert captured.err == (
+        "[aws_ecs_executor] subnet (AIRFLOW__AWS_ECS_EXECUTOR__SUBNET): "
+        "AsyncEcsExecutor knows no such option. Did you mean subnets?\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("config", "words"),
     [

@@ -105,7 +105,7 @@ def test_what_an_option_of_both_sections_is_if_unset_is_told_in_words() -> None:
 
 def test_only_what_may_hold_secrets_is_declared_as_sensitive() -> None:
     declared = get_provider_info()["config"][SECTION]["options"]
-    assert [name for name, option in declared.items() if option["sensitive"]] == ["run_task_kwargs"]
+    assert [name for name, option in declared.items() if option["sensitive"]] == ["run_task_kwargs", "queues"]
 
 
 def test_the_defaults_of_the_amazon_provider_stay_in_place() -> None:

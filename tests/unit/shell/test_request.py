@@ -364,6 +364,24 @@ def test_a_variable_without_a_name_is_refused(variable: dict[str, str]) -> None:
     assert "their-secret" not in message
 
 
+def test_the_cluster_can_not_be_removed() -> None:
+    assert refusal({"cluster": None}).startswith("cluster can't be removed.")
+    with pytest.raises(InvalidRequestError, match="run_task_kwargs: cluster can't be removed"):
+        template(run_task_kwargs={"cluster": None})
+
+
+def test_everything_that_is_the_executors_is_named_at_once() -> None:
+    message = refusal({"count": 2, "startedBy": "x", "clientToken": "y"})
+    assert all(f"{name} can't be configured." in message for name in ("count", "startedBy", "clientToken"))
+
+
+def test_s3_is_used_before_ecs_may_count_more_than_we_do() -> None:
+    escaped = {"environment": {"A": "é" * 1500}}  # 1,500 characters, which are sent as 9,000
+    payload = Payload("s3://bucket/run.json", b"{}")
+    assert template().request(COMMAND, escaped).payload is None
+    assert template().request(COMMAND, escaped, deliver=lambda: (["fetch"], payload)).payload == payload
+
+
 def test_too_many_characters_of_overrides_are_refused_before_the_call() -> None:
     def config(length: int) -> dict[str, Any]:
         environment = {"A": "x" * length}

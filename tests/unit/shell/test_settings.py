@@ -11,6 +11,7 @@ from airflow.executors.base_executor import ExecutorConf
 from ecs_async_executor.configuration import read_configuration
 from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.errors import ConfigurationError
+from ecs_async_executor.reading import strange_names
 from ecs_async_executor.settings import (
     DROP_IN_SECTION,
     SECTION,
@@ -229,8 +230,8 @@ def test_a_percent_sign_in_airflow_cfg_is_explained(
         ("clustr", "Did you mean cluster?"),
         ("poll_intervall", "Did you mean poll_interval?"),
         ("zzz", "There are: assign_public_ip, "),
-        ("cluster_cmd", "Airflow takes this form of run_task_kwargs only."),
-        ("cluster_secret", "Airflow takes this form of run_task_kwargs only."),
+        ("cluster_cmd", "Airflow takes this form of run_task_kwargs and queues only."),
+        ("cluster_secret", "Airflow takes this form of run_task_kwargs and queues only."),
     ],
 )
 def test_an_unknown_option_is_told_with_what_was_meant(required: Options, name: str, hint: str) -> None:
@@ -252,6 +253,21 @@ def test_an_unknown_option_of_airflow_cfg_is_told_as_well(
 def test_the_other_section_may_have_options_of_a_newer_provider(required: Options) -> None:
     required.set(DROP_IN_SECTION, option_of_tomorrow="x")
     assert load().cluster == "my-cluster"
+
+
+def test_in_the_other_section_what_is_probably_misspelt_is_told_as_a_warning(required: Options) -> None:
+    assert strange_names(conf) == []
+    required.set(DROP_IN_SECTION, taks_definition="x", region="r", cluster_cmd="x")
+    assert strange_names(conf) == [
+        f"[aws_ecs_executor] {wrong} (AIRFLOW__AWS_ECS_EXECUTOR__{wrong.upper()}): "
+        f"AsyncEcsExecutor knows no such option. Did you mean {meant}?"
+        for wrong, meant in (("cluster_cmd", "cluster"), ("taks_definition", "task_definition"))
+    ]
+
+
+def test_queues_may_come_from_a_command(required: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES_CMD", """echo '{"gpu": {}}'""")
+    assert load().queues == {"gpu": {}}
 
 
 def test_another_teams_options_are_not_looked_at(required: Options, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,6 +364,46 @@ def test_every_wrong_option_is_listed_at_once_with_its_section_and_meaning(requi
         place = f"[{SECTION}] {name} (AIRFLOW__{SECTION.upper()}__{name.upper()}): "
         (line,) = [line for line in found if line.strip().startswith(f"- {place}") and "It means: " in line]
         assert f" Write, for example: {of_option(Settings.model_fields[name], 'example')}" in line
+
+
+def test_options_kwargs_and_profiles_are_told_at_once(required: Options) -> None:
+    required.set(
+        DROP_IN_SECTION, subnets=",".join("s" * 17), run_task_kwargs='{"count": 2, "startedBy": "x"}'
+    )
+    required.set(SECTION, concurrency="0", queues='{"gpu": {"fallback_afer": 1}, "spot": {"subnets": ["s"]}}')
+    places = (
+        "[aws_ecs_executor] subnets",
+        "[ecs_async_executor] concurrency",
+        "[aws_ecs_executor] run_task_kwargs",
+    )
+    found = problems()
+    assert [
+        place for place in places if any(line.startswith(f"  - {place} (AIRFLOW__") for line in found)
+    ] == [*places]
+    queues = "  - [ecs_async_executor] queues (AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES): "
+    assert [line.removeprefix(queues).split(":")[0] for line in found if line.startswith(queues)] == [
+        "gpu",
+        "spot",
+    ]
+    text = "\n".join(found)
+    assert (
+        "count can't be configured. One Airflow task is one ECS task. startedBy can't be configured." in text
+    )
+    assert "Did you mean fallback_after?" in text
+    assert "Write it as networkConfiguration.awsvpcConfiguration.subnets." in text
+    assert len(found) == 5
+
+
+@pytest.mark.parametrize("more", [{"security_groups": "sg-1"}, {"assign_public_ip": "yes"}])
+def test_what_is_right_only_with_the_kwargs_is_not_told_when_those_are_wrong(
+    required: Options, monkeypatch: pytest.MonkeyPatch, more: dict[str, str]
+) -> None:
+    monkeypatch.delenv("AIRFLOW__AWS_ECS_EXECUTOR__SUBNETS")
+    network = '"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["s"]}}'
+    required.set(DROP_IN_SECTION, run_task_kwargs=f'{{{network}, "tags": 5}}', **more)
+    (line,) = problems()
+    assert "run_task_kwargs" in line
+    assert "tags is a whole number; ECS takes a list." in line
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -306,6 +306,19 @@ def test_lack_of_capacity_after_the_launch_costs_time_and_no_attempt(monkeypatch
     assert starts_of_a_task_that_never_runs(monkeypatch, capacity=True) == (3, 270)
 
 
+def test_the_waiting_for_capacity_begins_anew_when_there_was_some_meanwhile(
+    clock: Clock, submitted: list[Order]
+) -> None:
+    supervisor = make_supervisor(Executor(), submitted, clock)
+    run = take_in(supervisor)
+    since = []
+    for costs_attempt in (False, False, True, False):
+        clock.now += 100
+        supervisor.note(LaunchFailed(run.run_id, 1, WHY, permanent=False, costs_attempt=costs_attempt))
+        since.append(run.waits_since and clock.now - run.waits_since)
+    assert since == [0, 100, None, 0]
+
+
 def test_a_permanent_failure_is_not_launched_again(monkeypatch: pytest.MonkeyPatch) -> None:
     queued = Row(state="queued", try_number=1, external_executor_id=None, queued_by_job_id=None)
     monkeypatch.setattr(

@@ -124,8 +124,9 @@ def show(report: Report, console: Console) -> None:
             printed.add_row(*row)
         console.print(printed)
     for target in report.targets:
-        mark = "[green]met[/green]" if target.met else "[red]missed[/red]"
-        console.print(f"{mark}: {target.what}: {target.measured} (wanted: {target.wanted})")
+        mark = "[green]met[/green]: " if target.met else "[red]missed[/red]: "
+        wanted = f"in a full run wanted: {target.wanted}" if report.quick else f"wanted: {target.wanted}"
+        console.print(f"{'' if report.quick else mark}{target.what}: {target.measured} ({wanted})")
     if report.quick:
         console.print("A quick run: it shows that the benchmark works; its figures are not to be quoted.")
 

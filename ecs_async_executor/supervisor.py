@@ -377,7 +377,10 @@ class Supervisor:
                 log.info("%s was cleared, and has ended: Airflow runs it again. %s", run.label, run.diagnosis)
             else:
                 log.warning("%s: %s", run.label, run.diagnosis)
-            self._log_event(run, "ecs task ended", str(run.diagnosis))
+            never_began = isinstance(run.ended, LaunchFailed) and run.recovery is Recovery.NONE
+            self._log_event(
+                run, "ecs task not launched" if never_began else "ecs task ended", str(run.diagnosis)
+            )
         tell = self._executor.fail if decision is Decision.FAIL else self._executor.success
         tell(run.key, str(run.diagnosis))
         self._inquiries.look_at(run, self._clock() + CONFIRM_AFTER)

@@ -197,7 +197,7 @@ def summary(snapshot: Snapshot, expectations: Mapping[str, Mapping[str, Expected
 
 LEGEND = """\
 Seconds, summed over all ECS tasks of a task:
-  sched   waiting for a slot           prov    ECS: PROVISIONING and PENDING
+  sched   for a slot of few (4 a core) prov    ECS: PROVISIONING and PENDING
   launch  Airflow: queued; RunTask     start   the container starts Airflow
   run     until the container stops    total   with what lies between: deferred,
                                                rescheduled, waiting for a retry"""

@@ -127,7 +127,7 @@ def test_f16_a_wrong_executor_config_fails_its_own_task_with_the_reason_and_no_o
     run_dag(tasks("configs", *({"executor_config": config} for config in FORBIDDEN), {}))
     scheduler.launched(1)
     scheduler.until(lambda: states() == {"task_0": "failed", "task_1": "failed", "task_2": "queued"})
-    reasons = " ".join(logged_events("ecs task ended"))
+    reasons = " ".join(logged_events("ecs task not launched"))
     assert "name can't be configured" in reasons
     assert "command can't be configured: it is Airflow's" in reasons
 
@@ -147,7 +147,7 @@ def test_f16_a_scheduler_that_starts_again_survives_the_task_that_is_still_queue
 
 PERMANENT: tuple[dict[str, Any], ...] = (
     {"lauchType": "EC2"},
-    {"overrides": {"cpu": 512}},
+    {"overrides": {"cpu": ["512"]}},
     {"overrides": {"containerOverrides": {"airflow": "x"}}},
 )
 
@@ -161,7 +161,7 @@ def test_f17_a_request_that_can_never_succeed_fails_at_once(
     configs = (*PERMANENT, {})  # the last is refused by ECS itself
     run_dag(tasks("never", *({"executor_config": config} for config in configs)))
     scheduler.until(lambda: set(states().values()) == {"failed"})
-    assert len(logged_events("ecs task ended")) == len(configs)
+    assert len(logged_events("ecs task not launched")) == len(configs)
     assert not logged_events("ecs launch failed")
     assert len(sent) == 1
 

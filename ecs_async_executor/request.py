@@ -145,16 +145,15 @@ class RequestTemplate:
     def _check(self, body: Body) -> None:
         if body.get("count") == 1:
             del body["count"]
-        if ours := [f"{name} can't be configured. {why}" for name, why in _OURS.items() if name in body]:
-            raise InvalidRequestError(" ".join(ours), "Remove it.")
+        found = [f"{name} can't be configured. {why}" for name, why in _OURS.items() if name in body]
         if "cluster" not in body:
-            raise InvalidRequestError("cluster can't be removed.", "Name another one, or leave it out.")
+            found.append("cluster can't be removed: name another one, or leave it out.")
         if all(name in body for name in EXCLUSIVE):
-            raise InvalidRequestError(f"{' and '.join(EXCLUSIVE)} exclude each other.", "Remove one of them.")
-        if not self._is_valid(body) and (wrong := why_not(body, self._shape)):
-            raise InvalidRequestError(wrong, "Write it as in ECS's RunTask request.")
-        if beyond := list(problems(body)):
-            raise InvalidRequestError(" ".join(beyond), "See the quotas of Amazon ECS.")
+            found.append(f"{' and '.join(EXCLUSIVE)} exclude each other: remove one of them.")
+        wrong = "" if self._is_valid(body) else why_not(body, self._shape)
+        found += [wrong] if wrong else problems(body)
+        if found:
+            raise InvalidRequestError(" ".join(found), "See ECS's RunTask request and its quotas.")
 
 
 def _size(body: Body) -> int:

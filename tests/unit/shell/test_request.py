@@ -277,7 +277,7 @@ def test_what_is_the_executors_own_is_refused(key: str) -> None:
 
 def test_two_keys_that_exclude_each_other_are_refused() -> None:
     message = refusal({"launchType": "EC2", "capacityProviderStrategy": [{"capacityProvider": "x"}]})
-    assert "launchType and capacityProviderStrategy exclude each other. Remove one of them." in message
+    assert "launchType and capacityProviderStrategy exclude each other: remove one of them." in message
 
 
 def test_a_command_is_refused_and_not_shown() -> None:
@@ -338,7 +338,7 @@ def test_an_unknown_key_is_named_with_its_path() -> None:
 def test_a_wrong_type_or_a_missing_member_is_refused_without_its_value(config: dict[str, Any]) -> None:
     message = refusal(config)
     assert re.search(r" is missing\.| is .*ECS takes ", message)
-    assert message.endswith(" Write it as in ECS's RunTask request.")
+    assert message.endswith(" See ECS's RunTask request and its quotas.")
     assert "their-secret" not in message
 
 
@@ -365,7 +365,7 @@ def test_a_variable_without_a_name_is_refused(variable: dict[str, str]) -> None:
 
 
 def test_the_cluster_can_not_be_removed() -> None:
-    assert refusal({"cluster": None}).startswith("cluster can't be removed.")
+    assert refusal({"cluster": None}).startswith("cluster can't be removed: name another one")
     with pytest.raises(InvalidRequestError, match="run_task_kwargs: cluster can't be removed"):
         template(run_task_kwargs={"cluster": None})
 

@@ -389,6 +389,7 @@ def test_options_kwargs_and_profiles_are_told_at_once(required: Options) -> None
     assert (
         "count can't be configured. One Airflow task is one ECS task. startedBy can't be configured." in text
     )
+    assert "tags is a whole number; ECS takes a list." in text
     assert "Did you mean fallback_after?" in text
     assert "Write it as networkConfiguration.awsvpcConfiguration.subnets." in text
     assert len(found) == 5

@@ -368,7 +368,9 @@ def test_every_wrong_option_is_listed_at_once_with_its_section_and_meaning(requi
 
 def test_options_kwargs_and_profiles_are_told_at_once(required: Options) -> None:
     required.set(
-        DROP_IN_SECTION, subnets=",".join("s" * 17), run_task_kwargs='{"count": 2, "startedBy": "x"}'
+        DROP_IN_SECTION,
+        subnets=",".join("s" * 17),
+        run_task_kwargs='{"count": 2, "startedBy": "x", "tags": 5}',
     )
     required.set(SECTION, concurrency="0", queues='{"gpu": {"fallback_afer": 1}, "spot": {"subnets": ["s"]}}')
     places = (

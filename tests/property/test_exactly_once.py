@@ -39,7 +39,8 @@ from tests.property.simulation.ecs import EcsTask, SimulatedEcs, Weather
 from tests.support.virtual_time import VirtualTimeLoop
 from tests.support.workloads import token_generator
 
-TASKS = 5
+QUEUES = ("default", "default", "spot-a", "spot-a", "spot-b")
+"""Of the tasks."""
 STORMY = 900.0
 """Seconds until schedulers stop dying and AWS behaves."""
 PATIENCE = 3 * 3600.0
@@ -51,6 +52,15 @@ SETTINGS = Settings(
     subnets=("s",),
     max_run_task_attempts=10,
     missing_grace=60,
+    queues={
+        "spot-*": {
+            "capacityProviderStrategy": "FARGATE_SPOT:1",
+            "fallback": "on-demand",
+            "fallback_after": 2,
+            "capacity_timeout": 60,
+        },
+        "on-demand": {"launchType": "FARGATE", "max_run_task_attempts": 20},
+    },
 )
 PROFILES = make_profiles(SETTINGS)
 
@@ -187,7 +197,7 @@ class World:
     """Users clear and mark tasks."""
 
     def __post_init__(self) -> None:
-        self.airflow = Airflow(self.random, [f"task{number}" for number in range(TASKS)])
+        self.airflow = Airflow(self.random, QUEUES)
         self.loop = asyncio.get_running_loop()
         self.ecs = SimulatedEcs(self.random, self.weather, self.launch, self.loop.time)
         self.lives: set[asyncio.Task[None]] = set()
@@ -212,7 +222,9 @@ class World:
     async def live(self, task: EcsTask) -> None:
         """Be a container: start, ask whether the code may run, run it, end one way or another."""
         await self.pass_time(task, self.random.uniform(1, 40))
-        if not task.stop_asked.is_set() and self.random.random() < self.weather.start_failure:
+        if not task.stop_asked.is_set() and self.is_interrupted(task):
+            self.end(task, None, "Your Spot Task was interrupted.")
+        elif not task.stop_asked.is_set() and self.random.random() < self.weather.start_failure:
             self.end(task, None, "CannotPullContainerError: i/o timeout")
         elif task.stop_asked.is_set():
             self.end(task, None, task.reason)
@@ -239,13 +251,19 @@ class World:
                 self.end(task, 137 if task.stop_asked.is_set() else 0, "")
                 return
         outcome = self.random.choices(("success", "dies", "deferred"), (6, 1, 2))[0]
-        if outcome == "dies" or task.stop_asked.is_set():
+        if self.is_interrupted(task) or outcome == "dies" or task.stop_asked.is_set():
             outcome = "dies"
             row.die()
         else:
             self.airflow.end_code(row, ti_id, outcome)
             await self.pass_time(task, self.random.uniform(0, 3))
         self.end(task, 137 if outcome == "dies" else 0, "")
+
+    def is_interrupted(self, task: EcsTask) -> bool:
+        """Take its capacity back, perhaps."""
+        if task.spot and self.random.random() < self.weather.interrupted:
+            task.stop_code = "SpotInterruption"
+        return task.stop_code is not None
 
     async def pass_time(self, task: EcsTask, seconds: float) -> None:
         """Let time pass, unless the task is told to stop."""
@@ -361,6 +379,7 @@ weathers = st.builds(
     unreachable=chances,
     full=chances,
     start_failure=chances,
+    interrupted=chances,
     lag=st.sampled_from([0.0, 3.0, 30.0]),
     latency=st.sampled_from([0.01, 0.3, 3.0]),
 )

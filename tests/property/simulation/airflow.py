@@ -30,6 +30,7 @@ class TaskRow:
     """A task instance, and the truth about it."""
 
     name: str
+    queue: str = "default"
     state: str | None = "scheduled"
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     try_number: int = 1
@@ -57,6 +58,7 @@ class TaskRow:
         return task_workload(
             id=self.id,
             task_id=self.name,
+            queue=self.queue,
             try_number=self.try_number,
             external_executor_id=self.external_executor_id,
         )
@@ -73,9 +75,9 @@ class TaskRow:
 class Airflow:
     """The database, with what core and the API server do to it."""
 
-    def __init__(self, random: Random, names: Iterable[str]) -> None:
+    def __init__(self, random: Random, queues: Iterable[str]) -> None:
         self.random = random
-        self.rows = [TaskRow(name) for name in names]
+        self.rows = [TaskRow(f"task{number}", queue) for number, queue in enumerate(queues)]
         self.code_runs: Counter[tuple[str, int, int]] = Counter()
         """How often user code was started, by task, try and queueing."""
         self.resets = 0
@@ -157,7 +159,7 @@ class Airflow:
                 map_index=-1,
                 try_number=row.try_number,
                 state=row.state,
-                queue="default",
+                queue=row.queue,
                 external_executor_id=row.external_executor_id,
                 key=row.key,
                 row=row,

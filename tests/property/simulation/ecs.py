@@ -34,6 +34,8 @@ class EcsTask:
     """For which queueing of which try it was started; None for a task that Airflow does not know any more."""
     stopped_at: float | None = None
     exit_code: int | None = None
+    spot: bool = False
+    stop_code: str | None = None
     ran: bool = False
     reason: str = ""
 
@@ -52,6 +54,8 @@ class Weather:
     unreachable: float = 0.0
     full: float = 0.0
     start_failure: float = 0.0
+    interrupted: float = 0.0
+    """Of a task on Spot, before it runs and while it does."""
     lag: float = 0.0
     latency: float = 0.1
 
@@ -139,6 +143,7 @@ class SimulatedEcs:
             started_by=str(body["startedBy"]),
             payload=json.loads(container["command"][-1]),
             created_at=now,
+            spot="FARGATE_SPOT" in str(body.get("capacityProviderStrategy")),
             seen_from=now + self.random.uniform(0, self.weather.lag),
         )
         self.tasks.append(task)
@@ -157,6 +162,7 @@ class SimulatedEcs:
             task_arn=task.arn,
             last_status=task.status,
             started_at=1.0 if task.ran else None,
+            stop_code=task.stop_code,
             stopped_reason=task.reason or None,
             containers=(Container(name="airflow", exit_code=task.exit_code),),
         )

@@ -153,7 +153,7 @@ class AsyncEcsExecutor(BaseExecutor):
         rest: list[TaskInstance] = []
         for ti in tis:
             try:
-                for name, value in zip(("try_number", "queue"), left_out[ti.id], strict=True):
+                for name, value in left_out[ti.id].items():
                     set_committed_value(ti, name, value)  # else each costs a query
                 run = workloads.make_orphaned_run(self, ti, self._profiles)
             except Exception:

@@ -88,15 +88,21 @@ def read_rows(looks: Iterable[Look]) -> dict[str, Row]:
     return found
 
 
-def read_left_out(ids: Sequence[Any]) -> dict[Any, tuple[int, str]]:
-    """Read try number and queue of these task instances, which core leaves out of what it hands over, by their id."""
-    found: dict[Any, tuple[int, str]] = {}
+LEFT_OUT = ("map_index", "try_number", "state", "queue")
+"""Columns of orphans that core, in one version or another, does not load: each would cost a query for each row."""
+
+
+def read_left_out(ids: Sequence[Any]) -> dict[Any, dict[str, Any]]:
+    """Read what core leaves out of the task instances that it hands over, by their id."""
+    found: dict[Any, dict[str, Any]] = {}
+    columns = [getattr(TaskInstance, name) for name in LEFT_OUT]
     with create_session(scoped=False) as session:
         for start in range(0, len(ids), IDS_PER_QUERY):
-            part = ids[start : start + IDS_PER_QUERY]
-            query = select(TaskInstance.id, TaskInstance.try_number, TaskInstance.queue)
-            for row in session.execute(query.where(TaskInstance.id.in_(part))):
-                found[row.id] = (row.try_number, row.queue)
+            query = select(TaskInstance.id, *columns).where(
+                TaskInstance.id.in_(ids[start : start + IDS_PER_QUERY])
+            )
+            for ti_id, *values in session.execute(query):
+                found[ti_id] = dict(zip(LEFT_OUT, values, strict=True))
     return found
 
 

@@ -107,7 +107,7 @@ def test_a_refused_launch_fails_at_once_with_the_remedy(
     run_dag(one_task_dag("refused"))
     scheduler.until_state("failed")
     assert len(sent) == 1
-    assert "ask AWS Support" in logged_events("ecs task ended")[0]
+    assert "ask AWS Support" in logged_events("ecs task not launched")[0]
 
 
 def test_a_denied_launch_is_tried_again_since_iam_takes_a_while_and_then_fails_with_the_remedy(
@@ -117,7 +117,7 @@ def test_a_denied_launch_is_tried_again_since_iam_takes_a_while_and_then_fails_w
     run_dag(one_task_dag("denied"))
     scheduler.until_state("failed")
     assert len(sent) == 3
-    (ended,) = logged_events("ecs task ended")
+    (ended,) = logged_events("ecs task not launched")
     assert "AccessDeniedException" in ended
     assert "Allow the scheduler's role this action" in ended
 

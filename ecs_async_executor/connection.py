@@ -8,7 +8,7 @@ import anyio.to_thread
 from aiobotocore.config import AioConfig
 from airflow.providers.amazon.aws.hooks.ecs import EcsHook
 
-from ecs_async_executor.engine.ecs import Connect, Connection
+from ecs_async_executor.engine.aws import Connect, Connection
 from ecs_async_executor.errors import ConfigurationError, ConnectError
 
 DEFAULT_CONN_ID = "aws_default"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ecs_async_executor.engine.messages import Payload
-from ecs_async_executor.engine.payloads import NOT_FETCHED
+from ecs_async_executor.engine.payloads import NOT_FETCHED, url_of
 
 _MODULE = "airflow.sdk.execution_time.execute_workload"
 # It runs in the task's image and needs what Airflow's own has: Python and the Amazon provider's boto3. The workload
@@ -24,6 +24,8 @@ except Exception as error:
  sys.exit({NOT_FETCHED})
 os.execv(sys.executable, [sys.executable, "-m", "{_MODULE}", "--json-path", f"/proc/self/fd/{{file}}"])
 """
+FETCH_SIZE = 800
+"""Characters that the command takes, about: more than 600, and the names of bucket and prefix."""
 
 
 def in_command(workload: str) -> list[str]:
@@ -42,6 +44,20 @@ class Bucket:
 
     def deliver(self, name: str, workload: str) -> tuple[list[str], Payload]:
         """Give the command that fetches the workload, and what it is to find."""
-        url = f"{self.location}{name}.json"
+        url = url_of(self.location, name)
         region = [self.region] if self.region else []
         return ["python", "-c", FETCH, *region, url], Payload(url, workload.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A workload on its way through a bucket, if it turns out to be too long."""
+
+    bucket: Bucket
+    name: str
+    workload: str = field(repr=False)
+    """It holds a token."""
+
+    def __call__(self) -> tuple[list[str], Payload]:
+        """Give the command that fetches the workload, and what the engine has to put where that command looks."""
+        return self.bucket.deliver(self.name, self.workload)

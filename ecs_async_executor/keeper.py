@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterable
 from random import random
 
+from ecs_async_executor.engine.aws import Connect
 from ecs_async_executor.engine.backoff import backoff
-from ecs_async_executor.engine.ecs import Connect
 from ecs_async_executor.engine.messages import EngineDied, Order, Report
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.thread import EngineThread

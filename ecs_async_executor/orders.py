@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ecs_async_executor.delivery import Bucket, in_command
+from ecs_async_executor.delivery import Bucket, Delivery, in_command
 from ecs_async_executor.engine.messages import Launch, Launched, Recovery, Request, Watch
 from ecs_async_executor.profiles import Profile, Profiles
 from ecs_async_executor.runs import Run, launch_id
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 TOKEN_LIFETIME = 3600.0
 """Seconds a launch's token lives at least: ECS may keep a task in PROVISIONING for 30 minutes, and pull for long."""
 TOKEN_MARGIN = 600.0
-"""Seconds it lives beyond the launch timeout: the timeout counts from ECS's answer, and is seen at the next look."""
+"""Seconds it lives beyond the launch timeout: that counts from ECS's answer, which the engine may wait for for some minutes
+since the token was made, and is seen at the next look."""
 CALLBACK_PRIORITY = 2**31
 """Callbacks finish work that is done; Airflow, too, puts them before all tasks."""
 
@@ -81,8 +82,7 @@ class Orders:
             extras={"sub": str(subject), "scope": "workload"}, valid_for=lifetime
         )
         payload = workload.model_copy(update={"token": token}).model_dump_json()
-        # The name is the clientToken's: no launch finds, or deletes, what another one has put.
-        deliver = partial(self._bucket.deliver, launch_id(run_id, number), payload) if self._bucket else None
+        deliver = Delivery(self._bucket, launch_id(run_id, number), payload) if self._bucket else None
         return profile.template.request(
             in_command(payload), ti.executor_config if ti is not None else None, deliver=deliver
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
+from ecs_async_executor.delivery import FETCH_SIZE
 from ecs_async_executor.engine.messages import Payload, Request
 from ecs_async_executor.engine.shapes import checker, why_not
 from ecs_async_executor.errors import InvalidRequestError
@@ -28,8 +29,6 @@ _as_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 Deliver: TypeAlias = Callable[[], tuple[list[str], Payload]]
 """Gives the command that fetches the workload, and what the engine has to put where that command looks."""
-FETCH_SIZE = 800
-"""Characters that such a command takes, about: more than 600, and the names of bucket and prefix."""
 
 
 class RequestTemplate:

@@ -18,7 +18,7 @@ from typing import Any
 
 from aiobotocore.session import get_session
 
-from ecs_async_executor.engine.ecs import Connection, connect_by_environment
+from ecs_async_executor.engine.aws import Connection, connect_by_environment
 from ecs_async_executor.engine.messages import (
     Cancelled,
     Launch,

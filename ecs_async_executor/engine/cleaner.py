@@ -23,16 +23,18 @@ TRIES = 5
 
 
 class Cleaner:
-    """The only place that calls DeleteObject. Nothing waits for it."""
+    """The only place that calls DeleteObject. No run waits for it."""
 
     def __init__(self, ledger: Ledger, s3: S3Client, random: Random) -> None:
         self._ledger = ledger
         self._s3 = s3
         self._random = random
         self._places = anyio.Semaphore(CALLS)
+        self._deleting = 0
         self._failing = False
         self.bell = Bell()
         """Rung when there is something to delete."""
+        self._done = Bell()
 
     async def run(self, tasks: TaskGroup) -> None:
         """Delete until cancelled."""
@@ -40,7 +42,13 @@ class Cleaner:
             while not self._ledger.spent:
                 await self.bell.wait(None)
             await self._places.acquire()
+            self._deleting += 1
             tasks.start_soon(self._delete, self._ledger.spent.pop(0))
+
+    async def finish(self) -> None:
+        """Wait until nothing is left to delete."""
+        while self._ledger.spent or self._deleting:
+            await self._done.wait(None)
 
     async def _delete(self, url: str) -> None:
         try:
@@ -49,7 +57,7 @@ class Cleaner:
                     await self._s3.delete(url)
                 except CallError as error:
                     failure = error.failure
-                    if failure.kind is Kind.CONFIGURATION or attempt == TRIES:
+                    if failure.kind is not Kind.PAYLOAD or attempt == TRIES:
                         # One warning, not one for each task.
                         level = logging.DEBUG if self._failing else logging.WARNING
                         self._failing = True
@@ -60,4 +68,6 @@ class Cleaner:
                     self._failing = False
                     return
         finally:
+            self._deleting -= 1
             self._places.release()
+            self._done.ring()

@@ -1,4 +1,4 @@
-"""The engine: ledger, launcher, watcher and stopper put together in one task group."""
+"""The engine: ledger, launcher, putter, watcher, stopper and cleaner put together in one task group."""
 
 from __future__ import annotations
 
@@ -9,19 +9,24 @@ from random import random as system_random
 import anyio
 from anyio.abc import TaskGroup
 
+from ecs_async_executor.engine.attempts import Attempts
+from ecs_async_executor.engine.aws import Connect, silence_request_logs
 from ecs_async_executor.engine.backoff import Random
 from ecs_async_executor.engine.bell import Bell
 from ecs_async_executor.engine.calls import CallError, Calls, Emit
 from ecs_async_executor.engine.cleaner import CALLS as CLEAN_CALLS
 from ecs_async_executor.engine.cleaner import Cleaner
-from ecs_async_executor.engine.ecs import Connect, EcsClient, silence_request_logs
+from ecs_async_executor.engine.ecs import EcsClient
 from ecs_async_executor.engine.failures import Kind
+from ecs_async_executor.engine.finder import Finder
 from ecs_async_executor.engine.gate import Gate
 from ecs_async_executor.engine.governor import Action, Governor
 from ecs_async_executor.engine.launcher import SEARCHES, Launcher
 from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.messages import CheckHealth, Forget, HealthChecked, Launch, Order, Watch
 from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.putter import CALLS as PUT_CALLS
+from ecs_async_executor.engine.putter import Putter
 from ecs_async_executor.engine.s3 import S3Client
 from ecs_async_executor.engine.stopper import CALLS as STOP_CALLS
 from ecs_async_executor.engine.stopper import Stopper
@@ -29,6 +34,9 @@ from ecs_async_executor.engine.watcher import CALLS as WATCH_CALLS
 from ecs_async_executor.engine.watcher import Watcher
 
 log = logging.getLogger(__name__)
+
+CLEANING = 2.0
+"""Seconds for which the end waits for objects to be deleted: a lifecycle rule sees to what is left."""
 
 
 class Engine:
@@ -56,13 +64,13 @@ class Engine:
             pool_size=options.concurrency + SEARCHES + WATCH_CALLS + STOP_CALLS,
             call_timeout=options.call_timeout,
         )
-        self._s3 = S3Client(
-            connect, pool_size=options.concurrency + CLEAN_CALLS, call_timeout=options.call_timeout
-        )
+        self._s3 = S3Client(connect, pool_size=PUT_CALLS + CLEAN_CALLS, call_timeout=options.call_timeout)
         governor = Governor(options, anyio.current_time())
         self._calls = calls = Calls(self._client, governor, Gate(random), emit)
         self._started_by = options.started_by
-        self._launcher = Launcher(self.ledger, calls, self._s3, emit, options, landed=self._ring_all)
+        attempts, finder = Attempts(self.ledger, calls, emit, options), Finder(calls, options)
+        self._launcher = Launcher(self.ledger, calls, attempts, finder, options, landed=self._ring_all)
+        self._putter = Putter(self.ledger, self._s3, attempts, finder, landed=self._ring_all)
         self._watcher = Watcher(self.ledger, calls, emit, options, looked=self._ring_all)
         self._stopper = Stopper(self.ledger, calls, random, stopped=self._ring_all)
         self._cleaner = Cleaner(self.ledger, self._s3, random)
@@ -79,6 +87,7 @@ class Engine:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._receive, tasks)
                 tasks.start_soon(self._launcher.run, tasks)
+                tasks.start_soon(self._putter.run, tasks)
                 tasks.start_soon(self._watcher.run, tasks)
                 tasks.start_soon(self._stopper.run, tasks)
                 tasks.start_soon(self._cleaner.run, tasks)
@@ -86,6 +95,8 @@ class Engine:
                 with anyio.move_on_after(self._grace):
                     while self.ledger.sending:
                         await self._landed.wait(None)
+                    with anyio.move_on_after(CLEANING):
+                        await self._cleaner.finish()
                 tasks.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
@@ -93,12 +104,12 @@ class Engine:
                 await self._s3.aclose()
 
     def close(self, grace: float) -> None:
-        """Start no more launches, let RunTask calls in flight finish within `grace` seconds, then end `run()`.
+        """Start no more launches, let calls in flight (RunTask, DeleteObject) finish within `grace` seconds, then end `run()`.
 
         Containers live on.
         """
         self._grace = grace
-        self._launcher.stopping = True
+        self._launcher.stopping = self._putter.stopping = True
         self._closing.set()
 
     async def _receive(self, tasks: TaskGroup) -> None:
@@ -151,6 +162,7 @@ class Engine:
     def _ring_all(self) -> None:
         """The ledger has changed: wake whoever has work now, or earlier than it thinks."""
         self._launcher.bell.ring_for(self.ledger.launches.next_at(anyio.current_time()))
+        self._putter.bell.ring_for(self.ledger.puts.next_at(anyio.current_time()))
         self._watcher.bell.ring_for(self.ledger.due.next_at())
         if self.ledger.stops:
             self._stopper.bell.ring()

@@ -13,6 +13,7 @@ class State(Enum):
     """Where a run stands."""
 
     WAITING = "waiting to be sent"
+    PUTTING = "PutObject in flight"
     SENDING = "RunTask in flight"
     WATCHING = "launched"
 
@@ -40,11 +41,16 @@ class Entry:
     """Seconds; 0: for ever."""
     build: Build | None = None
     request: Request | None = None
-    """Built at the first send of this launch number, then frozen until the outcome is known."""
+    """Built for the first send of this launch number, and from that send on frozen until the outcome is known."""
+    built_at: float = 0.0
+    sent: bool = False
+    """This very request was sent, and may have started something."""
     stored: str | None = None
-    """The object in S3 that was put for its request, or that its task's command fetches."""
+    """The object in S3 that was put for its request, or that its task was seen to fetch: it goes when the run ends."""
+    presumed: str | None = None
+    """The object that somebody else may have put for it; None as soon as its task was seen."""
     puts: int = 0
-    """How often that failed."""
+    """PutObject calls for it that failed."""
     recovery: Recovery = Recovery.NONE
     sent_at: float = 0.0
     """When it was sent for the first time with an outcome that is unknown; or, if others had it before, when it came."""
@@ -58,6 +64,8 @@ class Entry:
     launched_at: float = 0.0
     phase: Phase = Phase.STARTING
     phase_since: float = 0.0
+    seen: bool = False
+    """DescribeTasks has shown its task."""
     seen_running: bool = False
     due_at: float | None = None
     """When it is looked at next; None while it is not on the due list."""

@@ -37,7 +37,7 @@ class Kind(Enum):
     DENIED = "denied"
     """One of the run's start attempts: a change of IAM takes seconds to spread, and may be under way."""
     PAYLOAD = "payload"
-    """Nobody: S3 can't take what the container is to fetch just now, and so nothing was sent to ECS."""
+    """Time, as capacity: S3 can't take what the container is to fetch just now, and so nothing was sent to ECS."""
     CONFIGURATION = "configuration"
     """The run fails at once: sending it again can't help."""
     EXISTS = "exists"
@@ -59,17 +59,11 @@ class Failure:
     """Of `EXISTS`: the tasks that the clientToken started."""
 
 
-_S3_PERMISSIONS = {
-    "PutObject": "Allow the scheduler's role s3:PutObject there, and kms:GenerateDataKey if a key of yours encrypts it.",
-    "DeleteObject": "Allow the scheduler's role s3:DeleteObject there.",
-}
-_OPERATIONS = frozenset(
-    {"RunTask", "DescribeTasks", "ListTasks", "StopTask", "DescribeClusters", *_S3_PERMISSIONS}
-)
+_OPERATIONS = frozenset({"RunTask", "DescribeTasks", "ListTasks", "StopTask", "DescribeClusters"})
 
 # --- by error code ----------------------------------------------------------------------------------------
 
-_THROTTLE_CODES = frozenset(
+THROTTLE_CODES = frozenset(
     {
         "BandwidthLimitExceeded",
         "PriorRequestNotComplete",
@@ -83,7 +77,7 @@ _THROTTLE_CODES = frozenset(
         "TooManyRequestsException",
     }
 )
-_CREDENTIAL_CODES = frozenset(
+CREDENTIAL_CODES = frozenset(
     {
         "AuthFailure",
         "ExpiredToken",
@@ -102,7 +96,7 @@ _CREDENTIAL_CODES = frozenset(
         "UnrecognizedClientException",
     }
 )
-_UNCLEAR_CODES = frozenset(
+UNCLEAR_CODES = frozenset(
     {"InternalFailure", "RequestTimeout", "RequestTimeoutException", "ServerException", "ServiceUnavailable"}
 )
 _CREDENTIALS_REMEDY = (
@@ -127,9 +121,6 @@ _REMEDY_BY_CODE = {
     "PlatformTaskDefinitionIncompatibilityException": "Make `platform_version` and the task definition fit.",
     "UnsupportedFeatureException": "The task asks for something this Region does not offer.",
 }
-
-_S3_PASSING_CODES = _THROTTLE_CODES | _CREDENTIAL_CODES | _UNCLEAR_CODES
-_BUCKET_REMEDY = "Set the option `payload_bucket` to a bucket that exists."
 
 # --- by text ----------------------------------------------------------------------------------------------
 
@@ -175,7 +166,7 @@ def classify(error: BaseException) -> Failure:
             return inner
         return Failure(
             Kind.CREDENTIALS,
-            Diagnosis("The AWS connection can't be made.", _text(cause), _CREDENTIALS_REMEDY),
+            Diagnosis("The AWS connection can't be made.", text_of(cause), _CREDENTIALS_REMEDY),
         )
     if isinstance(error, boto.ClientError):
         return _classify_client_error(error)
@@ -187,13 +178,15 @@ def classify(error: BaseException) -> Failure:
     if isinstance(error, _CREDENTIAL_ERRORS):
         return Failure(
             Kind.CREDENTIALS,
-            Diagnosis("The AWS credentials can't be used.", _text(error), _CREDENTIALS_REMEDY),
+            Diagnosis("The AWS credentials can't be used.", text_of(error), _CREDENTIALS_REMEDY),
         )
     if isinstance(error, boto.NoRegionError):
         return Failure(
             Kind.CREDENTIALS,
             Diagnosis(
-                "No AWS Region is set.", _text(error), "Set the option `region_name`, or AWS_DEFAULT_REGION."
+                "No AWS Region is set.",
+                text_of(error),
+                "Set the option `region_name`, or AWS_DEFAULT_REGION.",
             ),
         )
     if _never_connected(error):
@@ -201,7 +194,7 @@ def classify(error: BaseException) -> Failure:
             Kind.NETWORK,
             Diagnosis(
                 "AWS can't be reached.",
-                _text(error),
+                text_of(error),
                 "Check the network, the Region, and the connection's `endpoint_url` or AWS_ENDPOINT_URL_ECS.",
             ),
         )
@@ -209,37 +202,8 @@ def classify(error: BaseException) -> Failure:
         Kind.UNKNOWN,
         Diagnosis(
             "ECS gave no clear answer.",
-            _text(error),
+            text_of(error),
             "Nothing to do: it is asked again with the same clientToken.",
-        ),
-    )
-
-
-def classify_s3(error: BaseException, url: str) -> Failure:
-    """Say what an exception out of PutObject or DeleteObject means: `CONFIGURATION`, `CREDENTIALS` or else `PAYLOAD`."""
-    if isinstance(error, boto.ParamValidationError):
-        return Failure(
-            Kind.CONFIGURATION,
-            Diagnosis("S3 can't take the workload.", f"{url} is not valid", _BUCKET_REMEDY),
-        )
-    if isinstance(error, boto.ClientError) and error.operation_name in _S3_PERMISSIONS:
-        answer = error.response.get("Error", {})
-        code, message = str(answer.get("Code", "")), str(answer.get("Message", ""))
-        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        passing = status >= 500 or status in {408, 409, 429} or code in _S3_PASSING_CODES
-        if not passing:
-            denied = code == "AccessDenied" or status == 403
-            remedy = _S3_PERMISSIONS[error.operation_name] if denied else _BUCKET_REMEDY
-            return Failure(
-                Kind.CONFIGURATION,
-                Diagnosis("S3 refuses the workload.", f"{code}: {message}; {url}", remedy),
-            )
-    return Failure(
-        Kind.PAYLOAD if classify(error).kind is not Kind.CREDENTIALS else Kind.CREDENTIALS,
-        Diagnosis(
-            "S3 can't take the workload now.",
-            f"{_text(error.__cause__ or error)}; {url}",
-            "Nothing to do: it is tried again. If it lasts, check the way to S3 and the credentials.",
         ),
     )
 
@@ -286,7 +250,7 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
                 _CREDENTIALS_REMEDY,
             ),
         )
-    if code in _THROTTLE_CODES or status == 429 or _THROTTLE_TEXT.search(message):
+    if code in THROTTLE_CODES or status == 429 or _THROTTLE_TEXT.search(message):
         return Failure(
             Kind.THROTTLE, Diagnosis("AWS throttles the calls.", facts, "Nothing to do: it slows down.")
         )
@@ -296,12 +260,12 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
             Diagnosis("This launch has been sent before.", facts),
             tuple(answer.get("resourceIds") or ()),
         )
-    if code in _CREDENTIAL_CODES:
+    if code in CREDENTIAL_CODES:
         return Failure(
             Kind.CREDENTIALS,
             Diagnosis("AWS refuses the credentials.", facts, _CREDENTIALS_REMEDY),
         )
-    if status >= 500 or code in _UNCLEAR_CODES:
+    if status >= 500 or code in UNCLEAR_CODES:
         return Failure(
             Kind.UNKNOWN,
             Diagnosis("ECS had an internal error.", facts, "Nothing to do: it is asked again."),
@@ -343,5 +307,6 @@ def without_values(report: str) -> str:
     return " ".join(re.sub(r"value: .*, (?=type:|valid )", "", report, flags=re.DOTALL).split())
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
+    """Give an exception's class and message."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

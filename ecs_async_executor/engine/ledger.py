@@ -7,6 +7,9 @@ with the reports to send. It makes no call and reads no clock. Only the engine's
        ▲                 │
        └──── failed ─────┘   (or gone: LaunchFailed, Cancelled)
 
+What a container fetches from S3 is put before: `must_put` sends the run from SENDING to the queue of puts, and `has_put`
+back to its old place among the launches.
+
 A launch that has definitely started nothing is over: the next one is a new order, under the next launch number.
 """
 
@@ -18,6 +21,7 @@ from dataclasses import replace
 from ecs_async_executor.engine.backoff import Random, backoff
 from ecs_async_executor.engine.entry import Entry, Phase, State
 from ecs_async_executor.engine.failures import PAUSING, Failure, Kind
+from ecs_async_executor.engine.looks import NOT_YET_RUNNING, next_look, phase_of
 from ecs_async_executor.engine.messages import (
     Cancelled,
     Diagnosis,
@@ -26,18 +30,20 @@ from ecs_async_executor.engine.messages import (
     LaunchFailed,
     Recovery,
     Report,
+    Request,
     Running,
     Stopped,
     Waiting,
     Watch,
 )
-from ecs_async_executor.engine.options import EngineOptions
-from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by
+from ecs_async_executor.engine.options import EngineOptions, Rate
+from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by, url_of
 from ecs_async_executor.engine.queues import DueList, LaunchQueue
 from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.stops import judge, without_workload
 
-_NOT_YET_RUNNING = frozenset({"PROVISIONING", "PENDING", "ACTIVATING"})
+PUTS = 12
+"""Failed PutObject calls after which a launch is given up for lack of S3: with the waits between them four minutes."""
 
 
 class Ledger:
@@ -51,6 +57,8 @@ class Ledger:
         self.sending = 0
         """How many RunTask calls are in flight."""
         self.launches = LaunchQueue(options.run_task_rate)
+        self.puts = LaunchQueue(Rate(0, 1))
+        """Runs that need something in S3 before they can be sent."""
         self.due = DueList()
         self.stops: list[Entry] = []
         """Runs whose task is to be stopped; the stopper empties it."""
@@ -65,6 +73,10 @@ class Ledger:
 
     def __contains__(self, run_id: str) -> bool:
         return run_id in self._entries
+
+    def holds(self, entry: Entry) -> bool:
+        """Tell whether a run is still in hand: it may have been forgotten while somebody waited."""
+        return self._entries.get(entry.run_id) is entry
 
     def __repr__(self) -> str:
         counts = {state.name.lower(): 0 for state in State}
@@ -91,6 +103,8 @@ class Ledger:
             unclear=int(order.recovery is not Recovery.NONE),
             sent_at=now,
         )
+        if order.recovery is Recovery.FIND:
+            entry.presumed = self._presumed(entry)
         self._entries[entry.run_id] = entry
         self.launches.add(entry, not_before=now)
 
@@ -106,8 +120,14 @@ class Ledger:
             launch_timeout=self._launch_timeout(order),
             listed=order.listed,
         )
+        if order.listed:  # else nothing is known of the launch but its ARN
+            entry.presumed = self._presumed(entry)
         self._entries[entry.run_id] = entry
         self._watch(entry, order.arn, order.cluster, order.container, now)
+
+    def _presumed(self, entry: Entry) -> str | None:
+        """Name the object that the run's container fetches if it fetches one: whoever launched it knows."""
+        return url_of(self._options.payloads, entry.client_token) if self._options.payloads else None
 
     def _launch_timeout(self, order: Launch | Watch) -> float:
         return self._options.launch_timeout if order.launch_timeout is None else order.launch_timeout
@@ -122,6 +142,9 @@ class Ledger:
             self.stops.append(entry)
         elif entry.state is State.WAITING and not entry.unclear:
             return self._end(entry, Cancelled(run_id))
+        if entry in self.puts:  # nothing is put for it any more: it is looked for
+            self.puts.discard(entry)
+            self.launches.add(entry, not_before=float("-inf"))
         self.launches.leave_lane(entry)
         return []
 
@@ -130,8 +153,12 @@ class Ledger:
         entry = self._entries.pop(run_id, None)
         if entry is not None:
             self.sending -= entry.state is State.SENDING
-            self.launches.discard(entry)
-            self.due.discard(entry)
+            self._leave_queues(entry)
+
+    def _leave_queues(self, entry: Entry) -> None:
+        self.launches.discard(entry)
+        self.puts.discard(entry)
+        self.due.discard(entry)
 
     # --- launching ----------------------------------------------------------------------------------------
 
@@ -143,22 +170,49 @@ class Ledger:
             self.sending += 1
         return entry
 
+    def must_put(self, entry: Entry, now: float) -> None:
+        """Something must be put into S3 before the run can be sent."""
+        if not self.holds(entry):
+            return
+        self._wait_again(entry)
+        self.launches.give_back(entry)
+        self.puts.add(entry, not_before=now)
+
+    def take_put(self, now: float) -> Entry | None:
+        """Hand out the next run to put something for, if one is due."""
+        entry = self.puts.pop(now)
+        if entry is not None:
+            entry.state = State.PUTTING
+        return entry
+
+    def has_put(self, entry: Entry, request: Request, now: float) -> None:
+        """All is in S3: this is the request to send, when it is the run's turn."""
+        if not self.holds(entry):
+            return
+        self._wait_again(entry)
+        entry.request = request
+        self.launches.add(entry, not_before=now)
+
+    def _wait_again(self, entry: Entry) -> None:
+        self.sending -= entry.state is State.SENDING
+        entry.state = State.WAITING
+
     def launched(self, entry: Entry, arn: str, cluster: str, container: str, now: float) -> list[Report]:
         """RunTask has started (or found) the task."""
-        if self._entries.get(entry.run_id) is not entry:
+        if not self.holds(entry):
             return []
-        self.sending -= 1
-        self.launches.discard(entry)
+        self.sending -= entry.state is State.SENDING
+        self._leave_queues(entry)
         self._watch(entry, arn, cluster, container, now)
         if entry.stop_reason is not None:
             self.stops.append(entry)
         return [Launched(entry.run_id, entry.number, arn, cluster, container)]
 
     def failed(self, entry: Entry, failure: Failure, now: float) -> list[Report]:
-        """RunTask failed: wait with the same launch, or end it."""
-        if self._entries.get(entry.run_id) is not entry:
+        """RunTask, or what comes before it, failed: wait with the same launch, or end it."""
+        if not self.holds(entry):
             return []
-        self.sending -= 1
+        self._wait_again(entry)
         kind = failure.kind
         if kind is Kind.UNKNOWN:
             if not entry.unclear:
@@ -166,14 +220,17 @@ class Ledger:
             entry.unclear += 1
             delay = backoff(entry.unclear, base=1.0, cap=30.0, random=self._random)
             return self._wait(entry, failure, now + delay)
-        # Who slows down or pauses is the governor or the gate; the run keeps its launch and its place.
-        held = kind in {Kind.THROTTLE, Kind.PAYLOAD} or kind in PAUSING
+        entry.puts += kind is Kind.PAYLOAD
+        held = self._is_held(entry, kind, now)
         if entry.stop_reason is not None and not (held and entry.unclear):
             return self._end(entry, Cancelled(entry.run_id))
         if held:
             if not entry.unclear:
-                entry.request = None  # nothing was started: let the next send have a token that is fresh then
-            return self._wait(entry, failure, now + self._put_again_after(entry, kind))
+                # Nothing was started: let the next send have a token that is fresh then.
+                entry.request, entry.sent = None, False
+            is_put = kind is Kind.PAYLOAD
+            delay = backoff(entry.puts, base=1.0, cap=30.0, random=self._random) if is_put else 0.0
+            return self._wait(entry, failure, now + delay)
         # From here on this launch number has definitely started nothing.
         if entry.recovery is Recovery.FIND:
             return self._end(entry, self._gone(entry, failure.diagnosis))
@@ -182,18 +239,20 @@ class Ledger:
             entry.number,
             failure.diagnosis,
             permanent=kind is Kind.CONFIGURATION,
-            costs_attempt=kind not in {Kind.CAPACITY, Kind.EXISTS},
+            costs_attempt=kind not in {Kind.CAPACITY, Kind.EXISTS, Kind.PAYLOAD},
         )
         return self._end(entry, failed)
 
-    def _put_again_after(self, entry: Entry, kind: Kind) -> float:
-        if kind is not Kind.PAYLOAD:
-            return 0.0
-        entry.puts += 1
-        return backoff(entry.puts, base=1.0, cap=30.0, random=self._random)
+    def _is_held(self, entry: Entry, kind: Kind, now: float) -> bool:
+        """Tell whether a run keeps its launch and its place."""
+        if kind is Kind.PAYLOAD:
+            # None found by ListTasks is none after the grace time only.
+            is_open = entry.unclear > 0 and now - entry.sent_at < self._options.missing_grace
+            return is_open or entry.puts < PUTS
+        # Who slows down or pauses is the governor or the gate.
+        return kind is Kind.THROTTLE or kind in PAUSING
 
     def _wait(self, entry: Entry, failure: Failure, not_before: float) -> list[Report]:
-        entry.state = State.WAITING
         self.launches.add(entry, not_before=not_before)
         # A pause is said once for the whole engine, a throttle is everyday life, and the rest once per cause. What
         # has started already does not wait for its launch.
@@ -215,7 +274,7 @@ class Ledger:
 
     def look_again(self, entry: Entry, now: float) -> None:
         """Put the task back on the due list, for its next look; a run that was let go of stays away."""
-        if self._entries.get(entry.run_id) is not entry:
+        if not self.holds(entry):
             return
         even = 2 * len(self.due) / self._looks_per_second
         delay = next_look(now - entry.phase_since, even, self._options.poll_interval)
@@ -233,16 +292,15 @@ class Ledger:
 
     def described(self, entry: Entry, task: Task, now: float) -> list[Report]:
         """DescribeTasks has seen the task."""
-        if self._entries.get(entry.run_id) is not entry:
+        if not self.holds(entry):
             return []
         entry.missing = 0
+        if not entry.seen:
+            self._see(entry, task)
         if task.last_status == "STOPPED":
-            fetched = entry.stored or fetched_by(task, entry.container)
             verdict = judge(task, entry.container)
-            if fetched is not None and verdict.exit_code == NOT_FETCHED:
+            if verdict.exit_code == NOT_FETCHED and (entry.stored or fetched_by(task, entry.container)):
                 verdict = without_workload(verdict)
-            if fetched is not None and self._options.payloads and fetched.startswith(self._options.payloads):
-                entry.stored = fetched
             diagnosis = verdict.diagnosis
             if entry.timed_out and not verdict.ran:
                 diagnosis = replace(
@@ -262,14 +320,22 @@ class Ledger:
                 diagnosis=diagnosis,
             )
             return self._end(entry, stopped)
-        self._move_on(entry, _phase_of(task), now)
+        self._move_on(entry, phase_of(task), now)
         self.look_again(entry, now)
-        if task.last_status in _NOT_YET_RUNNING:
+        if task.last_status in NOT_YET_RUNNING:
             self._check_launch_timeout(entry, now)
         if task.last_status == "RUNNING" and not entry.seen_running:
             entry.seen_running = True
             return [Running(entry.run_id, entry.arn)]
         return []
+
+    def _see(self, entry: Entry, task: Task) -> None:
+        """Learn of the task itself, whoever has launched it, what it fetches from S3."""
+        entry.seen, entry.presumed = True, None
+        if entry.stored is None and self._options.payloads:
+            fetched = fetched_by(task, entry.container)
+            if fetched is not None and fetched.startswith(self._options.payloads):
+                entry.stored = fetched
 
     def _check_launch_timeout(self, entry: Entry, now: float) -> None:
         timeout = entry.launch_timeout
@@ -280,7 +346,7 @@ class Ledger:
 
     def not_seen(self, entry: Entry, now: float) -> bool:
         """DescribeTasks has not found the task: True if it is time to ask ListTasks whether it lives."""
-        if self._entries.get(entry.run_id) is not entry:
+        if not self.holds(entry):
             return False
         if not entry.missing:
             entry.missing_since = now
@@ -293,7 +359,7 @@ class Ledger:
 
     def not_listed(self, entry: Entry, now: float, *, asked: bool) -> list[Report]:
         """ListTasks does not know the task either, or could not be `asked`: then wait for as long as ECS remembers."""
-        if self._entries.get(entry.run_id) is not entry:
+        if not self.holds(entry):
             return []
         if not asked and now - entry.missing_since < self._options.list_timeout:
             self.look_again(entry, now)
@@ -318,27 +384,8 @@ class Ledger:
 
     def _end(self, entry: Entry, report: LaunchFailed | Stopped | Cancelled) -> list[Report]:
         del self._entries[entry.run_id]
-        self.launches.discard(entry)
-        self.due.discard(entry)
-        if entry.stored is not None:
-            self.spent.append(entry.stored)
+        self._leave_queues(entry)
+        left = entry.stored or entry.presumed
+        if left is not None:
+            self.spent.append(left)
         return [report]
-
-
-def _phase_of(task: Task) -> Phase:
-    if task.desired_status == "STOPPED":
-        return Phase.ENDING
-    if task.last_status in _NOT_YET_RUNNING:
-        return Phase.STARTING
-    return Phase.RUNNING if task.last_status == "RUNNING" else Phase.ENDING
-
-
-def next_look(phase_age: float, even: float, poll_interval: float) -> float:
-    """Seconds until the next look at a task whose phase was first seen `phase_age` seconds ago.
-
-    Soon after it was launched, began to run or to end, and then less and less often: what is seen comes late by a
-    tenth of how long it took, up to `poll_interval`. `even` is the interval at which looking at all tasks alike takes
-    half of what the watcher may: with many tasks, none is looked at more often, and old ones not even that often.
-    """
-    shortest, longest = sorted((even, poll_interval))
-    return min(max(1.0, shortest, phase_age / 10), longest)

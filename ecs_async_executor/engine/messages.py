@@ -57,6 +57,11 @@ class Request:
     payload: Payload | None = None
     """The engine puts it before it sends the request, and deletes it when this launch is over."""
 
+    @property
+    def cluster(self) -> str:
+        """Where it goes."""
+        return str(self.body.get("cluster", "default"))
+
     def __repr__(self) -> str:
         """Leave the body out: its command holds a token."""
         return f"Request(container={self.container!r})"

@@ -30,6 +30,8 @@ class EngineOptions:
 
     started_by: str = "airflow/default"
     """Prefix of `startedBy`; the run id follows after a slash."""
+    payloads: str = ""
+    """Where the payloads of requests go, as `s3://bucket/prefix/`. The engine deletes no object elsewhere."""
     concurrency: int = 50
     """RunTask calls in flight at once."""
     poll_interval: float = 10.0
@@ -50,8 +52,6 @@ class EngineOptions:
     """RunTask on Fargate: 20 calls a second, burst 20 (Amazon ECS throttling quotas)."""
     modify_rate: Rate = field(default_factory=lambda: Rate(40, 100))
     """"Cluster resource modify": RunTask and StopTask together (ECS API request throttling)."""
-    payloads: str = ""
-    """Where the payloads of requests go, as `s3://bucket/prefix/`. The engine deletes no object elsewhere."""
     read_rate: Rate = field(default_factory=lambda: Rate(20, 100))
     """"Cluster resource read": DescribeTasks and ListTasks together (ECS API request throttling)."""
 

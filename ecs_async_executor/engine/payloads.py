@@ -8,8 +8,8 @@ from msgspec.json import Decoder
 from ecs_async_executor.engine.responses import Task
 
 NOT_FETCHED = 69
-"""Exit code of a container that could not fetch its workload (EX_UNAVAILABLE of sysexits.h). Airflow's own process,
-whose exit code this would else be, ends with 0 or 1, or by a signal."""
+"""Exit code of a container that could not fetch its workload (EX_UNAVAILABLE of sysexits.h). What it becomes once it has
+fetched it must not end with this code."""
 SCHEME = "s3://"
 
 
@@ -35,6 +35,14 @@ def fetched_by(task: Task, container: str) -> str | None:
         if each.name == container and each.command[1:2] == ("-c",) and each.command[-1].startswith(SCHEME):
             return each.command[-1]
     return None
+
+
+def url_of(location: str, launch: str) -> str:
+    """Give the URL of a launch's object at a location (`s3://bucket/prefix/`).
+
+    Its name is the launch's clientToken: no launch finds, or deletes, what another one has put.
+    """
+    return f"{location}{launch}.json"
 
 
 def split(url: str) -> tuple[str, str]:

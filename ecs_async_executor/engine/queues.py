@@ -31,6 +31,9 @@ class LaunchQueue:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def __contains__(self, entry: Entry) -> bool:
+        return entry in self._waiting
+
     def add(self, entry: Entry, *, not_before: float) -> None:
         """Let a run wait, until `not_before` at least."""
         seat = self._seats.get(entry)
@@ -60,6 +63,10 @@ class LaunchQueue:
         entry = min(open_lanes, key=lambda lane: lane.ready[0][:2]).pop()
         self._waiting.remove(entry)
         return entry
+
+    def give_back(self, entry: Entry) -> None:
+        """Take back what a run that was popped has used of its lane: no launch has come of it yet."""
+        self._lanes[entry.lane].give_back()
 
     def next_at(self, now: float) -> float | None:
         """When the next run is due: `now` if one is ready, None if none waits."""
@@ -100,6 +107,10 @@ class _Lane:
         """Take its best run; `opens_at` must have said now."""
         self._tokens -= 1.0
         return heapq.heappop(self.ready)[2]
+
+    def give_back(self) -> None:
+        """Take back what `pop` has used."""
+        self._tokens += 1.0
 
 
 class DueList:

@@ -6,21 +6,29 @@ import logging
 from dataclasses import replace
 from typing import Any
 
+import anyio
+
+from ecs_async_executor.engine.aws import AwsClient
 from ecs_async_executor.engine.calls import CallError
-from ecs_async_executor.engine.ecs import AwsClient, Connection
-from ecs_async_executor.engine.failures import Kind, classify_s3, is_expected
+from ecs_async_executor.engine.failures import Kind, is_expected
 from ecs_async_executor.engine.payloads import split
+from ecs_async_executor.engine.s3_failures import classify_s3
 
 log = logging.getLogger(__name__)
+
+KEPT = 10.0
+"""Seconds for which a client made for fresh credentials is kept, even if they are refused as well: to make one takes a
+tenth of a second of the loop's time."""
 
 
 class S3Client(AwsClient):
     """Has a session of its own, and passes no gate: S3's troubles are none of ECS's. Most engines never make it.
 
-    Its calls raise `CallError` of kind `CONFIGURATION` (S3 refuses it, and will again) or `PAYLOAD`.
+    Its calls raise `CallError` of kind `CONFIGURATION` (S3 refuses it, and will again), `DENIED` or `PAYLOAD`.
     """
 
     service = "s3"
+    _forgotten_at = float("-inf")
 
     async def put(self, url: str, data: bytes) -> None:
         """PutObject.
@@ -35,16 +43,22 @@ class S3Client(AwsClient):
 
     async def _try(self, operation: str, url: str, **arguments: Any) -> None:
         bucket, key = split(url)
+        client = None
         try:
-            await self._call(operation, Bucket=bucket, Key=key, **arguments)
+            client = await self._ready()
+            await self._call_on(client, operation, Bucket=bucket, Key=key, **arguments)
         except Exception as error:
             failure = classify_s3(error, url)
             if not is_expected(error):
                 log.exception("A call to S3 failed in an unexpected way.")
             if failure.kind is Kind.CREDENTIALS:
-                self.forget()
+                self._forget_refused(client)
                 failure = replace(failure, kind=Kind.PAYLOAD)
             raise CallError(failure) from error
 
-    def _endpoint(self, connection: Connection) -> str | None:
-        return connection.s3_endpoint_url
+    def _forget_refused(self, client: Any) -> None:
+        """Have fresh credentials taken, once: a refusal that comes late is not the new client's."""
+        now = anyio.current_time()
+        if client is not None and client is self._client and now - self._forgotten_at >= KEPT:
+            self._forgotten_at = now
+            self.forget()

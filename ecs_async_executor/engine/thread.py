@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 
 import anyio
 
-from ecs_async_executor.engine.ecs import Connect
+from ecs_async_executor.engine.aws import Connect
 from ecs_async_executor.engine.engine import Engine
 from ecs_async_executor.engine.messages import EngineDied, Order, Report
 from ecs_async_executor.engine.options import EngineOptions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -93,6 +94,34 @@ def test_each_start_attempt_puts_and_deletes_its_own(
     scheduler.until(lambda: any(key.endswith("-2.json") for key in payloads.names()))
     scheduler.until(lambda: len(payloads.names()) == 1)
     assert len(ecs.tasks()) == 2
+
+
+@pytest.fixture
+def fallback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A queue whose tasks go on elsewhere as soon as there is no capacity."""
+    queues = {
+        "spot": {"tags": {"on": "spot"}, "fallback": "on-demand", "capacity_timeout": 0},
+        "on-demand": {"tags": {"on": "demand"}},
+    }
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES", json.dumps(queues))
+
+
+@pytest.mark.usefixtures("fallback")
+def test_a_fallback_puts_its_own_and_what_it_falls_back_from_is_deleted(
+    payloads: Bucket, scheduler: Scheduler, ecs: Control, run_dag: RunDag, sent: list[dict[str, Any]]
+) -> None:
+    ecs.add_fault("capacity", times=1)
+    with DAG("falls_back", schedule=None) as dag:
+        BaseOperator(task_id="long", executor_config=ROOM, queue="spot")
+    run_dag(dag)
+    scheduler.until(lambda: len(sent) == 2)
+    scheduler.until(lambda: len(payloads.names()) == 1)
+    assert [body["tags"] for body in sent] == [
+        [{"key": "on", "value": "spot"}],
+        [{"key": "on", "value": "demand"}],
+    ]
+    assert payloads.names() == [f"airflow/{sent[1]['clientToken']}.json"]
+    assert sent[1]["clientToken"].endswith("-2")
 
 
 def test_a_bucket_that_is_not_there_fails_only_what_needs_it(

@@ -17,7 +17,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from ecs_async_executor.engine.ecs import EcsClient, silence_request_logs
+from ecs_async_executor.engine.aws import silence_request_logs
+from ecs_async_executor.engine.ecs import EcsClient
 from ecs_async_executor.engine.failures import Kind, classify
 from ecs_async_executor.local import Control
 from tests.support.live_engine import LiveEngine, body, connect_to

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 
-from ecs_async_executor.engine.ecs import Connection
+from ecs_async_executor.engine.aws import Connection
 from ecs_async_executor.engine.messages import (
     CheckHealth,
     HealthChecked,

@@ -24,7 +24,7 @@ from ecs_async_executor import database, workloads
 from ecs_async_executor.database import Answer, Question, answer
 from ecs_async_executor.decisions import Row
 from ecs_async_executor.engine import engine as engine_module
-from ecs_async_executor.engine.ecs import connect_by_environment
+from ecs_async_executor.engine.aws import connect_by_environment
 from ecs_async_executor.engine.engine import Engine
 from ecs_async_executor.engine.messages import Order, Report
 from ecs_async_executor.launches import Launches

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import count
 from typing import Any
 
 import anyio
@@ -12,7 +13,7 @@ import botocore.exceptions as boto
 
 from ecs_async_executor.engine.calls import CallError
 from ecs_async_executor.engine.failures import Failure, Kind
-from ecs_async_executor.engine.messages import Diagnosis, Launch, Report, Request
+from ecs_async_executor.engine.messages import Diagnosis, Launch, Payload, Report, Request
 from ecs_async_executor.engine.options import EngineOptions, Rate
 from ecs_async_executor.engine.responses import Task, TaskFailure, Tasks
 
@@ -35,6 +36,20 @@ def order(
 
 def _same(request: Request) -> Request:
     return request
+
+
+URL = "s3://bucket/airflow/run-1.json"
+
+
+def fetching(url: str = URL) -> Callable[[], Request]:
+    """Make a builder of requests whose container fetches something: each build has a token of its own."""
+    tokens = count(1)
+
+    def build() -> Request:
+        body = {"cluster": "default", "taskDefinition": "t"}
+        return Request(body, "airflow", payload=Payload(url, b"token %d" % next(tokens)))
+
+    return build
 
 
 def error(

@@ -13,7 +13,7 @@ from aiobotocore.session import get_session
 from botocore.loaders import Loader
 from typing_extensions import Self
 
-from ecs_async_executor.engine.ecs import Connect, Connection
+from ecs_async_executor.engine.aws import Connect, Connection
 from ecs_async_executor.engine.messages import (
     Launch,
     Launched,

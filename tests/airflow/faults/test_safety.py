@@ -14,7 +14,8 @@ import pytest
 from airflow.sdk import DAG, BaseOperator
 
 from ecs_async_executor.engine.ecs import EcsClient
-from ecs_async_executor.engine.ledger import Ledger, next_look
+from ecs_async_executor.engine.ledger import Ledger
+from ecs_async_executor.engine.looks import next_look
 from ecs_async_executor.engine.messages import Watch
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.thread import INBOX_INTERVAL

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 import pytest
 
+from ecs_async_executor.engine.attempts import Attempts
 from ecs_async_executor.engine.calls import Calls
 from ecs_async_executor.engine.ecs import EcsClient
+from ecs_async_executor.engine.finder import Finder
 from ecs_async_executor.engine.gate import Gate
 from ecs_async_executor.engine.governor import Governor
 from ecs_async_executor.engine.launcher import Launcher
 from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.putter import Putter
 from ecs_async_executor.engine.s3 import S3Client
 from tests.support.engine import FakeClient, FakeS3, Reports, options, order
 
@@ -48,10 +51,11 @@ def make_calls(client: FakeClient, reports: Reports) -> Callable[[EngineOptions]
 
 
 class Launching:
-    """A launcher at work on a ledger."""
+    """A launcher and a putter at work on a ledger."""
 
-    def __init__(self, launcher: Launcher, ledger: Ledger) -> None:
+    def __init__(self, launcher: Launcher, putter: Putter, ledger: Ledger) -> None:
         self.launcher = launcher
+        self.putter = putter
         self.ledger = ledger
 
     def launch(self, run_id: str, **more: Any) -> None:
@@ -64,23 +68,25 @@ class Launching:
 
 @pytest.fixture
 def launching(make_calls: Callable[[EngineOptions], Calls], s3: FakeS3, reports: Reports) -> Any:
-    """Call it with changes of the options: a launcher at work inside its `async with`."""
+    """Call it with changes of the options: launcher and putter at work inside its `async with`."""
 
     @asynccontextmanager
     async def run(**changes: Any) -> AsyncIterator[Launching]:
         chosen = options(**changes)
         ledger = Ledger(chosen, lambda: 1.0)
-        launcher = Launcher(
-            ledger,
-            make_calls(chosen),
-            cast("S3Client", s3),
-            reports,
-            chosen,
-            landed=lambda: launcher.bell.ring(),  # noqa: PLW0108  the launcher is still to be made
-        )
+        calls = make_calls(chosen)
+        attempts, finder = Attempts(ledger, calls, reports, chosen), Finder(calls, chosen)
+
+        def landed() -> None:
+            launcher.bell.ring()
+            putter.bell.ring()
+
+        launcher = Launcher(ledger, calls, attempts, finder, chosen, landed=landed)
+        putter = Putter(ledger, cast("S3Client", s3), attempts, finder, landed=landed)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(launcher.run, tasks)
-            yield Launching(launcher, ledger)
+            tasks.start_soon(putter.run, tasks)
+            yield Launching(launcher, putter, ledger)
             tasks.cancel_scope.cancel()
 
     return run

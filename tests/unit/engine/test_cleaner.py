@@ -61,11 +61,12 @@ async def test_a_call_that_fails_is_repeated_later_and_later(bench: Any, s3: Fak
     assert [at for _, _, at in s3.asked] == [0, 1, 3]
 
 
+@pytest.mark.parametrize("kind", [Kind.CONFIGURATION, Kind.DENIED])
 async def test_what_can_not_be_deleted_stays_with_one_warning_for_all(
-    bench: Any, s3: FakeS3, caplog: pytest.LogCaptureFixture
+    bench: Any, s3: FakeS3, caplog: pytest.LogCaptureFixture, kind: Kind
 ):
     caplog.set_level(logging.INFO, logger=NAME)
-    s3.script.extend([s3_error(Kind.CONFIGURATION)] * 3)
+    s3.script.extend([s3_error(kind)] * 3)
     async with bench() as at:
         at.delete("one", "two", "three")
     assert len(s3.asked) == 3

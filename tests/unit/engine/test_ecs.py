@@ -9,12 +9,8 @@ import anyio
 import pytest
 from aiobotocore.config import AioConfig
 
-from ecs_async_executor.engine.ecs import (
-    Connection,
-    EcsClient,
-    connect_by_environment,
-    silence_request_logs,
-)
+from ecs_async_executor.engine.aws import Connection, connect_by_environment, silence_request_logs
+from ecs_async_executor.engine.ecs import EcsClient
 from ecs_async_executor.engine.failures import Kind, classify
 from ecs_async_executor.engine.responses import (
     Cluster,

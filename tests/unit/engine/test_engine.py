@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 
 from ecs_async_executor.engine import engine as module
-from ecs_async_executor.engine.ecs import connect_by_environment
+from ecs_async_executor.engine.aws import connect_by_environment
 from ecs_async_executor.engine.engine import Engine
 from ecs_async_executor.engine.messages import (
     Cancelled,
@@ -19,14 +19,16 @@ from ecs_async_executor.engine.messages import (
     Launched,
     Order,
     Paused,
+    Recovery,
     Resumed,
     Running,
     Stop,
     Stopped,
     Watch,
 )
+from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.engine.responses import Container, Task, Tasks
-from tests.support.engine import FakeClient, Reports, error, options, order
+from tests.support.engine import URL, FakeClient, FakeS3, Reports, error, fetching, options, order
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,9 +37,10 @@ pytestmark = pytest.mark.virtual_time
 
 
 @pytest.fixture
-def running(client: FakeClient, reports: Reports, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run an engine on the fake client; give a function that submits orders, and the engine."""
+def running(client: FakeClient, s3: FakeS3, reports: Reports, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run an engine on the fake clients; give a function that submits orders, and the engine."""
     monkeypatch.setattr(module, "EcsClient", lambda *_, **__: client)
+    monkeypatch.setattr(module, "S3Client", lambda *_, **__: s3)
 
     @asynccontextmanager
     async def run(**changes: Any) -> AsyncIterator[tuple[Callable[..., None], Engine]]:
@@ -150,11 +153,50 @@ async def test_closing_waits_no_longer_than_its_grace(running: Any, client: Fake
     assert client.closed
 
 
+@pytest.mark.parametrize(("latency", "left"), [(0.5, False), (3600, True)])
+async def test_closing_lets_objects_be_deleted_but_not_for_long(
+    running: Any, client: FakeClient, s3: FakeS3, latency: float, left: bool
+):
+    client.script["describe_tasks"].append(ended(0))
+    async with running() as (submit, engine):
+        submit(order("run", build=fetching()))
+        await anyio.sleep(0.5)
+        assert s3.objects == {URL: b"token 1"}
+        s3.latency = latency
+        await anyio.sleep(0.5)
+        await anyio.sleep(0.1)  # the task was seen to have ended
+        engine.close(10)
+    assert bool(s3.objects) == left
+    assert anyio.current_time() == pytest.approx(1.1 + module.CLEANING if left else 1.0 + latency)
+
+
+async def test_what_an_engine_has_put_but_not_sent_when_it_died_is_sent_once_by_the_next(
+    running: Any, client: FakeClient, s3: FakeS3, reports: Reports
+):
+    s3.latency = 5
+    async with running(run_task_rate=Rate(per_second=1 / 3600, burst=1)) as (submit, _):
+        submit(order("run", build=fetching()))
+        await anyio.sleep(1)
+        submit(order("takes the one call"))
+        await anyio.sleep(10)
+    assert s3.objects == {URL: b"token 1"}
+    async with running() as (submit, _):
+        submit(order("run", build=fetching(), recovery=Recovery.REPLAY))
+        await anyio.sleep(10)
+    tokens = [body["clientToken"] for body in client.calls("run_task")]
+    assert tokens == ["takes the one call-1", "run-1"]
+    assert [call[0] for call in s3.asked] == ["put", "put"]
+    assert reports[-2:] == [
+        Launched("run", 1, "arn:run-1", "default", "airflow"),
+        Running("run", "arn:run-1"),
+    ]
+
+
 async def test_its_repr_counts_the_runs(running: Any):
     async with running() as (submit, engine):
         submit(order("run"))
         await anyio.sleep(1)
-        assert repr(engine) == "<Engine <Ledger {'waiting': 0, 'sending': 0, 'watching': 1}>>"
+        assert repr(engine) == "<Engine <Ledger {'waiting': 0, 'putting': 0, 'sending': 0, 'watching': 1}>>"
 
 
 async def test_ten_minutes_without_aws_cost_no_run_and_are_said_once(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ecs_async_executor.engine.entry import Entry
-from ecs_async_executor.engine.ledger import Ledger, next_look
+from ecs_async_executor.engine.ledger import Ledger
+from ecs_async_executor.engine.looks import next_look
 from ecs_async_executor.engine.messages import Watch
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.responses import Task

@@ -4,12 +4,14 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from ecs_async_executor.engine.failures import Failure, Kind
 from ecs_async_executor.engine.ledger import Ledger
-from ecs_async_executor.engine.messages import Payload, Stopped, Watch
-from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by, split
+from ecs_async_executor.engine.messages import Diagnosis, Payload, Recovery, Stopped, Watch
+from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by, split, url_of
 from ecs_async_executor.engine.responses import Task, parse_tasks
-from tests.support.engine import options
+from tests.support.engine import options, order
 
 URL = "s3://bucket/airflow/run-1.json"
 FETCH = ["python", "-c", "fetch it", URL]
@@ -56,6 +58,10 @@ def test_a_url_is_a_bucket_and_a_key() -> None:
     assert split(URL) == ("bucket", "airflow/run-1.json")
 
 
+def test_an_object_is_named_after_its_launch() -> None:
+    assert url_of("s3://bucket/airflow/", "run-1") == URL
+
+
 def test_neither_a_task_nor_a_payload_shows_what_it_holds() -> None:
     shown = repr(task("python", "the-token")) + repr(Payload(URL, b"the-token"))
     assert "the-token" not in shown
@@ -94,3 +100,50 @@ def test_the_same_exit_code_of_any_other_command_is_that_of_code_that_ran() -> N
     command: list[Any] = ["python", "-m", "airflow", "{}"]
     report, _ = ended(task(*command, exit_code=NOT_FETCHED), payloads="s3://bucket/airflow/")
     assert report.ran
+
+
+# --- what nobody has seen -----------------------------------------------------------------------------------------
+
+OURS = "s3://bucket/airflow/"
+
+
+def lost(*seen: Task, **watch: Any) -> list[str]:
+    """Let a ledger that has adopted a task hear that ECS has lost it, after it was seen."""
+    ledger = Ledger(options(payloads=watch.pop("payloads", OURS)), lambda: 1.0)
+    ledger.watch(Watch("run", "label", "arn:1", "default", "airflow", **watch), 0.0)
+    (entry,) = ledger
+    for each in seen:
+        ledger.described(entry, each, 1.0)
+    (report,) = ledger.not_listed(entry, 9999.0, asked=True)
+    assert isinstance(report, Stopped)
+    return ledger.spent
+
+
+def alive(*command: str) -> Task:
+    return replace(task(*command), last_status="RUNNING")
+
+
+def test_of_a_lost_task_that_was_never_seen_its_launch_tells_what_to_delete() -> None:
+    assert lost() == [URL]
+    assert lost(number=2) == ["s3://bucket/airflow/run-2.json"]
+
+
+def test_nothing_is_called_for_a_lost_task_that_can_have_left_nothing() -> None:
+    assert lost(payloads="") == []
+    assert lost(listed=False) == [], "under which launch it was put is not known"
+    assert lost(alive("python", "-m", "airflow")) == [], "its command was seen"
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_lost_task_that_was_seen_before_has_told_what_to_delete(listed: bool) -> None:
+    assert lost(alive(*FETCH), listed=listed) == [URL]
+
+
+def test_of_a_run_that_is_not_found_its_launch_tells_what_to_delete() -> None:
+    ledger = Ledger(options(payloads=OURS), lambda: 1.0)
+    ledger.launch(order("run", recovery=Recovery.FIND), 0.0)
+    entry = ledger.take(0.0)
+    assert entry is not None
+    (report,) = ledger.failed(entry, Failure(Kind.NOT_FOUND, Diagnosis("gone")), 9999.0)
+    assert isinstance(report, Stopped)
+    assert ledger.spent == [URL]

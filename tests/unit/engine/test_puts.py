@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import Any
 
 import pytest
@@ -17,22 +16,11 @@ from ecs_async_executor.engine.messages import (
     Request,
     Waiting,
 )
-from tests.support.engine import FakeClient, FakeS3, Reports, error, s3_error, started
+from tests.support.engine import URL, FakeClient, FakeS3, Reports, error, fetching, refused, s3_error, started
 
 pytestmark = pytest.mark.virtual_time
 
-URL = "s3://bucket/airflow/run-1.json"
 BODY = {"cluster": "default", "taskDefinition": "t"}
-
-
-def fetching(url: str = URL) -> Any:
-    """Make a builder: each build has a token of its own."""
-    tokens = count(1)
-
-    def build() -> Request:
-        return Request(BODY, "airflow", payload=Payload(url, b"token %d" % next(tokens)))
-
-    return build
 
 
 async def test_the_object_is_there_when_runtask_is_sent(
@@ -100,6 +88,19 @@ async def test_while_s3_takes_nothing_only_its_runs_wait_and_pay_nothing(
     assert len(client.calls("run_task")) == 2
 
 
+async def test_what_s3_denies_costs_a_start_attempt_and_leaves_nothing_to_delete(
+    launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
+):
+    s3.script.append(s3_error(Kind.DENIED))
+    async with launching() as at:
+        at.launch("run", build=fetching())
+        await at.idle()
+        assert at.ledger.spent == []
+    (failed,) = reports.of(LaunchFailed)
+    assert (failed.permanent, failed.costs_attempt) == (False, True)
+    assert client.calls("run_task") == []
+
+
 async def test_what_s3_refuses_fails_its_run_at_once_and_leaves_nothing_to_delete(
     launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
 ):
@@ -149,7 +150,7 @@ async def test_a_run_that_is_stopped_during_its_put_is_not_launched(
         at.ledger.stop("run", "because")
         await at.idle()
         assert at.ledger.spent == [URL]
-    assert client.calls("run_task") == []
+    assert {name for name, _ in client.asked} == ({"list_tasks"} if recovery is Recovery.REPLAY else set())
     assert reports.of(Cancelled) == [Cancelled("run")]
 
 
@@ -187,3 +188,16 @@ async def test_an_open_request_is_settled_before_its_put(launching: Any, client:
         await at.idle()
     assert [call[0] for call in s3.asked] == ["put"]
     assert client.calls("run_task")[0]["launchType"] == "FARGATE"
+
+
+async def test_the_next_launch_has_an_object_of_its_own(launching: Any, client: FakeClient, s3: FakeS3):
+    client.script["run_task"].append(refused("RESOURCE:CPU"))
+    second = "s3://bucket/airflow/run-2.json"
+    async with launching() as at:
+        at.launch("run", build=fetching())
+        await at.idle()
+        at.launch("run", number=2, build=fetching(second))
+        await at.idle()
+        assert at.ledger.spent == [URL]
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-1", "run-2"]
+    assert second in s3.objects

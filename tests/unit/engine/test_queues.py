@@ -50,6 +50,26 @@ class TestLaunchQueue:
         queue.add(first, not_before=0)
         assert pop_all(queue, 0) == ["first", "second"]
 
+    def test_a_run_that_waits_is_in_it(self):
+        queue = LaunchQueue(UNLIMITED)
+        first = entry("first")
+        assert first not in queue
+        queue.add(first, not_before=5)
+        assert first in queue
+        queue.pop(5)
+        assert first not in queue
+
+    def test_a_run_that_was_popped_and_not_sent_gives_back_what_it_used_of_its_lane(self):
+        queue = LaunchQueue(Rate(1, 2))
+        lane = Lane("gpu", 0.5)
+        first, second = entry("first", lane=lane), entry("second", lane=lane)
+        queue.add(first, not_before=0)
+        queue.add(second, not_before=0)
+        assert queue.pop(0) is first
+        assert queue.pop(0) is None
+        queue.give_back(first)
+        assert queue.pop(0) is second
+
     def test_a_discarded_run_is_forgotten_whether_ready_or_delayed(self):
         queue = LaunchQueue(UNLIMITED)
         ready, delayed, stays = entry("ready"), entry("delayed"), entry("stays")

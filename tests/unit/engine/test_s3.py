@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import logging
 from contextlib import asynccontextmanager
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
+import anyio
 import botocore.exceptions as boto
 import pytest
 
+from ecs_async_executor.engine import s3
+from ecs_async_executor.engine.aws import Connection
 from ecs_async_executor.engine.calls import CallError
-from ecs_async_executor.engine.ecs import Connection
-from ecs_async_executor.engine.failures import Kind, classify_s3
+from ecs_async_executor.engine.failures import Kind
 from ecs_async_executor.engine.s3 import S3Client
 from ecs_async_executor.errors import ConnectError
 from tests.support.engine import error
@@ -28,24 +30,37 @@ class FakeSession:
         self.script = list(script)
         self.arguments: list[dict[str, Any]] = []
         self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.called = anyio.Event()
+        self.first_answer: anyio.Event | None = None
+        """If set, the first call is answered when this is set."""
 
     @asynccontextmanager
     async def create_client(self, service: str, **arguments: Any) -> AsyncIterator[Any]:
         assert service == "s3"
         self.arguments.append(arguments)
-        yield self
+        yield copy(self)
 
     async def put_object(self, **arguments: Any) -> Any:
-        return self._answer("put", arguments)
+        return await self._answer("put", arguments)
 
     async def delete_object(self, **arguments: Any) -> Any:
-        return self._answer("delete", arguments)
+        return await self._answer("delete", arguments)
 
-    def _answer(self, name: str, arguments: dict[str, Any]) -> Any:
+    async def _answer(self, name: str, arguments: dict[str, Any]) -> Any:
         self.calls.append((name, arguments))
-        if self.script:
-            raise self.script.pop(0)
+        self.called.set()
+        raised = self.script.pop(0) if self.script else None
+        if self.first_answer is not None and len(self.calls) == 1:
+            await self.first_answer.wait()
+        if raised is not None:
+            raise raised
         return {"ResponseMetadata": {}}
+
+
+async def refused(client: S3Client) -> None:
+    """Put, and be refused."""
+    with pytest.raises(CallError):
+        await client.put(URL, b"{}")
 
 
 def s3_client(session: Any, **connection: Any) -> S3Client:
@@ -73,44 +88,6 @@ def refusal(code: str, status: int = 400, operation: str = "PutObject") -> Excep
 
 
 @pytest.mark.parametrize(
-    ("raised", "remedy"),
-    [
-        (refusal("AccessDenied", 403), "s3:PutObject"),
-        (refusal("AccessDenied", 403, "DeleteObject"), "s3:DeleteObject"),
-        (refusal("AllAccessDisabled", 403), "s3:PutObject"),
-        (refusal("NoSuchBucket", 404), "`payload_bucket`"),
-        (refusal("PermanentRedirect", 301), "`payload_bucket`"),
-        (refusal("KMS.DisabledException"), "`payload_bucket`"),
-        (boto.ParamValidationError(report="Invalid bucket name"), "`payload_bucket`"),
-    ],
-)
-def test_what_s3_refuses_for_good_is_configuration_with_its_remedy(raised: Exception, remedy: str):
-    failure = classify_s3(raised, URL)
-    assert failure.kind is Kind.CONFIGURATION
-    assert URL in failure.diagnosis.detail
-    assert remedy in failure.diagnosis.remedy
-
-
-@pytest.mark.parametrize(
-    "raised",
-    [
-        refusal("SlowDown", 503),
-        refusal("InternalError", 500),
-        refusal("RequestTimeout"),
-        refusal("OperationAborted", 409),
-        refusal("", 429),
-        TimeoutError(),
-        boto.EndpointConnectionError(endpoint_url="http://s3", error=aiohttp.ClientOSError()),
-        boto.ConnectTimeoutError(endpoint_url="http://s3"),
-    ],
-)
-def test_what_may_pass_is_waited_for(raised: Exception):
-    failure = classify_s3(raised, URL)
-    assert failure.kind is Kind.PAYLOAD
-    assert URL in failure.diagnosis.detail
-
-
-@pytest.mark.parametrize(
     "raised",
     [
         refusal("ExpiredToken"),
@@ -133,10 +110,36 @@ async def test_refused_credentials_are_taken_anew_and_pause_no_engine(raised: Ex
     await client.aclose()
 
 
+async def test_a_refusal_that_comes_late_leaves_the_new_client_alone(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(s3, "KEPT", 0.0)
+    session = FakeSession(*[refusal("InvalidAccessKeyId", 403)] * 2)
+    session.first_answer = anyio.Event()
+    client = s3_client(session)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(refused, client)
+        await session.called.wait()
+        await refused(client)
+        await client.put(URL, b"{}")
+        session.first_answer.set()
+    await client.put(URL, b"{}")
+    assert len(session.arguments) == 2
+    await client.aclose()
+
+
+async def test_credentials_that_stay_refused_do_not_make_a_client_for_each_call():
+    session = FakeSession(*[refusal("InvalidAccessKeyId", 403)] * 20)
+    client = s3_client(session)
+    for _ in range(20):
+        await refused(client)
+    await client.put(URL, b"{}")
+    assert len(session.arguments) == 2
+    await client.aclose()
+
+
 async def test_after_any_other_failure_the_client_is_kept():
     session = FakeSession(refusal("SlowDown", 503), refusal("AccessDenied", 403))
     client = s3_client(session)
-    for kind in (Kind.PAYLOAD, Kind.CONFIGURATION):
+    for kind in (Kind.PAYLOAD, Kind.DENIED):
         with pytest.raises(CallError) as caught:
             await client.put(URL, b"{}")
         assert caught.value.failure.kind is kind

@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from ecs_async_executor.engine import engine as module
-from ecs_async_executor.engine.ecs import connect_by_environment
+from ecs_async_executor.engine.aws import connect_by_environment
 from ecs_async_executor.engine.engine import Engine
 from ecs_async_executor.engine.messages import Order, Report, Stopped, Watch
 from ecs_async_executor.engine.options import EngineOptions

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.engine.messages import Cancelled, Launched, Recovery, Stopped
+from ecs_async_executor.engine.messages import Cancelled, Launched, Recovery, Request, Stopped
 from ecs_async_executor.engine.options import Rate
 from tests.support.engine import FakeClient, Reports, error
 
@@ -188,3 +188,64 @@ async def test_a_run_that_ends_while_it_waits_for_its_call_leaves_it_to_others(
         await at.idle()
     assert [body["clientToken"] for body in client.calls("run_task")] == ["first-1", "third-1"]
     assert client.times == pytest.approx([0, 15])
+
+
+# --- what is asked first ------------------------------------------------------------------------------------------
+
+
+async def test_looks_that_end_together_are_followed_by_launches_at_their_rate(
+    launching: Any, client: FakeClient
+):
+    client.latency = 25.0
+    async with launching(run_task_rate=Rate(5, 5)) as at:
+        for number in range(40):
+            at.launch(str(number), recovery=Recovery.LOOK)
+        await at.idle(100)
+    calls = zip(client.asked, client.times, strict=True)
+    times = [at for (name, _), at in calls if name == "run_task"]
+    assert len(times) == 40
+    assert max(sum(begin <= other < begin + 1 for other in times) for begin in times) <= 10
+
+
+async def test_a_run_that_is_forgotten_while_it_is_looked_for_is_not_sent(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    client.latency = 5.0
+    async with launching() as at:
+        at.launch("run", recovery=Recovery.LOOK)
+        await at.idle(1)
+        at.ledger.forget("run")
+        await at.idle()
+    assert client.calls("run_task") == []
+    assert reports == []
+
+
+async def test_a_run_that_is_stopped_while_it_is_looked_for_is_not_sent(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    client.latency = 5.0
+    async with launching(missing_grace=60) as at:
+        at.launch("run", recovery=Recovery.LOOK)
+        await at.idle(1)
+        at.ledger.stop("run", "because")
+        await at.idle()
+    assert client.calls("run_task") == []
+    assert reports.of(Cancelled) == [Cancelled("run")]
+
+
+async def test_a_failed_look_between_two_sends_leaves_the_bytes_as_they_are(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    tokens = iter("abc")
+    client.script["run_task"].append(TimeoutError())
+    client.script["list_tasks"].extend([(), error("ThrottlingException", operation="ListTasks")])
+    async with launching() as at:
+        at.launch(
+            "run",
+            build=lambda: Request({"taskDefinition": next(tokens)}, "airflow"),
+            recovery=Recovery.LOOK,
+        )
+        await at.idle()
+    one, two = client.calls("run_task")
+    assert one == two
+    assert len(reports.of(Launched)) == 1

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from ecs_async_executor.engine.ecs import Connection
+from ecs_async_executor.engine.aws import Connection
 from ecs_async_executor.engine.messages import Cancelled, EngineDied, Order, Stop
 from ecs_async_executor.engine.thread import EngineThread
 from ecs_async_executor.errors import EngineStartError

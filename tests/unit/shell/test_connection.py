@@ -17,7 +17,8 @@ from airflow.providers.amazon.aws.hooks.base_aws import BaseSessionFactory
 from botocore.exceptions import ClientError
 
 from ecs_async_executor.connection import resolve_connection
-from ecs_async_executor.engine.ecs import Connect, EcsClient
+from ecs_async_executor.engine.aws import Connect
+from ecs_async_executor.engine.ecs import EcsClient
 from ecs_async_executor.engine.failures import PAUSING, Failure, classify
 from ecs_async_executor.errors import ConfigurationError, ConnectError
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ecs_async_executor.delivery import FETCH, Bucket, in_command
+from ecs_async_executor.delivery import FETCH, FETCH_SIZE, Bucket, Delivery, in_command
 from ecs_async_executor.engine.messages import Payload
 from ecs_async_executor.engine.payloads import NOT_FETCHED
-from ecs_async_executor.request import FETCH_SIZE
 
 TOKEN = "a-token-that-nobody-may-read"
 WORKLOAD = json.dumps({"token": TOKEN, "kwargs": {"text": "ä" * 20_000}})
@@ -46,6 +45,12 @@ def test_a_payload_is_named_after_its_launch():
 def test_the_command_is_short_enough_for_what_is_said_of_it():
     command, _ = Bucket(f"s3://{'b' * 63}/{'p' * 40}/", "ap-southeast-1").deliver(f"{'0' * 36}-12", "{}")
     assert len(json.dumps(command)) <= FETCH_SIZE
+
+
+def test_a_workload_on_its_way_through_a_bucket_shows_no_token() -> None:
+    delivery = Delivery(Bucket("s3://bucket/airflow/"), "run-1", '{"token": "a-token"}')
+    assert "a-token" not in repr(delivery)
+    assert delivery()[1].data == b'{"token": "a-token"}'
 
 
 def test_a_workload_in_the_command_needs_nothing_else():

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiobotocore.session import get_session
 
-from ecs_async_executor.engine.ecs import Connection
+from ecs_async_executor.engine.aws import Connection
 from ecs_async_executor.engine.messages import EngineDied, Launch, Launched, Report, Request, Stopped
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.thread import EngineThread

@@ -1,0 +1,99 @@
+"""What all attempts at a launch have in common: the request before, and what the ledger is told after."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeAlias
+
+import anyio
+
+from ecs_async_executor.engine.calls import CallError, Calls, Emit
+from ecs_async_executor.engine.clusters import Clusters
+from ecs_async_executor.engine.entry import Entry
+from ecs_async_executor.engine.failures import Failure, Kind, classify
+from ecs_async_executor.engine.ledger import Ledger
+from ecs_async_executor.engine.messages import Diagnosis, Request
+from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.errors import InvalidRequestError
+
+log = logging.getLogger(__name__)
+
+FRESH = 300.0
+"""Seconds that a request may wait for its first send: it holds a token, or has one put, that does not live for ever."""
+STOPPED = Failure(Kind.CONFIGURATION, Diagnosis("The task was stopped before it was launched."))
+
+Get: TypeAlias = Callable[[Entry, Request], Awaitable[str | None]]
+"""Gives the ARN of the run's task, or None if the ledger knows already how the run goes on; raises `CallError`."""
+
+
+class Attempts:
+    """Makes requests, and tells the ledger what became of them."""
+
+    def __init__(self, ledger: Ledger, calls: Calls, emit: Emit, options: EngineOptions) -> None:
+        self._ledger = ledger
+        self._clusters = Clusters(calls)
+        self._emit = emit
+        self._options = options
+
+    async def make(self, entry: Entry, get: Get) -> None:
+        """Tell the ledger which task `get` gives, or why it gives none."""
+        try:
+            request = self._request(entry)
+            arn = await get(entry, request)
+        except CallError as error:
+            outcome = self._ledger.failed(entry, error.failure, anyio.current_time())
+        else:
+            if arn is None:
+                return
+            outcome = self._ledger.launched(
+                entry, arn, request.cluster, request.container, anyio.current_time()
+            )
+        for report in outcome:
+            self._emit(report)
+
+    def _request(self, entry: Entry) -> Request:
+        now = anyio.current_time()
+        if entry.request is None or not (entry.sent or now - entry.built_at < FRESH):
+            assert entry.build is not None  # noqa: S101  a run that waits for its launch has its builder
+            entry.request, entry.built_at = _make(entry, entry.build), now
+            if entry.unclear and entry.request.payload is not None:
+                entry.presumed = entry.request.payload.url  # whoever may have sent it has put it before
+        return entry.request
+
+    async def settle(self, entry: Entry, request: Request) -> Request:
+        """Give the request as it is sent, whatever its cluster's default is; raises `CallError`."""
+        if request.settle is not None:
+            strategy = await self._clusters.default_strategy(request.cluster)
+            request = entry.request = _make(entry, partial(request.settle, strategy))
+        return request
+
+    def body(self, entry: Entry, request: Request) -> dict[str, Any]:
+        """Give RunTask's members: the same for every send of a request."""
+        return {
+            **request.body,
+            "clientToken": entry.client_token,
+            "startedBy": f"{self._options.started_by}/{entry.run_id}",
+        }
+
+
+def raise_if_stopped(entry: Entry) -> None:
+    """Raise `CallError` if the run was to be stopped meanwhile."""
+    if entry.stop_reason is not None:
+        raise CallError(STOPPED)
+
+
+def _make(entry: Entry, make: Callable[[], Request]) -> Request:
+    try:
+        return make()
+    except InvalidRequestError as error:
+        raise CallError(classify(error)) from error
+    except Exception as error:
+        log.exception("Can't build the RunTask request of %s", entry.label)
+        diagnosis = Diagnosis(
+            "The RunTask request can't be built.",
+            type(error).__name__,
+            "Please report it: see the scheduler's log.",
+        )
+        raise CallError(Failure(Kind.CONFIGURATION, diagnosis)) from error

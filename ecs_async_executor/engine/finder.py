@@ -1,0 +1,65 @@
+"""Finds the task that an earlier send of a launch may have started: ListTasks by its `startedBy`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import anyio
+
+from ecs_async_executor.engine.calls import CallError, Calls
+from ecs_async_executor.engine.entry import Entry
+from ecs_async_executor.engine.failures import Failure, Kind
+from ecs_async_executor.engine.governor import Action
+from ecs_async_executor.engine.messages import Recovery, Request
+from ecs_async_executor.engine.options import EngineOptions
+
+_REFUSALS = frozenset({Kind.CAPACITY, Kind.CONFIGURATION, Kind.DENIED, Kind.PAYLOAD})
+
+
+class Finder:
+    """What was sent with an unknown outcome, by whomever, may run."""
+
+    def __init__(self, calls: Calls, options: EngineOptions) -> None:
+        self._calls = calls
+        self._options = options
+
+    async def find(self, refusal: Failure, entry: Entry, request: Request) -> str:
+        """Give the ARN of the task that an earlier send has started; if there is none for sure, raise the refusal."""
+        arns = refusal.arns or await self._started_before(entry, request)
+        if arns:
+            return arns[0]
+        age = anyio.current_time() - entry.sent_at
+        if entry.unclear and age < self._options.missing_grace and refusal.kind is not Kind.PAYLOAD:
+            # ListTasks is eventually consistent: none yet is not none.
+            raise CallError(replace(refusal, kind=Kind.UNKNOWN))
+        raise CallError(refusal)
+
+    async def look(self, entry: Entry, request: Request) -> tuple[str, ...]:
+        """Ask what a former scheduler has started."""
+        try:
+            return await self._started_before(entry, request)
+        except CallError as error:
+            if error.failure.kind is Kind.DENIED:
+                return ()  # the clientToken will tell
+            raise
+
+    async def _started_before(self, entry: Entry, request: Request) -> tuple[str, ...]:
+        leave = await self._calls.leave(Action.LIST_TASKS)
+        started_by = f"{self._options.started_by}/{entry.run_id}"
+        try:
+            return await self._calls.make(
+                leave, lambda: self._calls.client.list_tasks_started_by(request.cluster, started_by)
+            )
+        except CallError as error:
+            kind, waited = error.failure.kind, anyio.current_time() - entry.sent_at
+            if kind is Kind.NOT_FOUND or (entry.unclear and waited >= self._options.list_timeout):
+                return ()
+            if kind is Kind.DENIED and entry.recovery is Recovery.LOOK and entry.stop_reason is None:
+                raise
+            # Whether the task exists stays open, whatever the reason is.
+            raise CallError(replace(error.failure, kind=Kind.UNKNOWN)) from error
+
+
+def is_refused_replay(entry: Entry, failure: Failure) -> bool:
+    """Tell that an earlier send may have started what is refused now: permissions and quotas come before clientTokens."""
+    return entry.unclear > 0 and failure.kind in _REFUSALS

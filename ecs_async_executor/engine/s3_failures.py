@@ -1,0 +1,69 @@
+"""Why a call to S3 failed, and what that means for the launch. Pure. Source: "Error responses" of the S3 API reference."""
+
+from __future__ import annotations
+
+import botocore.exceptions as boto
+
+from ecs_async_executor.engine.failures import (
+    CREDENTIAL_CODES,
+    THROTTLE_CODES,
+    UNCLEAR_CODES,
+    Failure,
+    Kind,
+    classify,
+    text_of,
+)
+from ecs_async_executor.engine.messages import Diagnosis
+
+_PERMISSIONS = {
+    "PutObject": (
+        "Allow the scheduler's role s3:PutObject there, and kms:GenerateDataKey if a key of yours encrypts it. "
+        "If the bucket's policy demands an encryption header, have its default encryption do that instead."
+    ),
+    "DeleteObject": "Allow the scheduler's role s3:DeleteObject there.",
+}
+_PASSING_CODES = THROTTLE_CODES | UNCLEAR_CODES
+_PASSING_STATUS = frozenset({408, 409, 429})
+_BUCKET_REMEDY = "Set the option `payload_bucket` to a bucket that exists."
+
+
+def classify_s3(error: BaseException, url: str) -> Failure:
+    """Say what an exception out of PutObject or DeleteObject means.
+
+    `CONFIGURATION`, `DENIED`, `CREDENTIALS` (it concerns S3's client only) or else `PAYLOAD`.
+    """
+    if isinstance(error, boto.ParamValidationError):
+        return Failure(
+            Kind.CONFIGURATION,
+            Diagnosis("S3 can't take the workload.", f"{url} is not valid", _BUCKET_REMEDY),
+        )
+    if isinstance(error, boto.ClientError) and error.operation_name in _PERMISSIONS:
+        return _classify_answer(error, url)
+    refused = classify(error).kind is Kind.CREDENTIALS
+    return _passing(Kind.CREDENTIALS if refused else Kind.PAYLOAD, error, url)
+
+
+def _classify_answer(error: boto.ClientError, url: str) -> Failure:
+    answer = error.response.get("Error", {})
+    code, message = str(answer.get("Code", "")), str(answer.get("Message", ""))
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if code in CREDENTIAL_CODES:
+        return _passing(Kind.CREDENTIALS, error, url)
+    if status >= 500 or status in _PASSING_STATUS or code in _PASSING_CODES:
+        return _passing(Kind.PAYLOAD, error, url)
+    facts = f"{code}: {message}; {url}"
+    if code == "AccessDenied" or status == 403:
+        remedy = _PERMISSIONS[error.operation_name]
+        return Failure(Kind.DENIED, Diagnosis("S3 denies the workload.", facts, remedy))
+    return Failure(Kind.CONFIGURATION, Diagnosis("S3 refuses the workload.", facts, _BUCKET_REMEDY))
+
+
+def _passing(kind: Kind, error: BaseException, url: str) -> Failure:
+    return Failure(
+        kind,
+        Diagnosis(
+            "S3 can't take the workload now.",
+            f"{text_of(error.__cause__ or error)}; {url}",
+            "Nothing to do: it is tried again. If it lasts, check the way to S3 and the credentials.",
+        ),
+    )

@@ -1,0 +1,225 @@
+"""What is put into S3 holds up nobody else, and nothing that was let go of meanwhile is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ecs_async_executor.engine.attempts import FRESH
+from ecs_async_executor.engine.failures import Kind
+from ecs_async_executor.engine.ledger import PUTS
+from ecs_async_executor.engine.messages import Cancelled, Lane, Launched, LaunchFailed, Recovery, Waiting
+from ecs_async_executor.engine.options import Rate
+from ecs_async_executor.engine.putter import CALLS
+from tests.support.engine import URL, FakeClient, FakeS3, Reports, error, fetching, s3_error
+
+pytestmark = pytest.mark.virtual_time
+
+
+def sent(client: FakeClient) -> list[tuple[str, float]]:
+    """Give the clientToken and the time of each RunTask call."""
+    calls = zip(client.asked, client.times, strict=True)
+    return [(body["clientToken"], at) for (name, body), at in calls if name == "run_task"]
+
+
+# --- beside the launches ------------------------------------------------------------------------------------------
+
+
+async def test_a_hanging_s3_holds_up_no_run_but_its_own(launching: Any, client: FakeClient, s3: FakeS3):
+    s3.latency = 30.0
+    s3.script.extend([s3_error(Kind.PAYLOAD)] * 1000)
+    async with launching(concurrency=50) as at:
+        for number in range(200):
+            at.launch(f"long-{number}", build=fetching(f"s3://bucket/{number}"), priority=9)
+        await at.idle(5)
+        for number in range(20):
+            at.launch(f"short-{number}")
+        await at.idle(1)
+    assert len(sent(client)) == 20
+
+
+async def test_no_more_puts_than_that_are_in_flight_and_the_highest_priority_goes_first(
+    launching: Any, s3: FakeS3
+):
+    s3.latency = 30.0
+    async with launching() as at:
+        for number in range(CALLS + 5):
+            at.launch(str(number), build=fetching(f"s3://bucket/{number}"))
+        at.launch("urgent", build=fetching(), priority=9)
+        await at.idle(29)
+        assert len(s3.asked) == CALLS
+        at.launch("more urgent", build=fetching("s3://bucket/most"), priority=10)
+        await at.idle(5)
+    assert URL in {url for _, url, at in s3.asked if at == 0}
+    assert s3.asked[CALLS][1] == "s3://bucket/most"
+
+
+async def test_puts_that_end_together_are_sent_at_the_rate_of_runtask(
+    launching: Any, client: FakeClient, s3: FakeS3
+):
+    s3.latency = 25.0
+    async with launching(run_task_rate=Rate(5, 5), concurrency=1000) as at:
+        for number in range(CALLS):
+            at.launch(str(number), build=fetching(f"s3://bucket/{number}"))
+        await at.idle(100)
+    times = [at for _, at in sent(client)]
+    assert len(times) == CALLS
+    assert max(sum(begin <= other < begin + 1 for other in times) for begin in times) <= 10
+
+
+async def test_a_run_keeps_its_place_while_its_object_is_put(launching: Any, client: FakeClient, s3: FakeS3):
+    s3.latency = 5.0
+    async with launching(run_task_rate=Rate(per_second=0.1, burst=1)) as at:
+        for name in ("first", "long", "third", "fourth"):
+            at.launch(name, build=fetching() if name == "long" else None)
+        await at.idle(100)
+    assert [token for token, _ in sent(client)] == ["first-1", "third-1", "long-1", "fourth-1"]
+    assert [at for _, at in sent(client)] == pytest.approx([0, 10, 20, 30])
+
+
+@pytest.mark.parametrize(("wait", "token"), [(FRESH / 2, b"token 1"), (FRESH * 2, b"token 2")])
+async def test_an_object_is_put_once_unless_its_run_waits_for_so_long_that_its_token_gets_old(
+    launching: Any, client: FakeClient, s3: FakeS3, wait: float, token: bytes
+):
+    s3.latency = 1.0
+    async with launching(run_task_rate=Rate(per_second=1 / wait, burst=1)) as at:
+        at.launch("first")
+        at.launch("run", build=fetching())
+        at.launch("before it is put")
+        await at.idle(wait * 5)
+    assert [name for name, _ in sent(client)] == ["first-1", "before it is put-1", "run-1"]
+    assert s3.objects == {URL: token}
+    assert len(s3.asked) == int(token[-1:])
+
+
+async def test_a_run_uses_its_lane_once(launching: Any, client: FakeClient):
+    lane = Lane("gpu", 0.5)
+    async with launching(run_task_rate=Rate(per_second=1, burst=2)) as at:
+        for number in range(4):
+            at.launch(str(number), build=fetching(f"s3://bucket/{number}"), lane=lane)
+        await at.idle(100)
+    assert [at for _, at in sent(client)] == pytest.approx([0, 2, 4, 6])
+
+
+async def test_once_it_is_stopping_nothing_more_is_put(launching: Any, s3: FakeS3):
+    async with launching() as at:
+        at.putter.stopping = True
+        at.launch("run", build=fetching())
+        await at.idle()
+        assert at.ledger.sending == 0
+    assert s3.asked == []
+
+
+# --- stopped, forgotten, given up ---------------------------------------------------------------------------------
+
+
+async def test_a_run_that_is_forgotten_during_its_put_is_not_launched_and_its_object_is_the_next_owners(
+    launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
+):
+    s3.latency = 5.0
+    async with launching() as at:
+        at.launch("run", build=fetching())
+        await at.idle(1)
+        at.ledger.forget("run")
+        await at.idle()
+        assert at.ledger.spent == []
+        assert len(at.ledger.launches) == len(at.ledger.puts) == at.ledger.sending == 0
+    assert client.asked == []
+    assert s3.objects == {URL: b"token 1"}
+    assert reports == []
+
+
+async def test_the_object_of_a_run_that_is_forgotten_while_its_task_runs_is_left_to_its_next_owner(
+    launching: Any, s3: FakeS3
+):
+    async with launching() as at:
+        at.launch("run", build=fetching())
+        await at.idle()
+        at.ledger.forget("run")
+        assert at.ledger.spent == []
+    assert s3.objects == {URL: b"token 1"}
+
+
+@pytest.mark.parametrize("recovery", [Recovery.NONE, Recovery.REPLAY])
+async def test_a_run_that_is_stopped_before_its_put_is_never_put(
+    launching: Any, client: FakeClient, s3: FakeS3, reports: Reports, recovery: Recovery
+):
+    s3.latency = 3600.0
+    async with launching(missing_grace=60) as at:
+        for number in range(CALLS):
+            at.launch(str(number), build=fetching(f"s3://bucket/{number}"))
+        await at.idle(1)
+        at.launch("run", build=fetching(), recovery=recovery)
+        await at.idle(1)
+        reports.extend(at.ledger.stop("run", "because"))
+        at.launcher.bell.ring()
+        await at.idle(100)
+    assert reports[-1] == Cancelled("run")
+    assert bool(client.calls("list_tasks")) == (recovery is Recovery.REPLAY)
+    assert URL not in {url for _, url, _ in s3.asked}
+
+
+async def test_a_launch_is_given_up_as_for_lack_of_capacity_if_s3_stays_away(
+    launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
+):
+    s3.script.extend([s3_error(Kind.PAYLOAD)] * 1000)
+    async with launching() as at:
+        at.launch("run", build=fetching())
+        await at.idle()
+        assert at.ledger.spent == [URL]
+    (failed,) = reports.of(LaunchFailed)
+    assert (failed.permanent, failed.costs_attempt) == (False, False)
+    assert len(s3.asked) == PUTS
+    assert client.calls("run_task") == []
+
+
+async def test_what_a_dead_engine_may_have_launched_is_looked_for_while_s3_is_away(
+    launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
+):
+    s3.script.extend([s3_error(Kind.PAYLOAD)] * 1000)
+    client.script["list_tasks"].extend([(), error("ThrottlingException", operation="ListTasks")])
+    client.script["list_tasks"].append(("arn:before",))
+    async with launching() as at:
+        at.launch("run", build=fetching(), recovery=Recovery.REPLAY)
+        await at.idle(100)
+    assert [report.arn for report in reports.of(Launched)] == ["arn:before"]
+    assert client.calls("run_task") == []
+
+
+async def test_what_is_not_found_waits_for_s3_and_is_not_given_up_before_the_grace_time_is_over(
+    launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
+):
+    s3.script.extend([s3_error(Kind.PAYLOAD)] * (PUTS + 10))
+    async with launching(missing_grace=1000) as at:
+        at.launch("run", build=fetching(), recovery=Recovery.REPLAY)
+        await at.idle(900)
+    assert [str(report.diagnosis) for report in reports.of(Waiting)] == ["S3 says no."]
+    assert len(client.calls("list_tasks")) == PUTS + 10
+    assert [at for _, _, at in s3.asked[:4]] == [0, 1, 3, 7]
+    assert [token for token, _ in sent(client)] == ["run-1"]
+
+
+async def test_a_run_that_is_stopped_while_it_is_looked_for_is_not_put(
+    launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
+):
+    client.latency = 5.0
+    async with launching(missing_grace=60) as at:
+        at.launch("run", build=fetching(), recovery=Recovery.LOOK)
+        await at.idle(1)
+        at.ledger.stop("run", "because")
+        await at.idle()
+    assert s3.asked == []
+    assert reports.of(Cancelled) == [Cancelled("run")]
+
+
+async def test_what_a_dead_scheduler_has_put_is_deleted_even_if_its_task_is_never_seen(
+    launching: Any, client: FakeClient
+):
+    client.script["list_tasks"].append(("arn:before",))
+    async with launching() as at:
+        at.launch("run", build=fetching(), recovery=Recovery.LOOK)
+        await at.idle()
+        (entry,) = at.ledger
+        at.ledger.not_listed(entry, 9999.0, asked=True)
+        assert at.ledger.spent == [URL]

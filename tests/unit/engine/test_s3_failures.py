@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import aiohttp
+import botocore.exceptions as boto
+import pytest
+
+from ecs_async_executor.engine.failures import Kind
+from ecs_async_executor.engine.s3_failures import classify_s3
+from ecs_async_executor.errors import ConnectError
+from tests.support.engine import error
+
+URL = "s3://bucket/airflow/run-1.json"
+
+
+def refusal(code: str, status: int = 400, operation: str = "PutObject") -> Exception:
+    made: Exception = error(code, "why", status=status, operation=operation)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("raised", "remedy"),
+    [
+        (refusal("NoSuchBucket", 404), "`payload_bucket`"),
+        (refusal("PermanentRedirect", 301), "`payload_bucket`"),
+        (refusal("KMS.DisabledException"), "`payload_bucket`"),
+        (boto.ParamValidationError(report="Invalid bucket name"), "`payload_bucket`"),
+    ],
+)
+def test_what_s3_refuses_for_good_is_configuration_with_its_remedy(raised: Exception, remedy: str):
+    failure = classify_s3(raised, URL)
+    assert failure.kind is Kind.CONFIGURATION
+    assert URL in failure.diagnosis.detail
+    assert remedy in failure.diagnosis.remedy
+
+
+@pytest.mark.parametrize(
+    ("raised", "remedy"),
+    [
+        (refusal("AccessDenied", 403), "s3:PutObject"),
+        (refusal("AccessDenied", 403), "default encryption"),
+        (refusal("AccessDenied", 403, "DeleteObject"), "s3:DeleteObject"),
+        (refusal("AllAccessDisabled", 403), "s3:PutObject"),
+    ],
+)
+def test_what_is_denied_may_be_allowed_in_a_moment(raised: Exception, remedy: str):
+    failure = classify_s3(raised, URL)
+    assert failure.kind is Kind.DENIED
+    assert URL in failure.diagnosis.detail
+    assert remedy in failure.diagnosis.remedy
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        refusal("SlowDown", 503),
+        refusal("InternalError", 500),
+        refusal("RequestTimeout"),
+        refusal("OperationAborted", 409),
+        refusal("", 429),
+        TimeoutError(),
+        boto.EndpointConnectionError(endpoint_url="http://s3", error=aiohttp.ClientOSError()),
+        boto.ConnectTimeoutError(endpoint_url="http://s3"),
+    ],
+)
+def test_what_may_pass_is_waited_for(raised: Exception):
+    failure = classify_s3(raised, URL)
+    assert failure.kind is Kind.PAYLOAD
+    assert URL in failure.diagnosis.detail
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        refusal("ExpiredToken"),
+        refusal("InvalidAccessKeyId", 403),
+        refusal("AccessDenied", 403, "AssumeRole"),
+        boto.NoCredentialsError(),
+        ConnectError("The AWS connection can't be made."),
+    ],
+)
+def test_refused_credentials_are_told_from_denied_permissions(raised: Exception):
+    assert classify_s3(raised, URL).kind is Kind.CREDENTIALS

@@ -18,8 +18,8 @@ from benchmarks.airflow_home import HOME, make_database
 from airflow import settings
 
 from benchmarks.processes import step_back
+from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.local import Control, Options, serve_in_process
-from ecs_async_executor.settings import Settings
 
 FOR_EVER = 36_000.0
 """Seconds that a task lives which is only watched."""

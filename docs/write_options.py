@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Le, MaxLen
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from ecs_async_executor.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, of_option
+from ecs_async_executor.config.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, of_option
 
 PAGE = Path(__file__).with_name("configuration.md")
 _BETWEEN = re.compile(r"(<!-- options:.*?-->\n).*?(<!-- /options -->)", re.DOTALL)

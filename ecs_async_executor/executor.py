@@ -14,7 +14,10 @@ from airflow.executors.base_executor import BaseExecutor
 from sqlalchemy.orm.attributes import set_committed_value
 
 from ecs_async_executor import workloads
-from ecs_async_executor.configuration import read_configuration
+from ecs_async_executor.config.configuration import read_configuration
+from ecs_async_executor.config.profiles import Profile, Profiles
+from ecs_async_executor.config.reading import strange_names
+from ecs_async_executor.config.settings import SECTION, Settings
 from ecs_async_executor.connection import resolve_connection
 from ecs_async_executor.database import Database
 from ecs_async_executor.delivery import Bucket
@@ -30,12 +33,9 @@ from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.keeper import EngineKeeper
 from ecs_async_executor.launches import Launches
 from ecs_async_executor.orders import Orders
-from ecs_async_executor.profiles import Profile, Profiles
-from ecs_async_executor.reading import strange_names
 from ecs_async_executor.retries import Retries
 from ecs_async_executor.rows import read_left_out
 from ecs_async_executor.runs import Run
-from ecs_async_executor.settings import SECTION, Settings
 from ecs_async_executor.supervisor import Supervisor
 from ecs_async_executor.tuning import restore, tune
 

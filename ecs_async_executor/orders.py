@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ecs_async_executor.config.profiles import Profile, Profiles
 from ecs_async_executor.delivery import Bucket, Delivery, in_command
 from ecs_async_executor.engine.messages import Launch, Launched, Recovery, Request, Watch
-from ecs_async_executor.profiles import Profile, Profiles
 from ecs_async_executor.runs import Run, launch_id
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Orders:
         A run whose workload is not read yet can only be looked for.
         """
         recovery = recovery or run.recovery if run.workload is not None else Recovery.FIND
-        profile = self._profiles.of_run(run)
+        profile = self._profiles.of(run.queue, run.fallbacks)
         ti = getattr(run.workload, "ti", None)
         return Launch(
             run.run_id,
@@ -59,7 +59,7 @@ class Orders:
 
     def watch(self, run: Run, at: Launched) -> Watch:
         """Order that the run's task be watched, which was launched before."""
-        profile = self._profiles.of_run(run)
+        profile = self._profiles.of(run.queue, run.fallbacks)
         return Watch(
             run.run_id,
             run.label,

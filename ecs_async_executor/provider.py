@@ -7,7 +7,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from ecs_async_executor.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, of_option
+from ecs_async_executor.config.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, of_option
 
 _TYPES = {bool: "boolean", int: "integer", float: "float"}
 

@@ -6,8 +6,8 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from random import random as system_random
 
+from ecs_async_executor.config.profiles import Profile, Profiles
 from ecs_async_executor.engine.backoff import Random, backoff
-from ecs_async_executor.profiles import Profile, Profiles
 from ecs_async_executor.runs import Run
 
 TASKS_REMEMBERED = 10_000
@@ -25,12 +25,12 @@ class Retries:
 
     def max_starts(self, run: Run) -> int:
         """Start attempts of a run, the first included."""
-        return self._profiles.of_run(run).max_starts
+        return self._profile(run).max_starts
 
     def allow(self, run: Run, now: float) -> bool:
         """Tell whether a run may be launched again."""
         if not run.costs_attempt and run.waits_since is not None:
-            return not self._waited_enough(run, now) or self._profiles.of_run(run).fallback is not None
+            return not self._waited_enough(run, now) or self._profile(run).fallback is not None
         return run.starts < self.max_starts(run) and not getattr(run.ended, "permanent", False)
 
     def delay(self, run: Run) -> float:
@@ -41,12 +41,12 @@ class Retries:
 
     def fall_back(self, run: Run, now: float) -> str | None:
         """Let a run that has waited, or was interrupted, long and often enough go on by another profile; say so if it does."""
-        before = self._profiles.of_run(run)
+        before = self._profile(run)
         if not run.costs_attempt and before.fallback is not None and self._waited_enough(run, now):
             run.fallbacks += 1
             run.waits_since = None
             return (
-                f"No capacity for {before.capacity_timeout:.0f} s:"
+                f"Not started for {before.capacity_timeout:.0f} s, for lack of capacity or S3:"
                 f" the queue {before.name} falls back to {before.fallback.name}."
             )
         count = self._count(run, before)
@@ -61,7 +61,7 @@ class Retries:
 
     def interrupted(self, run: Run) -> None:
         """AWS has taken back the capacity that a run's task had."""
-        profile = self._profiles.of_run(run)
+        profile = self._profile(run)
         if profile.fallback_after is None:
             return
         self._interruptions[run.task, profile.name] = self._count(run, profile) + 1
@@ -69,9 +69,12 @@ class Retries:
         if len(self._interruptions) > TASKS_REMEMBERED:
             self._interruptions.popitem(last=False)
 
+    def _profile(self, run: Run) -> Profile:
+        return self._profiles.of(run.queue, run.fallbacks)
+
     def _count(self, run: Run, profile: Profile) -> int:
         return self._interruptions.get((run.task, profile.name), 0)
 
     def _waited_enough(self, run: Run, now: float) -> bool:
-        timeout = self._profiles.of_run(run).capacity_timeout
+        timeout = self._profile(run).capacity_timeout
         return run.waits_since is not None and now - run.waits_since >= timeout

@@ -14,8 +14,8 @@ from airflow.executors.base_executor import BaseExecutor
 from airflow.executors.workloads import ExecuteCallback, ExecuteTask
 
 from ecs_async_executor.adoption import find_trace
+from ecs_async_executor.config.profiles import Profiles
 from ecs_async_executor.engine.messages import Launched, Recovery
-from ecs_async_executor.profiles import Profiles
 from ecs_async_executor.runs import Run
 
 CAN_RUN_CALLBACKS = hasattr(BaseExecutor, "run_workload")

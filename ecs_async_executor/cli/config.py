@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
 
 if TYPE_CHECKING:
-    from ecs_async_executor.configuration import Configuration
-    from ecs_async_executor.explain import Line
-    from ecs_async_executor.profiles import Profile
-    from ecs_async_executor.sources import Found
+    from ecs_async_executor.config.configuration import Configuration
+    from ecs_async_executor.config.explain import Line
+    from ecs_async_executor.config.profiles import Profile
+    from ecs_async_executor.config.sources import Found
 
 _COMMAND = ["python", "-m", "airflow.sdk.execution_time.execute_workload", "--json-string", "..."]
 _OPEN = "the cluster's default capacity providers, else FARGATE"
@@ -62,10 +62,10 @@ def describe(executor_config: str | None, team: str | None, queue: str = "") -> 
     """Give the request and the origin of each value, both masked; raises what the executor would raise."""
     from airflow.executors.base_executor import ExecutorConf  # noqa: PLC0415  a second of imports
 
-    from ecs_async_executor.configuration import read_configuration  # noqa: PLC0415  it imports botocore
-    from ecs_async_executor.explain import explain, masked  # noqa: PLC0415  it imports botocore
-    from ecs_async_executor.layers import Layer  # noqa: PLC0415  it imports botocore
-    from ecs_async_executor.reading import strange_names  # noqa: PLC0415  it imports pydantic
+    from ecs_async_executor.config.configuration import read_configuration  # noqa: PLC0415  it imports botocore
+    from ecs_async_executor.config.explain import explain, masked  # noqa: PLC0415  it imports botocore
+    from ecs_async_executor.config.layers import Layer  # noqa: PLC0415  it imports botocore
+    from ecs_async_executor.config.reading import strange_names  # noqa: PLC0415  it imports pydantic
 
     conf = ExecutorConf(team)
     configuration = read_configuration(conf)
@@ -101,8 +101,8 @@ def as_text(shown: Mapping[str, Any]) -> str:
 
 def _besides(configuration: Configuration, profile: Profile) -> list[dict[str, Any]]:
     """Give what is no part of the request: where it is sent, and what becomes of the task."""
-    from ecs_async_executor.profiles import split  # noqa: PLC0415  it imports botocore
-    from ecs_async_executor.reading import place  # noqa: PLC0415  it imports pydantic
+    from ecs_async_executor.config.profiles import split  # noqa: PLC0415  it imports botocore
+    from ecs_async_executor.config.reading import place  # noqa: PLC0415  it imports pydantic
 
     settings, found = configuration.settings, configuration.found
     own, _ = split(settings.queues.get(profile.name, {}))
@@ -134,7 +134,7 @@ def _origin(line: Line, found: Mapping[str, Found]) -> str:
 def _json(text: str | None) -> Any:
     if text is None:
         return None
-    from ecs_async_executor.parsing import parse_json  # noqa: PLC0415  with the others
+    from ecs_async_executor.config.parsing import parse_json  # noqa: PLC0415  with the others
 
     try:
         return parse_json(text)

@@ -18,9 +18,9 @@ from airflow.utils.db import initdb
 from airflow.utils.session import create_session
 from sqlalchemy import delete
 
+from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.engine.ecs import EcsClient
 from ecs_async_executor.local import Control, Options, serve_in_process, serve_in_thread
-from ecs_async_executor.settings import Settings
 from tests.support.callbacks import delete_callbacks, enqueue_callbacks, store_callback
 from tests.support.ecs import end_all
 from tests.support.scheduler import Scheduler, create_run, finish_all_rows, running_scheduler, store_dag

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from ecs_async_executor import delivery
+from ecs_async_executor.config.profiles import make_profiles
+from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.engine.messages import (
     Cancelled,
     Launched,
@@ -26,9 +28,7 @@ from ecs_async_executor.engine.messages import (
 )
 from ecs_async_executor.local import Control, Options, serve_in_thread
 from ecs_async_executor.orders import Orders
-from ecs_async_executor.profiles import make_profiles
 from ecs_async_executor.runs import Run
-from ecs_async_executor.settings import Settings
 from tests.support.live_engine import LiveEngine, body, connect_to, containers
 from tests.support.s3 import Bucket, bucket
 from tests.support.workloads import callback_workload, token_generator

@@ -21,7 +21,7 @@ from airflow.configuration import conf
 from airflow.providers.amazon.aws.executors.ecs.ecs_executor import AwsEcsExecutor
 from airflow.providers.amazon.aws.hooks.ecs import EcsHook
 
-from ecs_async_executor.configuration import read_configuration
+from ecs_async_executor.config.configuration import read_configuration
 from ecs_async_executor.engine.entry import Entry, State
 from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
 from ecs_async_executor.orders import Orders

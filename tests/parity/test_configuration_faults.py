@@ -20,7 +20,7 @@ from airflow.providers.amazon.aws.hooks.ecs import EcsHook
 from botocore.exceptions import ClientError, ParamValidationError
 
 from ecs_async_executor import AsyncEcsExecutor
-from ecs_async_executor.configuration import read_configuration
+from ecs_async_executor.config.configuration import read_configuration
 from tests.parity.members import container
 from tests.parity.senders import Body, Refused, ours, theirs, wire
 from tests.parity.setups import BASE, Setup

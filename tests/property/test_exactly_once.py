@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
 from ecs_async_executor import database, workloads
+from ecs_async_executor.config.profiles import make_profiles
+from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.database import Answer, Question, answer
 from ecs_async_executor.decisions import Row
 from ecs_async_executor.engine import engine as engine_module
@@ -29,10 +31,8 @@ from ecs_async_executor.engine.engine import Engine
 from ecs_async_executor.engine.messages import Order, Report
 from ecs_async_executor.launches import Launches
 from ecs_async_executor.orders import Orders
-from ecs_async_executor.profiles import make_profiles
 from ecs_async_executor.retries import Retries
 from ecs_async_executor.rows import Look, Show
-from ecs_async_executor.settings import Settings
 from ecs_async_executor.supervisor import Supervisor
 from tests.property.simulation.airflow import Airflow
 from tests.property.simulation.ecs import EcsTask, SimulatedEcs, Weather

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from airflow.executors.base_executor import BaseExecutor
 
+from ecs_async_executor.config.profiles import Profiles, make_profiles
+from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.decisions import Row
 from ecs_async_executor.engine.messages import (
     Diagnosis,
@@ -15,10 +17,8 @@ from ecs_async_executor.engine.messages import (
 )
 from ecs_async_executor.launches import Launches
 from ecs_async_executor.orders import Orders
-from ecs_async_executor.profiles import Profiles, make_profiles
 from ecs_async_executor.retries import Retries
 from ecs_async_executor.runs import Run
-from ecs_async_executor.settings import Settings
 from ecs_async_executor.supervisor import Supervisor
 from ecs_async_executor.workloads import make_orphaned_run, make_run
 from tests.support.database import InlineDatabase

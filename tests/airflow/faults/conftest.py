@@ -11,10 +11,10 @@ import anyio
 import msgspec
 import pytest
 
+from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.engine.ecs import EcsClient
 from ecs_async_executor.engine.responses import Tasks
 from ecs_async_executor.local import Control
-from ecs_async_executor.settings import Settings
 from tests.airflow.conftest import leave_nothing_behind
 from tests.support.scheduler import Scheduler, crash, next_scheduler
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from docs.write_options import PAGE, option_table, with_option_table
-from ecs_async_executor.settings import Settings
+from ecs_async_executor.config.settings import Settings
 
 
 def test_the_page_shows_the_options_as_they_are():

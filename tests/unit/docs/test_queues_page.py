@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ecs_async_executor.cli import main
-from ecs_async_executor.profiles import Options
+from ecs_async_executor.config.profiles import Options
 
 PAGE = (Path(__file__).parents[3] / "docs" / "queues.md").read_text("utf-8")
 REQUIRED = {"CLUSTER": "c", "CONTAINER_NAME": "airflow", "TASK_DEFINITION": "t", "SUBNETS": "subnet-1"}

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from ecs_async_executor import workloads
+from ecs_async_executor.config.profiles import make_profiles
+from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.delivery import FETCH, Bucket
 from ecs_async_executor.engine.messages import Lane, Launch, Launched, Recovery, Watch
 from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.orders import TOKEN_LIFETIME, TOKEN_MARGIN, Orders
-from ecs_async_executor.profiles import make_profiles
 from ecs_async_executor.runs import Run
-from ecs_async_executor.settings import Settings
 from tests.support.workloads import callback_workload, task_workload, token_claims, token_generator
 
 

@@ -10,8 +10,8 @@ from importlib.resources import files
 import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
 
+from ecs_async_executor.config.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, of_option
 from ecs_async_executor.provider import get_cli_commands, get_provider_info
-from ecs_async_executor.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, of_option
 
 
 @pytest.fixture(scope="module")

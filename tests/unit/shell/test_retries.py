@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from airflow.models.taskinstancekey import TaskInstanceKey
 
+from ecs_async_executor.config.profiles import make_profiles
+from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.engine.messages import Cancelled, Diagnosis, LaunchFailed, Terminal
-from ecs_async_executor.profiles import make_profiles
 from ecs_async_executor.retries import TASKS_REMEMBERED, Retries
 from ecs_async_executor.runs import Run
-from ecs_async_executor.settings import Settings
 
 WHY = Diagnosis("It failed.")
 QUEUES = {
@@ -78,7 +78,7 @@ def in_queue(queue: str, *, number: int = 1, map_index: int = -1, **members: Any
 
 
 def profile(run: Run) -> str:
-    return PROFILES.of_run(run).name
+    return PROFILES.of(run.queue, run.fallbacks).name
 
 
 def test_a_profile_has_start_attempts_of_its_own(retries: Retries) -> None:
@@ -93,7 +93,9 @@ def test_a_run_that_found_no_capacity_long_enough_goes_on_by_the_fallback_and_wa
     assert retries.fall_back(run, 59.9) is None
     assert profile(run) == "spot"
     assert retries.allow(run, 60.0)
-    assert retries.fall_back(run, 60.0) == "No capacity for 60 s: the queue spot falls back to on-demand."
+    assert retries.fall_back(run, 60.0) == (
+        "Not started for 60 s, for lack of capacity or S3: the queue spot falls back to on-demand."
+    )
     assert (profile(run), run.waits_since) == ("on-demand", None)
     run.waits_since = 60.0
     assert retries.allow(run, 159.9)

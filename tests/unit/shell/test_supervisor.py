@@ -7,6 +7,7 @@ import uuid
 import pytest
 from airflow.models.taskinstancekey import TaskInstanceKey
 
+from ecs_async_executor.config.profiles import make_profiles
 from ecs_async_executor.decisions import Row
 from ecs_async_executor.engine.messages import (
     Cancelled,
@@ -21,7 +22,6 @@ from ecs_async_executor.engine.messages import (
     Watch,
 )
 from ecs_async_executor.inquiries import LOOK_AGAIN_AFTER
-from ecs_async_executor.profiles import make_profiles
 from ecs_async_executor.supervisor import Supervisor
 from ecs_async_executor.workloads import make_run
 from tests.support.database import nothing_written

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ecs_async_executor.errors import InvalidRequestError
-from ecs_async_executor.placement import EXCLUSIVE
-from ecs_async_executor.spelling import (
+from ecs_async_executor.config.placement import EXCLUSIVE
+from ecs_async_executor.config.spelling import (
     IDENTITY,
     Body,
     container_shape,
@@ -21,6 +20,7 @@ from ecs_async_executor.spelling import (
     run_task_shape,
     spellings,
 )
+from ecs_async_executor.errors import InvalidRequestError
 
 _AIRFLOWS = {
     "name": "name can't be configured: other containers stand in overrides.containerOverrides.",

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 
-from ecs_async_executor.parsing import parse_strategy
+from ecs_async_executor.config.parsing import parse_strategy
 
 Body: TypeAlias = dict[str, Any]
 IDENTITY = {"KeyValuePair": "name", "ContainerOverride": "name", "Tag": "key"}

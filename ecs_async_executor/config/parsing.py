@@ -6,7 +6,7 @@ import ast
 import json
 import re
 
-from ecs_async_executor.limits import strategy_problems
+from ecs_async_executor.config.limits import strategy_problems
 
 _WRITE = "write name:weight:base, separated by commas, such as FARGATE_SPOT:3,FARGATE:1"
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.explain import explain, masked
-from ecs_async_executor.layers import Layer
-from ecs_async_executor.request import RequestTemplate
-from ecs_async_executor.settings import Settings
+from ecs_async_executor.config.explain import explain, masked
+from ecs_async_executor.config.layers import Layer
+from ecs_async_executor.config.request import RequestTemplate
+from ecs_async_executor.config.settings import Settings
 
 KWARGS = {"environment": {"A": "1", "B": "1"}, "tags": {"team": "data"}}
 PROFILE = Layer("queue gpu", {"cluster": "gpus", "launch_type": "EC2", "environment": {"B": "2"}})

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from ecs_async_executor.config.layers import leaves, merge, normalise_layer
 from ecs_async_executor.errors import InvalidRequestError
-from ecs_async_executor.layers import leaves, merge, normalise_layer
 
 
 def body(value: dict[Any, Any]) -> dict[str, Any]:

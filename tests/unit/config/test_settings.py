@@ -8,18 +8,18 @@ import pytest
 from airflow.configuration import conf
 from airflow.executors.base_executor import ExecutorConf
 
-from ecs_async_executor.configuration import read_configuration
-from ecs_async_executor.engine.options import Rate
-from ecs_async_executor.errors import ConfigurationError
-from ecs_async_executor.reading import strange_names
-from ecs_async_executor.settings import (
+from ecs_async_executor.config.configuration import read_configuration
+from ecs_async_executor.config.reading import strange_names
+from ecs_async_executor.config.settings import (
     DROP_IN_SECTION,
     SECTION,
     Settings,
     is_drop_in,
     of_option,
 )
-from ecs_async_executor.sources import Conf, Found
+from ecs_async_executor.config.sources import Conf, Found
+from ecs_async_executor.engine.options import Rate
+from ecs_async_executor.errors import ConfigurationError
 
 REQUIRED = {
     "cluster": "my-cluster",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.limits import problems
+from ecs_async_executor.config.limits import problems
 
 
 def network(**members: Any) -> dict[str, Any]:

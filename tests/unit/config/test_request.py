@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from ecs_async_executor.config.layers import Layer
+from ecs_async_executor.config.limits import OVERRIDES
+from ecs_async_executor.config.request import RequestTemplate
+from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.engine.messages import Payload
 from ecs_async_executor.errors import InvalidRequestError
-from ecs_async_executor.layers import Layer
-from ecs_async_executor.limits import OVERRIDES
-from ecs_async_executor.request import RequestTemplate
-from ecs_async_executor.settings import Settings
 
 TOKEN = "the-secret-token"
 MARK = {"name": "AIRFLOW_IS_EXECUTOR_CONTAINER", "value": "true"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ecs_async_executor.config.profiles import Profiles, make_profiles
+from ecs_async_executor.config.reading import read_options
+from ecs_async_executor.config.settings import Settings
+from ecs_async_executor.config.sources import Conf, Found
 from ecs_async_executor.errors import OptionsError
-from ecs_async_executor.profiles import Profiles, make_profiles
-from ecs_async_executor.reading import read_options
-from ecs_async_executor.settings import Settings
-from ecs_async_executor.sources import Conf, Found
 
 
 @dataclass(frozen=True, slots=True)

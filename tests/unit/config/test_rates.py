@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.engine.options import Rate
-from ecs_async_executor.settings import Settings
 
 REQUIRED = {"cluster": "my-cluster", "container_name": "airflow"}
 FARGATE, MODIFY, READ = Rate(20, 20), Rate(40, 100), Rate(20, 100)

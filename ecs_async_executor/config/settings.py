@@ -12,17 +12,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
-from ecs_async_executor import limits
-from ecs_async_executor.engine.options import EngineOptions, Rate
-from ecs_async_executor.parsing import (
+from ecs_async_executor.config import limits
+from ecs_async_executor.config.parsing import (
     parse_bucket,
     parse_json,
     parse_launch_type,
     parse_list,
     parse_strategy,
 )
-from ecs_async_executor.placement import is_fargate
-from ecs_async_executor.queue_files import parse_queues
+from ecs_async_executor.config.placement import is_fargate
+from ecs_async_executor.config.queue_files import parse_queues
+from ecs_async_executor.engine.options import EngineOptions, Rate
 
 SECTION = "ecs_async_executor"
 DROP_IN_SECTION = "aws_ecs_executor"
@@ -145,7 +145,9 @@ class Settings(BaseModel):
         ge=1,
     )
     capacity_timeout: float = _ours(
-        3600.0, "How long a task may wait for capacity before it is failed. Costs no start attempt.", ge=0
+        3600.0,
+        "How long a task may wait for capacity, or for S3, before it is failed. Costs no start attempt.",
+        ge=0,
     )
     launch_timeout: float = _ours(
         1800.0,

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ecs_async_executor.parsing import parse_json
+from ecs_async_executor.config.parsing import parse_json
 
 
 def parse_queues(value: object) -> object:

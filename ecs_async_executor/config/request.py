@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
+from ecs_async_executor.config.layers import Layer, merge, normalise_layer
+from ecs_async_executor.config.limits import OVERRIDES, problems
+from ecs_async_executor.config.placement import EXCLUSIVE, Strategy, is_open, settled
+from ecs_async_executor.config.settings import Settings
+from ecs_async_executor.config.spelling import Body, run_task_shape
 from ecs_async_executor.delivery import FETCH_SIZE
 from ecs_async_executor.engine.messages import Payload, Request
 from ecs_async_executor.engine.shapes import checker, why_not
 from ecs_async_executor.errors import InvalidRequestError
-from ecs_async_executor.layers import Layer, merge, normalise_layer
-from ecs_async_executor.limits import OVERRIDES, problems
-from ecs_async_executor.placement import EXCLUSIVE, Strategy, is_open, settled
-from ecs_async_executor.settings import Settings
-from ecs_async_executor.spelling import Body, run_task_shape
 
 _OURS = {
     "clientToken": "The executor sets it, so that no task is started twice.",

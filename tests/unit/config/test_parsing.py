@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ecs_async_executor.parsing import (
+from ecs_async_executor.config.parsing import (
     parse_bucket,
     parse_json,
     parse_launch_type,

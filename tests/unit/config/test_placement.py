@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from ecs_async_executor.config.placement import is_fargate, is_open, settled
 from ecs_async_executor.errors import InvalidRequestError
-from ecs_async_executor.placement import is_fargate, is_open, settled
 
 NETWORK = {"awsvpcConfiguration": {"subnets": ["s"], "assignPublicIp": "ENABLED"}}
 PRIVATE = {"awsvpcConfiguration": {"subnets": ["s"]}}

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from ecs_async_executor.config.profiles import Profiles, make_profiles
+from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.engine.messages import Lane
 from ecs_async_executor.errors import ConfigurationError
-from ecs_async_executor.profiles import Profiles, make_profiles
-from ecs_async_executor.settings import Settings
 
 
 def profiles(queues: dict[str, Any], **options: Any) -> Profiles:

@@ -15,14 +15,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ecs_async_executor.config.layers import Layer
+from ecs_async_executor.config.reading import place
+from ecs_async_executor.config.request import RequestTemplate
+from ecs_async_executor.config.settings import SECTION, Settings
+from ecs_async_executor.config.sources import Found
 from ecs_async_executor.engine.messages import Lane
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
-from ecs_async_executor.layers import Layer
-from ecs_async_executor.reading import place
-from ecs_async_executor.request import RequestTemplate
-from ecs_async_executor.runs import Run
-from ecs_async_executor.settings import SECTION, Settings
-from ecs_async_executor.sources import Found
 
 log = logging.getLogger(__name__)
 
@@ -97,10 +96,6 @@ class Profiles:
         for _ in range(fallbacks):
             profile = profile.fallback or profile
         return profile
-
-    def of_run(self, run: Run) -> Profile:
-        """Give the profile that a run's next launch is made by."""
-        return self.of(run.queue, run.fallbacks)
 
     def _find(self, queue: str) -> Profile:
         if queue in self._named:

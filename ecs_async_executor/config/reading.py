@@ -8,10 +8,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ecs_async_executor.config.parsing import parse_json
+from ecs_async_executor.config.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, of_option
+from ecs_async_executor.config.sources import (
+    FORMS,
+    Conf,
+    Found,
+    UnreadableError,
+    look_up,
+    names,
+    takes_commands,
+)
 from ecs_async_executor.errors import InvalidRequestError
-from ecs_async_executor.parsing import parse_json
-from ecs_async_executor.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, of_option
-from ecs_async_executor.sources import FORMS, Conf, Found, UnreadableError, look_up, names, takes_commands
 
 _FALSE = frozenset({"false", "f", "0", "no", "n", "off"})
 _EXCLUSIVE = ("launch_type", "capacity_provider_strategy")
@@ -105,7 +113,7 @@ def _check_together(found: dict[str, Found]) -> Iterator[tuple[str, str]]:
 
 def _members(run_task_kwargs: Found | None) -> tuple[dict[str, Any], str]:
     """Give what `run_task_kwargs` sets at its top, and what is wrong with its keys."""
-    from ecs_async_executor.layers import normalise_layer  # noqa: PLC0415  botocore; `airflow` imports this module
+    from ecs_async_executor.config.layers import normalise_layer  # noqa: PLC0415  botocore; `airflow` imports this module
 
     try:
         value = parse_json(run_task_kwargs.value if run_task_kwargs else "{}")

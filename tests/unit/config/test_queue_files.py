@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ecs_async_executor.queue_files import parse_queues
+from ecs_async_executor.config.queue_files import parse_queues
 
 QUEUES = {"gpu": {"launchType": "EC2", "environment": {"A": "1"}}, "small-*": {"cpu": 256}}
 YAML = """

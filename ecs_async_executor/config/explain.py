@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ecs_async_executor.layers import Layer, leaves, normalise_layer
+from ecs_async_executor.config.layers import Layer, leaves, normalise_layer
 
 MASK = "***"
 _SECRET = re.compile(

@@ -24,6 +24,8 @@ except Exception as error:
  sys.exit({NOT_FETCHED})
 os.execv(sys.executable, [sys.executable, "-m", "{_MODULE}", "--json-path", f"/proc/self/fd/{{file}}"])
 """
+SHORTEST_WORKLOAD = 1000
+"""Characters of a workload with the shortest names."""
 FETCH_SIZE = 800
 """Characters that the command takes, about: more than 600, and the names of bucket and prefix."""
 

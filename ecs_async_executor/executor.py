@@ -7,6 +7,7 @@ exception out (except `start()`, which refuses a wrong configuration before any 
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,7 +21,7 @@ from ecs_async_executor.config.reading import strange_names
 from ecs_async_executor.config.settings import SECTION, Settings
 from ecs_async_executor.connection import resolve_connection
 from ecs_async_executor.database import Database
-from ecs_async_executor.delivery import Bucket
+from ecs_async_executor.delivery import SHORTEST_WORKLOAD, Bucket, Delivery, in_command
 from ecs_async_executor.engine.messages import (
     CheckHealth,
     HealthChecked,
@@ -74,9 +75,9 @@ class AsyncEcsExecutor(BaseExecutor):
             self.log.warning(strange)
         connect = resolve_connection(settings.conn_id, settings.region_name)
         queued_timeout = float(self.conf.get("scheduler", "task_queued_timeout", fallback=None) or 600)
-        for profile in profiles:
-            self._warn_of(profile)
         bucket = Bucket(settings.payload_bucket, settings.region_name) if settings.payload_bucket else None
+        for profile in profiles:
+            self._warn_of(profile, bucket)
         orders = Orders(profiles, self.jwt_generator, queued_timeout=queued_timeout, bucket=bucket)
         self._database = Database()
         self._supervisor = Supervisor(
@@ -230,10 +231,12 @@ class AsyncEcsExecutor(BaseExecutor):
         super().debug_dump()  # type: ignore[no-untyped-call]  # Airflow's
         self.log.info("%r, %r", self._engine, self._supervisor)
 
-    def _warn_of(self, profile: Profile) -> None:
+    def _warn_of(self, profile: Profile, bucket: Bucket | None) -> None:
         """Say what a task's own executor_config may still mend."""
+        workload = "x" * SHORTEST_WORKLOAD
+        deliver = Delivery(bucket, str(uuid.UUID(int=0)), workload) if bucket else None
         try:
-            profile.template.request(["airflow"], None)
+            profile.template.request(in_command(workload), None, deliver=deliver)
         except InvalidRequestError as error:
             whose = f"Tasks of the queue {profile.name}" if profile.name else "Tasks"
             self.log.warning(

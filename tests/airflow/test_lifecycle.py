@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import multiprocessing
 import os
@@ -66,6 +67,23 @@ def test_two_executors_share_nothing(configured: Control) -> None:
         one.end()
         two.end()
     assert not engine_threads()
+
+
+def test_queues_whose_tasks_only_their_own_config_can_save_are_named_at_the_start(
+    configured: Control, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIRFLOW__AWS_ECS_EXECUTOR__LAUNCH_TYPE", "FARGATE")
+    monkeypatch.delenv("AIRFLOW__AWS_ECS_EXECUTOR__SUBNETS")
+    queues = {"big": {"launchType": "EC2", "environment": {"A": "x" * 7400}}, "ec2": {"launchType": "EC2"}}
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES", json.dumps(queues))
+    executor = AsyncEcsExecutor()
+    executor.start()
+    executor.end()
+    text = "can't be launched, unless their executor_config says otherwise."
+    logged = capsys.readouterr().out
+    assert f"Tasks {text} Fargate tasks need at least one subnet." in logged
+    assert f"Tasks of the queue big {text} The overrides have " in logged
+    assert "the queue ec2" not in logged
 
 
 def test_missing_options_are_all_in_the_one_error_of_start(clean_database: None) -> None:

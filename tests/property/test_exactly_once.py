@@ -25,6 +25,7 @@ from ecs_async_executor.config.profiles import make_profiles
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.database import Answer, Question, answer
 from ecs_async_executor.decisions import Row
+from ecs_async_executor.delivery import Bucket
 from ecs_async_executor.engine import engine as engine_module
 from ecs_async_executor.engine.aws import connect_by_environment
 from ecs_async_executor.engine.engine import Engine
@@ -36,10 +37,11 @@ from ecs_async_executor.rows import Look, Show
 from ecs_async_executor.supervisor import Supervisor
 from tests.property.simulation.airflow import Airflow
 from tests.property.simulation.ecs import EcsTask, SimulatedEcs, Weather
+from tests.property.simulation.s3 import SimulatedS3
 from tests.support.virtual_time import VirtualTimeLoop
 from tests.support.workloads import token_generator
 
-QUEUES = ("default", "default", "spot-a", "spot-a", "spot-b")
+QUEUES = ("default", "long", "long", "spot-a", "spot-b")
 """Of the tasks."""
 STORMY = 900.0
 """Seconds until schedulers stop dying and AWS behaves."""
@@ -52,6 +54,7 @@ SETTINGS = Settings(
     subnets=("s",),
     max_run_task_attempts=10,
     missing_grace=60,
+    payload_bucket="s3://bucket/",
     queues={
         "spot-*": {
             "capacityProviderStrategy": "FARGATE_SPOT:1",
@@ -59,6 +62,7 @@ SETTINGS = Settings(
             "fallback_after": 2,
             "capacity_timeout": 60,
         },
+        "long": {"environment": {"A": "x" * 6900}},  # so that the workload goes through S3
         "on-demand": {"launchType": "FARGATE", "max_run_task_attempts": 20},
     },
 )
@@ -108,7 +112,8 @@ class Scheduler:
         self.inbox: SimpleQueue[tuple[Order, ...]] = SimpleQueue()
         self.reports: list[Report] = []
         self.start_engine()
-        orders = Orders(PROFILES, token_generator(), queued_timeout=600)
+        bucket = Bucket(str(SETTINGS.payload_bucket))
+        orders = Orders(PROFILES, token_generator(), queued_timeout=600, bucket=bucket)
         loop = asyncio.get_running_loop()
         self.supervisor = Supervisor(
             self.executor,
@@ -199,7 +204,10 @@ class World:
     def __post_init__(self) -> None:
         self.airflow = Airflow(self.random, QUEUES)
         self.loop = asyncio.get_running_loop()
-        self.ecs = SimulatedEcs(self.random, self.weather, self.launch, self.loop.time)
+        self.s3 = SimulatedS3(self)
+        self.ecs = SimulatedEcs(self.random, self.weather, self.launch, self.loop.time, self.s3.objects)
+        self.unfetched = 0
+        """Containers that found nothing to fetch."""
         self.lives: set[asyncio.Task[None]] = set()
         self.jobs = 0
         self.kills = 0
@@ -228,6 +236,9 @@ class World:
             self.end(task, None, "CannotPullContainerError: i/o timeout")
         elif task.stop_asked.is_set():
             self.end(task, None, task.reason)
+        elif task.url is not None and task.url not in self.s3.objects:
+            self.unfetched += 1
+            self.end(task, 69, "")
         else:
             task.status, task.ran = "RUNNING", True
             await self.work(task)
@@ -409,6 +420,7 @@ def test_whatever_dies_each_queueing_has_one_container_and_each_task_its_right_e
         async def simulate() -> World:
             world = World(random, weather, schedulers, deadly, blocked, locked, meddles)
             patch.setattr(engine_module, "EcsClient", lambda *_, **__: world.ecs)
+            patch.setattr(engine_module, "S3Client", lambda *_, **__: world.s3)
             patch.setattr(database, "read_rows", world.read_rows)
             patch.setattr(database, "read_workloads", world.airflow.read_workloads)
             patch.setattr(database, "write_external_ids", world.write_external_ids)
@@ -424,3 +436,6 @@ def test_whatever_dies_each_queueing_has_one_container_and_each_task_its_right_e
         assert row.try_number == 1 + row.deaths + row.clears, f"{row.name} lost a try"
     assert world.airflow.resets == 0
     assert world.over
+    if not (deadly or blocked):
+        assert not world.unfetched
+        assert not world.s3.objects

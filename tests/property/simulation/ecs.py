@@ -26,6 +26,8 @@ class EcsTask:
     started_by: str
     payload: dict[str, Any]
     created_at: float
+    url: str | None
+    """What its command fetches from S3, if it does."""
     seen_from: float
     """Until then DescribeTasks and ListTasks don't show it."""
     status: str = "PROVISIONING"
@@ -64,10 +66,17 @@ class SimulatedEcs:
     """Stands for `EcsClient`. `run` makes the life of a new task; it is the world's, and outlives every engine."""
 
     def __init__(
-        self, random: Random, weather: Weather, run: Callable[[EcsTask], None], now: Callable[[], float]
+        self,
+        random: Random,
+        weather: Weather,
+        run: Callable[[EcsTask], None],
+        now: Callable[[], float],
+        objects: Mapping[str, bytes],
     ) -> None:
         self.random = random
         self.weather = weather
+        self.objects = objects
+        """What is in S3."""
         self.tasks: list[EcsTask] = []
         self._run = run
         self._now = now
@@ -138,10 +147,16 @@ class SimulatedEcs:
             return _FULL
         now = self._now()
         (container,) = body["overrides"]["containerOverrides"]
+        assert len(json.dumps(body["overrides"])) <= 8192
+        argument = container["command"][-1]
+        url = argument if argument.startswith("s3://") else None
+        # It must be there before the task is.
+        workload = self.objects[url] if url else argument
         task = EcsTask(
             arn=f"arn:aws:ecs:us-east-1:123456789012:task/default/{len(self.tasks):032x}",
             started_by=str(body["startedBy"]),
-            payload=json.loads(container["command"][-1]),
+            payload=json.loads(workload),
+            url=url,
             created_at=now,
             spot="FARGATE_SPOT" in str(body.get("capacityProviderStrategy")),
             seen_from=now + self.random.uniform(0, self.weather.lag),

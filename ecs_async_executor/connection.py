@@ -14,20 +14,20 @@ from ecs_async_executor.errors import ConfigurationError, ConnectError
 DEFAULT_CONN_ID = "aws_default"
 
 
-def resolve_connection(conn_id: str | None, region_name: str | None) -> Connect:
-    """Look the connection up, here and now; raises `ConfigurationError` if it does not exist.
+def resolve_connection(conn_id: str | None, region_name: str | None, option: str = "conn_id") -> Connect:
+    """Look the connection up, here and now; raises `ConfigurationError`, which names `option`, if it does not exist.
 
     Call it in the scheduler's thread, in `start()`: before, connections kept in the metadata database are not found.
     What it gives asks AWS nothing until the engine calls it (assuming a role takes an STS call). From its second call
     on the connection is looked up again, so that rotated credentials are found.
     """
-    hooks = [_look_up(conn_id, region_name)]
+    hooks = [_look_up(conn_id, region_name, option)]
 
     def connect() -> Connection:
         try:
             hook = hooks.pop()
         except IndexError:
-            hook = _look_up(conn_id, region_name)
+            hook = _look_up(conn_id, region_name, option)
         session = hook.get_session(region_name=hook.region_name, deferrable=True)
         _refresh_beside_the_loop(session, conn_id)
         return Connection(
@@ -42,14 +42,14 @@ def resolve_connection(conn_id: str | None, region_name: str | None) -> Connect:
     return connect
 
 
-def _look_up(conn_id: str | None, region_name: str | None) -> Any:
+def _look_up(conn_id: str | None, region_name: str | None, option: str) -> Any:
     hook = EcsHook(aws_conn_id=conn_id, region_name=region_name)
     # The provider only warns about a missing connection and goes on with the environment's credentials. For its own
     # default that is what everybody expects; for any other it would be somebody else's account.
     exists = bool(hook.conn_config)
     if conn_id not in {None, DEFAULT_CONN_ID} and not exists:
         raise ConfigurationError(
-            f"[aws_ecs_executor] conn_id: there is no Airflow connection {conn_id!r}. Create it, or correct the option."
+            f"{option}: there is no Airflow connection {conn_id!r}. Create it, or correct the option."
         )
     return hook
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+MOST_PROBLEMS = 5
+"""Of one request, in one message."""
 
 
 class EcsAsyncError(Exception):
@@ -32,6 +35,16 @@ class InvalidRequestError(EcsAsyncError):
         super().__init__(f"{problem} {remedy}")
         self.problem = problem
         self.remedy = remedy
+
+    def within(self, name: str) -> InvalidRequestError:
+        """Say where it is wrong."""
+        return InvalidRequestError(f"{name}: {self.problem}", self.remedy)
+
+    @classmethod
+    def of(cls, problems: Sequence[str], remedy: str) -> InvalidRequestError:
+        """Make one of several problems; of very many it says the first."""
+        more = len(problems) - MOST_PROBLEMS
+        return cls(" ".join(problems[:MOST_PROBLEMS]), f"There are {more} more." if more > 0 else remedy)
 
 
 class ConnectError(EcsAsyncError):

@@ -7,7 +7,6 @@ exception out (except `start()`, which refuses a wrong configuration before any 
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,12 +15,11 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from ecs_async_executor import workloads
 from ecs_async_executor.config.configuration import read_configuration
-from ecs_async_executor.config.profiles import Profile, Profiles
-from ecs_async_executor.config.reading import strange_names
-from ecs_async_executor.config.settings import SECTION, Settings
+from ecs_async_executor.config.profiles import Profiles
+from ecs_async_executor.config.reading import place
+from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.connection import resolve_connection
 from ecs_async_executor.database import Database
-from ecs_async_executor.delivery import SHORTEST_WORKLOAD, Bucket, Delivery, in_command
 from ecs_async_executor.engine.messages import (
     CheckHealth,
     HealthChecked,
@@ -30,7 +28,6 @@ from ecs_async_executor.engine.messages import (
     Report,
     Resumed,
 )
-from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.keeper import EngineKeeper
 from ecs_async_executor.launches import Launches
 from ecs_async_executor.orders import Orders
@@ -71,14 +68,17 @@ class AsyncEcsExecutor(BaseExecutor):
         configuration = read_configuration(self.conf)
         self._settings = settings = configuration.settings
         self._profiles = profiles = configuration.profiles
-        for strange in strange_names(self.conf):
-            self.log.warning(strange)
-        connect = resolve_connection(settings.conn_id, settings.region_name)
-        queued_timeout = float(self.conf.get("scheduler", "task_queued_timeout", fallback=None) or 600)
-        bucket = Bucket(settings.payload_bucket, settings.region_name) if settings.payload_bucket else None
-        for profile in profiles:
-            self._warn_of(profile, bucket)
-        orders = Orders(profiles, self.jwt_generator, queued_timeout=queued_timeout, bucket=bucket)
+        for warning in configuration.warnings:
+            self.log.warning(warning)
+        connect = resolve_connection(
+            settings.conn_id, settings.region_name, place("conn_id", configuration.found)
+        )
+        orders = Orders(
+            profiles,
+            self.jwt_generator,
+            queued_timeout=configuration.queued_timeout,
+            bucket=configuration.bucket,
+        )
         self._database = Database()
         self._supervisor = Supervisor(
             self,
@@ -95,16 +95,6 @@ class AsyncEcsExecutor(BaseExecutor):
         if settings.check_health_on_startup:
             engine.submit(CheckHealth(name) for name in sorted({each.template.cluster for each in profiles}))
         self.log.info("AsyncEcsExecutor runs tasks on the ECS cluster %s.", settings.cluster)
-        patience = max(profile.patience for profile in profiles)
-        if queued_timeout < patience:
-            self.log.warning(
-                "Airflow requeues a task that is queued for longer than [scheduler] task_queued_timeout (%.0f s), and"
-                " fails it the third time. To let tasks wait for capacity, or for AWS to come back, for [%s]"
-                " capacity_timeout (%.0f s, with a queue's fallbacks), set task_queued_timeout to at least that.",
-                queued_timeout,
-                SECTION,
-                patience,
-            )
 
     def order_queued_tasks_by_priority(self) -> list[Any]:
         """Put the highest priority first; core before 3.3 puts it last."""
@@ -230,18 +220,6 @@ class AsyncEcsExecutor(BaseExecutor):
         """Log the state, on SIGUSR2."""
         super().debug_dump()  # type: ignore[no-untyped-call]  # Airflow's
         self.log.info("%r, %r", self._engine, self._supervisor)
-
-    def _warn_of(self, profile: Profile, bucket: Bucket | None) -> None:
-        """Say what a task's own executor_config may still mend."""
-        workload = "x" * SHORTEST_WORKLOAD
-        deliver = Delivery(bucket, str(uuid.UUID(int=0)), workload) if bucket else None
-        try:
-            profile.template.request(in_command(workload), None, deliver=deliver)
-        except InvalidRequestError as error:
-            whose = f"Tasks of the queue {profile.name}" if profile.name else "Tasks"
-            self.log.warning(
-                "%s can't be launched, unless their executor_config says otherwise. %s", whose, error
-            )
 
     def _take_in(self, workload: Any) -> Order:
         if self._supervisor is None:

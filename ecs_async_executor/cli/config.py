@@ -65,10 +65,8 @@ def describe(executor_config: str | None, team: str | None, queue: str = "") -> 
     from ecs_async_executor.config.configuration import read_configuration  # noqa: PLC0415  it imports botocore
     from ecs_async_executor.config.explain import explain, masked  # noqa: PLC0415  it imports botocore
     from ecs_async_executor.config.layers import Layer  # noqa: PLC0415  it imports botocore
-    from ecs_async_executor.config.reading import strange_names  # noqa: PLC0415  it imports pydantic
 
-    conf = ExecutorConf(team)
-    configuration = read_configuration(conf)
+    configuration = read_configuration(ExecutorConf(team))
     found, profile = configuration.found, configuration.profiles.of(queue)
     template = profile.template
     value = _json(executor_config)
@@ -83,7 +81,7 @@ def describe(executor_config: str | None, team: str | None, queue: str = "") -> 
         "request": masked(dict(request.body)),
         "values": values,
         "besides": _besides(configuration, profile),
-        "warnings": strange_names(conf),
+        "warnings": configuration.warnings,
     }
 
 
@@ -107,6 +105,7 @@ def _besides(configuration: Configuration, profile: Profile) -> list[dict[str, A
     settings, found = configuration.settings, configuration.found
     own, _ = split(settings.queues.get(profile.name, {}))
     values: dict[str, Any] = {
+        "profile": profile.name or None,
         "region_name": settings.region_name,
         "conn_id": settings.conn_id,
         "payload_bucket": settings.payload_bucket,
@@ -117,7 +116,7 @@ def _besides(configuration: Configuration, profile: Profile) -> list[dict[str, A
         **{name: own[name] for name in ("rate_share", "fallback", "fallback_after") if name in own},
     }
     of_all = {name: place(name, found) for name in found if found[name].where != "default"}
-    origins = of_all | dict.fromkeys(own, f"queue {profile.name}")
+    origins = {"profile": "queues"} | of_all | dict.fromkeys(own, f"queue {profile.name}")
     return [
         {"name": name, "value": value, "origin": origins.get(name, "default")}
         for name, value in values.items()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from uuid import UUID
 
-from ecs_async_executor.config.profiles import Profiles, make_profiles
-from ecs_async_executor.config.reading import read_options
-from ecs_async_executor.config.settings import Settings
+from ecs_async_executor.config.profiles import Profile, Profiles, make_profiles
+from ecs_async_executor.config.reading import read_options, strange_names
+from ecs_async_executor.config.settings import SECTION, Settings
 from ecs_async_executor.config.sources import Conf, Found
-from ecs_async_executor.errors import OptionsError
+from ecs_async_executor.delivery import SHORTEST_WORKLOAD, Bucket, Delivery, in_command
+from ecs_async_executor.errors import InvalidRequestError, OptionsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,12 @@ class Configuration:
     found: Mapping[str, Found]
     """Where each option that is set stands."""
     profiles: Profiles
+    bucket: Bucket | None
+    """Where workloads go that are too long for RunTask."""
+    queued_timeout: float
+    """`[scheduler] task_queued_timeout`, in seconds."""
+    warnings: tuple[str, ...]
+    """What is probably wrong."""
 
 
 def read_configuration(conf: Conf) -> Configuration:
@@ -32,4 +40,33 @@ def read_configuration(conf: Conf) -> Configuration:
         problems += error.problems
     if problems:
         raise OptionsError(problems)
-    return Configuration(settings, found, profiles)
+    bucket = Bucket(settings.payload_bucket, settings.region_name) if settings.payload_bucket else None
+    queued_timeout = float(conf.get("scheduler", "task_queued_timeout", fallback=None) or 600)
+    warnings = (*strange_names(conf), *_of_requests(profiles, bucket), *_of_times(profiles, queued_timeout))
+    return Configuration(settings, found, profiles, bucket, queued_timeout, warnings)
+
+
+def _of_requests(profiles: Profiles, bucket: Bucket | None) -> Iterator[str]:
+    """Tell what only a task's own executor_config can mend; once, if it concerns all."""
+    workload = "x" * SHORTEST_WORKLOAD
+    deliver = Delivery(bucket, str(UUID(int=0)), workload) if bucket else None
+    said = set()
+    for profile in profiles:
+        try:
+            profile.template.request(in_command(workload), None, deliver=deliver)
+        except InvalidRequestError as error:
+            if str(error) not in said:
+                said.add(str(error))
+                whose = f"Tasks of the queue {profile.name}" if profile.name else "Tasks"
+                yield f"{whose} can't be launched, unless their executor_config says otherwise. {error}"
+
+
+def _of_times(profiles: Profiles, queued_timeout: float) -> Iterator[str]:
+    longest: Profile = max(profiles, key=lambda profile: profile.patience)
+    if queued_timeout < longest.patience:
+        whose = f" of the queue {longest.name}, with its fallbacks" if longest.name else ""
+        yield (
+            f"Airflow requeues a task that is queued for longer than [scheduler] task_queued_timeout ({queued_timeout:.0f} s),"
+            " and fails it the third time. To let tasks wait for capacity, or for AWS to come back, for"
+            f" [{SECTION}] capacity_timeout ({longest.patience:.0f} s{whose}), set task_queued_timeout to at least that."
+        )

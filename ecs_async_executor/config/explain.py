@@ -35,7 +35,7 @@ def explain(body: Mapping[str, Any], layers: Iterable[Layer], container: str, re
     order = [rest]
     for layer in layers:
         order.append(layer.name)
-        for part in normalise_layer(layer.value, container):
+        for part in normalise_layer(layer.value, container, []):
             origin |= dict.fromkeys(leaves(part), layer.name)
     lines = [
         Line(path, _masked(path, value), origin.get(path, rest)) for path, value in leaves(dict(body)).items()

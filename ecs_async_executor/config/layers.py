@@ -20,13 +20,11 @@ from ecs_async_executor.config.spelling import (
     run_task_shape,
     spellings,
 )
-from ecs_async_executor.errors import InvalidRequestError
 
 _AIRFLOWS = {
     "name": "name can't be configured: other containers stand in overrides.containerOverrides.",
     "command": "command can't be configured: it is Airflow's.",
 }
-_MOST_PROBLEMS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +43,26 @@ class Layer:
 
 
 def normalise_layer(
-    value: Mapping[Any, Any], container: str, beside: tuple[str, ...] = ()
+    value: Mapping[Any, Any], container: str, problems: list[str], beside: tuple[str, ...] = ()
 ) -> tuple[Body, ...]:
-    """Bring a layer into AWS's spelling; raises one `InvalidRequestError` for all that is wrong with its keys.
+    """Bring a layer into AWS's spelling; adds what is wrong with its keys to `problems`, and leaves it out.
 
     Members of a container's override (`cpu`, `environment` ...) at the top, and overrides without a name, are for the
     Airflow container. Gives the former first, by themselves: those that are spelled out are to be laid over them.
     """
-    problems: list[str] = []
     of_container = _short_spellings()
     short = {key: item for key, item in value.items() if fold(key) in of_container}
     rest = {key: item for key, item in value.items() if key not in short} if short else value
     bodies = []
     if short:
         problems += [why for key, why in _AIRFLOWS.items() if any(fold(each) == key for each in short)]
-        bodies.append(_override(normalise(short, container_shape(), problems)))
+        own = {key: item for key, item in short.items() if fold(key) not in _AIRFLOWS}
+        bodies.append(_override(normalise(own, container_shape(), problems)))
     if rest or not short:
         bodies.append(normalise(rest, run_task_shape(), problems, beside=beside))
-    if problems:
-        raise InvalidRequestError(" ".join(problems[:_MOST_PROBLEMS]), _more(problems))
     for body in bodies:
         _name_containers(body, container)
     return tuple(bodies)
-
-
-def _more(problems: list[str]) -> str:
-    more = len(problems) - _MOST_PROBLEMS
-    return f"There are {more} more." if more > 0 else "Correct or remove it."
 
 
 def _override(container: Body) -> Body:
@@ -112,21 +103,25 @@ def _merge_value(low: Any, high: Any, shape: Any) -> Any:
 
 
 def _merge_by(identity: str, low: list[Any], high: list[Any], shape: Any) -> list[Any]:
-    result = list(low)
-    for item in high:
-        name = item.get(identity) if isinstance(item, dict) else None
-        place = next(
-            (i for i, known in enumerate(result) if isinstance(known, dict) and known.get(identity) == name),
-            None,
-        )
-        if name is not None and item.get("value", ...) is None:
+    result: dict[Any, Any] = {}
+    for place, item in enumerate(low):
+        result.setdefault(_name_of(item, identity, place), item)
+    for place, item in enumerate(high, start=len(low)):
+        name = _name_of(item, identity, place)
+        if name != place and item.get("value", ...) is None:
             # {"environment": {"A": null}}: null removes the item, as it removes a key.
-            result = [known for i, known in enumerate(result) if i != place]
-        elif place is None or name is None:
-            result.append(_merge_value(None, item, shape))
+            result.pop(name, None)
+        elif name in result:
+            result[name] = merge(result[name], item, shape)
         else:
-            result[place] = merge(result[place], item, shape)
-    return result
+            result[name] = _merge_value(None, item, shape)
+    return [*result.values()]
+
+
+def _name_of(item: Any, identity: str, place: int) -> str | int:
+    """Give what tells an item from others: its place in the list if it has no name."""
+    name = item.get(identity) if isinstance(item, dict) else None
+    return name if isinstance(name, str) else place
 
 
 def leaves(value: Any, shape: Any = None, path: str = "") -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Iterable
 
 from ecs_async_executor.config.limits import strategy_problems
 
@@ -22,19 +23,49 @@ def parse_list(value: object) -> object:
 
 
 def parse_json(value: object) -> object:
-    """Take JSON, or what Python prints; raises ValueError."""
+    """Take JSON, or what Python prints; raises ValueError, for a name that stands twice in one object as well."""
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        return json.loads(value, object_pairs_hook=_object)
+    except TwiceError:
+        raise
     except json.JSONDecodeError as error:
         problem = f"it is not JSON: {error.msg} at character {error.pos + 1}"
     except (RecursionError, ValueError):
         raise ValueError("it is JSON of more depth or size than can be read") from None
     try:
-        return ast.literal_eval(value.strip())
+        return _literal(value.strip())
+    except TwiceError:
+        raise
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         raise ValueError(problem) from None
+
+
+class TwiceError(ValueError):
+    """A name stands twice in one object: without it, the first would be lost without a word."""
+
+
+def refuse_twins(names: Iterable[str], where: str = "") -> None:
+    """Raise `TwiceError` if a name is there twice."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise TwiceError(f"{name[:80]!r} is there twice{where}")
+        seen.add(name)
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    refuse_twins(name for name, _ in pairs)
+    return dict(pairs)
+
+
+def _literal(text: str) -> object:
+    tree = ast.parse(text, mode="eval")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            refuse_twins(str(key.value) for key in node.keys if isinstance(key, ast.Constant))
+    return ast.literal_eval(tree)
 
 
 def parse_strategy(value: object) -> object:

@@ -6,6 +6,7 @@ is looked up by its name, then by the patterns in their order (`*`, `?`, `[...]`
 
 from __future__ import annotations
 
+import difflib
 import logging
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ecs_async_executor.config.layers import Layer
 from ecs_async_executor.config.reading import place
 from ecs_async_executor.config.request import RequestTemplate
-from ecs_async_executor.config.settings import SECTION, Settings
+from ecs_async_executor.config.settings import LONGEST, SECTION, Settings
 from ecs_async_executor.config.sources import Found
+from ecs_async_executor.config.words import in_words
 from ecs_async_executor.engine.messages import Lane
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
 
@@ -35,7 +37,7 @@ class Options(BaseModel):
 
     container_name: str | None = Field(None, min_length=1)
     max_run_task_attempts: int | None = Field(None, ge=1)
-    launch_timeout: float | None = Field(None, ge=0)
+    launch_timeout: float | None = Field(None, ge=0, le=LONGEST)
     capacity_timeout: float | None = Field(None, ge=0)
     rate_share: float | None = Field(None, gt=0, le=1)
     """The part of `run_task_rate`, as configured, that launches of this queue may use."""
@@ -119,7 +121,7 @@ def make_profiles(
 
     `found` tells where options are set, for messages.
     """
-    problems = []
+    problems, is_whole = [], True
     try:
         template = RequestTemplate(settings)
     except InvalidRequestError as error:
@@ -133,10 +135,11 @@ def make_profiles(
         }
         settings = settings.model_copy(update=stand_ins)
         template = RequestTemplate(settings)
+        is_whole = False
     default = Profile(
         "", template, settings.max_run_task_attempts, settings.capacity_timeout, settings.launch_timeout
     )
-    maker = _Maker(settings, default)
+    maker = _Maker(settings, default, is_whole=is_whole)
     named = {name: maker.make(name) for name in settings.queues}
     problems += [f"{place('queues', found or {})}: {problem}" for problem in maker.problems]
     if problems:
@@ -147,9 +150,11 @@ def make_profiles(
 class _Maker:
     """Makes each profile once, the one that it falls back to before."""
 
-    def __init__(self, settings: Settings, default: Profile) -> None:
+    def __init__(self, settings: Settings, default: Profile, *, is_whole: bool) -> None:
         self._settings = settings
         self._default = default
+        self._is_whole = is_whole
+        """Whether what all profiles are laid over is complete."""
         self._made: dict[str, Profile] = {}
         self._making: list[str] = []
         self.problems: list[str] = []
@@ -166,7 +171,8 @@ class _Maker:
         own, layer = self._split(name, value)
         options = self._options(name, own)
         template = self._template(name, layer, options.container_name)
-        fallback = self._fallback(name, options, template)
+        is_right = len(self.problems) == before
+        fallback = self._fallback(name, options, template if is_right else None)
         if len(self.problems) > before:
             return default
         return Profile(
@@ -192,7 +198,7 @@ class _Maker:
             return Options.model_validate(own)
         except ValidationError as error:
             wrong = {str(each["loc"][0]) for each in error.errors()}
-            self.problems += [f"{name}: {each['loc'][0]}: {each['msg']}." for each in error.errors()]
+            self.problems += [f"{name}: {each['loc'][0]}: {in_words(each)}." for each in error.errors()]
             return Options.model_validate({key: item for key, item in own.items() if key not in wrong})
 
     def _template(self, name: str, layer: Mapping[str, Any], container: str | None) -> RequestTemplate:
@@ -204,7 +210,7 @@ class _Maker:
             self.problems.append(str(error).removeprefix("queue "))
             return self._default.template
 
-    def _fallback(self, name: str, options: Options, template: RequestTemplate) -> Profile | None:
+    def _fallback(self, name: str, options: Options, template: RequestTemplate | None) -> Profile | None:
         target = options.fallback
         if target is None:
             if options.fallback_after is not None:
@@ -213,12 +219,16 @@ class _Maker:
                 )
             return None
         if target not in self._settings.queues:
-            self.problems.append(f"{name}: fallback: there is no profile {target!r}.")
+            near = difflib.get_close_matches(target, self._settings.queues, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            self.problems.append(f"{name}: fallback: there is no profile {target[:80]!r}.{hint}")
             return None
         if target in self._making:
             self.problems.append(f"{name}: fallback: {' -> '.join([*self._making, target])} never ends.")
             return None
         fallback = self.make(target)
+        if template is None or fallback is self._default or not self._is_whole:
+            return None  # where tasks go is not clear before the rest is right
         # A scheduler that starts again knows the queue only: it must find the task, and judge it, all the same.
         for what in ("cluster", "container"):
             if getattr(fallback.template, what) != getattr(template, what):

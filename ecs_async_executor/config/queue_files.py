@@ -2,70 +2,66 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ecs_async_executor.config.parsing import parse_json
+from ecs_async_executor.config.parsing import TwiceError, parse_json, refuse_twins
+
+_PATH = re.compile(r"[\w ./~@+-]{1,300}")
+"""Anything else may be broken JSON, with secrets in it, and is not shown."""
 
 
 def parse_queues(value: object) -> object:
     """Take the object, or the path of a file; raises ValueError."""
     if isinstance(value, str):
         text = value.strip()
-        value = _inline(text) if text.startswith("{") else _in_file(Path(text).expanduser().absolute())
+        value = _in_file(text) if _PATH.fullmatch(text) else parse_json(text)
     if not isinstance(value, dict):
-        raise ValueError("it is not an object that has an object for each queue")  # noqa: TRY004  pydantic takes ValueErrors
-    for name, each in value.items():
-        if not isinstance(each, dict | None):
-            raise ValueError(f"the profile of the queue {str(name)[:40]!r} is not an object")  # noqa: TRY004  as above
-    return {str(name): each or {} for name, each in value.items()}
+        problem = "it is not an object that has an object for each queue, nor the path of a file with one"
+        raise ValueError(problem)  # noqa: TRY004  pydantic takes ValueErrors
+    if wrong := [problem for name, each in value.items() if (problem := _wrong(name, each))]:
+        raise ValueError("; ".join(wrong))
+    return {name: each or {} for name, each in value.items()}
 
 
-def _inline(text: str) -> object:
+def _wrong(name: object, profile: object) -> str:
+    if not isinstance(name, str):
+        return f"the name of a queue is not text but {str(name)[:40]}: write it in quotes"
+    if not name.strip():
+        return "the name of a queue is empty"
+    return (
+        "" if isinstance(profile, dict | None) else f"the profile of the queue {name[:40]!r} is not an object"
+    )
+
+
+def _in_file(text: str) -> object:
+    path = Path(text)
     try:
-        return json.loads(text, object_pairs_hook=_object)
-    except (json.JSONDecodeError, RecursionError):
-        return parse_json(text)  # what Python prints; or it says what is wrong
-
-
-def _in_file(path: Path) -> object:
-    try:
-        return yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506  it is a SafeLoader; JSON is YAML, too
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"the file {path} can't be read: {type(error).__name__}") from None
+        path = path.expanduser().absolute()
+        return yaml.load(path.read_text("utf-8-sig"), _Loader)  # noqa: S506  it is a SafeLoader; JSON is YAML, too
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        raise ValueError(f"the file {path} is neither JSON nor YAML{where}") from None
+        raise ValueError(f"the file {path} is neither JSON nor YAML{_of(error)}") from None
     except RecursionError:
         raise ValueError(f"the file {path} is of more depth than can be read") from None
-    except _TwiceError as error:
+    except TwiceError as error:
         raise ValueError(f"in the file {path} {error}") from None
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:
+        raise ValueError(f"the file {path} can't be read: {type(error).__name__}") from None
+    except ValueError:
+        raise ValueError(f"in the file {path} is a date that does not exist: write it in quotes") from None
 
 
-class _TwiceError(ValueError):
-    """A name stands twice in one object: without it, the first would be lost without a word."""
-
-
-def _refuse_twins(names: Iterable[str], where: str = "") -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise _TwiceError(f"{name[:80]!r} is there twice{where}")
-        seen.add(name)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    _refuse_twins(name for name, _ in pairs)
-    return dict(pairs)
+def _of(error: yaml.YAMLError) -> str:
+    mark, problem = (getattr(error, name, None) for name in ("problem_mark", "problem"))
+    said = f": {problem}" if isinstance(error, (yaml.scanner.ScannerError, yaml.parser.ParserError)) else ""
+    return f" in line {mark.line + 1}{said}" if mark else ""
 
 
 class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002  PyYAML's
         names = (key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<")
-        _refuse_twins(names, f" in the object that begins in line {node.start_mark.line + 1}")
+        refuse_twins(names, f" in the object that begins in line {node.start_mark.line + 1}")
         return super().construct_mapping(node, deep)

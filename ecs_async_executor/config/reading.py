@@ -19,7 +19,7 @@ from ecs_async_executor.config.sources import (
     names,
     takes_commands,
 )
-from ecs_async_executor.errors import InvalidRequestError
+from ecs_async_executor.config.words import in_words
 
 _FALSE = frozenset({"false", "f", "0", "no", "n", "off"})
 _EXCLUSIVE = ("launch_type", "capacity_provider_strategy")
@@ -31,8 +31,8 @@ def read_options(conf: Conf) -> tuple[Settings, dict[str, Found], list[str]]:
 
     Wrong ones have their default in the settings, or the example, so that what is made of the others can be checked.
     """
-    found, problems = _find(conf)
-    wrong: set[str] = set()
+    found, unreadable = _find(conf)
+    problems, wrong = [*unreadable.values()], set(unreadable)
     raw = {name: option.value for name, option in found.items()}
     try:
         Settings.model_validate(raw)
@@ -40,8 +40,9 @@ def read_options(conf: Conf) -> tuple[Settings, dict[str, Found], list[str]]:
         for each in error.errors():
             name = str(each["loc"][0])
             wrong.add(name)
-            problems.append(_explain(name, found, each["type"], each["msg"]))
-    for name, problem in _check_together(found):
+            if name not in unreadable:  # it is not missing
+                problems.append(_explain(name, found, in_words(each)))
+    for name, problem in _check_together(found, wrong):
         wrong.add(name)
         problems.append(problem)
     problems += _unknown_names(conf)
@@ -53,21 +54,21 @@ def read_options(conf: Conf) -> tuple[Settings, dict[str, Found], list[str]]:
     return Settings.model_validate(good), found, problems
 
 
-def _find(conf: Conf) -> tuple[dict[str, Found], list[str]]:
-    """Give where each option is set, and which can't be read."""
+def _find(conf: Conf) -> tuple[dict[str, Found], dict[str, str]]:
+    """Give where each option is set; and of those that can't be read, why."""
     found: dict[str, Found] = {}
-    problems: list[str] = []
+    unreadable: dict[str, str] = {}
     for name, field in Settings.model_fields.items():
         sections = (SECTION, DROP_IN_SECTION) if is_drop_in(field) else (SECTION,)
         try:
             option = look_up(conf, sections, _SPELLINGS.get(name, (name,)))
         except UnreadableError as error:
-            problems.append(str(error))
+            unreadable[name] = str(error)
             continue
         if option is not None:
             found[name] = option
     _let_the_higher_section_win(found)
-    return found, problems
+    return found, unreadable
 
 
 def _let_the_higher_section_win(found: dict[str, Found]) -> None:
@@ -78,9 +79,8 @@ def _let_the_higher_section_win(found: dict[str, Found]) -> None:
         del found[next(name for name in pair if name not in ours)]
 
 
-def _explain(name: str, found: dict[str, Found], kind: str, message: str) -> str:
+def _explain(name: str, found: dict[str, Found], what: str) -> str:
     field = Settings.model_fields[name]
-    what = "it is required, but not set" if kind == "missing" else message.removeprefix("Value error, ")
     means = f"It means: {field.description} Write, for example: {of_option(field, 'example')}"
     return f"{place(name, found)}: {what}. {means}"
 
@@ -92,37 +92,37 @@ def place(name: str, found: Mapping[str, Found]) -> str:
     return f"[{DROP_IN_SECTION if is_drop_in(Settings.model_fields[name]) else SECTION}] {name}"
 
 
-def _check_together(found: dict[str, Found]) -> Iterator[tuple[str, str]]:
+def _check_together(found: dict[str, Found], wrong: set[str]) -> Iterator[tuple[str, str]]:
     """Give option and problem, of what concerns several options. Works on what is set, so that all are found at once."""
-    kwargs, wrong_keys = _members(found.get("run_task_kwargs"))
-    if wrong_keys:
-        yield "run_task_kwargs", f"{place('run_task_kwargs', found)}: {wrong_keys}"
-    if "task_definition" not in found and "taskDefinition" not in kwargs:
-        yield "task_definition", _explain("task_definition", found, "missing", "")
+    # Whatever is wrong with it: what it was to say may be what is missing.
+    members = None if "run_task_kwargs" in wrong else _members(found.get("run_task_kwargs"))
+    said = found.keys() | wrong
+
+    def misses(option: str, member: str) -> bool:
+        return option not in said and members is not None and member not in members
+
+    if misses("task_definition", "taskDefinition"):
+        yield "task_definition", _explain("task_definition", found, "it is required, but not set")
     if all(name in found for name in _EXCLUSIVE):
         one, other = (place(name, found) for name in _EXCLUSIVE)
         yield (
             "capacity_provider_strategy",
             f"{one}: it excludes capacity_provider_strategy, which is set too: {other}. Remove one of them.",
         )
-    if "subnets" not in found and "networkConfiguration" not in kwargs:
+    if misses("subnets", "networkConfiguration"):
         for name in ("security_groups", "assign_public_ip"):
             if name in found and found[name].value.strip().lower() not in _FALSE:
-                yield name, _explain("subnets", found, "", f"{place(name, found)} needs them")
+                yield name, _explain("subnets", found, f"{place(name, found)} needs them")
 
 
-def _members(run_task_kwargs: Found | None) -> tuple[dict[str, Any], str]:
-    """Give what `run_task_kwargs` sets at its top, and what is wrong with its keys."""
+def _members(run_task_kwargs: Found | None) -> set[str] | None:
+    """Give what `run_task_kwargs` sets at its top; None if that is not clear."""
     from ecs_async_executor.config.layers import normalise_layer  # noqa: PLC0415  botocore; `airflow` imports this module
 
-    try:
-        value = parse_json(run_task_kwargs.value if run_task_kwargs else "{}")
-        layer = normalise_layer(value if isinstance(value, dict) else {}, "airflow")
-    except ValueError:
-        return {}, ""  # reported by the model
-    except InvalidRequestError as error:
-        return {"taskDefinition": ...}, str(error)
-    return dict(item for body in layer for item in body.items()), ""
+    problems: list[str] = []
+    value: Any = parse_json(run_task_kwargs.value if run_task_kwargs else "{}")
+    members = {member for body in normalise_layer(value, "airflow", problems) for member in body}
+    return None if problems else members
 
 
 def strange_names(conf: Conf) -> list[str]:

@@ -8,20 +8,16 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from ecs_async_executor.config.layers import Layer, merge, normalise_layer
-from ecs_async_executor.config.limits import OVERRIDES, problems
+from ecs_async_executor.config.limits import OVERRIDES
+from ecs_async_executor.config.limits import problems as problems_beyond
 from ecs_async_executor.config.placement import EXCLUSIVE, Strategy, is_open, settled
 from ecs_async_executor.config.settings import Settings
-from ecs_async_executor.config.spelling import Body, run_task_shape
+from ecs_async_executor.config.spelling import OURS, Body, run_task_shape
 from ecs_async_executor.delivery import FETCH_SIZE
 from ecs_async_executor.engine.messages import Payload, Request
 from ecs_async_executor.engine.shapes import checker, why_not
 from ecs_async_executor.errors import InvalidRequestError
 
-_OURS = {
-    "clientToken": "The executor sets it, so that no task is started twice.",
-    "count": "One Airflow task is one ECS task.",
-    "startedBy": "The executor sets it; choose its middle part with the option `deployment`.",
-}
 _MARK = {"name": "AIRFLOW_IS_EXECUTOR_CONTAINER", "value": "true"}
 """What Airflow's logging asks for (`logging_mixin`). AwsEcsExecutor sets it as well."""
 _as_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -46,14 +42,13 @@ class RequestTemplate:
         self._is_valid = checker(self._shape)
         self._base: Body = {}
         for layer in option_layers(settings):
-            self._base = self._lay(self._base, layer)
+            self._base = self._lay(self._base, layer, [])
         for layer in above:
             try:
-                self._base = self._lay(self._base, layer)
-                self._check(self._base)
+                self._base = self._checked(self._base, layer)
                 self._assemble(["airflow"], None)
             except InvalidRequestError as error:
-                raise InvalidRequestError(f"{layer.name}: {error.problem}", error.remedy) from None
+                raise error.within(layer.name) from None
 
     @property
     def cluster(self) -> str:
@@ -91,12 +86,13 @@ class RequestTemplate:
         """Give the command that fetches the workload instead; raises `InvalidRequestError` if that is too long as well."""
         own = _size(self._with_command(body, []))
         facts = f"The overrides have {size} characters; ECS takes {OVERRIDES}."
-        shorten = f"Shorten the executor_config: {own} characters are not Airflow's command."
+        where = "the executor_config, the queue's profile or run_task_kwargs"
+        shorten = f"Shorten {where}: {own} characters of it are not Airflow's command."
         if deliver is None:
             if own + FETCH_SIZE <= OVERRIDES:
                 shorten = (
-                    "Set the option `payload_bucket`, which puts Airflow's workload into S3, or shorten the callback's "
-                    f"arguments or the executor_config: {own} characters are not Airflow's command."
+                    "Set the option `payload_bucket`, which puts Airflow's workload into S3, or shorten a callback's "
+                    f"arguments, {where}: {own} characters of it are not Airflow's command."
                 )
             raise InvalidRequestError(facts, shorten)
         command, payload = deliver()
@@ -112,12 +108,26 @@ class RequestTemplate:
                 "Write members of the RunTask request, such as {'overrides': {'cpu': '512'}}.",
             )
         if executor_config:
-            body = self._lay(body, Layer("executor_config", executor_config))
-            self._check(body)
+            try:
+                body = self._checked(body, Layer("executor_config", executor_config))
+            except InvalidRequestError as error:
+                raise error.within("executor_config") from None
         return body
 
-    def _lay(self, body: Body, layer: Layer) -> Body:
-        for part in normalise_layer(layer.value, self.container, layer.beside):
+    def _checked(self, body: Body, layer: Layer) -> Body:
+        """Lay a layer over others; raises one `InvalidRequestError` for all that is wrong then."""
+        problems: list[str] = []
+        body = self._lay(body, layer, problems)
+        # What a misspelt member would have said is not missing.
+        problems += [
+            each for each in self._problems(body) if not (problems and each.endswith(" is missing."))
+        ]
+        if problems:
+            raise InvalidRequestError.of(problems, "See ECS's RunTask request and its quotas.")
+        return body
+
+    def _lay(self, body: Body, layer: Layer, problems: list[str]) -> Body:
+        for part in normalise_layer(layer.value, self.container, problems, layer.beside):
             body = merge(body, part)
         return body
 
@@ -141,18 +151,16 @@ class RequestTemplate:
         containers[place] = {**containers[place], "environment": environment, "command": command}
         return {**body, "overrides": {**overrides, "containerOverrides": containers}}
 
-    def _check(self, body: Body) -> None:
-        if body.get("count") == 1:
+    def _problems(self, body: Body) -> list[str]:
+        if body.get("count") == 1 and body["count"] is not True:
             del body["count"]
-        found = [f"{name} can't be configured. {why}" for name, why in _OURS.items() if name in body]
+        found = [f"{name} can't be configured. {why}" for name, why in OURS.items() if name in body]
         if "cluster" not in body:
             found.append("cluster can't be removed: name another one, or leave it out.")
         if all(name in body for name in EXCLUSIVE):
             found.append(f"{' and '.join(EXCLUSIVE)} exclude each other: remove one of them.")
-        wrong = "" if self._is_valid(body) else why_not(body, self._shape)
-        found += [wrong] if wrong else problems(body)
-        if found:
-            raise InvalidRequestError(" ".join(found), "See ECS's RunTask request and its quotas.")
+        wrong = [] if self._is_valid(body) else why_not(body, self._shape)
+        return found + (wrong or [*problems_beyond(body)])
 
 
 def _size(body: Body) -> int:

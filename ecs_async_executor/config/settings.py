@@ -26,6 +26,8 @@ from ecs_async_executor.engine.options import EngineOptions, Rate
 
 SECTION = "ecs_async_executor"
 DROP_IN_SECTION = "aws_ecs_executor"
+LONGEST = 30 * 86400.0
+"""Seconds of `launch_timeout`: for as long a token of the task lives."""
 LaunchType = Annotated[
     Literal["FARGATE", "EC2", "EXTERNAL", "MANAGED_INSTANCES"], BeforeValidator(parse_launch_type)
 ]
@@ -54,7 +56,7 @@ def _ours(
 class Settings(BaseModel):
     """All options, checked. Times are in seconds, rates in calls a second."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, allow_inf_nan=False)
 
     cluster: str = _drop_in(..., "Name or ARN of the ECS cluster that runs the tasks.", "my-cluster")
     container_name: str = _drop_in(
@@ -153,6 +155,7 @@ class Settings(BaseModel):
         1800.0,
         "How long a launched task may take to run before it is stopped and started again; 0: for ever.",
         ge=0,
+        le=LONGEST,
     )
     missing_grace: float = _ours(
         120.0,

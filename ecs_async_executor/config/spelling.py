@@ -17,6 +17,12 @@ from ecs_async_executor.config.parsing import parse_strategy
 Body: TypeAlias = dict[str, Any]
 IDENTITY = {"KeyValuePair": "name", "ContainerOverride": "name", "Tag": "key"}
 """Shapes whose lists are merged, and the member that tells their items apart."""
+OURS = {
+    "clientToken": "The executor sets it, so that no task is started twice.",
+    "count": "One Airflow task is one ECS task.",
+    "startedBy": "The executor sets it; choose its middle part with the option `deployment`.",
+}
+"""Members that can't be configured, and why."""
 _BITS = 64
 """Longer numbers are no sizes, and Python writes those of more than 4,300 digits only with an error."""
 _WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -112,7 +118,7 @@ class _Normaliser:
             known = spellings(container_shape()) | known
         if near := difflib.get_close_matches(fold(key)[:80], known, n=1):
             return f"Did you mean {known[near[0]]}?"
-        members = f"It has: {', '.join(sorted((*shape.members, *self._beside)))}."
+        members = f"It has: {', '.join(sorted({*shape.members, *self._beside} - OURS.keys()))}."
         return "" if any(members in problem for problem in self._problems) else members
 
 

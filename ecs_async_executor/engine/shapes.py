@@ -17,7 +17,6 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 }
 _BIGGEST = 2**31 - 1
 """Of ECS's Integer (API reference: data types)."""
-_MOST = 5
 
 
 def checker(shape: Any) -> Check:
@@ -56,14 +55,12 @@ def _structure_checker(shape: Any) -> Check:
     return check
 
 
-def why_not(value: Any, shape: Any) -> str:
-    """Say what is wrong with a request, in sentences that show no value; empty if nothing is.
+def why_not(value: Any, shape: Any) -> list[str]:
+    """Say what is wrong with a request, in sentences that show no value; none if nothing is.
 
     It takes what botocore's ParamValidator takes, but for numbers that are true or false, negative, or beyond 32 bits.
     """
-    wrong = [*_problems(value, shape, "")]
-    more = [f"There are {len(wrong) - _MOST} more."] if len(wrong) > _MOST else []
-    return " ".join([*wrong[:_MOST], *more])
+    return [*_problems(value, shape, "")]
 
 
 def _problems(value: Any, shape: Any, path: str) -> Iterator[str]:

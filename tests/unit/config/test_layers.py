@@ -8,8 +8,18 @@ from ecs_async_executor.config.layers import leaves, merge, normalise_layer
 from ecs_async_executor.errors import InvalidRequestError
 
 
+def normalised(
+    value: dict[Any, Any], container: str = "airflow", beside: tuple[str, ...] = ()
+) -> tuple[dict[str, Any], ...]:
+    problems: list[str] = []
+    bodies = normalise_layer(value, container, problems, beside)
+    if problems:
+        raise InvalidRequestError.of(problems, "Correct or remove it.")
+    return bodies
+
+
 def body(value: dict[Any, Any]) -> dict[str, Any]:
-    (one,) = normalise_layer(value, "airflow")
+    (one,) = normalised(value)
     return one
 
 
@@ -117,7 +127,7 @@ def test_what_stands_deeper_is_told_with_its_place(key: str, place: str) -> None
 
 def test_what_may_stand_beside_is_proposed_as_well() -> None:
     with pytest.raises(InvalidRequestError, match=r"Did you mean fallback_after\?"):
-        normalise_layer({"fallback_afer": 1}, "airflow", ("fallback_after",))
+        normalised({"fallback_afer": 1}, beside=("fallback_after",))
 
 
 def test_the_members_are_listed_once() -> None:
@@ -154,7 +164,7 @@ def test_a_key_in_two_spellings_is_refused() -> None:
 
 
 def test_short_and_spelled_out_members_are_two_parts_the_short_ones_first() -> None:
-    short, rest = normalise_layer({"group": "g", "cpu": 1}, "main")
+    short, rest = normalised({"group": "g", "cpu": 1}, "main")
     assert short == {"overrides": {"containerOverrides": [{"name": "main", "cpu": 1}]}}
     assert rest == {"group": "g"}
 
@@ -207,7 +217,7 @@ def test_leaves_have_paths_with_names() -> None:
         "environment": {"A": "1"},
         "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["s"]}},
     }
-    found = {path: leaf for part in normalise_layer(value, "airflow") for path, leaf in leaves(part).items()}
+    found = {path: leaf for part in normalised(value) for path, leaf in leaves(part).items()}
     assert found == {
         "cluster": "c",
         "tags[team]": "data",

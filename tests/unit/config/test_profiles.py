@@ -144,6 +144,30 @@ def test_all_that_is_wrong_in_one_profile_is_said_at_once() -> None:
     assert "3 to correct" in text
 
 
+@pytest.mark.parametrize(
+    ("queues", "options"),
+    [
+        ({"a": {"cluster": "gpu", "fallback": "b"}, "b": {"cluster": "gpu", "wrong": 1}}, {}),
+        ({"a": {"cluster": "gpu", "fallback": "b", "wrong": 1}, "b": {"cluster": "gpu"}}, {}),
+        ({"a": {"fallback": "b"}, "b": {"cluster": "x"}}, {"run_task_kwargs": {"cluster": "x", "wrong": 1}}),
+    ],
+)
+def test_a_fallback_is_compared_only_when_both_profiles_are_right(
+    queues: dict[str, Any], options: dict[str, Any]
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        profiles(queues, **options)
+    assert "1 to correct" in str(caught.value)
+    assert "wrong is not a member" in str(caught.value)
+
+
+def test_a_misspelt_fallback_is_told_with_what_was_meant() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"there is no profile 'ondemand'\. Did you mean on-demand\?"
+    ):
+        profiles({"spot": {"fallback": "ondemand"}, "on-demand": {}})
+
+
 def test_a_profile_shows_no_values() -> None:
     found = profiles({"a": {"environment": {"TOKEN": "their-secret"}}})
     assert "their-secret" not in repr(found.of("a"))

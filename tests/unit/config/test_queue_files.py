@@ -86,6 +86,57 @@ def test_yaml_may_share_parts_of_profiles(tmp_path: Path) -> None:
     assert parse_queues(str(file)) == {"base": {"cpu": 1, "group": "g"}, "big": {"cpu": 2, "group": "g"}}
 
 
-def test_wrong_json_is_not_taken_for_a_path() -> None:
-    with pytest.raises(ValueError, match="it is not JSON"):
-        parse_queues('{"gpu": {"their-secret"')
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"gpu": {"their-secret"',
+        '[{"gpu": {"environment": {"PASSWORD": "their-secret"}}}]',
+        """'{"gpu": {"environment": {"PASSWORD": "their-secret"}}}'""",
+        '"their-secret"',
+        '\ufeff{"gpu": {"environment": {"PASSWORD": "their-secret"}}}',
+    ],
+)
+def test_wrong_json_is_not_taken_for_a_path_and_not_shown(text: str) -> None:
+    with pytest.raises(ValueError, match=r"it is not (JSON|an object)") as caught:
+        parse_queues(text)
+    assert "their-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["on", "007", "0x10", "null", "12:30", "1.5", '""'])
+def test_a_name_that_yaml_takes_for_something_else_is_refused(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "queues.yaml"
+    file.write_text(f"{name}: {{}}\n")
+    with pytest.raises(
+        ValueError, match=r"the name of a queue is (not text but .*: write it in quotes|empty)"
+    ):
+        parse_queues(str(file))
+
+
+def test_every_profile_that_is_none_is_told_at_once() -> None:
+    with pytest.raises(
+        ValueError, match="queue 'gpu' is not an object; the profile of the queue 'spot' is not"
+    ):
+        parse_queues({"gpu": "EC2", "spot": ["a"], "good": {}})
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "a: {}\n\tb: {}",
+            "neither JSON nor YAML in line 2: found character '\\\\t' that cannot start any token",
+        ),
+        ("a: {cpu: 1}\n  b: {}", "in line 2: (mapping values are not allowed here|expected <block end>)"),
+        ("a: {x: 2024-13-45}", "a date that does not exist: write it in quotes"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_said_with_its_line(tmp_path: Path, text: str, problem: str) -> None:
+    file = tmp_path / "queues.yaml"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=problem):
+        parse_queues(str(file))
+
+
+def test_a_home_that_does_not_exist_is_told_like_any_other_path() -> None:
+    with pytest.raises(ValueError, match="can't be read: RuntimeError"):
+        parse_queues("~no-such-user/queues.yaml")

@@ -58,7 +58,7 @@ def refusal(executor_config: object, **options: Any) -> str:
     with pytest.raises(InvalidRequestError) as caught:
         body(executor_config, **options)
     assert TOKEN not in str(caught.value)
-    return str(caught.value)
+    return str(caught.value).removeprefix("executor_config: ")
 
 
 # --- from options ---------------------------------------------------------------------------------------------
@@ -362,6 +362,33 @@ def test_a_variable_without_a_name_is_refused(variable: dict[str, str]) -> None:
     message = refusal({"environment": [variable]})
     assert message.startswith("A variable in the environment of the container 'airflow' has no name.")
     assert "their-secret" not in message
+
+
+def test_what_is_wrong_with_an_executor_config_begins_with_its_name() -> None:
+    with pytest.raises(InvalidRequestError, match=r"^executor_config: clustr is not a member"):
+        body({"clustr": "x"})
+
+
+def test_wrong_names_and_wrong_values_are_told_at_once() -> None:
+    message = refusal({"wrong": 1, "startedBy": "x", "count": 3, "cluster": None, "tags": 7})
+    for words in (
+        "wrong is not a member",
+        "startedBy can't",
+        "count can't",
+        "cluster can't be removed",
+        "tags is",
+    ):
+        assert words in message
+
+
+def test_what_a_misspelt_member_would_have_said_is_not_missing() -> None:
+    message = refusal({"taskDefinition": None, "taskDefinitoin": "t"})
+    assert "Did you mean taskDefinition?" in message
+    assert "is missing" not in message
+
+
+def test_true_is_no_count() -> None:
+    assert "count can't be configured" in refusal({"count": True})
 
 
 def test_the_cluster_can_not_be_removed() -> None:

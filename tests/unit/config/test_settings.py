@@ -423,6 +423,53 @@ def test_broken_json_says_where(required: Options) -> None:
     assert f"{where}: it is not JSON: Expecting value at character 10." in line
 
 
+@pytest.mark.parametrize(
+    "text", ['{"tags": {"a": "1"}, "tags": {"b": "2"}}', "{'tags': {'a': '1'}, 'tags': {'b': '2'}}"]
+)
+def test_a_name_that_stands_twice_in_run_task_kwargs_is_refused(required: Options, text: str) -> None:
+    required.set(DROP_IN_SECTION, run_task_kwargs=text)
+    (line,) = problems()
+    assert "'tags' is there twice" in line
+
+
+@pytest.mark.parametrize("name", ["launch_timeout", "capacity_timeout", "poll_interval", "run_task_rate"])
+@pytest.mark.parametrize("value", ["inf", "nan", "-1"])
+def test_times_and_rates_are_finite_and_not_negative(required: Options, name: str, value: str) -> None:
+    required.set(SECTION, **{name: value})
+    (line,) = problems()
+    assert f"[{SECTION}] {name} " in line
+
+
+def test_a_task_gets_no_token_for_ever(required: Options) -> None:
+    required.set(SECTION, launch_timeout="1e12")
+    (line,) = problems()
+    assert "it must be at most 2.592e+06" in line
+
+
+@pytest.mark.parametrize("name", ["cluster", "task_definition", "subnets"])
+def test_an_option_that_cannot_be_read_is_not_missing_as_well(
+    required: Options, airflow_cfg: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv(f"AIRFLOW__AWS_ECS_EXECUTOR__{name.upper()}")
+    required.set(DROP_IN_SECTION, security_groups="sg-1")
+    airflow_cfg(f"[aws_ecs_executor]\n{name} = 50%\n")
+    (line,) = problems()
+    assert f"{name} (airflow.cfg): it can't be read" in line
+
+
+@pytest.mark.parametrize(
+    "kwargs", ['{"taskDefinition": "t", ', '{"taskDefinitoin": "t", "networkConfigration": {}}']
+)
+def test_what_broken_kwargs_may_have_said_is_not_missing(
+    required: Options, monkeypatch: pytest.MonkeyPatch, kwargs: str
+) -> None:
+    for name in ("TASK_DEFINITION", "SUBNETS"):
+        monkeypatch.delenv(f"AIRFLOW__AWS_ECS_EXECUTOR__{name}")
+    required.set(DROP_IN_SECTION, run_task_kwargs=kwargs, security_groups="sg-1")
+    (line,) = problems()
+    assert "run_task_kwargs (" in line
+
+
 @pytest.mark.parametrize("text", ["[]", "5", '"text"', "null"])
 def test_run_task_kwargs_must_be_a_json_object(required: Options, text: str) -> None:
     required.set(DROP_IN_SECTION, run_task_kwargs=text)

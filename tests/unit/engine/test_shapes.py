@@ -68,7 +68,7 @@ def test_a_shape_of_another_kind_is_left_to_the_validator():
     assert not checker(shape)({"at": 7})
     assert not checker(shape)({"by": {}})
     assert not why_not({}, shape)
-    assert why_not({"at": "their-secret", "by": {}}, shape) == "at is not valid. by is not valid."
+    assert why_not({"at": "their-secret", "by": {}}, shape) == ["at is not valid.", "by is not valid."]
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,4 @@ def test_a_shape_of_another_kind_is_left_to_the_validator():
     ],
 )
 def test_what_is_wrong_is_said_in_words(member: dict[str, Any], why: str):
-    assert why_not({"taskDefinition": "t", **member}, operation("RunTask").input_shape) == why
-
-
-def test_of_many_things_that_are_wrong_some_are_said():
-    shape = operation("RunTask").input_shape
-    said = why_not({"taskDefinition": "t", "tags": [7] * 9}, shape)
-    assert said.endswith("tags[4] is a whole number; ECS takes an object. There are 4 more.")
+    assert why_not({"taskDefinition": "t", **member}, operation("RunTask").input_shape) == [why]

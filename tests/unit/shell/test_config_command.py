@@ -56,6 +56,7 @@ def test_the_values_stand_under_where_they_come_from(capsys: pytest.CaptureFixtu
         'executor_config\n    launchType = "EC2"\n    overrides.containerOverrides[airflow].cpu = 512',
         (
             "Besides, for this task:\n"
+            "    profile = null  (queues)\n"
             "    region_name = null  (default)\n"
             '    conn_id = "aws_default"  (default)\n'
             "    payload_bucket = null  (default)\n"
@@ -98,6 +99,7 @@ def test_what_concerns_a_queue_beside_its_request_is_shown_with_where_it_is_set(
     monkeypatch.setenv("AIRFLOW__AWS_ECS_EXECUTOR__REGION", "eu-central-1")
     besides = shown(capsys, "--queue", "gpu-1").split("Besides, for this task:\n")[1].splitlines()
     assert [line.strip() for line in besides if "gpu-*" in line] == [
+        'profile = "gpu-*"  (queues)',
         "launch_timeout = 60.0  (queue gpu-*)",
         "rate_share = 0.5  (queue gpu-*)",
         'fallback = "plain"  (queue gpu-*)',
@@ -108,10 +110,24 @@ def test_what_concerns_a_queue_beside_its_request_is_shown_with_where_it_is_set(
     )
 
 
+def test_what_the_scheduler_warns_of_at_its_start_is_told_here_as_well(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queues = {"big": {"environment": {"A": "x" * 7400}}, "spot": {"capacity_timeout": 9000}}
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES", json.dumps(queues))
+    assert main(["config"]) == 0
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(
+        "Tasks of the queue big can't be launched, unless their executor_config says otherwise."
+    )
+    assert "[ecs_async_executor] capacity_timeout (9000 s of the queue spot, with its fallbacks)" in second
+
+
 def test_what_is_probably_misspelt_is_warned_of_beside_the_output(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__AWS_ECS_EXECUTOR__SUBNET", "subnet-1")
+    monkeypatch.setenv("AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT", "3600")
     assert main(["config", "--json"]) == 0
     captured = capsys.readouterr()
     assert "warnings" not in json.loads(captured.out)

@@ -1,0 +1,39 @@
+"""Says in words what pydantic has found wrong. Pure; shows no value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_WORDS = {
+    "bool_parsing": "it is neither true nor false",
+    "bool_type": "it is neither true nor false",
+    "dict_type": "it is not an object",
+    "finite_number": "it is not a finite number",
+    "float_parsing": "it is not a number",
+    "float_type": "it is not a number",
+    "greater_than": "it must be more than {gt:g}",
+    "greater_than_equal": "it must be at least {ge:g}",
+    "int_from_float": "it is not a whole number",
+    "int_parsing": "it is not a whole number",
+    "int_type": "it is not a whole number",
+    "less_than_equal": "it must be at most {le:g}",
+    "list_type": "it is not a list",
+    "literal_error": "it is none of these",
+    "missing": "it is required, but not set",
+    "string_pattern_mismatch": "it has other characters, or more of them, than it may have",
+    "string_too_short": "it is empty",
+    "string_type": "it is not text",
+    "too_long": "there are {actual_length}, and at most {max_length} may be there",
+    "tuple_type": "it is not a list",
+}
+
+
+def in_words(error: ErrorDetails) -> str:
+    """Give what is wrong, to follow a name and a colon."""
+    words = _WORDS.get(error["type"])
+    if words is None:  # our own, out of `parsing`
+        return error["msg"].removeprefix("Value error, ").removesuffix(".")
+    return words.format(**error.get("ctx", {}))

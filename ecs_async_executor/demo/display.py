@@ -197,10 +197,10 @@ def summary(snapshot: Snapshot, expectations: Mapping[str, Mapping[str, Expected
 
 LEGEND = """\
 Seconds, summed over all ECS tasks of a task:
-  sched   for a slot of few (4 a core) prov    ECS: PROVISIONING and PENDING
-  launch  Airflow: queued; RunTask     start   the container starts Airflow
-  run     until the container stops    total   with what lies between: deferred,
-                                               rescheduled, waiting for a retry"""
+  sched   waits for one of the demo's  prov    ECS: PROVISIONING and PENDING
+          few slots (4 for each core)  start   the container starts Airflow
+  launch  Airflow: queued; RunTask     total   with what lies between: deferred,
+  run     until the container stops            rescheduled, waiting for a retry"""
 
 
 def changes(before: Snapshot, after: Snapshot) -> list[str]:

@@ -32,6 +32,7 @@ def read_options(conf: Conf) -> tuple[Settings, dict[str, Found], list[str]]:
     Wrong ones have their default in the settings, or the example, so that what is made of the others can be checked.
     """
     found, unreadable = _find(conf)
+    team = getattr(conf, "team_name", None)
     problems, wrong = [*unreadable.values()], set(unreadable)
     raw = {name: option.value for name, option in found.items()}
     try:
@@ -45,6 +46,11 @@ def read_options(conf: Conf) -> tuple[Settings, dict[str, Found], list[str]]:
     for name, problem in _check_together(found, wrong):
         wrong.add(name)
         problems.append(problem)
+    if team and problems:
+        problems[0] += (
+            f" (The team {team!r} inherits no option: its own are set as AIRFLOW__{team.upper()}___"
+            f"{DROP_IN_SECTION.upper()}__..., or in the section [{team}={DROP_IN_SECTION}].)"
+        )
     problems += _unknown_names(conf)
     good = {name: value for name, value in raw.items() if name not in wrong}
     if problems:

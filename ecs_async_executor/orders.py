@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ecs_async_executor.config.profiles import Profile, Profiles
+from ecs_async_executor.config.spelling import fold
 from ecs_async_executor.delivery import Bucket, Delivery, in_command
 from ecs_async_executor.engine.messages import Launch, Launched, Recovery, Request, Watch
 from ecs_async_executor.runs import Run, launch_id
@@ -50,6 +52,8 @@ class Orders:
             run.run_id,
             run.label,
             partial(self._build, run.run_id, run.number, run.workload, profile),
+            cluster=_cluster(profile, getattr(ti, "executor_config", None)),
+            container=profile.template.container,
             number=run.number,
             priority=CALLBACK_PRIORITY if run.is_callback else getattr(ti, "priority_weight", 0),
             recovery=recovery,
@@ -73,8 +77,6 @@ class Orders:
 
     def _build(self, run_id: str, number: int, workload: Any, profile: Profile) -> Request:
         """Build the request, with a token that is fresh now."""
-        if workload is None:
-            return profile.template.request([], None)  # never sent: it tells where to look
         ti = getattr(workload, "ti", None)
         subject = ti.id if ti is not None else workload.callback.id
         lifetime = max(TOKEN_LIFETIME, self._queued_timeout, profile.launch_timeout + TOKEN_MARGIN)
@@ -86,3 +88,10 @@ class Orders:
         return profile.template.request(
             in_command(payload), ti.executor_config if ti is not None else None, deliver=deliver
         )
+
+
+def _cluster(profile: Profile, executor_config: object) -> str:
+    """Say where the task is, even if its request can't be built."""
+    config = executor_config if isinstance(executor_config, Mapping) else {}
+    named = [value for key, value in config.items() if fold(key) == "cluster" and isinstance(value, str)]
+    return named[0] if named else profile.template.cluster

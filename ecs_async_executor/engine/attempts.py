@@ -14,7 +14,7 @@ from ecs_async_executor.engine.clusters import Clusters
 from ecs_async_executor.engine.entry import Entry
 from ecs_async_executor.engine.failures import Failure, Kind, classify
 from ecs_async_executor.engine.ledger import Ledger
-from ecs_async_executor.engine.messages import Diagnosis, Request
+from ecs_async_executor.engine.messages import Diagnosis, Recovery, Request
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.errors import InvalidRequestError
 
@@ -24,7 +24,7 @@ FRESH = 300.0
 """Seconds that a request may wait for its first send: it holds a token, or has one put, that does not live for ever."""
 STOPPED = Failure(Kind.CONFIGURATION, Diagnosis("The task was stopped before it was launched."))
 
-Get: TypeAlias = Callable[[Entry, Request], Awaitable[str | None]]
+Get: TypeAlias = Callable[[Entry], Awaitable[str | None]]
 """Gives the ARN of the run's task, or None if the ledger knows already how the run goes on; raises `CallError`."""
 
 
@@ -40,33 +40,40 @@ class Attempts:
     async def make(self, entry: Entry, get: Get) -> None:
         """Tell the ledger which task `get` gives, or why it gives none."""
         try:
-            request = self._request(entry)
-            arn = await get(entry, request)
+            arn = await get(entry)
         except CallError as error:
             outcome = self._ledger.failed(entry, error.failure, anyio.current_time())
         else:
             if arn is None:
                 return
-            outcome = self._ledger.launched(
-                entry, arn, request.cluster, request.container, anyio.current_time()
-            )
+            outcome = self._ledger.launched(entry, arn, entry.cluster, entry.container, anyio.current_time())
         for report in outcome:
             self._emit(report)
 
-    def _request(self, entry: Entry) -> Request:
+    def request(self, entry: Entry) -> Request:
+        """Give the run's request, built now if there is none, or too old a one; raises `CallError`.
+
+        Its `settle` is left only while its cluster's default is not known.
+        """
         now = anyio.current_time()
         if entry.request is None or not (entry.sent or now - entry.built_at < FRESH):
             assert entry.build is not None  # noqa: S101  a run that waits for its launch has its builder
-            entry.request, entry.built_at = _make(entry, entry.build), now
-            if entry.unclear and entry.request.payload is not None:
-                entry.presumed = entry.request.payload.url  # whoever may have sent it has put it before
-        return entry.request
-
-    async def settle(self, entry: Entry, request: Request) -> Request:
-        """Give the request as it is sent, whatever its cluster's default is; raises `CallError`."""
-        if request.settle is not None:
-            strategy = await self._clusters.default_strategy(request.cluster)
+            request = entry.request = _make(entry, entry.build)
+            entry.built_at, entry.cluster, entry.container = now, request.cluster, request.container
+            if entry.recovery is not Recovery.NONE:  # whoever may have sent it has put it before
+                entry.presumed = request.payload.url if request.payload is not None else None
+        request = entry.request
+        if request.settle is not None and request.cluster in self._clusters.known:
+            strategy = self._clusters.known[request.cluster]
             request = entry.request = _make(entry, partial(request.settle, strategy))
+        return request
+
+    async def settle(self, entry: Entry) -> Request:
+        """Give the run's request as it is sent, whatever its cluster's default is; raises `CallError`."""
+        request = self.request(entry)
+        if request.settle is not None:
+            await self._clusters.default_strategy(request.cluster)
+            request = self.request(entry)
         return request
 
     def body(self, entry: Entry, request: Request) -> dict[str, Any]:

@@ -53,6 +53,11 @@ class Calls:
     def unused(self, leave: Pass) -> None:
         """Give a leave back that no call was made with."""
         self._governor.give_back(leave.action)
+        self._gate.unused(leave.ticket)
+
+    def wasted(self, leave: Pass) -> None:
+        """Make no call, and let nobody make one instead; but AWS was not asked whether it can be used again."""
+        self._gate.unused(leave.ticket)
 
     async def make(self, leave: Pass, call: Callable[[], Awaitable[T]]) -> T:
         """Make the call that `leave` allows; raises `CallError`."""

@@ -22,15 +22,16 @@ class Clusters:
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
-        self._known: dict[str, Sequence[Mapping[str, Any]]] = {}
+        self.known: dict[str, Sequence[Mapping[str, Any]]] = {}
+        """What was asked before."""
         self._asking: dict[str, anyio.Lock] = defaultdict(anyio.Lock)
 
     async def default_strategy(self, cluster: str) -> Sequence[Mapping[str, Any]]:
         """Give it; empty if there is none, or ECS won't tell. Raises `CallError` if asking again may help."""
         async with self._asking[cluster]:
-            if cluster not in self._known:
-                self._known[cluster] = await self._ask(cluster)
-        return self._known[cluster]
+            if cluster not in self.known:
+                self.known[cluster] = await self._ask(cluster)
+        return self.known[cluster]
 
     async def _ask(self, cluster: str) -> Sequence[Mapping[str, Any]]:
         # DescribeClusters shares the bucket of ListTasks ("Cluster resource read").

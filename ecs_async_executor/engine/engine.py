@@ -161,8 +161,8 @@ class Engine:
 
     def _ring_all(self) -> None:
         """The ledger has changed: wake whoever has work now, or earlier than it thinks."""
-        self._launcher.bell.ring_for(self.ledger.launches.next_at(anyio.current_time()))
-        self._putter.bell.ring_for(self.ledger.puts.next_at(anyio.current_time()))
+        self._launcher.wake()
+        self._putter.wake()
         self._watcher.bell.ring_for(self.ledger.due.next_at())
         if self.ledger.stops:
             self._stopper.bell.ring()

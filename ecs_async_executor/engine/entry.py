@@ -13,7 +13,7 @@ class State(Enum):
     """Where a run stands."""
 
     WAITING = "waiting to be sent"
-    PUTTING = "PutObject in flight"
+    PREPARING = "looked for, or something is asked or put before it is sent"
     SENDING = "RunTask in flight"
     WATCHING = "launched"
 
@@ -44,7 +44,7 @@ class Entry:
     """Built for the first send of this launch number, and from that send on frozen until the outcome is known."""
     built_at: float = 0.0
     sent: bool = False
-    """This very request was sent, and may have started something."""
+    """This very request was sent by this engine, and may have started something: not a byte of it changes any more."""
     stored: str | None = None
     """The object in S3 that was put for its request, or that its task was seen to fetch: it goes when the run ends."""
     presumed: str | None = None
@@ -60,6 +60,7 @@ class Entry:
     """The cause of waiting that was reported last."""
     arn: str = ""
     cluster: str = ""
+    """Where its task is, or is looked for; as is `container`, the order's until its request is built."""
     container: str = ""
     launched_at: float = 0.0
     phase: Phase = Phase.STARTING

@@ -10,7 +10,7 @@ from ecs_async_executor.engine.calls import CallError, Calls
 from ecs_async_executor.engine.entry import Entry
 from ecs_async_executor.engine.failures import Failure, Kind
 from ecs_async_executor.engine.governor import Action
-from ecs_async_executor.engine.messages import Recovery, Request
+from ecs_async_executor.engine.messages import Recovery
 from ecs_async_executor.engine.options import EngineOptions
 
 _REFUSALS = frozenset({Kind.CAPACITY, Kind.CONFIGURATION, Kind.DENIED, Kind.PAYLOAD})
@@ -23,32 +23,34 @@ class Finder:
         self._calls = calls
         self._options = options
 
-    async def find(self, refusal: Failure, entry: Entry, request: Request) -> str:
+    async def find(self, refusal: Failure, entry: Entry) -> str:
         """Give the ARN of the task that an earlier send has started; if there is none for sure, raise the refusal."""
-        arns = refusal.arns or await self._started_before(entry, request)
+        arns = refusal.arns or await self._started_before(entry)
         if arns:
             return arns[0]
-        age = anyio.current_time() - entry.sent_at
-        if entry.unclear and age < self._options.missing_grace and refusal.kind is not Kind.PAYLOAD:
-            # ListTasks is eventually consistent: none yet is not none.
+        # ListTasks is eventually consistent: none yet is not none.
+        is_early = entry.unclear > 0 and anyio.current_time() - entry.sent_at < self._options.missing_grace
+        # Somebody else has sent it: from now on the grace time counts.
+        is_news = refusal.kind is Kind.EXISTS and not entry.unclear
+        if is_news or (is_early and refusal.kind is not Kind.PAYLOAD):
             raise CallError(replace(refusal, kind=Kind.UNKNOWN))
         raise CallError(refusal)
 
-    async def look(self, entry: Entry, request: Request) -> tuple[str, ...]:
+    async def look(self, entry: Entry) -> tuple[str, ...]:
         """Ask what a former scheduler has started."""
         try:
-            return await self._started_before(entry, request)
+            return await self._started_before(entry)
         except CallError as error:
             if error.failure.kind is Kind.DENIED:
                 return ()  # the clientToken will tell
             raise
 
-    async def _started_before(self, entry: Entry, request: Request) -> tuple[str, ...]:
+    async def _started_before(self, entry: Entry) -> tuple[str, ...]:
         leave = await self._calls.leave(Action.LIST_TASKS)
         started_by = f"{self._options.started_by}/{entry.run_id}"
         try:
             return await self._calls.make(
-                leave, lambda: self._calls.client.list_tasks_started_by(request.cluster, started_by)
+                leave, lambda: self._calls.client.list_tasks_started_by(entry.cluster, started_by)
             )
         except CallError as error:
             kind, waited = error.failure.kind, anyio.current_time() - entry.sent_at

@@ -13,7 +13,7 @@ class Gate:
 
     While shut, the caller that comes after each waiting time passes as the probe, and puts the time off for the
     others: a probe that gets lost can't keep the gate shut. Who passes gets a ticket, and answers for it with
-    `fail` or `succeed`; an answer that belongs to an older state of the gate changes nothing.
+    `fail`, `succeed` or `unused`; an answer that belongs to an older state of the gate changes nothing.
     """
 
     def __init__(self, random: Random) -> None:
@@ -21,7 +21,8 @@ class Gate:
         self._failures = 0
         self._probe_at = 0.0
         self._ticket = 0
-        self._opened = anyio.Event()
+        self._moved = anyio.Event()
+        """Set when it opens, or the next probe is due earlier."""
 
     @property
     def is_shut(self) -> bool:
@@ -40,7 +41,7 @@ class Gate:
                 self._put_off(now)
                 break
             with anyio.move_on_after(self._probe_at - now):
-                await self._opened.wait()
+                await self._moved.wait()
         return self._ticket
 
     def fail(self, ticket: int, diagnosis: Diagnosis) -> list[Report]:
@@ -53,7 +54,7 @@ class Gate:
         self._put_off(anyio.current_time())
         if not first:
             return []
-        self._opened = anyio.Event()
+        self._moved = anyio.Event()
         return [Paused(diagnosis)]
 
     def succeed(self, ticket: int) -> list[Report]:
@@ -61,8 +62,15 @@ class Gate:
         if not self.is_current(ticket) or not self.is_shut:
             return []
         self._failures = 0
-        self._opened.set()
+        self._moved.set()
         return [Resumed()]
+
+    def unused(self, ticket: int) -> None:
+        """No call was made with it: if it was the probe's, the next caller is the probe, at once."""
+        if self.is_shut and self.is_current(ticket):
+            self._probe_at = anyio.current_time()
+            self._moved.set()
+            self._moved = anyio.Event()
 
     def _put_off(self, now: float) -> None:
         self._probe_at = now + backoff(self._failures, base=1.0, cap=60.0, random=self._random)

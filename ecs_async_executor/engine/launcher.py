@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
@@ -21,6 +22,8 @@ from ecs_async_executor.engine.options import EngineOptions
 
 SEARCHES = 10
 """ListTasks calls in flight at once for runs that are only looked for: they take no place of a launch."""
+_SEARCHED = frozenset({Recovery.FIND, Recovery.LOOK})
+_OPEN = frozenset({Kind.UNKNOWN, Kind.EXISTS})
 
 _EMPTY_ANSWER = Failure(
     Kind.UNKNOWN,
@@ -63,6 +66,10 @@ class Launcher:
         """True: start no further launch."""
         self._landed = landed
 
+    def wake(self) -> None:
+        """The queue has changed."""
+        self.bell.ring_for(self._ledger.launches.next_at(anyio.current_time()))
+
     async def run(self, tasks: TaskGroup) -> None:
         """Launch until cancelled. The run is chosen last, when its call can be made at once: priorities hold."""
         while True:
@@ -85,9 +92,17 @@ class Launcher:
             await self.bell.wait(next_at)
 
     async def _launch(self, entry: Entry, leave: Pass) -> None:
-        if entry.recovery is Recovery.FIND or entry.stop_reason is not None:
+        if self.stopping:
+            self._ledger.forget(entry.run_id)  # so that nobody waits for it
+        if not self._ledger.holds(entry):
             self._calls.unused(leave)
             self._places.release()
+            self._landed()
+            return
+        if entry.recovery in _SEARCHED or entry.stop_reason is not None:
+            self._calls.unused(leave)
+            self._places.release()
+            self._asks(entry)
             await self._search(entry)
             return
         try:
@@ -96,45 +111,75 @@ class Launcher:
             self._places.release()
             self._landed()
 
-    async def _search(self, entry: Entry) -> None:
-        """Look for what may have been sent. Sending it again to be able to stop it could run its code."""
-        refusal = _NOT_FOUND if entry.recovery is Recovery.FIND else STOPPED
-        async with self._searches:
-            if self.stopping:
-                self._ledger.forget(entry.run_id)  # so that nobody waits for those still in line
-            else:
-                await self._attempts.make(entry, partial(self._finder.find, refusal))
+    def _asks(self, entry: Entry) -> None:
+        """Let nobody wait for the run any more who only waits for RunTask."""
+        self._ledger.asks(entry)
         self._landed()
 
-    async def _run_task(self, leave: Pass, entry: Entry, request: Request) -> str | None:
-        """Give the ARN of the task that this clientToken has started, now or before.
+    async def _search(self, entry: Entry) -> None:
+        """Look for what may have been sent."""
+        async with self._searches:
+            if self.stopping:
+                self._ledger.forget(entry.run_id)
+            else:
+                await self._attempts.make(entry, self._find)
+        self._landed()
 
-        None if something must be put into S3 first, or the run was forgotten. Raises `CallError`.
-        """
-        try:
-            if entry.recovery is Recovery.LOOK or request.settle is not None:
-                self._calls.unused(leave)  # what is asked first takes time, and a leave is for now
-                if entry.recovery is Recovery.LOOK and (arns := await self._finder.look(entry, request)):
-                    return arns[0]
-                request = await self._attempts.settle(entry, request)
-                leave = await self._calls.leave(Action.RUN_TASK)
-            if self._may_be_sent(entry, request):
-                return await self._send(leave, entry, request)
-            self._calls.unused(leave)
-            raise_if_stopped(entry)
-        except CallError as error:
-            if error.failure.kind is Kind.EXISTS or is_refused_replay(entry, error.failure):
-                return await self._finder.find(error.failure, entry, request)
-            raise
-        self._ledger.must_put(entry, anyio.current_time())
+    async def _find(self, entry: Entry) -> str | None:
+        """Give the ARN of the task that is found; None if there is none, and the run is to be sent. Raises `CallError`."""
+        if entry.stop_reason is not None:
+            # To send it again to be able to stop it could run its code.
+            return await self._finder.find(STOPPED, entry)
+        if entry.recovery is Recovery.FIND:
+            return await self._finder.find(_NOT_FOUND, entry)
+        if arns := await self._finder.look(entry):
+            return arns[0]
+        self._ledger.has_asked(entry, anyio.current_time())
         return None
 
-    def _may_be_sent(self, entry: Entry, request: Request) -> bool:
-        return request.payload is None and entry.stop_reason is None and self._ledger.holds(entry)
+    async def _run_task(self, leave: Pass, entry: Entry) -> str | None:
+        """Give the ARN of the task that this clientToken has started, now or before.
+
+        None if the run must wait again, for what comes before its send. Raises `CallError`.
+        """
+        try:
+            # Who can send it does so at once: nothing can happen to the run in between.
+            request = self._request(entry, leave)
+            if request.settle is not None:
+                self._calls.unused(leave)
+                self._asks(entry)
+                await self._attempts.settle(entry)
+                raise_if_stopped(entry)
+                self._ledger.has_asked(entry, anyio.current_time())
+                return None
+            if request.payload is not None:
+                is_free = self._ledger.must_put(entry, anyio.current_time())
+                (self._calls.unused if is_free else self._calls.wasted)(leave)
+                return None
+            return await self._send(leave, entry, request)
+        except CallError as error:
+            if error.failure.kind is Kind.EXISTS or is_refused_replay(entry, error.failure):
+                self._asks(entry)
+                return await self._finder.find(error.failure, entry)
+            raise
+
+    def _request(self, entry: Entry, leave: Pass) -> Request:
+        try:
+            return self._attempts.request(entry)
+        except CallError:
+            self._calls.unused(leave)
+            raise
 
     async def _send(self, leave: Pass, entry: Entry, request: Request) -> str:
-        entry.sent = True
-        body = self._attempts.body(entry, request)
+        before, entry.sent = entry.sent, True
+        try:
+            return await self._call(leave, self._attempts.body(entry, request))
+        except CallError as error:
+            if error.failure.kind not in _OPEN:  # it has started nothing, for sure
+                entry.sent = before
+            raise
+
+    async def _call(self, leave: Pass, body: Mapping[str, Any]) -> str:
         answer = await self._calls.make(leave, lambda: self._calls.client.run_task(body))
         if answer.tasks:
             return answer.tasks[0].task_arn

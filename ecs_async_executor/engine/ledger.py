@@ -7,8 +7,8 @@ with the reports to send. It makes no call and reads no clock. Only the engine's
        ▲                 │
        └──── failed ─────┘   (or gone: LaunchFailed, Cancelled)
 
-What a container fetches from S3 is put before: `must_put` sends the run from SENDING to the queue of puts, and `has_put`
-back to its old place among the launches.
+What comes before a send, and takes time, is done in PREPARING, and then the run goes back to its old place among the
+launches: something is asked (`asks` ... `has_asked`), or put into S3 (`must_put` ... `take_put` ... `has_put`).
 
 A launch that has definitely started nothing is over: the next one is a new order, under the next launch number.
 """
@@ -16,11 +16,12 @@ A launch that has definitely started nothing is over: the next one is a new orde
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ecs_async_executor.engine.backoff import Random, backoff
+from ecs_async_executor.engine.ends import gone, stopped
 from ecs_async_executor.engine.entry import Entry, Phase, State
 from ecs_async_executor.engine.failures import PAUSING, Failure, Kind
+from ecs_async_executor.engine.leftovers import Leftovers
 from ecs_async_executor.engine.looks import NOT_YET_RUNNING, next_look, phase_of
 from ecs_async_executor.engine.messages import (
     Cancelled,
@@ -37,13 +38,14 @@ from ecs_async_executor.engine.messages import (
     Watch,
 )
 from ecs_async_executor.engine.options import EngineOptions, Rate
-from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by, url_of
 from ecs_async_executor.engine.queues import DueList, LaunchQueue
 from ecs_async_executor.engine.responses import Task
-from ecs_async_executor.engine.stops import judge, without_workload
 
 PUTS = 12
 """Failed PutObject calls after which a launch is given up for lack of S3: with the waits between them four minutes."""
+PUTS_AHEAD = 40
+"""Runs on their way through S3 whose turns cost nothing, since nothing was sent: enough for PutObject to keep ahead of
+RunTask, and few enough for those requests to be neither many nor old when they are sent."""
 
 
 class Ledger:
@@ -59,10 +61,13 @@ class Ledger:
         self.launches = LaunchQueue(options.run_task_rate)
         self.puts = LaunchQueue(Rate(0, 1))
         """Runs that need something in S3 before they can be sent."""
+        self._putting: set[Entry] = set()
+        """Those, and the ones whose turn to be sent has not come since."""
         self.due = DueList()
         self.stops: list[Entry] = []
         """Runs whose task is to be stopped; the stopper empties it."""
-        self.spent: list[str] = []
+        self._leftovers = Leftovers(options.payloads)
+        self.spent = self._leftovers.spent
         """Objects in S3 of runs that have ended; the cleaner empties it."""
 
     def __len__(self) -> int:
@@ -102,9 +107,11 @@ class Ledger:
             recovery=order.recovery,
             unclear=int(order.recovery is not Recovery.NONE),
             sent_at=now,
+            cluster=order.cluster,
+            container=order.container,
         )
-        if order.recovery is Recovery.FIND:
-            entry.presumed = self._presumed(entry)
+        if order.recovery is not Recovery.NONE:
+            self._leftovers.presume(entry)
         self._entries[entry.run_id] = entry
         self.launches.add(entry, not_before=now)
 
@@ -121,13 +128,9 @@ class Ledger:
             listed=order.listed,
         )
         if order.listed:  # else nothing is known of the launch but its ARN
-            entry.presumed = self._presumed(entry)
+            self._leftovers.presume(entry)
         self._entries[entry.run_id] = entry
         self._watch(entry, order.arn, order.cluster, order.container, now)
-
-    def _presumed(self, entry: Entry) -> str | None:
-        """Name the object that the run's container fetches if it fetches one: whoever launched it knows."""
-        return url_of(self._options.payloads, entry.client_token) if self._options.payloads else None
 
     def _launch_timeout(self, order: Launch | Watch) -> float:
         return self._options.launch_timeout if order.launch_timeout is None else order.launch_timeout
@@ -152,10 +155,11 @@ class Ledger:
         """Let go of a run. The answer to a call in flight is not waited for."""
         entry = self._entries.pop(run_id, None)
         if entry is not None:
-            self.sending -= entry.state is State.SENDING
             self._leave_queues(entry)
 
     def _leave_queues(self, entry: Entry) -> None:
+        self._move(entry, State.WAITING)
+        self._putting.discard(entry)
         self.launches.discard(entry)
         self.puts.discard(entry)
         self.due.discard(entry)
@@ -166,42 +170,64 @@ class Ledger:
         """Hand out the next run to send, if one is due."""
         entry = self.launches.pop(now)
         if entry is not None:
-            entry.state = State.SENDING
-            self.sending += 1
+            self._putting.discard(entry)
+            self._move(entry, State.SENDING)
         return entry
 
-    def must_put(self, entry: Entry, now: float) -> None:
-        """Something must be put into S3 before the run can be sent."""
+    def asks(self, entry: Entry) -> None:
+        """ECS is asked something before the run that was taken is sent, or instead."""
+        if self.holds(entry) and entry.state is State.SENDING:
+            self.launches.give_back(entry)
+            self._move(entry, State.PREPARING)
+
+    def has_asked(self, entry: Entry, now: float) -> None:
+        """Nothing has kept the run from being sent, when it is its turn; what was looked for was not found."""
         if not self.holds(entry):
             return
-        self._wait_again(entry)
-        self.launches.give_back(entry)
+        if entry.recovery is Recovery.LOOK:
+            entry.recovery = Recovery.REPLAY
+        self._move(entry, State.WAITING)
+        self.launches.add(entry, not_before=now)
+
+    def must_put(self, entry: Entry, now: float) -> bool:
+        """Something must be put into S3 before the run that was taken can be sent.
+
+        False: enough runs are on this way already. So its request is not kept, and its turn counts as used: all that
+        need S3 are not built, and held, at once.
+        """
+        is_free = len(self._putting) < PUTS_AHEAD
+        self._putting.add(entry)
+        if is_free:
+            self.launches.give_back(entry)
+        else:
+            entry.request = None
+        self._move(entry, State.WAITING)
         self.puts.add(entry, not_before=now)
+        return is_free
 
     def take_put(self, now: float) -> Entry | None:
         """Hand out the next run to put something for, if one is due."""
         entry = self.puts.pop(now)
         if entry is not None:
-            entry.state = State.PUTTING
+            self._move(entry, State.PREPARING)
         return entry
 
     def has_put(self, entry: Entry, request: Request, now: float) -> None:
         """All is in S3: this is the request to send, when it is the run's turn."""
         if not self.holds(entry):
             return
-        self._wait_again(entry)
-        entry.request = request
+        entry.request, entry.puts = request, 0
+        self._move(entry, State.WAITING)
         self.launches.add(entry, not_before=now)
 
-    def _wait_again(self, entry: Entry) -> None:
-        self.sending -= entry.state is State.SENDING
-        entry.state = State.WAITING
+    def _move(self, entry: Entry, state: State) -> None:
+        self.sending += (state is State.SENDING) - (entry.state is State.SENDING)
+        entry.state = state
 
     def launched(self, entry: Entry, arn: str, cluster: str, container: str, now: float) -> list[Report]:
         """RunTask has started (or found) the task."""
         if not self.holds(entry):
             return []
-        self.sending -= entry.state is State.SENDING
         self._leave_queues(entry)
         self._watch(entry, arn, cluster, container, now)
         if entry.stop_reason is not None:
@@ -212,7 +238,7 @@ class Ledger:
         """RunTask, or what comes before it, failed: wait with the same launch, or end it."""
         if not self.holds(entry):
             return []
-        self._wait_again(entry)
+        self._move(entry, State.WAITING)
         kind = failure.kind
         if kind is Kind.UNKNOWN:
             if not entry.unclear:
@@ -222,18 +248,19 @@ class Ledger:
             return self._wait(entry, failure, now + delay)
         entry.puts += kind is Kind.PAYLOAD
         held = self._is_held(entry, kind, now)
+        if kind is Kind.EXISTS:
+            entry.stored = entry.presumed = None  # the container that exists may be about to fetch it
         if entry.stop_reason is not None and not (held and entry.unclear):
             return self._end(entry, Cancelled(entry.run_id))
         if held:
-            if not entry.unclear:
-                # Nothing was started: let the next send have a token that is fresh then.
-                entry.request, entry.sent = None, False
+            if not entry.sent:
+                entry.request = None  # let the next send have a token that is fresh then
             is_put = kind is Kind.PAYLOAD
             delay = backoff(entry.puts, base=1.0, cap=30.0, random=self._random) if is_put else 0.0
             return self._wait(entry, failure, now + delay)
         # From here on this launch number has definitely started nothing.
         if entry.recovery is Recovery.FIND:
-            return self._end(entry, self._gone(entry, failure.diagnosis))
+            return self._end(entry, gone(entry, failure.diagnosis))
         failed = LaunchFailed(
             entry.run_id,
             entry.number,
@@ -253,7 +280,8 @@ class Ledger:
         return kind is Kind.THROTTLE or kind in PAUSING
 
     def _wait(self, entry: Entry, failure: Failure, not_before: float) -> list[Report]:
-        self.launches.add(entry, not_before=not_before)
+        queue = self.puts if failure.kind is Kind.PAYLOAD else self.launches
+        queue.add(entry, not_before=not_before)
         # A pause is said once for the whole engine, a throttle is everyday life, and the rest once per cause. What
         # has started already does not wait for its launch.
         quiet = failure.kind is Kind.THROTTLE or failure.kind in PAUSING or failure.kind is entry.said
@@ -296,30 +324,10 @@ class Ledger:
             return []
         entry.missing = 0
         if not entry.seen:
-            self._see(entry, task)
+            entry.seen = True
+            self._leftovers.see(entry, task)
         if task.last_status == "STOPPED":
-            verdict = judge(task, entry.container)
-            if verdict.exit_code == NOT_FETCHED and (entry.stored or fetched_by(task, entry.container)):
-                verdict = without_workload(verdict)
-            diagnosis = verdict.diagnosis
-            if entry.timed_out and not verdict.ran:
-                diagnosis = replace(
-                    diagnosis,
-                    summary=f"The task did not run within {entry.launch_timeout:.0f} s, so it was stopped.",
-                    remedy="See in ECS what it waited for (capacity, network, image), or raise `launch_timeout`.",
-                )
-            stopped = Stopped(
-                entry.run_id,
-                entry.number,
-                entry.arn,
-                exit_code=verdict.exit_code,
-                ran=verdict.ran,
-                permanent=verdict.permanent,
-                costs_attempt=not verdict.capacity,
-                interrupted=verdict.interrupted,
-                diagnosis=diagnosis,
-            )
-            return self._end(entry, stopped)
+            return self._end(entry, stopped(entry, task))
         self._move_on(entry, phase_of(task), now)
         self.look_again(entry, now)
         if task.last_status in NOT_YET_RUNNING:
@@ -328,14 +336,6 @@ class Ledger:
             entry.seen_running = True
             return [Running(entry.run_id, entry.arn)]
         return []
-
-    def _see(self, entry: Entry, task: Task) -> None:
-        """Learn of the task itself, whoever has launched it, what it fetches from S3."""
-        entry.seen, entry.presumed = True, None
-        if entry.stored is None and self._options.payloads:
-            fetched = fetched_by(task, entry.container)
-            if fetched is not None and fetched.startswith(self._options.payloads):
-                entry.stored = fetched
 
     def _check_launch_timeout(self, entry: Entry, now: float) -> None:
         timeout = entry.launch_timeout
@@ -369,23 +369,10 @@ class Ledger:
             f"DescribeTasks says MISSING; {entry.arn}",
             "Stopped tasks are kept for an hour: was the scheduler away for longer, or the cluster deleted?",
         )
-        return self._end(entry, self._gone(entry, diagnosis))
-
-    def _gone(self, entry: Entry, diagnosis: Diagnosis) -> Stopped:
-        return Stopped(
-            entry.run_id,
-            entry.number,
-            entry.arn,
-            exit_code=None,
-            ran=True,
-            permanent=False,
-            diagnosis=diagnosis,
-        )
+        return self._end(entry, gone(entry, diagnosis))
 
     def _end(self, entry: Entry, report: LaunchFailed | Stopped | Cancelled) -> list[Report]:
         del self._entries[entry.run_id]
         self._leave_queues(entry)
-        left = entry.stored or entry.presumed
-        if left is not None:
-            self.spent.append(left)
+        self._leftovers.spend(entry)
         return [report]

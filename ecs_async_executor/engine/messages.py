@@ -68,8 +68,8 @@ class Request:
 
 
 Build: TypeAlias = Callable[[], Request]
-"""Makes the request of one launch, in the engine's thread, right before it is sent for the first time.
-Raises `InvalidRequestError` if this run can't be launched at all."""
+"""Makes the request of one launch, in the engine's thread, right before it is sent for the first time; never for
+a run that is only looked for. Raises `InvalidRequestError` if this run can't be launched at all."""
 
 
 # --- orders: scheduler thread -> engine -------------------------------------------------------------------
@@ -101,6 +101,10 @@ class Launch:
     label: str
     """Names the run in logs: which task of which Dag run."""
     build: Build
+    cluster: str = "default"
+    """Where its task is looked for before, or without, a request being built; as the request says."""
+    container: str = ""
+    """The one that decides how a task ended which is found so; as the request says."""
     number: int = 1
     """The launch number: 1, or one more than the last that definitely failed."""
     priority: int = 0

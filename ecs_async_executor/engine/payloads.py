@@ -26,7 +26,7 @@ _OVERRIDES = Decoder(_Overrides)
 
 
 def fetched_by(task: Task, container: str) -> str | None:
-    """Give the URL of the object, as `s3://bucket/key`; None if the command holds the workload itself."""
+    """Give the URL of the object, as `s3://bucket/key`; empty: the command fetches none; None: it can't be told."""
     try:
         overrides = _OVERRIDES.decode(task.overrides)
     except (MsgspecError, ValueError):  # absent, cut off, or none of ours
@@ -34,7 +34,7 @@ def fetched_by(task: Task, container: str) -> str | None:
     for each in overrides.container_overrides:
         if each.name == container and each.command[1:2] == ("-c",) and each.command[-1].startswith(SCHEME):
             return each.command[-1]
-    return None
+    return ""
 
 
 def url_of(location: str, launch: str) -> str:

@@ -15,7 +15,7 @@ from ecs_async_executor.engine.entry import Entry
 from ecs_async_executor.engine.failures import Kind
 from ecs_async_executor.engine.finder import Finder, is_refused_replay
 from ecs_async_executor.engine.ledger import Ledger
-from ecs_async_executor.engine.messages import Payload, Request
+from ecs_async_executor.engine.messages import Payload
 from ecs_async_executor.engine.s3 import S3Client
 
 CALLS = 20
@@ -38,6 +38,10 @@ class Putter:
         self.stopping = False
         """True: put nothing more."""
         self._landed = landed
+
+    def wake(self) -> None:
+        """The queue has changed."""
+        self.bell.ring_for(self._ledger.puts.next_at(anyio.current_time()))
 
     async def run(self, tasks: TaskGroup) -> None:
         """Put until cancelled."""
@@ -65,16 +69,16 @@ class Putter:
             self._places.release()
             self._landed()
 
-    async def _prepare(self, entry: Entry, request: Request) -> str | None:
+    async def _prepare(self, entry: Entry) -> str | None:
         """Let the run be sent; give its task's ARN instead if an earlier send has started it; raises `CallError`."""
         try:
-            request = await self._attempts.settle(entry, request)
+            request = await self._attempts.settle(entry)
             if request.payload is not None:
                 await self._put(entry, request.payload)
             raise_if_stopped(entry)
         except CallError as error:
             if is_refused_replay(entry, error.failure):
-                return await self._finder.find(error.failure, entry, request)
+                return await self._finder.find(error.failure, entry)
             raise
         # A run that was forgotten meanwhile is another's. So is the object: its name is that of the launch, whoever
         # sends it, and the other one's container may be about to fetch it. Who has the run in hand deletes it.

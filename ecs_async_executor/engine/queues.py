@@ -21,8 +21,9 @@ class LaunchQueue:
     def __init__(self, rate: Rate) -> None:
         self._rate = rate
         self._seats: dict[Entry, int] = {}
-        """The place in the line, given once; also tells stale heap items from live ones."""
-        self._waiting: set[Entry] = set()
+        """The place in the line, given once."""
+        self._waiting: dict[Entry, float | None] = {}
+        """When a run that waits is due; None: it is ready. Tells live heap items from stale ones."""
         self._lanes: dict[Lane | None, _Lane] = {}
         """The ready ones."""
         self._delayed: list[tuple[float, int, Entry]] = []
@@ -40,12 +41,12 @@ class LaunchQueue:
         if seat is None:
             seat = self._seats[entry] = self._next_seat
             self._next_seat += 1
-        self._waiting.add(entry)
+        self._waiting[entry] = not_before
         heapq.heappush(self._delayed, (not_before, seat, entry))
 
     def discard(self, entry: Entry) -> None:
         """Forget a run, whether it waits or not."""
-        self._waiting.discard(entry)
+        self._waiting.pop(entry, None)
         self._seats.pop(entry, None)
 
     def leave_lane(self, entry: Entry) -> None:
@@ -61,7 +62,7 @@ class LaunchQueue:
         if not open_lanes:
             return None
         entry = min(open_lanes, key=lambda lane: lane.ready[0][:2]).pop()
-        self._waiting.remove(entry)
+        del self._waiting[entry]
         return entry
 
     def give_back(self, entry: Entry) -> None:
@@ -75,15 +76,24 @@ class LaunchQueue:
         return min([*times, *(item[0] for item in self._delayed[:1])], default=None)
 
     def _ripen(self, now: float) -> None:
-        while self._delayed and (self._delayed[0][0] <= now or self._delayed[0][2] not in self._waiting):
-            _, seat, entry = heapq.heappop(self._delayed)
-            if entry in self._waiting:
+        while self._delayed and (self._delayed[0][0] <= now or not self._is_live(self._delayed[0])):
+            item = heapq.heappop(self._delayed)
+            if self._is_live(item):
+                _, seat, entry = item
+                self._waiting[entry] = None
                 if entry.lane not in self._lanes:
                     self._lanes[entry.lane] = _Lane(entry.lane, self._rate, now)
                 heapq.heappush(self._lanes[entry.lane].ready, (-entry.priority, seat, entry))
         for name, lane in self._lanes.items():
-            while lane.ready and not (lane.ready[0][2] in self._waiting and lane.ready[0][2].lane == name):
+            while lane.ready and not self._is_ready(lane.ready[0][2], name):
                 heapq.heappop(lane.ready)
+
+    def _is_live(self, item: tuple[float, int, Entry]) -> bool:
+        """Tell whether a run that is delayed has no other date meanwhile."""
+        return self._waiting.get(item[2]) == item[0]
+
+    def _is_ready(self, entry: Entry, lane: Lane | None) -> bool:
+        return entry in self._waiting and self._waiting[entry] is None and entry.lane == lane
 
 
 class _Lane:

@@ -22,9 +22,20 @@ _PERMISSIONS = {
     ),
     "DeleteObject": "Allow the scheduler's role s3:DeleteObject there.",
 }
-_PASSING_CODES = THROTTLE_CODES | UNCLEAR_CODES
+_CREDENTIAL_CODES = CREDENTIAL_CODES | {"TokenRefreshRequired"}
+_PASSING_CODES = (
+    THROTTLE_CODES
+    | UNCLEAR_CODES
+    | {"BadDigest", "IncompleteBody"}  # it was broken on its way
+    | {"DependencyTimeoutException", "InternalException", "KMSInternalException", "KeyUnavailableException"}
+)
+_KMS = "KMS."
+"""Begins what KMS says, which S3 passes on."""
 _PASSING_STATUS = frozenset({408, 409, 429})
 _BUCKET_REMEDY = "Set the option `payload_bucket` to a bucket that exists."
+_KEY_REMEDY = (
+    "Enable the KMS key that encrypts the bucket, or set another one in the bucket's default encryption."
+)
 
 
 def classify_s3(error: BaseException, url: str) -> Failure:
@@ -47,15 +58,16 @@ def _classify_answer(error: boto.ClientError, url: str) -> Failure:
     answer = error.response.get("Error", {})
     code, message = str(answer.get("Code", "")), str(answer.get("Message", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if code in CREDENTIAL_CODES:
+    if code in _CREDENTIAL_CODES:
         return _passing(Kind.CREDENTIALS, error, url)
-    if status >= 500 or status in _PASSING_STATUS or code in _PASSING_CODES:
+    if status >= 500 or status in _PASSING_STATUS or code.removeprefix(_KMS) in _PASSING_CODES:
         return _passing(Kind.PAYLOAD, error, url)
     facts = f"{code}: {message}; {url}"
     if code == "AccessDenied" or status == 403:
         remedy = _PERMISSIONS[error.operation_name]
         return Failure(Kind.DENIED, Diagnosis("S3 denies the workload.", facts, remedy))
-    return Failure(Kind.CONFIGURATION, Diagnosis("S3 refuses the workload.", facts, _BUCKET_REMEDY))
+    remedy = _KEY_REMEDY if code.startswith(_KMS) else _BUCKET_REMEDY
+    return Failure(Kind.CONFIGURATION, Diagnosis("S3 refuses the workload.", facts, remedy))
 
 
 def _passing(kind: Kind, error: BaseException, url: str) -> Failure:

@@ -179,6 +179,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
             task: EcsTask | None = self.ecs.start(token, body, entry.run_id, cluster)
         else:
             task = known[1]  # replayed or, with another body, named by the ConflictException
+        entry.sent |= lost
         if lost:
             self.take_reports(self.ledger.failed(entry, failure(Kind.UNKNOWN), self.now))
         elif task is None:
@@ -199,7 +200,8 @@ class LedgerOnEcs(RuleBasedStateMachine):
         ):
             return
         self.sending.remove(entry)
-        if kind in {Kind.THROTTLE, Kind.CREDENTIALS, Kind.NETWORK} and not lost and not entry.unclear:
+        entry.sent |= lost
+        if kind in {Kind.THROTTLE, Kind.CREDENTIALS, Kind.NETWORK} and not entry.sent:
             # ECS has not seen the token: its next body may be a fresh one.
             self.bodies.pop(entry.client_token, None)
         if kind is Kind.CAPACITY:
@@ -331,7 +333,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
             expected = {State.WAITING: 0, State.SENDING: 1}.get(entry.state)
             assert places.index(True) == expected if expected is not None else places.index(True) >= 2
         in_hand = set(self.ledger)
-        assert queued <= in_hand
+        assert queued.keys() <= in_hand
         assert len(due) == sum(entry in due for entry in in_hand)
         assert self.ledger.sending == len(self.sending)
 

@@ -31,7 +31,8 @@ def order(
 ) -> Launch:
     """Make a launch order."""
     request = Request({"cluster": cluster, "taskDefinition": "airflow-task"}, "airflow")
-    return Launch(run_id, f"label of {run_id}", build or partial(_same, request), **more)
+    build = build or partial(_same, request)
+    return Launch(run_id, f"label of {run_id}", build, cluster, "airflow", **more)
 
 
 def _same(request: Request) -> Request:

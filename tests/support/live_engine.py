@@ -93,7 +93,8 @@ class LiveEngine:
         """Order a launch; give its run id."""
         run_id = run_id or str(uuid.uuid4())
         order = Request(request or body(), "airflow")
-        self.submit(Launch(run_id, f"label of {run_id}", **{"build": lambda: order, **more}))
+        launch = {"build": lambda: order, "cluster": order.cluster, "container": order.container}
+        self.submit(Launch(run_id, f"label of {run_id}", **{**launch, **more}))
         return run_id
 
     def launch_many(self, count: int, **more: Any) -> list[str]:

@@ -60,7 +60,7 @@ class Launching:
 
     def launch(self, run_id: str, **more: Any) -> None:
         self.ledger.launch(order(run_id, **more), anyio.current_time())
-        self.launcher.bell.ring()
+        self.launcher.wake()
 
     async def idle(self, seconds: float = 1000) -> None:
         await anyio.sleep(seconds)
@@ -78,8 +78,8 @@ def launching(make_calls: Callable[[EngineOptions], Calls], s3: FakeS3, reports:
         attempts, finder = Attempts(ledger, calls, reports, chosen), Finder(calls, chosen)
 
         def landed() -> None:
-            launcher.bell.ring()
-            putter.bell.ring()
+            launcher.wake()
+            putter.wake()
 
         launcher = Launcher(ledger, calls, attempts, finder, chosen, landed=landed)
         putter = Putter(ledger, cast("S3Client", s3), attempts, finder, landed=landed)

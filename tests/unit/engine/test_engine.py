@@ -20,6 +20,7 @@ from ecs_async_executor.engine.messages import (
     Order,
     Paused,
     Recovery,
+    Request,
     Resumed,
     Running,
     Stop,
@@ -153,6 +154,49 @@ async def test_closing_waits_no_longer_than_its_grace(running: Any, client: Fake
     assert client.closed
 
 
+def open_request(_: object = None) -> Request:
+    return Request({"cluster": "one"}, "airflow", open_request)
+
+
+@pytest.mark.parametrize("what", [{"recovery": Recovery.LOOK}, {"build": open_request}])
+async def test_closing_waits_for_nobody_who_only_asks_before_a_launch(
+    running: Any, client: FakeClient, what: dict[str, Any]
+):
+    client.latency = 2
+    async with running(run_task_rate=Rate(1, 1)) as (submit, engine):
+        submit(*(order(str(number), **what) for number in range(20)))
+        await anyio.sleep(1)
+        engine.close(9)
+    assert anyio.current_time() == 1
+    assert client.calls("run_task") == []
+
+
+async def test_closing_waits_for_nobody_who_only_asks_what_a_refused_launch_has_started(
+    running: Any, client: FakeClient
+):
+    client.script["run_task"].append(error("ConflictException"))
+    async with running(read_rate=Rate(per_second=1 / 3600, burst=1)) as (submit, engine):
+        submit(order("takes the one call", recovery=Recovery.FIND))
+        await anyio.sleep(0.5)
+        submit(order("run"))
+        await anyio.sleep(0.5)
+        engine.close(9)
+    assert anyio.current_time() == 1
+    assert [name for name, _ in client.asked] == ["list_tasks", "run_task"]
+
+
+async def test_a_run_that_is_forgotten_in_the_moment_of_its_launch_is_not_sent(
+    running: Any, client: FakeClient
+):
+    async with running() as (submit, engine):
+        submit(order("run"))
+        while not engine.ledger.sending:
+            await anyio.lowlevel.checkpoint()
+        engine.ledger.forget("run")
+        await anyio.sleep(10)
+    assert client.asked == []
+
+
 @pytest.mark.parametrize(("latency", "left"), [(0.5, False), (3600, True)])
 async def test_closing_lets_objects_be_deleted_but_not_for_long(
     running: Any, client: FakeClient, s3: FakeS3, latency: float, left: bool
@@ -196,7 +240,7 @@ async def test_its_repr_counts_the_runs(running: Any):
     async with running() as (submit, engine):
         submit(order("run"))
         await anyio.sleep(1)
-        assert repr(engine) == "<Engine <Ledger {'waiting': 0, 'putting': 0, 'sending': 0, 'watching': 1}>>"
+        assert repr(engine) == "<Engine <Ledger {'waiting': 0, 'preparing': 0, 'sending': 0, 'watching': 1}>>"
 
 
 async def test_ten_minutes_without_aws_cost_no_run_and_are_said_once(

@@ -90,3 +90,35 @@ async def test_after_it_opened_the_first_wait_is_short_again(gate: Gate):
     assert gate.fail(await gate.passage(), DIAGNOSIS) == [Paused(DIAGNOSIS)]
     await gate.passage()
     assert anyio.current_time() - before == pytest.approx(1.0)
+
+
+async def test_a_probe_that_was_not_used_is_the_next_callers_at_once(gate: Gate):
+    for _ in range(5):
+        gate.fail(await gate.passage(), DIAGNOSIS)
+    before = anyio.current_time()
+    gate.unused(await gate.passage())
+    passed = []
+
+    async def caller() -> None:
+        passed.append(await gate.passage())
+
+    async with anyio.create_task_group() as tasks:
+        probe = await gate.passage()
+        assert anyio.current_time() - before == pytest.approx(16)
+        for _ in range(10):
+            tasks.start_soon(caller)
+        await anyio.sleep(1)
+        assert passed == []
+        gate.unused(probe)
+        await anyio.sleep(1)
+        assert len(passed) == 1
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_passage_of_an_older_state_that_was_not_used_gives_nobody_a_probe(gate: Gate):
+    early, late = await gate.passage(), await gate.passage()
+    gate.fail(early, DIAGNOSIS)
+    gate.unused(late)
+    before = anyio.current_time()
+    await gate.passage()
+    assert anyio.current_time() - before == pytest.approx(1)

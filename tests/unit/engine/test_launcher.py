@@ -86,16 +86,20 @@ async def test_the_same_bytes_are_sent_until_the_outcome_is_known(
     assert len(reports.of(Launched)) == 1
 
 
-@pytest.mark.parametrize("answer", [refused("RESOURCE:CPU"), error("ConflictException")])
+@pytest.mark.parametrize(
+    ("answer", "reported"),
+    [(refused("RESOURCE:CPU"), [LaunchFailed]), (error("ConflictException"), [Waiting, LaunchFailed])],
+)
 async def test_a_launch_that_has_started_nothing_is_over_and_costs_no_attempt(
-    launching: Any, client: FakeClient, reports: Reports, answer: Any
+    launching: Any, client: FakeClient, reports: Reports, answer: Any, reported: list[Any]
 ):
-    client.script["run_task"].append(answer)
-    async with launching() as at:
+    client.script["run_task"].extend([answer] * 100)
+    async with launching(missing_grace=60) as at:
         at.launch("run")
         await at.idle()
-    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-1"]
-    (failed,) = reports
+    assert {body["clientToken"] for body in client.calls("run_task")} == {"run-1"}
+    assert [type(report) for report in reports] == reported
+    failed = reports[-1]
     assert isinstance(failed, LaunchFailed)
     assert (failed.number, failed.permanent, failed.costs_attempt) == (1, False, False)
 
@@ -232,6 +236,20 @@ async def test_a_request_that_can_not_be_built_fails_that_run_only(
     assert "Can't build the RunTask request of label of broken" in caplog.text
 
 
+async def test_a_request_that_can_not_be_built_leaves_its_runtask_to_others(
+    launching: Any, client: FakeClient
+):
+    def invalid() -> Request:
+        raise InvalidRequestError("The tags are too many.", "Remove some.")
+
+    async with launching(run_task_rate=Rate(per_second=0.1, burst=1)) as at:
+        for number in range(10):
+            at.launch(str(number), build=invalid)
+        at.launch("right")
+        await at.idle(5)
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["right-1"]
+
+
 async def test_a_run_stopped_while_it_waited_for_its_call_is_not_sent(
     launching: Any, client: FakeClient, reports: Reports
 ):
@@ -338,11 +356,24 @@ async def test_a_request_that_can_not_run_there_fails_its_run_alone(
     assert [body["clientToken"] for body in client.calls("run_task")] == ["right-1"]
 
 
+async def test_a_run_that_is_stopped_while_its_cluster_is_asked_is_not_sent(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    client.latency = 5
+    async with launching() as at:
+        at.launch("run", build=open_request)
+        await at.idle(1)
+        at.ledger.stop("run", "because")
+        await at.idle()
+    assert [name for name, _ in client.asked] == ["default_strategy"]
+    assert reports == [Cancelled("run")]
+
+
 async def test_who_only_looks_for_a_task_asks_no_cluster(
     launching: Any, client: FakeClient, reports: Reports
 ):
     async with launching() as at:
-        at.launch("run", build=open_request, recovery=Recovery.FIND)
+        at.launch("run", build=open_request, cluster="one", recovery=Recovery.FIND)
         await at.idle()
     assert client.calls("default_strategy") == []
     assert set(client.calls("list_tasks")) == {("one", "airflow/default/run")}

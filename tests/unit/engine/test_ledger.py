@@ -399,4 +399,4 @@ def test_an_interruption_is_reported_as_one(ledger: Ledger):
 def test_its_repr_counts_the_runs_by_state(ledger: Ledger):
     watched(ledger)
     ledger.launch(order("other"), 0.0)
-    assert repr(ledger) == "<Ledger {'waiting': 1, 'putting': 0, 'sending': 0, 'watching': 1}>"
+    assert repr(ledger) == "<Ledger {'waiting': 1, 'preparing': 0, 'sending': 0, 'watching': 1}>"

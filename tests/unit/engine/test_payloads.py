@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from ecs_async_executor.engine.entry import Entry, State
 from ecs_async_executor.engine.failures import Failure, Kind
 from ecs_async_executor.engine.ledger import Ledger
+from ecs_async_executor.engine.leftovers import MOST, Leftovers
 from ecs_async_executor.engine.messages import Diagnosis, Payload, Recovery, Stopped, Watch
 from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by, split, url_of
 from ecs_async_executor.engine.responses import Task, parse_tasks
@@ -41,17 +43,24 @@ def test_a_command_that_fetches_names_its_object() -> None:
         task("sh", "-c", "true"),
         task(),
         task(*FETCH, container="sidecar"),
-        Task("arn:1"),
     ],
 )
 def test_any_other_command_names_none(other: Task) -> None:
-    assert fetched_by(other, "airflow") is None
+    assert fetched_by(other, "airflow") == ""
 
 
-@pytest.mark.parametrize("overrides", ["7", '{"containerOverrides": [{"command": 7}]}', "{}"])
-def test_overrides_that_can_not_be_read_name_none(overrides: str) -> None:
-    answer = b'{"tasks": [{"taskArn": "arn:1", "overrides": %b}]}' % overrides.encode()
-    assert fetched_by(parse_tasks(answer).tasks[0], "airflow") is None
+UNREADABLE = [
+    Task("arn:1"),
+    *(
+        parse_tasks(b'{"tasks": [{"taskArn": "arn:1", "overrides": %b}]}' % overrides).tasks[0]
+        for overrides in (b"7", b'{"containerOverrides": [{"command": 7}]}')
+    ),
+]
+
+
+@pytest.mark.parametrize("unreadable", UNREADABLE)
+def test_overrides_that_can_not_be_read_tell_nothing(unreadable: Task) -> None:
+    assert fetched_by(unreadable, "airflow") is None
 
 
 def test_a_url_is_a_bucket_and_a_key() -> None:
@@ -147,3 +156,15 @@ def test_of_a_run_that_is_not_found_its_launch_tells_what_to_delete() -> None:
     (report,) = ledger.failed(entry, Failure(Kind.NOT_FOUND, Diagnosis("gone")), 9999.0)
     assert isinstance(report, Stopped)
     assert ledger.spent == [URL]
+
+
+@pytest.mark.parametrize("unreadable", UNREADABLE)
+def test_of_a_task_whose_command_can_not_be_read_its_launch_tells_what_to_delete(unreadable: Task) -> None:
+    assert lost(replace(unreadable, last_status="RUNNING")) == [URL]
+
+
+def test_no_more_than_that_are_kept_to_be_deleted() -> None:
+    leftovers = Leftovers(OURS)
+    for number in range(MOST + 1):
+        leftovers.spend(Entry(str(number), "label", 1, State.WAITING, stored=f"{OURS}{number}.json"))
+    assert len(leftovers.spent) == MOST

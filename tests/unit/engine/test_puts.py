@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ecs_async_executor.engine.failures import Kind
+from ecs_async_executor.engine.ledger import PUTS
 from ecs_async_executor.engine.messages import (
     Cancelled,
     Launched,
@@ -175,6 +176,52 @@ async def test_what_a_dead_scheduler_has_launched_is_found_without_a_put(
         await at.idle()
     assert [report.arn for report in reports.of(Launched)] == ["arn:before"]
     assert s3.asked == []
+
+
+async def test_what_a_dead_scheduler_has_not_launched_is_looked_for_once_before_its_put(
+    launching: Any, client: FakeClient, s3: FakeS3
+):
+    async with launching() as at:
+        at.launch("run", build=fetching(), recovery=Recovery.LOOK)
+        await at.idle()
+    assert [name for name, _ in client.asked] == ["list_tasks", "run_task"]
+    assert s3.objects == {URL: b"token 1"}
+
+
+async def test_the_object_of_a_launch_that_somebody_else_has_sent_is_left_to_its_container(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    client.script["run_task"].extend([error("ConflictException")] * 100)
+    async with launching(missing_grace=60) as at:
+        at.launch("run", build=fetching())
+        await at.idle(59)
+        assert reports.of(LaunchFailed) == []
+        await at.idle()
+        assert at.ledger.spent == []
+    assert len(reports.of(LaunchFailed)) == 1
+
+
+async def test_a_task_that_somebody_else_has_started_is_found_as_soon_as_listtasks_knows_it(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    client.script["run_task"].extend([error("ConflictException")] * 100)
+    client.script["list_tasks"].extend([(), ("arn:theirs",)])
+    async with launching(missing_grace=60) as at:
+        at.launch("run", build=fetching())
+        await at.idle()
+        assert at.ledger.spent == []
+    assert [report.arn for report in reports.of(Launched)] == ["arn:theirs"]
+
+
+async def test_the_failures_of_a_put_that_went_well_at_last_are_forgotten(
+    launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
+):
+    s3.script.extend([*[s3_error(Kind.PAYLOAD)] * (PUTS - 1), None, s3_error(Kind.PAYLOAD)])
+    client.script["run_task"].append(error("ThrottlingException"))
+    async with launching() as at:
+        at.launch("run", build=fetching())
+        await at.idle()
+    assert len(reports.of(Launched)) == 1
 
 
 async def test_an_open_request_is_settled_before_its_put(launching: Any, client: FakeClient, s3: FakeS3):

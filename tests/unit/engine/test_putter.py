@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import anyio
 import pytest
 
 from ecs_async_executor.engine.attempts import FRESH
 from ecs_async_executor.engine.failures import Kind
-from ecs_async_executor.engine.ledger import PUTS
-from ecs_async_executor.engine.messages import Cancelled, Lane, Launched, LaunchFailed, Recovery, Waiting
+from ecs_async_executor.engine.ledger import PUTS, PUTS_AHEAD
+from ecs_async_executor.engine.messages import (
+    Cancelled,
+    Lane,
+    Launched,
+    LaunchFailed,
+    Recovery,
+    Request,
+    Waiting,
+)
 from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.engine.putter import CALLS
 from tests.support.engine import URL, FakeClient, FakeS3, Reports, error, fetching, s3_error
@@ -100,6 +110,98 @@ async def test_a_run_uses_its_lane_once(launching: Any, client: FakeClient):
             at.launch(str(number), build=fetching(f"s3://bucket/{number}"), lane=lane)
         await at.idle(100)
     assert [at for _, at in sent(client)] == pytest.approx([0, 2, 4, 6])
+
+
+class Builds:
+    """Long runs to launch; it keeps when their requests are built."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def of(self, number: int) -> Callable[[], Request]:
+        build = fetching(f"s3://bucket/{number}")
+
+        def built() -> Request:
+            self.times.append(anyio.current_time())
+            return build()
+
+        return built
+
+
+async def test_long_runs_are_built_when_they_are_needed_and_cost_no_rate_while_s3_is_well(
+    launching: Any, client: FakeClient, s3: FakeS3
+):
+    builds, runs = Builds(), 2000
+    s3.latency = 0.05
+    async with launching(run_task_rate=Rate(20, 20)) as at:
+        for number in range(runs):
+            at.launch(str(number), build=builds.of(number))
+        await at.idle(1)
+        assert len(builds.times) <= 3 * PUTS_AHEAD
+        await at.idle(2 * runs / 20)
+    assert len(client.calls("run_task")) == runs
+    assert client.times[-1] == pytest.approx(runs / 20, rel=0.05)
+    assert len(builds.times) <= runs * 1.05
+
+
+async def test_while_s3_is_away_few_requests_are_kept_and_the_rest_is_built_at_the_rate_of_launches(
+    launching: Any, client: FakeClient, s3: FakeS3
+):
+    builds = Builds()
+    s3.latency = 30.0
+    s3.script.extend([s3_error(Kind.PAYLOAD)] * 10_000)
+    async with launching(run_task_rate=Rate(20, 20)) as at:
+        for number in range(2000):
+            at.launch(str(number), build=builds.of(number), priority=9)
+        at.launch("short")
+        await at.idle(20)
+        assert len(builds.times) <= PUTS_AHEAD + 20 * (20 + 1)
+        assert sum(entry.request is not None for entry in at.ledger) <= PUTS_AHEAD + CALLS
+        await at.idle(100)
+    assert [token for token, _ in sent(client)] == ["short-1"]
+
+
+async def test_while_s3_is_away_its_runs_take_no_turn_of_others_again_and_again(
+    launching: Any, client: FakeClient, s3: FakeS3
+):
+    s3.script.extend([s3_error(Kind.PAYLOAD)] * 10_000)
+    async with launching(run_task_rate=Rate(20, 20)) as at:
+        for number in range(5 * PUTS_AHEAD):
+            at.launch(f"long-{number}", build=fetching(f"s3://bucket/{number}"), priority=9)
+        await at.idle(30)
+        for number in range(100):
+            at.launch(f"short-{number}")
+        await at.idle(6)
+    assert len(sent(client)) == 100
+
+
+async def test_long_runs_use_up_no_probe_while_aws_can_not_be_used(
+    launching: Any, client: FakeClient, s3: FakeS3
+):
+    client.script["run_task"].extend([error("ExpiredTokenException")] * 4)
+    s3.script.extend([s3_error(Kind.PAYLOAD)] * 10_000)
+    async with launching() as at:
+        at.launch("first")
+        await at.idle(0.5)
+        for number in range(3 * PUTS_AHEAD):
+            at.launch(f"long-{number}", build=fetching(f"s3://bucket/{number}"), priority=9)
+        await at.idle(100)
+    assert sent(client) == [("first-1", at) for at in (0, 1, 3, 7, 15)]
+
+
+async def test_a_lane_is_used_by_runs_beyond_those_that_s3_can_keep_ahead(
+    launching: Any, client: FakeClient, s3: FakeS3
+):
+    s3.script.extend([s3_error(Kind.PAYLOAD)] * 10_000)
+    builds = Builds()
+    async with launching(run_task_rate=Rate(10, 10)) as at:
+        for number in range(3 * PUTS_AHEAD):
+            at.launch(f"long-{number}", build=builds.of(number), priority=9, lane=Lane("gpu", 0.1))
+        await at.idle(0.5)
+        assert len(builds.times) <= PUTS_AHEAD + 2
+        at.launch("short")
+        await at.idle(0.5)
+    assert [token for token, _ in sent(client)] == ["short-1"]
 
 
 async def test_once_it_is_stopping_nothing_more_is_put(launching: Any, s3: FakeS3):
@@ -217,7 +319,7 @@ async def test_what_a_dead_scheduler_has_put_is_deleted_even_if_its_task_is_neve
     launching: Any, client: FakeClient
 ):
     client.script["list_tasks"].append(("arn:before",))
-    async with launching() as at:
+    async with launching(payloads="s3://bucket/airflow/") as at:
         at.launch("run", build=fetching(), recovery=Recovery.LOOK)
         await at.idle()
         (entry,) = at.ledger

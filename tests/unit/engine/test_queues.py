@@ -41,6 +41,17 @@ class TestLaunchQueue:
         queue.add(entry("b"), not_before=0)
         assert pop_all(queue, 10) == ["late", "b"]
 
+    def test_a_run_that_comes_back_waits_for_its_new_date_whatever_its_old_one_was(self):
+        queue = LaunchQueue(UNLIMITED)
+        run = entry("run", lane=Lane("gpu", 0.5))
+        queue.add(run, not_before=30)
+        queue.leave_lane(run)
+        assert queue.pop(1) is run
+        queue.add(run, not_before=61)
+        assert queue.next_at(2) == 61
+        assert queue.pop(30) is None
+        assert queue.pop(61) is run
+
     def test_a_run_that_comes_back_keeps_its_seat(self):
         queue = LaunchQueue(UNLIMITED)
         first = entry("first")

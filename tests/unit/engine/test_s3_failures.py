@@ -22,7 +22,9 @@ def refusal(code: str, status: int = 400, operation: str = "PutObject") -> Excep
     [
         (refusal("NoSuchBucket", 404), "`payload_bucket`"),
         (refusal("PermanentRedirect", 301), "`payload_bucket`"),
-        (refusal("KMS.DisabledException"), "`payload_bucket`"),
+        (refusal("KMS.DisabledException"), "KMS key"),
+        (refusal("KMS.NotFoundException"), "KMS key"),
+        (refusal("KMS.KMSInvalidStateException"), "KMS key"),
         (boto.ParamValidationError(report="Invalid bucket name"), "`payload_bucket`"),
     ],
 )
@@ -55,6 +57,10 @@ def test_what_is_denied_may_be_allowed_in_a_moment(raised: Exception, remedy: st
         refusal("SlowDown", 503),
         refusal("InternalError", 500),
         refusal("RequestTimeout"),
+        refusal("KMS.ThrottlingException"),
+        refusal("KMS.KeyUnavailableException"),
+        refusal("IncompleteBody"),
+        refusal("BadDigest"),
         refusal("OperationAborted", 409),
         refusal("", 429),
         TimeoutError(),
@@ -72,6 +78,7 @@ def test_what_may_pass_is_waited_for(raised: Exception):
     "raised",
     [
         refusal("ExpiredToken"),
+        refusal("TokenRefreshRequired"),
         refusal("InvalidAccessKeyId", 403),
         refusal("AccessDenied", 403, "AssumeRole"),
         boto.NoCredentialsError(),

@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
 
-from ecs_async_executor.engine.messages import Cancelled, Launched, Recovery, Request, Stopped
+from ecs_async_executor.engine.messages import (
+    Cancelled,
+    Launched,
+    LaunchFailed,
+    Recovery,
+    Request,
+    Stopped,
+)
 from ecs_async_executor.engine.options import Rate
+from ecs_async_executor.errors import InvalidRequestError
 from tests.support.engine import FakeClient, Reports, error
 
 pytestmark = pytest.mark.virtual_time
@@ -200,7 +210,7 @@ async def test_looks_that_end_together_are_followed_by_launches_at_their_rate(
     async with launching(run_task_rate=Rate(5, 5)) as at:
         for number in range(40):
             at.launch(str(number), recovery=Recovery.LOOK)
-        await at.idle(100)
+        await at.idle(200)
     calls = zip(client.asked, client.times, strict=True)
     times = [at for (name, _), at in calls if name == "run_task"]
     assert len(times) == 40
@@ -233,19 +243,98 @@ async def test_a_run_that_is_stopped_while_it_is_looked_for_is_not_sent(
     assert reports.of(Cancelled) == [Cancelled("run")]
 
 
-async def test_a_failed_look_between_two_sends_leaves_the_bytes_as_they_are(
+def builds() -> Callable[[], Request]:
+    """Make a builder each of whose requests can be told from the others."""
+    numbers = count(1)
+    return lambda: Request({"taskDefinition": f"build {next(numbers)}"}, "airflow")
+
+
+def built(client: FakeClient) -> list[str]:
+    return [body["taskDefinition"] for body in client.calls("run_task")]
+
+
+@pytest.mark.parametrize("recovery", [Recovery.LOOK, Recovery.REPLAY])
+async def test_what_this_engine_has_sent_for_sure_in_vain_is_sent_again_with_a_fresh_token(
+    launching: Any, client: FakeClient, reports: Reports, recovery: Recovery
+):
+    refusals = [error("ThrottlingException"), error("ExpiredTokenException"), error("AccessDeniedException")]
+    client.script["run_task"].extend(refusals)
+    async with launching(missing_grace=600) as at:
+        at.launch("run", build=builds(), recovery=recovery)
+        await at.idle(300)
+        at.launch("later", build=builds())
+        await at.idle()
+    assert built(client)[:3] == ["build 1", "build 2", "build 3"]
+    assert len(reports.of(Launched)) == 2
+
+
+@pytest.mark.parametrize("recovery", [Recovery.LOOK, Recovery.REPLAY])
+async def test_what_this_engine_has_sent_with_an_unknown_outcome_stays_as_it_is_to_the_byte(
+    launching: Any, client: FakeClient, reports: Reports, recovery: Recovery
+):
+    client.script["run_task"].extend([error("ThrottlingException"), TimeoutError()])
+    client.script["run_task"].extend([error("ExpiredTokenException")] * 20)
+    async with launching() as at:
+        at.launch("run", build=builds(), recovery=recovery)
+        await at.idle(3600)
+    assert built(client) == ["build 1", *["build 2"] * 22]
+    assert len(reports.of(Launched)) == 1
+
+
+async def test_a_run_that_was_looked_for_and_not_found_is_not_looked_for_again(
     launching: Any, client: FakeClient, reports: Reports
 ):
-    tokens = iter("abc")
-    client.script["run_task"].append(TimeoutError())
-    client.script["list_tasks"].extend([(), error("ThrottlingException", operation="ListTasks")])
+    client.script["run_task"].extend([error("ThrottlingException"), TimeoutError()])
     async with launching() as at:
-        at.launch(
-            "run",
-            build=lambda: Request({"taskDefinition": next(tokens)}, "airflow"),
-            recovery=Recovery.LOOK,
-        )
+        at.launch("run", recovery=Recovery.LOOK)
         await at.idle()
-    one, two = client.calls("run_task")
-    assert one == two
+    assert len(client.calls("list_tasks")) == 1
     assert len(reports.of(Launched)) == 1
+
+
+# --- whose request can't be built any more -----------------------------------------------------------------------
+
+
+def unbuildable() -> Request:
+    raise InvalidRequestError("The overrides have 9000 characters.", "Shorten them.")
+
+
+@pytest.mark.parametrize("recovery", [Recovery.FIND, Recovery.LOOK, Recovery.REPLAY])
+@pytest.mark.parametrize("arns", [[("arn:lives",)], [(), ("arn:lives",)]], ids=["at once", "later"])
+async def test_what_others_have_launched_is_found_though_its_request_can_not_be_built(
+    launching: Any, client: FakeClient, reports: Reports, recovery: Recovery, arns: list[Any]
+):
+    client.script["list_tasks"].extend(arns)
+    async with launching() as at:
+        at.launch("run", cluster="one", build=unbuildable, recovery=recovery)
+        await at.idle()
+    assert set(client.calls("list_tasks")) == {("one", "airflow/default/run")}
+    assert reports.of(Launched) == [Launched("run", 1, "arn:lives", "one", "airflow")]
+    assert client.calls("run_task") == []
+
+
+async def test_what_others_may_have_launched_is_stopped_though_its_request_can_not_be_built(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    client.script["list_tasks"].append(("arn:lives",))
+    async with launching() as at:
+        at.launch("run", build=unbuildable, recovery=Recovery.REPLAY)
+        at.ledger.stop("run", "because")
+        await at.idle()
+        assert [entry.arn for entry in at.ledger.stops] == ["arn:lives"]
+    assert len(reports.of(Launched)) == 1
+
+
+@pytest.mark.parametrize("recovery", [Recovery.LOOK, Recovery.REPLAY])
+async def test_a_request_that_can_not_be_built_fails_what_others_had_in_hand_after_the_grace_time(
+    launching: Any, client: FakeClient, reports: Reports, recovery: Recovery
+):
+    async with launching(missing_grace=60, payloads="s3://bucket/airflow/") as at:
+        at.launch("run", build=unbuildable, recovery=recovery)
+        await at.idle(59)
+        assert reports.of(LaunchFailed) == []
+        await at.idle()
+        assert at.ledger.spent == ["s3://bucket/airflow/run-1.json"]
+    (failed,) = reports.of(LaunchFailed)
+    assert failed.permanent
+    assert "9000 characters" in failed.diagnosis.summary

@@ -68,7 +68,17 @@ def test_a_run_whose_workload_is_not_read_yet_can_only_be_looked_for(orders: Ord
     run = Run("id", "key", "label", None, ti_id="ti", recovery=Recovery.LOOK)
     launch = orders.launch(run, recovery=Recovery.REPLAY)
     assert launch.recovery is Recovery.FIND
-    assert launch.build().body["cluster"] == "c"
+    assert (launch.cluster, launch.container) == ("c", "airflow")
+
+
+@pytest.mark.parametrize("key", ["cluster", "Cluster"])
+def test_an_order_says_where_its_task_is_even_if_its_request_can_not_be_built(
+    orders: Orders, key: str
+) -> None:
+    launch = orders.launch(run_of(task_workload(executor_config={key: "mine", "wrong": 1})))
+    assert launch.cluster == "mine"
+    assert orders.launch(run_of(task_workload(executor_config={"wrong": 1}))).cluster == "c"
+    assert orders.launch(run_of(callback_workload())).cluster == "c"
 
 
 def test_an_order_is_made_by_the_profile_of_the_tasks_queue(orders: Orders) -> None:

@@ -149,7 +149,7 @@ _REMEDY_BY_TEXT = (
     ),
     (
         re.compile(r"task ?definition", re.IGNORECASE),
-        "Check the option `task_definition`: it must name an ACTIVE one.",
+        "Check the task definition, which must be ACTIVE: `ecs-async config --queue ...` shows where it is set.",
     ),
 )
 _CONFIGURATION_REMEDY = "Correct the executor's options or this task's executor_config."

@@ -241,7 +241,7 @@ def test_a_request_that_can_not_be_built_keeps_its_remedy():
             "Override for container named x is not a container in the TaskDefinition.",
             "`container_name`",
         ),
-        ("ClientException", "Unable to describe task definition.", "`task_definition`"),
+        ("ClientException", "Unable to describe task definition.", "Check the task definition"),
         ("ClientException", "Something new", "options"),
     ],
 )

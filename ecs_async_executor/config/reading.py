@@ -42,15 +42,11 @@ def read_options(conf: Conf) -> tuple[Settings, dict[str, Found], list[str]]:
             name = str(each["loc"][0])
             wrong.add(name)
             if name not in unreadable:  # it is not missing
-                problems.append(_explain(name, found, in_words(each)))
+                whose = _of_team(team, name) if team and each["type"] == "missing" else ""
+                problems.append(_explain(name, found, f"{in_words(each)}{whose}"))
     for name, problem in _check_together(found, wrong):
         wrong.add(name)
         problems.append(problem)
-    if team and problems:
-        problems[0] += (
-            f" (The team {team!r} inherits no option: its own are set as AIRFLOW__{team.upper()}___"
-            f"{DROP_IN_SECTION.upper()}__..., or in the section [{team}={DROP_IN_SECTION}].)"
-        )
     problems += _unknown_names(conf)
     good = {name: value for name, value in raw.items() if name not in wrong}
     if problems:
@@ -89,6 +85,12 @@ def _explain(name: str, found: dict[str, Found], what: str) -> str:
     field = Settings.model_fields[name]
     means = f"It means: {field.description} Write, for example: {of_option(field, 'example')}"
     return f"{place(name, found)}: {what}. {means}"
+
+
+def _of_team(team: str, name: str) -> str:
+    """Say where a team's option would stand: it inherits none."""
+    variable = f"AIRFLOW__{team.upper()}___{DROP_IN_SECTION.upper()}__{name.upper()}"
+    return f" for the team {team!r} ({variable}, or the section [{team}={DROP_IN_SECTION}])"
 
 
 def place(name: str, found: Mapping[str, Found]) -> str:

@@ -43,7 +43,7 @@ def payloads(served_bucket: Bucket, configured: Control, monkeypatch: pytest.Mon
 
 
 def start_run(run_dag: RunDag) -> None:
-    with DAG("sizes", schedule=None) as dag:
+    with DAG("payloads", schedule=None) as dag:
         BaseOperator(task_id="long", executor_config=ROOM)
         BaseOperator(task_id="short")
     run_dag(dag)

@@ -11,21 +11,18 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from ecs_async_executor.engine.messages import Launched, Stopped
 from tests.support.live_engine import LiveEngine, connect_to
+from tests.support.moto import serve_moto
 
 ARGUMENTS = {"region_name": "us-east-1", "aws_access_key_id": "local", "aws_secret_access_key": "local"}
 
 
 @pytest.fixture(scope="module")
 def moto_url() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with serve_moto() as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,14 @@
-"""S3, by moto, in a process of its own: importing moto would patch botocore in this one."""
+"""A bucket in moto's S3."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import boto3
+
+from tests.support.moto import serve_moto
 
 KEYS = {"region_name": "us-east-1", "aws_access_key_id": "local", "aws_secret_access_key": "local"}
 
@@ -39,16 +39,5 @@ class Bucket:
 @contextmanager
 def bucket(name: str = "payloads") -> Iterator[Bucket]:
     """Serve an empty bucket."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "ecs_async_executor.local.moto"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        try:
-            yield Bucket(server.stdout.readline().strip(), name)
-        finally:
-            server.stdin.close()
+    with serve_moto() as url:
+        yield Bucket(url, name)

@@ -135,10 +135,9 @@ def test_a_teams_options_are_its_own(required: Options, monkeypatch: pytest.Monk
 def test_a_team_does_not_inherit_the_options_of_all(required: Options) -> None:
     with pytest.raises(ConfigurationError, match="cluster: it is required") as caught:
         read_configuration(ExecutorConf("blue"))
-    hint = (
-        "(The team 'blue' inherits no option: its own are set as AIRFLOW__BLUE___AWS_ECS_EXECUTOR__..., or in"
-    )
-    assert f"{hint} the section [blue=aws_ecs_executor].)" in str(caught.value)
+    for name in ("CLUSTER", "CONTAINER_NAME"):
+        place = f"(AIRFLOW__BLUE___AWS_ECS_EXECUTOR__{name}, or the section [blue=aws_ecs_executor])"
+        assert f"not set for the team 'blue' {place}" in str(caught.value)
 
 
 # --- where it says that they come from ------------------------------------------------------------------------

@@ -5,8 +5,6 @@ import datetime as dt
 import json
 import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +19,7 @@ from ecs_async_executor.engine.aws import Connect
 from ecs_async_executor.engine.ecs import EcsClient
 from ecs_async_executor.engine.failures import PAUSING, Failure, classify
 from ecs_async_executor.errors import ConfigurationError, ConnectError
+from tests.support.moto import serve_moto
 
 ROLE = "arn:aws:iam::123456789012:role/airflow"
 
@@ -40,18 +39,8 @@ def set_connection(monkeypatch: pytest.MonkeyPatch) -> SetConnection:
 
 @pytest.fixture(scope="module")
 def sts() -> Iterator[str]:
-    """moto's STS, in a process of its own: importing moto would patch botocore in this one."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "ecs_async_executor.local.moto"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
-        server.stdin.close()
+    with serve_moto() as url:
+        yield url
 
 
 @pytest.fixture

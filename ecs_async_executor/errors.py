@@ -51,5 +51,9 @@ class ConnectError(EcsAsyncError):
     """The AWS connection can't be made; its cause says why."""
 
 
+class UnreadableAnswerError(EcsAsyncError):
+    """What came back from ECS is no answer of ECS's (a proxy's page, a text cut short); whether it did its work is unknown."""
+
+
 class EngineStartError(EcsAsyncError):
     """The engine's thread did not come up."""

@@ -10,7 +10,8 @@ from typing import TypeAlias, TypeVar
 import anyio
 
 from ecs_async_executor.engine.ecs import EcsClient
-from ecs_async_executor.engine.failures import PAUSING, Failure, Kind, classify, is_expected
+from ecs_async_executor.engine.failures import PAUSING, Failure, Kind, classify
+from ecs_async_executor.engine.faults import is_expected
 from ecs_async_executor.engine.gate import Gate
 from ecs_async_executor.engine.governor import Action, Governor
 from ecs_async_executor.engine.messages import Report

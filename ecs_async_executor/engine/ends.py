@@ -1,11 +1,11 @@
-"""How a run ended whose task was launched: its terminal report. Pure."""
+"""How a run ended whose task was launched, or may have been: its terminal report. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from ecs_async_executor.engine.entry import Entry
-from ecs_async_executor.engine.messages import Diagnosis, Stopped
+from ecs_async_executor.engine.messages import Cancelled, Diagnosis, LaunchFailed, Recovery, Stopped
 from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by
 from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.stops import judge, without_workload
@@ -47,3 +47,18 @@ def gone(entry: Entry, diagnosis: Diagnosis) -> Stopped:
         permanent=False,
         diagnosis=diagnosis,
     )
+
+
+def given_up(entry: Entry, diagnosis: Diagnosis) -> LaunchFailed | Stopped | Cancelled:
+    """Report a run whose task nobody can see, though RunTask may have started it: its calls fail in this process.
+
+    No code runs twice. If Airflow's row is still QUEUED, this fails the task; its next try has another id, and the API
+    server refuses the `run` of a container that begins under the old one (404; 409 while the row is failed). If the row is
+    RUNNING by then, nothing is failed, but the task is looked for again. StopTask can't be tried: it needs the ARN, which
+    RunTask and ListTasks didn't give.
+    """
+    if entry.stop_reason is not None:
+        return Cancelled(entry.run_id)
+    if entry.recovery is Recovery.FIND:
+        return gone(entry, diagnosis)
+    return LaunchFailed(entry.run_id, entry.number, diagnosis, permanent=True)

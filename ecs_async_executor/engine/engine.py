@@ -151,7 +151,7 @@ class Engine:
                     lambda: self._client.list_tasks_started_by(cluster, f"{self._started_by}/health-check"),
                 )
             except CallError as error:
-                if error.failure.kind in {Kind.CONFIGURATION, Kind.DENIED, Kind.NOT_FOUND}:
+                if error.failure.kind in {Kind.CONFIGURATION, Kind.DENIED, Kind.FAULT, Kind.NOT_FOUND}:
                     self._emit(HealthChecked(error.failure.diagnosis))
                     return
                 await anyio.sleep(1)

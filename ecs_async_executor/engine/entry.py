@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
-from ecs_async_executor.engine.failures import Kind
+from ecs_async_executor.engine.failures import Failure, Kind
 from ecs_async_executor.engine.messages import Build, Lane, Recovery, Request
 
 
@@ -53,9 +53,13 @@ class Entry:
     """PutObject calls for it that failed."""
     recovery: Recovery = Recovery.NONE
     sent_at: float = 0.0
-    """When it was sent for the first time with an outcome that is unknown; or, if others had it before, when it came."""
+    """When it was last sent with an outcome that is unknown; or, if others had it before, when it came."""
     unclear: int = 0
     """Sends of this launch number whose outcome is unknown, those of others included: the task may exist."""
+    faults: int = 0
+    """Calls for this launch number in or around which code of this process failed."""
+    fault: Failure | None = None
+    """Set once there were too many: RunTask isn't sent again, the task is only looked for."""
     said: Kind | None = None
     """The cause of waiting that was reported last."""
     arn: str = ""

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 import socket
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 import aiohttp
 import botocore.exceptions as boto
 
+from ecs_async_executor.engine.faults import fault_of, in_credentials, is_expected, text_of
 from ecs_async_executor.engine.messages import Diagnosis
 from ecs_async_executor.engine.responses import TaskFailure
-from ecs_async_executor.errors import ConnectError, EcsAsyncError, InvalidRequestError
+from ecs_async_executor.errors import ConnectError, InvalidRequestError
 
 
 class Kind(Enum):
@@ -44,6 +47,8 @@ class Kind(Enum):
     """Nobody: the token's task is running already; adopt it."""
     NOT_FOUND = "not found"
     """ECS knows no such task, or no such cluster to look for it. Never of RunTask."""
+    FAULT = "fault"
+    """The run, after a few replays: code in this process failed around a call, which AWS may have done all the same."""
 
 
 PAUSING = frozenset({Kind.CREDENTIALS, Kind.NETWORK})
@@ -198,6 +203,8 @@ def classify(error: BaseException) -> Failure:
                 "Check the network, the Region, and the connection's `endpoint_url` or AWS_ENDPOINT_URL_ECS.",
             ),
         )
+    if not is_expected(error):
+        return _classify_fault(error)
     return Failure(
         Kind.UNKNOWN,
         Diagnosis(
@@ -208,12 +215,15 @@ def classify(error: BaseException) -> Failure:
     )
 
 
-def is_expected(error: BaseException) -> bool:
-    """Tell errors of AWS and the way to it from our own."""
-    return isinstance(
-        error,
-        (EcsAsyncError, boto.BotoCoreError, boto.ClientError, aiohttp.ClientError, OSError, TimeoutError),
-    )
+def _classify_fault(error: BaseException) -> Failure:
+    if in_credentials(error):  # nothing was sent: a credential_process that prints no JSON, for example
+        return Failure(
+            Kind.CREDENTIALS,
+            replace(
+                fault_of(error), summary="The AWS credentials can't be used.", remedy=_CREDENTIALS_REMEDY
+            ),
+        )
+    return Failure(Kind.FAULT, fault_of(error))
 
 
 def classify_run_task_failure(failure: TaskFailure) -> Failure:
@@ -239,7 +249,7 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
     code = str(answer.get("Error", {}).get("Code", ""))
     message = str(answer.get("Error", {}).get("Message", ""))
     status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    facts = f"{code}: {message}" if message else code
+    facts = (f"{code}: {message}" if message else code) + request_id_of(answer)
     if error.operation_name not in _OPERATIONS:
         # Raised on the way to a call of ours, while credentials were fetched (STS, SSO).
         return Failure(
@@ -299,14 +309,15 @@ def _never_connected(error: BaseException) -> bool:
     return False
 
 
+def request_id_of(answer: Mapping[str, Any]) -> str:
+    """Give what AWS Support asks for first, as the end of a diagnosis's facts."""
+    request_id = answer.get("ResponseMetadata", {}).get("RequestId")
+    return f"; request id {request_id}" if request_id else ""
+
+
 def without_values(report: str) -> str:
     """Take the values out of botocore's validation report: they may be somebody's secrets.
 
     Greedy on purpose: a value may look like the text around it, so all between the first and the last goes.
     """
     return " ".join(re.sub(r"value: .*, (?=type:|valid )", "", report, flags=re.DOTALL).split())
-
-
-def text_of(error: BaseException) -> str:
-    """Give an exception's class and message."""
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -14,6 +14,8 @@ from ecs_async_executor.engine.messages import Recovery
 from ecs_async_executor.engine.options import EngineOptions
 
 _REFUSALS = frozenset({Kind.CAPACITY, Kind.CONFIGURATION, Kind.DENIED, Kind.PAYLOAD})
+_BOUNDED = frozenset({Kind.PAYLOAD, Kind.FAULT})
+"""The ledger counts these, and knows when it is too early to believe that there is no task."""
 
 
 class Finder:
@@ -32,7 +34,7 @@ class Finder:
         is_early = entry.unclear > 0 and anyio.current_time() - entry.sent_at < self._options.missing_grace
         # Somebody else has sent it: from now on the grace time counts.
         is_news = refusal.kind is Kind.EXISTS and not entry.unclear
-        if is_news or (is_early and refusal.kind is not Kind.PAYLOAD):
+        if is_news or (is_early and refusal.kind not in _BOUNDED):
             raise CallError(replace(refusal, kind=Kind.UNKNOWN))
         raise CallError(refusal)
 
@@ -54,6 +56,8 @@ class Finder:
             )
         except CallError as error:
             kind, waited = error.failure.kind, anyio.current_time() - entry.sent_at
+            if kind is Kind.FAULT:
+                raise
             if kind is Kind.NOT_FOUND or (entry.unclear and waited >= self._options.list_timeout):
                 return ()
             if kind is Kind.DENIED and entry.recovery is Recovery.LOOK and entry.stop_reason is None:

@@ -23,7 +23,8 @@ from ecs_async_executor.engine.options import EngineOptions
 SEARCHES = 10
 """ListTasks calls in flight at once for runs that are only looked for: they take no place of a launch."""
 _SEARCHED = frozenset({Recovery.FIND, Recovery.LOOK})
-_OPEN = frozenset({Kind.UNKNOWN, Kind.EXISTS})
+_UNCLEAR = frozenset({Kind.UNKNOWN, Kind.FAULT})
+"""Whether RunTask has started a task isn't known."""
 
 _EMPTY_ANSWER = Failure(
     Kind.UNKNOWN,
@@ -99,7 +100,7 @@ class Launcher:
             self._places.release()
             self._landed()
             return
-        if entry.recovery in _SEARCHED or entry.stop_reason is not None:
+        if entry.recovery in _SEARCHED or entry.stop_reason is not None or entry.fault is not None:
             self._calls.unused(leave)
             self._places.release()
             self._asks(entry)
@@ -132,6 +133,8 @@ class Launcher:
             return await self._finder.find(STOPPED, entry)
         if entry.recovery is Recovery.FIND:
             return await self._finder.find(_NOT_FOUND, entry)
+        if entry.fault is not None:
+            return await self._finder.find(entry.fault, entry)
         if arns := await self._finder.look(entry):
             return arns[0]
         self._ledger.has_asked(entry, anyio.current_time())
@@ -175,7 +178,9 @@ class Launcher:
         try:
             return await self._call(leave, self._attempts.body(entry, request))
         except CallError as error:
-            if error.failure.kind not in _OPEN:  # it has started nothing, for sure
+            if error.failure.kind in _UNCLEAR:
+                entry.sent_at = anyio.current_time()
+            elif error.failure.kind is not Kind.EXISTS:  # it has started nothing, for sure
                 entry.sent = before
             raise
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_async_executor.engine.backoff import Random, backoff
-from ecs_async_executor.engine.ends import gone, stopped
+from ecs_async_executor.engine.ends import given_up, gone, stopped
 from ecs_async_executor.engine.entry import Entry, Phase, State
 from ecs_async_executor.engine.failures import PAUSING, Failure, Kind
 from ecs_async_executor.engine.leftovers import Leftovers
@@ -43,6 +43,8 @@ from ecs_async_executor.engine.responses import Task
 
 PUTS = 12
 """Failed PutObject calls after which a launch is given up for lack of S3: with the waits between them four minutes."""
+FAULTS = 5
+"""Faults of our own process after which a launch isn't replayed any more; with the waits between them 15 seconds."""
 PUTS_AHEAD = 40
 """Runs on their way through S3 whose turns cost nothing, since nothing was sent: enough for PutObject to keep ahead of
 RunTask, and few enough for those requests to be neither many nor old when they are sent."""
@@ -240,10 +242,12 @@ class Ledger:
             return []
         self._move(entry, State.WAITING)
         kind = failure.kind
-        if kind is Kind.UNKNOWN:
+        if kind is Kind.UNKNOWN or kind is Kind.FAULT:
             if not entry.unclear:
                 entry.sent_at = now
             entry.unclear += 1
+            if kind is Kind.FAULT and self._gives_up(entry, failure, now):
+                return self._end(entry, given_up(entry, (entry.fault or failure).diagnosis))
             delay = backoff(entry.unclear, base=1.0, cap=30.0, random=self._random)
             return self._wait(entry, failure, now + delay)
         entry.puts += kind is Kind.PAYLOAD
@@ -269,6 +273,18 @@ class Ledger:
             costs_attempt=kind not in {Kind.CAPACITY, Kind.EXISTS, Kind.PAYLOAD},
         )
         return self._end(entry, failed)
+
+    def _gives_up(self, entry: Entry, failure: Failure, now: float) -> bool:
+        """Count a fault. At first the launch is replayed, then its task is looked for, then the run is given up."""
+        entry.faults += 1
+        if entry.fault is None:
+            if entry.faults >= FAULTS:
+                entry.fault = failure
+            return False
+        # What may run, or is to be stopped, is looked for as long as ECS remembers.
+        is_urgent = entry.recovery is not Recovery.FIND and entry.stop_reason is None
+        patience = self._options.missing_grace if is_urgent else self._options.list_timeout
+        return now - entry.sent_at >= patience
 
     def _is_held(self, entry: Entry, kind: Kind, now: float) -> bool:
         """Tell whether a run keeps its launch and its place."""

@@ -14,6 +14,8 @@ from aiobotocore.parsers import AioJSONParser, AioResponseParserFactory
 from msgspec import MsgspecError, Raw, Struct
 from msgspec.json import Decoder
 
+from ecs_async_executor.errors import UnreadableAnswerError
+
 _AnyShape = TypeVar("_AnyShape", bound="_Shape")
 
 
@@ -148,14 +150,23 @@ _PARSERS: dict[str, Callable[[bytes], object]] = {
 
 
 class EcsResponseParser(AioJSONParser):
-    """Gives ``{"parsed": <shape>}`` for the operations the engine calls; errors are parsed as ever."""
+    """Gives ``{"parsed": <shape>, "ResponseMetadata": ...}`` for the operations the engine calls; errors are parsed as ever."""
 
     async def parse(self, response: dict[str, Any], shape: Any) -> Any:
-        """Parse an answer, without the metadata that nobody here reads."""
+        """Parse an answer; raises `UnreadableAnswerError`.
+
+        Its `ResponseMetadata` is the stock parser's: agents that wrap the client's calls read it (ddtrace raises KeyError
+        without).
+        """
         parse = _PARSERS.get(shape.name) if shape is not None else None
         if parse is None or response["status_code"] >= 300:
             return await super().parse(response, shape)
-        return {"parsed": parse(response["body"])}
+        answer = await super().parse(response, None)  # without a shape it reads the headers only
+        try:
+            answer["parsed"] = parse(response["body"])
+        except _UNREADABLE as error:
+            raise UnreadableAnswerError(f"ECS's answer can't be read: {error}") from error
+        return answer
 
 
 class EcsResponseParserFactory(AioResponseParserFactory):

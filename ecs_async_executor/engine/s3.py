@@ -10,7 +10,8 @@ import anyio
 
 from ecs_async_executor.engine.aws import AwsClient
 from ecs_async_executor.engine.calls import CallError
-from ecs_async_executor.engine.failures import Kind, is_expected
+from ecs_async_executor.engine.failures import Kind
+from ecs_async_executor.engine.faults import is_expected
 from ecs_async_executor.engine.payloads import split
 from ecs_async_executor.engine.s3_failures import classify_s3
 

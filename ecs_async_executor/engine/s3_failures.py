@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import botocore.exceptions as boto
 
 from ecs_async_executor.engine.failures import (
@@ -11,8 +13,9 @@ from ecs_async_executor.engine.failures import (
     Failure,
     Kind,
     classify,
-    text_of,
+    request_id_of,
 )
+from ecs_async_executor.engine.faults import text_of
 from ecs_async_executor.engine.messages import Diagnosis
 
 _PERMISSIONS = {
@@ -50,7 +53,11 @@ def classify_s3(error: BaseException, url: str) -> Failure:
         )
     if isinstance(error, boto.ClientError) and error.operation_name in _PERMISSIONS:
         return _classify_answer(error, url)
-    refused = classify(error).kind is Kind.CREDENTIALS
+    failure = classify(error)
+    if failure.kind is Kind.FAULT:
+        # To put it again does no harm, and nothing was sent to ECS: as bounded as S3's own failures.
+        return replace(failure, kind=Kind.PAYLOAD)
+    refused = failure.kind is Kind.CREDENTIALS
     return _passing(Kind.CREDENTIALS if refused else Kind.PAYLOAD, error, url)
 
 
@@ -62,7 +69,7 @@ def _classify_answer(error: boto.ClientError, url: str) -> Failure:
         return _passing(Kind.CREDENTIALS, error, url)
     if status >= 500 or status in _PASSING_STATUS or code.removeprefix(_KMS) in _PASSING_CODES:
         return _passing(Kind.PAYLOAD, error, url)
-    facts = f"{code}: {message}; {url}"
+    facts = f"{code}: {message}; {url}{request_id_of(error.response)}"
     if code == "AccessDenied" or status == 403:
         remedy = _PERMISSIONS[error.operation_name]
         return Failure(Kind.DENIED, Diagnosis("S3 denies the workload.", facts, remedy))

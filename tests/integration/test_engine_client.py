@@ -268,6 +268,62 @@ async def test_each_request_is_signed_for_what_it_sends():
     assert [json.loads(content)["tasks"] for _, content in signed] == [["0"], ["1"], ["2"]]
 
 
+# --- event hooks ---
+
+
+def record_events(client: Any, events: list[tuple[str, set[str], Any]]) -> None:
+    """Have every event of the client's calls noted: its name, what it comes with, and the answer's metadata."""
+
+    def note(event_name: str, **given: Any) -> None:
+        answer = given.get("parsed") or given.get("parsed_response") or {}
+        metadata = dict(answer.get("ResponseMetadata", {}))
+        metadata["HTTPHeaders"] = sorted(metadata.get("HTTPHeaders", {}))
+        metadata.pop("RequestId", None)
+        events.append((event_name, given.keys() - {"event_name"}, metadata))
+
+    for name in EVENTS:
+        client.meta.events.register(f"{name}.ecs", note)
+
+
+EVENTS = (
+    "provide-client-params",
+    "before-parameter-build",
+    "before-call",
+    "request-created",
+    "choose-signer",
+    "before-sign",
+    "before-send",
+    "response-received",
+    "needs-retry",
+    "after-call",
+    "after-call-error",
+)
+
+
+@pytest.mark.parametrize("fault", [None, "throttle", "lost_response"])
+async def test_event_hooks_are_those_of_a_stock_client(ecs: Control, fault: str | None):
+    """Agents and users hang their own code on them."""
+    ours: list[Any] = []
+    theirs: list[Any] = []
+    request = {**body(), "startedBy": "airflow/1"}
+    async with (
+        client_of(ecs.endpoint_url, call_timeout=1) as client,
+        stock_client_of(ecs.endpoint_url) as stock,
+    ):
+        await client.run_task(request)  # the second call takes the shortcuts
+        record_events(client._client, ours)
+        record_events(stock, theirs)
+        for call in (client.run_task(request), stock.run_task(**request)):
+            if fault is not None:
+                ecs.add_fault(fault, action="RunTask", times=1)
+            with suppress(boto.ClientError, boto.HTTPClientError, TimeoutError):
+                await call
+    assert ours == theirs
+    fired = {name.partition(".")[0] for name, _, _ in ours}
+    unfired = {None: {"after-call-error"}, "throttle": {"after-call-error"}, "lost_response": {"after-call"}}
+    assert fired == set(EVENTS) - unfired[fault]
+
+
 # --- answers ----------------------------------------------------------------------------------------------
 
 

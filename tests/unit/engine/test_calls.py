@@ -62,7 +62,7 @@ async def test_an_error_of_our_own_is_logged_with_its_traceback(
     make_calls: MakeCalls, caplog: pytest.LogCaptureFixture
 ):
     calls = make_calls(options())
-    assert await failing(calls, KeyError("parsed"), Action.LIST_TASKS) is Kind.UNKNOWN
+    assert await failing(calls, KeyError("parsed"), Action.LIST_TASKS) is Kind.FAULT
     assert await failing(calls, error("ServerException", status=500), Action.LIST_TASKS) is Kind.UNKNOWN
     assert [record.exc_info is not None for record in caplog.records] == [True]
 

@@ -8,6 +8,7 @@ import botocore.exceptions as boto
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
 from botocore.model import DenormalizedStructureBuilder
+from botocore.parsers import ResponseParserError
 from botocore.validate import ParamValidator
 
 from ecs_async_executor.engine.failures import (
@@ -17,7 +18,7 @@ from ecs_async_executor.engine.failures import (
     classify_run_task_failure,
 )
 from ecs_async_executor.engine.responses import TaskFailure
-from ecs_async_executor.errors import ConnectError, InvalidRequestError
+from ecs_async_executor.errors import ConnectError, InvalidRequestError, UnreadableAnswerError
 
 URL = "https://ecs.us-east-1.amazonaws.com/"
 KEY = ConnectionKey("ecs.us-east-1.amazonaws.com", 443, True, True, None, None, None)
@@ -167,7 +168,10 @@ def test_an_error_of_the_call_that_gets_credentials_is_never_taken_for_an_answer
         (boto.ReadTimeoutError(endpoint_url=URL), Kind.UNKNOWN),
         (boto.HTTPClientError(error=OSError("odd")), Kind.UNKNOWN),
         (TimeoutError(), Kind.UNKNOWN),
-        (ValueError("the answer is no JSON"), Kind.UNKNOWN),
+        (UnreadableAnswerError("ECS's answer can't be read"), Kind.UNKNOWN),
+        (ResponseParserError("the answer is no XML"), Kind.UNKNOWN),
+        (KeyError("ResponseMetadata"), Kind.FAULT),
+        (boto.HTTPClientError(error=KeyError("ResponseMetadata")), Kind.FAULT),
         (boto.ParamValidationError(report="Unknown parameter in input"), Kind.CONFIGURATION),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.name,
@@ -295,3 +299,12 @@ def test_a_request_that_botocore_refuses_shows_no_value():
     assert "line" not in failure.diagnosis.detail
     assert "Invalid type for parameter command" in failure.diagnosis.detail
     assert "valid types: <class 'list'>, <class 'tuple'>" in failure.diagnosis.detail
+
+
+def test_an_error_answer_shows_the_request_id_that_aws_support_asks_for():
+    answer = {
+        "Error": {"Code": "ServerException", "Message": "sorry"},
+        "ResponseMetadata": {"HTTPStatusCode": 500, "RequestId": "5e2c"},
+    }
+    failure = classify(boto.ClientError(answer, "RunTask"))
+    assert failure.diagnosis.detail == "ServerException: sorry; request id 5e2c"

@@ -6,6 +6,8 @@ from functools import cache
 from typing import Any
 
 import pytest
+from aiobotocore.parsers import AioResponseParserFactory
+from botocore.awsrequest import HeadersDict
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.parsers import JSONParser
@@ -21,6 +23,7 @@ from ecs_async_executor.engine.responses import (
     parse_task_arns,
     parse_tasks,
 )
+from ecs_async_executor.errors import UnreadableAnswerError
 
 ARN = "arn:aws:ecs:us-east-1:123456789012:task/default/"
 FULL: dict[str, Any] = {
@@ -161,16 +164,17 @@ RECORDS = st.fixed_dictionaries(
 
 
 @cache
-def answer_shape() -> Any:
-    model = ServiceModel(Loader().load_service_model("ecs", "service-2"), "ecs")
-    return model.operation_model("DescribeTasks").output_shape
+def model() -> Any:
+    return ServiceModel(Loader().load_service_model("ecs", "service-2"), "ecs")
 
 
 @given(st.lists(RECORDS, max_size=3), st.booleans())
 def test_records_are_read_as_botocore_reads_them(records: list[dict[str, Any]], plain: bool):
     text = json.dumps({"tasks": records}, ensure_ascii=plain).encode()
     response = {"status_code": 200, "headers": {}, "body": text}
-    theirs = JSONParser(timestamp_parser=float).parse(response, answer_shape())["tasks"]
+    theirs = JSONParser(timestamp_parser=float).parse(
+        response, model().operation_model("DescribeTasks").output_shape
+    )["tasks"]
     ours = [
         {
             "taskArn": task.task_arn,
@@ -216,6 +220,44 @@ def test_an_answer_that_is_no_object_is_an_error_which_shows_nothing_of_it(garba
 def test_a_page_of_arns_is_read():
     page = parse_task_arns(body(taskArns=["arn:1", "arn:2"], nextToken="more"))
     assert (page.task_arns, page.next_token) == (("arn:1", "arn:2"), "more")
+
+
+ANSWERS = {
+    "RunTask": {"tasks": [FULL], "failures": []},
+    "DescribeTasks": {"tasks": [FULL, {**FULL, "taskArn": f"{ARN}2"}], "failures": [{"reason": "MISSING"}]},
+    "ListTasks": {"taskArns": ["arn:1"]},
+    "StopTask": {"task": FULL},
+    "DescribeClusters": {"clusters": [{"clusterName": "c"}]},
+}
+HEADERS = {"X-Amzn-RequestId": "5e2c", "Content-Type": "application/x-amz-json-1.1", "DATE": "now"}
+
+
+@pytest.mark.parametrize("headers", [HEADERS, {}], ids=["headers", "no headers"])
+@pytest.mark.parametrize("operation", ANSWERS)
+async def test_an_answers_metadata_is_that_of_the_stock_parser(operation: str, headers: dict[str, str]):
+    """ddtrace, X-Ray and OpenTelemetry wrap the client's calls, and read it."""
+    response = {
+        "status_code": 200,
+        "headers": HeadersDict(headers),
+        "body": body(**ANSWERS[operation]),
+        "context": {"operation_name": operation, "checksum": {"response_algorithm": "crc32"}},
+    }
+    shape = model().operation_model(operation).output_shape
+    ours = await EcsResponseParserFactory().create_parser("json").parse(response, shape)
+    theirs = await AioResponseParserFactory().create_parser("json").parse(response, shape)
+    assert ours["ResponseMetadata"] == theirs["ResponseMetadata"]
+    assert theirs["ResponseMetadata"]["HTTPHeaders"] == {k.lower(): v for k, v in headers.items()}
+    assert ours.keys() == {"parsed", "ResponseMetadata"}
+
+
+@pytest.mark.parametrize("garbage", [b"<html>captive portal</html>", b'["the-token"]', b"\xff"])
+async def test_an_answer_that_can_not_be_read_is_no_fault_of_this_process(garbage: bytes):
+    response = {"status_code": 200, "headers": HeadersDict(), "body": garbage}
+    parser = EcsResponseParserFactory().create_parser("json")
+    with pytest.raises(UnreadableAnswerError) as caught:
+        await parser.parse(response, model().operation_model("RunTask").output_shape)
+    assert "portal" not in str(caught.value)
+    assert "the-token" not in str(caught.value)
 
 
 def test_only_the_protocol_of_ecs_is_parsed_our_way():

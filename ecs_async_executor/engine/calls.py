@@ -11,12 +11,13 @@ import anyio
 
 from ecs_async_executor.engine.ecs import EcsClient
 from ecs_async_executor.engine.failures import PAUSING, Failure, Kind, classify
-from ecs_async_executor.engine.faults import is_expected
+from ecs_async_executor.engine.faults import stack_of
 from ecs_async_executor.engine.gate import Gate
 from ecs_async_executor.engine.governor import Action, Governor
+from ecs_async_executor.engine.limiter import UNLIMITED
+from ecs_async_executor.engine.log_digest import LogDigest
 from ecs_async_executor.engine.messages import Report
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 Emit: TypeAlias = Callable[[Report], None]
 
@@ -40,11 +41,23 @@ class Pass:
 class Calls:
     """Gives leave to call, and makes calls."""
 
-    def __init__(self, client: EcsClient, governor: Governor, gate: Gate, emit: Emit) -> None:
+    def __init__(  # noqa: PLR0913  the parts of the engine that a call needs
+        self,
+        client: EcsClient,
+        governor: Governor,
+        gate: Gate,
+        emit: Emit,
+        digest: LogDigest,
+        *,
+        backlog: Callable[[], int],
+    ) -> None:
         self.client = client
         self._governor = governor
         self._gate = gate
         self._emit = emit
+        self._digest = digest
+        self._backlog = backlog
+        """How many launches wait."""
 
     async def leave(self, action: Action) -> Pass:
         """Wait until a call of this action may be made."""
@@ -60,16 +73,18 @@ class Calls:
         """Make no call, and let nobody make one instead; but AWS was not asked whether it can be used again."""
         self._gate.unused(leave.ticket)
 
-    async def make(self, leave: Pass, call: Callable[[], Awaitable[T]]) -> T:
-        """Make the call that `leave` allows; raises `CallError`."""
+    async def make(self, leave: Pass, call: Callable[[], Awaitable[T]], name: str = "") -> T:
+        """Make the call that `leave` allows; raises `CallError`.
+
+        With a `name` any failure is logged; without one it is the caller who tells of failures of AWS's.
+        """
         sent_at = anyio.current_time()
         try:
             answer = await call()
         except Exception as error:
             failure = classify(error)
-            if not is_expected(error):
-                log.exception("A call to ECS failed in an unexpected way.")
             self._note(leave, failure, sent_at)
+            self._log(leave.action, failure, name, error)
             raise CallError(failure) from error
         self._governor.accepted(leave.action, sent_at)
         self._report(self._gate.succeed(leave.ticket))
@@ -87,6 +102,33 @@ class Calls:
             self._governor.accepted(leave.action, sent_at)
         if failure.kind is not Kind.UNKNOWN:
             self._report(self._gate.succeed(leave.ticket))
+
+    def _log(self, action: Action, failure: Failure, name: str, error: Exception) -> None:
+        kind, diagnosis = failure.kind, failure.diagnosis
+        cause = (action, diagnosis.summary)
+        now = anyio.current_time()
+        if kind in PAUSING:  # the pause is reported
+            return
+        if kind is Kind.THROTTLE:
+            self._digest.note(cause, lambda: self._throttle(action), now)
+        elif kind is Kind.FAULT:
+            self._digest.note(
+                cause,
+                f"{name or action.value} failed. {diagnosis}",
+                now,
+                level=logging.ERROR,
+                detail=stack_of(error),
+            )
+        elif action is Action.STOP_TASK and kind is Kind.NOT_FOUND:
+            return  # a task just launched may be unknown for a while; if it is gone, the watcher ends the run
+        elif name:
+            self._digest.note(cause, f"{name} failed, to be repeated. {diagnosis}", now)
+
+    def _throttle(self, action: Action) -> str:
+        rate, most = self._governor.rate(action)
+        waiting = f"{self._backlog()} launches wait, " if action is Action.RUN_TASK else ""
+        allowed = f" of {most:g}/s allowed" if most < UNLIMITED else ""
+        return f"AWS throttles {action.value}: {waiting}now {rate:.1f}/s{allowed}."
 
     def _report(self, reports: list[Report]) -> None:
         for report in reports:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import anyio
 from anyio.abc import TaskGroup
 
@@ -12,9 +10,8 @@ from ecs_async_executor.engine.bell import Bell
 from ecs_async_executor.engine.calls import CallError
 from ecs_async_executor.engine.failures import Kind
 from ecs_async_executor.engine.ledger import Ledger
+from ecs_async_executor.engine.log_digest import LogDigest
 from ecs_async_executor.engine.s3 import S3Client
-
-log = logging.getLogger(__name__)
 
 CALLS = 10
 """DeleteObject calls in flight at once."""
@@ -25,13 +22,13 @@ TRIES = 5
 class Cleaner:
     """The only place that calls DeleteObject. No run waits for it."""
 
-    def __init__(self, ledger: Ledger, s3: S3Client, random: Random) -> None:
+    def __init__(self, ledger: Ledger, s3: S3Client, random: Random, digest: LogDigest) -> None:
         self._ledger = ledger
         self._s3 = s3
         self._random = random
+        self._digest = digest
         self._places = anyio.Semaphore(CALLS)
         self._deleting = 0
-        self._failing = False
         self.bell = Bell()
         """Rung when there is something to delete."""
         self._done = Bell()
@@ -58,14 +55,11 @@ class Cleaner:
                 except CallError as error:
                     failure = error.failure
                     if failure.kind is not Kind.PAYLOAD or attempt == TRIES:
-                        # One warning, not one for each task.
-                        level = logging.DEBUG if self._failing else logging.WARNING
-                        self._failing = True
-                        log.log(level, "Objects of ended tasks stay in S3: %s", failure.diagnosis)
+                        text = f"An object of an ended task stays in S3. {failure.diagnosis}"
+                        self._digest.note((Cleaner, failure.diagnosis.summary), text, anyio.current_time())
                         return
                     await anyio.sleep(backoff(attempt, base=1.0, cap=30.0, random=self._random))
                 else:
-                    self._failing = False
                     return
         finally:
             self._deleting -= 1

@@ -23,6 +23,7 @@ from ecs_async_executor.engine.gate import Gate
 from ecs_async_executor.engine.governor import Action, Governor
 from ecs_async_executor.engine.launcher import SEARCHES, Launcher
 from ecs_async_executor.engine.ledger import Ledger
+from ecs_async_executor.engine.log_digest import INTERVAL, LogDigest
 from ecs_async_executor.engine.messages import CheckHealth, Forget, HealthChecked, Launch, Order, Watch
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.putter import CALLS as PUT_CALLS
@@ -56,6 +57,7 @@ class Engine:
     ) -> None:
         silence_request_logs()
         self.ledger = Ledger(options, random)
+        self._digest = digest = LogDigest(log.log)
         self.inbox_bell = Bell()
         self._inbox = inbox
         self._emit = emit
@@ -64,16 +66,20 @@ class Engine:
             pool_size=options.concurrency + SEARCHES + WATCH_CALLS + STOP_CALLS,
             call_timeout=options.call_timeout,
         )
-        self._s3 = S3Client(connect, pool_size=PUT_CALLS + CLEAN_CALLS, call_timeout=options.call_timeout)
+        self._s3 = S3Client(
+            connect, digest, pool_size=PUT_CALLS + CLEAN_CALLS, call_timeout=options.call_timeout
+        )
         governor = Governor(options, anyio.current_time())
-        self._calls = calls = Calls(self._client, governor, Gate(random), emit)
+        self._calls = calls = Calls(
+            self._client, governor, Gate(random), emit, digest, backlog=self.ledger.launches.__len__
+        )
         self._started_by = options.started_by
         attempts, finder = Attempts(self.ledger, calls, emit, options), Finder(calls, options)
         self._launcher = Launcher(self.ledger, calls, attempts, finder, options, landed=self._ring_all)
         self._putter = Putter(self.ledger, self._s3, attempts, finder, landed=self._ring_all)
         self._watcher = Watcher(self.ledger, calls, emit, options, looked=self._ring_all)
         self._stopper = Stopper(self.ledger, calls, random, stopped=self._ring_all)
-        self._cleaner = Cleaner(self.ledger, self._s3, random)
+        self._cleaner = Cleaner(self.ledger, self._s3, random, digest)
         self._landed = Bell()
         self._closing = anyio.Event()
         self._grace = 0.0
@@ -91,6 +97,7 @@ class Engine:
                 tasks.start_soon(self._watcher.run, tasks)
                 tasks.start_soon(self._stopper.run, tasks)
                 tasks.start_soon(self._cleaner.run, tasks)
+                tasks.start_soon(self._flush_log)
                 await self._closing.wait()
                 with anyio.move_on_after(self._grace):
                     while self.ledger.sending:
@@ -158,6 +165,11 @@ class Engine:
             else:
                 self._emit(HealthChecked(None))
                 return
+
+    async def _flush_log(self) -> None:
+        while True:
+            await anyio.sleep(INTERVAL / 4)
+            self._digest.flush(anyio.current_time())
 
     def _ring_all(self) -> None:
         """The ledger has changed: wake whoever has work now, or earlier than it thinks."""

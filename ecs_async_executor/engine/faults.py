@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from traceback import walk_tb
+from traceback import format_tb, walk_tb
 
 import aiohttp
 import botocore.exceptions as boto
@@ -50,6 +50,11 @@ def fault_of(error: BaseException) -> Diagnosis:
         "".join([_fact(error), module and f", raised in {module}"]),
         remedy,
     )
+
+
+def stack_of(error: BaseException) -> str:
+    """Give where it was raised, for a log, without its message, which may hold a token."""
+    return "".join(format_tb(_origin(error).__traceback__)).rstrip()
 
 
 def in_credentials(error: BaseException) -> bool:

@@ -52,7 +52,9 @@ class Finder:
         started_by = f"{self._options.started_by}/{entry.run_id}"
         try:
             return await self._calls.make(
-                leave, lambda: self._calls.client.list_tasks_started_by(entry.cluster, started_by)
+                leave,
+                lambda: self._calls.client.list_tasks_started_by(entry.cluster, started_by),
+                f"ListTasks for {entry.label}",
             )
         except CallError as error:
             kind, waited = error.failure.kind, anyio.current_time() - entry.sent_at

@@ -52,6 +52,12 @@ class Governor:
         lane, kind = self._lanes[action]
         await lane.acquire(kind)
 
+    def rate(self, action: Action) -> tuple[float, float]:
+        """Give how many calls of this action may be made a second, now and at most."""
+        lane, kind = self._lanes[action]
+        limiter = lane.limiters[kind]
+        return limiter.rate, limiter.most
+
     def give_back(self, action: Action) -> None:
         """Take back what `acquire` gave: the call is not made, and who waits may make one instead."""
         lane, kind = self._lanes[action]

@@ -45,15 +45,16 @@ class Limiter:
     """A token bucket whose rate adapts. `advance` it to the present before anything else is asked of it."""
 
     def __init__(self, limit: Rate, now: float) -> None:
-        self._most = limit.per_second or UNLIMITED
+        self.most = limit.per_second or UNLIMITED
+        """Calls a second as configured."""
         self._burst = limit.burst if limit.per_second else UNLIMITED
         self._tokens = self._burst
         self._now = now
-        self.rate = self._most
+        self.rate = self.most
         """Calls a second at present; never above the configured rate."""
         self.wanted = False
         """Whether a caller is waiting for this bucket: it grows only then."""
-        self._good = self._most
+        self._good = self.most
         self._trust = TRUST
         self._saved = 0.0
         """Calls that AWS's bucket has saved for us since the last cut, if the good rate is right."""
@@ -97,9 +98,9 @@ class Limiter:
         if self.rate < self._good:
             self.rate = min(self._good, self.rate * 2.0**seconds)
         elif self._saved > -DOUBT * self._good - 1:
-            self.rate = min(self._most, max(self.rate, self._good * (1 + _SAVED / self._trust)))
+            self.rate = min(self.most, max(self.rate, self._good * (1 + _SAVED / self._trust)))
         else:
-            self.rate = min(self._most, self.rate * GROWTH**seconds)
+            self.rate = min(self.most, self.rate * GROWTH**seconds)
 
     def wait(self) -> float:
         """Seconds until a token is there; 0 if one is."""
@@ -133,7 +134,7 @@ class Limiter:
         if self._good == UNLIMITED:  # nothing is known yet: begin at what was sent
             self._good = max(USUAL, self._taken / max(HOLD, self._now - self._busy_since))
             self._trust = 2 * HOLD
-        self.rate = max(min(TRICKLE, self._most), min(self.rate, self._good) / 2)
+        self.rate = max(min(TRICKLE, self.most), min(self.rate, self._good) / 2)
         self._tokens = min(self._tokens, 0.0)
         self._saved = 0.0
         self._cut_at = self._now
@@ -143,7 +144,7 @@ class Limiter:
         """Learn the good rate: what was accepted since AWS's bucket was empty the last time."""
         seconds = 0.0 if self._emptied_at is None else sent_at - self._emptied_at
         if seconds >= HOLD / 2:
-            self._good = min(self._most, max(TRICKLE, self._accepted / seconds))
+            self._good = min(self.most, max(TRICKLE, self._accepted / seconds))
             self._trust = min(TRUST, 2 * seconds)
         if self._emptied_at is None or seconds >= MEASURE:
             self._emptied_at = self._now

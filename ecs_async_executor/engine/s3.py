@@ -8,14 +8,13 @@ from typing import Any
 
 import anyio
 
-from ecs_async_executor.engine.aws import AwsClient
+from ecs_async_executor.engine.aws import AwsClient, Connect
 from ecs_async_executor.engine.calls import CallError
 from ecs_async_executor.engine.failures import Kind
-from ecs_async_executor.engine.faults import is_expected
+from ecs_async_executor.engine.faults import is_expected, stack_of
+from ecs_async_executor.engine.log_digest import LogDigest
 from ecs_async_executor.engine.payloads import split
 from ecs_async_executor.engine.s3_failures import classify_s3
-
-log = logging.getLogger(__name__)
 
 KEPT = 10.0
 """Seconds for which a client made for fresh credentials is kept, even if they are refused as well: to make one takes a
@@ -30,6 +29,10 @@ class S3Client(AwsClient):
 
     service = "s3"
     _forgotten_at = float("-inf")
+
+    def __init__(self, connect: Connect, digest: LogDigest, *, pool_size: int, call_timeout: float) -> None:
+        super().__init__(connect, pool_size=pool_size, call_timeout=call_timeout)
+        self._digest = digest
 
     async def put(self, url: str, data: bytes) -> None:
         """PutObject.
@@ -51,7 +54,13 @@ class S3Client(AwsClient):
         except Exception as error:
             failure = classify_s3(error, url)
             if not is_expected(error):
-                log.exception("A call to S3 failed in an unexpected way.")
+                self._digest.note(
+                    (S3Client, failure.diagnosis.summary),
+                    f"A call to S3 failed. {failure.diagnosis}",
+                    anyio.current_time(),
+                    level=logging.ERROR,
+                    detail=stack_of(error),
+                )
             if failure.kind is Kind.CREDENTIALS:
                 self._forget_refused(client)
                 failure = replace(failure, kind=Kind.PAYLOAD)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 import anyio
@@ -12,11 +11,8 @@ from ecs_async_executor.engine.backoff import Random, backoff
 from ecs_async_executor.engine.bell import Bell
 from ecs_async_executor.engine.calls import CallError, Calls, Pass
 from ecs_async_executor.engine.entry import Entry
-from ecs_async_executor.engine.failures import Kind
 from ecs_async_executor.engine.governor import Action
 from ecs_async_executor.engine.ledger import Ledger
-
-log = logging.getLogger(__name__)
 
 CALLS = 20
 """StopTask calls in flight at once."""
@@ -51,12 +47,12 @@ class Stopper:
                 attempt += 1
                 try:
                     await self._calls.make(
-                        leave, lambda: self._calls.client.stop_task(entry.cluster, entry.arn, reason)
+                        leave,
+                        lambda: self._calls.client.stop_task(entry.cluster, entry.arn, reason),
+                        f"StopTask for {entry.label}",
                     )
-                except CallError as error:
-                    # A task just launched may be unknown for a while; if it is gone, the watcher ends the run.
-                    level = logging.DEBUG if error.failure.kind is Kind.NOT_FOUND else logging.WARNING
-                    log.log(level, "StopTask for %s failed, to be repeated: %s", entry.label, error)
+                except CallError:
+                    pass  # it is logged
                 else:
                     self._ledger.told_to_stop(entry, anyio.current_time())
                     self._stopped()

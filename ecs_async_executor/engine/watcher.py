@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 import anyio
@@ -18,8 +17,6 @@ from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.messages import Report
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.responses import Tasks
-
-log = logging.getLogger(__name__)
 
 BATCH = 100
 """Tasks a DescribeTasks call may name (ECS API reference)."""
@@ -70,9 +67,12 @@ class Watcher:
         cluster = batch[0].cluster
         arns = list(dict.fromkeys(entry.arn for entry in batch))
         try:
-            answer = await self._calls.make(leave, lambda: self._calls.client.describe_tasks(cluster, arns))
+            answer = await self._calls.make(
+                leave,
+                lambda: self._calls.client.describe_tasks(cluster, arns),
+                f"DescribeTasks of {len(arns)} tasks",
+            )
         except CallError as error:
-            log.warning("DescribeTasks of %d tasks failed, to be repeated: %s", len(batch), error)
             if error.failure.kind is Kind.NOT_FOUND:
                 # A cluster can be deleted only when all of its tasks are gone.
                 await self._apply(batch, Tasks())
@@ -109,10 +109,11 @@ class Watcher:
         started_by = f"{self._options.started_by}/{entry.run_id}"
         try:
             arns = await self._calls.make(
-                leave, lambda: self._calls.client.list_tasks_started_by(entry.cluster, started_by)
+                leave,
+                lambda: self._calls.client.list_tasks_started_by(entry.cluster, started_by),
+                f"ListTasks for {entry.label}",
             )
         except CallError as error:
-            log.warning("ListTasks for %s failed: %s", entry.label, error)
             asked = error.failure.kind is Kind.NOT_FOUND
             self._report(self._ledger.not_listed(entry, anyio.current_time(), asked=asked))
             return

@@ -43,6 +43,7 @@ REFUSALS = [
 ]
 
 slots = st.sampled_from(SLOTS)
+losses = st.sampled_from([None, None, Kind.UNKNOWN, Kind.FAULT])
 picks = st.integers(min_value=0, max_value=100)
 
 
@@ -167,10 +168,13 @@ class LedgerOnEcs(RuleBasedStateMachine):
         return entry.request.body.get("nonce", "after a crash")
 
     @precondition(lambda self: self.sending)
-    @rule(pick=picks, lost=st.booleans())
-    def answer_runtask(self, pick: int, lost: bool) -> None:
-        """ECS does what it was asked; the answer may get lost on its way."""
+    @rule(pick=picks, lost=losses)
+    def answer_runtask(self, pick: int, lost: Kind | None) -> None:
+        """ECS does what it was asked; the answer may get lost on its way, or in a library that wraps the call."""
         entry = self.sending.pop(pick % len(self.sending))
+        if entry.fault is not None:
+            self.search(entry, entry.fault)
+            return
         assert entry.request is not None
         token, body = entry.client_token, self.body_of(entry)
         cluster = str(entry.request.body["cluster"])
@@ -179,19 +183,31 @@ class LedgerOnEcs(RuleBasedStateMachine):
             task: EcsTask | None = self.ecs.start(token, body, entry.run_id, cluster)
         else:
             task = known[1]  # replayed or, with another body, named by the ConflictException
-        entry.sent |= lost
-        if lost:
-            self.take_reports(self.ledger.failed(entry, failure(Kind.UNKNOWN), self.now))
+        entry.sent |= lost is not None
+        if lost is not None:
+            self.take_reports(self.ledger.failed(entry, failure(lost), self.now))
         elif task is None:
             self.take_reports(self.ledger.failed(entry, failure(Kind.EXISTS), self.now))
         else:
             self.take_reports(self.ledger.launched(entry, task.arn, task.cluster, "airflow", self.now))
 
+    def search(self, entry: Entry, fault: Failure) -> None:
+        """A run that is given up is only looked for."""
+        task = next(iter(self.ecs.alive(entry.run_id)), None)
+        if task is None:
+            self.take_reports(self.ledger.failed(entry, fault, self.now))
+        else:
+            self.take_reports(self.ledger.launched(entry, task.arn, task.cluster, "airflow", self.now))
+
     @precondition(lambda self: self.sending)
-    @rule(pick=picks, kind=st.sampled_from(REFUSALS), lost=st.booleans())
-    def refuse_runtask(self, pick: int, kind: Kind, lost: bool) -> None:
+    @rule(pick=picks, kind=st.sampled_from(REFUSALS), lost=losses)
+    def refuse_runtask(self, pick: int, kind: Kind, lost: Kind | None) -> None:
         """ECS refuses, unless the token has started a task: the launcher makes sure of that."""
         entry = self.sending[pick % len(self.sending)]
+        if entry.fault is not None:
+            self.sending.remove(entry)
+            self.search(entry, entry.fault)
+            return
         known = self.ecs.by_token.get(entry.client_token)
         if (
             known is not None
@@ -200,7 +216,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
         ):
             return
         self.sending.remove(entry)
-        entry.sent |= lost
+        entry.sent |= lost is not None
         if kind in {Kind.THROTTLE, Kind.CREDENTIALS, Kind.NETWORK} and not entry.sent:
             # ECS has not seen the token: its next body may be a fresh one.
             self.bodies.pop(entry.client_token, None)
@@ -209,12 +225,11 @@ class LedgerOnEcs(RuleBasedStateMachine):
                 self.body_of(entry),
                 None,
             )  # failures[] are replayed, too
-        kind = Kind.UNKNOWN if lost else kind
-        self.take_reports(self.ledger.failed(entry, failure(kind), self.now))
+        self.take_reports(self.ledger.failed(entry, failure(lost or kind), self.now))
 
     @precondition(lambda self: len(self.ledger.launches) > 0)
-    @rule(lost=st.booleans(), status=st.sampled_from(["RUNNING", "STOPPED"]))
-    def send_and_answer(self, lost: bool, status: str) -> None:
+    @rule(lost=losses, status=st.sampled_from(["RUNNING", "STOPPED"]))
+    def send_and_answer(self, lost: Kind | None, status: str) -> None:
         self.send()
         self.answer_runtask(-1, lost)
         if self.ecs.tasks:
@@ -224,7 +239,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
     @rule(kind=st.sampled_from(REFUSALS))
     def send_and_refuse(self, kind: Kind) -> None:
         self.send()
-        self.refuse_runtask(-1, kind, lost=False)
+        self.refuse_runtask(-1, kind, lost=None)
 
     # --- the watcher ----------------------------------------------------------------------------------
 
@@ -367,7 +382,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
                 entry.request = entry.request or entry.build()
                 self.sending.append(entry)
             while self.sending:
-                self.answer_runtask(0, lost=False)
+                self.answer_runtask(0, lost=None)
             for task in self.ecs.tasks:
                 task.status = "STOPPED"
             self.describing.extend(self.look_at_all())

@@ -60,6 +60,10 @@ class Weather:
     """Of a task on Spot, before it runs and while it does."""
     lag: float = 0.0
     latency: float = 0.1
+    faulty: float = 0.0
+    """That code which wraps the call raises after it was done ..."""
+    faulty_until: float = 0.0
+    """... before this time."""
 
 
 class SimulatedEcs:
@@ -200,6 +204,8 @@ class SimulatedEcs:
             raise TimeoutError
         if self.random.random() < self.weather.broken:
             raise error("ServerException", status=500, operation=operation)
+        if self._now() < self.weather.faulty_until and self.random.random() < self.weather.faulty:
+            raise KeyError("ResponseMetadata")
 
 
 _FULL = Tasks(failures=(TaskFailure(reason="RESOURCE:CPU"),))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -15,6 +16,7 @@ from ecs_async_executor.engine.gate import Gate
 from ecs_async_executor.engine.governor import Governor
 from ecs_async_executor.engine.launcher import Launcher
 from ecs_async_executor.engine.ledger import Ledger
+from ecs_async_executor.engine.log_digest import LogDigest
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.putter import Putter
 from ecs_async_executor.engine.s3 import S3Client
@@ -45,7 +47,8 @@ def make_calls(client: FakeClient, reports: Reports) -> Callable[[EngineOptions]
 
     def make(options: EngineOptions) -> Calls:
         governor = Governor(options, anyio.current_time())
-        return Calls(cast("EcsClient", cast("Any", client)), governor, Gate(lambda: 1.0), reports)
+        ecs, digest = cast("EcsClient", cast("Any", client)), LogDigest(logging.getLogger("engine").log)
+        return Calls(ecs, governor, Gate(lambda: 1.0), reports, digest, backlog=lambda: 43)
 
     return make
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import anyio
@@ -18,6 +19,10 @@ pytestmark = pytest.mark.virtual_time
 
 MakeCalls = Callable[[EngineOptions], Calls]
 EXPIRED = error("ExpiredTokenException", "expired")
+
+
+async def give(answer: BaseException) -> None:
+    raise answer
 
 
 async def call(calls: Calls, answer: Any, action: Action = Action.LIST_TASKS) -> Any:
@@ -64,7 +69,10 @@ async def test_an_error_of_our_own_is_logged_with_its_traceback(
     calls = make_calls(options())
     assert await failing(calls, KeyError("parsed"), Action.LIST_TASKS) is Kind.FAULT
     assert await failing(calls, error("ServerException", status=500), Action.LIST_TASKS) is Kind.UNKNOWN
-    assert [record.exc_info is not None for record in caplog.records] == [True]
+    (said,) = caplog.messages
+    assert "KeyError: 'parsed', raised in tests.unit.engine.test_calls" in said
+    assert "in give\n    raise answer" in said
+    assert "Nothing to do" not in said
 
 
 async def test_refused_credentials_pause_everything_once_and_make_a_new_client(
@@ -111,4 +119,65 @@ async def test_an_unknown_outcome_says_nothing_about_the_pause(make_calls: MakeC
     assert await failing(calls, error("ServerException", status=500)) is Kind.UNKNOWN
     assert [type(report) for report in reports] == [Paused]
     await call(calls, "answer")
+    assert [type(report) for report in reports] == [Paused, Resumed]
+
+
+# --- what repeats itself is summed up ---------------------------------------------------------------------
+
+THROTTLED = error("ThrottlingException", "Rate exceeded")
+
+
+async def test_throttles_of_runtask_are_logged_once_a_minute_with_how_many_launches_wait_and_how_fast_they_go(
+    make_calls: MakeCalls, caplog: pytest.LogCaptureFixture
+):
+    calls = make_calls(options(run_task_rate=Rate(per_second=20, burst=20)))
+    await failing(calls, THROTTLED, Action.RUN_TASK)
+    for _ in range(52):
+        await failing(calls, THROTTLED, Action.RUN_TASK)
+        await anyio.sleep(1.2)
+    assert caplog.messages[0] == "AWS throttles RunTask: 43 launches wait, now 10.0/s of 20/s allowed."
+    assert caplog.messages[1].startswith(
+        "AWS throttles RunTask: 43 launches wait, now 0.5/s of 20/s allowed."
+    )
+    assert "times in the last 6" in caplog.messages[1]
+    assert len(caplog.messages) == 2
+
+
+async def test_without_a_configured_rate_none_is_called_allowed(
+    make_calls: MakeCalls, caplog: pytest.LogCaptureFixture
+):
+    await failing(make_calls(options()), THROTTLED, Action.DESCRIBE_TASKS)
+    assert caplog.messages == ["AWS throttles DescribeTasks: now 10.0/s."]
+
+
+async def test_failures_that_no_run_reports_are_logged_once_a_minute_for_each_cause(
+    make_calls: MakeCalls, caplog: pytest.LogCaptureFixture
+):
+    calls = make_calls(options())
+    for number in range(100):
+        for answer in (error("ServerException", status=500), error("AccessDeniedException")):
+            with pytest.raises(CallError):
+                await calls.make(
+                    await calls.leave(Action.STOP_TASK), partial(give, answer), f"StopTask for {number}"
+                )
+    assert [message.partition(".")[0] for message in caplog.messages] == [
+        "StopTask for 0 failed, to be repeated"
+    ] * 2
+
+
+async def test_a_task_that_is_not_known_yet_when_it_is_stopped_is_no_news(
+    make_calls: MakeCalls, caplog: pytest.LogCaptureFixture
+):
+    calls = make_calls(options())
+    unknown = error("InvalidParameterException", "The referenced task was not found.")
+    with pytest.raises(CallError):
+        await calls.make(await calls.leave(Action.STOP_TASK), partial(give, unknown), "StopTask for it")
+    assert caplog.messages == []
+
+
+async def test_a_fault_ends_the_pause_since_aws_was_reached(make_calls: MakeCalls, reports: Reports):
+    """Else a wrapper that always raises would keep the gate shut for ever."""
+    calls = make_calls(options())
+    await failing(calls, EXPIRED)
+    assert await failing(calls, KeyError("ResponseMetadata")) is Kind.FAULT
     assert [type(report) for report in reports] == [Paused, Resumed]

@@ -10,6 +10,7 @@ import pytest
 from ecs_async_executor.engine.cleaner import TRIES, Cleaner
 from ecs_async_executor.engine.failures import Kind
 from ecs_async_executor.engine.ledger import Ledger
+from ecs_async_executor.engine.log_digest import LogDigest
 from ecs_async_executor.engine.s3 import S3Client
 from tests.support.engine import FakeS3, options, s3_error
 
@@ -37,7 +38,7 @@ def bench(s3: FakeS3) -> Any:
     @asynccontextmanager
     async def run() -> AsyncIterator[Bench]:
         ledger = Ledger(options(), lambda: 1.0)
-        cleaner = Cleaner(ledger, cast("S3Client", s3), lambda: 1.0)
+        cleaner = Cleaner(ledger, cast("S3Client", s3), lambda: 1.0, LogDigest(logging.getLogger(NAME).log))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(cleaner.run, tasks)
             yield Bench(cleaner, ledger)
@@ -71,7 +72,7 @@ async def test_what_can_not_be_deleted_stays_with_one_warning_for_all(
         at.delete("one", "two", "three")
     assert len(s3.asked) == 3
     assert [record.levelname for record in caplog.records if record.name == NAME] == ["WARNING"]
-    assert caplog.messages == ["Objects of ended tasks stay in S3: S3 says no."]
+    assert caplog.messages == ["An object of an ended task stays in S3. S3 says no."]
 
 
 async def test_after_some_tries_an_object_is_left_to_the_buckets_lifecycle(bench: Any, s3: FakeS3):
@@ -79,13 +80,3 @@ async def test_after_some_tries_an_object_is_left_to_the_buckets_lifecycle(bench
     async with bench() as at:
         at.delete("one")
     assert len(s3.asked) == TRIES
-
-
-async def test_a_warning_comes_again_once_it_went_well_in_between(
-    bench: Any, s3: FakeS3, caplog: pytest.LogCaptureFixture
-):
-    refusal = s3_error(Kind.CONFIGURATION)
-    s3.script.extend([refusal, None, refusal])
-    async with bench() as at:
-        at.delete("one", "two", "three")
-    assert [record.levelname for record in caplog.records if record.name == NAME] == ["WARNING"] * 2

@@ -222,7 +222,7 @@ def test_a_page_of_arns_is_read():
     assert (page.task_arns, page.next_token) == (("arn:1", "arn:2"), "more")
 
 
-ANSWERS = {
+ANSWERS: dict[str, dict[str, Any]] = {
     "RunTask": {"tasks": [FULL], "failures": []},
     "DescribeTasks": {"tasks": [FULL, {**FULL, "taskArn": f"{ARN}2"}], "failures": [{"reason": "MISSING"}]},
     "ListTasks": {"taskArns": ["arn:1"]},

@@ -13,6 +13,7 @@ from ecs_async_executor.engine import s3
 from ecs_async_executor.engine.aws import Connection
 from ecs_async_executor.engine.calls import CallError
 from ecs_async_executor.engine.failures import Kind
+from ecs_async_executor.engine.log_digest import LogDigest
 from ecs_async_executor.engine.s3 import S3Client
 from ecs_async_executor.errors import ConnectError
 from tests.support.engine import error
@@ -64,7 +65,8 @@ async def refused(client: S3Client) -> None:
 
 
 def s3_client(session: Any, **connection: Any) -> S3Client:
-    return S3Client(lambda: Connection(session, **connection), pool_size=5, call_timeout=30)
+    digest = LogDigest(logging.getLogger("engine").log)
+    return S3Client(lambda: Connection(session, **connection), digest, pool_size=5, call_timeout=30)
 
 
 async def test_an_object_is_put_and_deleted_by_bucket_and_key():
@@ -153,6 +155,8 @@ async def test_an_error_of_our_own_is_logged_and_waited_for(caplog: pytest.LogCa
     with caplog.at_level(logging.ERROR), pytest.raises(CallError) as caught:
         await client.put(URL, b"the-token")
     assert caught.value.failure.kind is Kind.PAYLOAD
-    assert "A call to S3 failed in an unexpected way." in caplog.messages
+    assert "RuntimeError: a bug, raised in tests.unit.engine.test_s3" in str(caught.value)
+    assert "Nothing to do" not in str(caught.value)
+    assert "A call to S3 failed. " in caplog.text
     assert "the-token" not in caplog.text
     await client.aclose()

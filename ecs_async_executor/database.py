@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -16,6 +17,7 @@ from typing import Any, Protocol
 from sqlalchemy.exc import SQLAlchemyError
 
 from ecs_async_executor.decisions import Row, is_as_expected
+from ecs_async_executor.engine.log_digest import LogDigest
 from ecs_async_executor.rows import Look, Show, read_rows, read_workloads, write_external_ids
 
 log = logging.getLogger(__name__)
@@ -66,13 +68,14 @@ class Asks(Protocol):
         """Take the answer, if it has come."""
 
 
-def answer(question: Question) -> Answer:
-    """Ask the database; raises nothing."""
+def answer(question: Question, digest: LogDigest | None = None) -> Answer:
+    """Ask the database; raises nothing. Failures go to the `digest`."""
+    digest = digest or LogDigest(log.log)
     shown: frozenset[str] = frozenset()
     try:
         shown = write_external_ids(question.shows)
     except Exception as error:  # noqa: BLE001  it is logged, and the thread goes on
-        _log_failure("write the ARNs", len(question.shows), error)
+        _log_failure(digest, "write the ARNs", len(question.shows), error)
     try:
         rows = read_rows((*question.looks, *question.in_turn))
         return Answer(
@@ -82,20 +85,19 @@ def answer(question: Question) -> Answer:
             shown,
         )
     except Exception as error:  # noqa: BLE001  as above
-        _log_failure("read the rows", len(question.looks) + len(question.in_turn), error)
+        _log_failure(digest, "read the rows", len(question.looks) + len(question.in_turn), error)
         return Answer(shown=shown, failed=True)
 
 
-def _log_failure(what: str, count: int, error: Exception) -> None:
+def _log_failure(digest: LogDigest, what: str, count: int, error: Exception) -> None:
     # Each second while the database is away: its own words are enough then.
     known = isinstance(error, SQLAlchemyError)
     reason = f"{type(error).__name__}: {getattr(error, 'orig', None) or error}"
-    log.warning(
-        "Can't %s of %d tasks (%s); it is tried again.",
-        what,
-        count,
-        reason,
-        exc_info=None if known else error,
+    digest.note(
+        (what, type(error)),
+        f"Can't {what} of {count} tasks ({reason}); it is tried again.",
+        time.monotonic(),
+        detail="" if known else "".join(traceback.format_exception(error)).rstrip(),
     )
 
 
@@ -170,5 +172,7 @@ class Database:
 
 
 def _serve(questions: SimpleQueue[Question | None], answers: SimpleQueue[Answer]) -> None:
+    digest = LogDigest(log.log)
     while (question := questions.get()) is not None:
-        answers.put(answer(question))
+        answers.put(answer(question, digest))
+        digest.flush(time.monotonic())

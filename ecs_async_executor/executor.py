@@ -125,8 +125,9 @@ class AsyncEcsExecutor(BaseExecutor):
                 if time.monotonic() - now > budget:
                     break
             self._supervisor.decide(budget)
-        except Exception:
-            self.log.exception("sync() failed; what it left is taken up at the next heartbeat.")
+        except Exception:  # noqa: BLE001  it is logged, with its traceback
+            text = "sync() failed; what it left is taken up at the next heartbeat."
+            self._supervisor.news.exception("sync", text)
         # Core (seen in 3.3.2) hands the rows of its event log to SQLAlchemy through a generator, which lets them be
         # collected before they are written. Somebody must hold them until then.
         self._unsaved_events = list(self._task_event_logs)

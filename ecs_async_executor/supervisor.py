@@ -41,6 +41,7 @@ from ecs_async_executor.engine.messages import (
 )
 from ecs_async_executor.inquiries import LOOK_AGAIN_AFTER, Inquiries, make_look, make_show
 from ecs_async_executor.launches import Launches
+from ecs_async_executor.news import News
 from ecs_async_executor.retries import Retries
 from ecs_async_executor.rows import read_rows, write_external_ids
 from ecs_async_executor.runs import Run, Runs, launch_id
@@ -77,6 +78,7 @@ class Supervisor:
         self._retries = retries
         self._clock = clock
         self.runs = Runs()
+        self.news = News(executor, clock)
         self._inquiries = Inquiries(database, self.runs, lambda: executor.job_id)
 
     def __repr__(self) -> str:
@@ -138,7 +140,7 @@ class Supervisor:
         run = self.runs.current(key)
         if run is None or run.ended is not None or run.stop is not None:
             return
-        log.warning("Airflow has ended %s; its ECS task is stopped.", run.label)
+        self.news.log("ended", f"Airflow has ended {run.label}; its ECS task is stopped.", logging.WARNING)
         reason = "Airflow has ended it: its heartbeats timed out"
         if self._launches.is_pending(run):
             self.drop(run, stop=reason)
@@ -175,8 +177,7 @@ class Supervisor:
                 if run.is_callback and self.runs.is_current(run):
                     self._executor.running_state(run.key)
             case Waiting():
-                log.info("%s waits: %s", run.label, report.diagnosis)
-                self._log_event(run, "ecs launch waits", str(report.diagnosis))
+                self._tell_that_it_waits(run, report.diagnosis)
             case LaunchFailed() | Stopped() | Cancelled():
                 self._note_end(run, report)
 
@@ -207,8 +208,9 @@ class Supervisor:
                 if self._clock() - now > budget:
                     break
             self._inquiries.ask(now)
-        except Exception:
-            log.exception("Can't decide; it is tried again at the next heartbeat.")
+        except Exception:  # noqa: BLE001  it is logged, with its traceback
+            self.news.exception("decide", "Can't decide; it is tried again at the next heartbeat.")
+        self.news.flush()
 
     def publish_rest(self) -> int:
         """Have all rows show the launches that they do not show yet, now and in this thread, since it is the end.
@@ -264,7 +266,7 @@ class Supervisor:
         if decision is Decision.PUBLISH:
             self._inquiries.show(run, row)
         elif decision is Decision.FORGET_AND_STOP:
-            log.info("%s has been superseded; its ECS task is stopped.", run.label)
+            self.news.log("superseded", f"{run.label} has been superseded; its ECS task is stopped.")
             self.drop(run, stop=_SUPERSEDED)
         elif decision is Decision.FORGET:
             self.drop(run)
@@ -286,7 +288,7 @@ class Supervisor:
                 run.unwanted_since = self._clock()
             # Its task may live, even if RunTask's answer was lost.
             if self._clock() - run.unwanted_since >= self.unwanted_grace:
-                log.info("%s is stopped: its row has moved on.", run.label)
+                self.news.log("moved on", f"{run.label} is stopped: its row has moved on.")
                 self._launches.stop(run, reason)
         if decision in {Decision.KEEP, Decision.PUBLISH}:
             run.unwanted_since = None
@@ -311,7 +313,7 @@ class Supervisor:
         """Decide by the exit code: a callback has no row, and nobody else reports its end."""
         ended = run.ended
         if not self.runs.is_current(run):
-            log.info("%s has been superseded.", run.label)
+            self.news.log("superseded callback", f"{run.label} has been superseded.")
         elif isinstance(ended, Stopped) and ended.exit_code == 0:
             self._executor.success(run.key)
         elif not (isinstance(ended, Stopped) and ended.ran) and self._facts(run).may_relaunch:
@@ -339,13 +341,12 @@ class Supervisor:
                 f"Start {run.starts} of {self._retries.max_starts(run)} failed,"
                 f" the next one in {delay:.0f} s. {run.diagnosis}"
             )
-            log.warning("%s: %s", run.label, text)
-            self._log_event(run, "ecs launch failed", text)
+            self.news.log(("start failed", run.diagnosis.summary), f"{run.label}: {text}", logging.WARNING)
+            self.news.record(run, "ecs launch failed", text)
             run.starts += 1
         elif run.diagnosis.summary not in run.waits_for:
             run.waits_for.add(run.diagnosis.summary)
-            log.info("%s waits: %s", run.label, run.diagnosis)
-            self._log_event(run, "ecs launch waits", str(run.diagnosis))
+            self._tell_that_it_waits(run, run.diagnosis)
         run.next_launch()
         if run.anonymous:
             # Under which ids it was launched is not known, so none of them is used again.
@@ -361,8 +362,8 @@ class Supervisor:
         """Launch it by another profile, if its queue's says so by now."""
         reason = self._retries.fall_back(run, self._clock())
         if reason is not None:
-            log.info("%s: %s", run.label, reason)
-            self._log_event(run, "ecs fallback", reason)
+            self.news.log(("fallback", reason), f"{run.label}: {reason}")
+            self.news.record(run, "ecs fallback", reason)
 
     def _postpone(self, run: Run, until: float) -> None:
         """Look at a run's row then, and launch it if the row says so."""
@@ -374,26 +375,25 @@ class Supervisor:
         if not run.told:
             run.told = True
             if decision is Decision.SUCCEED:
-                log.info("%s was cleared, and has ended: Airflow runs it again. %s", run.label, run.diagnosis)
+                text = f"{run.label} was cleared, and has ended: Airflow runs it again. {run.diagnosis}"
+                self.news.log("cleared", text)
             else:
                 log.warning("%s: %s", run.label, run.diagnosis)
             never_began = isinstance(run.ended, LaunchFailed) and run.recovery is Recovery.NONE
-            self._log_event(
-                run, "ecs task not launched" if never_began else "ecs task ended", str(run.diagnosis)
-            )
+            event = "ecs task not launched" if never_began else "ecs task ended"
+            self.news.record(run, event, str(run.diagnosis))
         tell = self._executor.fail if decision is Decision.FAIL else self._executor.success
         tell(run.key, str(run.diagnosis))
         self._inquiries.look_at(run, self._clock() + CONFIRM_AFTER)
 
-    def _log_event(self, run: Run, event: str, text: str) -> None:
-        """Write to the task's Audit Log."""
-        if not run.is_callback:
-            self._executor.log_task_event(event=event, extra=text, ti_key=run.key)
+    def _tell_that_it_waits(self, run: Run, why: Diagnosis) -> None:
+        self.news.log(("waits", why.summary), f"{run.label} waits: {why}")
+        self.news.record(run, "ecs launch waits", str(why))
 
     def _guarded(self, handle: Callable[[Run, T], None], run: Run, what: T) -> None:
         """One bad record harms no other."""
         try:
             handle(run, what)
-        except Exception:
-            log.exception("Can't handle %s", run.label)
+        except Exception:  # noqa: BLE001  it is logged, with its traceback
+            self.news.exception("handle", f"Can't handle {run.label}")
             self._inquiries.look_at(run, self._clock() + CONFIRM_AFTER)

@@ -374,7 +374,7 @@ class World:
         if self.meddles:
             others.append(self.loop.create_task(self.be_user()))
         try:
-            with anyio.move_on_after(PATIENCE if self.ecs.weather.faulty_until < inf else 2 * STORMY):
+            with anyio.move_on_after(PATIENCE):
                 async with anyio.create_task_group() as tasks:
                     for _ in range(self.schedulers):
                         tasks.start_soon(self.be_scheduler)

@@ -267,3 +267,26 @@ async def test_ten_minutes_without_aws_cost_no_run_and_are_said_once(
     assert len(client.calls("stop_task")) == 1
     assert [len(reports.of(kind)) for kind in (Paused, Resumed)] == [1, 1]
     assert len({call["clientToken"] for call in client.calls("run_task")}) == 19
+
+
+async def test_a_fault_is_the_answer_to_the_health_check(running: Any, client: FakeClient, reports: Reports):
+    client.script["list_tasks"].extend([KeyError("ResponseMetadata")] * 1000)
+    async with running() as (submit, _):
+        submit(CheckHealth("default"))
+        await anyio.sleep(100)
+    (checked,) = reports.of(HealthChecked)
+    assert "KeyError" in str(checked.diagnosis)
+    assert len(client.calls("list_tasks")) == 1
+
+
+async def test_the_last_minutes_sum_is_logged_though_nothing_new_happens(
+    running: Any, client: FakeClient, caplog: pytest.LogCaptureFixture
+):
+    throttled = error("ThrottlingException", "Rate exceeded")
+    client.script["run_task"].extend([throttled] * 5)
+    async with running() as (submit, _):
+        submit(order("run-1"))
+        await anyio.sleep(300)
+    said = [message for message in caplog.messages if message.startswith("AWS throttles RunTask")]
+    assert len(said) == 2
+    assert said[1].endswith("[4 times in the last 60 s]")

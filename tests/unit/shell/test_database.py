@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from ecs_async_executor import database as module
 from ecs_async_executor.database import GIVEN_UP, SLOW, Answer, Database, Question, answer
 from ecs_async_executor.decisions import Row
+from ecs_async_executor.engine.log_digest import LogDigest
 from ecs_async_executor.rows import Look, Show
 
 ROW = Row("queued", 1, "run", 7)
@@ -151,7 +152,7 @@ def test_an_answer_that_never_comes_is_missed_aloud_and_then_given_up(
     now = [0.0]
     database, asked, released = Database(lambda: now[0]), threading.Event(), threading.Event()
 
-    def hang(_: Question) -> Answer:
+    def hang(_: Question, __: LogDigest) -> Answer:
         asked.set()
         released.wait(10)
         return Answer({"too": ROW})

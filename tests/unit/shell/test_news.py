@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from ecs_async_executor.database import Database, Question
+from ecs_async_executor.engine.messages import Diagnosis, LaunchFailed, Waiting
+from ecs_async_executor.supervisor import Supervisor
+from tests.support.supervisor import DATABASE, WHY, Clock, decide, launched, rows_say, take_in
+
+FULL = Diagnosis("ECS has no capacity for the task now.", "RESOURCE:CPU")
+
+
+def events(supervisor: Supervisor) -> list[tuple[str | None, str]]:
+    return [(each.task_id, each.event) for each in supervisor._executor._task_event_logs]
+
+
+def test_a_hundred_tasks_that_wait_write_two_lines_and_an_audit_log_event_each(
+    watching: Supervisor, clock: Clock, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("INFO")
+    runs = [take_in(watching, task_id=f"t{number}") for number in range(100)]
+    for run in runs:
+        watching.note(Waiting(run.run_id, FULL))
+    clock.now += 60
+    watching.decide()
+    assert [message.partition(": ")[2] for message in caplog.messages] == [
+        str(FULL),
+        f"{FULL} [99 times in the last 60 s]",
+    ]
+    assert events(watching) == [(f"t{number}", "ecs launch waits") for number in range(100)]
+
+
+def test_start_failures_of_one_cause_are_summed_up(
+    watching: Supervisor, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    rows_say(monkeypatch, "queued")
+    runs = [take_in(watching, task_id=f"t{number}") for number in range(50)]
+    for run in runs:
+        watching.note(LaunchFailed(run.run_id, 1, WHY, permanent=False))
+    decide(watching)
+    clock.now += 60
+    watching.decide()
+    failed = [message for message in caplog.messages if "Start 1 of 2 failed" in message]
+    assert len(failed) == 2
+    assert failed[1].endswith("[49 times in the last 60 s]")
+    assert [event for _, event in events(watching)] == ["ecs launch failed"] * 50
+
+
+def test_tasks_whose_rows_have_moved_on_are_summed_up(
+    watching: Supervisor, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("INFO")
+    rows_say(monkeypatch, "success")
+    watching.unwanted_grace = 0
+    for number in range(20):
+        watching.note(launched(take_in(watching, task_id=f"t{number}")))
+    for _ in range(30):
+        clock.now += 5
+        decide(watching)
+    moved_on = [message for message in caplog.messages if "its row has moved on" in message]
+    assert len(moved_on) == 2
+    assert moved_on[1].endswith("[19 times in the last 60 s]")
+
+
+def test_an_exception_at_each_heartbeat_is_logged_with_its_traceback_once_and_then_summed_up(
+    watching: Supervisor, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def break_down(_: float) -> Any:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(watching._inquiries, "hear", break_down)
+    for _ in range(61):
+        watching.decide()
+        clock.now += 1
+    first, second = caplog.messages
+    assert "Traceback" in first
+    assert "RuntimeError: a bug" in first
+    assert second == "Can't decide; it is tried again at the next heartbeat. [60 times in the last 60 s]"
+
+
+def test_a_database_that_is_away_is_logged_once_and_then_summed_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def away(_: Any) -> Any:
+        raise ConnectionError("refused")
+
+    monkeypatch.setattr(DATABASE + "read_rows", away)
+    database = Database()
+    for _ in range(10):
+        database.ask(Question())
+        while database.is_busy:
+            database.take()
+            time.sleep(0.001)
+    assert database.close(5)
+    assert len([message for message in caplog.messages if "Can't read the rows" in message]) == 1

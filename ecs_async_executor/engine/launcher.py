@@ -19,6 +19,7 @@ from ecs_async_executor.engine.governor import Action
 from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.messages import Diagnosis, Recovery, Request
 from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.origins import located
 
 SEARCHES = 10
 """ListTasks calls in flight at once for runs that are only looked for: they take no place of a launch."""
@@ -177,7 +178,8 @@ class Launcher:
         except CallError as error:
             if error.failure.kind not in _OPEN:  # it has started nothing, for sure
                 entry.sent = before
-            raise
+            region = self._calls.client.region
+            raise CallError(located(error.failure, request.cluster, region, request)) from error
 
     async def _call(self, leave: Pass, body: Mapping[str, Any]) -> str:
         answer = await self._calls.make(leave, lambda: self._calls.client.run_task(body))

@@ -21,7 +21,7 @@ def located(failure: Failure, cluster: str, region: str, request: Request | None
     where = f"cluster {cluster}, Region {region}" if region else f"cluster {cluster}"
     detail = "; ".join(part for part in (diagnosis.detail, where) if part)
     origins = "; ".join(_origins(failure.members, request)) if request is not None else ""
-    remedy = f"{diagnosis.remedy} {origins}." if origins else diagnosis.remedy
+    remedy = f"{diagnosis.remedy} Where it is set: {origins}." if origins else diagnosis.remedy
     return replace(failure, diagnosis=replace(diagnosis, detail=detail, remedy=remedy))
 
 
@@ -30,7 +30,7 @@ def _origins(members: tuple[str, ...], request: Request) -> Iterator[str]:
         value = _value(request.body, member)
         origin = request.origin(member) if request.origin is not None and value is not None else None
         if origin is not None:
-            yield f"{member.rpartition('.')[2]}{_shown(value)} is set in {origin}"
+            yield f"{member.rpartition('.')[2]}{_shown(value)} in {origin}"
 
 
 def _value(body: Mapping[str, Any], member: str) -> Any:

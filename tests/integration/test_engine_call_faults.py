@@ -179,7 +179,8 @@ def test_what_ecs_finds_wrong_with_a_request_is_said_without_its_values(ecs: Con
     assert "executor_config" in remedies["overrides"]
     assert "`container_name`" in remedies["container"]
     assert "`cluster`" in remedies["cluster"]
-    assert "Check the task definition" in remedies["definition"]
+    assert "ACTIVE" in remedies["definition"]
+    assert "cluster nowhere, Region " in ends[runs["cluster"]].diagnosis.detail
     assert all(isinstance(end, LaunchFailed) and end.permanent for end in ends.values())
     assert "the-secret" not in str(engine.reports)
     assert containers(ecs) == {}

@@ -14,7 +14,7 @@ from enum import Enum
 import aiohttp
 import botocore.exceptions as boto
 
-from ecs_async_executor.engine.iam import allow, one_line, remedy_of
+from ecs_async_executor.engine.iam import missing, remedy_of
 from ecs_async_executor.engine.messages import Diagnosis
 from ecs_async_executor.engine.refusals import refusal_of
 from ecs_async_executor.engine.responses import TaskFailure
@@ -131,6 +131,7 @@ _KIND_BY_OUTLOOK = {
     Outlook.USELESS: Kind.CONFIGURATION,
     Outlook.CAPACITY: Kind.CAPACITY,
 }
+_SCHEDULER = "the scheduler's role"
 _CONFIGURATION_REMEDY = "Correct the executor's options or this task's executor_config."
 
 
@@ -241,9 +242,8 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
             Diagnosis("ECS had an internal error.", facts, "Nothing to do: it is asked again."),
         )
     if code == "AccessDeniedException":
-        missing = one_line(allow(f"ecs:{error.operation_name}", "*"))
-        remedy = remedy_of(message) or f"Add to the policy of the scheduler's role: {missing}"
-        return Failure(Kind.DENIED, Diagnosis("AWS denied the call.", facts, f"{remedy} (see docs/iam.md)"))
+        remedy = remedy_of(message) or missing(_SCHEDULER, f"ecs:{error.operation_name}", "*")
+        return Failure(Kind.DENIED, Diagnosis("AWS denied the call.", facts, remedy))
     if cause := find_cause(START_FAILURES, message):
         return _failure(cause, facts)
     if _NOT_FOUND_TEXT.search(message):

@@ -83,7 +83,12 @@ def remedy_of(message: str) -> str | None:
     for policy, elsewhere in _ALLOW_ELSEWHERE:
         if policy in why:
             return f"{elsewhere.format(who=who)} It denies {action} now."
-    return f"Add to the policy of {who}: {one_line(allow(action, denial['resource'] or '*'))}"
+    return missing(who, action, denial["resource"] or "*")
+
+
+def missing(who: str, action: str, resource: str) -> str:
+    """Say which statement somebody's policy needs."""
+    return f"Add to the policy of {who} (docs/iam.md has it whole): {one_line(allow(action, resource))}"
 
 
 def one_line(policy: Mapping[str, Any]) -> str:

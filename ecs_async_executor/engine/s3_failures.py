@@ -13,7 +13,7 @@ from ecs_async_executor.engine.failures import (
     classify,
     text_of,
 )
-from ecs_async_executor.engine.iam import allow, arn_of, one_line, remedy_of
+from ecs_async_executor.engine.iam import arn_of, missing, remedy_of
 from ecs_async_executor.engine.messages import Diagnosis
 
 _ACTIONS = {"PutObject": "s3:PutObject", "DeleteObject": "s3:DeleteObject"}
@@ -74,9 +74,8 @@ def _classify_answer(error: boto.ClientError, url: str) -> Failure:
 
 
 def _missing(operation: str, url: str) -> str:
-    needed = one_line(allow(_ACTIONS[operation], arn_of(url)))
-    encrypted = f" {_ENCRYPTED}" if operation == "PutObject" else ""
-    return f"Add to the policy of the scheduler's role: {needed}{encrypted}"
+    needed = missing("the scheduler's role", _ACTIONS[operation], arn_of(url))
+    return f"{needed} {_ENCRYPTED}" if operation == "PutObject" else needed
 
 
 def _passing(kind: Kind, error: BaseException, url: str) -> Failure:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ecs_async_executor.engine.iam import allow, arn_of, one_line, remedy_of
+from ecs_async_executor.engine.iam import arn_of, missing, remedy_of
 from ecs_async_executor.engine.messages import Diagnosis
 from ecs_async_executor.engine.responses import Container, Task
 from ecs_async_executor.engine.start_failures import (
@@ -134,8 +134,8 @@ _EXIT_CODES = {
 def without_workload(verdict: Verdict, url: str) -> Verdict:
     """Judge a task whose container says that it could not fetch its workload from S3: nothing of it ran."""
     summary = "The container could not fetch its workload from S3."
-    needed = one_line(allow("s3:GetObject", arn_of(url)))
-    remedy = f"Look into the container's log. The policy of the task role needs: {needed}"
+    needed = missing("the task role", "s3:GetObject", arn_of(url))
+    remedy = f"Look into the container's log. If access is denied: {needed}"
     return replace(verdict, ran=False, diagnosis=Diagnosis(summary, verdict.diagnosis.detail, remedy))
 
 

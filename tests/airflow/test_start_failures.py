@@ -120,7 +120,7 @@ def test_a_refused_launch_fails_at_once_with_the_remedy(
     run_dag(one_task_dag("refused"))
     scheduler.until_state("failed")
     assert len(sent) == 1
-    assert "ask AWS Support" in logged_events("ecs task not launched")[0]
+    assert "Ask AWS Support" in logged_events("ecs task not launched")[0]
 
 
 def test_a_denied_launch_is_tried_again_since_iam_takes_a_while_and_then_fails_with_the_remedy(
@@ -145,12 +145,12 @@ def test_a_denied_launch_is_tried_again_since_iam_takes_a_while_and_then_fails_w
 def test_a_refused_launch_names_where_the_wrong_value_is_set(
     scheduler: Scheduler, run_dag: RunDag, executor_config: dict[str, str], origin: str
 ) -> None:
-    run_dag(one_task_dag("refused_value", executor_config=executor_config))
+    (member,) = executor_config
+    run_dag(one_task_dag(f"refused_{member}", executor_config=executor_config))
     scheduler.until_state("failed")
-    (ended,) = logged_events("ecs task not launched")
+    ended = logged_events("ecs task not launched")[-1]
     assert origin in ended
-    assert f"cluster {executor_config.get('cluster', '')}" in ended
-    assert "Region us-east-1" in ended
+    assert f"cluster {executor_config.get('cluster', 'default')}, Region us-east-1" in ended
 
 
 def test_a_service_linked_role_that_aws_has_just_created_costs_one_start(

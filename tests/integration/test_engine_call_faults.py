@@ -129,7 +129,7 @@ def test_without_capacity_a_launch_ends_and_costs_no_attempt(ecs: Control, engin
     failed = engine.end_of(run)
     assert isinstance(failed, LaunchFailed)
     assert (failed.permanent, failed.costs_attempt) == (False, False)
-    assert "no capacity" in failed.diagnosis.summary
+    assert (reason or "Capacity is unavailable") in failed.diagnosis.detail
     engine.launch(run_id=run, number=2)
     assert engine.until_report(Launched, run).number == 2
     assert containers(ecs) == {run: 1}

@@ -217,10 +217,7 @@ def test_a_request_that_can_not_be_built_keeps_its_remedy():
 @pytest.mark.parametrize(
     ("code", "message", "remedy"),
     [
-        ("AccessDeniedException", "not authorized", "role"),
-        ("ClusterNotFoundException", "Cluster not found.", "`cluster`"),
-        ("PlatformUnknownException", "", "`platform_version`"),
-        ("BlockedException", "", "AWS Support"),
+        ("AccessDeniedException", "not authorized", '"Action": "ecs:RunTask"'),
         ("ClientException", "Something new", "options"),
     ],
 )

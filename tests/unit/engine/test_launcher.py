@@ -423,7 +423,8 @@ async def test_a_request_that_is_settled_by_its_cluster_keeps_its_origins(
     async with launching() as at:
         at.launch("run", cluster="c", build=lambda: build)
         await at.idle()
-    assert "launchType 'FARGATE' in airflow.cfg" in reports[-1].diagnosis.remedy
+    (failed,) = reports.of(LaunchFailed)
+    assert "launchType 'FARGATE' in airflow.cfg" in failed.diagnosis.remedy
 
 
 async def test_a_role_that_ecs_refuses_is_believed_of_a_launch_that_may_have_been_sent_only_if_ecs_has_no_task_of_it(

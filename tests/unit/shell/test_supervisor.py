@@ -393,6 +393,7 @@ def test_a_queued_row_says_that_airflow_never_started_in_a_container_that_ended(
     launches: int,
     said: str,
 ) -> None:
+    run = take_in(supervisor)
     monkeypatch.setattr(
         DATABASE + "read_rows",
         lambda looks: {look.run_id: Row("queued", 1, run.published, None) for look in looks},
@@ -400,7 +401,6 @@ def test_a_queued_row_says_that_airflow_never_started_in_a_container_that_ended(
     monkeypatch.setattr(
         DATABASE + "read_workloads", lambda looks: {look.run_id: task_workload() for look in looks}
     )
-    run = take_in(supervisor)
     for number in range(1, launches + 1):
         supervisor.note(launched(run, number))
         end = Stopped(

@@ -144,8 +144,9 @@ async def test_a_conflict_stays_open_while_listtasks_fails(
         error("AccessDeniedException", "not authorized"),
         error("ClientException", "You've reached the limit on the number of tasks you can run concurrently"),
         error("ClientException", "TaskDefinition is inactive"),
+        error("ClientException", "ECS was unable to assume the role 'arn:aws:iam::1:role/task'"),
     ],
-    ids=["access", "capacity", "configuration"],
+    ids=["access", "capacity", "configuration", "role"],
 )
 async def test_a_refusal_after_an_unknown_outcome_is_believed_only_if_no_task_was_started(
     launching: Any, client: FakeClient, reports: Reports, refusal: Exception
@@ -425,16 +426,3 @@ async def test_a_request_that_is_settled_by_its_cluster_keeps_its_origins(
         await at.idle()
     (failed,) = reports.of(LaunchFailed)
     assert "launchType 'FARGATE' in airflow.cfg" in failed.diagnosis.remedy
-
-
-async def test_a_role_that_ecs_refuses_is_believed_of_a_launch_that_may_have_been_sent_only_if_ecs_has_no_task_of_it(
-    launching: Any, client: FakeClient, reports: Reports
-):
-    role = error("ClientException", "ECS was unable to assume the role 'arn:aws:iam::1:role/task'")
-    client.script["run_task"].extend([TimeoutError(), role])
-    client.script["list_tasks"].append(("arn:first",))
-    async with launching() as at:
-        at.launch("run")
-        await at.idle()
-    assert reports[-1] == Launched("run", 1, "arn:first", "default", "airflow")
-    assert not reports.of(LaunchFailed)

@@ -78,6 +78,7 @@ class AsyncEcsExecutor(BaseExecutor):
             self.jwt_generator,
             queued_timeout=configuration.queued_timeout,
             bucket=configuration.bucket,
+            found=configuration.found,
         )
         self._database = Database()
         self._supervisor = Supervisor(

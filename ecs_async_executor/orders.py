@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ecs_async_executor.config.explain import origin_of
+from ecs_async_executor.config.layers import Layer
 from ecs_async_executor.config.profiles import Profile, Profiles
+from ecs_async_executor.config.sources import Found
 from ecs_async_executor.config.spelling import fold
 from ecs_async_executor.delivery import Bucket, Delivery, in_command
 from ecs_async_executor.engine.messages import Launch, Launched, Recovery, Request, Watch
@@ -34,11 +38,14 @@ class Orders:
         *,
         queued_timeout: float,
         bucket: Bucket | None = None,
+        found: Mapping[str, Found] | None = None,
     ) -> None:
+        """Take the configuration; `found` tells where its options are set."""
         self._profiles = profiles
         self._generator = generator
         self._queued_timeout = queued_timeout
         self._bucket = bucket
+        self._found = found or {}
 
     def launch(self, run: Run, *, recovery: Recovery | None = None) -> Launch:
         """Order the run's launch under its launch number.
@@ -85,9 +92,15 @@ class Orders:
         )
         payload = workload.model_copy(update={"token": token}).model_dump_json()
         deliver = Delivery(self._bucket, launch_id(run_id, number), payload) if self._bucket else None
-        return profile.template.request(
-            in_command(payload), ti.executor_config if ti is not None else None, deliver=deliver
-        )
+        executor_config = ti.executor_config if ti is not None else None
+        request = profile.template.request(in_command(payload), executor_config, deliver=deliver)
+        return replace(request, origin=partial(self._origin, profile, executor_config))
+
+    def _origin(self, profile: Profile, executor_config: Any, member: str) -> str | None:
+        """Say where a member of a task's request is set."""
+        template = profile.template
+        of_task = (Layer("executor_config", executor_config),) if executor_config else ()
+        return origin_of(member, (*template.layers, *of_task), template.container, self._found)
 
 
 def _cluster(profile: Profile, executor_config: object) -> str:

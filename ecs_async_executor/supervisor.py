@@ -1,7 +1,6 @@
 """Follows every run from its order to its end: takes the engine's reports, has rows read, decides, tells Airflow.
 
-Runs in the scheduler's thread, inside `sync()`. All it does to Airflow goes through the executor's base class, and
-through `Inquiries` to the rows.
+Runs in the scheduler's thread. All it does to Airflow goes through the executor's base class and `Inquiries`.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from ecs_async_executor.decisions import (
     decide_when_launched,
     decide_while_live,
 )
+from ecs_async_executor.diagnosis import UNREADABLE, with_row
 from ecs_async_executor.engine.messages import (
     Cancelled,
     Diagnosis,
@@ -57,7 +57,6 @@ has told the result itself, and then cleans up and uploads its log. `[core] task
 
 _MOVED_ON = "Airflow has moved on: the task was cleared, marked or has ended"
 _SUPERSEDED = "superseded: Airflow has moved on"
-_UNREADABLE = Diagnosis("Airflow can't describe the task any more.", remedy="See the scheduler's log.")
 
 
 class Supervisor:
@@ -257,7 +256,7 @@ class Supervisor:
         elif decision is not Decision.LAUNCH:
             self.drop(run, stop="Airflow has moved on" if decision is Decision.FORGET_AND_STOP else None)
         elif run.workload is None:
-            self.note(LaunchFailed(run.run_id, run.number, _UNREADABLE, permanent=True))
+            self.note(LaunchFailed(run.run_id, run.number, UNREADABLE, permanent=True))
         else:
             self._launches.submit([run])
 
@@ -298,6 +297,9 @@ class Supervisor:
             self._decide_callback(run)
             return
         decision = decide_when_ended(row, self._facts(run))
+        if decision in {Decision.RELAUNCH, Decision.FAIL}:  # the row is this run's: what it shows is evidence
+            run.ended = with_row(run.ended, row)
+            decision = decide_when_ended(row, self._facts(run))
         if decision is Decision.RELAUNCH:
             self._relaunch(run, row)
         elif decision is Decision.FIND and not run.anonymous:

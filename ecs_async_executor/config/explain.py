@@ -1,4 +1,4 @@
-"""Tells which layer each value of a request comes from, with secrets masked: for `ecs-async config`. Pure."""
+"""Tells which layer each value of a request comes from, for `ecs-async config` and for what ECS refuses. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ecs_async_executor.config.layers import Layer, leaves, normalise_layer
+from ecs_async_executor.config.reading import place
+from ecs_async_executor.config.sources import Found
 
 MASK = "***"
 _SECRET = re.compile(
@@ -31,16 +33,42 @@ def explain(body: Mapping[str, Any], layers: Iterable[Layer], container: str, re
 
     `rest` names who has set what no layer has.
     """
-    origin: dict[str, str] = {}
-    order = [rest]
-    for layer in layers:
-        order.append(layer.name)
-        for part in normalise_layer(layer.value, container, []):
-            origin |= dict.fromkeys(leaves(part), layer.name)
+    stack = [*layers]
+    origin = _origins(stack, container)
+    order = [rest, *(layer.name for layer in stack)]
     lines = [
         Line(path, _masked(path, value), origin.get(path, rest)) for path, value in leaves(dict(body)).items()
     ]
     return sorted(lines, key=lambda line: (order.index(line.layer), line.path))
+
+
+def origin_of(member: str, layers: Iterable[Layer], container: str, found: Mapping[str, Found]) -> str | None:
+    """Say where a member of RunTask (a path such as `overrides.cpu`), or what is in it, is set; None if nowhere.
+
+    `found` tells where options are set.
+    """
+    names = [
+        layer
+        for path, layer in _origins(layers, container).items()
+        if path == member or path.startswith((f"{member}.", f"{member}["))
+    ]
+    return " and ".join(_place(name, found) for name in dict.fromkeys(names)) or None
+
+
+def _origins(layers: Iterable[Layer], container: str) -> dict[str, str]:
+    """Give the name of the uppermost layer that sets each value, by the value's path."""
+    return {
+        path: layer.name
+        for layer in layers
+        for part in normalise_layer(layer.value, container, [])
+        for path in leaves(part)
+    }
+
+
+def _place(layer: str, found: Mapping[str, Found]) -> str:
+    if layer == "executor_config":
+        return "this task's executor_config"
+    return f"the profile of the {layer}" if layer.startswith("queue ") else place(layer, found)
 
 
 def masked(body: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -65,7 +66,8 @@ class Attempts:
         request = entry.request
         if request.settle is not None and request.cluster in self._clusters.known:
             strategy = self._clusters.known[request.cluster]
-            request = entry.request = _make(entry, partial(request.settle, strategy))
+            settled = _make(entry, partial(request.settle, strategy))
+            request = entry.request = replace(settled, origin=request.origin)
         return request
 
     async def settle(self, entry: Entry) -> Request:

@@ -17,6 +17,8 @@ class EcsClient(AwsClient):
     """What the engine asks of ECS; raises what aiobotocore raises, and TimeoutError."""
 
     service = "ecs"
+    region = ""
+    """Where it asks; empty before its first call."""
 
     async def run_task(self, body: Mapping[str, Any]) -> Tasks:
         """RunTask."""
@@ -53,3 +55,4 @@ class EcsClient(AwsClient):
 
     def _prepare(self, client: Any) -> None:
         quicken(client)
+        self.region = client.meta.region_name

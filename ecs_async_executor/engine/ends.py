@@ -14,8 +14,8 @@ from ecs_async_executor.engine.stops import judge, without_workload
 def stopped(entry: Entry, task: Task) -> Stopped:
     """Report the end of a task that was seen with lastStatus STOPPED."""
     verdict = judge(task, entry.container)
-    if verdict.exit_code == NOT_FETCHED and (entry.stored or fetched_by(task, entry.container)):
-        verdict = without_workload(verdict)
+    if verdict.exit_code == NOT_FETCHED and (url := entry.stored or fetched_by(task, entry.container)):
+        verdict = without_workload(verdict, url)
     diagnosis = verdict.diagnosis
     if entry.timed_out and not verdict.ran:
         diagnosis = replace(
@@ -32,6 +32,7 @@ def stopped(entry: Entry, task: Task) -> Stopped:
         permanent=verdict.permanent,
         costs_attempt=not verdict.capacity,
         interrupted=verdict.interrupted,
+        unexplained=verdict.unexplained,
         diagnosis=diagnosis,
     )
 

@@ -26,6 +26,7 @@ from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.log_digest import INTERVAL, LogDigest
 from ecs_async_executor.engine.messages import CheckHealth, Forget, HealthChecked, Launch, Order, Watch
 from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.origins import located
 from ecs_async_executor.engine.putter import CALLS as PUT_CALLS
 from ecs_async_executor.engine.putter import Putter
 from ecs_async_executor.engine.s3 import S3Client
@@ -159,7 +160,8 @@ class Engine:
                 )
             except CallError as error:
                 if error.failure.kind in {Kind.CONFIGURATION, Kind.DENIED, Kind.FAULT, Kind.NOT_FOUND}:
-                    self._emit(HealthChecked(error.failure.diagnosis))
+                    failure = located(error.failure, cluster, self._client.region)
+                    self._emit(HealthChecked(failure.diagnosis))
                     return
                 await anyio.sleep(1)
             else:

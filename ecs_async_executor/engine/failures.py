@@ -17,8 +17,11 @@ import aiohttp
 import botocore.exceptions as boto
 
 from ecs_async_executor.engine.faults import fault_of, in_credentials, is_expected, text_of
+from ecs_async_executor.engine.iam import missing, remedy_of
 from ecs_async_executor.engine.messages import Diagnosis
+from ecs_async_executor.engine.refusals import refusal_of
 from ecs_async_executor.engine.responses import TaskFailure
+from ecs_async_executor.engine.start_failures import START_FAILURES, Cause, Outlook, find_cause
 from ecs_async_executor.errors import ConnectError, InvalidRequestError
 
 
@@ -62,6 +65,8 @@ class Failure:
     diagnosis: Diagnosis
     arns: tuple[str, ...] = ()
     """Of `EXISTS`: the tasks that the clientToken started."""
+    members: tuple[str, ...] = ()
+    """The members of the request that are to be changed, as paths such as `overrides.cpu`."""
 
 
 _OPERATIONS = frozenset({"RunTask", "DescribeTasks", "ListTasks", "StopTask", "DescribeClusters"})
@@ -118,45 +123,20 @@ _CREDENTIAL_ERRORS = (
     boto.TokenRetrievalError,
     boto.UnauthorizedSSOTokenError,
 )
-_REMEDY_BY_CODE = {
-    "AccessDeniedException": "Allow the scheduler's role this action (see the IAM policy in the documentation).",
-    "BlockedException": "AWS has blocked this account: ask AWS Support.",
-    "ClusterNotFoundException": "Set the option `cluster` to an existing cluster of this Region and account.",
-    "PlatformUnknownException": "Set `platform_version` to a version that exists, or remove it.",
-    "PlatformTaskDefinitionIncompatibilityException": "Make `platform_version` and the task definition fit.",
-    "UnsupportedFeatureException": "The task asks for something this Region does not offer.",
-}
 
 # --- by text ----------------------------------------------------------------------------------------------
 
+# As AWS writes them: the names of somebody's resources may stand around them.
 _THROTTLE_TEXT = re.compile(
-    r"rate exceeded|request limit exceeded|ErrorCode: (Throttling|RequestLimitExceeded)", re.IGNORECASE
+    r"\bRate exceeded\b|\bRequest limit exceeded\b|\(ErrorCode: (Throttling|RequestLimitExceeded)\)"
 )
-_CAPACITY_TEXT = re.compile(
-    r"capacity is unavailable|RESOURCE:|^AGENT$|EMPTY CAPACITY PROVIDER|NO ACTIVE INSTANCES"
-    r"|no container instances were found|provisioning capacity limit|in the PROVISIONING state"
-    r"|limit on the number of (vCPUs|tasks)|run concurrently|InsufficientFreeAddressesInSubnet"
-    r"|insufficient (free )?(ip )?addresses",
-    re.IGNORECASE,
-)
-_NOT_FOUND_TEXT = re.compile(r"task was not found", re.IGNORECASE)
-_CAPACITY_REMEDY = "Waiting for room: nothing to do if it is short; else add capacity, subnets in other zones, or raise the quota."
-_REMEDY_BY_TEXT = (
-    (
-        re.compile(r"overrides length", re.IGNORECASE),
-        "Shorten the executor_config: its environment and names count.",
-    ),
-    (re.compile(r"subnet", re.IGNORECASE), "Check the option `subnets`."),
-    (re.compile(r"security ?group", re.IGNORECASE), "Check the option `security_groups`."),
-    (
-        re.compile(r"override.*container|container.*override", re.IGNORECASE),
-        "Check the option `container_name`.",
-    ),
-    (
-        re.compile(r"task ?definition", re.IGNORECASE),
-        "Check the task definition, which must be ACTIVE: `ecs-async config --queue ...` shows where it is set.",
-    ),
-)
+_NOT_FOUND_TEXT = re.compile(r"The referenced task was not found")
+_KIND_BY_OUTLOOK = {
+    Outlook.AGAIN: Kind.START,
+    Outlook.USELESS: Kind.CONFIGURATION,
+    Outlook.CAPACITY: Kind.CAPACITY,
+}
+_SCHEDULER = "the scheduler's role"
 _CONFIGURATION_REMEDY = "Correct the executor's options or this task's executor_config."
 
 
@@ -230,17 +210,8 @@ def classify_run_task_failure(failure: TaskFailure) -> Failure:
     """Say what an entry of RunTask's `failures` means (HTTP 200, nothing started)."""
     reason, detail = failure.reason or "no reason given", failure.detail or ""
     facts = "; ".join(part for part in (reason, detail) if part)
-    if _CAPACITY_TEXT.search(reason) or _CAPACITY_TEXT.search(detail):
-        return Failure(
-            Kind.CAPACITY, Diagnosis("ECS has no capacity for the task now.", facts, _CAPACITY_REMEDY)
-        )
-    if reason in {"ATTRIBUTE", "LOCATION"} or "placement constraint" in facts:
-        return Failure(
-            Kind.CONFIGURATION,
-            Diagnosis(
-                "No container instance can ever take the task.", facts, "Check its attributes and subnets."
-            ),
-        )
+    if cause := find_cause(START_FAILURES, reason, detail):
+        return _failure(cause, facts)
     return Failure(Kind.START, Diagnosis("ECS refused to start the task.", facts))
 
 
@@ -257,7 +228,7 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
             Diagnosis(
                 f"AWS gives no credentials ({error.operation_name}).",
                 facts,
-                _CREDENTIALS_REMEDY,
+                remedy_of(message) or _CREDENTIALS_REMEDY,
             ),
         )
     if code in THROTTLE_CODES or status == 429 or _THROTTLE_TEXT.search(message):
@@ -281,22 +252,25 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
             Diagnosis("ECS had an internal error.", facts, "Nothing to do: it is asked again."),
         )
     if code == "AccessDeniedException":
-        return Failure(Kind.DENIED, Diagnosis("AWS denied the call.", facts, _remedy(code, message)))
-    if _CAPACITY_TEXT.search(message):
-        return Failure(
-            Kind.CAPACITY, Diagnosis("ECS has no capacity for the task now.", facts, _CAPACITY_REMEDY)
-        )
+        remedy = remedy_of(message) or missing(_SCHEDULER, f"ecs:{error.operation_name}", "*")
+        return Failure(Kind.DENIED, Diagnosis("AWS denied the call.", facts, remedy))
+    if cause := find_cause(START_FAILURES, message):
+        return _failure(cause, facts)
     if _NOT_FOUND_TEXT.search(message):
         return Failure(Kind.NOT_FOUND, Diagnosis("ECS knows no such task.", facts))
-    if code == "ClusterNotFoundException" and error.operation_name != "RunTask":
-        return Failure(Kind.NOT_FOUND, Diagnosis("ECS knows no such cluster.", facts, _remedy(code, message)))
-    return Failure(Kind.CONFIGURATION, Diagnosis("ECS refused the request.", facts, _remedy(code, message)))
+    if cause := refusal_of(code, message):
+        refused = _failure(cause, facts)
+        is_lost = code == "ClusterNotFoundException" and error.operation_name != "RunTask"
+        return replace(refused, kind=Kind.NOT_FOUND) if is_lost else refused
+    return Failure(Kind.CONFIGURATION, Diagnosis("ECS refused the request.", facts, _CONFIGURATION_REMEDY))
 
 
-def _remedy(code: str, message: str) -> str:
-    if code in _REMEDY_BY_CODE:
-        return _REMEDY_BY_CODE[code]
-    return next((remedy for text, remedy in _REMEDY_BY_TEXT if text.search(message)), _CONFIGURATION_REMEDY)
+def _failure(cause: Cause, facts: str) -> Failure:
+    return Failure(
+        _KIND_BY_OUTLOOK[cause.outlook],
+        Diagnosis(cause.summary, facts, cause.remedy),
+        members=cause.members,
+    )
 
 
 def _never_connected(error: BaseException) -> bool:

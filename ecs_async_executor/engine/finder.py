@@ -13,7 +13,7 @@ from ecs_async_executor.engine.governor import Action
 from ecs_async_executor.engine.messages import Recovery
 from ecs_async_executor.engine.options import EngineOptions
 
-_REFUSALS = frozenset({Kind.CAPACITY, Kind.CONFIGURATION, Kind.DENIED, Kind.PAYLOAD})
+_REFUSALS = frozenset({Kind.CAPACITY, Kind.CONFIGURATION, Kind.DENIED, Kind.PAYLOAD, Kind.START})
 _BOUNDED = frozenset({Kind.PAYLOAD, Kind.FAULT})
 """The ledger counts these, and knows when it is too early to believe that there is no task."""
 
@@ -69,5 +69,5 @@ class Finder:
 
 
 def is_refused_replay(entry: Entry, failure: Failure) -> bool:
-    """Tell that an earlier send may have started what is refused now: permissions and quotas come before clientTokens."""
+    """Tell that an earlier send may have started what is refused now: permissions, roles and quotas come before clientTokens."""
     return entry.unclear > 0 and failure.kind in _REFUSALS

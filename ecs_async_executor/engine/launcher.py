@@ -19,6 +19,7 @@ from ecs_async_executor.engine.governor import Action
 from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.messages import Diagnosis, Recovery, Request
 from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.origins import located
 
 SEARCHES = 10
 """ListTasks calls in flight at once for runs that are only looked for: they take no place of a launch."""
@@ -182,7 +183,8 @@ class Launcher:
                 entry.sent_at = anyio.current_time()
             elif error.failure.kind is not Kind.EXISTS:  # it has started nothing, for sure
                 entry.sent = before
-            raise
+            region = self._calls.client.region
+            raise CallError(located(error.failure, request.cluster, region, request)) from error
 
     async def _call(self, leave: Pass, body: Mapping[str, Any]) -> str:
         answer = await self._calls.make(leave, lambda: self._calls.client.run_task(body))

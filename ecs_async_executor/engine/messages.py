@@ -56,6 +56,9 @@ class Request:
     default capacity provider strategy (empty: it has none). Raises `InvalidRequestError`."""
     payload: Payload | None = None
     """The engine puts it before it sends the request, and deletes it when this launch is over."""
+    origin: Callable[[str], str | None] | None = None
+    """Says where a member is set, given as a path such as `overrides.cpu`; None if nobody has set it. Called, in the
+    engine's thread, only when ECS refuses the request."""
 
     @property
     def cluster(self) -> str:
@@ -218,6 +221,8 @@ class Stopped:
     """False: it never ran, for lack of capacity."""
     interrupted: bool = False
     """AWS took its Spot capacity back."""
+    unexplained: bool = False
+    """Nothing but the exit code tells why it ended, and that one can mean anything."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,14 @@ from ecs_async_executor.engine.failures import (
     request_id_of,
 )
 from ecs_async_executor.engine.faults import text_of
+from ecs_async_executor.engine.iam import arn_of, missing, remedy_of
 from ecs_async_executor.engine.messages import Diagnosis
 
-_PERMISSIONS = {
-    "PutObject": (
-        "Allow the scheduler's role s3:PutObject there, and kms:GenerateDataKey if a key of yours encrypts it. "
-        "If the bucket's policy demands an encryption header, have its default encryption do that instead."
-    ),
-    "DeleteObject": "Allow the scheduler's role s3:DeleteObject there.",
-}
+_ACTIONS = {"PutObject": "s3:PutObject", "DeleteObject": "s3:DeleteObject"}
+_ENCRYPTED = (
+    "If a KMS key of yours encrypts the bucket, it needs kms:GenerateDataKey of that key, too. If the bucket's policy "
+    "demands an encryption header, have its default encryption do that instead."
+)
 _CREDENTIAL_CODES = CREDENTIAL_CODES | {"TokenRefreshRequired"}
 _PASSING_CODES = (
     THROTTLE_CODES
@@ -51,7 +50,7 @@ def classify_s3(error: BaseException, url: str) -> Failure:
             Kind.CONFIGURATION,
             Diagnosis("S3 can't take the workload.", f"{url} is not valid", _BUCKET_REMEDY),
         )
-    if isinstance(error, boto.ClientError) and error.operation_name in _PERMISSIONS:
+    if isinstance(error, boto.ClientError) and error.operation_name in _ACTIONS:
         return _classify_answer(error, url)
     failure = classify(error)
     if failure.kind is Kind.FAULT:
@@ -71,10 +70,19 @@ def _classify_answer(error: boto.ClientError, url: str) -> Failure:
         return _passing(Kind.PAYLOAD, error, url)
     facts = f"{code}: {message}; {url}{request_id_of(error.response)}"
     if code == "AccessDenied" or status == 403:
-        remedy = _PERMISSIONS[error.operation_name]
-        return Failure(Kind.DENIED, Diagnosis("S3 denies the workload.", facts, remedy))
+        return Failure(
+            Kind.DENIED,
+            Diagnosis(
+                "S3 denies the workload.", facts, remedy_of(message) or _missing(error.operation_name, url)
+            ),
+        )
     remedy = _KEY_REMEDY if code.startswith(_KMS) else _BUCKET_REMEDY
     return Failure(Kind.CONFIGURATION, Diagnosis("S3 refuses the workload.", facts, remedy))
+
+
+def _missing(operation: str, url: str) -> str:
+    needed = missing("the scheduler's role", _ACTIONS[operation], arn_of(url))
+    return f"{needed} {_ENCRYPTED}" if operation == "PutObject" else needed
 
 
 def _passing(kind: Kind, error: BaseException, url: str) -> Failure:

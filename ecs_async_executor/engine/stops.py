@@ -6,12 +6,18 @@ ECS developer guide; exit codes above 128 are 128 + signal (container runtime co
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
-from enum import Enum
 
+from ecs_async_executor.engine.iam import arn_of, missing, remedy_of
 from ecs_async_executor.engine.messages import Diagnosis
 from ecs_async_executor.engine.responses import Container, Task
+from ecs_async_executor.engine.start_failures import (
+    START_FAILURES,
+    Cause,
+    Outlook,
+    as_aws_writes,
+    find_cause,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,100 +34,85 @@ class Verdict:
     """It never ran, for lack of capacity."""
     interrupted: bool
     """AWS took its Spot capacity back."""
+    unexplained: bool
+    """Nothing but the exit code tells why it ended, and that one can mean anything."""
     diagnosis: Diagnosis
 
 
-class _Outlook(Enum):
-    """What launching the same request again promises, if the task never ran."""
-
-    AGAIN = "it may go well"
-    USELESS = "it would fail the same way"
-    CAPACITY = "it goes well once there is room"
-
-
-@dataclass(frozen=True, slots=True)
-class _Reason:
-    """A text in stoppedReason or in a container's reason, and what it means."""
-
-    text: re.Pattern[str]
-    summary: str
-    remedy: str
-    outlook: _Outlook = _Outlook.AGAIN
-
-
-def _text(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE | re.DOTALL)
-
-
 # The first that fits counts. AWS wraps passing network faults and lasting refusals in the same sentences ("unable to
-# pull secrets or registry auth: ..."), so the causes that pass come first.
+# pull secrets or registry auth: ..."), so the causes that pass come first. AWS's own words are matched as AWS writes
+# them, those of registries and drivers in any case.
+_STARTS = r"\b(CannotPull\w*|ResourceInitializationError)\b.*"
 _REASONS = (
-    _Reason(
-        _text(r"OutOfMemory|out of memory"),
+    Cause(
+        as_aws_writes(r"\bOutOfMemoryError: "),
         "The container was killed: it used more memory than it has.",
         "Give the task more memory.",
     ),
-    _Reason(
-        _text(
-            r"Capacity is unavailable|RESOURCE:|EMPTY CAPACITY|NO ACTIVE INSTANCES|InsufficientFreeAddresses"
-        ),
-        "ECS found no capacity for the task.",
-        "Add capacity, or subnets in other zones.",
-        _Outlook.CAPACITY,
-    ),
-    _Reason(
-        _text(
-            r"(CannotPull|ResourceInitialization).*"
-            r"(i/o timeout|connection issue|Throttling|Rate exceeded|deadline exceeded|timed out|\bEOF\b|reset by peer)"
+    Cause(
+        as_aws_writes(
+            _STARTS + r"(?i:i/o timeout|connection issue|throttling|rate exceeded|deadline exceeded|timed out"
+            r"|\bEOF\b|reset by peer)"
         ),
         "The image, its secrets or its log group could not be reached.",
         "Check the way from the subnets to AWS (NAT gateway or VPC endpoints) if it comes back.",
     ),
-    _Reason(
-        _text(
-            r"CannotPull.*"
-            r"(not ?found|does not exist|manifest unknown|denied|unauthorized|no basic auth|\b40[134]\b)"
+    Cause(
+        as_aws_writes(
+            r"\bCannotPull\w*\b.*(?i:not ?found|does not exist|manifest unknown|denied|unauthorized|not authorized"
+            r"|no basic auth|\b40[134]\b)"
         ),
         "The image can't be pulled.",
         "Check the image's name and tag in the task definition, and that the execution role may pull it.",
-        _Outlook.USELESS,
+        Outlook.USELESS,
     ),
-    _Reason(
-        _text(r"CannotPull"),
+    Cause(
+        as_aws_writes(r"\bCannotPull"),
         "The image could not be pulled.",
         "Check the way from the subnets to the registry (NAT gateway or VPC endpoints).",
     ),
-    _Reason(
-        _text(r"ResourceInitializationError.*(AccessDenied|not authorized|ResourceNotFound|does not exist)"),
+    Cause(
+        as_aws_writes(
+            r"(\bResourceInitializationError\b|failed to initialize logging driver).*"
+            r"(?i:AccessDenied|not authorized|ResourceNotFound|does not exist)"
+        ),
         "The task's secrets or logs could not be set up.",
         "Check the execution role and the secrets and log options of the task definition.",
-        _Outlook.USELESS,
+        Outlook.USELESS,
     ),
-    _Reason(
-        _text(
-            r"Timeout waiting|network interface|ResourceInit|CannotStart|ContainerRuntime|InternalError|Ephemeral"
+    *START_FAILURES,
+    Cause(
+        as_aws_writes(
+            r"Timeout waiting for|[Nn]etwork [Ii]nterface|\bResourceInitializationError\b|\bCannotStartContainerError\b"
+            r"|\bContainerRuntime(Timeout)?Error\b|\bInternalError\b|EphemeralStorage"
         ),
         "The task could not be started.",
         "It is usually a passing fault of the platform; see the detail if it comes back.",
     ),
-    _Reason(
-        _text(r"Host EC2|deregistration forced"),
+    Cause(
+        as_aws_writes(r"Host EC2 \(instance|deregistration forced by user"),
         "The machine under the task went away.",
         "Let the task retry.",
     ),
-    _Reason(_text(r"maintenance"), "AWS retired the task for maintenance.", "Let the task retry."),
+    Cause(
+        as_aws_writes(r"ECS is performing maintenance"),
+        "AWS retired the task for maintenance.",
+        "Let the task retry.",
+    ),
 )
-_INTERRUPTIONS = frozenset({"SpotInterruption", "TerminationNotice"})
+_SPOT = as_aws_writes(r"\bSpot Task was interrupted\b|\bSpotInterruptionError\b")
 _STOP_CODES = {
     "UserInitiated": ("The task was stopped by StopTask.", "See the detail for who stopped it."),
     "InfrastructureHealth": ("AWS stopped the task: its host is unhealthy.", "Let the task retry."),
 }
-_EXIT_CODES = {
+_UNEXPLAINED = {
     0: ("The container ended (exit code 0).", ""),
     1: (
         "The container ended with exit code 1.",
         "Look into its log: the Airflow process could not start the task or lost its API server.",
     ),
+}
+_EXIT_CODES = {
     75: (
         "The container's entrypoint gave up (exit code 75), for a reason that may pass.",
         "Look into its log: with this project's image, the Dags could not be fetched.",
@@ -140,10 +131,11 @@ _EXIT_CODES = {
 }
 
 
-def without_workload(verdict: Verdict) -> Verdict:
+def without_workload(verdict: Verdict, url: str) -> Verdict:
     """Judge a task whose container says that it could not fetch its workload from S3: nothing of it ran."""
     summary = "The container could not fetch its workload from S3."
-    remedy = "Look into the container's log. The task role needs s3:GetObject in the `payload_bucket`."
+    needed = missing("the task role", "s3:GetObject", arn_of(url))
+    remedy = f"Look into the container's log. If access is denied: {needed}"
     return replace(verdict, ran=False, diagnosis=Diagnosis(summary, verdict.diagnosis.detail, remedy))
 
 
@@ -158,15 +150,18 @@ def judge(task: Task, container_name: str) -> Verdict:
     if not ran:
         texts += [c.reason or "" for c in task.containers]
 
-    interrupted = task.stop_code in _INTERRUPTIONS or "Spot Task was interrupted" in texts[0]
+    interrupted = _is_interruption(task.stop_code, texts[0])
 
-    def verdict(summary: str, remedy: str, outlook: _Outlook = _Outlook.AGAIN) -> Verdict:
+    def verdict(
+        summary: str, remedy: str, outlook: Outlook = Outlook.AGAIN, *, unexplained: bool = False
+    ) -> Verdict:
         return Verdict(
             exit_code,
             ran,
-            permanent=not ran and outlook is _Outlook.USELESS,
-            capacity=not ran and outlook is _Outlook.CAPACITY,
+            permanent=not ran and outlook is Outlook.USELESS,
+            capacity=not ran and outlook is Outlook.CAPACITY,
             interrupted=interrupted,
+            unexplained=unexplained,
             diagnosis=Diagnosis(summary, facts, remedy),
         )
 
@@ -174,21 +169,33 @@ def judge(task: Task, container_name: str) -> Verdict:
         return verdict("AWS took the Spot capacity back.", "Let the task retry, or run it on demand.")
     if task.stop_code in _STOP_CODES:
         return verdict(*_STOP_CODES[task.stop_code])
-    for reason in _REASONS:
-        if any(reason.text.search(text) for text in texts):
-            return verdict(reason.summary, reason.remedy, reason.outlook)
+    if cause := find_cause(_REASONS, *texts):
+        denied = next(filter(None, map(remedy_of, texts)), None)
+        return verdict(cause.summary, denied or cause.remedy, cause.outlook)
+    if exit_code in _EXIT_CODES:
+        return verdict(*_EXIT_CODES[exit_code])
     if exit_code is not None:
-        fallback = (f"The container ended with exit code {exit_code}.", "Look into the container's log.")
-        return verdict(*_EXIT_CODES.get(exit_code, fallback))
+        unknown = (f"The container ended with exit code {exit_code}.", "Look into the container's log.")
+        return verdict(*_UNEXPLAINED.get(exit_code, unknown), unexplained=True)
     if decider is None and task.containers:
         return verdict(
             f"The task has no container named {container_name!r}.",
-            "Set the option `container_name` to the Airflow container of the task definition.",
-            _Outlook.USELESS,
+            "Set `container_name` (the option, or in the queue's profile) to the Airflow container of the task definition.",
+            Outlook.USELESS,
         )
     if ran:
         return verdict("The task stopped, and ECS has no exit code of it.", "Look into the container's log.")
     return verdict("The task stopped before it ran.", "See the detail.")
+
+
+def _is_interruption(stop_code: str | None, stopped_reason: str) -> bool:
+    """Tell whether AWS took Spot capacity back.
+
+    A machine that goes away gives a termination notice as well, on demand or not: then the text says what happened.
+    """
+    if stop_code in {"SpotInterruption", "UserInitiated"}:
+        return stop_code == "SpotInterruption"
+    return bool(_SPOT.search(stopped_reason)) or (stop_code == "TerminationNotice" and not stopped_reason)
 
 
 def _facts(task: Task) -> str:

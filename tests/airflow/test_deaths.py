@@ -38,7 +38,7 @@ DEATHS: dict[str, tuple[dict[str, Any], str]] = {
         "it used more memory than it has",
     ),
     "spot": ({"interruption": {"after": 0}}, "AWS took the Spot capacity back."),
-    "host_lost": ({"interruption": {"after": 0, "host_lost": True}}, "capacity back"),
+    "host_lost": ({"interruption": {"after": 0, "host_lost": True}}, "The machine under the task went away."),
 }
 
 

@@ -89,15 +89,28 @@ def test_airflows_own_retries_come_after_the_starts(
     assert [body["clientToken"][-2:] for body in sent] == ["-1", "-2", "-3", "-1"]
 
 
-@pytest.mark.parametrize("exit_code", [0, 1])
-def test_a_container_that_ended_before_its_task_began_is_launched_again(
-    scheduler: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent, exit_code: int
+def test_a_container_that_failed_before_its_task_began_is_launched_again(
+    scheduler: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent
 ) -> None:
-    ecs.set_plan({"nth": [1], "duration": 0, "exit_code": exit_code}, duration=3600)
-    run_dag(one_task_dag("ends_before_it_begins"))
+    ecs.set_plan({"nth": [1], "duration": 0, "exit_code": 1}, duration=3600)
+    run_dag(one_task_dag("fails_before_it_begins"))
     scheduler.until(lambda: len(live(ecs)) == 1)
     assert len(sent) == 2
-    assert f"exit code {exit_code}" in logged_events("ecs launch failed")[0]
+    (event,) = logged_events("ecs launch failed")
+    assert "exit code 1 before Airflow had started the task" in event
+    assert "[api_auth] jwt_secret" in event
+
+
+def test_a_container_whose_entry_point_swallows_the_command_is_not_launched_again(
+    scheduler: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent
+) -> None:
+    ecs.set_plan(duration=0, exit_code=0)
+    run_dag(one_task_dag("ends_well_before_it_begins"))
+    scheduler.until_state("failed")
+    assert len(sent) == 1
+    (ended,) = logged_events("ecs task ended")
+    assert ended.startswith("Airflow never started in the container")
+    assert "entry point does not pass the command on" in ended
 
 
 def test_a_refused_launch_fails_at_once_with_the_remedy(
@@ -107,7 +120,7 @@ def test_a_refused_launch_fails_at_once_with_the_remedy(
     run_dag(one_task_dag("refused"))
     scheduler.until_state("failed")
     assert len(sent) == 1
-    assert "ask AWS Support" in logged_events("ecs task not launched")[0]
+    assert "Ask AWS Support" in logged_events("ecs task not launched")[0]
 
 
 def test_a_denied_launch_is_tried_again_since_iam_takes_a_while_and_then_fails_with_the_remedy(
@@ -119,7 +132,38 @@ def test_a_denied_launch_is_tried_again_since_iam_takes_a_while_and_then_fails_w
     assert len(sent) == 3
     (ended,) = logged_events("ecs task not launched")
     assert "AccessDeniedException" in ended
-    assert "Allow the scheduler's role this action" in ended
+    assert '{"Effect": "Allow", "Action": "ecs:RunTask", "Resource": "*"}' in ended
+
+
+@pytest.mark.parametrize(
+    ("executor_config", "origin"),
+    [
+        ({"task_definition": "nothing:7"}, "taskDefinition 'nothing:7' in this task's executor_config."),
+        ({"cluster": "nowhere"}, "cluster 'nowhere' in this task's executor_config."),
+    ],
+)
+def test_a_refused_launch_names_where_the_wrong_value_is_set(
+    scheduler: Scheduler, run_dag: RunDag, executor_config: dict[str, str], origin: str
+) -> None:
+    (member,) = executor_config
+    run_dag(one_task_dag(f"refused_{member}", executor_config=executor_config))
+    scheduler.until_state("failed")
+    ended = logged_events("ecs task not launched")[-1]
+    assert origin in ended
+    assert f"cluster {executor_config.get('cluster', 'default')}, Region us-east-1" in ended
+
+
+def test_a_service_linked_role_that_aws_has_just_created_costs_one_start(
+    scheduler: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent
+) -> None:
+    reason = (
+        "Unable to assume the service linked role. Please verify that the ECS service linked role exists."
+    )
+    ecs.add_fault("error", action="RunTask", code="InvalidParameterException", reason=reason, times=1)
+    run_dag(one_task_dag("first_in_the_account"))
+    scheduler.until(lambda: len(live(ecs)) == 1)
+    assert len(sent) == 2
+    assert "aws iam create-service-linked-role" in logged_events("ecs launch failed")[0]
 
 
 def test_waiting_for_capacity_is_said_once_and_costs_no_start(

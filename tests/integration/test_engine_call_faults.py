@@ -129,7 +129,7 @@ def test_without_capacity_a_launch_ends_and_costs_no_attempt(ecs: Control, engin
     failed = engine.end_of(run)
     assert isinstance(failed, LaunchFailed)
     assert (failed.permanent, failed.costs_attempt) == (False, False)
-    assert "no capacity" in failed.diagnosis.summary
+    assert (reason or "Capacity is unavailable") in failed.diagnosis.detail
     engine.launch(run_id=run, number=2)
     assert engine.until_report(Launched, run).number == 2
     assert containers(ecs) == {run: 1}
@@ -179,7 +179,8 @@ def test_what_ecs_finds_wrong_with_a_request_is_said_without_its_values(ecs: Con
     assert "executor_config" in remedies["overrides"]
     assert "`container_name`" in remedies["container"]
     assert "`cluster`" in remedies["cluster"]
-    assert "Check the task definition" in remedies["definition"]
+    assert "ACTIVE" in remedies["definition"]
+    assert "cluster nowhere, Region " in ends[runs["cluster"]].diagnosis.detail
     assert all(isinstance(end, LaunchFailed) and end.permanent for end in ends.values())
     assert "the-secret" not in str(engine.reports)
     assert containers(ecs) == {}

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ecs_async_executor.config.configuration import read_configuration
-from ecs_async_executor.config.explain import explain, masked
+from ecs_async_executor.config.explain import explain, masked, origin_of
 from ecs_async_executor.config.layers import Layer, normalise_layer
 from ecs_async_executor.config.limits import OVERRIDES, problems
 from ecs_async_executor.config.profiles import Options as ProfileOptions
@@ -253,3 +253,6 @@ def test_any_request_can_be_explained(config: Any) -> None:
     assert "taskDefinition" in {line.path for line in lines}
     assert {line.layer for line in lines} <= {layer.name for layer in layers} | {"the executor"}
     assert masked(dict(found[0].body)).keys() == found[0].body.keys()
+    origins = {member: origin_of(member, layers, "airflow", {}) for member in found[0].body}
+    assert origins["cluster"] is not None
+    assert origins["taskDefinition"] is not None

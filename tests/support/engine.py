@@ -90,6 +90,7 @@ class FakeClient:
         self.most_in_flight = 0
         self.forgotten = 0
         self.closed = False
+        self.region = "eu-central-1"
 
     def forget(self) -> None:
         self.forgotten += 1

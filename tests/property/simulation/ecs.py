@@ -69,6 +69,8 @@ class Weather:
 class SimulatedEcs:
     """Stands for `EcsClient`. `run` makes the life of a new task; it is the world's, and outlives every engine."""
 
+    region = "eu-central-1"
+
     def __init__(
         self,
         random: Random,

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.config.explain import explain, masked
+from ecs_async_executor.config.explain import explain, masked, origin_of
 from ecs_async_executor.config.layers import Layer
 from ecs_async_executor.config.request import RequestTemplate
 from ecs_async_executor.config.settings import Settings
+from ecs_async_executor.config.sources import Found
 
 KWARGS = {"environment": {"A": "1", "B": "1"}, "tags": {"team": "data"}}
 PROFILE = Layer("queue gpu", {"cluster": "gpus", "launch_type": "EC2", "environment": {"B": "2"}})
@@ -82,3 +83,31 @@ def test_what_looks_secret_is_masked(name: str, value: str, shown: str) -> None:
     assert copy["tags"] == [{"key": name, "value": shown}]
     assert copy["overrides"]["containerOverrides"][0]["environment"][0] == {"name": name, "value": shown}
     assert copy["overrides"]["containerOverrides"][0]["command"] == ["run"]
+
+
+FOUND = {"subnets": Found("s", "aws_ecs_executor", "airflow.cfg")}
+SUBNETS = "networkConfiguration.awsvpcConfiguration.subnets"
+
+
+@pytest.mark.parametrize(
+    ("member", "origin"),
+    [
+        ("cluster", "the profile of the queue gpu"),
+        (SUBNETS, "[aws_ecs_executor] subnets (airflow.cfg)"),
+        ("overrides.containerOverrides[airflow].environment[C]", "this task's executor_config"),
+        ("taskDefinition", "[aws_ecs_executor] task_definition"),
+        (
+            "overrides",
+            "[aws_ecs_executor] run_task_kwargs and the profile of the queue gpu and this task's executor_config",
+        ),
+        ("platformVersion", None),
+        ("clust", None),
+    ],
+)
+def test_a_member_is_set_where_the_uppermost_layer_is_written_that_sets_it(
+    member: str, origin: str | None
+) -> None:
+    required = {"cluster": "c", "container_name": "airflow", "task_definition": "t", "subnets": ("s",)}
+    settings = Settings.model_validate({**required, "run_task_kwargs": KWARGS})
+    layers = (*RequestTemplate(settings, PROFILE).layers, TASK)
+    assert origin_of(member, layers, "airflow", FOUND) == origin

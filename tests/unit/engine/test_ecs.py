@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -36,6 +37,7 @@ class FakeSdkClient:
     """What aiobotocore's client is to `EcsClient`."""
 
     def __init__(self) -> None:
+        self.meta = SimpleNamespace(region_name="eu-central-1")
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.closed = False
         self.seconds = 0.0

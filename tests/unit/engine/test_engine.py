@@ -113,6 +113,7 @@ async def test_health_says_what_to_correct(running: Any, client: FakeClient, rep
         await anyio.sleep(100)
     (report,) = reports.of(HealthChecked)
     assert "`cluster`" in report.diagnosis.remedy
+    assert report.diagnosis.detail.endswith("cluster nowhere, Region eu-central-1")
 
 
 async def test_health_is_asked_until_there_is_an_answer(running: Any, client: FakeClient, reports: Reports):

@@ -221,31 +221,7 @@ def test_a_request_that_can_not_be_built_keeps_its_remedy():
 @pytest.mark.parametrize(
     ("code", "message", "remedy"),
     [
-        ("AccessDeniedException", "not authorized", "role"),
-        ("ClusterNotFoundException", "Cluster not found.", "`cluster`"),
-        ("PlatformUnknownException", "", "`platform_version`"),
-        ("BlockedException", "", "AWS Support"),
-        (
-            "InvalidParameterException",
-            "Container Overrides length must be at most 8192",
-            "executor_config",
-        ),
-        (
-            "InvalidParameterException",
-            "The subnet ID 'subnet-1' does not exist",
-            "`subnets`",
-        ),
-        (
-            "InvalidParameterException",
-            "The security group 'sg-1' does not exist",
-            "`security_groups`",
-        ),
-        (
-            "InvalidParameterException",
-            "Override for container named x is not a container in the TaskDefinition.",
-            "`container_name`",
-        ),
-        ("ClientException", "Unable to describe task definition.", "Check the task definition"),
+        ("AccessDeniedException", "not authorized", '"Action": "ecs:RunTask"'),
         ("ClientException", "Something new", "options"),
     ],
 )

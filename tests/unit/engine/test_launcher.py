@@ -144,8 +144,9 @@ async def test_a_conflict_stays_open_while_listtasks_fails(
         error("AccessDeniedException", "not authorized"),
         error("ClientException", "You've reached the limit on the number of tasks you can run concurrently"),
         error("ClientException", "TaskDefinition is inactive"),
+        error("ClientException", "ECS was unable to assume the role 'arn:aws:iam::1:role/task'"),
     ],
-    ids=["access", "capacity", "configuration"],
+    ids=["access", "capacity", "configuration", "role"],
 )
 async def test_a_refusal_after_an_unknown_outcome_is_believed_only_if_no_task_was_started(
     launching: Any, client: FakeClient, reports: Reports, refusal: Exception
@@ -377,3 +378,51 @@ async def test_who_only_looks_for_a_task_asks_no_cluster(
         await at.idle()
     assert client.calls("default_strategy") == []
     assert set(client.calls("list_tasks")) == {("one", "airflow/default/run")}
+
+
+async def test_a_refusal_says_where_the_wrong_member_is_set(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    client.script["run_task"].append(error("ClusterNotFoundException", "Cluster not found."))
+    asked: list[str] = []
+
+    def origin(member: str) -> str:
+        asked.append(member)
+        return "the profile of the queue gpu"
+
+    async with launching() as at:
+        at.launch("run", build=lambda: Request({"cluster": "gpus"}, "airflow", origin=origin))
+        await at.idle()
+    (failed,) = reports
+    assert isinstance(failed, LaunchFailed)
+    assert failed.diagnosis.detail.endswith("; cluster gpus, Region eu-central-1")
+    assert failed.diagnosis.remedy.endswith(
+        "Where it is set: cluster 'gpus' in the profile of the queue gpu."
+    )
+    assert asked == ["cluster"]
+
+
+async def test_a_launch_that_goes_well_asks_nobody_where_its_members_are_set(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    async with launching() as at:
+        at.launch("run", build=lambda: Request({}, "airflow", origin=lambda _: pytest.fail("asked")))
+        await at.idle()
+    assert len(reports.of(Launched)) == 1
+
+
+async def test_a_request_that_is_settled_by_its_cluster_keeps_its_origins(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    def open_request(_: object) -> Request:
+        return Request({"cluster": "c", "launchType": "FARGATE"}, "airflow")
+
+    client.script["run_task"].append(
+        error("InvalidParameterException", "Task definition does not support launch_type FARGATE.")
+    )
+    build = Request({"cluster": "c"}, "airflow", open_request, origin=lambda _: "airflow.cfg")
+    async with launching() as at:
+        at.launch("run", cluster="c", build=lambda: build)
+        await at.idle()
+    (failed,) = reports.of(LaunchFailed)
+    assert "launchType 'FARGATE' in airflow.cfg" in failed.diagnosis.remedy

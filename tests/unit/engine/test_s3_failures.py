@@ -12,6 +12,14 @@ from tests.support.engine import error
 URL = "s3://bucket/airflow/run-1.json"
 
 
+USER = "User: arn:aws:sts::1:assumed-role/scheduler/i-1 is not authorized to perform"
+KEY_DENIED = (
+    f"{USER}: kms:GenerateDataKey on resource: arn:aws:kms:eu-west-1:1:key/k because no identity-based policy allows the"
+    " kms:GenerateDataKey action"
+)
+DENY = f'{USER}: s3:PutObject on resource: "{URL}" with an explicit deny in a resource-based policy'
+
+
 def refusal(code: str, status: int = 400, operation: str = "PutObject") -> Exception:
     made: Exception = error(code, "why", status=status, operation=operation)
     return made
@@ -41,6 +49,18 @@ def test_what_s3_refuses_for_good_is_configuration_with_its_remedy(raised: Excep
         (refusal("AccessDenied", 403), "s3:PutObject"),
         (refusal("AccessDenied", 403), "default encryption"),
         (refusal("AccessDenied", 403, "DeleteObject"), "s3:DeleteObject"),
+        (
+            refusal("AccessDenied", 403),
+            '{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::bucket/airflow/*"}',
+        ),
+        (
+            error("AccessDenied", KEY_DENIED, status=403, operation="PutObject"),
+            '{"Effect": "Allow", "Action": "kms:GenerateDataKey", "Resource": "arn:aws:kms:eu-west-1:1:key/k"}',
+        ),
+        (
+            error("AccessDenied", DENY, status=403, operation="PutObject"),
+            "Remove the Deny of s3:PutObject from a resource-based policy",
+        ),
         (refusal("AllAccessDisabled", 403), "s3:PutObject"),
     ],
 )

@@ -71,6 +71,9 @@ def test_an_exit_code_is_reported_and_explained(exit_code: int, summary: str):
         ("SpotInterruption", "Your Spot Task was interrupted.", "Spot"),
         ("TerminationNotice", "Your Spot Task was interrupted.", "Spot"),
         (None, "Your Spot Task was interrupted.", "Spot"),
+        ("TerminationNotice", "Host EC2 (instance i-1) terminated.", "machine"),
+        ("TerminationNotice", "Host EC2 (instance i-1) stopped.", "machine"),
+        ("UserInitiated", "by me, since the Spot Task was interrupted", "StopTask"),
         ("UserInitiated", "Task stopped by user", "StopTask"),
         ("InfrastructureHealth", "unhealthy", "unhealthy"),
         ("EssentialContainerExited", "Host EC2 (instance i-1) terminated.", "machine"),
@@ -91,6 +94,29 @@ def test_a_stop_from_outside_is_explained_and_never_permanent(
     assert reason.rstrip(".") in verdict.diagnosis.detail
     assert (verdict.ran, verdict.permanent) == (ran, False)
     assert verdict.interrupted is (summary == "Spot")
+
+
+def test_a_termination_notice_without_a_text_is_that_of_spot():
+    assert verdict_of(airflow(143), stop_code="TerminationNotice").interrupted
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "members", "unexplained"),
+    [
+        (0, EXITED, True),
+        (1, EXITED, True),
+        (2, EXITED, True),
+        *((code, EXITED, False) for code in (75, 78, 127, 137, 139, 143)),
+        (None, EXITED, False),
+        (0, {"stop_code": "UserInitiated", "stopped_reason": "by me"}, False),
+        (1, {"stop_code": "SpotInterruption", "stopped_reason": "Your Spot Task was interrupted."}, False),
+        (1, {**EXITED, "stopped_reason": "Host EC2 (instance i-1) terminated."}, False),
+    ],
+)
+def test_an_exit_code_that_can_mean_anything_explains_nothing(
+    exit_code: int | None, members: dict[str, Any], unexplained: bool
+):
+    assert verdict_of(airflow(exit_code), **members).unexplained is unexplained
 
 
 @pytest.mark.parametrize(

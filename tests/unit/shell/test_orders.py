@@ -204,3 +204,20 @@ def test_no_order_shows_a_token(orders: Orders, caplog: pytest.LogCaptureFixture
     shown = repr(launch) + caplog.text
     assert token not in shown
     assert fresh not in shown
+
+
+@pytest.mark.parametrize(
+    ("ti", "member", "origin"),
+    [
+        ({}, "cluster", "[aws_ecs_executor] cluster"),
+        ({"queue": "gpu"}, "taskDefinition", "the profile of the queue gpu"),
+        ({"executor_config": {"cluster": "mine"}}, "cluster", "this task's executor_config"),
+        ({}, "platformVersion", None),
+    ],
+)
+def test_a_request_knows_where_its_members_are_set(
+    orders: Orders, ti: dict[str, Any], member: str, origin: str | None
+) -> None:
+    request = orders.launch(run_of(task_workload(**ti))).build()
+    assert request.origin is not None
+    assert request.origin(member) == origin

@@ -40,7 +40,7 @@ from tests.support.supervisor import (
     rows_say,
     take_in,
 )
-from tests.support.workloads import task_workload
+from tests.support.workloads import callback_workload, task_workload
 
 
 def test_a_new_engine_is_told_to_launch_what_was_not_launched_and_to_watch_the_rest(
@@ -382,3 +382,45 @@ def test_the_next_try_of_a_task_that_was_interrupted_is_launched_by_the_fallback
     assert definition_of(with_queues.take_in(again)) == "on-demand"
     (event,) = with_queues._executor._task_event_logs
     assert event.extra == "Interrupted 1 time: the queue spot falls back to on-demand."
+
+
+@pytest.mark.parametrize(("exit_code", "launches", "said"), [(0, 1, "entry point"), (1, 2, "jwt_secret")])
+def test_a_queued_row_says_that_airflow_never_started_in_a_container_that_ended(
+    supervisor: Supervisor,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    exit_code: int,
+    launches: int,
+    said: str,
+) -> None:
+    run = take_in(supervisor)
+    monkeypatch.setattr(
+        DATABASE + "read_rows",
+        lambda looks: {look.run_id: Row("queued", 1, run.published, None) for look in looks},
+    )
+    monkeypatch.setattr(
+        DATABASE + "read_workloads", lambda looks: {look.run_id: task_workload() for look in looks}
+    )
+    for number in range(1, launches + 1):
+        supervisor.note(launched(run, number))
+        end = Stopped(
+            run.run_id, number, "arn", exit_code, ran=True, permanent=False, diagnosis=WHY, unexplained=True
+        )
+        supervisor.note(end)
+        decide(supervisor)
+        clock.now += 60
+        decide(supervisor)
+    assert {state for state, _ in supervisor._executor.event_buffer.values()} == {"failed"}
+    events = supervisor._executor._task_event_logs
+    assert [log.event for log in events] == ["ecs launch failed"] * (launches - 1) + ["ecs task ended"]
+    assert all(said in str(log.extra) for log in events)
+
+
+def test_a_callback_has_no_row_that_could_explain_its_end(supervisor: Supervisor) -> None:
+    run = make_run(supervisor._executor, callback_workload())
+    supervisor.take_in(run)
+    supervisor.note(launched(run))
+    end = Stopped(run.run_id, 1, "arn", 0, ran=True, permanent=False, diagnosis=WHY, unexplained=True)
+    supervisor.note(end)
+    decide(supervisor)
+    assert {state for state, _ in supervisor._executor.event_buffer.values()} == {"success"}

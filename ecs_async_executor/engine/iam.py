@@ -1,0 +1,101 @@
+"""What AWS denies, and the policy statement that is missing. Pure.
+
+Source: "Troubleshoot access denied error messages" of the IAM user guide. docs/iam.md has the whole policies.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+TRUSTS_ECS_TASKS: Mapping[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+"""The trust policy of a task role and of an execution role."""
+
+_DENIAL = re.compile(
+    r"User: (?P<user>\S+) is not authorized to perform: (?P<action>[a-z0-9-]+:\w+)"
+    r"(?: on resource: \"?(?P<resource>[^\s\"]+)\"?)?"
+    r"(?P<why>(?: because | with an explicit deny)[^.;]*)?"
+)
+_ENCODED = re.compile(r"Encoded authorization failure message: ?(?P<message>\S+)")
+_ROLE = re.compile(r"arn:[\w-]+:sts::\d+:assumed-role/(?P<role>[^/\s]+)/")
+_REVISION = re.compile(r"(:task-definition/[^:]+):\d+$")
+_OBJECT = re.compile(r"(:s3:::[^/]+/(?:.*/)?)[^/]*$")
+
+# What AWS says after the action. An Allow in the caller's own policy helps only where that is what is missing.
+_ALLOW_ELSEWHERE = (
+    (
+        "service control policy",
+        "The organization's service control policy must allow it: ask its administrator.",
+    ),
+    (
+        "resource control policy",
+        "The organization's resource control policy must allow it: ask its administrator.",
+    ),
+    ("permissions boundary", "The permissions boundary of {who} must allow it."),
+    ("session policy", "The session policy that {who} was assumed with must allow it."),
+    ("VPC endpoint policy", "The policy of the VPC endpoint that the call goes through must allow it."),
+    ("resource-based policy", "The policy of the resource must allow it to {who}."),
+)
+_CONDITIONS: Mapping[str, Mapping[str, Any]] = {
+    "iam:PassRole": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+    "ecs:TagResource": {"StringEquals": {"ecs:CreateAction": "RunTask"}},
+}
+
+
+def allow(action: str, resource: str) -> dict[str, Any]:
+    """Make the statement that allows an action, for all revisions of a task definition and all objects of a folder."""
+    resource = _OBJECT.sub(r"\1*", _REVISION.sub(r"\1:*", resource))
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    condition = _CONDITIONS.get(action)
+    return {**statement, "Condition": condition} if condition else statement
+
+
+def arn_of(url: str) -> str:
+    """Give the ARN of an object, of `s3://bucket/key`. In the partition of the usual Regions."""
+    return f"arn:aws:s3:::{url.removeprefix('s3://')}"
+
+
+def remedy_of(message: str) -> str | None:
+    """Say who must allow what, if AWS's message tells; None if it doesn't."""
+    if encoded := _ENCODED.search(message):
+        return (
+            "See what was denied: aws sts decode-authorization-message --query DecodedMessage --output text "
+            f"--encoded-message {encoded['message']}"
+        )
+    denial = _DENIAL.search(message)
+    if denial is None:
+        return None
+    who, action, why = _name(denial["user"]), denial["action"], denial["why"] or ""
+    if "explicit deny" in why:
+        policy = why.partition("explicit deny in ")[2] or "a policy"
+        return f"Remove the Deny of {action} from {policy}: no Allow outweighs it."
+    for policy, elsewhere in _ALLOW_ELSEWHERE:
+        if policy in why:
+            return f"{elsewhere.format(who=who)} It denies {action} now."
+    return missing(who, action, denial["resource"] or "*")
+
+
+def missing(who: str, action: str, resource: str) -> str:
+    """Say which statement somebody's policy needs."""
+    return f"Add to the policy of {who} (docs/iam.md has it whole): {one_line(allow(action, resource))}"
+
+
+def one_line(policy: Mapping[str, Any]) -> str:
+    """Write a policy, or a statement of one, as JSON that can be pasted."""
+    return json.dumps(policy)
+
+
+def _name(user: str) -> str:
+    role = _ROLE.match(user)
+    return f"the role {role['role']}" if role else user

@@ -1,0 +1,79 @@
+"""The policies of docs/iam.md allow what the engine calls, and nothing else."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore import xform_name
+from botocore.session import get_session
+
+from ecs_async_executor.engine import ecs, s3
+from ecs_async_executor.engine.iam import TRUSTS_ECS_TASKS, allow, remedy_of
+
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "iam.md").read_text("utf-8")
+SCHEDULER, EXECUTION, TASK, TRUST = (
+    json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+)
+
+
+def statements(policy: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """By action."""
+    found: dict[str, dict[str, Any]] = {}
+    for statement in policy["Statement"]:
+        assert statement["Effect"] == "Allow"
+        actions = statement["Action"]
+        found |= dict.fromkeys([actions] if isinstance(actions, str) else actions, statement)
+    return found
+
+
+def calls(module: Any, service: str) -> set[str]:
+    """Give the actions of the calls that a client of the engine makes."""
+    model = get_session().get_service_model(service)
+    action_of = {xform_name(name): f"{service}:{name}" for name in model.operation_names}
+    names = re.findall(r"self\._(?:ask|try)\(\"(\w+)\"", inspect.getsource(module))
+    return {action_of[name] for name in names}
+
+
+def test_the_schedulers_policy_allows_what_the_engine_calls_and_what_run_task_needs_beside() -> None:
+    called = calls(ecs, "ecs") | calls(s3, "s3")
+    assert called >= {"ecs:RunTask", "ecs:DescribeTasks", "s3:PutObject"}
+    assert statements(SCHEDULER).keys() == called | {"iam:PassRole", "ecs:TagResource"}
+
+
+def test_no_policy_allows_an_action_on_everything_that_can_be_narrowed() -> None:
+    everything = {
+        action
+        for policy in (SCHEDULER, EXECUTION, TASK)
+        for action, statement in statements(policy).items()
+        if statement["Resource"] == "*" and "Condition" not in statement
+    }
+    assert everything == {"ecr:GetAuthorizationToken"}
+
+
+@pytest.mark.parametrize("action", ["iam:PassRole", "ecs:TagResource"])
+def test_the_statement_in_a_message_has_the_conditions_of_the_page(action: str) -> None:
+    assert allow(action, "arn:x")["Condition"] == statements(SCHEDULER)[action]["Condition"]
+
+
+def test_the_statement_for_a_denied_launch_is_for_the_resource_of_the_page() -> None:
+    resource = statements(SCHEDULER)["ecs:RunTask"]["Resource"]
+    denied = resource.removesuffix("*") + "7"
+    remedy = remedy_of(
+        f"User: arn:aws:iam::1:user/a is not authorized to perform: ecs:RunTask on resource: {denied}"
+    )
+    assert json.loads(str(remedy)[str(remedy).index("{") :])["Resource"] == resource
+
+
+def test_the_trust_policy_is_the_one_that_messages_show() -> None:
+    assert TRUST == TRUSTS_ECS_TASKS
+
+
+@pytest.mark.parametrize("page", ["../README.md", "switching.md"])
+def test_the_page_is_found_from_where_people_set_up(page: str) -> None:
+    assert "iam.md" in (DOCS / page).read_text("utf-8")

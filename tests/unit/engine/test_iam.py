@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ecs_async_executor.engine.iam import TRUSTS_ECS_TASKS, allow, remedy_of
+
+ROLE = "arn:aws:sts::123456789012:assumed-role/airflow-scheduler/i-0123456789"
+TASKS = "arn:aws:ecs:eu-west-1:123456789012:task-definition/airflow"
+
+
+def statement_in(remedy: str | None) -> dict[str, object]:
+    assert remedy is not None
+    start = remedy.index("{")
+    statement, _ = json.JSONDecoder().raw_decode(remedy[start:])
+    assert isinstance(statement, dict)
+    return statement
+
+
+@pytest.mark.parametrize(
+    ("message", "statement"),
+    [
+        (
+            (
+                f"User: {ROLE} is not authorized to perform: ecs:RunTask on resource: {TASKS}:7 because no identity-based"
+                " policy allows the ecs:RunTask action"
+            ),
+            {"Effect": "Allow", "Action": "ecs:RunTask", "Resource": f"{TASKS}:*"},
+        ),
+        (
+            f"User: {ROLE} is not authorized to perform: ecs:RunTask on resource: {TASKS}:7",
+            {"Effect": "Allow", "Action": "ecs:RunTask", "Resource": f"{TASKS}:*"},
+        ),
+        (
+            (
+                f"User: {ROLE} is not authorized to perform: ecs:ListTasks on resource: * because no identity-based policy"
+                " allows the ecs:ListTasks action"
+            ),
+            {"Effect": "Allow", "Action": "ecs:ListTasks", "Resource": "*"},
+        ),
+        (
+            (
+                f"User: {ROLE} is not authorized to perform: iam:PassRole on resource: arn:aws:iam::123456789012:role/task"
+                " because no identity-based policy allows the iam:PassRole action"
+            ),
+            {
+                "Effect": "Allow",
+                "Action": "iam:PassRole",
+                "Resource": "arn:aws:iam::123456789012:role/task",
+                "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+            },
+        ),
+        (
+            (
+                f"User: {ROLE} is not authorized to perform: ecs:TagResource on resource:"
+                " arn:aws:ecs:eu-west-1:123456789012:task/prod/* because no identity-based policy allows the"
+                " ecs:TagResource action"
+            ),
+            {
+                "Effect": "Allow",
+                "Action": "ecs:TagResource",
+                "Resource": "arn:aws:ecs:eu-west-1:123456789012:task/prod/*",
+                "Condition": {"StringEquals": {"ecs:CreateAction": "RunTask"}},
+            },
+        ),
+        (
+            (
+                f'User: {ROLE} is not authorized to perform: s3:PutObject on resource: "arn:aws:s3:::b/airflow/run-1.json"'
+                " because no identity-based policy allows the s3:PutObject action"
+            ),
+            {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::b/airflow/*"},
+        ),
+        (
+            (
+                f"User: {ROLE} is not authorized to perform: kms:GenerateDataKey on resource:"
+                " arn:aws:kms:eu-west-1:123456789012:key/k because no identity-based policy allows the"
+                " kms:GenerateDataKey action"
+            ),
+            {
+                "Effect": "Allow",
+                "Action": "kms:GenerateDataKey",
+                "Resource": "arn:aws:kms:eu-west-1:123456789012:key/k",
+            },
+        ),
+    ],
+)
+def test_a_denial_comes_with_the_statement_that_is_missing_and_whose_policy_it_goes_into(
+    message: str, statement: dict[str, object]
+) -> None:
+    remedy = remedy_of(message)
+    assert statement_in(remedy) == statement
+    assert "the role airflow-scheduler" in str(remedy)
+
+
+@pytest.mark.parametrize(
+    ("why", "remedy"),
+    [
+        (
+            "with an explicit deny in a service control policy",
+            "Remove the Deny of ecs:RunTask from a service control policy",
+        ),
+        (
+            "with an explicit deny in an identity-based policy",
+            "Remove the Deny of ecs:RunTask from an identity-based policy",
+        ),
+        ("with an explicit deny", "Remove the Deny of ecs:RunTask from a policy"),
+        ("because no service control policy allows the ecs:RunTask action", "organization"),
+        ("because no resource control policy allows the ecs:RunTask action", "organization"),
+        (
+            "because no permissions boundary allows the ecs:RunTask action",
+            "permissions boundary of the role airflow-scheduler",
+        ),
+        ("because no session policy allows the ecs:RunTask action", "session policy"),
+        ("because no VPC endpoint policy allows the ecs:RunTask action", "VPC endpoint"),
+        ("because no resource-based policy allows the ecs:RunTask action", "policy of the resource"),
+    ],
+)
+def test_where_a_statement_of_the_role_would_not_help_it_says_whose_policy_denies(
+    why: str, remedy: str
+) -> None:
+    found = remedy_of(f"User: {ROLE} is not authorized to perform: ecs:RunTask on resource: {TASKS}:7 {why}")
+    assert found is not None
+    assert remedy in found
+    assert "{" not in found
+    assert "ecs:RunTask" in found
+
+
+def test_an_encoded_message_comes_with_the_command_that_decodes_it() -> None:
+    remedy = remedy_of(
+        "You are not authorized to perform this operation. Encoded authorization failure message: 0l-KPW_x"
+    )
+    assert remedy is not None
+    assert remedy.startswith("See what was denied: aws sts decode-authorization-message")
+    assert remedy.endswith("--encoded-message 0l-KPW_x")
+
+
+@pytest.mark.parametrize("message", ["", "Access Denied", "not authorized"])
+def test_a_message_that_names_no_action_tells_nothing(message: str) -> None:
+    assert remedy_of(message) is None
+
+
+def test_a_user_is_named_by_its_arn() -> None:
+    user = "arn:aws:iam::123456789012:user/airflow"
+    remedy = remedy_of(f"User: {user} is not authorized to perform: ecs:StopTask on resource: arn:t")
+    assert f"the policy of {user}" in str(remedy)
+
+
+def test_a_statement_for_one_object_is_for_all_of_its_folder() -> None:
+    assert allow("s3:GetObject", "arn:aws:s3:::b/run-1.json")["Resource"] == "arn:aws:s3:::b/*"
+
+
+def test_ecs_tasks_may_assume_what_the_trust_policy_is_of() -> None:
+    (statement,) = TRUSTS_ECS_TASKS["Statement"]
+    assert statement["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}

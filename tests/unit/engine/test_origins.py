@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from ecs_async_executor.engine.failures import Failure, Kind
+from ecs_async_executor.engine.messages import Diagnosis, Request
+from ecs_async_executor.engine.origins import located
+
+SUBNETS = "networkConfiguration.awsvpcConfiguration.subnets"
+BODY = {
+    "cluster": "prod",
+    "taskDefinition": "airflow:7",
+    "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1", "subnet-2"]}},
+    "overrides": {"containerOverrides": [{"name": "airflow", "command": ["the-token"]}]},
+}
+ORIGINS = {
+    "taskDefinition": "this task's executor_config",
+    SUBNETS: "airflow.cfg",
+    "overrides": "the profile",
+}
+
+
+def failure(*members: str) -> Failure:
+    return Failure(Kind.CONFIGURATION, Diagnosis("It is refused.", "why", "Correct it."), members=members)
+
+
+def located_remedy(*members: str) -> str:
+    request = Request(BODY, "airflow", origin=ORIGINS.get)
+    return located(failure(*members), "prod", "eu-west-1", request).diagnosis.remedy
+
+
+def test_a_failure_names_the_cluster_and_the_region_that_were_asked() -> None:
+    detail = located(failure("cluster"), "prod", "eu-west-1").diagnosis.detail
+    assert detail == "why; cluster prod, Region eu-west-1"
+    assert located(failure("cluster"), "prod", "").diagnosis.detail == "why; cluster prod"
+
+
+def test_a_failure_that_is_about_no_member_stays_as_it_is() -> None:
+    assert located(failure(), "prod", "eu-west-1") == failure()
+
+
+def test_a_remedy_says_what_each_member_is_and_where_it_is_set() -> None:
+    assert located_remedy("taskDefinition", SUBNETS) == (
+        "Correct it. Where it is set: taskDefinition 'airflow:7' in this task's executor_config;"
+        " subnets 'subnet-1, subnet-2' in airflow.cfg."
+    )
+
+
+def test_a_structure_is_not_shown_since_it_may_hold_secrets() -> None:
+    assert located_remedy("overrides") == "Correct it. Where it is set: overrides in the profile."
+
+
+def test_what_nobody_has_set_is_not_mentioned() -> None:
+    assert located_remedy("cluster", "platformVersion", "overrides.cpu.none") == "Correct it."
+    asked_by_nobody = located(failure("cluster"), "prod", "", Request(BODY, "airflow"))
+    assert asked_by_nobody.diagnosis.remedy == "Correct it."

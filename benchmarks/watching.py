@@ -167,7 +167,7 @@ async def sweep_all(ecs: Control, arguments: argparse.Namespace) -> dict[str, li
 def measure(arguments: argparse.Namespace) -> Report:
     """Measure everything."""
     definitions = [
-        {"family": family, "containerDefinitions": [{"name": "airflow", "image": "airflow:3"}]}
+        {"family": family, "containerDefinitions": [{"name": "airflow", "image": "airflow:3", "memory": 512}]}
         for family in (OURS, OTHERS)
     ]
     options = Options(

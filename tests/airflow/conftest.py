@@ -50,7 +50,8 @@ def database() -> None:
 @pytest.fixture(scope="session")
 def shared_ecs() -> Iterator[Control]:
     containers = [{"name": "airflow", "image": "i"}, {"name": "sidecar", "image": "i", "essential": False}]
-    sidecar = {"family": "with-sidecar", "cpu": "256", "memory": "512", "containerDefinitions": containers}
+    size = {"networkMode": "awsvpc", "cpu": "256", "memory": "512"}
+    sidecar = {"family": "with-sidecar", **size, "containerDefinitions": containers}
     with serve_in_thread(Options(runtime="simulated", seed=1, task_definitions=[sidecar])) as ecs:
         yield ecs
 

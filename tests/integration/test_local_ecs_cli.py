@@ -18,6 +18,10 @@ from ecs_async_executor.local import Control, Options, serve_in_thread
 if TYPE_CHECKING:
     from pathlib import Path
 
+TASK: dict[str, Any] = {
+    "taskDefinition": "airflow-task",
+    "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
+}
 PROGRAM = (
     "import argparse, sys; from ecs_async_executor.cli import local;"
     "parser = argparse.ArgumentParser(); local.add_parser(parser.add_subparsers(required=True));"
@@ -51,7 +55,7 @@ def test_it_tells_what_to_export_and_ends_cleanly(number: int) -> None:
             aws_access_key_id=exports["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=exports["AWS_SECRET_ACCESS_KEY"],
         )
-        assert ecs.run_task(cluster="mine", taskDefinition="airflow-task")["tasks"]
+        assert ecs.run_task(cluster="mine", **TASK)["tasks"]
         process.send_signal(number)
         output, errors = process.communicate()
     assert process.returncode == 0

@@ -19,17 +19,20 @@ CREDENTIALS = {"region_name": "us-east-1", "aws_access_key_id": "local", "aws_se
 CONTAINERS = [
     {
         "name": "main",
+        "image": "i",
         "command": ["sh", "-c", "exit 4"],
         "environment": [{"name": "FROM", "value": "definition"}],
     },
-    {"name": "log-router", "essential": False},
-    {"name": "helper", "essential": False, "command": ["sh", "-c", "exit 5"]},
+    {"name": "log-router", "image": "i", "essential": False},
+    {"name": "helper", "image": "i", "essential": False, "command": ["sh", "-c", "exit 5"]},
 ]
-STUBBORN = [{"name": "main", "stopTimeout": 1}]
+STUBBORN = [{"name": "main", "image": "i", "stopTimeout": 1}]
+SIZE = {"networkMode": "awsvpc", "cpu": "256", "memory": "512"}
+NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
 OPTIONS = Options(
     task_definitions=[
-        {"family": "three", "containerDefinitions": CONTAINERS},
-        {"family": "stubborn", "containerDefinitions": STUBBORN},
+        {"family": "three", **SIZE, "containerDefinitions": CONTAINERS},
+        {"family": "stubborn", **SIZE, "containerDefinitions": STUBBORN},
     ],
     pass_environment=["PASSED_ON"],
 )
@@ -46,7 +49,11 @@ class Ecs:
         self, *command: str, container: str = "airflow", family: str = "airflow-task", **fields: Any
     ) -> str:
         override = {"name": container, **fields, **({"command": list(command)} if command else {})}
-        answer = self.client.run_task(taskDefinition=family, overrides={"containerOverrides": [override]})
+        answer = self.client.run_task(
+            taskDefinition=family,
+            networkConfiguration=NETWORK,
+            overrides={"containerOverrides": [override]},
+        )
         arn: str = answer["tasks"][0]["taskArn"]
         return arn
 

@@ -166,7 +166,7 @@ class _Life:
             return False
         if course.start_failure is not None:
             end = ContainerEnd(self._clock(), None, course.start_failure)
-            self._end_container(self.task.definition.main, end)
+            self._end_container(course.failed_container or self.task.main, end)
             self.stop(("TaskFailedToStart", course.start_failure))
             return False
         return await self._launch()

@@ -72,6 +72,7 @@ def test_the_free_error_says_what_it_is_told() -> None:
     [
         (Fault("start_failure"), Course(start_failure=NO_IMAGE)),
         (Fault("start_failure", reason="x"), Course(start_failure="x")),
+        (Fault("start_failure", container="c"), Course(start_failure=NO_IMAGE, failed_container="c")),
         (Fault("spot_interruption", seconds=2), Course(interruption=Interruption(2))),
         (Fault("spot_before_start", seconds=2), Course(interruption=Interruption(2, early=True))),
         (Fault("host_terminated", seconds=2), Course(interruption=Interruption(2, host_lost=True))),

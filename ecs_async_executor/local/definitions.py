@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from ecs_async_executor.local.registration import fargate_problems, launch_types
 from ecs_async_executor.local.sizes import cpu_units, mebibytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 # Amazon ECS Developer Guide, "Task definition parameters": stopTimeout.
 DEFAULT_STOP_TIMEOUT = 30.0
@@ -138,6 +139,11 @@ class Registry:
         definition = TaskDefinition(document, tuple(map(_container, params["containerDefinitions"])))
         revisions.append(definition)
         return definition
+
+    def log_targets(self) -> Iterator[LogTarget]:
+        """Yield where the containers of all task definitions write."""
+        for definition in itertools.chain.from_iterable(self._families.values()):
+            yield from (container.log for container in definition.containers if container.log is not None)
 
     def find(self, name: str, unknown: str = "Unable to describe task definition.") -> TaskDefinition:
         """Look up a family, a family:revision or an ARN; without a revision it is the latest.

@@ -138,7 +138,7 @@ def _problems(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, str]]:
     elif not isinstance(value, _SCALARS[shape.type_name]) or (
         isinstance(value, bool) and shape.type_name != "boolean"
     ):
-        yield _wrong_type(path, f"a {shape.type_name}")
+        yield _wrong_type(path, f"{'an' if shape.type_name == 'integer' else 'a'} {shape.type_name}")
     elif isinstance(shape, StringShape) and shape.enum and value not in shape.enum:
         yield "InvalidParameterException", f"{path} is not one of {', '.join(shape.enum)}."
 

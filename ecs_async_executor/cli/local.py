@@ -8,7 +8,6 @@ import errno
 import ipaddress
 import json
 import logging
-import math
 import os
 import re
 import signal
@@ -18,6 +17,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ecs_async_executor.cli.definitions import Loaded, describe, load
+from ecs_async_executor.cli.values import seconds
 from ecs_async_executor.errors import EcsAsyncError
 from ecs_async_executor.local import Options, serve
 
@@ -103,7 +103,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--throttling", action="store_true", help="throttle as AWS does")
     add(
         "--consistency-lag",
-        type=_seconds,
+        type=seconds,
         default=0.0,
         metavar="SECONDS",
         help="DescribeTasks and ListTasks lag behind",
@@ -238,16 +238,6 @@ def _variable(text: str) -> str:
     return text
 
 
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
-    return seconds
-
-
 def _json_object(text: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
@@ -262,8 +252,8 @@ def _json_object(text: str) -> dict[str, Any]:
 
 def _latency(text: str) -> tuple[str, tuple[float, float]]:
     action, _, numbers = text.rpartition("=")
-    seconds, _, jitter = numbers.partition("+")
+    base, _, jitter = numbers.partition("+")
     try:
-        return action or "*", (float(seconds), float(jitter or 0))
+        return action or "*", (float(base), float(jitter or 0))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not [ACTION=]SECONDS[+JITTER]") from None

@@ -65,10 +65,10 @@ def _check_port(port: int) -> None:
 
 
 def main() -> None:
-    """Serve on the port of the first argument until standard input ends."""
+    """Serve on the port of the first argument, or a free one, until standard input ends."""
     from moto.server import ThreadedMotoServer  # noqa: PLC0415  imported in the child process only
 
-    server = ThreadedMotoServer(ip_address=_HOST, port=int(sys.argv[1]), verbose=False)
+    server = ThreadedMotoServer(ip_address=_HOST, port=int(sys.argv[1]) if sys.argv[1:] else 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     sys.stdout.write(f"http://{host}:{port}\n")

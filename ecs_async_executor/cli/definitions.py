@@ -75,9 +75,9 @@ def describe(definitions: Sequence[Loaded], groups: Collection[str] | None) -> I
         name = f"{registered.family}:{registered.document['revision']}"
         yield f"  {name}, from {loaded.path}: {'containers' if len(registered.containers) > 1 else 'container'} {containers}"
         if loaded.source.left_out:
-            yield f"      left out, since only AWS sets it: {', '.join(loaded.source.left_out)}"
-        if loaded.source.not_done:
-            yield f"      taken, but a process on this machine has none of it: {', '.join(loaded.source.not_done)}"
+            yield f"      left out, since only AWS sets them: {', '.join(loaded.source.left_out)}"
+        if loaded.source.ineffective:
+            yield f"      without effect on this machine: {', '.join(loaded.source.ineffective)}"
         for group in sorted(_missing_groups(registered, groups)):
             yield (
                 f"      its tasks can't start, since there is no log group {group}: add --log-group {group} (or "

@@ -20,9 +20,9 @@ from ecs_async_executor.local.protocol import input_shape, service_model
 Document: TypeAlias = dict[str, Any]
 Scalar: TypeAlias = Callable[[Shape, Any], Any]
 RESOURCE = "AWS::ECS::TaskDefinition"
-# What the process runtime does not do, of a task definition and of its containers.
-_NOT_DONE = ("volumes", "proxyConfiguration")
-_NOT_DONE_IN_CONTAINERS = (
+# What has no effect in the process runtime, of a task definition and of its containers.
+_INEFFECTIVE = ("volumes", "proxyConfiguration")
+_INEFFECTIVE_IN_CONTAINERS = (
     *("dependsOn", "environmentFiles", "healthCheck", "linuxParameters", "mountPoints", "portMappings"),
     *("resourceRequirements", "secrets", "ulimits", "user", "workingDirectory"),
 )
@@ -38,11 +38,11 @@ class FileDefinition:
     left_out: tuple[str, ...]
 
     @property
-    def not_done(self) -> list[str]:
-        """The members that a process on this machine knows nothing of."""
+    def ineffective(self) -> list[str]:
+        """The members that have no effect on a process of this machine."""
         containers = self.request.get("containerDefinitions", ())
-        found = [name for name in _NOT_DONE if name in self.request]
-        found += [name for name in _NOT_DONE_IN_CONTAINERS if any(name in each for each in containers)]
+        found = [name for name in _INEFFECTIVE if name in self.request]
+        found += [name for name in _INEFFECTIVE_IN_CONTAINERS if any(name in each for each in containers)]
         return found
 
 

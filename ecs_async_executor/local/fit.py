@@ -103,7 +103,7 @@ def _overridden_size_problems(launch: Launch) -> Iterator[str]:
         yield from fargate_size_problems(merged)
 
 
-# What is wrong (for "{found}"), or nothing.
+# The first returns what is wrong (shown as "{found}"), or something false.
 _RULES: Sequence[tuple[Callable[[Launch], object], str]] = (
     (
         lambda launch: launch.launch_type if launch.launch_type not in launch.definition.launch_types else "",

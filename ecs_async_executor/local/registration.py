@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from ecs_async_executor.local.sizes import cpu_units, fargate_has, mebibytes
 
 Document: TypeAlias = Mapping[str, Any]
-# What is wrong (for "{found}"), or nothing; of a task definition, or of one of its containers.
+# The first returns what is wrong (shown as "{found}"), or something false.
 TaskRule: TypeAlias = tuple[Callable[[Document], object], str]
 ContainerRule: TypeAlias = tuple[Callable[[Document, Document], object], str]
 
@@ -29,7 +29,7 @@ FARGATE_MAX_STOP_TIMEOUT = 120
 
 
 def problems(request: Document) -> Iterator[str]:
-    """Yield why ECS takes this task definition for no launch type, first things first."""
+    """Yield why ECS refuses a task definition, whatever the launch type."""
     yield from _of_task(_TASK, request)
     yield from _of_containers(_CONTAINERS, request)
     yield from size_problems(request)
@@ -42,14 +42,14 @@ def size_problems(request: Document) -> Iterator[str]:
 
 
 def fargate_problems(request: Document) -> Iterator[str]:
-    """Yield why Fargate does not take a task definition that is right otherwise."""
+    """Yield why Fargate refuses a task definition that has no other `problems`."""
     yield from _of_task(_FARGATE_TASK, request)
     yield from fargate_size_problems(request)
     yield from _of_containers(_FARGATE_CONTAINERS, request)
 
 
 def fargate_size_problems(request: Document) -> Iterator[str]:
-    """Yield why Fargate has no such task size."""
+    """Yield why Fargate refuses the size of a task."""
     yield from _of_task(_FARGATE_SIZES, request)
 
 

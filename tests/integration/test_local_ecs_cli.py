@@ -171,8 +171,8 @@ def test_the_greeting_lists_what_was_added_and_what_was_left_out(write: Callable
     definitions = load([path], "us-east-1", "123456789012")
     greeting = local._greeting(Options(), Control("http://e", "http://l"), definitions)
     assert f"  mine:1, from {path}: container a (repository/a:1)\n" in greeting
-    assert "      left out, since only AWS sets it: revision\n" in greeting
-    assert "      taken, but a process on this machine has none of it: secrets\n" in greeting
+    assert "      left out, since only AWS sets them: revision\n" in greeting
+    assert "      without effect on this machine: secrets\n" in greeting
     assert "no log group /ecs/mine: add --log-group /ecs/mine" in greeting
     assert f"  mine:2, from {path}: containers a (repository/a:1), b (b)\n" in greeting
     with_group = Options(log_groups=["/ecs/mine"])

@@ -113,13 +113,13 @@ def test_a_file_may_hold_several() -> None:
     assert [definition.request["family"] for definition in definitions] == ["mine", "other"]
 
 
-def test_what_a_process_has_none_of_is_told() -> None:
+def test_what_has_no_effect_on_this_machine_is_told() -> None:
     document = {
         **changed(secrets=[{"name": "S", "valueFrom": "arn"}], user="airflow"),
         "volumes": [{"name": "v"}],
     }
     (definition,) = read_definitions(json.dumps(document))
-    assert definition.not_done == ["volumes", "secrets", "user"]
+    assert definition.ineffective == ["volumes", "secrets", "user"]
 
 
 REFUSED = {

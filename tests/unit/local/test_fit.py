@@ -93,7 +93,7 @@ REFUSED = {
         {"enableExecuteCommand": True},
         "The service couldn't be created because a valid taskRoleArn is not being used.",
     ),
-    "a size that Fargate has not, by override": (
+    "a size that Fargate does not have, by override": (
         "awsvpc",
         {**FARGATE, **of_task(memory="3 GB")},
         NO_SIZE.format("256 CPU, 3072 memory"),

@@ -154,7 +154,7 @@ REFUSED = {
         },
         "Fargate requires that 'memory' be defined at the task level.",
     ),
-    "a size that Fargate has not": (
+    "a size that Fargate does not have": (
         on_fargate(cpu="512", memory="512"),
         NO_SUCH_SIZE,
     ),

@@ -124,6 +124,9 @@ def run(args: argparse.Namespace) -> int:
         asyncio.run(_serve(_options(args, definitions), definitions))
     except KeyboardInterrupt:
         return 0
+    except BrokenPipeError:  # as in `ecs-async local | head`: nobody reads any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (EcsAsyncError, OSError) as error:
         sys.stderr.write(f"ecs-async local: {_explain(error, args)}\n")
         return 1

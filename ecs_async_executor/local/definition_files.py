@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from ecs_async_executor.errors import ConfigurationError
-from ecs_async_executor.local.protocol import input_shape, service_model
+from ecs_async_executor.local.protocol import input_shape, is_of, service_model
 
 Document: TypeAlias = dict[str, Any]
 Scalar: TypeAlias = Callable[[Shape, Any], Any]
@@ -26,6 +26,17 @@ _INEFFECTIVE_IN_CONTAINERS = (
     *("dependsOn", "environmentFiles", "healthCheck", "linuxParameters", "mountPoints", "portMappings"),
     *("resourceRequirements", "secrets", "ulimits", "user", "workingDirectory"),
 )
+# How a person writes what the model calls so.
+_KINDS = {
+    "structure": "an object, {...}",
+    "map": "an object, {...}",
+    "list": "a list, [...]",
+    "string": "a text, in quotes",
+    "boolean": "true or false, without quotes",
+    "integer": "a whole number, without quotes",
+    "long": "a whole number, without quotes",
+}
+_EMPTY = "it is empty. It must hold a task definition in JSON."
 _WRAP = 'Write it as a task definition: {"family": "NAME", "memory": "512", "containerDefinitions": [...]}.'
 _UNRESOLVED = "{path} is CloudFormation's {call}, which only AWS can resolve. Write the value itself."
 
@@ -56,14 +67,15 @@ def read_definitions(text: str) -> list[FileDefinition]:
         document = json.loads(text)
     except json.JSONDecodeError as error:
         raise ConfigurationError(_no_json(text, error)) from None
-    if not text.strip() or document in ([], {}):
-        raise ConfigurationError("it is empty. It must hold a task definition in JSON.")
-    return [_definition(each, path) for path, each in _found(document)]
+    definitions = [_definition(each, path) for path, each in _found(document) if each]
+    if not definitions:
+        raise ConfigurationError(_EMPTY)
+    return definitions
 
 
 def _no_json(text: str, error: json.JSONDecodeError) -> str:
     if not text.strip():
-        return "it is empty. It must hold a task definition in JSON."
+        return _EMPTY
     if text.lstrip()[0] not in "{[":
         return (
             "it is not JSON, which begins with { or [. "
@@ -96,7 +108,7 @@ def _unwrapped(document: Document, path: str) -> Iterator[tuple[str, Document]]:
             )
         yield f"{prefix}taskDefinition", {"tags": document.get("tags"), **inside}
     elif _type(document) == RESOURCE:
-        yield f"{prefix}Properties", document.get("Properties", {})
+        yield f"{prefix}Properties", document.get("Properties") or {}
     elif isinstance(resources := document.get("Resources"), dict):
         named = {name: each for name, each in resources.items() if _type(each) == RESOURCE}
         if not named:
@@ -115,7 +127,9 @@ def _is_container(document: Mapping[str, Any]) -> bool:
     return {"name", "image"} <= document.keys() and "containerDefinitions" not in document
 
 
-def _definition(document: Document, path: str) -> FileDefinition:
+def _definition(document: Any, path: str) -> FileDefinition:
+    if not isinstance(document, dict):
+        raise ConfigurationError(f"{path}: it must be {_KINDS['structure']}.")
     shape = input_shape("RegisterTaskDefinition")
     shown = service_model().shape_for("TaskDefinition")
     read_only = set(shown.members) - set(shape.members) if isinstance(shown, StructureShape) else set()
@@ -151,7 +165,10 @@ def _cleaned(shape: Shape, value: Any, path: str, scalar: Scalar) -> Any:
         }
     if isinstance(value, dict) and (call := _cloudformation_call(value)):
         raise ConfigurationError(_UNRESOLVED.format(path=path, call=call))
-    return scalar(shape, value)
+    value = scalar(shape, value)
+    if value is not None and not is_of(shape, value):
+        raise ConfigurationError(f"{path}: it must be {_KINDS.get(shape.type_name, 'a number')}.")
+    return value
 
 
 def _as_it_is(_: Shape, value: Any) -> Any:

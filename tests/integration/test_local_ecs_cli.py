@@ -135,7 +135,7 @@ def write(tmp_path: Path) -> Callable[[Any], str]:
         ),
         (
             {**DEFINITION, "memory": 512},
-            "task definition mine: ECS refuses it: memory can not be converted to a string",
+            "memory: it must be a text, in quotes.",
         ),
         ({**DEFINITION, "family": "m e"}, "task definition m e: ECS refuses it: Family contains invalid"),
         ({**DEFINITION, "family": ""}, "ECS refuses it: family can not be blank"),

@@ -153,6 +153,36 @@ REFUSED = {
         json.dumps({"Family": "f", "ContainerDefinitions": [{"Image": {"Fn::Sub": "${Repository}:3"}}]}),
         "containerDefinitions[0].image is CloudFormation's Fn::Sub",
     ),
+    "a number instead of a text": (json.dumps({**REQUEST, "cpu": 256}), "cpu: it must be a text, in quotes."),
+    "a text instead of a number": (
+        json.dumps(changed(memory="512")),
+        "containerDefinitions[0].memory: it must be a whole number, without quotes.",
+    ),
+    "a text instead of a truth": (
+        json.dumps(changed(essential="yes")),
+        "containerDefinitions[0].essential: it must be true or false, without quotes.",
+    ),
+    "a text instead of a list": (
+        json.dumps(changed(command="date")),
+        "containerDefinitions[0].command: it must be a list, [...].",
+    ),
+    "a text instead of a container": (
+        json.dumps({**REQUEST, "containerDefinitions": ["airflow"]}),
+        "containerDefinitions[0]: it must be an object, {...}.",
+    ),
+    "a list instead of options": (
+        json.dumps(changed(logConfiguration={"logDriver": "awslogs", "options": []})),
+        "containerDefinitions[0].logConfiguration.options: it must be an object, {...}.",
+    ),
+    "a list instead of CloudFormation's properties": (
+        json.dumps({"Type": "AWS::ECS::TaskDefinition", "Properties": ["Family"]}),
+        "Properties: it must be an object",
+    ),
+    "a resource without properties": (
+        '{"Type": "AWS::ECS::TaskDefinition", "Properties": null}',
+        "it is empty",
+    ),
+    "lists of nothing": ("[[]]", "it is empty"),
     "a template without a task definition": (
         json.dumps({"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}}),
         "Resources has no AWS::ECS::TaskDefinition",
@@ -165,8 +195,3 @@ def test_what_is_no_task_definition_is_refused_where_it_is_wrong(text: str, word
     with pytest.raises(ConfigurationError) as caught:
         read_definitions(text)
     assert words in str(caught.value)
-
-
-def test_a_number_instead_of_a_text_is_not_corrected_outside_cloudformation() -> None:
-    (definition,) = read_definitions(json.dumps({**REQUEST, "cpu": 256}))
-    assert definition.request["cpu"] == 256

@@ -66,6 +66,16 @@ def test_it_tells_what_to_export_and_ends_cleanly(number: int) -> None:
     assert not errors
 
 
+def test_it_ends_quietly_when_nobody_reads_its_output() -> None:
+    command = [sys.executable, "-W", "error", "-c", PROGRAM, "--port", "0", "--no-logs"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert (process.returncode, errors) == (0, "")
+
+
 def test_a_busy_port_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
     with serve_in_thread(Options(runtime="simulated")) as control:
         port = control.endpoint_url.rpartition(":")[2]

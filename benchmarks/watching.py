@@ -166,9 +166,10 @@ async def sweep_all(ecs: Control, arguments: argparse.Namespace) -> dict[str, li
 
 def measure(arguments: argparse.Namespace) -> Report:
     """Measure everything."""
+    containers = [{"name": "airflow", "image": "airflow:3"}]
+    size = {"networkMode": "awsvpc", "cpu": "256", "memory": "512"}
     definitions = [
-        {"family": family, "containerDefinitions": [{"name": "airflow", "image": "airflow:3"}]}
-        for family in (OURS, OTHERS)
+        {"family": family, **size, "containerDefinitions": containers} for family in (OURS, OTHERS)
     ]
     options = Options(
         runtime="simulated", plan={"defaults": {"duration": 3600}}, task_definitions=definitions

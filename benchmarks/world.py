@@ -39,6 +39,7 @@ _DEFINITION = {
     "networkMode": "awsvpc",
     "cpu": "1024",
     "memory": "2048",
+    "executionRoleArn": "arn:aws:iam::123456789012:role/benchmark",
 }  # fmt: skip
 FULL_SIZE = {
     "AIRFLOW__AWS_ECS_EXECUTOR__RUN_TASK_KWARGS": json.dumps(

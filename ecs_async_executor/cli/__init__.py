@@ -7,15 +7,18 @@ from collections.abc import Sequence
 
 from ecs_async_executor import __version__
 from ecs_async_executor.cli import config, demo, image, local
+from ecs_async_executor.cli.parser import Parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `ecs-async`; the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="ecs-async", description="Airflow on Amazon ECS, without waiting. On a laptop, too."
+    """Run `ecs-async`; the exit code. Wrong usage ends the process with exit code 2."""
+    parser: argparse.ArgumentParser = Parser(
+        prog="ecs-async",
+        description="Airflow on Amazon ECS, without waiting. On a laptop, too.",
+        epilog="`ecs-async COMMAND --help` lists the options of a command.",
     )
     parser.add_argument("--version", action="version", version=f"ecs-async-executor {__version__}")
-    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    subparsers = parser.add_subparsers(metavar="COMMAND")
     for command in (config, demo, image, local):
         command.add_parser(subparsers)
     args = parser.parse_args(argv)

@@ -7,6 +7,8 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from ecs_async_executor.cli.values import some_seconds
+
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
@@ -28,7 +30,7 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--no-live", action="store_true", help="print a line per change instead of redrawing")
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=some_seconds,
         default=300.0,
         metavar="SECONDS",
         help="give up after so long (default: %(default)g)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -73,18 +74,26 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("image", metavar="IMAGE", help="name and tag of the image")
     add(
         "--airflow-version",
+        type=_version,
         default=here.airflow,
         metavar="VERSION",
         help="the scheduler's; default: this environment's, %(default)s",
     )
     add(
         "--python-version",
+        type=_version,
         default=here.python,
         metavar="VERSION",
         help="the scheduler's; default: this environment's, %(default)s",
     )
     add("--engine", default="docker", metavar="PROGRAM", help="or podman, finch, ... (default: %(default)s)")
     check.set_defaults(run=_check)
+
+
+def _version(text: str) -> str:
+    if not re.fullmatch(r"\d+\.\d+\S*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no version, such as 3.12")
+    return text
 
 
 def _build_args(args: argparse.Namespace) -> int:
@@ -128,7 +137,8 @@ def _look_into(image: str, engine: str) -> Versions:
             "with the scheduler's versions as --airflow-version and --python-version."
         ) from None
     if answer.returncode:
-        raise EcsAsyncError(f"{image} can't be looked into: {answer.stderr.strip()}")
+        said = answer.stderr.strip() or f"{engine} ended with exit code {answer.returncode} and said nothing."
+        raise EcsAsyncError(f"{image} can't be looked into: {said}")
     try:
         # Whatever else the image prints at its start comes before.
         document = json.loads(answer.stdout.splitlines()[-1])

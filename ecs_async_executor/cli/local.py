@@ -8,18 +8,26 @@ import errno
 import ipaddress
 import json
 import logging
+import os
+import re
 import signal
+import socket
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ecs_async_executor.errors import ConfigurationError, EcsAsyncError
+from ecs_async_executor.cli.definitions import Loaded, describe, load
+from ecs_async_executor.cli.values import seconds
+from ecs_async_executor.errors import EcsAsyncError
 from ecs_async_executor.local import Options, serve
 
 if TYPE_CHECKING:
     from ecs_async_executor.local import Control
 
 DEFAULT_PORT = 8787
+# Amazon ECS API Reference, "CreateCluster": clusterName.
+_CLUSTER = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_SUBNETS = "awsvpcConfiguration={subnets=[subnet-1]}"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,10 +40,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     add("--port", type=_port, default=DEFAULT_PORT, help="port; 0 takes a free one (default %(default)s)")
+    add(
+        "--logs-port",
+        type=_port,
+        metavar="PORT",
+        help="port of its CloudWatch Logs; 0 takes a free one (default: the one after --port)",
+    )
     add("--runtime", choices=("process", "simulated"), default="process", help="default: %(default)s")
     add(
         "--cluster",
         action="append",
+        type=_cluster,
         default=[],
         metavar="NAME",
         help="a cluster beside `default`; repeatable",
@@ -45,7 +60,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="append",
         default=[],
         metavar="FILE",
-        help="a RegisterTaskDefinition request in JSON, beside `airflow-task`; repeatable",
+        help="a task definition in JSON, as the console or `aws ecs describe-task-definition` shows it, beside "
+        "`airflow-task`; repeatable",
     )
     add(
         "--no-logs",
@@ -53,8 +69,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="drop the output instead of keeping it in a local CloudWatch Logs",
     )
     add(
+        "--log-group",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a log group that exists from the start; repeatable",
+    )
+    add(
         "--pass-env",
         action="append",
+        type=_variable,
         default=[],
         metavar="NAME",
         help="let containers see this variable; repeatable",
@@ -79,7 +103,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--throttling", action="store_true", help="throttle as AWS does")
     add(
         "--consistency-lag",
-        type=float,
+        type=seconds,
         default=0.0,
         metavar="SECONDS",
         help="DescribeTasks and ListTasks lag behind",
@@ -91,9 +115,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM; 1 when it can't start."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    for name in args.pass_env:
+        if name not in os.environ:
+            sys.stderr.write(f"WARNING: --pass-env {name}: it is not set here, so containers won't see it.\n")
+    options = Options()
     try:
-        asyncio.run(_serve(_options(args)))
+        definitions = load(args.task_definition, options.region, options.account)
+        asyncio.run(_serve(_options(args, definitions), definitions))
     except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:  # as in `ecs-async local | head`: nobody reads any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (EcsAsyncError, OSError) as error:
         sys.stderr.write(f"ecs-async local: {_explain(error, args)}\n")
@@ -101,13 +133,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _options(args: argparse.Namespace) -> Options:
+def _options(args: argparse.Namespace, definitions: Sequence[Loaded]) -> Options:
     return Options(
         host=args.host,
         port=args.port,
         runtime=args.runtime,
         clusters=args.cluster,
-        task_definitions=[_read(path) for path in args.task_definition],
+        task_definitions=[loaded.request for loaded in definitions],
         plan=args.plan,
         conditions={
             "faults": args.fault,
@@ -116,12 +148,14 @@ def _options(args: argparse.Namespace) -> Options:
             "consistency_lag": args.consistency_lag,
         },
         logs=not args.no_logs and args.runtime == "process",
+        logs_port=(args.port + 1) % 65536 if args.logs_port is None and args.port else args.logs_port or 0,
+        log_groups=args.log_group,
         pass_environment=args.pass_env,
         seed=args.seed,
     )
 
 
-async def _serve(options: Options) -> None:
+async def _serve(options: Options, definitions: Sequence[Loaded]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -131,13 +165,13 @@ async def _serve(options: Options) -> None:
             sys.stderr.write(
                 f"WARNING: {options.host} is not a loopback address. Whoever reaches it can run commands as you.\n"
             )
-        sys.stdout.write(_greeting(options, control))
+        sys.stdout.write(_greeting(options, control, definitions))
         sys.stdout.flush()
         await stop.wait()
     sys.stdout.write("\nStopped; every container is gone.\n")
 
 
-def _greeting(options: Options, control: Control) -> str:
+def _greeting(options: Options, control: Control, definitions: Sequence[Loaded]) -> str:
     logs = (
         f"export AWS_ENDPOINT_URL_CLOUDWATCH_LOGS={control.logs_endpoint_url}\n"
         if control.logs_endpoint_url
@@ -148,10 +182,13 @@ def _greeting(options: Options, control: Control) -> str:
         if logs
         else ""
     )
+    added = "".join(f"{line}\n" for line in describe(definitions, options.log_groups if logs else None))
     clusters = ", ".join(("default", *options.clusters))
     return (
         f"Local ECS ({options.runtime}) at {control.endpoint_url}; Ctrl-C stops it and every container.\n"
-        f"Clusters: {clusters}. Task definition: airflow-task, container airflow.\n"
+        f"Clusters: {clusters}. Task definitions:\n"
+        "  airflow-task:1, built in: container airflow\n"
+        f"{added}"
         "\n"
         f"export AWS_ENDPOINT_URL_ECS={control.endpoint_url}\n"
         f"{logs}"
@@ -159,7 +196,7 @@ def _greeting(options: Options, control: Control) -> str:
         "export AWS_SECRET_ACCESS_KEY=local\n"
         f"export AWS_DEFAULT_REGION={options.region}\n"
         "\n"
-        "Try: aws ecs run-task --task-definition airflow-task --overrides "
+        f"Try: aws ecs run-task --task-definition airflow-task --network-configuration '{_SUBNETS}' --overrides "
         """'{"containerOverrides": [{"name": "airflow", "command": ["date"]}]}'\n"""
         f"{output}"
         f"Control: {control.endpoint_url}/_local/tasks, /_local/faults, /_local/calls\n"
@@ -180,32 +217,46 @@ def _is_loopback(host: str) -> bool:
 
 
 def _explain(error: Exception, args: argparse.Namespace) -> str:
+    """Say what can't be done, and by which option to do it otherwise."""
+    if isinstance(error, socket.gaierror) or getattr(error, "errno", None) == errno.EADDRNOTAVAIL:
+        return f"--host {args.host}: it is no address of this machine. Leave it out to listen on 127.0.0.1."
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return f"port {args.port} of {args.host} is in use. Choose another --port, or 0 for a free one."
+    if isinstance(error, PermissionError):
+        return f"--port {args.port}: you may not listen there ({error.strerror}). Choose one above 1023."
     return str(error)
 
 
-def _read(path: str) -> dict[str, Any]:
-    try:
-        return _json_object(Path(path).read_text(encoding="utf-8"))
-    except argparse.ArgumentTypeError as error:
-        raise ConfigurationError(f"{path}: {error}.") from None
+def _cluster(text: str) -> str:
+    if not _CLUSTER.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            "a cluster's name has up to 255 letters, numbers, hyphens and underscores"
+        )
+    return text
+
+
+def _variable(text: str) -> str:
+    if "=" in text:
+        raise argparse.ArgumentTypeError("it takes a variable's name. Set the value in this shell")
+    return text
 
 
 def _json_object(text: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+        raise argparse.ArgumentTypeError(
+            f"it is not JSON ({error}). Write it in single quotes: '{{...}}'"
+        ) from None
     if not isinstance(document, dict):
-        raise argparse.ArgumentTypeError("not a JSON object")
+        raise argparse.ArgumentTypeError("it is not a JSON object, {...}")
     return document
 
 
 def _latency(text: str) -> tuple[str, tuple[float, float]]:
     action, _, numbers = text.rpartition("=")
-    seconds, _, jitter = numbers.partition("+")
+    base, _, jitter = numbers.partition("+")
     try:
-        return action or "*", (float(seconds), float(jitter or 0))
+        return action or "*", (float(base), float(jitter or 0))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not [ACTION=]SECONDS[+JITTER]") from None

@@ -208,6 +208,7 @@ def task_definition(environment: Mapping[str, str]) -> dict[str, Any]:
         "networkMode": "awsvpc",
         "cpu": "256",
         "memory": "512",
+        "executionRoleArn": "arn:aws:iam::123456789012:role/demo",
         "containerDefinitions": [
             {
                 "name": CONTAINER,

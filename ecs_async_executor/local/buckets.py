@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ecs_async_executor.errors import ConfigurationError
+from ecs_async_executor.local.match import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -65,7 +66,8 @@ class Buckets:
 
     def __init__(self, rates: Mapping[str, Sequence[float]], now: float) -> None:
         for name, rate in rates.items():
-            if name not in RATES or len(rate) != 2 or min(rate) <= 0:
+            pair = isinstance(rate, (list, tuple)) and len(rate) == 2 and all(map(is_number, rate))
+            if name not in RATES or not pair or min(rate) <= 0:
                 raise ConfigurationError(
                     f"throttling {name}: give [burst, per second] for one of {', '.join(sorted(RATES))}."
                 )

@@ -17,6 +17,7 @@ from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.local.buckets import Buckets
 from ecs_async_executor.local.faults import Faults, fault_of
 from ecs_async_executor.local.match import expect
+from ecs_async_executor.local.protocol import ACTIONS
 
 if TYPE_CHECKING:
     import random
@@ -61,6 +62,9 @@ class Conditions:
         if "latency" in document:
             latency = expect(dict, "latency", document["latency"])
             changes["latency"] = {action: _latency(value) for action, value in latency.items()}
+            if strange := sorted(set(latency) - {"*", *ACTIONS}):
+                known = ", ".join(("*", *ACTIONS))
+                raise ConfigurationError(f"latency: unknown action {', '.join(strange)}; known are {known}.")
         if "throttling" in document:
             changes["throttling"] = document["throttling"]
             changes["buckets"] = _buckets(document["throttling"], now)

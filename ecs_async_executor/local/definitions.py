@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ecs_async_executor.local.protocol import AwsError
+from ecs_async_executor.local.limits import tag_problems
+from ecs_async_executor.local.protocol import AwsError, invalid
+from ecs_async_executor.local.registration import fargate_problems, launch_types, problems
+from ecs_async_executor.local.sizes import cpu_units, mebibytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 # Amazon ECS Developer Guide, "Task definition parameters": stopTimeout.
 DEFAULT_STOP_TIMEOUT = 30.0
 AIRFLOW_TASK: Mapping[str, Any] = {
     "family": "airflow-task",
+    "requiresCompatibilities": ["EC2", "FARGATE"],
+    "networkMode": "awsvpc",
+    "executionRoleArn": "arn:aws:iam::123456789012:role/ecsTaskExecutionRole",
     "cpu": "256",
     "memory": "512",
     "containerDefinitions": [
@@ -65,7 +72,6 @@ class TaskDefinition:
 
     document: Mapping[str, Any]
     containers: tuple[ContainerDefinition, ...]
-    main: str
 
     @property
     def arn(self) -> str:
@@ -83,9 +89,20 @@ class TaskDefinition:
         return str(self.document.get("networkMode", ""))
 
     @property
-    def stop_timeout(self) -> float:
-        """The stopTimeout, in seconds, of the main container."""
-        return next(container.stop_timeout for container in self.containers if container.name == self.main)
+    def launch_types(self) -> frozenset[str]:
+        """The launch types that RunTask may ask for."""
+        compatible = self.document["compatibilities"]
+        return frozenset(compatible) & frozenset(self.document.get("requiresCompatibilities", compatible))
+
+    def main_of(self, overrides: Mapping[str, Any]) -> str:
+        """Return the container that a launch is about: the first essential one which it gives a command."""
+        commanded = {item["name"] for item in overrides.get("containerOverrides", ()) if item.get("command")}
+        essential = [container.name for container in self.containers if container.essential]
+        return next((name for name in essential if name in commanded), essential[0])
+
+    def stop_timeout_of(self, name: str) -> float:
+        """Return the stopTimeout, in seconds, of a container."""
+        return next(container.stop_timeout for container in self.containers if container.name == name)
 
 
 class Registry:
@@ -99,16 +116,17 @@ class Registry:
         """Add a revision from a RegisterTaskDefinition request.
 
         Raises:
-            AwsError: ClientException when its containers make no sense.
+            AwsError: ClientException for what no launch type, or a required one, can run;
+                InvalidParameterException for its tags.
         """
-        containers = tuple(_container(item) for item in params["containerDefinitions"])
-        essential = [container.name for container in containers if container.essential]
-        if len({container.name for container in containers}) != len(containers) or not all(
-            container.name for container in containers
-        ):
-            raise AwsError("ClientException", "Every container needs a name of its own.")
-        if not essential:
-            raise AwsError("ClientException", "A task definition needs at least one essential container.")
+        for problem in tag_problems(params.get("tags", [])):
+            raise invalid(problem)
+        required = params.get("requiresCompatibilities", ())
+        for problem in problems(params):
+            raise AwsError("ClientException", problem)
+        for problem in fargate_problems(params) if "FARGATE" in required else ():
+            raise AwsError("ClientException", problem)
+        params = {**params, **_sizes(params)}
         revisions = self._families.setdefault(params["family"], [])
         revision = len(revisions) + 1
         document = {
@@ -116,17 +134,22 @@ class Registry:
             "taskDefinitionArn": f"{self._prefix}{params['family']}:{revision}",
             "revision": revision,
             "status": "ACTIVE",
-            "compatibilities": params.get("requiresCompatibilities", ["EC2"]),
+            "compatibilities": list(launch_types(params)),
         }
-        definition = TaskDefinition(document, containers, essential[0])
+        definition = TaskDefinition(document, tuple(map(_container, params["containerDefinitions"])))
         revisions.append(definition)
         return definition
 
-    def find(self, name: str) -> TaskDefinition:
+    def log_targets(self) -> Iterator[LogTarget]:
+        """Yield where the containers of all task definitions write."""
+        for definition in itertools.chain.from_iterable(self._families.values()):
+            yield from (container.log for container in definition.containers if container.log is not None)
+
+    def find(self, name: str, unknown: str = "Unable to describe task definition.") -> TaskDefinition:
         """Look up a family, a family:revision or an ARN; without a revision it is the latest.
 
         Raises:
-            AwsError: ClientException.
+            AwsError: ClientException with the message `unknown`.
         """
         family, _, revision = name.removeprefix(self._prefix).partition(":")
         revisions = self._families.get(family, [])
@@ -134,7 +157,13 @@ class Registry:
             return revisions[int(revision) - 1]
         if revisions and not revision:
             return revisions[-1]
-        raise AwsError("ClientException", "Unable to describe task definition.")
+        raise AwsError("ClientException", unknown)
+
+
+def _sizes(params: Mapping[str, Any]) -> dict[str, str]:
+    """Return the task's sizes as ECS keeps them: CPU units and MiB, whatever unit they were written in."""
+    readers = {"cpu": cpu_units, "memory": mebibytes}
+    return {name: str(read(params[name])) for name, read in readers.items() if name in params}
 
 
 def _container(item: Mapping[str, Any]) -> ContainerDefinition:
@@ -158,7 +187,7 @@ def _log_target(configuration: Mapping[str, Any]) -> LogTarget | None:
         group=options["awslogs-group"],
         prefix=options.get("awslogs-stream-prefix", "ecs"),
         region=options.get("awslogs-region", "us-east-1"),
-        create_group=options.get("awslogs-create-group", "true") != "false",
+        create_group=options.get("awslogs-create-group", "false") == "true",
     )
 
 

@@ -8,7 +8,7 @@ before the work        throttle, disguised_throttle, server_error, expired_crede
 instead of the work    capacity (`reason` of the failures[] entry), empty_answer: RunTask only
 after the work         lost_response (the connection drops), late_response (`seconds`)
 in DescribeTasks       malformed_task: the first record is broken
-in a task's course     start_failure (`reason`), spot_interruption, spot_before_start, host_terminated
+in a task's course     start_failure (`reason`, `container`), spot_interruption, spot_before_start, host_terminated
                        (`seconds` after the start or creation), sidecar_exit (`container`, `exit_code`)
 =====================  =====================================================================================
 
@@ -75,6 +75,8 @@ NO_CAPACITY = (
     "Capacity is unavailable at this time. Please try again later or in a different availability zone"
 )
 NO_IMAGE = "CannotPullContainerError: pull image manifest has been retried 5 time(s): dial tcp: i/o timeout"
+# The container that `sidecar_exit` means if it names none.
+SIDECAR = "sidecar"
 STAGES: Mapping[str, Stage] = {
     **dict.fromkeys(ERRORS, Stage.BEFORE),
     "capacity": Stage.INSTEAD,
@@ -103,7 +105,7 @@ class Fault:
     code: str = ""
     status: int = 400
     seconds: float = 0.0
-    container: str = "sidecar"
+    container: str = ""
     exit_code: int | None = 137
     match: Match = field(default_factory=Match)
 
@@ -114,6 +116,10 @@ class Fault:
             raise ValueError(f"unknown action {self.action!r}; known are {', '.join(sorted(ACTIONS))}.")
         if not 0 <= self.probability <= 1:
             raise ValueError("probability lies between 0 and 1.")
+        if (self.times or 0) < 0 or self.seconds < 0:
+            raise ValueError("times and seconds are not negative.")
+        if not 400 <= self.status <= 599:
+            raise ValueError("status lies between 400 and 599.")
 
     @property
     def stage(self) -> Stage:
@@ -177,9 +183,10 @@ def error_of(fault: Fault) -> AwsError:
 def bend(course: Course, fault: Fault) -> Course:
     """Return the course of a task that a fault of stage COURSE strikes."""
     if fault.kind == "start_failure":
-        return replace(course, start_failure=fault.reason or NO_IMAGE)
+        return replace(course, start_failure=fault.reason or NO_IMAGE, failed_container=fault.container)
     if fault.kind == "sidecar_exit":
-        return replace(course, ends={**course.ends, fault.container: (fault.exit_code, fault.reason or None)})
+        end = (fault.exit_code, fault.reason or None)
+        return replace(course, ends={**course.ends, fault.container or SIDECAR: end})
     early = fault.kind == "spot_before_start"
     lost = fault.kind == "host_terminated"
     return replace(course, interruption=Interruption(fault.seconds, early=early, host_lost=lost))

@@ -97,7 +97,8 @@ class Course:
     """What happens to one task when nobody stops it. Durations are seconds.
 
     `stop_seconds` lies between SIGTERM and the exit; `ends` gives containers other than the main one an
-    exit code and reason of their own; `start_failure` is the stoppedReason of a task that never runs.
+    exit code and reason of their own; `start_failure` is the stoppedReason of a task that never runs, because of
+    `failed_container` (the main one if empty).
     """
 
     provisioning: float = 0.0
@@ -113,6 +114,7 @@ class Course:
     stop_code: str = ESSENTIAL_EXITED[0]
     stopped_reason: str = ESSENTIAL_EXITED[1]
     start_failure: str | None = None
+    failed_container: str = ""
     interruption: Interruption | None = None
     ends: Mapping[str, tuple[int | None, str | None]] = field(default_factory=dict)
 
@@ -193,7 +195,7 @@ def planned(
         )
         timeline = stopped(begun, failure)
         ends = (
-            replace(end, reason=course.start_failure) if name == main else end
+            replace(end, reason=course.start_failure) if name == (course.failed_container or main) else end
             for name, end in zip(names, timeline.ends, strict=True)
         )
         return replace(timeline, ends=tuple(ends))

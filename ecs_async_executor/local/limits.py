@@ -14,8 +14,6 @@ from ecs_async_executor.local.protocol import invalid
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ecs_async_executor.local.definitions import TaskDefinition
-
 MAX_OVERRIDES = 8192
 MAX_COUNT = 10
 MAX_TAGS = 50
@@ -76,30 +74,6 @@ def _placement_problems(params: Mapping[str, Any]) -> Iterator[str]:
         yield f"subnets can have at most {MAX_SUBNETS} items."
     if len(network.get("securityGroups", [])) > MAX_SECURITY_GROUPS:
         yield f"securityGroups can have at most {MAX_SECURITY_GROUPS} items."
-
-
-def check_against_definition(params: Mapping[str, Any], definition: TaskDefinition, provider: str) -> None:
-    """Check a request against the task definition it names.
-
-    Raises:
-        AwsError: InvalidParameterException.
-    """
-    network = params.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
-    needs_network = definition.network_mode == "awsvpc" or provider.startswith("FARGATE")
-    if needs_network and not network.get("subnets"):
-        raise invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
-    names = {container.name for container in definition.containers}
-    for override in params.get("overrides", {}).get("containerOverrides", []):
-        if override.get("name") not in names:
-            raise invalid(
-                "Override for container named "
-                + str(override.get("name"))[:255]
-                + " is not a container in the TaskDefinition."
-            )
-    if params.get("enableExecuteCommand") and not (
-        definition.document.get("taskRoleArn") or params.get("overrides", {}).get("taskRoleArn")
-    ):
-        raise invalid("The service couldn't be created because a valid taskRoleArn is not being used.")
 
 
 def compact(document: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections import deque
 from dataclasses import dataclass, field
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from ecs_async_executor.errors import ConfigurationError
+from ecs_async_executor.local.definitions import LogTarget
 
-    from ecs_async_executor.local.definitions import LogTarget
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,10 @@ _ATTEMPTS = 20
 class _RefusedError(Exception):
     """CloudWatch Logs answered with an error."""
 
+    def __init__(self, action: str, status: int, answer: str) -> None:
+        super().__init__(f"{action}: HTTP {status}")
+        self.answer = answer
+
 
 @dataclass(slots=True, eq=False)
 class _Stream:
@@ -43,18 +49,51 @@ class _Stream:
 
 
 class LogShipper:
-    """Writes log streams named ``prefix/container/task-id``, making them, and their group, as needed."""
+    """Writes log streams named ``prefix/container/task-id``, making them, and groups that may be made, as needed."""
 
     def __init__(self, endpoint_url: str, clock: Callable[[], float]) -> None:
         self._endpoint_url = endpoint_url
         self._clock = clock
         self._waiting: dict[str, _Stream] = {}
+        self._known_groups: set[LogTarget] = set()
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5))
         self._closing = asyncio.Event()
         self._background = asyncio.get_running_loop().create_task(self._ship_until_closed())
 
+    async def create_groups(self, names: Sequence[str], regions: Sequence[str]) -> None:
+        """Make log groups, each in every Region; those that are there already stay.
+
+        Raises:
+            ConfigurationError: CloudWatch Logs refuses one, or does not answer.
+        """
+        for name, region in itertools.product(names, regions):
+            group = _Stream(LogTarget(name, "", region, create_group=True), "")
+            try:
+                await self._call(group, "CreateLogGroup", tolerate=True)
+            except (aiohttp.ClientError, asyncio.TimeoutError, _RefusedError) as error:
+                raise ConfigurationError(f"the log group {name!r} can't be made ({error}).") from None
+
+    async def lacks_group(self, target: LogTarget, container: str, task_id: str) -> bool:
+        """Say whether a container can't start since its log group is not there, and may not be made.
+
+        As the awslogs driver does, it makes the stream. A service that does not answer lacks nothing.
+        """
+        if target.create_group or target in self._known_groups:
+            return False
+        try:
+            await self._call(
+                _Stream(target, _name(target, container, task_id)), "CreateLogStream", tolerate=True
+            )
+        except _RefusedError as error:
+            return "ResourceNotFoundException" in error.answer
+        except (aiohttp.ClientError, asyncio.TimeoutError):
+            return False
+        self._known_groups.add(target)
+        return False
+
     def open(self, target: LogTarget, container: str, task_id: str) -> Callable[[str], None]:
         """Return the function that takes one container's lines."""
-        stream = _Stream(target, f"{target.prefix}/{container}/{task_id}")
+        stream = _Stream(target, _name(target, container, task_id))
 
         def write(line: str) -> None:
             if line:  # CloudWatch Logs takes no empty events
@@ -69,24 +108,24 @@ class LogShipper:
         await asyncio.wait([self._background], timeout=_CLOSE_SECONDS)
         self._background.cancel()
         await asyncio.gather(self._background, return_exceptions=True)
+        await self._session.close()
 
     async def _ship_until_closed(self) -> None:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
-            while not self._closing.is_set():
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self._closing.wait(), _EVERY_SECONDS)
-                for stream in list(self._waiting.values()):
-                    await self._ship(session, stream)
+        while not self._closing.is_set():
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), _EVERY_SECONDS)
+            for stream in list(self._waiting.values()):
+                await self._ship(stream)
 
-    async def _ship(self, session: aiohttp.ClientSession, stream: _Stream) -> None:
+    async def _ship(self, stream: _Stream) -> None:
         """Write all that waits in one stream, giving it up after repeated failures."""
         try:
             if not stream.created:
-                await self._create(session, stream)
+                await self._create(stream)
             while stream.events:
                 batch = _batch(stream.events)
                 events = [{"timestamp": at, "message": line} for at, line in batch]
-                await self._call(session, stream, "PutLogEvents", logEvents=events)
+                await self._call(stream, "PutLogEvents", logEvents=events)
                 for _ in batch:
                     stream.events.popleft()
             self._waiting.pop(stream.name, None)
@@ -98,15 +137,14 @@ class LogShipper:
                 stream.events.clear()
                 self._waiting.pop(stream.name, None)
 
-    async def _create(self, session: aiohttp.ClientSession, stream: _Stream) -> None:
+    async def _create(self, stream: _Stream) -> None:
         if stream.target.create_group:
-            await self._call(session, stream, "CreateLogGroup", tolerate=True)
-        await self._call(session, stream, "CreateLogStream", tolerate=True)
+            await self._call(stream, "CreateLogGroup", tolerate=True)
+        await self._call(stream, "CreateLogStream", tolerate=True)
         stream.created = True
 
     async def _call(
         self,
-        session: aiohttp.ClientSession,
         stream: _Stream,
         action: str,
         *,
@@ -123,10 +161,14 @@ class LogShipper:
             f"{stream.target.region}/logs/aws4_request, SignedHeaders=host, Signature=local",
         }
         document = {"logGroupName": stream.target.group, **params}
-        async with session.post(self._endpoint_url, json=document, headers=headers) as response:
+        async with self._session.post(self._endpoint_url, json=document, headers=headers) as response:
             text = await response.text()
             if response.status != 200 and not (tolerate and "ResourceAlreadyExistsException" in text):
-                raise _RefusedError(f"{action}: HTTP {response.status}")
+                raise _RefusedError(action, response.status, text)
+
+
+def _name(target: LogTarget, container: str, task_id: str) -> str:
+    return f"{target.prefix}/{container}/{task_id}"
 
 
 def _batch(events: deque[tuple[int, str]]) -> list[tuple[int, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 T = TypeVar("T")
+# A field's annotation: the types of its JSON, and how to name them.
+_JSON_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "str": ((str,), "a text"),
+    "str | None": ((str, type(None)), "a text or null"),
+    "int": ((int,), "a whole number"),
+    "int | None": ((int, type(None)), "a whole number or null"),
+    "float": ((int, float), "a number"),
+    "bool": ((bool,), "true or false"),
+    "Mapping[str, str]": ((dict,), "an object"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,16 @@ def expect(kind: type[T], what: str, value: Any) -> T:
     return value
 
 
+def is_number(value: Any) -> bool:
+    """Say whether JSON has a number here."""
+    return _is_one_of(value, (int, float)) and math.isfinite(value)
+
+
+def _is_one_of(value: Any, kinds: tuple[type, ...]) -> bool:
+    # Python takes true for a number.
+    return isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds)
+
+
 def build(cls: type[T], what: str, document: Mapping[str, Any]) -> T:
     """Make the dataclass `cls` from JSON; keys of `Match`, if `cls` has one, stand beside the others.
 
@@ -90,9 +111,13 @@ def build(cls: type[T], what: str, document: Mapping[str, Any]) -> T:
         raise ConfigurationError(
             f"{what}: unknown {', '.join(unknown)}; known are {', '.join(sorted(allowed))}."
         )
+    for item in dataclasses.fields(cls):  # type: ignore[arg-type]  # as above
+        kinds = _JSON_TYPES.get(str(item.type))
+        if kinds and item.name in document and not _is_one_of(document[item.name], kinds[0]):
+            raise ConfigurationError(f"{what}: {item.name} is {kinds[1]}.")
     values = {key: value for key, value in document.items() if key not in matchers}
     if matchers:
-        values["match"] = Match(**{key: value for key, value in document.items() if key in matchers})
+        values["match"] = build(Match, what, {key: item for key, item in document.items() if key in matchers})
     try:
         return cls(**values)
     except (TypeError, ValueError) as error:

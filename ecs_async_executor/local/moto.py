@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import socket
 import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from ecs_async_executor.errors import EcsAsyncError
+from ecs_async_executor.errors import ConfigurationError, EcsAsyncError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+_HOST = "127.0.0.1"
+
 
 @asynccontextmanager
-async def moto_server() -> AsyncIterator[str]:
-    """Run a moto server on a free port and yield its URL. It ends with its standard input, so never outlives us.
+async def moto_server(port: int = 0) -> AsyncIterator[str]:
+    """Run a moto server on a port (0: a free one) and yield its URL.
+
+    It ends with its standard input, so it never outlives us.
 
     Raises:
+        ConfigurationError: the port can't be used.
         EcsAsyncError: moto is not installed, or did not start.
     """
+    _check_port(port)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         __name__,
+        str(port),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -43,11 +52,23 @@ async def moto_server() -> AsyncIterator[str]:
         await process.wait()
 
 
+def _check_port(port: int) -> None:
+    """Look before moto does, which would not say that it could not listen."""
+    try:
+        socket.create_server((_HOST, port)).close()
+    except OSError as error:
+        what = "is in use" if error.errno == errno.EADDRINUSE else f"can't be used: {error.strerror}"
+        raise ConfigurationError(
+            f"port {port} of {_HOST}, for CloudWatch Logs, {what}. Choose another --logs-port, or 0 for a free one, or "
+            "do without (--no-logs)."
+        ) from None
+
+
 def main() -> None:
-    """Serve until standard input ends."""
+    """Serve on the port of the first argument, or a free one, until standard input ends."""
     from moto.server import ThreadedMotoServer  # noqa: PLC0415  imported in the child process only
 
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server = ThreadedMotoServer(ip_address=_HOST, port=int(sys.argv[1]) if sys.argv[1:] else 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     sys.stdout.write(f"http://{host}:{port}\n")

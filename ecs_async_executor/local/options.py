@@ -24,6 +24,8 @@ class Options:
     plan: see `local.plan`; the process runtime follows its start and stop delays only.
     conditions: see `local.conditions`: latency, throttling, consistency_lag, task_limit, faults.
     logs: True starts a moto server for CloudWatch Logs, an URL ships there, False drops the output.
+    logs_port: where that server listens; 0 takes a free one.
+    log_groups: names of log groups that exist from the start.
     pass_environment: names of own environment variables that containers may see.
     seed: of every random choice, or None for a different one each time.
     """
@@ -36,6 +38,8 @@ class Options:
     plan: Mapping[str, Any] = field(default_factory=dict)
     conditions: Mapping[str, Any] = field(default_factory=dict)
     logs: bool | str = False
+    logs_port: int = 0
+    log_groups: Sequence[str] = ()
     pass_environment: Sequence[str] = ()
     seed: int | None = None
     region: str = "us-east-1"

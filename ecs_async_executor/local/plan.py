@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.local.lifecycle import Course, Interruption
-from ecs_async_executor.local.match import Match, build, expect
+from ecs_async_executor.local.match import Match, build, expect, is_number
 
 if TYPE_CHECKING:
     import random
@@ -40,11 +40,21 @@ def seconds(value: Any, rng: random.Random) -> float:
     Raises:
         ConfigurationError: it is none of these.
     """
-    if isinstance(value, (int, float)) and value >= 0:
+    if is_number(value) and value >= 0:
         return float(value)
-    if isinstance(value, (list, tuple)) and len(value) == 2 and 0 <= value[0] <= value[1]:
+    if (
+        isinstance(value, (list, tuple))
+        and len(value) == 2
+        and all(map(is_number, value))
+        and 0 <= value[0] <= value[1]
+    ):
         return rng.uniform(value[0], value[1])
-    if isinstance(value, dict) and value.keys() == {"median", "sigma"} and value["median"] > 0:
+    lognormal = (
+        isinstance(value, dict)
+        and value.keys() == {"median", "sigma"}
+        and all(map(is_number, value.values()))
+    )
+    if lognormal and value["median"] > 0 and value["sigma"] >= 0:
         return rng.lognormvariate(math.log(value["median"]), value["sigma"])
     raise ConfigurationError(
         'plan: a duration is a number, [low, high] or {"median": m, "sigma": s}, in seconds.'
@@ -52,10 +62,34 @@ def seconds(value: Any, rng: random.Random) -> float:
 
 
 def exit_code(value: Any, rng: random.Random) -> int | None:
-    """Draw an exit code from a number, None or a table of weights by code."""
-    if isinstance(value, dict):
-        return int(rng.choices(list(value), weights=list(value.values()))[0])
-    return None if value is None else int(value)
+    """Draw an exit code from a number, None or a table of weights by code.
+
+    Raises:
+        ConfigurationError: it is none of these.
+    """
+    if value is None or isinstance(value, int):
+        return value
+    if isinstance(value, dict) and all(map(_is_weight, value.values())) and any(value.values()):
+        code = rng.choices(list(value), weights=list(value.values()))[0]
+        if all(str(each).isdecimal() for each in value):
+            return int(code)
+    raise ConfigurationError(
+        'plan: an exit code is a number, null or a table of weights, {"0": 0.95, "1": 0.05}.'
+    )
+
+
+def _is_weight(value: Any) -> bool:
+    return is_number(value) and value >= 0
+
+
+def _ends(value: Any) -> dict[str, tuple[int | None, str | None]]:
+    ends = expect(dict, "plan: ends", value)
+    for end in ends.values():
+        if not isinstance(end, (list, tuple)) or len(end) != 2 or not isinstance(end[0], (int, type(None))):
+            raise ConfigurationError(
+                'plan: ends gives containers their exit code and reason, {"proxy": [137, null]}.'
+            )
+    return {name: (end[0], end[1]) for name, end in ends.items()}
 
 
 def course_of(changes: Mapping[str, Any], rng: random.Random) -> Course:
@@ -69,10 +103,10 @@ def course_of(changes: Mapping[str, Any], rng: random.Random) -> Course:
     }
     if "exit_code" in values:
         values["exit_code"] = exit_code(values["exit_code"], rng)
-    if isinstance(values.get("interruption"), dict):
+    if values.get("interruption") is not None:
         values["interruption"] = build(Interruption, "interruption", values["interruption"])
     if "ends" in values:
-        values["ends"] = {name: (end[0], end[1]) for name, end in values["ends"].items()}
+        values["ends"] = _ends(values["ends"])
     return build(Course, "plan", values)
 
 
@@ -130,6 +164,7 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
     matcher = {key: value for key, value in entry.items() if key in {"started_by", "family", "environment"}}
     changes = {key: value for key, value in entry.items() if key not in matcher and key != "nth"}
     nth = entry.get("nth", ())
-    return Rule(
-        build(Match, "plan rule", matcher), tuple(nth) if isinstance(nth, (list, tuple)) else (nth,), changes
-    )
+    counted = tuple(nth) if isinstance(nth, (list, tuple)) else (nth,)
+    if not all(isinstance(each, int) and each > 0 for each in counted):
+        raise ConfigurationError("plan rule: nth is a number, or an array of numbers, that counts from 1.")
+    return Rule(build(Match, "plan rule", matcher), counted, changes)

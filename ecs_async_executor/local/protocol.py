@@ -30,7 +30,10 @@ ACTIONS = (
     "DescribeTaskDefinition",
     "TagResource",
 )
-_SCALARS: dict[str, tuple[type, ...]] = {
+_JSON_TYPES: dict[str, tuple[type, ...]] = {
+    "structure": (dict,),
+    "list": (list,),
+    "map": (dict,),
     "string": (str,),
     "integer": (int,),
     "long": (int,),
@@ -135,12 +138,17 @@ def _problems(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, str]]:
             return
         for key, item in value.items():
             yield from _problems(shape.value, item, f"{path}.{key}")
-    elif not isinstance(value, _SCALARS[shape.type_name]) or (
-        isinstance(value, bool) and shape.type_name != "boolean"
-    ):
-        yield _wrong_type(path, f"a {shape.type_name}")
+    elif not is_of(shape, value):
+        yield _wrong_type(path, f"{'an' if shape.type_name == 'integer' else 'a'} {shape.type_name}")
     elif isinstance(shape, StringShape) and shape.enum and value not in shape.enum:
         yield "InvalidParameterException", f"{path} is not one of {', '.join(shape.enum)}."
+
+
+def is_of(shape: Shape, value: Any) -> bool:
+    """Say whether a value is of a shape's JSON type; its members are not looked at."""
+    kinds = _JSON_TYPES[shape.type_name]
+    # Python takes true for a number.
+    return isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds)
 
 
 def _structure_problems(shape: StructureShape, value: Any, path: str) -> Iterator[tuple[str, str]]:

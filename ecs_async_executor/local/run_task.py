@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ecs_async_executor.local.answers import Answer, task_answer
 from ecs_async_executor.local.describe import brief, encoded
 from ecs_async_executor.local.faults import ERRORS, NO_CAPACITY, Stage, bend
+from ecs_async_executor.local.fit import check_fit
 from ecs_async_executor.local.lifecycle import ContainerEnd, Timeline
-from ecs_async_executor.local.limits import check_against_definition, check_run_task
+from ecs_async_executor.local.limits import check_run_task
 from ecs_async_executor.local.match import launch_of
 from ecs_async_executor.local.protocol import AwsError
 from ecs_async_executor.local.store import Task, Token
@@ -35,9 +36,9 @@ def run_task(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
     if known is not None:
         return _replay(known, fingerprint, now)
     check_run_task(params)
-    definition = ecs.registry.find(params["taskDefinition"])
+    definition = ecs.registry.find(params["taskDefinition"], "TaskDefinition not found.")
     provider = provider_of(params, cluster)
-    check_against_definition(params, definition, provider)
+    check_fit(params, definition, provider)
     count = params.get("count", 1)
     _check_task_limit(ecs, count, now)
     launch = launch_of(params)
@@ -126,6 +127,7 @@ def _launch(  # noqa: PLR0913,PLR0917  all that makes a task
         sequence=ecs.store.next_sequence(),
         cluster=cluster.name,
         definition=definition,
+        main=definition.main_of(params.get("overrides", {})),
         containers=containers,
         timeline=Timeline(now, ends=(ContainerEnd(),) * len(containers)),
         course=course,
@@ -142,7 +144,8 @@ def _launch(  # noqa: PLR0913,PLR0917  all that makes a task
 def _container_names(definition: TaskDefinition, course: Course) -> tuple[str, ...]:
     """Return the task's containers: its definition's, and those that a fault injects, as AWS's agents are."""
     names = [container.name for container in definition.containers]
-    return (*names, *(name for name in course.ends if name not in names))
+    injected = dict.fromkeys((*course.ends, *filter(None, [course.failed_container])))
+    return (*names, *(name for name in injected if name not in names))
 
 
 def _echo(overrides: Mapping[str, Any], definition: TaskDefinition) -> dict[str, Any]:

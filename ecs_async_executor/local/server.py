@@ -45,15 +45,19 @@ async def serve(options: Options | None = None) -> AsyncIterator[Control]:
     async with AsyncExitStack() as stack:
         logs_url = options.logs if isinstance(options.logs, str) else None
         if options.logs is True:
-            logs_url = await stack.enter_async_context(moto_server())
+            logs_url = await stack.enter_async_context(moto_server(options.logs_port))
         runtime: ProcessRuntime | SimulatedRuntime = SimulatedRuntime()
+        shipper = None
         if options.runtime == "process":
-            shipper = LogShipper(logs_url, clock) if logs_url else None
-            if shipper is not None:
+            if logs_url:
+                shipper = LogShipper(logs_url, clock)
                 stack.push_async_callback(shipper.close)
             runtime = ProcessRuntime(clock, shipper, options.pass_environment)
         stack.push_async_callback(runtime.close)
         ecs = Ecs(options, clock, runtime, logs_url)
+        if shipper is not None:
+            regions = {options.region, *(target.region for target in ecs.registry.log_targets())}
+            await shipper.create_groups(options.log_groups, sorted(regions))
         runner = web.ServerRunner(web.Server(_Edge(ecs).handle, access_log=None), shutdown_timeout=0.1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

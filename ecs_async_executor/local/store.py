@@ -29,6 +29,8 @@ _EVICT_EVERY = 1024
 class Task:
     """One ECS task. `static` is the part of its description that never changes; `described` caches the rest.
 
+    `main` is the container that the launch is about, which decides the end of a simulated task.
+
     It has no repr of its own: overrides hold secrets.
     """
 
@@ -37,6 +39,7 @@ class Task:
     sequence: int
     cluster: str
     definition: TaskDefinition
+    main: str
     containers: tuple[str, ...]
     timeline: Timeline
     course: Course

@@ -50,8 +50,10 @@ def database() -> None:
 @pytest.fixture(scope="session")
 def shared_ecs() -> Iterator[Control]:
     containers = [{"name": "airflow", "image": "i"}, {"name": "sidecar", "image": "i", "essential": False}]
-    sidecar = {"family": "with-sidecar", "cpu": "256", "memory": "512", "containerDefinitions": containers}
-    with serve_in_thread(Options(runtime="simulated", seed=1, task_definitions=[sidecar])) as ecs:
+    size = {"networkMode": "awsvpc", "cpu": "1024", "memory": "2048"}
+    sidecar = {"family": "with-sidecar", **size, "containerDefinitions": containers}
+    bridge = {"family": "bridge", "memory": "512", "containerDefinitions": containers}
+    with serve_in_thread(Options(runtime="simulated", seed=1, task_definitions=[sidecar, bridge])) as ecs:
         yield ecs
 
 

@@ -285,7 +285,7 @@ def test_the_workload_of_an_orphan_keeps_its_executor_config_and_gets_a_fresh_to
     first: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent
 ) -> None:
     ecs.add_fault("throttle", action="RunTask")
-    run_dag(one_task_dag("configured", executor_config={"overrides": {"cpu": "1024"}}))
+    run_dag(one_task_dag("configured", executor_config={"overrides": {"cpu": "1024", "memory": "2048"}}))
     first.until(lambda: len(sent) > 1)
     crash(first)
     ecs.clear_conditions()

@@ -36,7 +36,7 @@ def test_only_the_tasks_with_a_wrong_config_fail_each_with_its_reason(
     with DAG("configs", schedule=None) as dag:
         for task_id, (config, _) in WRONG.items():
             BaseOperator(task_id=task_id, executor_config=config)
-        BaseOperator(task_id="good", executor_config={"overrides": {"cpu": 512}})
+        BaseOperator(task_id="good", executor_config={"overrides": {"cpu": 512, "memory": 1024}})
         BaseOperator(task_id="short", executor_config={"environment": {"A": "1"}, "memory": 512})
         BaseOperator(task_id="plain")
     run_dag(dag)

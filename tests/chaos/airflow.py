@@ -144,7 +144,13 @@ def _task_definition(environment: Mapping[str, str], worker: Worker) -> dict[str
         "environment": [{"name": name, "value": value} for name, value in environment.items()],
         **(light if worker == "light" else {}),
     }
-    return {"family": FAMILY, "cpu": "256", "memory": "512", "containerDefinitions": [container]}
+    return {
+        "family": FAMILY,
+        "networkMode": "awsvpc",
+        "cpu": "256",
+        "memory": "512",
+        "containerDefinitions": [container],
+    }
 
 
 def _succeed(child: Child) -> None:

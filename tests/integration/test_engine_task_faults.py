@@ -15,6 +15,9 @@ from tests.support.live_engine import LiveEngine, body, connect_to, containers
 Start = Callable[..., LiveEngine]
 SIDECAR: dict[str, Any] = {
     "family": "with-sidecar",
+    "networkMode": "awsvpc",
+    "cpu": "256",
+    "memory": "512",
     "containerDefinitions": [
         {"name": "airflow", "image": "local", "essential": True},
         {"name": "proxy", "image": "local", "essential": False},

@@ -20,6 +20,10 @@ from ecs_async_executor.local import Control, ControlError, Options, serve, serv
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+TASK: dict[str, Any] = {
+    "taskDefinition": "airflow-task",
+    "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
+}
 CREDENTIALS = {"region_name": "us-east-1", "aws_access_key_id": "local", "aws_secret_access_key": "local"}
 ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=10)
 SIMULATED = Options(runtime="simulated")
@@ -52,7 +56,7 @@ def wait_for_stop(ecs: Any, arn: str) -> dict[str, Any]:
 def test_boto3_launches_describes_lists_and_stops(control: Control) -> None:
     control.set_plan(duration=3600)
     ecs = client(control)
-    task = ecs.run_task(taskDefinition="airflow-task", startedBy="airflow/1")["tasks"][0]
+    task = ecs.run_task(**TASK, startedBy="airflow/1")["tasks"][0]
     assert ecs.list_tasks(startedBy="airflow/1")["taskArns"] == [task["taskArn"]]
     running = ecs.describe_tasks(tasks=[task["taskArn"]])["tasks"][0]
     assert running["createdAt"] == task["createdAt"]
@@ -70,7 +74,7 @@ async def test_aiobotocore_talks_to_a_server_in_the_same_loop() -> None:
         async with get_session().create_client(
             "ecs", endpoint_url=control.endpoint_url, config=config, **CREDENTIALS
         ) as ecs:
-            answer = await ecs.run_task(taskDefinition="airflow-task", count=2)
+            answer = await ecs.run_task(**TASK, count=2)
             arns = [task["taskArn"] for task in answer["tasks"]]
             described = await ecs.describe_tasks(tasks=arns)
             assert [task["lastStatus"] for task in described["tasks"]] == ["RUNNING", "RUNNING"]
@@ -83,9 +87,9 @@ async def test_aiobotocore_talks_to_a_server_in_the_same_loop() -> None:
 
 def test_a_conflict_carries_the_task_at_the_top_of_the_response(control: Control) -> None:
     ecs = client(control)
-    arn = ecs.run_task(taskDefinition="airflow-task", clientToken="t")["tasks"][0]["taskArn"]
+    arn = ecs.run_task(**TASK, clientToken="t")["tasks"][0]["taskArn"]
     with pytest.raises(ecs.exceptions.ConflictException) as caught:
-        ecs.run_task(taskDefinition="airflow-task", clientToken="t", startedBy="other")
+        ecs.run_task(**TASK, clientToken="t", startedBy="other")
     assert caught.value.response["resourceIds"] == [arn]
 
 
@@ -106,10 +110,10 @@ def test_an_injected_error_arrives_as_its_client_error(
     control.add_fault(kind, action="RunTask", times=1)
     ecs = client(control)
     with pytest.raises(ClientError) as caught:
-        ecs.run_task(taskDefinition="airflow-task")
+        ecs.run_task(**TASK)
     assert caught.value.response["Error"]["Code"] == code
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
-    assert ecs.run_task(taskDefinition="airflow-task")["tasks"]
+    assert ecs.run_task(**TASK)["tasks"]
     assert control.calls() == {"RunTask": {code: 1, "ok": 1}}
 
 
@@ -117,8 +121,8 @@ def test_the_work_of_a_lost_response_is_found_by_its_token(control: Control) -> 
     control.add_fault("lost_response", action="RunTask", times=1)
     ecs = client(control)
     with pytest.raises((ConnectionClosedError, HTTPClientError)):
-        ecs.run_task(taskDefinition="airflow-task", startedBy="a", clientToken="t")
-    assert len(ecs.run_task(taskDefinition="airflow-task", startedBy="a", clientToken="t")["tasks"]) == 1
+        ecs.run_task(**TASK, startedBy="a", clientToken="t")
+    assert len(ecs.run_task(**TASK, startedBy="a", clientToken="t")["tasks"]) == 1
     assert control.history()["a"]["tasks"] == 1
     assert control.calls() == {"RunTask": {"lost_response": 1, "replayed": 1}}
 
@@ -127,20 +131,20 @@ def test_a_late_response_comes_after_the_clients_patience(control: Control) -> N
     control.add_fault("late_response", action="RunTask", times=1, seconds=0.5)
     hasty = client(control, Config(retries={"total_max_attempts": 1}, read_timeout=0.1))
     with pytest.raises(ReadTimeoutError):
-        hasty.run_task(taskDefinition="airflow-task", startedBy="a")
+        hasty.run_task(**TASK, startedBy="a")
     assert control.history()["a"]["tasks"] == 1
 
 
 def test_capacity_refusals_are_failures_not_errors(control: Control) -> None:
     control.add_fault("capacity", times=1)
-    answer = client(control).run_task(taskDefinition="airflow-task")
+    answer = client(control).run_task(**TASK)
     assert answer["tasks"] == []
     assert "Capacity is unavailable" in answer["failures"][0]["reason"]
 
 
 def test_latency_and_faults_do_not_touch_other_actions(control: Control) -> None:
     control.set_conditions(latency={"StopTask": 30}, faults=[{"kind": "throttle", "action": "StopTask"}])
-    assert client(control).run_task(taskDefinition="airflow-task")["tasks"]
+    assert client(control).run_task(**TASK)["tasks"]
     assert control.conditions()["latency"] == {"StopTask": [30.0, 0.0]}
     control.clear_conditions()
     assert control.conditions()["faults"] == []
@@ -194,7 +198,7 @@ def test_a_request_beyond_all_measure_is_refused(control: Control) -> None:
 def test_a_server_in_a_process_answers_and_ends_with_its_context() -> None:
     with serve_in_process(SIMULATED) as control:
         assert control.health()["runtime"] == "simulated"
-        assert client(control).run_task(taskDefinition="airflow-task")["tasks"]
+        assert client(control).run_task(**TASK)["tasks"]
     with pytest.raises(ConnectionRefusedError):
         control.health()
 
@@ -212,7 +216,7 @@ def test_a_wrong_option_is_told_at_the_start(start: Any) -> None:
 def test_options_may_hold_any_sequence(start: Any) -> None:
     with start(Options(runtime="simulated", plan={"rules": ({"duration": 0, "exit_code": 3},)})) as control:
         ecs = client(control)
-        arn = ecs.run_task(taskDefinition="airflow-task")["tasks"][0]["taskArn"]
+        arn = ecs.run_task(**TASK)["tasks"][0]["taskArn"]
         assert wait_for_stop(ecs, arn)["containers"][0]["exitCode"] == 3
 
 
@@ -229,7 +233,7 @@ async def test_many_calls_at_once_each_launch_their_own_task() -> None:
         async with get_session().create_client(
             "ecs", endpoint_url=control.endpoint_url, config=config, **CREDENTIALS
         ) as ecs:
-            launches = [ecs.run_task(taskDefinition="airflow-task", startedBy=f"a/{n}") for n in range(100)]
+            launches = [ecs.run_task(**TASK, startedBy=f"a/{n}") for n in range(100)]
             answers = await asyncio.gather(*launches)
         arns = {answer["tasks"][0]["taskArn"] for answer in answers}
         assert len(arns) == 100

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,17 @@ import boto3
 import pytest
 
 from ecs_async_executor.cli import local
+from ecs_async_executor.cli.definitions import load
 from ecs_async_executor.local import Control, Options, serve_in_thread
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+TASK: dict[str, Any] = {
+    "taskDefinition": "airflow-task",
+    "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
+}
 PROGRAM = (
     "import argparse, sys; from ecs_async_executor.cli import local;"
     "parser = argparse.ArgumentParser(); local.add_parser(parser.add_subparsers(required=True));"
@@ -51,12 +58,22 @@ def test_it_tells_what_to_export_and_ends_cleanly(number: int) -> None:
             aws_access_key_id=exports["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=exports["AWS_SECRET_ACCESS_KEY"],
         )
-        assert ecs.run_task(cluster="mine", taskDefinition="airflow-task")["tasks"]
+        assert ecs.run_task(cluster="mine", **TASK)["tasks"]
         process.send_signal(number)
         output, errors = process.communicate()
     assert process.returncode == 0
     assert "every container is gone" in output
     assert not errors
+
+
+def test_it_ends_quietly_when_nobody_reads_its_output() -> None:
+    command = [sys.executable, "-W", "error", "-c", PROGRAM, "--port", "0", "--no-logs"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert (process.returncode, errors) == (0, "")
 
 
 def test_a_busy_port_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,52 +115,180 @@ def test_what_can_not_be_read_is_a_usage_error(
     assert arguments[0] in capsys.readouterr().err
 
 
-def test_a_task_definition_file_that_is_no_json_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+DEFINITION: dict[str, Any] = {
+    "family": "mine",
+    "memory": "512",
+    "containerDefinitions": [{"name": "a", "image": "repository/a:1"}, {"name": "b", "image": "b"}],
+}
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[Any], str]:
+    """Write a document to a file; its path."""
+
+    def to_file(document: Any) -> str:
+        path = tmp_path / "definition.json"
+        path.write_bytes(document if isinstance(document, bytes) else json.dumps(document).encode())
+        return str(path)
+
+    return to_file
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        (b"{", "line 1, column 2: it is not JSON"),
+        (b"\xff\xfe{", "it is no text in UTF-8"),
+        (
+            {**DEFINITION, "containerDefinitions": []},
+            "task definition mine: ECS refuses it: containerDefinitions can not be blank",
+        ),
+        (
+            {**DEFINITION, "memory": 512},
+            "memory: it must be a text, in quotes.",
+        ),
+        ({**DEFINITION, "family": "m e"}, "task definition m e: ECS refuses it: Family contains invalid"),
+        ({**DEFINITION, "family": ""}, "ECS refuses it: family can not be blank"),
+    ],
+)
+def test_a_wrong_task_definition_file_is_one_line_that_names_file_and_fault(
+    document: Any, words: str, write: Callable[[Any], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "definition.json"
-    path.write_text("{", encoding="utf-8")
-    assert local.run(parse("--task-definition", str(path))) == 1
-    assert str(path) in capsys.readouterr().err
+    path = write(document)
+    assert local.run(parse("--port", "0", "--no-logs", "--task-definition", path)) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"ecs-async local: --task-definition {path}: {words}")
+    assert error.count("\n") == 1
 
 
-def test_a_task_definition_that_ecs_would_refuse_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("name", "words"), [("missing.json", "No such file"), ("", "Is a directory")])
+def test_a_task_definition_file_that_can_not_be_read_names_the_option_and_what_to_do(
+    name: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "definition.json"
-    path.write_text('{"family": "mine", "containerDefinitions": []}', encoding="utf-8")
-    assert local.run(parse("--port", "0", "--no-logs", "--task-definition", str(path))) == 1
-    assert "task definition mine" in capsys.readouterr().err
+    assert local.run(parse("--task-definition", str(tmp_path / name))) == 1
+    error = capsys.readouterr().err
+    assert f"--task-definition {tmp_path / name}: {words}" in error
+    assert "Name a file with a task definition in JSON" in error
+    assert "Errno" not in error
 
 
-def test_arguments_become_options(tmp_path: Path) -> None:
-    path = tmp_path / "definition.json"
-    definition = {"family": "mine", "containerDefinitions": [{"name": "a"}]}
-    path.write_text(json.dumps(definition), encoding="utf-8")
+def test_the_greeting_lists_what_was_added_and_what_was_left_out(write: Callable[[Any], str]) -> None:
+    secret = {"name": "S", "valueFrom": "arn"}
+    log = {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/mine", "awslogs-region": "eu-west-1"}}
+    containers = [{"name": "a", "image": "repository/a:1", "secrets": [secret], "logConfiguration": log}]
+    shown = {**DEFINITION, "executionRoleArn": "arn", "revision": 7, "containerDefinitions": containers}
+    path = write([{"taskDefinition": shown}, DEFINITION])
+    definitions = load([path], "us-east-1", "123456789012")
+    greeting = local._greeting(Options(), Control("http://e", "http://l"), definitions)
+    assert f"  mine:1, from {path}: container a (repository/a:1)\n" in greeting
+    assert "      left out, since only AWS sets them: revision\n" in greeting
+    assert "      without effect on this machine: secrets\n" in greeting
+    assert "no log group /ecs/mine: add --log-group /ecs/mine" in greeting
+    assert f"  mine:2, from {path}: containers a (repository/a:1), b (b)\n" in greeting
+    with_group = Options(log_groups=["/ecs/mine"])
+    assert "add --log-group" not in local._greeting(with_group, Control("http://e", "http://l"), definitions)
+    assert "add --log-group" not in local._greeting(Options(), Control("http://e"), definitions)
+
+
+def test_arguments_become_options(write: Callable[[Any], str]) -> None:
+    path = write(DEFINITION)
     arguments = parse(
-        *("--runtime", "simulated", "--cluster", "c", "--task-definition", str(path), "--seed", "3"),
+        *("--runtime", "simulated", "--cluster", "c", "--task-definition", path, "--seed", "3"),
         *("--latency", "0.5", "--latency", "RunTask=1+0.5", "--throttling", "--consistency-lag", "2"),
-        *("--fault", '{"kind": "throttle"}', "--pass-env", "AIRFLOW_HOME"),
+        *("--fault", '{"kind": "throttle"}', "--pass-env", "AIRFLOW_HOME", "--log-group", "/ecs/mine"),
     )
-    assert local._options(arguments) == Options(
+    definitions = load(arguments.task_definition, "us-east-1", "123456789012")
+    assert local._options(arguments, definitions) == Options(
         port=8787,
         runtime="simulated",
         clusters=["c"],
-        task_definitions=[definition],
+        task_definitions=[DEFINITION],
         conditions={
             "faults": [{"kind": "throttle"}],
             "latency": {"*": (0.5, 0.0), "RunTask": (1.0, 0.5)},
             "throttling": True,
             "consistency_lag": 2.0,
         },
+        logs_port=8788,
+        log_groups=["/ecs/mine"],
         pass_environment=["AIRFLOW_HOME"],
         seed=3,
     )
 
 
 def test_logs_are_kept_unless_told_otherwise() -> None:
-    assert local._options(parse()).logs is True
-    assert local._options(parse("--no-logs")).logs is False
+    assert local._options(parse(), []).logs is True
+    assert local._options(parse("--no-logs"), []).logs is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "port"),
+    [
+        ([], 8788),
+        (["--port", "9000"], 9001),
+        (["--port", "0"], 0),
+        (["--port", "65535"], 0),
+        (["--logs-port", "9500"], 9500),
+        (["--logs-port", "0"], 0),
+        (["--port", "0", "--logs-port", "9500"], 9500),
+    ],
+)
+def test_the_port_of_the_logs_stays_the_same_from_start_to_start(arguments: list[str], port: int) -> None:
+    assert local._options(parse(*arguments), []).logs_port == port
+
+
+def test_a_busy_port_of_the_logs_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert local.run(parse("--port", "0", "--logs-port", port)) == 1
+    assert capsys.readouterr().err == (
+        f"ecs-async local: port {port} of 127.0.0.1, for CloudWatch Logs, is in use. Choose another --logs-port, or 0 "
+        "for a free one, or do without (--no-logs).\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--host", "192.0.2.1"], "--host 192.0.2.1: it is no address of this machine"),
+        (["--host", "no.such.host.invalid"], "--host no.such.host.invalid: it is no address of this machine"),
+        (["--latency", "Run=1"], "unknown action Run"),
+    ],
+)
+def test_an_error_of_the_system_names_the_option_and_what_to_do(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert local.run(parse("--port", "0", "--no-logs", *arguments)) == 1
+    error = capsys.readouterr().err
+    assert words in error
+    assert "Errno" not in error
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--cluster", "my cluster"],
+        ["--cluster", "arn:aws:ecs:us-east-1:123456789012:cluster/mine"],
+        ["--pass-env", "A=b"],
+        ["--consistency-lag", "-1"],
+        ["--consistency-lag", "nan"],
+    ],
+)
+def test_a_value_that_can_not_be_meant_is_a_usage_error(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse(*arguments)
+    assert caught.value.code == 2
+    assert f"argument {arguments[0]}" in capsys.readouterr().err
+
+
+def test_a_variable_that_is_not_set_is_warned_about(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    arguments = parse("--pass-env", "NO_SUCH_VARIABLE", "--task-definition", str(tmp_path))
+    assert local.run(arguments) == 1
+    assert "--pass-env NO_SUCH_VARIABLE: it is not set here" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -155,14 +300,14 @@ def test_other_addresses_than_loopback_are_recognised(host: str, loopback: bool)
 
 
 def test_the_greeting_names_the_log_endpoint_when_there_is_one() -> None:
-    greeting = local._greeting(Options(clusters=["c"]), Control("http://e", "http://l"))
+    greeting = local._greeting(Options(clusters=["c"]), Control("http://e", "http://l"), [])
     assert "export AWS_ENDPOINT_URL_CLOUDWATCH_LOGS=http://l\n" in greeting
     assert "default, c" in greeting
-    assert "LOGS" not in local._greeting(Options(), Control("http://e"))
+    assert "LOGS" not in local._greeting(Options(), Control("http://e"), [])
 
 
 def test_the_variables_of_the_greeting_lead_the_clients_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    greeting = local._greeting(Options(), Control("http://127.0.0.1:1", "http://127.0.0.1:2"))
+    greeting = local._greeting(Options(), Control("http://127.0.0.1:1", "http://127.0.0.1:2"), [])
     for line in greeting.splitlines():
         if line.startswith("export "):
             monkeypatch.setenv(*line.removeprefix("export ").split("=", 1))

@@ -19,17 +19,20 @@ CREDENTIALS = {"region_name": "us-east-1", "aws_access_key_id": "local", "aws_se
 CONTAINERS = [
     {
         "name": "main",
+        "image": "i",
         "command": ["sh", "-c", "exit 4"],
         "environment": [{"name": "FROM", "value": "definition"}],
     },
-    {"name": "log-router", "essential": False},
-    {"name": "helper", "essential": False, "command": ["sh", "-c", "exit 5"]},
+    {"name": "log-router", "image": "i", "essential": False},
+    {"name": "helper", "image": "i", "essential": False, "command": ["sh", "-c", "exit 5"]},
 ]
-STUBBORN = [{"name": "main", "stopTimeout": 1}]
+STUBBORN = [{"name": "main", "image": "i", "stopTimeout": 1}]
+SIZE = {"networkMode": "awsvpc", "cpu": "256", "memory": "512"}
+NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
 OPTIONS = Options(
     task_definitions=[
-        {"family": "three", "containerDefinitions": CONTAINERS},
-        {"family": "stubborn", "containerDefinitions": STUBBORN},
+        {"family": "three", **SIZE, "containerDefinitions": CONTAINERS},
+        {"family": "stubborn", **SIZE, "containerDefinitions": STUBBORN},
     ],
     pass_environment=["PASSED_ON"],
 )
@@ -43,10 +46,20 @@ class Ecs:
         self.client: Any = boto3.client("ecs", endpoint_url=control.endpoint_url, **CREDENTIALS)
 
     def run(
-        self, *command: str, container: str = "airflow", family: str = "airflow-task", **fields: Any
+        self,
+        *command: str,
+        container: str = "airflow",
+        family: str = "airflow-task",
+        launch_type: str = "EC2",
+        **fields: Any,
     ) -> str:
         override = {"name": container, **fields, **({"command": list(command)} if command else {})}
-        answer = self.client.run_task(taskDefinition=family, overrides={"containerOverrides": [override]})
+        answer = self.client.run_task(
+            taskDefinition=family,
+            launchType=launch_type,
+            networkConfiguration=NETWORK,
+            overrides={"containerOverrides": [override]},
+        )
         arn: str = answer["tasks"][0]["taskArn"]
         return arn
 
@@ -297,6 +310,74 @@ def test_output_goes_to_cloudwatch_logs() -> None:
             return [event["message"] for event in events]
 
         until(lambda: messages() == ["one", "two", "three"])
+
+
+def logging_to(group: str, **options: str) -> dict[str, Any]:
+    options = {
+        "awslogs-group": group,
+        "awslogs-region": "us-east-1",
+        "awslogs-stream-prefix": "ecs",
+        **options,
+    }
+    container = {
+        "name": "airflow",
+        "image": "i",
+        "logConfiguration": {"logDriver": "awslogs", "options": options},
+    }
+    return {"family": group, "executionRoleArn": "arn", **SIZE, "containerDefinitions": [container]}
+
+
+NO_GROUP = "failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist."
+
+
+NO_GROUP_ON_FARGATE = (
+    "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: "
+    f"{NO_GROUP} : exit status 1"
+)
+
+
+@pytest.mark.parametrize(
+    ("launch_type", "reason"),
+    [
+        (
+            "EC2",
+            "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: "
+            + NO_GROUP,
+        ),
+        ("FARGATE", NO_GROUP_ON_FARGATE),
+    ],
+)
+def test_a_task_whose_log_group_is_missing_never_starts(
+    launch_type: str, reason: str, tmp_path: Path
+) -> None:
+    definitions = [
+        logging_to("missing"),
+        logging_to("made", **{"awslogs-create-group": "true"}),
+        logging_to("there"),
+    ]
+    with serve_in_thread(Options(logs=True, log_groups=["there"], task_definitions=definitions)) as control:
+        ecs = Ecs(control)
+        task = ecs.wait(ecs.run("touch", str(tmp_path / "ran"), family="missing", launch_type=launch_type))
+        assert (task["stopCode"], task["stoppedReason"]) == ("TaskFailedToStart", reason)
+        assert (exits(task), task["containers"][0]["reason"]) == ({"airflow": None}, reason)
+        assert not (tmp_path / "ran").exists()
+        for family in ("made", "there"):
+            assert exits(ecs.wait(ecs.run("echo", "x", family=family, launch_type=launch_type))) == {
+                "airflow": 0
+            }
+
+
+def test_without_cloudwatch_logs_no_log_group_is_missed() -> None:
+    with serve_in_thread(Options(task_definitions=[logging_to("missing")])) as control:
+        ecs = Ecs(control)
+        assert exits(ecs.wait(ecs.run("true", family="missing"))) == {"airflow": 0}
+
+
+def test_a_start_failure_marks_the_container_it_names(ecs: Ecs) -> None:
+    ecs.control.add_fault("start_failure", times=1, container="helper", reason="CannotPullContainerError: no")
+    task = ecs.wait(ecs.run("true", container="main", family="three"))
+    reasons = {container["name"]: container.get("reason") for container in task["containers"]}
+    assert reasons == {"main": None, "log-router": None, "helper": "CannotPullContainerError: no"}
 
 
 def test_an_absent_log_service_neither_delays_nor_fails_a_task() -> None:

@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from ecs_async_executor.local.store import Task
 
 log = logging.getLogger(__name__)
+# What ECS says when a log group is missing, on container instances and on Fargate.
+_NO_GROUP = "failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist."
+_ON_INSTANCES = "CannotStartContainerError: Error response from daemon: failed to initialize logging driver"
+_ON_FARGATE = (
+    "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times"
+)
+_NO_LOG_GROUP = (f"{_ON_INSTANCES}: {_NO_GROUP}", f"{_ON_FARGATE}: {_NO_GROUP} : exit status 1")
 
 
 class ProcessRuntime:
@@ -166,7 +173,7 @@ class _Life:
             return False
         if course.start_failure is not None:
             end = ContainerEnd(self._clock(), None, course.start_failure)
-            self._end_container(self.task.definition.main, end)
+            self._end_container(course.failed_container or self.task.main, end)
             self.stop(("TaskFailedToStart", course.start_failure))
             return False
         return await self._launch()
@@ -175,19 +182,30 @@ class _Life:
         """Start every container; the first that can't be started ends the task."""
         overrides = {item["name"]: item for item in self.task.overrides["containerOverrides"]}
         for definition in self.task.definition.containers:
+            if await self._lacks_log_group(definition):
+                problem = _NO_LOG_GROUP[self.task.static["launchType"] == "FARGATE"]
+                return self._fail_to_start(definition, problem)
             try:
                 container = await self._container(definition, overrides[definition.name])
             except (OSError, ValueError) as error:
                 problem = f"CannotStartContainerError: Error response from daemon: {_problem(error)}"
-                self._end_container(definition.name, ContainerEnd(self._clock(), None, problem))
-                self.stop(("TaskFailedToStart", problem))
-                return False
+                return self._fail_to_start(definition, problem)
             self._containers[definition.name] = container
             if self._over.is_set():
                 return False
         for definition in self.task.definition.containers:
             self._watchers[definition.name] = asyncio.get_running_loop().create_task(self._watch(definition))
         return True
+
+    def _fail_to_start(self, definition: ContainerDefinition, problem: str) -> bool:
+        self._end_container(definition.name, ContainerEnd(self._clock(), None, problem))
+        self.stop(("TaskFailedToStart", problem))
+        return False
+
+    async def _lacks_log_group(self, definition: ContainerDefinition) -> bool:
+        if self._logs is None or definition.log is None:
+            return False
+        return await self._logs.lacks_group(definition.log, definition.name, self.task.id)
 
     async def _container(self, definition: ContainerDefinition, override: Mapping[str, object]) -> Container:
         command = [*definition.entry_point, *_strings(override.get("command", definition.command))]

@@ -15,14 +15,13 @@ class SimulatedRuntime:
 
     def start(self, task: Task, now: float) -> None:
         """Plan the task's whole life."""
-        definition = task.definition
-        task.timeline = planned(now, task.course, task.containers, definition.main, definition.stop_timeout)
+        timeout = task.definition.stop_timeout_of(task.main)
+        task.timeline = planned(now, task.course, task.containers, task.main, timeout)
 
     def stop(self, task: Task, now: float, verdict: tuple[str, str]) -> None:
         """Replan the rest of it."""
-        task.timeline = stopped(
-            task.timeline, stop_of(task.course, now, verdict, task.definition.stop_timeout)
-        )
+        timeout = task.definition.stop_timeout_of(task.main)
+        task.timeline = stopped(task.timeline, stop_of(task.course, now, verdict, timeout))
 
     def lose_host(self, task: Task, now: float) -> None:
         """End it now, without exit codes."""

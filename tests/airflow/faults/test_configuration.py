@@ -177,7 +177,8 @@ def test_f35_a_boolean_has_every_form_that_airflow_takes(launch: Launch, text: s
 
 
 def test_f35_a_false_needs_no_subnet_on_a_bridge_network(launch: Launch) -> None:
-    assert "networkConfiguration" not in launch(assign_public_ip="false", launch_type="EXTERNAL", subnets="")
+    external = {"launch_type": "EXTERNAL", "task_definition": "bridge"}
+    assert "networkConfiguration" not in launch(assign_public_ip="false", subnets="", **external)
 
 
 @pytest.mark.parametrize("text", [" a , b ", '["a", "b"]', "['a', 'b']"])

@@ -42,6 +42,16 @@ def test_the_options_have_defaults_and_names() -> None:
     assert parse("--timeout", "60").timeout == 60.0
 
 
+@pytest.mark.parametrize("text", ["-5", "0", "nan", "inf", "soon"])
+def test_a_timeout_that_can_not_be_meant_is_a_usage_error(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse("--timeout", text)
+    assert caught.value.code == 2
+    assert "argument --timeout" in capsys.readouterr().err
+
+
 def test_the_home_has_the_dags_the_task_definition_and_the_login(stage: Stage) -> None:
     furnish(stage, {"PATH": "/usr/bin"})
     home = stage.home

@@ -72,6 +72,7 @@ def test_pythons_patch_level_does_not_matter(engine: Path):
     ("script", "words"),
     [
         ("echo 'no such image' >&2; exit 125", "my-image:1 can't be looked into: no such image"),
+        ("exit 3", "ended with exit code 3 and said nothing"),
         ("echo hello", "its Python gives no versions"),
         ("true", "its Python gives no versions"),
         ("echo 3", "its Python gives no versions"),
@@ -87,6 +88,18 @@ def test_an_image_that_cannot_be_looked_into_does_not_fit(
 
 def test_what_an_image_prints_at_its_start_does_not_matter(tmp_path: Path):
     assert check(make_engine(tmp_path, f'echo welcome; shift 7; exec "{sys.executable}" "$@"')) == 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--python-version", "abc"), ("--python-version", "3"), ("--airflow-version", "latest")]
+)
+def test_what_is_no_version_is_a_usage_error(
+    arguments: tuple[str, str], engine: Path, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit) as caught:
+        check(engine, *arguments)
+    assert caught.value.code == 2
+    assert f"argument {arguments[0]}: {arguments[1]!r} is no version, such as 3.12" in capsys.readouterr().err
 
 
 def test_an_engine_that_hangs_is_not_waited_for(

@@ -12,6 +12,19 @@ from ecs_async_executor.local.options import Options
 from ecs_async_executor.local.protocol import AwsError
 from ecs_async_executor.local.runtimes.simulated import SimulatedRuntime
 
+NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
+
+
+def definition(*containers: str | dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """Return a RegisterTaskDefinition request that ECS takes for EC2, unless `fields` spoil it."""
+    listed = [{"name": each} if isinstance(each, str) else each for each in containers]
+    return {
+        "family": "f",
+        "memory": "512",
+        "containerDefinitions": [{"image": "i", **container} for container in listed],
+        **fields,
+    }
+
 
 class Lab:
     """A simulated ECS and its clock."""
@@ -21,7 +34,9 @@ class Lab:
         self.ecs = Ecs(Options(runtime="simulated", seed=1, **options), lambda: self.now, SimulatedRuntime())
 
     def call(self, action: str, **params: Any) -> dict[str, Any]:
-        """Return the answer's document."""
+        """Return the answer's document; RunTask gets a network unless it says None."""
+        if action == "RunTask":
+            params = {"networkConfiguration": NETWORK, **params}
         answer, _ = self.ecs.answer(action, json.dumps(params).encode())
         document: dict[str, Any] = json.loads(answer.body)
         return document

@@ -7,6 +7,8 @@ import pytest
 from ecs_async_executor.local.actions import ACTION_FUNCTIONS
 from ecs_async_executor.local.protocol import ACTIONS
 
+from .conftest import definition
+
 if TYPE_CHECKING:
     from .conftest import Lab
 
@@ -127,7 +129,7 @@ def test_list_tasks_shows_what_should_run_unless_asked_for_the_stopped(lab: Lab)
 
 
 def test_list_tasks_filters_by_started_by_family_and_launch_type(lab: Lab) -> None:
-    lab.call("RegisterTaskDefinition", family="other", containerDefinitions=[{"name": "a"}])
+    lab.call("RegisterTaskDefinition", **definition("a", family="other", networkMode="awsvpc"))
     mine, theirs, other = lab.run(startedBy="a/1"), lab.run(startedBy="a/2"), lab.run(taskDefinition="other")
     assert list_all(lab, startedBy="a/1") == [mine]
     assert list_all(lab, startedBy="a/1", desiredStatus="STOPPED") == []

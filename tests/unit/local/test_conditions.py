@@ -54,6 +54,9 @@ def test_throttling_has_awss_rates_or_others(conditions: Conditions) -> None:
         {"consistency_lag": -1},
         {"task_limit": True},
         {"faults": [{"kind": "nope"}]},
+        {"latency": {"Run": 1}},
+        {"throttling": {"cluster_resource_read": 5}},
+        {"throttling": {"cluster_resource_read": ["a", 1]}},
     ],
 )
 def test_an_update_with_a_mistake_changes_nothing(conditions: Conditions, document: dict[str, Any]) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.local.ecs import Clock
 
-from .conftest import Lab
+from .conftest import NETWORK, Lab, definition
 
 
 def test_an_error_fault_strikes_before_any_work(lab: Lab) -> None:
@@ -19,7 +21,9 @@ def test_an_error_fault_strikes_before_any_work(lab: Lab) -> None:
 
 def test_a_lost_response_comes_after_the_work(lab: Lab) -> None:
     lab.ecs.conditions.update({"faults": [{"kind": "lost_response"}]}, lab.now)
-    _, fault = lab.ecs.answer("RunTask", b'{"taskDefinition": "airflow-task"}')
+    _, fault = lab.ecs.answer(
+        "RunTask", json.dumps({"taskDefinition": "airflow-task", "networkConfiguration": NETWORK}).encode()
+    )
     assert fault is not None
     assert fault.kind == "lost_response"
     assert len(list(lab.ecs.store.all_tasks())) == 1
@@ -50,8 +54,8 @@ def test_fargate_launches_have_their_own_throttle() -> None:
 
 
 def test_options_make_clusters_and_definitions() -> None:
-    definition = {"family": "mine", "containerDefinitions": [{"name": "a"}]}
-    lab = Lab(clusters=["mine"], task_definitions=[definition])
+    mine = definition("a", family="mine", networkMode="awsvpc")
+    lab = Lab(clusters=["mine"], task_definitions=[mine])
     assert lab.run(cluster="mine", taskDefinition="mine")
 
 

@@ -72,6 +72,7 @@ def test_the_free_error_says_what_it_is_told() -> None:
     [
         (Fault("start_failure"), Course(start_failure=NO_IMAGE)),
         (Fault("start_failure", reason="x"), Course(start_failure="x")),
+        (Fault("start_failure", container="c"), Course(start_failure=NO_IMAGE, failed_container="c")),
         (Fault("spot_interruption", seconds=2), Course(interruption=Interruption(2))),
         (Fault("spot_before_start", seconds=2), Course(interruption=Interruption(2, early=True))),
         (Fault("host_terminated", seconds=2), Course(interruption=Interruption(2, host_lost=True))),
@@ -127,11 +128,29 @@ def test_a_fault_is_read_from_json_and_shown_as_json() -> None:
 
 @pytest.mark.parametrize(
     "document",
-    [{}, {"kind": "nope"}, {"kind": "throttle", "probability": 2}, {"kind": "throttle", "time": 1}, []],
+    [
+        {},
+        [],
+        {"kind": "nope"},
+        {"kind": 5},
+        {"kind": "throttle", "probability": 2},
+        {"kind": "throttle", "probability": "0.5"},
+        {"kind": "throttle", "time": 1},
+        {"kind": "throttle", "times": "3"},
+        {"kind": "throttle", "times": 1.5},
+        {"kind": "throttle", "times": -1},
+        {"kind": "throttle", "environment": 5},
+        {"kind": "throttle", "started_by": 1},
+        {"kind": "late_response", "seconds": "1"},
+        {"kind": "late_response", "seconds": -1},
+        {"kind": "error", "status": 200},
+        {"kind": "sidecar_exit", "exit_code": "1"},
+    ],
 )
 def test_mistakes_in_a_fault_are_configuration_errors(document: Any) -> None:
-    with pytest.raises(ConfigurationError, match="fault"):
+    with pytest.raises(ConfigurationError, match="fault") as caught:
         fault_of(document)
+    assert "instances of" not in str(caught.value), "those are Python's words"
 
 
 def test_an_action_that_does_not_exist_is_refused() -> None:

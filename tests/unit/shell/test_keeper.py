@@ -16,7 +16,11 @@ from ecs_async_executor.keeper import STABLE_AFTER, EngineKeeper
 from ecs_async_executor.local import Control, Options, serve_in_thread
 
 POISON: Any = object()
-BODY = {"taskDefinition": "airflow-task", "launchType": "EC2"}
+BODY = {
+    "taskDefinition": "airflow-task",
+    "launchType": "EC2",
+    "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
+}
 
 
 @pytest.fixture(scope="module")

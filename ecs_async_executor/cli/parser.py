@@ -1,0 +1,55 @@
+"""The parser of every `ecs-async` command: what it does not know, it says, with the nearest that it does know."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+from typing_extensions import override
+
+
+class Parser(argparse.ArgumentParser):
+    """Its sub-parsers are of this class, too. Wrong usage ends with exit code 2."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+
+    @override
+    def parse_known_args(  # type: ignore[override]  # it is called by argparse, with these two
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        """Parse everything, or say what is unknown: nothing is left over."""
+        given = list(sys.argv[1:] if args is None else args)
+        if commands := self._commands():
+            self._check_command(given, commands)
+        found, unknown = super().parse_known_args(given, namespace)
+        if unknown:
+            self._refuse(unknown[0], self._option_string_actions)
+        return found, []
+
+    def _commands(self) -> list[str]:
+        return [
+            name
+            for action in self._actions
+            if isinstance(action, argparse._SubParsersAction)  # noqa: SLF001  argparse has no public name for it
+            for name in action.choices
+        ]
+
+    def _check_command(self, given: Sequence[str], commands: Sequence[str]) -> None:
+        if not given:
+            self.print_help(sys.stderr)
+            self.exit(2)
+        if not given[0].startswith("-") and given[0] not in commands:
+            self._refuse(given[0], commands)
+        if given[0].startswith("-") and given[0].partition("=")[0] not in self._option_string_actions:
+            self._refuse(given[0], self._option_string_actions)
+
+    def _refuse(self, word: str, known: Iterable[str]) -> NoReturn:
+        name = word.partition("=")[0]
+        kind = "option" if word.startswith("-") else "command" if self._commands() else "argument"
+        close = difflib.get_close_matches(name, list(known), n=1)
+        advice = f"Did you mean {close[0]}?" if close else f"`{self.prog} --help` lists what there is."
+        self.error(f"unknown {kind} {name}. {advice}")

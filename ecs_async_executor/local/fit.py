@@ -1,0 +1,144 @@
+"""Whether a RunTask request fits the task definition that it names: a table of rules, in ECS's own words.
+
+Sources: Amazon ECS API Reference, "RunTask" and "TaskOverride"; the texts are those of error messages that
+users have published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ecs_async_executor.local.protocol import AwsError, invalid
+from ecs_async_executor.local.registration import fargate_size_problems, size_problems
+
+if TYPE_CHECKING:
+    from ecs_async_executor.local.definitions import TaskDefinition
+
+# AWS Fargate platform versions for Linux; "Fargate platform versions", Amazon ECS Developer Guide.
+PLATFORM_VERSIONS = frozenset({"LATEST", "1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0"})
+_SIZES = ("cpu", "memory")
+_CONTAINER_SIZES = ("cpu", "memory", "memoryReservation")
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A RunTask request, its task definition, and the launch type or capacity provider that it ends up with."""
+
+    params: Mapping[str, Any]
+    definition: TaskDefinition
+    provider: str
+
+    @property
+    def launch_type(self) -> str:
+        """The launch type of the provider; that of an Auto Scaling group is EC2."""
+        if self.provider.startswith("FARGATE"):
+            return "FARGATE"
+        return self.provider if self.provider in {"EXTERNAL", "MANAGED_INSTANCES"} else "EC2"
+
+    @property
+    def on_fargate(self) -> bool:
+        """Whether Fargate runs it."""
+        return self.launch_type == "FARGATE"
+
+    @property
+    def network(self) -> Mapping[str, Any]:
+        """The awsvpcConfiguration, or nothing."""
+        network: Mapping[str, Any] = self.params.get("networkConfiguration", {}).get(
+            "awsvpcConfiguration", {}
+        )
+        return network
+
+    @property
+    def overrides(self) -> Mapping[str, Any]:
+        """The overrides, or nothing."""
+        overrides: Mapping[str, Any] = self.params.get("overrides", {})
+        return overrides
+
+
+def check_fit(params: Mapping[str, Any], definition: TaskDefinition, provider: str) -> None:
+    """Check a request against the task definition that it names.
+
+    Raises:
+        AwsError: InvalidParameterException, or PlatformUnknownException.
+    """
+    launch = Launch(params, definition, provider)
+    for broken, message in _RULES:
+        if found := broken(launch):
+            raise invalid(message.format(found=found))
+    if params.get("platformVersion", "LATEST") not in PLATFORM_VERSIONS:
+        raise AwsError("PlatformUnknownException", "The specified platform version does not exist.")
+    for problem in _overridden_size_problems(launch):
+        raise invalid(problem)
+
+
+def _unknown_container(launch: Launch) -> str:
+    names = {container.name for container in launch.definition.containers}
+    overridden = [override.get("name") for override in launch.overrides.get("containerOverrides", ())]
+    return next((str(name)[:255] for name in overridden if name not in names), "")
+
+
+def _has_task_role(launch: Launch) -> bool:
+    return bool(launch.definition.document.get("taskRoleArn") or launch.overrides.get("taskRoleArn"))
+
+
+def _overridden_size_problems(launch: Launch) -> Iterator[str]:
+    """Yield what is wrong with the sizes that the overrides make."""
+    overridden = {
+        override["name"]: {name: override[name] for name in _CONTAINER_SIZES if name in override}
+        for override in launch.overrides.get("containerOverrides", ())
+    }
+    sizes = {name: launch.overrides[name] for name in _SIZES if name in launch.overrides}
+    if not sizes and not any(overridden.values()):
+        return
+    document = launch.definition.document
+    containers = [
+        {**container, **overridden.get(container["name"], {})}
+        for container in document["containerDefinitions"]
+    ]
+    merged = {**document, **sizes, "containerDefinitions": containers}
+    yield from size_problems(merged)
+    if launch.on_fargate:
+        yield from fargate_size_problems(merged)
+
+
+# The first returns what is wrong (shown as "{found}"), or something false.
+_RULES: Sequence[tuple[Callable[[Launch], object], str]] = (
+    (
+        lambda launch: launch.launch_type if launch.launch_type not in launch.definition.launch_types else "",
+        "Task definition does not support launch_type {found}.",
+    ),
+    (
+        lambda launch: launch.definition.network_mode == "awsvpc" and not launch.network.get("subnets"),
+        "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
+    ),
+    (
+        lambda launch: launch.definition.network_mode != "awsvpc" and "networkConfiguration" in launch.params,
+        "Network Configuration is not valid for the given networkMode of this task definition.",
+    ),
+    (
+        lambda launch: not launch.on_fargate and launch.network.get("assignPublicIp") == "ENABLED",
+        "Assign public IP is not supported for this launch type.",
+    ),
+    (
+        lambda launch: not launch.on_fargate and launch.params.get("platformVersion"),
+        "The platform version must be null when specifying an EC2 launch type.",
+    ),
+    (
+        lambda launch: launch.on_fargate and launch.params.get("placementConstraints"),
+        "Placement constraints are not supported with FARGATE launch type.",
+    ),
+    (
+        lambda launch: launch.on_fargate and launch.params.get("placementStrategy"),
+        "Placement strategies are not supported with FARGATE launch type.",
+    ),
+    (
+        _unknown_container,
+        "Override for container named {found} is not a container in the TaskDefinition.",
+    ),
+    (
+        lambda launch: launch.params.get("enableExecuteCommand") and not _has_task_role(launch),
+        "The service couldn't be created because a valid taskRoleArn is not being used.",
+    ),
+)

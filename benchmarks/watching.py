@@ -115,7 +115,7 @@ class Watching:
         token: str | None = ""
         while token is not None:
             more = {"nextToken": token} if token else {}
-            page: TaskArns = await self._client._call(  # noqa: SLF001  the engine itself lists by startedBy only
+            page: TaskArns = await self._client._ask(  # noqa: SLF001  the engine itself lists by startedBy only
                 "list_tasks", cluster=CLUSTER, **filters, **more
             )
             listed.update(page.task_arns)

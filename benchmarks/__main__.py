@@ -1,7 +1,7 @@
 """Runs all benchmarks, each in a process of its own, and refreshes docs/performance.md and its chart.
 
-A full run takes about half an hour. What fails loses only its own results; with --only, the others' are kept. A quick
-run is printed, and writes nothing unless --results says where.
+A full run takes about half an hour. Results are written after each benchmark. What fails loses only its own results;
+with --only, the others' are kept. A quick run is printed, and writes nothing unless --results says where.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.command import say
+from benchmarks.command import new_file, say
 from benchmarks.page import RESULTS, Reports, read_results, write_results
 from benchmarks.page import main as write_page
 from benchmarks.report import Report
@@ -41,17 +41,23 @@ def main() -> None:
     )
     parser.add_argument(
         "--results",
-        type=Path,
+        type=new_file,
         metavar="PATH",
         help=f"default: benchmarks/{RESULTS.name}; with --quick: nowhere",
     )
     arguments = parser.parse_args()
+    names = list(dict.fromkeys(arguments.only))
     path = arguments.results or (None if arguments.quick else RESULTS)
-    reports, failed = run_all(arguments.only, quick=arguments.quick)
-    if path is not None:
-        write_results(merged(read_results(path), arguments.only, reports), path)
-        if path.resolve() == RESULTS.resolve():
-            write_page()
+    results = read_results(path) if path is not None else {}
+    failed = []
+    for name, report in run_all(names, quick=arguments.quick):
+        if report is None:
+            failed.append(name)
+        results = merged(results, [name], {} if report is None else {name: report})
+        if path is not None:
+            write_results(results, path)
+    if path is not None and path.resolve() == RESULTS.resolve():
+        write_page()
     if failed:
         raise SystemExit(f"Failed: {', '.join(failed)}")
 
@@ -67,10 +73,8 @@ def minutes_left(names: Sequence[str], *, quick: bool) -> float:
     return sum(MINUTES[name][quick] for name in names if name in MINUTES)
 
 
-def run_all(names: Sequence[str], *, quick: bool) -> tuple[dict[str, Report], list[str]]:
-    """Run benchmarks one after another; give their reports, and the names of those that failed."""
-    reports: dict[str, Report] = {}
-    failed = []
+def run_all(names: Sequence[str], *, quick: bool) -> Iterator[tuple[str, Report | None]]:
+    """Run benchmarks one after another; give each one's report when it is there, None if it has failed."""
     with TemporaryDirectory(prefix="ecs-async-bench-") as folder:
         for number, name in enumerate(names, 1):
             say(
@@ -79,11 +83,8 @@ def run_all(names: Sequence[str], *, quick: bool) -> tuple[dict[str, Report], li
             file = Path(folder) / f"{name}.json"
             command = [sys.executable, "-m", f"benchmarks.{name}", "--json", str(file), *["--quick"] * quick]
             code = subprocess.run(command, check=False).returncode  # noqa: S603  our own module
-            if code == 0 and file.exists():
-                reports[name] = Report.from_json(json.loads(file.read_text("utf-8")))
-            else:
-                failed.append(name)
-    return reports, failed
+            is_whole = code == 0 and file.exists()
+            yield name, Report.from_json(json.loads(file.read_text("utf-8"))) if is_whole else None
 
 
 if __name__ == "__main__":

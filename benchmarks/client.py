@@ -121,7 +121,7 @@ async def measure_rates(url: str, arguments: argparse.Namespace) -> dict[str, tu
             say(f"client: {operation} with {arguments.flight} in flight")
             stock, ours = both.stock[operation], both.ours[operation]
             calls = arguments.calls * (2 if operation == LARGE else 5)
-            stock_calls = calls // 10 if operation == LARGE else calls
+            stock_calls = max(1, calls // 10) if operation == LARGE else calls
             (
                 await rate(stock, arguments.flight, arguments.flight),
                 await rate(ours, arguments.flight, arguments.flight),
@@ -179,26 +179,27 @@ def _without_collector() -> Iterator[None]:
         gc.enable()
 
 
-def measure(arguments: argparse.Namespace) -> Report:
-    """Measure everything."""
+def measure(arguments: argparse.Namespace) -> Iterator[Report]:
+    """Measure everything, and report after each part."""
     with canned_ecs() as url:
         costs = asyncio.run(measure_cpu(url, arguments))
+    yield report(costs, {}, None, arguments)
     with canned_ecs(arguments.latency) as url:
         rates = asyncio.run(measure_rates(url, arguments))
+    yield report(costs, rates, None, arguments)
     say("client: parsing")
-    return report(costs, rates, measure_parsing(arguments.rounds), arguments)
+    yield report(costs, rates, measure_parsing(arguments.rounds), arguments)
 
 
 def report(
     costs: Mapping[str, tuple[float, float]],
     rates: Mapping[str, tuple[float, float]],
-    parsing: tuple[Parsed, Parsed],
+    parsing: tuple[Parsed, Parsed] | None,
     arguments: argparse.Namespace,
 ) -> Report:
-    """Write it down."""
+    """Write down what is measured; `rates` are empty and `parsing` is None as long as they are not."""
     sizes = {operation: len(body) for operation, body in answers().items()}
     columns = ("stock aiobotocore", "the engine's client", "ratio")
-    stock, ours = parsing
     return Report(
         name="client",
         tables=[
@@ -216,30 +217,7 @@ def report(
                 ("operation", *columns),
                 [(name, f"{a:,.0f}", f"{b:,.0f}", f"{b / a:.1f} x") for name, (a, b) in rates.items()],
             ),
-            Table(
-                "Parsing one answer of DescribeTasks",
-                ("", "botocore", "the engine", "ratio"),
-                [
-                    _row(
-                        "in one stretch",
-                        f"{stock.milliseconds:.2f} ms",
-                        f"{ours.milliseconds:.2f} ms",
-                        stock.milliseconds / ours.milliseconds,
-                    ),
-                    _row(
-                        "objects left",
-                        f"{stock.objects:,}",
-                        f"{ours.objects:,}",
-                        stock.objects / ours.objects,
-                    ),
-                    _row(
-                        "of them for the garbage collector",
-                        f"{stock.tracked:,}",
-                        f"{ours.tracked:,}",
-                        stock.tracked / max(1, ours.tracked),
-                    ),
-                ],
-            ),
+            *([] if parsing is None else [_parsing_table(*parsing)]),
         ],
         targets=[
             Target(
@@ -261,9 +239,37 @@ def report(
                 for name, pair in rates.items()
                 for who, each in zip(("stock", "ours"), pair, strict=True)
             },
-            "parse_stock_ms": stock.milliseconds,
-            "parse_ours_ms": ours.milliseconds,
+            **_parsing_figures(parsing),
         },
+    )
+
+
+def _parsing_figures(parsing: tuple[Parsed, Parsed] | None) -> dict[str, float]:
+    if parsing is None:
+        return {}
+    stock, ours = parsing
+    return {"parse_stock_ms": stock.milliseconds, "parse_ours_ms": ours.milliseconds}
+
+
+def _parsing_table(stock: Parsed, ours: Parsed) -> Table:
+    return Table(
+        "Parsing one answer of DescribeTasks",
+        ("", "botocore", "the engine", "ratio"),
+        [
+            _row(
+                "in one stretch",
+                f"{stock.milliseconds:.2f} ms",
+                f"{ours.milliseconds:.2f} ms",
+                stock.milliseconds / ours.milliseconds,
+            ),
+            _row("objects left", f"{stock.objects:,}", f"{ours.objects:,}", stock.objects / ours.objects),
+            _row(
+                "of them for the garbage collector",
+                f"{stock.tracked:,}",
+                f"{ours.tracked:,}",
+                stock.tracked / max(1, ours.tracked),
+            ),
+        ],
     )
 
 

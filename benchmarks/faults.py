@@ -1,7 +1,5 @@
 """Runs the same tasks with AwsEcsExecutor and with AsyncEcsExecutor, through every fault of the local ECS.
 
-    python -m benchmarks.faults [--tasks 60] [--only NAME ...] [--json FILE] [--logs FOLDER]
-
 The scheduler is Airflow's own, in a process of its own, with a database. ECS is simulated, and so is what runs in its
 containers. A task is right if it ends in success, its code ran once for each try that Airflow counts, and it used no
 try but those that its code died in; where AWS refuses for good, if it fails and Airflow shows the reason. What is
@@ -16,6 +14,7 @@ import json
 import logging
 import os
 import shutil
+from itertools import product
 from pathlib import Path
 
 import structlog
@@ -27,7 +26,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cell import Bench, Cell, Fault, run_cell
+from benchmarks.command import new_folder, parse
 from benchmarks.scheduler_process import EXECUTORS
+from benchmarks.sizes import FAULTS as SIZES
 from ecs_async_executor.local import Options, serve_in_process
 
 FAULTS = (
@@ -142,7 +143,7 @@ FAULTS = (
 
 def main() -> None:
     """Run the matrix, print the table."""
-    arguments = _arguments()
+    arguments = parse("faults", __doc__, SIZES, add_own=_add_own)
     logging.disable(logging.CRITICAL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     make_database()
@@ -151,31 +152,27 @@ def main() -> None:
     logs.mkdir(parents=True, exist_ok=True)
     console = Console(width=min(120, shutil.get_terminal_size((120, 50)).columns))
     cells: list[Cell] = []
-    with serve_in_process(Options(runtime="simulated", seed=1)) as ecs, console.status("") as status:
-        os.environ["AWS_ENDPOINT_URL_ECS"] = ecs.endpoint_url
-        bench = Bench(ecs, arguments.tasks, arguments.limit, logs)
-        for fault in chosen:
-            for executor in EXECUTORS:
+    try:
+        with serve_in_process(Options(runtime="simulated", seed=1)) as ecs, console.status("") as status:
+            os.environ["AWS_ENDPOINT_URL_ECS"] = ecs.endpoint_url
+            bench = Bench(ecs, arguments.tasks, arguments.limit, logs)
+            for fault, executor in product(chosen, EXECUTORS):
                 status.update(f"{fault.name} ({fault.says}): {executor}")
                 cells.append(run_cell(fault, executor, bench))
-    console.print(_table(chosen, cells, arguments))
-    if arguments.json:
-        arguments.json.write_text(json.dumps([dataclasses.asdict(cell) for cell in cells], indent=2) + "\n")
+                if arguments.json:
+                    _write(cells, arguments.json)
+    finally:  # what was measured is not lost
+        console.print(_table(chosen, cells, arguments))
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description="Run the same tasks with both executors through every fault."
-    )
+def _write(cells: list[Cell], path: Path) -> None:
+    path.write_text(json.dumps([dataclasses.asdict(cell) for cell in cells], indent=2) + "\n", "utf-8")
+
+
+def _add_own(parser: argparse.ArgumentParser) -> None:
     names = [fault.name for fault in FAULTS]
-    parser.add_argument("--tasks", type=int, default=60, help="in each cell; default: %(default)s")
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"of {', '.join(names)}")
-    parser.add_argument(
-        "--limit", type=float, default=90, help="seconds a cell may take; default: %(default)s"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
-    parser.add_argument("--logs", type=Path, metavar="FOLDER", help="keep the schedulers' logs there")
-    return parser.parse_args()
+    parser.add_argument("--logs", type=new_folder, metavar="FOLDER", help="keep the schedulers' logs there")
 
 
 def _table(faults: list[Fault], cells: list[Cell], arguments: argparse.Namespace) -> Table:

@@ -7,7 +7,7 @@ one each second, as a scheduler whose own work takes that long. (Airflow's loop 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from benchmarks.command import parse, run, say
 from benchmarks.found.heartbeat import A_SECOND, BUSY, IDLE, SLOW, Heartbeats, report
@@ -41,16 +41,17 @@ def measure_one(live: int, latency: float, seconds: float, slow_seconds: float) 
         return found
 
 
-def measure(arguments: argparse.Namespace) -> Report:
-    """Measure everything."""
+def measure(arguments: argparse.Namespace) -> Iterator[Report]:
+    """Measure everything, and report after each part."""
     prepare()
     results: list[Heartbeats] = []
     for live in arguments.live:
         say(f"heartbeat: {live:,} live tasks, {arguments.latency * 1000:.0f} ms")
         results += fresh(measure_one, live, arguments.latency, arguments.seconds, arguments.slow_seconds)
+        yield report(results, None, arguments.pending, arguments.latency)
     say(f"heartbeat: AwsEcsExecutor, {arguments.pending:,} pending tasks, at most {arguments.cap:.0f} s")
     theirs = fresh(measure_free, THEIRS, arguments.pending, arguments.latency, arguments.cap)
-    return report(results, theirs, arguments.pending, arguments.latency)
+    yield report(results, theirs, arguments.pending, arguments.latency)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import argparse
 import json
 import time
 import urllib.request
+from collections.abc import Iterator
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -103,8 +104,8 @@ def measure_case(case: Case, pairs: int, window: float) -> Result:
     return Result(alone, other, task_bytes)
 
 
-def measure(arguments: argparse.Namespace) -> Report:
-    """Measure everything."""
+def measure(arguments: argparse.Namespace) -> Iterator[Report]:
+    """Measure everything, and report after each part."""
     prepare()
     results = {}
     for case in (
@@ -120,7 +121,7 @@ def measure(arguments: argparse.Namespace) -> Report:
     ):
         say(f"interference: {case.name}")
         results[case] = measure_case(case, arguments.pairs, arguments.window)
-    return report(results)
+        yield report(results)
 
 
 def _task_bytes(world: Live) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.command import parse, run, say
@@ -122,21 +123,21 @@ def measure_many(many: int, lives: float, latency: float) -> Lags:
     return Lags(many, many, lags, calls, took, wrong=many - min(right, len(lags)) + again)
 
 
-def measure(arguments: argparse.Namespace) -> Report:
-    """Measure everything."""
+def measure(arguments: argparse.Namespace) -> Iterator[Report]:
+    """Measure everything, and report after each part."""
     prepare()
     results: dict[str, Lags] = {}
     for live in arguments.live:
         say(f"lag: {live:,} live tasks")
         found = fresh(measure_ends, live, arguments.ends, arguments.seconds, arguments.latency)
         results[f"{live:,} live tasks, {found.age:.0f} s old"] = found
-    many = None
+        yield report(results, None, arguments.latency)
     if arguments.many:
         minutes = (arguments.many / LAUNCH_RATE + arguments.lives) / 60
         say(f"lag: {arguments.many:,} tasks of {arguments.lives:.0f} s; {minutes:.0f} minutes")
         many = fresh(measure_many, arguments.many, arguments.lives, arguments.latency)
         results[f"{arguments.many:,} tasks of {arguments.lives:.0f} s, AWS's limits"] = many
-    return report(results, many, arguments.latency)
+        yield report(results, many, arguments.latency)
 
 
 if __name__ == "__main__":

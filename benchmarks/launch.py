@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from threading import Timer
 
@@ -78,11 +79,13 @@ def measure_limited(kind: str, seconds: float, *, other: bool) -> Limited:
             client.send("go")
         begun = time.time()
         before: list[tuple[int, int]] = []
-        Timer(settled, lambda: before.append(throttled(ecs))).start()  # a heartbeat of theirs outlasts that
+        timer = Timer(settled, lambda: before.append(throttled(ecs)))
+        timer.start()  # a heartbeat of theirs outlasts that
         cut = True
         with cut_after(seconds if kind == THEIRS else 0):
             loop.beat_for(seconds)
             cut = False
+        timer.join()
         after, ended = throttled(ecs), time.time()
         if isinstance(executor, AsyncEcsExecutor):
             executor.end()
@@ -101,23 +104,24 @@ def measure_limited(kind: str, seconds: float, *, other: bool) -> Limited:
         )
 
 
-def measure(arguments: argparse.Namespace) -> Report:
-    """Measure everything."""
+def measure(arguments: argparse.Namespace) -> Iterator[Report]:
+    """Measure everything, and report after each part."""
     prepare()
     free: dict[tuple[int, float], tuple[Free, Free, Free]] = {}
+    limited: dict[tuple[str, bool], Limited] = {}
     middle = sorted(arguments.latency)[len(arguments.latency) // 2]
     for latency in arguments.latency:
         say(f"launch: AwsEcsExecutor, {latency * 1000:.0f} ms, at most {arguments.cap:.0f} s")
         theirs = fresh(measure_free, THEIRS, arguments.tasks, latency, arguments.cap)
-        for tasks in (arguments.tasks, *[arguments.many] * (latency == middle)):
+        for tasks in dict.fromkeys((arguments.tasks, *[arguments.many] * (latency == middle))):
             say(f"launch: {tasks:,} tasks, {latency * 1000:.0f} ms: AsyncEcsExecutor, then a bare client")
             ours = fresh(measure_free, MINE, tasks, latency, arguments.cap)
             free[tasks, latency] = (theirs, ours, fresh(measure_bare, tasks, latency))
-    limited: dict[tuple[str, bool], Limited] = {}
+            yield report(free, limited)
     for kind, other in ((THEIRS, False), (MINE, False), (MINE, True)):
         say(f"launch: {kind} under AWS's limits{', beside another client' * other}, {arguments.minute:.0f} s")
         limited[kind, other] = fresh(measure_limited, kind, arguments.minute, other=other)
-    return report(free, limited)
+        yield report(free, limited)
 
 
 if __name__ == "__main__":

@@ -56,8 +56,8 @@ class Loop:
 
     @property
     def longest(self) -> float:
-        """Seconds that the longest heartbeat took."""
-        return max(beat.wall for beat in self.heartbeats)
+        """Seconds that the longest heartbeat took; 0 if time was up before the first one."""
+        return max((beat.wall for beat in self.heartbeats), default=0.0)
 
     def queue(self, count: int) -> None:
         """Hand the next tasks to the executor, as the scheduler does."""

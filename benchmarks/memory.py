@@ -11,6 +11,7 @@ import gc
 import os
 import sys
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.command import parse, run, say
@@ -36,17 +37,18 @@ def measure_one(live: int, rest: float, *, trace: bool) -> Memory:
     return Memory(live, allocated, None) if trace else Memory(live, None, resident)
 
 
-def measure(arguments: argparse.Namespace) -> Report:
-    """Measure everything."""
+def measure(arguments: argparse.Namespace) -> Iterator[Report]:
+    """Measure everything, and report after each part."""
     prepare()
     results = []
     for live in arguments.live:
         say(f"memory: {live:,} live tasks")
         results.append(fresh(measure_one, live, arguments.rest, trace=False))
+        yield report(results)
     few = min(arguments.live)
     say(f"memory: {few:,} live tasks, every allocation traced, which is slow")
     results.append(fresh(measure_one, few, arguments.rest, trace=True))
-    return report(results)
+    yield report(results)
 
 
 def _used() -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 from collections.abc import Iterable
@@ -21,9 +22,14 @@ Reports: TypeAlias = dict[str, Report]
 
 
 def read_results(path: Path = RESULTS) -> dict[str, Report]:
-    """Read what `write_results` wrote; nothing, if nothing was."""
-    documents = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    return {name: Report.from_json(document) for name, document in documents.items()}
+    """Read what `write_results` wrote; nothing, if nothing was. Raises `SystemExit` if it is something else."""
+    try:
+        documents = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        return {name: Report.from_json(document) for name, document in documents.items()}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise SystemExit(
+            f"{path} holds no results of these benchmarks ({type(error).__name__}): remove it, or name another file."
+        ) from None
 
 
 def write_results(reports: Reports, path: Path = RESULTS) -> None:
@@ -95,4 +101,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m benchmarks.page", description=__doc__).parse_args()
     main()

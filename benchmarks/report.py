@@ -13,6 +13,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +55,18 @@ class Report:
     """Raw numbers, for the chart and for comparisons."""
     quick: bool = False
     """Taken with the small sizes of --quick: good to see that it works, not to be quoted."""
+    unfinished: bool = False
+    """It broke off: what is missing was not measured."""
     seconds: float = 0.0
     """How long it took."""
     machine: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain JSON, for `from_json`."""
-        document: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        """Give it as plain JSON, for `from_json`. JSON has no infinite numbers: such a figure is left out."""
+        finite = {name: figure for name, figure in self.figures.items() if math.isfinite(figure)}
+        document: dict[str, Any] = json.loads(
+            json.dumps({**dataclasses.asdict(self), "figures": finite}, allow_nan=False)
+        )
         return document
 
     @classmethod
@@ -99,6 +105,11 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 100 else f"{seconds:,.0f} s"
 
 
+def times(ratio: float) -> str:
+    """Write how many times as much it is."""
+    return f"{ratio:,.0f}" if math.isfinite(ratio) else "-"
+
+
 def percent(part: float, whole: float, digits: int = 1) -> str:
     """Write a share."""
     return f"{100 * part / whole:.{digits}f} %" if whole else "-"
@@ -116,7 +127,7 @@ def machine() -> dict[str, str]:
 
 def show(report: Report, console: Console) -> None:
     """Print it."""
-    for table in report.tables:
+    for table in filter(attrgetter("rows"), report.tables):
         printed = RichTable(title=table.title, caption=table.caption or None)
         for index, column in enumerate(table.columns):
             printed.add_column(column, justify="right" if index else "left")
@@ -127,6 +138,8 @@ def show(report: Report, console: Console) -> None:
         mark = "[green]met[/green]: " if target.met else "[red]missed[/red]: "
         wanted = f"in a full run wanted: {target.wanted}" if report.quick else f"wanted: {target.wanted}"
         console.print(f"{'' if report.quick else mark}{target.what}: {target.measured} ({wanted})")
+    if report.unfinished:
+        console.print("It broke off: what is missing here was not measured.", style="red")
     if report.quick:
         console.print("A quick run: it shows that the benchmark works; its figures are not to be quoted.")
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from benchmarks.command import Size
 
+MANY = 100_000
+"""Tasks at most: ten times as many as the targets are for."""
+LONG = 1.0
+"""Seconds of API latency at most: launches get slow, and no call runs into its time-out."""
+
 MINUTES = {
     "launch": (6.0, 1.5),
     "heartbeat": (4.5, 1.0),
@@ -16,47 +21,53 @@ MINUTES = {
 """About how long every benchmark takes: in a full run, and in a quick one. All that there are, in the page's order."""
 
 LAUNCH = {
-    "tasks": Size(1000, 100, "tasks to launch with every latency"),
-    "many": Size(10_000, 200, "tasks to launch with the middle latency, too"),
-    "latency": Size([0.02, 0.1, 0.2], [0.02, 0.1], "of every API call, in seconds"),
-    "cap": Size(10.0, 3.0, "seconds that AwsEcsExecutor gets for each latency"),
-    "minute": Size(60.0, 15.0, "seconds that each executor gets under AWS's default limits"),
+    "tasks": Size(1000, 100, "tasks to launch with every latency", 1, MANY),
+    "many": Size(10_000, 200, "tasks to launch with the middle latency, too", 1, MANY),
+    "latency": Size([0.02, 0.1, 0.2], [0.02, 0.1], "of every API call, in seconds", 0, LONG),
+    "cap": Size(10.0, 3.0, "seconds that AwsEcsExecutor gets for each latency", 0.1),
+    "minute": Size(60.0, 15.0, "seconds that each executor gets under AWS's default limits", 1),
 }
 HEARTBEAT = {
-    "live": Size([0, 1000, 10_000], [0, 200], "live tasks"),
-    "seconds": Size(10.0, 4.0, "how long each state is measured, with a heartbeat every 50 ms"),
-    "slow_seconds": Size(40.0, 3.0, "how long it is measured with a heartbeat each second"),
-    "latency": Size(0.2, 0.2, "of every API call, in seconds"),
-    "pending": Size(1000, 100, "tasks that wait to be launched, in the comparison with AwsEcsExecutor"),
-    "cap": Size(10.0, 3.0, "seconds that AwsEcsExecutor gets"),
+    "live": Size([0, 1000, 10_000], [0, 200], "live tasks", 0, MANY),
+    "seconds": Size(10.0, 4.0, "how long each state is measured, with a heartbeat every 50 ms", 0.1),
+    "slow_seconds": Size(40.0, 3.0, "how long it is measured with a heartbeat each second", 0.1),
+    "latency": Size(0.2, 0.2, "of every API call, in seconds", 0, LONG),
+    "pending": Size(
+        1000, 100, "tasks that wait to be launched, in the comparison with AwsEcsExecutor", 1, MANY
+    ),
+    "cap": Size(10.0, 3.0, "seconds that AwsEcsExecutor gets", 0.1),
 }
 INTERFERENCE = {
-    "live": Size(10_000, 200, "live tasks to watch"),
+    "live": Size(10_000, 200, "live tasks to watch", 0, MANY),
     "rest": Size(200.0, 3.0, "seconds for them to get old: then they are looked at less often"),
-    "pairs": Size(10, 4, "windows of each kind, in turns"),
-    "window": Size(1.0, 1.0, "seconds of one window"),
+    "pairs": Size(10, 4, "windows of each kind, in turns", 1),
+    "window": Size(1.0, 1.0, "seconds of one window", 0.1, 60),
 }
 LAG = {
-    "live": Size([100, 1000, 10_000], [20, 100], "live tasks"),
-    "ends": Size(300, 20, "of them, how many end while it is measured (at most half)"),
-    "seconds": Size(20.0, 5.0, "during which they end"),
-    "latency": Size(0.1, 0.1, "of every API call, in seconds"),
-    "many": Size(10_000, 150, "short tasks under AWS's default limits; 0: none"),
-    "lives": Size(30.0, 15.0, "seconds that each of the many lives"),
+    "live": Size([100, 1000, 10_000], [20, 100], "live tasks", 2, MANY),
+    "ends": Size(300, 20, "of them, how many end while it is measured (at most half)", 1, MANY),
+    "seconds": Size(20.0, 5.0, "during which they end", 1),
+    "latency": Size(0.1, 0.1, "of every API call, in seconds", 0, LONG),
+    "many": Size(10_000, 150, "short tasks under AWS's default limits; 0: none", 0, MANY),
+    "lives": Size(30.0, 15.0, "seconds that each of the many lives", 5),
 }
 MEMORY = {
-    "live": Size([10_000], [200, 500], "live tasks"),
+    "live": Size([10_000], [200, 500], "live tasks", 1, MANY),
     "rest": Size(10.0, 1.0, "seconds for all work about them to be done"),
 }
 CLIENT = {
-    "rounds": Size(9, 2, "times that both clients take turns"),
-    "calls": Size(150, 10, "calls of each operation in a round; of DescribeTasks a fifth"),
-    "flight": Size(50, 10, "calls in flight when calls a second are counted"),
-    "latency": Size(0.02, 0.02, "of the API when calls a second are counted, in seconds"),
+    "rounds": Size(9, 2, "times that both clients take turns", 1),
+    "calls": Size(150, 10, "calls of each operation in a round; of DescribeTasks a fifth", 1, MANY),
+    "flight": Size(50, 10, "calls in flight when calls a second are counted", 1, 1000),
+    "latency": Size(0.02, 0.02, "of the API when calls a second are counted, in seconds", 0, LONG),
 }
 WATCHING = {
-    "live": Size(2000, 300, "tasks of ours"),
-    "left": Size(0.05, 0.05, "share of them that has left since the last sweep"),
-    "latency": Size(0.1, 0.02, "of the API, in seconds"),
-    "sweeps": Size(3, 1, "sweeps of each kind"),
+    "live": Size(2000, 300, "tasks of ours", 1, MANY),
+    "left": Size(0.05, 0.05, "share of them that has left since the last sweep", 0, 1),
+    "latency": Size(0.1, 0.02, "of the API, in seconds", 0, LONG),
+    "sweeps": Size(3, 1, "sweeps of each kind", 1, 100),
+}
+FAULTS = {
+    "tasks": Size(60, 10, "in each cell", 1, 1000),
+    "limit": Size(90.0, 90.0, "seconds that a cell may take", 1),
 }

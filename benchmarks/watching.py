@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -82,9 +82,9 @@ class Watching:
                 "taskDefinition": family,
                 "startedBy": started_by,
                 "clientToken": str(uuid.uuid4()),
-                "count": PER_LAUNCH,
+                "count": min(PER_LAUNCH, live - launched),
             }
-            for _ in range(live // PER_LAUNCH)
+            for launched in range(0, live, PER_LAUNCH)
         ]
         answers = await _all([lambda body=body: self._client.run_task(body) for body in calls])  # type: ignore[misc]  # a lambda with a default
         return [task.task_arn for answer in answers for task in answer.tasks]
@@ -115,7 +115,7 @@ class Watching:
         token: str | None = ""
         while token is not None:
             more = {"nextToken": token} if token else {}
-            page: TaskArns = await self._client._call(  # noqa: SLF001  the engine itself lists by startedBy only
+            page: TaskArns = await self._client._ask(  # noqa: SLF001  the engine itself lists by startedBy only
                 "list_tasks", cluster=CLUSTER, **filters, **more
             )
             listed.update(page.task_arns)
@@ -147,7 +147,8 @@ async def sweep_all(ecs: Control, arguments: argparse.Namespace) -> dict[str, li
     watching = Watching(client)
     watching.arns = await watching.launch(arguments.live, "airflow/bench", OURS)
     await watching.launch(arguments.live, "others", OTHERS)
-    await watching.stop(watching.arns[:: round(1 / arguments.left)])
+    left = round(arguments.live * arguments.left)
+    await watching.stop([watching.arns[number * arguments.live // left] for number in range(left)])
     ecs.set_conditions(latency={"*": arguments.latency})
     ways: dict[str, Sweep] = {
         "DescribeTasks of all": watching.describe_all,
@@ -164,7 +165,7 @@ async def sweep_all(ecs: Control, arguments: argparse.Namespace) -> dict[str, li
     return found
 
 
-def measure(arguments: argparse.Namespace) -> Report:
+def measure(arguments: argparse.Namespace) -> Iterator[Report]:
     """Measure everything."""
     containers = [{"name": "airflow", "image": "airflow:3"}]
     size = {"networkMode": "awsvpc", "cpu": "256", "memory": "512"}
@@ -191,7 +192,7 @@ def measure(arguments: argparse.Namespace) -> Report:
         )
         for name, cost in costs.items()
     }
-    return Report(
+    yield Report(
         name="watching",
         tables=[
             _table(f"One sweep over {arguments.live:,} live tasks of ours", costs, arguments),

@@ -31,26 +31,16 @@ class Heartbeats:
     """Of the scheduler's thread."""
 
 
-def report(results: Sequence[Heartbeats], theirs: Free, pending: int, latency: float) -> Report:
-    """Make the table."""
-    most = max(each.live for each in results if each.live <= OWNERS_SIZE)
-    judged = [each for each in results if each.live == most]
-    # Once a second, each does a second's work: what that takes is shown, and only the longest is judged.
-    slow = max(percentile(each.walls, 99) for each in judged if each.state != SLOW)
-    slowest = max(max(each.walls) for each in judged)
+def report(results: Sequence[Heartbeats], theirs: Free | None, pending: int, latency: float) -> Report:
+    """Make the table; `theirs` is None as long as it is not measured."""
     rows = [(f"{each.live:,} live tasks", each.state, *_figures(each)) for each in results]
-    computed = "~" if theirs.cut else ""
-    rows.append(
-        (
-            f"AwsEcsExecutor, {pending:,} pending tasks",
-            "it launches them",
-            "1",
-            "",
-            "",
-            computed + duration(theirs.heartbeat(pending)),
-            "",
+    if theirs is not None:
+        computed = "~" if theirs.cut else ""
+        longest = computed + duration(theirs.heartbeat(pending))
+        rows.append(
+            (f"AwsEcsExecutor, {pending:,} pending tasks", "it launches them", "1", "", "", longest, "")
         )
-    )
+    targets, figures = _judged(results)
     return Report(
         "heartbeat",
         [
@@ -64,16 +54,27 @@ def report(results: Sequence[Heartbeats], theirs: Free, pending: int, latency: f
                 " ~: cut off after a limited time, the rest is computed.",
             )
         ],
-        [
-            Target(
-                f"heartbeats with {most:,} live tasks that follow one another, and the longest of all",
-                "99 % <= 2 ms, longest <= 20 ms",
-                f"{duration(slow)}, {duration(slowest)}",
-                slow <= 0.002 and slowest <= 0.02,
-            )
-        ],
-        {f"p99_{most}": slow, f"longest_{most}": slowest},
+        targets,
+        figures,
     )
+
+
+def _judged(results: Sequence[Heartbeats]) -> tuple[list[Target], dict[str, float]]:
+    """Judge the most tasks that the target is for; nothing, if there were more each time."""
+    most = max((each.live for each in results if each.live <= OWNERS_SIZE), default=None)
+    if most is None:
+        return [], {}
+    judged = [each for each in results if each.live == most]
+    # Once a second, each does a second's work: what that takes is shown, and only the longest is judged.
+    slow = max(percentile(each.walls, 99) for each in judged if each.state != SLOW)
+    slowest = max(max(each.walls) for each in judged)
+    target = Target(
+        f"heartbeats with {most:,} live tasks that follow one another, and the longest of all",
+        "99 % <= 2 ms, longest <= 20 ms",
+        f"{duration(slow)}, {duration(slowest)}",
+        slow <= 0.002 and slowest <= 0.02,
+    )
+    return [target], {f"p99_{most}": slow, f"longest_{most}": slowest}
 
 
 def _figures(beats: Heartbeats) -> tuple[str, ...]:

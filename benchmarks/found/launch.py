@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.limits import LAUNCH_BURST, LAUNCH_RATE
-from benchmarks.report import Report, Table, Target, duration, extrapolated, percent
+from benchmarks.report import Report, Table, Target, duration, extrapolated, percent, times
 
 THEIRS, MINE = "AwsEcsExecutor", "AsyncEcsExecutor"
 SETTLED = 10.0
@@ -56,13 +56,13 @@ class Limited:
 def report(
     free: Mapping[tuple[int, float], tuple[Free, Free, Free]], limited: Mapping[tuple[str, bool], Limited]
 ) -> Report:
-    """Make the tables."""
+    """Make the tables of what is measured; without limits that comes first, and one measurement at least."""
     few = min(tasks for tasks, _ in free)
     worst = max((latency for _, latency in free))
     theirs, ours, bare_loop = free[few, worst]
     ratio = theirs.heartbeat(few) / ours.longest
     slowest = min(free.values(), key=lambda each: each[1].rate / each[2].rate)
-    alone, beside_other = limited[MINE, False], limited[MINE, True]
+    mine = {"alone": limited.get((MINE, False)), "beside another client": limited.get((MINE, True))}
     return Report(
         "launch",
         [
@@ -93,7 +93,7 @@ def report(
             Target(
                 f"longest heartbeat with {few:,} tasks waiting, API latency {worst * 1000:.0f} ms, beside AwsEcsExecutor's",
                 "1,000 times shorter",
-                f"{ratio:,.0f} times",
+                f"{times(ratio)} times",
                 ratio > 1000,
             ),
             *(
@@ -103,7 +103,8 @@ def report(
                     f"{percent(each.launched, each.allowed)}, {percent(each.throttled, each.calls)}",
                     each.launched >= 0.97 * each.allowed and each.throttled <= 0.01 * each.calls,
                 )
-                for name, each in (("alone", alone), ("beside another client", beside_other))
+                for name, each in mine.items()
+                if each is not None
             ),
         ],
         {
@@ -129,7 +130,7 @@ def _free_row(tasks: int, latency: float, theirs: Free, ours: Free, client: Free
         percent(ours.rate, client.rate, 0),
         computed + duration(theirs.heartbeat(tasks)),
         duration(ours.longest),
-        f"{theirs.heartbeat(tasks) / ours.longest:,.0f} x",
+        f"{times(theirs.heartbeat(tasks) / ours.longest)} x",
     )
 
 

@@ -30,8 +30,7 @@ def report(results: Sequence[Memory]) -> Report:
         (f"{live:,}", _a_task(results, "allocated", live), _a_task(results, "resident", live))
         for live in sorted({each.live for each in results})
     ]
-    traced = [each for each in results if each.allocated is not None]
-    worst = max((each.allocated or 0) / each.live for each in traced)
+    worst = max((each.allocated / each.live for each in results if each.allocated is not None), default=None)
     return Report(
         "memory",
         [
@@ -43,15 +42,17 @@ def report(results: Sequence[Memory]) -> Report:
                 " finds. Resident: in another run, without tracing; it includes what the allocator keeps for later.",
             )
         ],
-        [
-            Target(
-                "memory for each live task",
-                f"<= {WANTED:,.0f} bytes",
-                f"{worst:,.0f} bytes allocated",
-                worst <= WANTED,
-            )
-        ],
-        {"allocated": worst},
+        [] if worst is None else [_target(worst)],
+        {} if worst is None else {"allocated": worst},
+    )
+
+
+def _target(worst: float) -> Target:
+    return Target(
+        "memory for each live task",
+        f"<= {WANTED:,.0f} bytes",
+        f"{worst:,.0f} bytes allocated",
+        worst <= WANTED,
     )
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from ecs_async_executor.config.executor_names import executor_names
 from ecs_async_executor.config.profiles import Profile, Profiles, make_profiles
 from ecs_async_executor.config.reading import read_options, strange_names
 from ecs_async_executor.config.settings import SECTION, Settings
-from ecs_async_executor.config.sources import Conf, Found
+from ecs_async_executor.config.sources import Conf, Found, airflow_conf
 from ecs_async_executor.delivery import SHORTEST_WORKLOAD, Bucket, Delivery, in_command
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
 
@@ -35,7 +36,9 @@ def read_configuration(conf: Conf) -> Configuration:
     settings, found, problems = read_options(conf)
     default_queue = conf.get("operators", "default_queue", fallback="default") or "default"
     try:
-        profiles = make_profiles(settings, found, default_queue=default_queue)
+        profiles = make_profiles(
+            settings, found, default_queue=default_queue, environment=executor_names(airflow_conf())
+        )
     except OptionsError as error:
         problems += error.problems
     if problems:

@@ -115,15 +115,20 @@ class Profiles:
 
 
 def make_profiles(
-    settings: Settings, found: Mapping[str, Found] | None = None, *, default_queue: str = "default"
+    settings: Settings,
+    found: Mapping[str, Found] | None = None,
+    *,
+    default_queue: str = "default",
+    environment: Mapping[str, str] | None = None,
 ) -> Profiles:
     """Make the profiles that `queues` describes, and the default; raises `OptionsError` with all that is wrong.
 
-    `found` tells where options are set, for messages.
+    `found` tells where options are set, for messages. `environment` is what every Airflow container gets of Airflow's own
+    options.
     """
     problems, is_whole = [], True
     try:
-        template = RequestTemplate(settings)
+        template = RequestTemplate(settings, environment=environment)
     except InvalidRequestError as error:
         # What a profile says is wrong or right without it as well.
         where = place("run_task_kwargs", found or {})
@@ -134,12 +139,12 @@ def make_profiles(
             "subnets": settings.subnets or ("unknown",),
         }
         settings = settings.model_copy(update=stand_ins)
-        template = RequestTemplate(settings)
+        template = RequestTemplate(settings, environment=environment)
         is_whole = False
     default = Profile(
         "", template, settings.max_run_task_attempts, settings.capacity_timeout, settings.launch_timeout
     )
-    maker = _Maker(settings, default, is_whole=is_whole)
+    maker = _Maker(settings, default, environment, is_whole=is_whole)
     named = {name: maker.make(name) for name in settings.queues}
     problems += [f"{place('queues', found or {})}: {problem}" for problem in maker.problems]
     if problems:
@@ -150,9 +155,12 @@ def make_profiles(
 class _Maker:
     """Makes each profile once, the one that it falls back to before."""
 
-    def __init__(self, settings: Settings, default: Profile, *, is_whole: bool) -> None:
+    def __init__(
+        self, settings: Settings, default: Profile, environment: Mapping[str, str] | None, *, is_whole: bool
+    ) -> None:
         self._settings = settings
         self._default = default
+        self._environment = environment
         self._is_whole = is_whole
         """Whether what all profiles are laid over is complete."""
         self._made: dict[str, Profile] = {}
@@ -204,7 +212,10 @@ class _Maker:
     def _template(self, name: str, layer: Mapping[str, Any], container: str | None) -> RequestTemplate:
         try:
             return RequestTemplate(
-                self._settings, Layer(f"queue {name}", layer, beside=_OWN), container=container
+                self._settings,
+                Layer(f"queue {name}", layer, beside=_OWN),
+                container=container,
+                environment=self._environment,
             )
         except InvalidRequestError as error:
             self.problems.append(str(error).removeprefix("queue "))

@@ -30,18 +30,26 @@ Deliver: TypeAlias = Callable[[], tuple[list[str], Payload]]
 class RequestTemplate:
     """What all requests of this executor, or of one of its queues, have in common."""
 
-    def __init__(self, settings: Settings, *layers: Layer, container: str | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *layers: Layer,
+        container: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Lay `layers` over the options and run_task_kwargs; raises `InvalidRequestError`, which names the layer.
 
-        `container` is the one that runs Airflow, if it is not the option's.
+        `container` is the one that runs Airflow, if it is not the option's. `environment` is what it gets of Airflow's own
+        options; every layer wins over it.
         """
         self.container = container or settings.container_name
         above = (Layer("run_task_kwargs", settings.run_task_kwargs), *layers)
-        self.layers = (*option_layers(settings), *above)
+        below = (*_airflow_layer(environment), *option_layers(settings))
+        self.layers = (*below, *above)
         self._shape = run_task_shape()
         self._is_valid = checker(self._shape)
         self._base: Body = {}
-        for layer in option_layers(settings):
+        for layer in below:
             self._base = self._lay(self._base, layer, [])
         for layer in above:
             try:
@@ -166,6 +174,11 @@ class RequestTemplate:
 def _size(body: Body) -> int:
     """Count characters of JSON, in its shortest form."""
     return len(_as_json(body["overrides"]))
+
+
+def _airflow_layer(environment: Mapping[str, str] | None) -> Iterator[Layer]:
+    if environment:
+        yield Layer("the scheduler's [core] options", {"environment": environment})
 
 
 def option_layers(settings: Settings) -> Iterator[Layer]:

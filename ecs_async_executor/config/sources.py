@@ -62,7 +62,7 @@ def where(conf: Conf, section: str, name: str) -> str:
 
 def takes_commands(section: str, name: str) -> bool:
     """Tell whether Airflow reads the _CMD and _SECRET forms of an option: only if it is declared as sensitive."""
-    return (section, name) in _airflow().sensitive_config_values
+    return (section, name) in airflow_conf().sensitive_config_values
 
 
 def names(conf: Conf, section: str) -> Iterator[tuple[str, str]]:
@@ -73,12 +73,13 @@ def names(conf: Conf, section: str) -> Iterator[tuple[str, str]]:
         if variable.startswith(prefix):
             yield variable.removeprefix(prefix).lower(), variable
     in_file = f"{team}={section}" if team else section
-    if RawConfigParser.has_section(_airflow(), in_file):
-        for name in _airflow()._sections[in_file]:  # noqa: SLF001  `options()` adds defaults, `items()` runs commands
+    if RawConfigParser.has_section(airflow_conf(), in_file):
+        for name in airflow_conf()._sections[in_file]:  # noqa: SLF001  `options()` adds defaults, `items()` runs commands
             yield name, "airflow.cfg"
 
 
-def _airflow() -> Any:
+def airflow_conf() -> Any:
+    """Give Airflow's own options: those of no team."""
     from airflow.configuration import conf  # noqa: PLC0415  it imports the providers' info, and so this package
 
     return conf

@@ -15,6 +15,7 @@ CONTAINER = "worker"
 REGION = "us-east-1"
 LOG_GROUP = "/ecs/airflow-demo"
 LOG_PREFIX = "airflow"
+_DAGS_EVERY = 10  # seconds; only where somebody may change Dags
 EXECUTOR = "ecs_async_executor.AsyncEcsExecutor"
 
 # An allow-list: the user's own Airflow options, AWS keys and other secrets stay outside the demo.
@@ -93,12 +94,32 @@ class Secrets:
 
 @dataclass(frozen=True)
 class Stage:
-    """Everything that is particular to one run of the demo. ``parallelism`` is the number of tasks at a time."""
+    """Everything that is particular to one run of the demo.
+
+    ``parallelism`` is the number of tasks at a time; ``keep`` says that somebody goes on with it afterwards.
+    """
 
     home: Home
     ports: Ports
     secrets: Secrets
     parallelism: int
+    keep: bool = False
+
+
+def whereabouts(stage: Stage, *, keeps_home: bool) -> str:
+    """What somebody needs who goes on with the demo: where the UI, the Dags, the logs and the local ECS are."""
+    home, ports = stage.home, stage.ports
+    after = "stops everything" if keeps_home else "stops everything and removes the folder"
+    return "\n".join(
+        (
+            f"Airflow:        {ports.airflow_url} (user {USER}, password {stage.secrets.password})",
+            f"Dags:           {home.dags} (what you add or change shows after about {_DAGS_EVERY} seconds)",
+            f"Task logs:      {home.task_logs}",
+            f"Component logs: {home.component_logs}",
+            f"ECS:            {ports.ecs_url} (cluster {CLUSTER}, Region {REGION}, any credentials)",
+            f"Everything runs until Ctrl-C, which {after}.",
+        )
+    )
 
 
 def _python_environment(inherited: Mapping[str, str]) -> dict[str, str]:
@@ -133,6 +154,7 @@ def component_environment(inherited: Mapping[str, str], stage: Stage) -> dict[st
     ``inherited`` is this process's environment, of which only what Python itself needs is taken over.
     """
     home, ports, secrets, parallelism = stage.home, stage.ports, stage.secrets, stage.parallelism
+    dags_every = str(_DAGS_EVERY if stage.keep else 3600)  # seconds
     return {
         **_python_environment(inherited),
         **_fake_aws(ports),
@@ -163,8 +185,8 @@ def component_environment(inherited: Mapping[str, str], stage: Stage) -> dict[st
         # Short waits: nobody else uses this database.
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
-        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "3600",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": dags_every,
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": dags_every,
         "AIRFLOW__AWS_ECS_EXECUTOR__CONN_ID": "aws_default",
         "AIRFLOW__AWS_ECS_EXECUTOR__REGION_NAME": REGION,
         "AIRFLOW__AWS_ECS_EXECUTOR__CLUSTER": CLUSTER,

@@ -18,7 +18,7 @@ from ecs_async_executor.demo.airflow_api import AirflowApi
 from ecs_async_executor.demo.cast import cast
 from ecs_async_executor.demo.components import adopt_orphans, kill_leftovers, stop_all
 from ecs_async_executor.demo.director import Director
-from ecs_async_executor.demo.environment import USER, Home, Stage
+from ecs_async_executor.demo.environment import USER, Home, Stage, whereabouts
 from ecs_async_executor.demo.expectations import complaints
 from ecs_async_executor.demo.home import free_ports, furnish, new_secrets
 from ecs_async_executor.demo.interruption import Interrupted, Interruption
@@ -75,7 +75,7 @@ def run(options: Options, console: Console) -> int:
 
 def _run(options: Options, console: Console, home: Home, interruption: Interruption) -> int:
     ports, secrets = free_ports(), new_secrets()
-    stage = Stage(home, ports, secrets, _parallelism())
+    stage = Stage(home, ports, secrets, _parallelism(), keep=options.keep)
     furnish(stage, os.environ)
     actors = cast(os.environ, stage)
     address = f"{ports.airflow_url} ({USER} / {secrets.password})"
@@ -99,8 +99,12 @@ def _run(options: Options, console: Console, home: Home, interruption: Interrupt
             snapshot = director.perform()
         code = _judge(snapshot, ecs, console)
         if options.keep:
-            login = f"{ports.airflow_url} (user {USER}, password {secrets.password})"
-            console.print(f"Airflow: {login}\nEverything runs until Ctrl-C.", markup=False, highlight=False)
+            console.print(
+                whereabouts(stage, keeps_home=options.keep_home),
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
             with suppress(Interrupted):
                 director.keep()
     return code

@@ -93,10 +93,10 @@ def airflow(root: Path, setting: Setting) -> Iterator[Airflow]:
             "AWS_ENDPOINT_URL_ECS": ecs.endpoint_url,
         }
         with nursery(environment, home.component_logs) as processes, Database(url) as database:
-            _succeed(processes.start("stage", "tests.chaos.stage"))
+            succeed(processes.start("stage", "tests.chaos.stage"))
             database.note_queueings()
             api = processes.start("api-server", "airflow", "api-server", "--apps", "execution")
-            _wait_for(f"{ports.airflow_url}/execution/health", api)
+            wait_for(f"{ports.airflow_url}/execution/health", api)
             yield Airflow(home, ecs, database, processes)
 
 
@@ -153,12 +153,12 @@ def _task_definition(environment: Mapping[str, str], worker: Worker) -> dict[str
     }
 
 
-def _succeed(child: Child) -> None:
+def succeed(child: Child) -> None:
     if not child.ended.wait(_READY) or child.exit_code:
         raise RuntimeError(f"{child.name} failed: see {child.log}")
 
 
-def _wait_for(url: str, server: Child) -> None:
+def wait_for(url: str, server: Child) -> None:
     deadline = time.monotonic() + _READY
     while time.monotonic() < deadline and not server.ended.is_set():
         with suppress(OSError), urllib.request.urlopen(url, timeout=20) as answer:  # noqa: S310  our own address

@@ -1,4 +1,4 @@
-"""Benchmarks, far too small to say anything but that they run: those that use all of what the others share."""
+"""Benchmarks, far too small to say anything but that they run, and that their report renders whatever comes out."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
         ("launch", "--tasks 20 --many 40 --latency 0.02 --cap 2 --minute 3"),
         ("lag", "--live 20 --ends 4 --seconds 1 --many 20 --lives 8"),
         ("client", ""),
+        ("heartbeat", "--live 1 --seconds 0.1 --slow-seconds 0.1 --pending 1 --cap 0.1"),
+        ("interference", "--live 0 --rest 0 --pairs 1 --window 0.1"),
+        ("memory", "--live 1 --rest 0"),
+        ("watching", "--live 11 --left 0 --sweeps 1"),
+        ("watching", "--live 1 --left 1 --sweeps 1"),
     ],
 )
 def test_a_benchmark_prints_its_table_and_writes_its_report(name: str, sizes: str, tmp_path: Path):

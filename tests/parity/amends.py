@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from typing import Any
 
 from tests.parity import rewrites
@@ -11,7 +12,7 @@ from tests.parity.senders import FRESH_TOKEN, RUN_ID, Body
 from tests.parity.setups import Setup
 from tests.parity.spelling import as_aws_spells
 
-MARKER = "AIRFLOW_IS_EXECUTOR_CONTAINER"
+NAMES = "AIRFLOW__CORE__EXECUTOR"
 
 
 def fresh_token(setup: Setup, body: Body) -> Body:
@@ -25,6 +26,15 @@ def fresh_token(setup: Setup, body: Body) -> Body:
 
 def _with_token(document: str) -> str:
     return json.dumps({**json.loads(document), "token": FRESH_TOKEN}, separators=(",", ":"))
+
+
+def executor_names(setup: Setup, body: Body) -> Body:
+    body = copy.deepcopy(body)
+    for container in body["overrides"]["containerOverrides"]:
+        variables = container.setdefault("environment", [])
+        if container["name"] == setup.container and not any(each["name"] == NAMES for each in variables):
+            variables.append({"name": NAMES, "value": os.environ[NAMES]})
+    return body
 
 
 def started_by(_: Setup, body: Body) -> Body:

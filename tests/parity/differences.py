@@ -33,6 +33,11 @@ DIFFERENCES = {
         "The token is made when the request is sent, not when the task was queued.",
         amend=amends.fresh_token,
     ),
+    "executor_names": Difference(
+        None,
+        "The container gets `[core] executor`: it leaves out a Dag with a task whose `executor=` it does not find there.",
+        amend=amends.executor_names,
+    ),
     "startedBy": Difference(
         "F09",
         "`startedBy` says which run this is, so that a later scheduler finds it.",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
+
 import pytest
 
+from benchmarks import client
 from benchmarks.found import heartbeat, interference, lag, launch, memory
 from benchmarks.found.launch import MINE, THEIRS, Free, Limited
 from benchmarks.report import Report
@@ -173,3 +176,73 @@ def test_memory_is_given_for_each_task():
 
     assert report.tables[0].rows == [("10", "3,000 bytes", "5,000 bytes"), ("20", "-", "3,000 bytes")]
     assert report.targets[0].met
+
+
+# --- a report renders what there is, from the first measurement on -------------------------------------------------------
+
+
+def test_heartbeats_with_more_tasks_than_the_target_is_for_are_shown_and_not_judged():
+    report = heartbeat.report([beats(heartbeat.IDLE, 0.5, live=50_000)], CUT, 1000, 0.2)
+
+    assert report.tables[0].rows[0][:2] == ("50,000 live tasks", heartbeat.IDLE)
+    assert not report.targets
+    assert not report.figures
+
+
+def test_heartbeats_are_shown_before_the_other_executor_is_measured():
+    assert len(heartbeat.report([beats(heartbeat.IDLE, 0.001)], None, 1000, 0.2).tables[0].rows) == 1
+
+
+def test_launches_are_shown_before_those_under_limits_are_measured():
+    report = launch.report({(1000, 0.2): (CUT, Free(1000, 2.5, longest=0.02), Free(1000, 2))}, {})
+
+    assert [len(table.rows) for table in report.tables] == [1, 0]
+    assert len(report.targets) == 2
+
+
+def test_an_executor_that_has_launched_nothing_in_its_time_has_no_heartbeat_to_compare_with():
+    nothing = Free(done=0, seconds=0.1, longest=0.0, cut=True)
+
+    report = launch.report({(1000, 0.2): (nothing, Free(1000, 2.5, longest=0.02), Free(1000, 2))}, {})
+
+    assert report.tables[0].rows[0] == (
+        "1,000 tasks, 200 ms",
+        "~0",
+        "400",
+        "500",
+        "80 %",
+        "~-",
+        "20.00 ms",
+        "- x",
+    )
+    assert "inf" not in str(report.targets)
+    assert "theirs_longest_heartbeat" not in report.to_json()["figures"]
+
+
+def test_interference_is_shown_and_not_judged_before_an_executor_with_tasks_is_measured():
+    report = interference.report({interference.NONE: STEADY})
+
+    assert len(report.tables[0].rows) == 1
+    assert not report.targets
+
+
+def test_lags_are_shown_before_the_many_short_tasks_are_measured_and_with_no_end_seen():
+    report = lag.report({"20": lag.Lags(live=20, ends=1, lags=[], calls=1, seconds=1)}, None, 0.1)
+
+    assert report.tables[0].rows[0] == ("20", "1", "-", "-", "-", "1.0", "5 %", "1")
+
+
+def test_memory_is_shown_before_allocations_are_traced():
+    report = memory.report([memory.Memory(1, None, 50_000)])
+
+    assert report.tables[0].rows == [("1", "-", "50,000 bytes")]
+    assert not report.targets
+
+
+def test_a_client_is_shown_before_its_rates_and_its_parsing_are_measured():
+    costs = dict.fromkeys(client.TARGETS, (2.0, 1.0))
+
+    report = client.report(costs, {}, None, argparse.Namespace(flight=1, latency=0.0))
+
+    assert [len(table.rows) for table in report.tables] == [2, 0]
+    assert len(report.targets) == 2

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from ecs_async_executor.demo.environment import (
     component_environment,
     local_ecs_environment,
     task_definition,
+    whereabouts,
     worker_environment,
 )
 
@@ -87,3 +89,23 @@ def test_the_executor_launches_the_task_definition_that_is_registered(stage: Sta
 
 def test_secrets_are_not_in_a_repr(stage: Stage) -> None:
     assert "the-" not in repr(stage)
+
+
+def test_who_goes_on_with_the_demo_is_told_where_everything_is(stage: Stage) -> None:
+    text = whereabouts(stage, keeps_home=False)
+    for place in (stage.home.dags, stage.home.task_logs, stage.home.component_logs):
+        assert f" {place}" in text
+    for rest in (
+        "http://127.0.0.1:8080 (user admin, password the-password)",
+        "http://127.0.0.1:9001 (cluster demo",
+    ):
+        assert rest in text
+    assert "removes the folder" in text
+    assert "removes the folder" not in whereabouts(stage, keeps_home=True)
+
+
+def test_dags_are_read_again_only_if_somebody_goes_on_with_the_demo(stage: Stage) -> None:
+    names = ("REFRESH_INTERVAL", "MIN_FILE_PROCESS_INTERVAL")
+    for keep, seconds in ((True, "10"), (False, "3600")):
+        environment = component_environment({}, replace(stage, keep=keep))
+        assert {environment[f"AIRFLOW__DAG_PROCESSOR__{name}"] for name in names} == {seconds}

@@ -39,6 +39,10 @@ def test_the_values_stand_under_where_they_come_from(capsys: pytest.CaptureFixtu
             '["python", "-m", "airflow.sdk.execution_time.execute_workload", "--json-string", "..."]'
             '\n    overrides.containerOverrides[airflow].environment[AIRFLOW_IS_EXECUTOR_CONTAINER] = "true"'
         ),
+        (
+            "the scheduler's [core] options\n    overrides.containerOverrides[airflow]."
+            'environment[AIRFLOW__CORE__EXECUTOR] = "ecs_async_executor.AsyncEcsExecutor"'
+        ),
         '[aws_ecs_executor] cluster (AIRFLOW__AWS_ECS_EXECUTOR__CLUSTER)\n    cluster = "my-cluster"',
         (
             "[aws_ecs_executor] task_definition (AIRFLOW__AWS_ECS_EXECUTOR__TASK_DEFINITION)\n"

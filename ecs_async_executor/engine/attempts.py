@@ -14,12 +14,11 @@ from ecs_async_executor.engine.calls import CallError, Calls, Emit
 from ecs_async_executor.engine.clusters import Clusters
 from ecs_async_executor.engine.entry import Entry
 from ecs_async_executor.engine.failures import Failure, Kind, classify
+from ecs_async_executor.engine.faults import stack_of
 from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.messages import Diagnosis, Recovery, Request
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.errors import InvalidRequestError
-
-log = logging.getLogger(__name__)
 
 FRESH = 300.0
 """Seconds that a request may wait for its first send: it holds a token, or has one put, that does not live for ever."""
@@ -35,6 +34,7 @@ class Attempts:
     def __init__(self, ledger: Ledger, calls: Calls, emit: Emit, options: EngineOptions) -> None:
         self._ledger = ledger
         self._clusters = Clusters(calls)
+        self._digest = calls.digest
         self._emit = emit
         self._options = options
 
@@ -59,14 +59,14 @@ class Attempts:
         now = anyio.current_time()
         if entry.request is None or not (entry.sent or now - entry.built_at < FRESH):
             assert entry.build is not None  # noqa: S101  a run that waits for its launch has its builder
-            request = entry.request = _make(entry, entry.build)
+            request = entry.request = self._make(entry, entry.build)
             entry.built_at, entry.cluster, entry.container = now, request.cluster, request.container
             if entry.recovery is not Recovery.NONE:  # whoever may have sent it has put it before
                 entry.presumed = request.payload.url if request.payload is not None else None
         request = entry.request
         if request.settle is not None and request.cluster in self._clusters.known:
             strategy = self._clusters.known[request.cluster]
-            settled = _make(entry, partial(request.settle, strategy))
+            settled = self._make(entry, partial(request.settle, strategy))
             request = entry.request = replace(settled, origin=request.origin)
         return request
 
@@ -86,23 +86,28 @@ class Attempts:
             "startedBy": f"{self._options.started_by}/{entry.run_id}",
         }
 
+    def _make(self, entry: Entry, make: Callable[[], Request]) -> Request:
+        try:
+            return make()
+        except InvalidRequestError as error:
+            raise CallError(classify(error)) from error
+        except Exception as error:
+            self._digest.note(
+                ("build", type(error)),
+                f"Can't build the RunTask request of {entry.label}: {type(error).__name__}.",
+                anyio.current_time(),
+                level=logging.ERROR,
+                detail=stack_of(error),
+            )
+            diagnosis = Diagnosis(
+                "The RunTask request can't be built.",
+                type(error).__name__,
+                "Please report it: see the scheduler's log.",
+            )
+            raise CallError(Failure(Kind.CONFIGURATION, diagnosis)) from error
+
 
 def raise_if_stopped(entry: Entry) -> None:
     """Raise `CallError` if the run was to be stopped meanwhile."""
     if entry.stop_reason is not None:
         raise CallError(STOPPED)
-
-
-def _make(entry: Entry, make: Callable[[], Request]) -> Request:
-    try:
-        return make()
-    except InvalidRequestError as error:
-        raise CallError(classify(error)) from error
-    except Exception as error:
-        log.exception("Can't build the RunTask request of %s", entry.label)
-        diagnosis = Diagnosis(
-            "The RunTask request can't be built.",
-            type(error).__name__,
-            "Please report it: see the scheduler's log.",
-        )
-        raise CallError(Failure(Kind.CONFIGURATION, diagnosis)) from error

@@ -55,7 +55,7 @@ class Calls:
         self._governor = governor
         self._gate = gate
         self._emit = emit
-        self._digest = digest
+        self.digest = digest
         self._backlog = backlog
         """How many launches wait."""
 
@@ -110,9 +110,9 @@ class Calls:
         if kind in PAUSING:  # the pause is reported
             return
         if kind is Kind.THROTTLE:
-            self._digest.note(cause, lambda: self._throttle(action), now)
+            self.digest.note(cause, lambda: self._throttle(action), now)
         elif kind is Kind.FAULT:
-            self._digest.note(
+            self.digest.note(
                 cause,
                 f"{name or action.value} failed. {diagnosis}",
                 now,
@@ -122,7 +122,7 @@ class Calls:
         elif action is Action.STOP_TASK and kind is Kind.NOT_FOUND:
             return  # a task just launched may be unknown for a while; if it is gone, the watcher ends the run
         elif name:
-            self._digest.note(cause, f"{name} failed, to be repeated. {diagnosis}", now)
+            self.digest.note(cause, f"{name} failed, to be repeated. {diagnosis}", now)
 
     def _throttle(self, action: Action) -> str:
         rate, most = self._governor.rate(action)

@@ -9,7 +9,10 @@ INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test nightly chaos lint format bench bench-faults constraints clean
+# Processes that `make test` runs tests in: they wait for half of their time.
+WORKERS ?= 4
+
+.PHONY: help demo test test-fast nightly chaos lint format bench bench-faults constraints clean
 
 help: ## Show this help.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +21,10 @@ demo: $(INSTALLED) ## Run the example Dags on a local Airflow and a local ECS. N
 	@$(BIN)/ecs-async demo $(ARGS)
 
 test: $(INSTALLED) ## Run all tests.
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+test-fast: $(INSTALLED) ## Run the unit and property tests: for the loop of a change.
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/unit tests/property $(ARGS)
 
 nightly: $(INSTALLED) ## Run the property tests with 10,000 examples each.
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/property --timeout 7200 $(ARGS)

@@ -47,6 +47,14 @@ settings.register_profile("nightly", settings.get_profile("ci"), max_examples=10
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the end-to-end tests in one process: each starts a whole Airflow, and a module's tests share it."""
+    for item in items:
+        if "end_to_end" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("end_to_end"))
+
+
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:
     """Run tests marked `virtual_time` on a loop whose clock jumps."""
     if item.get_closest_marker("virtual_time"):

@@ -11,7 +11,10 @@ import pytest
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.models import Log
 from airflow.models.callback import Callback
+from airflow.models.dag_version import DagVersion
+from airflow.models.dagcode import DagCode
 from airflow.models.dagrun import DagRun
+from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.taskinstance import TaskInstance
 from airflow.sdk import DAG
 from airflow.utils.db import initdb
@@ -143,9 +146,10 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def clean_database(database: None) -> Iterator[None]:
+    """Leave nothing in the database, not even Dags: the next test may use the same Dag id."""
     yield
     with create_session() as session:
-        for model in (Callback, TaskInstance, DagRun, Log):
+        for model in (Callback, TaskInstance, DagRun, Log, SerializedDagModel, DagCode, DagVersion):
             session.execute(delete(model))
 
 

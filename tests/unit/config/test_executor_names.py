@@ -14,6 +14,9 @@ from airflow.executors.base_executor import ExecutorConf
 
 from ecs_async_executor.config.configuration import read_configuration
 from ecs_async_executor.config.executor_names import executor_names
+from ecs_async_executor.config.layers import Layer
+from ecs_async_executor.config.request import RequestTemplate
+from ecs_async_executor.config.settings import Settings
 from tests.support.scheduler import one_task_dag
 
 OFFICIAL = "airflow.providers.amazon.aws.executors.ecs.ecs_executor.AwsEcsExecutor"
@@ -110,3 +113,32 @@ def test_each_request_carries_airflows_executors_whoevers_options_are_read(
     assert {"name": "AIRFLOW__CORE__EXECUTOR", "value": f"LocalExecutor,ecs:{OURS}"} in container[
         "environment"
     ]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "profile", "executor_config", "value"),
+    [
+        ({}, {}, None, OURS),
+        ({"environment": {"AIRFLOW__CORE__EXECUTOR": "mine"}}, {}, None, "mine"),
+        ({}, {"environment": {"AIRFLOW__CORE__EXECUTOR": "mine"}}, None, "mine"),
+        ({}, {}, {"environment": {"AIRFLOW__CORE__EXECUTOR": "mine"}}, "mine"),
+        ({}, {}, {"environment": {"AIRFLOW__CORE__EXECUTOR": None}}, None),
+        ({}, {"environment": {"A": "1"}}, {"overrides": {"containerOverrides": [{"name": "sidecar", "cpu": 1}]}},
+         OURS),
+    ],
+)  # fmt: skip
+def test_a_variable_of_the_users_own_wins_over_what_airflows_options_say(
+    kwargs: dict[str, Any], profile: dict[str, Any], executor_config: object, value: str | None
+) -> None:
+    settings = Settings(
+        cluster="c", container_name="main", task_definition="t", subnets=("s",), run_task_kwargs=kwargs
+    )
+    told = executor_names(Options(executor=OURS))
+    template = RequestTemplate(settings, Layer("queue q", profile), environment=told)
+
+    containers = template.request(["python"], executor_config).body["overrides"]["containerOverrides"]
+    (main,) = (container for container in containers if container["name"] == "main")
+
+    found = {variable["name"]: variable["value"] for variable in main["environment"]}
+    assert found.get("AIRFLOW__CORE__EXECUTOR") == value
+    assert found["AIRFLOW_IS_EXECUTOR_CONTAINER"] == "true"

@@ -626,33 +626,3 @@ def test_the_layers_are_kept_for_who_wants_to_explain_a_request() -> None:
 
 def test_no_layer_shows_its_value_in_logs() -> None:
     assert "their-secret" not in repr(Layer("queue", {"environment": {"PASSWORD": "their-secret"}}))
-
-
-# --- what Airflow's own options tell every container ---------------------------------------------------------------------
-
-TOLD = {"AIRFLOW__CORE__EXECUTOR": "ecs:ecs_async_executor.AsyncEcsExecutor"}
-
-
-@pytest.mark.parametrize(
-    ("kwargs", "profile", "executor_config", "value"),
-    [
-        ({}, {}, None, TOLD["AIRFLOW__CORE__EXECUTOR"]),
-        ({"environment": {"AIRFLOW__CORE__EXECUTOR": "mine"}}, {}, None, "mine"),
-        ({}, {"environment": {"AIRFLOW__CORE__EXECUTOR": "mine"}}, None, "mine"),
-        ({}, {}, {"environment": {"AIRFLOW__CORE__EXECUTOR": "mine"}}, "mine"),
-        ({}, {}, {"environment": {"AIRFLOW__CORE__EXECUTOR": None}}, None),
-        ({}, {"environment": {"A": "1"}}, {"overrides": {"containerOverrides": [{"name": "sidecar", "cpu": 1}]}},
-         TOLD["AIRFLOW__CORE__EXECUTOR"]),
-    ],
-)  # fmt: skip
-def test_a_variable_of_the_users_own_wins_over_what_airflows_options_say(
-    kwargs: dict[str, Any], profile: dict[str, Any], executor_config: object, value: str | None
-) -> None:
-    one = RequestTemplate(
-        settings(run_task_kwargs=kwargs), Layer("queue q", profile), container="main", environment=TOLD
-    )
-    main = airflow_container(dict(one.request(COMMAND, executor_config).body), "main")
-
-    found = {variable["name"]: variable["value"] for variable in main["environment"]}
-    assert found.get("AIRFLOW__CORE__EXECUTOR") == value
-    assert found[MARK["name"]] == MARK["value"]

@@ -120,7 +120,8 @@ def test_f28_what_a_task_does_not_name_stays(launch: Launch) -> None:
     body = launch(config, run_task_kwargs=json.dumps(kwargs), task_definition="with-sidecar")
     airflow = containers(body)["airflow"]
     assert (airflow["cpu"], airflow["memory"]) == (256, 512)
-    assert airflow["environment"][:2] == [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]
+    environment = {pair["name"]: pair["value"] for pair in airflow["environment"]}
+    assert (environment["A"], environment["B"]) == ("1", "2")
     assert containers(body)["sidecar"] == {"name": "sidecar", "cpu": 1}
     assert body["tags"] == [{"key": "team", "value": "data"}, {"key": "env", "value": "dev"}]
 

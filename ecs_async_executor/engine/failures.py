@@ -90,6 +90,7 @@ CREDENTIAL_CODES = frozenset(
         "InvalidToken",
         "MissingAuthenticationToken",
         "MissingAuthenticationTokenException",
+        "OptInRequired",
         "RequestExpired",
         "RequestTimeTooSkewed",
         "SignatureDoesNotMatch",
@@ -97,10 +98,30 @@ CREDENTIAL_CODES = frozenset(
     }
 )
 UNCLEAR_CODES = frozenset(
-    {"InternalFailure", "RequestTimeout", "RequestTimeoutException", "ServerException", "ServiceUnavailable"}
+    {
+        "InternalFailure",
+        "RequestAbortedException",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "ServerException",
+        "ServiceUnavailable",
+    }
 )
+_DENIED_CODES = frozenset({"AccessDenied", "AccessDeniedException", "NotAuthorized"})
+_SIZE_STATUS = frozenset({413, 414, 431})
+"""The request is too long for whoever answers; any other request may not be."""
 _CREDENTIALS_REMEDY = (
     "Check the AWS connection (`conn_id`), or the scheduler's role, AWS variables and files."
+)
+CLOCK_REMEDY = (
+    "Correct the scheduler's clock (NTP): AWS takes a difference of 5 minutes, and no time zone plays a part."
+)
+_ENDPOINT_REMEDY = (
+    "Check the network, the Region, and the connection's `endpoint_url` or AWS_ENDPOINT_URL_ECS."
+)
+_NOT_AWS_REMEDY = (
+    "Check the proxy (HTTPS_PROXY, the connection's `proxies`) and the firewall between the scheduler and AWS, and the "
+    "connection's `endpoint_url` or AWS_ENDPOINT_URL_ECS."
 )
 _CREDENTIAL_ERRORS = (
     boto.CredentialRetrievalError,
@@ -124,6 +145,8 @@ _REMEDY_BY_CODE = {
 
 # --- by text ----------------------------------------------------------------------------------------------
 
+_CLOCK_TEXT = re.compile(r"signature expired|signature not yet current|^request has expired", re.IGNORECASE)
+_CLOCK_CODES = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
 _THROTTLE_TEXT = re.compile(
     r"rate exceeded|request limit exceeded|ErrorCode: (Throttling|RequestLimitExceeded)", re.IGNORECASE
 )
@@ -164,10 +187,8 @@ def classify(error: BaseException) -> Failure:
         inner = classify(cause) if cause is not error else None
         if inner is not None and inner.kind in PAUSING:
             return inner
-        return Failure(
-            Kind.CREDENTIALS,
-            Diagnosis("The AWS connection can't be made.", text_of(cause), _CREDENTIALS_REMEDY),
-        )
+        remedy = _ENDPOINT_REMEDY if _is_no_endpoint(cause) else _CREDENTIALS_REMEDY
+        return Failure(Kind.CREDENTIALS, Diagnosis(str(error), text_of(cause), remedy))
     if isinstance(error, boto.ClientError):
         return _classify_client_error(error)
     if isinstance(error, boto.ParamValidationError):
@@ -180,24 +201,29 @@ def classify(error: BaseException) -> Failure:
             Kind.CREDENTIALS,
             Diagnosis("The AWS credentials can't be used.", text_of(error), _CREDENTIALS_REMEDY),
         )
-    if isinstance(error, boto.NoRegionError):
+    if isinstance(error, (boto.NoRegionError, boto.InvalidRegionError)):
+        missing = isinstance(error, boto.NoRegionError)
         return Failure(
             Kind.CREDENTIALS,
             Diagnosis(
-                "No AWS Region is set.",
+                "No AWS Region is set." if missing else "The AWS Region is not one.",
                 text_of(error),
-                "Set the option `region_name`, or AWS_DEFAULT_REGION.",
+                "Set the option `region_name`, or AWS_DEFAULT_REGION, to a code such as eu-central-1.",
             ),
         )
-    if _never_connected(error):
+    if _has_no_tls(error):
         return Failure(
             Kind.NETWORK,
             Diagnosis(
-                "AWS can't be reached.",
+                "No trusted connection to AWS can be made.",
                 text_of(error),
-                "Check the network, the Region, and the connection's `endpoint_url` or AWS_ENDPOINT_URL_ECS.",
+                "Set AWS_CA_BUNDLE, or the connection's `verify`, to a file that the scheduler can read, with the certificate "
+                "authority of whoever answers (a proxy may answer in AWS's place); or correct the endpoint's URL.",
             ),
         )
+    if _never_connected(error):
+        remedy = _NOT_AWS_REMEDY if isinstance(error, boto.ProxyConnectionError) else _ENDPOINT_REMEDY
+        return Failure(Kind.NETWORK, Diagnosis("AWS can't be reached.", text_of(error), remedy))
     return Failure(
         Kind.UNKNOWN,
         Diagnosis(
@@ -260,18 +286,16 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
             Diagnosis("This launch has been sent before.", facts),
             tuple(answer.get("resourceIds") or ()),
         )
-    if code in CREDENTIAL_CODES:
-        return Failure(
-            Kind.CREDENTIALS,
-            Diagnosis("AWS refuses the credentials.", facts, _CREDENTIALS_REMEDY),
-        )
+    if (failure := _on_the_way(code, message, status)) is not None:
+        return failure
     if status >= 500 or code in UNCLEAR_CODES:
         return Failure(
             Kind.UNKNOWN,
             Diagnosis("ECS had an internal error.", facts, "Nothing to do: it is asked again."),
         )
-    if code == "AccessDeniedException":
-        return Failure(Kind.DENIED, Diagnosis("AWS denied the call.", facts, _remedy(code, message)))
+    if code in _DENIED_CODES:
+        remedy = _remedy("AccessDeniedException", message)
+        return Failure(Kind.DENIED, Diagnosis("AWS denied the call.", facts, remedy))
     if _CAPACITY_TEXT.search(message):
         return Failure(
             Kind.CAPACITY, Diagnosis("ECS has no capacity for the task now.", facts, _CAPACITY_REMEDY)
@@ -283,15 +307,56 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
     return Failure(Kind.CONFIGURATION, Diagnosis("ECS refused the request.", facts, _remedy(code, message)))
 
 
+def _on_the_way(code: str, message: str, status: int) -> Failure | None:
+    """Say what keeps every call from ECS: credentials, the clock, or whoever answers in its place."""
+    facts = f"{code}: {message}" if message else code
+    if is_clock_error(code, message):
+        summary = "AWS finds the request's time too far from its own."
+        return Failure(Kind.CREDENTIALS, Diagnosis(summary, facts, CLOCK_REMEDY))
+    if code in CREDENTIAL_CODES:
+        return Failure(
+            Kind.CREDENTIALS, Diagnosis("AWS refuses the credentials.", facts, _CREDENTIALS_REMEDY)
+        )
+    if is_nobodys_code(code, status) and status < 500 and status not in _SIZE_STATUS:
+        summary = f"Something other than ECS answered, with status {status}."
+        return Failure(Kind.NETWORK, Diagnosis(summary, remedy=_NOT_AWS_REMEDY))
+    return None
+
+
 def _remedy(code: str, message: str) -> str:
     if code in _REMEDY_BY_CODE:
         return _REMEDY_BY_CODE[code]
     return next((remedy for text, remedy in _REMEDY_BY_TEXT if text.search(message)), _CONFIGURATION_REMEDY)
 
 
+def is_nobodys_code(code: str, status: int) -> bool:
+    """Tell an answer that is not AWS's, but a proxy's or firewall's page: AWS's names an error code.
+
+    botocore gives the status as the code of a page, or none at all.
+    """
+    return code in {"", str(status)}
+
+
+def is_clock_error(code: str, message: str) -> bool:
+    """Tell credentials that are refused for the time at which the request says it was signed."""
+    return code in _CLOCK_CODES or _CLOCK_TEXT.search(message) is not None
+
+
+def _is_no_endpoint(error: BaseException) -> bool:
+    """Tell a URL that is none, of a Region that is none or of a configured endpoint."""
+    return isinstance(error, ValueError) and "endpoint" in str(error)
+
+
+def _has_no_tls(error: BaseException) -> bool:
+    """Tell certificates that are not trusted, or can't be read: aiobotocore passes the error of opening them on."""
+    if isinstance(error, boto.HTTPClientError) and type(error) is boto.HTTPClientError:
+        return isinstance(error.kwargs.get("error"), (FileNotFoundError, IsADirectoryError, PermissionError))
+    return isinstance(error, boto.SSLError)
+
+
 def _never_connected(error: BaseException) -> bool:
     """Tell a connection that could not be made from one that broke: only the latter may have done its work."""
-    if isinstance(error, (boto.ConnectTimeoutError, boto.ProxyConnectionError, boto.SSLError)):
+    if isinstance(error, (boto.ConnectTimeoutError, boto.ProxyConnectionError)):
         return True
     if isinstance(error, boto.EndpointConnectionError):
         # aiobotocore uses this class for both; the original tells them apart.
@@ -308,5 +373,6 @@ def without_values(report: str) -> str:
 
 
 def text_of(error: BaseException) -> str:
-    """Give an exception's class and message."""
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    """Give an exception's class and message, without the values of a request that botocore refuses (STS's, for example)."""
+    text = without_values(str(error)) if isinstance(error, boto.ParamValidationError) else str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -164,6 +164,14 @@ _REMEDY_BY_TEXT = (
         re.compile(r"overrides length", re.IGNORECASE),
         "Shorten the executor_config: its environment and names count.",
     ),
+    (
+        re.compile(r"valid task role", re.IGNORECASE),
+        "Name a task role (taskRoleArn) in the task definition or in `overrides`: enableExecuteCommand needs one.",
+    ),
+    (
+        re.compile(r"long arn format|new ARN and resource ID format", re.IGNORECASE),
+        "Tags need long ARNs: aws ecs put-account-setting-default --name taskLongArnFormat --value enabled.",
+    ),
     (re.compile(r"subnet", re.IGNORECASE), "Check the option `subnets`."),
     (re.compile(r"security ?group", re.IGNORECASE), "Check the option `security_groups`."),
     (
@@ -171,7 +179,7 @@ _REMEDY_BY_TEXT = (
         "Check the option `container_name`.",
     ),
     (
-        re.compile(r"task ?definition", re.IGNORECASE),
+        re.compile(r"task ?definition|invalid revision", re.IGNORECASE),
         "Check the task definition, which must be ACTIVE: `ecs-async config --queue ...` shows where it is set.",
     ),
 )

@@ -70,6 +70,17 @@ _REASONS = (
         _Outlook.CAPACITY,
     ),
     _Reason(
+        _text(r"CannotPull.*descriptor.*platform|exec format error"),
+        "The image is not built for the platform that the task runs on.",
+        "Build it for that platform too, or set runtimePlatform in the task definition (cpuArchitecture ARM64 or X86_64).",
+        _Outlook.USELESS,
+    ),
+    _Reason(
+        _text(r"CannotPull.*(toomanyrequests|too many requests|pull rate limit)"),
+        "The registry limits how often images are pulled.",
+        "Let the execution role log in to the registry, or copy the image to ECR (pull through cache).",
+    ),
+    _Reason(
         _text(
             r"(CannotPull|ResourceInitialization).*"
             r"(i/o timeout|connection issue|Throttling|Rate exceeded|deadline exceeded|timed out|\bEOF\b|reset by peer)"

@@ -243,6 +243,22 @@ def test_a_request_that_can_not_be_built_keeps_its_remedy():
             "`container_name`",
         ),
         ("ClientException", "Unable to describe task definition.", "Check the task definition"),
+        ("ClientException", "Invalid revision number. Number: latest", "Check the task definition"),
+        (
+            "InvalidParameterException",
+            "The execute command failed because a valid task role is not being used. Specify it in your task definition.",
+            "taskRoleArn",
+        ),
+        (
+            "InvalidParameterException",
+            "Long arn format must be used for tagging operations",
+            "taskLongArnFormat",
+        ),
+        (
+            "InvalidParameterException",
+            "The new ARN and resource ID format must be enabled to add tags to the task. Opt in to the new format.",
+            "taskLongArnFormat",
+        ),
         ("ClientException", "Something new", "options"),
     ],
 )

@@ -137,7 +137,8 @@ def strange_names(conf: Conf) -> list[str]:
     """Find what is probably misspelt in `[aws_ecs_executor]`. It may be an option of a newer provider: so it is no error."""
     known = _names(*(name for name, field in Settings.model_fields.items() if is_drop_in(field)))
     return [
-        f"[{DROP_IN_SECTION}] {name} ({where}): AsyncEcsExecutor knows no such option. {_meant(name, known)}"
+        f"[{DROP_IN_SECTION}] {name} ({where}): AsyncEcsExecutor knows no such option. "
+        f"{_hint(DROP_IN_SECTION, name, known)}"
         for name, where in names(conf, DROP_IN_SECTION)
         if name not in known and not _is_form_of(DROP_IN_SECTION, name, known)
     ]
@@ -150,12 +151,7 @@ def _unknown_names(conf: Conf) -> list[str]:
     for name, where in names(conf, SECTION):
         if name in known or _is_form_of(SECTION, name, known):
             continue
-        only_a_form = _stem(name) in known
-        hint = (
-            "Airflow takes this form of run_task_kwargs and queues only."
-            if only_a_form
-            else _meant(name, known)
-        )
+        hint = _hint(SECTION, name, known)
         problems.append(f"[{SECTION}] {name} ({where}): there is no such option. {hint}")
     return problems
 
@@ -173,6 +169,10 @@ def _is_form_of(section: str, name: str, known: set[str]) -> bool:
     return _stem(name) in known and takes_commands(section, _stem(name))
 
 
-def _meant(name: str, known: set[str]) -> str:
+def _hint(section: str, name: str, known: set[str]) -> str:
+    if _stem(name) in known:
+        form = name.removeprefix(_stem(name)).upper()
+        takers = " and ".join(sorted(option for option in known if takes_commands(section, option)))
+        return f"Airflow reads the form {form} of {takers} only: set {_stem(name)} itself."
     near = difflib.get_close_matches(name, known, n=1)
     return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}."

@@ -137,8 +137,7 @@ def strange_names(conf: Conf) -> list[str]:
     """Find what is probably misspelt in `[aws_ecs_executor]`. It may be an option of a newer provider: so it is no error."""
     known = _names(*(name for name, field in Settings.model_fields.items() if is_drop_in(field)))
     return [
-        f"[{DROP_IN_SECTION}] {name} ({where}): AsyncEcsExecutor knows no such option. "
-        f"{_hint(DROP_IN_SECTION, name, known)}"
+        f"[{DROP_IN_SECTION}] {name} ({where}): AsyncEcsExecutor knows no such option. {_hint(name, known)}"
         for name, where in names(conf, DROP_IN_SECTION)
         if name not in known and not _is_form_of(DROP_IN_SECTION, name, known)
     ]
@@ -151,7 +150,7 @@ def _unknown_names(conf: Conf) -> list[str]:
     for name, where in names(conf, SECTION):
         if name in known or _is_form_of(SECTION, name, known):
             continue
-        hint = _hint(SECTION, name, known)
+        hint = _hint(name, known)
         problems.append(f"[{SECTION}] {name} ({where}): there is no such option. {hint}")
     return problems
 
@@ -169,10 +168,10 @@ def _is_form_of(section: str, name: str, known: set[str]) -> bool:
     return _stem(name) in known and takes_commands(section, _stem(name))
 
 
-def _hint(section: str, name: str, known: set[str]) -> str:
-    if _stem(name) in known:
-        form = name.removeprefix(_stem(name)).upper()
-        takers = " and ".join(sorted(option for option in known if takes_commands(section, option)))
-        return f"Airflow reads the form {form} of {takers} only: set {_stem(name)} itself."
+def _hint(name: str, known: set[str]) -> str:
+    if (stem := _stem(name)) in known:
+        return (
+            f"Airflow does not read this option's {name.removeprefix(stem).upper()} form: set {stem} itself."
+        )
     near = difflib.get_close_matches(name, known, n=1)
     return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}."

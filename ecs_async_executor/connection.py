@@ -7,8 +7,10 @@ from typing import Any
 import anyio.to_thread
 from aiobotocore.config import AioConfig
 from airflow.providers.amazon.aws.hooks.ecs import EcsHook
+from botocore.exceptions import BotoCoreError
 
 from ecs_async_executor.engine.aws import Connect, Connection
+from ecs_async_executor.engine.faults import text_of
 from ecs_async_executor.errors import ConfigurationError, ConnectError
 
 DEFAULT_CONN_ID = "aws_default"
@@ -44,12 +46,19 @@ def resolve_connection(conn_id: str | None, region_name: str | None, option: str
 
 def _look_up(conn_id: str | None, region_name: str | None, option: str) -> Any:
     hook = EcsHook(aws_conn_id=conn_id, region_name=region_name)
+    try:
+        exists = bool(hook.conn_config)
+    except (AttributeError, BotoCoreError, KeyError, TypeError) as error:
+        raise ConfigurationError(
+            f"{option}: the extra of the Airflow connection {conn_id!r} can't be used ({text_of(error)}). In it `config_kwargs` "
+            "is a JSON object, not text, with the members of botocore.config.Config."
+        ) from error
     # The provider only warns about a missing connection and goes on with the environment's credentials. For its own
     # default that is what everybody expects; for any other it would be somebody else's account.
-    exists = bool(hook.conn_config)
     if conn_id not in {None, DEFAULT_CONN_ID} and not exists:
         raise ConfigurationError(
-            f"{option}: there is no Airflow connection {conn_id!r}. Create it, or correct the option."
+            f"{option}: there is no Airflow connection {conn_id!r}, or none that Airflow can read. Create it, or correct the "
+            "option. If it is a URI, its secret must be URL-encoded (%2F for /, %2B for +)."
         )
     return hook
 

@@ -137,7 +137,7 @@ def strange_names(conf: Conf) -> list[str]:
     """Find what is probably misspelt in `[aws_ecs_executor]`. It may be an option of a newer provider: so it is no error."""
     known = _names(*(name for name, field in Settings.model_fields.items() if is_drop_in(field)))
     return [
-        f"[{DROP_IN_SECTION}] {name} ({where}): AsyncEcsExecutor knows no such option. {_meant(name, known)}"
+        f"[{DROP_IN_SECTION}] {name} ({where}): AsyncEcsExecutor knows no such option. {_hint(name, known)}"
         for name, where in names(conf, DROP_IN_SECTION)
         if name not in known and not _is_form_of(DROP_IN_SECTION, name, known)
     ]
@@ -150,12 +150,7 @@ def _unknown_names(conf: Conf) -> list[str]:
     for name, where in names(conf, SECTION):
         if name in known or _is_form_of(SECTION, name, known):
             continue
-        only_a_form = _stem(name) in known
-        hint = (
-            "Airflow takes this form of run_task_kwargs and queues only."
-            if only_a_form
-            else _meant(name, known)
-        )
+        hint = _hint(name, known)
         problems.append(f"[{SECTION}] {name} ({where}): there is no such option. {hint}")
     return problems
 
@@ -173,6 +168,10 @@ def _is_form_of(section: str, name: str, known: set[str]) -> bool:
     return _stem(name) in known and takes_commands(section, _stem(name))
 
 
-def _meant(name: str, known: set[str]) -> str:
+def _hint(name: str, known: set[str]) -> str:
+    if (stem := _stem(name)) in known:
+        return (
+            f"Airflow does not read this option's {name.removeprefix(stem).upper()} form: set {stem} itself."
+        )
     near = difflib.get_close_matches(name, known, n=1)
     return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}."

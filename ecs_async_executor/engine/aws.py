@@ -81,8 +81,26 @@ class AwsClient:
         return await self._call_on(await self._ready(), operation, **arguments)
 
     async def _call_on(self, client: Any, operation: str, **arguments: Any) -> Any:
+        await self._refresh_credentials(client)
         with anyio.fail_after(self._call_timeout):
             return await getattr(client, operation)(**arguments)
+
+    async def _refresh_credentials(self, client: Any) -> None:
+        """Refresh credentials that are about to expire; raises `ConnectError`.
+
+        The SDK would do so while it signs the request. What fails then looks like a failure of the call, though nothing
+        was sent: a token file that is being replaced, a metadata service with expired credentials, a refused STS call.
+        """
+        credentials = _credentials_of(client)
+        if credentials is None:
+            return
+        try:
+            with anyio.fail_after(self._call_timeout):
+                await credentials.get_frozen_credentials()
+        except ConnectError:
+            raise
+        except Exception as error:
+            raise ConnectError("AWS gives no credentials.") from error
 
     async def _ready(self) -> Any:
         """Give the client, made if there is none; raises `ConnectError`."""
@@ -118,6 +136,12 @@ class AwsClient:
         """Close the clients that no call can be using any more."""
         while self._retired and anyio.current_time() - self._retired[0][0] > self._call_timeout:
             await self._retired.pop(0)[1].aclose()
+
+
+def _credentials_of(client: Any) -> Any:
+    """Give the credentials that a client signs with; None without any, or where the SDK keeps them elsewhere."""
+    credentials = getattr(getattr(client, "_request_signer", None), "_credentials", None)
+    return credentials if hasattr(credentials, "get_frozen_credentials") else None
 
 
 class _NoDebug(logging.Filter):

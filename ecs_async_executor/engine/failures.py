@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 import botocore.exceptions as boto
 
-from ecs_async_executor.engine.faults import fault_of, in_credentials, is_expected, text_of
+from ecs_async_executor.engine.faults import fault_of, in_credentials, is_expected, text_of, without_values
 from ecs_async_executor.engine.iam import missing, remedy_of
 from ecs_async_executor.engine.messages import Diagnosis
 from ecs_async_executor.engine.refusals import refusal_of
@@ -100,6 +100,7 @@ CREDENTIAL_CODES = frozenset(
         "InvalidToken",
         "MissingAuthenticationToken",
         "MissingAuthenticationTokenException",
+        "OptInRequired",
         "RequestExpired",
         "RequestTimeTooSkewed",
         "SignatureDoesNotMatch",
@@ -107,10 +108,30 @@ CREDENTIAL_CODES = frozenset(
     }
 )
 UNCLEAR_CODES = frozenset(
-    {"InternalFailure", "RequestTimeout", "RequestTimeoutException", "ServerException", "ServiceUnavailable"}
+    {
+        "InternalFailure",
+        "RequestAbortedException",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "ServerException",
+        "ServiceUnavailable",
+    }
 )
+_DENIED_CODES = frozenset({"AccessDenied", "AccessDeniedException", "NotAuthorized"})
+_SIZE_STATUS = frozenset({413, 414, 431})
+"""The request is too long for whoever answers; any other request may not be."""
 _CREDENTIALS_REMEDY = (
     "Check the AWS connection (`conn_id`), or the scheduler's role, AWS variables and files."
+)
+CLOCK_REMEDY = (
+    "Correct the scheduler's clock (NTP): AWS takes a difference of 5 minutes, and no time zone plays a part."
+)
+_ENDPOINT_REMEDY = (
+    "Check the network, the Region, and the connection's `endpoint_url` or AWS_ENDPOINT_URL_ECS."
+)
+_NOT_AWS_REMEDY = (
+    "Check the proxy (HTTPS_PROXY, the connection's `proxies`) and the firewall between the scheduler and AWS, and the "
+    "connection's `endpoint_url` or AWS_ENDPOINT_URL_ECS."
 )
 _CREDENTIAL_ERRORS = (
     boto.CredentialRetrievalError,
@@ -126,6 +147,8 @@ _CREDENTIAL_ERRORS = (
 
 # --- by text ----------------------------------------------------------------------------------------------
 
+_CLOCK_TEXT = re.compile(r"signature expired|signature not yet current|^request has expired", re.IGNORECASE)
+_CLOCK_CODES = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
 # As AWS writes them: the names of somebody's resources may stand around them.
 _THROTTLE_TEXT = re.compile(
     r"\bRate exceeded\b|\bRequest limit exceeded\b|\(ErrorCode: (Throttling|RequestLimitExceeded)\)"
@@ -149,10 +172,8 @@ def classify(error: BaseException) -> Failure:
         inner = classify(cause) if cause is not error else None
         if inner is not None and inner.kind in PAUSING:
             return inner
-        return Failure(
-            Kind.CREDENTIALS,
-            Diagnosis("The AWS connection can't be made.", text_of(cause), _CREDENTIALS_REMEDY),
-        )
+        remedy = _ENDPOINT_REMEDY if _is_no_endpoint(cause) else _CREDENTIALS_REMEDY
+        return Failure(Kind.CREDENTIALS, Diagnosis(str(error), text_of(cause), remedy))
     if isinstance(error, boto.ClientError):
         return _classify_client_error(error)
     if isinstance(error, boto.ParamValidationError):
@@ -165,24 +186,8 @@ def classify(error: BaseException) -> Failure:
             Kind.CREDENTIALS,
             Diagnosis("The AWS credentials can't be used.", text_of(error), _CREDENTIALS_REMEDY),
         )
-    if isinstance(error, boto.NoRegionError):
-        return Failure(
-            Kind.CREDENTIALS,
-            Diagnosis(
-                "No AWS Region is set.",
-                text_of(error),
-                "Set the option `region_name`, or AWS_DEFAULT_REGION.",
-            ),
-        )
-    if _never_connected(error):
-        return Failure(
-            Kind.NETWORK,
-            Diagnosis(
-                "AWS can't be reached.",
-                text_of(error),
-                "Check the network, the Region, and the connection's `endpoint_url` or AWS_ENDPOINT_URL_ECS.",
-            ),
-        )
+    if (failure := _classify_way(error)) is not None:
+        return failure
     if not is_expected(error):
         return _classify_fault(error)
     return Failure(
@@ -190,9 +195,38 @@ def classify(error: BaseException) -> Failure:
         Diagnosis(
             "ECS gave no clear answer.",
             text_of(error),
-            "Nothing to do: it is asked again with the same clientToken.",
+            "Nothing to do if it passes: it is asked again with the same clientToken. If it lasts, check the endpoint's URL, "
+            "and what lies between (a proxy, a firewall).",
         ),
     )
+
+
+def _classify_way(error: BaseException) -> Failure | None:
+    """Say what keeps requests from leaving for AWS: no Region, no trusted connection, or none at all."""
+    if isinstance(error, (boto.NoRegionError, boto.InvalidRegionError)):
+        is_unset = isinstance(error, boto.NoRegionError)
+        return Failure(
+            Kind.CREDENTIALS,
+            Diagnosis(
+                "No AWS Region is set." if is_unset else "The AWS Region is not one.",
+                text_of(error),
+                "Set the option `region_name`, or AWS_DEFAULT_REGION, to a code such as eu-central-1.",
+            ),
+        )
+    if _has_no_tls(error):
+        return Failure(
+            Kind.NETWORK,
+            Diagnosis(
+                "No trusted connection to AWS can be made.",
+                text_of(error),
+                "Set AWS_CA_BUNDLE, or the connection's `verify`, to a file that the scheduler can read, with the certificate "
+                "authority of whoever answers (a proxy may answer in AWS's place); or correct the endpoint's URL.",
+            ),
+        )
+    if _never_connected(error):
+        remedy = _NOT_AWS_REMEDY if isinstance(error, boto.ProxyConnectionError) else _ENDPOINT_REMEDY
+        return Failure(Kind.NETWORK, Diagnosis("AWS can't be reached.", text_of(error), remedy))
+    return None
 
 
 def _classify_fault(error: BaseException) -> Failure:
@@ -241,17 +275,14 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
             Diagnosis("This launch has been sent before.", facts),
             tuple(answer.get("resourceIds") or ()),
         )
-    if code in CREDENTIAL_CODES:
-        return Failure(
-            Kind.CREDENTIALS,
-            Diagnosis("AWS refuses the credentials.", facts, _CREDENTIALS_REMEDY),
-        )
+    if (failure := _on_the_way(code, message, status)) is not None:
+        return failure
     if status >= 500 or code in UNCLEAR_CODES:
         return Failure(
             Kind.UNKNOWN,
             Diagnosis("ECS had an internal error.", facts, "Nothing to do: it is asked again."),
         )
-    if code == "AccessDeniedException":
+    if code in _DENIED_CODES:
         remedy = remedy_of(message) or missing(_SCHEDULER, f"ecs:{error.operation_name}", "*")
         return Failure(Kind.DENIED, Diagnosis("AWS denied the call.", facts, remedy))
     if cause := find_cause(START_FAILURES, message):
@@ -273,9 +304,50 @@ def _failure(cause: Cause, facts: str) -> Failure:
     )
 
 
+def _on_the_way(code: str, message: str, status: int) -> Failure | None:
+    """Say what keeps every call from ECS: credentials, the clock, or whoever answers in its place."""
+    facts = f"{code}: {message}" if message else code
+    if is_clock_error(code, message):
+        summary = "AWS finds the request's time too far from its own."
+        return Failure(Kind.CREDENTIALS, Diagnosis(summary, facts, CLOCK_REMEDY))
+    if code in CREDENTIAL_CODES:
+        return Failure(
+            Kind.CREDENTIALS, Diagnosis("AWS refuses the credentials.", facts, _CREDENTIALS_REMEDY)
+        )
+    if is_nobodys_code(code, status) and status < 500 and status not in _SIZE_STATUS:
+        summary = f"Something other than ECS answered, with status {status}."
+        return Failure(Kind.NETWORK, Diagnosis(summary, remedy=_NOT_AWS_REMEDY))
+    return None
+
+
+def is_nobodys_code(code: str, status: int) -> bool:
+    """Tell an answer that is not AWS's, but a proxy's or firewall's page: AWS's names an error code.
+
+    botocore gives the status as the code of a page, or none at all.
+    """
+    return code in {"", str(status)}
+
+
+def is_clock_error(code: str, message: str) -> bool:
+    """Tell credentials that are refused for the time at which the request says it was signed."""
+    return code in _CLOCK_CODES or _CLOCK_TEXT.search(message) is not None
+
+
+def _is_no_endpoint(error: BaseException) -> bool:
+    """Tell a URL that is none, of a Region that is none or of a configured endpoint."""
+    return isinstance(error, ValueError) and "endpoint" in str(error)
+
+
+def _has_no_tls(error: BaseException) -> bool:
+    """Tell certificates that are not trusted, or can't be read: aiobotocore passes the error of opening them on."""
+    if isinstance(error, boto.HTTPClientError) and type(error) is boto.HTTPClientError:
+        return isinstance(error.kwargs.get("error"), (FileNotFoundError, IsADirectoryError, PermissionError))
+    return isinstance(error, boto.SSLError)
+
+
 def _never_connected(error: BaseException) -> bool:
     """Tell a connection that could not be made from one that broke: only the latter may have done its work."""
-    if isinstance(error, (boto.ConnectTimeoutError, boto.ProxyConnectionError, boto.SSLError)):
+    if isinstance(error, (boto.ConnectTimeoutError, boto.ProxyConnectionError)):
         return True
     if isinstance(error, boto.EndpointConnectionError):
         # aiobotocore uses this class for both; the original tells them apart.
@@ -287,11 +359,3 @@ def request_id_of(answer: Mapping[str, Any]) -> str:
     """Give what AWS Support asks for first, as the end of a diagnosis's facts."""
     request_id = answer.get("ResponseMetadata", {}).get("RequestId")
     return f"; request id {request_id}" if request_id else ""
-
-
-def without_values(report: str) -> str:
-    """Take the values out of botocore's validation report: they may be somebody's secrets.
-
-    Greedy on purpose: a value may look like the text around it, so all between the first and the last goes.
-    """
-    return " ".join(re.sub(r"value: .*, (?=type:|valid )", "", report, flags=re.DOTALL).split())

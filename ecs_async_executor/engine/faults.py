@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from traceback import format_tb, walk_tb
 
@@ -63,8 +64,17 @@ def in_credentials(error: BaseException) -> bool:
 
 
 def text_of(error: BaseException) -> str:
-    """Give an exception's class and message."""
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    """Give an exception's class and message, without the values of a request that botocore refuses (STS's, for example)."""
+    text = without_values(str(error)) if isinstance(error, boto.ParamValidationError) else str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def without_values(report: str) -> str:
+    """Take the values out of botocore's validation report: they may be somebody's secrets.
+
+    Greedy on purpose: a value may look like the text around it, so all between the first and the last goes.
+    """
+    return " ".join(re.sub(r"value: .*, (?=type:|valid )", "", report, flags=re.DOTALL).split())
 
 
 def _origin(error: BaseException) -> BaseException:

@@ -7,12 +7,15 @@ from dataclasses import replace
 import botocore.exceptions as boto
 
 from ecs_async_executor.engine.failures import (
+    CLOCK_REMEDY,
     CREDENTIAL_CODES,
     THROTTLE_CODES,
     UNCLEAR_CODES,
     Failure,
     Kind,
     classify,
+    is_clock_error,
+    is_nobodys_code,
     request_id_of,
 )
 from ecs_async_executor.engine.faults import text_of
@@ -34,7 +37,14 @@ _PASSING_CODES = (
 _KMS = "KMS."
 """Begins what KMS says, which S3 passes on."""
 _PASSING_STATUS = frozenset({408, 409, 429})
+_BUCKET_CODES = frozenset({"InvalidBucketName", "NoSuchBucket", "PermanentRedirect"})
 _BUCKET_REMEDY = "Set the option `payload_bucket` to a bucket that exists."
+_OTHER_REMEDY = (
+    "Correct what S3 names in the bucket, or set the option `payload_bucket` to another one. A store that is not AWS's may "
+    "need AWS_REQUEST_CHECKSUM_CALCULATION=when_required."
+)
+_PASSING_REMEDY = "Nothing to do: it is tried again. If it lasts, check the way to S3 and the credentials."
+_NOT_S3_REMEDY = "It is tried again. Check the proxy (HTTPS_PROXY, the connection's `proxies`) and the firewall on the way to S3."
 _KEY_REMEDY = (
     "Enable the KMS key that encrypts the bucket, or set another one in the bucket's default encryption."
 )
@@ -64,8 +74,15 @@ def _classify_answer(error: boto.ClientError, url: str) -> Failure:
     answer = error.response.get("Error", {})
     code, message = str(answer.get("Code", "")), str(answer.get("Message", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if is_clock_error(code, message):
+        return _passing(Kind.CREDENTIALS, error, url, CLOCK_REMEDY)
     if code in _CREDENTIAL_CODES:
         return _passing(Kind.CREDENTIALS, error, url)
+    if is_nobodys_code(code, status) and status < 500:
+        return Failure(
+            Kind.PAYLOAD,
+            Diagnosis(f"Something other than S3 answered, with status {status}.", url, _NOT_S3_REMEDY),
+        )
     if status >= 500 or status in _PASSING_STATUS or code.removeprefix(_KMS) in _PASSING_CODES:
         return _passing(Kind.PAYLOAD, error, url)
     facts = f"{code}: {message}; {url}{request_id_of(error.response)}"
@@ -76,7 +93,10 @@ def _classify_answer(error: boto.ClientError, url: str) -> Failure:
                 "S3 denies the workload.", facts, remedy_of(message) or _missing(error.operation_name, url)
             ),
         )
-    remedy = _KEY_REMEDY if code.startswith(_KMS) else _BUCKET_REMEDY
+    if code.startswith(_KMS):
+        remedy = _KEY_REMEDY
+    else:
+        remedy = _BUCKET_REMEDY if code in _BUCKET_CODES else _OTHER_REMEDY
     return Failure(Kind.CONFIGURATION, Diagnosis("S3 refuses the workload.", facts, remedy))
 
 
@@ -85,12 +105,12 @@ def _missing(operation: str, url: str) -> str:
     return f"{needed} {_ENCRYPTED}" if operation == "PutObject" else needed
 
 
-def _passing(kind: Kind, error: BaseException, url: str) -> Failure:
+def _passing(kind: Kind, error: BaseException, url: str, remedy: str = _PASSING_REMEDY) -> Failure:
     return Failure(
         kind,
         Diagnosis(
             "S3 can't take the workload now.",
             f"{text_of(error.__cause__ or error)}; {url}",
-            "Nothing to do: it is tried again. If it lasts, check the way to S3 and the credentials.",
+            remedy,
         ),
     )

@@ -50,6 +50,17 @@ _REASONS = (
         "Give the task more memory.",
     ),
     Cause(
+        as_aws_writes(r"CannotPull.*descriptor.*platform|exec format error"),
+        "The image is not built for the platform that the task runs on.",
+        "Build it for that platform too, or set runtimePlatform in the task definition (cpuArchitecture ARM64 or X86_64).",
+        Outlook.USELESS,
+    ),
+    Cause(
+        as_aws_writes(r"CannotPull.*(toomanyrequests|(?i:too many requests|pull rate limit))"),
+        "The registry limits how often images are pulled.",
+        "Let the execution role log in to the registry, or copy the image to ECR (pull through cache).",
+    ),
+    Cause(
         as_aws_writes(
             _STARTS + r"(?i:i/o timeout|connection issue|throttling|rate exceeded|deadline exceeded|timed out"
             r"|\bEOF\b|reset by peer)"

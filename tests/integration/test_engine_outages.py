@@ -6,6 +6,9 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 
+import pytest
+from aiobotocore.session import get_session
+
 from ecs_async_executor.engine.aws import Connection
 from ecs_async_executor.engine.messages import (
     CheckHealth,
@@ -16,6 +19,7 @@ from ecs_async_executor.engine.messages import (
     Stopped,
 )
 from ecs_async_executor.local import Control, Options, serve_in_thread
+from tests.support.in_between import serve_credentials, serve_proxy
 from tests.support.live_engine import LiveEngine, connect_to, containers
 
 Start = Callable[..., LiveEngine]
@@ -119,3 +123,30 @@ def test_health_is_good_bad_or_waited_for(ecs: Control, engine: LiveEngine):
     ecs.add_fault("server_error", action="ListTasks", times=1)
     engine.submit(CheckHealth("default"))
     assert engine.until_report(HealthChecked).diagnosis is None
+
+
+def test_a_proxy_that_answers_in_ecss_place_pauses_and_fails_no_task(ecs: Control, start: Start):
+    with serve_proxy(ecs.endpoint_url, refuses=4) as url:
+        engine = start(connect_to(url))
+        runs = engine.launch_many(10)
+        ends = engine.ends_of(runs)
+        assert {(type(end), end.exit_code) for end in ends.values()} == {(Stopped, 0)}
+        assert containers(ecs) == dict.fromkeys(runs, 1)
+        assert "Something other than ECS answered" in engine.of(Paused)[0].diagnosis.summary
+
+
+def test_a_metadata_service_that_gives_expired_credentials_is_asked_until_it_gives_good_ones(
+    ecs: Control, start: Start, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    with serve_credentials(expired=3) as url:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
+        engine = start(
+            lambda: Connection(get_session(), region_name="us-east-1", endpoint_url=ecs.endpoint_url)
+        )
+        runs = engine.launch_many(10)
+        ends = engine.ends_of(runs)
+        assert {(type(end), end.exit_code) for end in ends.values()} == {(Stopped, 0)}
+        assert containers(ecs) == dict.fromkeys(runs, 1)
+        assert "credentials" in engine.of(Paused)[0].diagnosis.summary

@@ -31,6 +31,13 @@ def test_it_stands_in_a_file(tmp_path: Path, name: str, text: str) -> None:
     assert parse_queues(f" {file} ") == QUEUES
 
 
+def test_a_files_dollar_signs_stay_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAME", "the scheduler's")
+    file = tmp_path / "queues.json"
+    file.write_text('{"gpu": {"environment": {"A": "pa$NAME ${NAME} 50%"}}}')
+    assert parse_queues(str(file)) == {"gpu": {"environment": {"A": "pa$NAME ${NAME} 50%"}}}
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

@@ -233,8 +233,14 @@ def test_a_percent_sign_in_airflow_cfg_is_explained(
         ("clustr", "Did you mean cluster?"),
         ("poll_intervall", "Did you mean poll_interval?"),
         ("zzz", "There are: assign_public_ip, "),
-        ("cluster_cmd", "Airflow takes this form of run_task_kwargs and queues only."),
-        ("cluster_secret", "Airflow takes this form of run_task_kwargs and queues only."),
+        (
+            "cluster_cmd",
+            "Airflow does not read this option's _CMD form: set cluster itself.",
+        ),
+        (
+            "cluster_secret",
+            "Airflow does not read this option's _SECRET form: set cluster itself.",
+        ),
     ],
 )
 def test_an_unknown_option_is_told_with_what_was_meant(required: Options, name: str, hint: str) -> None:
@@ -260,12 +266,22 @@ def test_the_other_section_may_have_options_of_a_newer_provider(required: Option
 
 def test_in_the_other_section_what_is_probably_misspelt_is_told_as_a_warning(required: Options) -> None:
     assert strange_names(conf) == []
-    required.set(DROP_IN_SECTION, taks_definition="x", region="r", cluster_cmd="x")
-    assert strange_names(conf) == [
-        f"[aws_ecs_executor] {wrong} (AIRFLOW__AWS_ECS_EXECUTOR__{wrong.upper()}): "
-        f"AsyncEcsExecutor knows no such option. Did you mean {meant}?"
-        for wrong, meant in (("cluster_cmd", "cluster"), ("taks_definition", "task_definition"))
-    ]
+    required.set(DROP_IN_SECTION, taks_definition="x", region="r")
+    (line,) = strange_names(conf)
+    assert line == (
+        "[aws_ecs_executor] taks_definition (AIRFLOW__AWS_ECS_EXECUTOR__TAKS_DEFINITION): "
+        "AsyncEcsExecutor knows no such option. Did you mean task_definition?"
+    )
+
+
+@pytest.mark.parametrize("form", ["_cmd", "_secret"])
+def test_in_the_other_section_too_a_form_that_airflow_does_not_read_is_told(
+    required: Options, form: str
+) -> None:
+    required.set(DROP_IN_SECTION, **{f"subnets{form}": "their-secret"})
+    (line,) = strange_names(conf)
+    assert f"Airflow does not read this option's {form.upper()} form: set subnets itself." in line
+    assert "their-secret" not in line
 
 
 def test_queues_may_come_from_a_command(required: Options, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 from aiobotocore.config import AioConfig
+from botocore.exceptions import ParamValidationError
 
 from ecs_async_executor.engine.aws import Connection, connect_by_environment, silence_request_logs
 from ecs_async_executor.engine.ecs import EcsClient
@@ -250,3 +251,57 @@ async def test_a_client_that_is_only_being_made_can_not_be_forgotten(session: Fa
     await client.aclose()
 
     assert [made.closed for made in session.made] == [True]
+
+
+class Credentials:
+    """What a client signs with; the first refresh fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self.errors = [error]
+
+    async def get_frozen_credentials(self) -> None:
+        if self.errors:
+            raise self.errors.pop()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(
+            2, "No such file or directory", "/var/run/secrets/token"
+        ),  # a projected token, replaced just now
+        ParamValidationError(
+            report="Invalid length for parameter WebIdentityToken, value: 0"
+        ),  # the same, still empty
+        RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired."),
+        KeyError("Expiration"),
+        TimeoutError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_credentials_that_can_not_be_refreshed_pause_the_engine_and_nothing_is_sent(
+    session: FakeSession, error: Exception
+):
+    client = ecs_client(session)
+    await client.run_task({})
+    (sdk,) = session.made
+    sdk.__dict__["_request_signer"] = SimpleNamespace(_credentials=Credentials(error))
+    with pytest.raises(ConnectError) as raised:
+        await client.run_task({"taskDefinition": "not sent"})
+    assert classify(raised.value).kind is Kind.CREDENTIALS
+    assert sdk.calls == [("run_task", {})]
+    await client.run_task({"taskDefinition": "sent"})
+    assert sdk.calls[-1] == ("run_task", {"taskDefinition": "sent"})
+    await client.aclose()
+
+
+async def test_credentials_that_do_not_come_are_waited_for_no_longer_than_a_call(session: FakeSession):
+    client = ecs_client(session, call_timeout=0.05)
+    await client.run_task({})
+    (sdk,) = session.made
+    slow = SimpleNamespace(get_frozen_credentials=lambda: anyio.sleep(60))
+    sdk.__dict__["_request_signer"] = SimpleNamespace(_credentials=slow)
+    with pytest.raises(ConnectError) as raised:
+        await client.run_task({})
+    assert classify(raised.value).kind is Kind.CREDENTIALS
+    await client.aclose()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -284,3 +285,90 @@ def test_an_error_answer_shows_the_request_id_that_aws_support_asks_for():
     }
     failure = classify(boto.ClientError(answer, "RunTask"))
     assert failure.diagnosis.detail == "ServerException: sorry; request id 5e2c"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 407])
+@pytest.mark.parametrize("as_code", [str, lambda _: ""], ids=["status as code", "no code"])
+def test_a_page_in_place_of_an_answer_pauses_and_fails_no_task(status: int, as_code: Callable[[int], str]):
+    failure = classify(client_error(as_code(status), "<html>blocked by policy</html>", status))
+    assert failure.kind is Kind.NETWORK
+    assert str(status) in failure.diagnosis.summary
+    assert "proxy" in failure.diagnosis.remedy
+    assert "html" not in str(failure.diagnosis)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(413, Kind.CONFIGURATION), (429, Kind.THROTTLE), (502, Kind.UNKNOWN), (504, Kind.UNKNOWN)],
+)
+def test_a_page_about_one_request_or_an_overload_pauses_nothing(status: int, kind: Kind):
+    assert classify(client_error(str(status), "<html>", status)).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            "InvalidSignatureException",
+            "Signature expired: 20260204T205323Z is now earlier than 20260205T141250Z",
+        ),
+        ("InvalidSignatureException", "Signature not yet current: 20260204T205323Z is still later than ..."),
+        ("RequestExpired", "Request has expired."),
+        ("RequestTimeTooSkewed", ""),
+    ],
+)
+def test_a_wrong_clock_is_told_from_wrong_credentials(code: str, message: str):
+    failure = classify(client_error(code, message))
+    assert failure.kind is Kind.CREDENTIALS
+    assert "clock" in failure.diagnosis.remedy
+    assert "conn_id" not in failure.diagnosis.remedy
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("AccessDenied", 403, Kind.DENIED),
+        ("NotAuthorized", 401, Kind.DENIED),
+        ("OptInRequired", 403, Kind.CREDENTIALS),
+        ("RequestAbortedException", 400, Kind.UNKNOWN),
+    ],
+)
+def test_awss_common_errors_are_not_taken_for_a_wrong_request(code: str, status: int, kind: Kind):
+    assert classify(client_error(code, "why", status)).kind is kind
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError(2, "No such file"), PermissionError(13, "Permission denied")]
+)
+def test_certificates_that_can_not_be_read_pause_and_are_named(error: OSError):
+    failure = classify(boto.HTTPClientError(error=error))
+    assert failure.kind is Kind.NETWORK
+    assert "AWS_CA_BUNDLE" in failure.diagnosis.remedy
+
+
+@pytest.mark.parametrize(
+    ("cause", "remedy"),
+    [
+        (boto.InvalidRegionError(region_name="EU (Frankfurt)"), "region_name"),
+        (ValueError("Invalid endpoint: localhost:4566"), "endpoint_url"),
+    ],
+    ids=["Region", "endpoint"],
+)
+def test_a_region_or_endpoint_that_is_none_is_not_blamed_on_the_credentials(cause: Exception, remedy: str):
+    error = ConnectError("The AWS connection can't be made.")
+    error.__cause__ = cause
+    failure = classify(error)
+    assert failure.kind in PAUSING
+    assert remedy in failure.diagnosis.remedy
+    assert "role" not in failure.diagnosis.remedy
+
+
+def test_what_sts_refuses_to_be_asked_shows_no_value():
+    error = ConnectError("AWS gives no credentials.")
+    error.__cause__ = boto.ParamValidationError(
+        report="Invalid type for parameter ExternalId, value: 8731946, type: <class 'int'>, valid types: <class 'str'>"
+    )
+    failure = classify(error)
+    assert failure.kind is Kind.CREDENTIALS
+    assert "ExternalId" in failure.diagnosis.detail
+    assert "8731946" not in str(failure.diagnosis)

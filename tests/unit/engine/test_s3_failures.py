@@ -107,3 +107,21 @@ def test_what_may_pass_is_waited_for(raised: Exception):
 )
 def test_refused_credentials_are_told_from_denied_permissions(raised: Exception):
     assert classify_s3(raised, URL).kind is Kind.CREDENTIALS
+
+
+def test_a_proxys_page_in_place_of_s3s_answer_is_waited_for():
+    failure = classify_s3(refusal("", 403), URL)
+    assert failure.kind is Kind.PAYLOAD
+    assert "403" in failure.diagnosis.summary
+    assert "proxy" in failure.diagnosis.remedy
+
+
+def test_a_wrong_clock_is_named():
+    assert "clock" in classify_s3(refusal("RequestTimeTooSkewed", 403), URL).diagnosis.remedy
+
+
+def test_a_refusal_that_is_not_about_the_bucket_does_not_send_people_to_look_for_it():
+    failure = classify_s3(refusal("InvalidRequest"), URL)
+    assert failure.kind is Kind.CONFIGURATION
+    assert "that exists" not in failure.diagnosis.remedy
+    assert "AWS_REQUEST_CHECKSUM_CALCULATION" in failure.diagnosis.remedy

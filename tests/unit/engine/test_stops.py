@@ -134,6 +134,27 @@ def test_an_exit_code_that_can_mean_anything_explains_nothing(
             "be pulled",
             False,
         ),
+        (
+            "CannotPullContainerError: image Manifest does not contain descriptor matching platform 'linux/amd64'",
+            "not built for the platform",
+            True,
+        ),
+        (
+            "CannotPullContainerError: failed to find a descriptor for platform {linux/amd64}",
+            "not built for the platform",
+            True,
+        ),
+        (
+            "CannotStartContainerError: OCI runtime create failed: exec: exec format error",
+            "not built for the platform",
+            True,
+        ),
+        (
+            "CannotPullContainerError: unexpected status code: 429 Too Many Requests: You have reached your pull rate limit",
+            "registry limits",
+            False,
+        ),
+        ("CannotPullContainerError: toomanyrequests: Rate exceeded", "registry limits", False),
         (NO_SECRET, "secrets or logs", True),
         (
             "ResourceInitializationError: failed to validate logger args: The specified log group does not exist",

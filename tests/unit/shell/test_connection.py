@@ -161,6 +161,34 @@ async def test_a_connection_that_is_deleted_later_pauses_the_engine(
     assert "there is no Airflow connection 'mine'" in failure.diagnosis.detail
 
 
+@pytest.mark.parametrize(
+    ("config_kwargs", "shown"),
+    [
+        ({"retriess": 1}, "retriess"),
+        ('{"read_timeout": 5}', "JSON object, not text"),
+        ({"retries": {"attempts": 5}}, "attempts"),
+    ],
+    ids=["unknown member", "text", "unknown retry option"],
+)
+def test_an_extra_that_botocore_does_not_take_is_found_at_the_start(
+    set_connection: SetConnection, config_kwargs: object, shown: str
+) -> None:
+    set_connection("mine", login="k", password="the-secret", config_kwargs=config_kwargs)
+    with pytest.raises(
+        ConfigurationError, match="conn_id: the extra of the Airflow connection 'mine'"
+    ) as raised:
+        resolve_connection("mine", None)
+    assert shown in str(raised.value)
+    assert "the-secret" not in str(raised.value)
+
+
+def test_a_uri_whose_secret_is_not_encoded_is_said_to_be_possible(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_MINE", "aws://AKIA:abc/def+x@/")
+    with pytest.raises(ConfigurationError, match="URL-encoded") as raised:
+        resolve_connection("mine", None)
+    assert "abc" not in str(raised.value)
+
+
 # --- roles ----------------------------------------------------------------------------------------------------
 
 

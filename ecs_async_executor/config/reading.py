@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ecs_async_executor.config.parsing import parse_json
+from ecs_async_executor.config.parsing import leftover, parse_json
 from ecs_async_executor.config.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, of_option
 from ecs_async_executor.config.sources import (
     FORMS,
@@ -35,25 +35,52 @@ def read_options(conf: Conf) -> tuple[Settings, dict[str, Found], list[str]]:
     team = getattr(conf, "team_name", None)
     problems, wrong = [*unreadable.values()], set(unreadable)
     raw = {name: option.value for name, option in found.items()}
+    for name, text in raw.items():
+        if left := leftover(text):
+            wrong.add(name)
+            problems.append(_explain(name, found, left))
+    told = frozenset(wrong)
     try:
         Settings.model_validate(raw)
     except ValidationError as error:
         for each in error.errors():
             name = str(each["loc"][0])
             wrong.add(name)
-            if name not in unreadable:  # it is not missing
+            if name not in told:
                 whose = _of_team(team, name) if team and each["type"] == "missing" else ""
                 problems.append(_explain(name, found, f"{in_words(each)}{whose}"))
     for name, problem in _check_together(found, wrong):
         wrong.add(name)
         problems.append(problem)
+    settings = _settings_of(raw, wrong, complete=not problems)
+    for name, what in _refused(settings):
+        if name in found and name not in wrong:
+            wrong.add(name)
+            problems.append(_explain(name, found, what))
     problems += _unknown_names(conf)
+    return _settings_of(raw, wrong, complete=not problems), found, problems
+
+
+def _settings_of(raw: Mapping[str, str], wrong: set[str], *, complete: bool) -> Settings:
     good = {name: value for name, value in raw.items() if name not in wrong}
-    if problems:
+    if not complete:
         # Without these the others can't be checked.
         missing = {"cluster", "container_name", "task_definition", "subnets"} - good.keys()
         good |= {name: of_option(Settings.model_fields[name], "example") for name in missing}
-    return Settings.model_validate(good), found, problems
+    return Settings.model_validate(good)
+
+
+def _refused(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Give option and problem, of values that ECS doesn't take."""
+    from ecs_async_executor.config.checks import refusals  # noqa: PLC0415  botocore; `airflow` imports this module
+    from ecs_async_executor.config.layers import Layer, normalise_layer  # noqa: PLC0415  as above
+    from ecs_async_executor.config.option_layers import option_layers  # noqa: PLC0415  as above
+
+    name = settings.container_name
+    container = Layer("container_name", {"overrides": {"containerOverrides": [{"name": name}]}})
+    for layer in (container, *option_layers(settings)):
+        for part in normalise_layer(layer.value, name, []):
+            yield from ((layer.name, what) for what in refusals(part))
 
 
 def _find(conf: Conf) -> tuple[dict[str, Found], dict[str, str]]:

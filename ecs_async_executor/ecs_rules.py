@@ -108,6 +108,10 @@ def _matches(pattern: str) -> Callable[[Any], object]:
     return re.compile(pattern, re.ASCII).fullmatch
 
 
+def _all_have(member: str) -> Callable[[Any], object]:
+    return lambda items: all(item.get(member) for item in items)
+
+
 def _is_own(provider: str) -> bool:
     return provider in FARGATE_PROVIDERS
 
@@ -224,7 +228,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
             "is no ARN of an .env file in S3, such as arn:aws:s3:::bucket/task.env",
         )
     ],
-    "KeyValuePair": [Rule(lambda value: value.get("name"), "is a variable without a name")],
+    "EnvironmentVariables": [Rule(_all_have("name"), "has a variable without a name")],
     "overrides.containerOverrides[].environment[].name": [
         Rule(lambda value: "\0" not in value, _IN_NO_CONTAINER),
         Rule(
@@ -234,7 +238,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "overrides.containerOverrides[].environment[].value": [
         Rule(lambda value: "\0" not in value, _IN_NO_CONTAINER)
     ],
-    "Tag": [Rule(lambda value: "key" in value, "is a tag without a key")],
+    "Tags": [Rule(_all_have("key"), "has a tag without a key")],
     "TagKey": [
         Rule(
             lambda value: not value.lower().startswith("aws:"),

@@ -67,8 +67,10 @@ def _named(path: Path, value: Any, shape: Any) -> str:
     for step in path:
         if isinstance(step, int):
             value, shape = value[step], shape.member
-            name = value.get(IDENTITY.get(shape.name)) if isinstance(value, dict) else None
-            text += f"[{name[:40] if isinstance(name, str) and name else step}]"
+            identity = IDENTITY.get(shape.name)
+            name = value.get(identity) if identity and isinstance(value, dict) else None
+            # Items that have names are merged, so that their places are nobody's.
+            text += f"[{name[:40]}]" if name and isinstance(name, str) else "" if identity else f"[{step}]"
         elif not (step == "value" and name):  # as `ecs-async config` shows it: tags[team], environment[A]
             value = value.get(step) if isinstance(value, dict) else None
             shape = shape.members[step]

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.config import JsonDict
@@ -132,6 +132,12 @@ class Settings(BaseModel):
         "see docs/queues.md.",
         '{"gpu": {"taskDefinition": "airflow-gpu", "launchType": "EC2"}}',
         sensitive=True,
+    )
+    unknown_queue: Literal["default", "refuse"] = _ours(
+        "default",
+        "What becomes of a task whose queue has no profile, if there are any: `default` runs it as if there were none, and "
+        "says so in its Audit Log; `refuse` fails it. Airflow's default queue needs no profile.",
+        "refuse",
     )
     deployment: str = _ours(
         "default",

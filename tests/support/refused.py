@@ -50,7 +50,7 @@ REFUSED: dict[str, Row] = {
     "long tag value": Row(
         tags(team="v" * 257), "tags[team] has 257 characters; ECS takes at most 256.", "257"
     ),
-    "tag without a key": Row({"tags": [{"value": "v"}]}, "tags[0] is a tag without a key."),
+    "tag without a key": Row({"tags": [{"value": "v"}]}, "tags has a tag without a key."),
     "reserved tag": Row({"tags": [{"key": "AWS:x"}]}, "tags[AWS:x].key begins with aws:", "aws:"),
     "many tags": Row(
         {"tags": [{"key": f"k{n}"} for n in range(51)]}, "tags has 51 items; ECS takes at most 50."
@@ -131,7 +131,7 @@ REFUSED: dict[str, Row] = {
     "name of a variable": Row(
         container(environment=[{"name": "A=B", "value": "1"}]), "has a = in the variable's name"
     ),
-    "no name": Row(container(environment=[{"value": "1"}]), "environment[0] is a variable without a name."),
+    "no name": Row(container(environment=[{"value": "1"}]), "environment has a variable without a name."),
     "subnets": Row(network(subnets=["subnet-1"] * 17), "subnets has 17 items; ECS takes at most 16."),
     "quoted subnet": Row(network(subnets=['"subnet-1"']), "subnets[0] is no ID of a subnet"),
     "security groups": Row(

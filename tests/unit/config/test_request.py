@@ -408,7 +408,7 @@ def test_a_number_that_python_can_not_print_is_refused_like_any_other(config: di
 @pytest.mark.parametrize("variable", [{}, {"value": "their-secret"}, {"name": ""}])
 def test_a_variable_without_a_name_is_refused(variable: dict[str, str]) -> None:
     message = refusal({"environment": [variable]})
-    assert message.startswith("environment[0] is a variable without a name.")
+    assert message.startswith("environment has a variable without a name.")
     assert "their-secret" not in message
 
 
@@ -674,3 +674,12 @@ def test_the_layers_are_kept_for_who_wants_to_explain_a_request() -> None:
 
 def test_no_layer_shows_its_value_in_logs() -> None:
     assert "their-secret" not in repr(Layer("queue", {"environment": {"PASSWORD": "their-secret"}}))
+
+
+def test_a_wrong_item_is_named_by_its_name_and_not_by_its_place_among_those_of_other_layers() -> None:
+    kwargs = {"environment": {"A": "1", "B": "2"}, "tags": {"a": "1"}}
+    said = refusal({"environment": {"C": "\0"}, "tags": {"team": "x&y"}}, run_task_kwargs=kwargs)
+    assert "environment[C] has a NUL character" in said
+    assert "tags[team] has '&';" in said
+    said = refusal({"environment": [{"name": "C", "value": ["x"]}]}, run_task_kwargs=kwargs)
+    assert said.startswith("environment[C] is a list; ECS takes text.")

@@ -140,6 +140,48 @@ def test_a_team_does_not_inherit_the_options_of_all(required: Options) -> None:
         assert f"not set for the team 'blue' {place}" in str(caught.value)
 
 
+def test_what_is_wrong_in_a_teams_section_is_told_with_the_teams_name(
+    monkeypatch: pytest.MonkeyPatch, airflow_cfg: Callable[[str], None]
+) -> None:
+    for name, value in REQUIRED.items():
+        monkeypatch.setenv(f"AIRFLOW__TEAM-B___{DROP_IN_SECTION.upper()}__{name.upper()}", value)
+    airflow_cfg("[team-b=ecs_async_executor]\nconcurrency = 0\nclustr = x\ndeployment = 100%\n")
+    airflow_cfg('[team-b=aws_ecs_executor]\nrun_task_kwargs = {"count": 2}\nlaunch_type = LAMBDA\n')
+    with pytest.raises(ConfigurationError) as caught:
+        read_configuration(ExecutorConf("team-b"))
+    for option in (
+        "[team-b=ecs_async_executor] concurrency (airflow.cfg): it must be at least 1.",
+        "[team-b=ecs_async_executor] clustr (airflow.cfg): there is no such option.",
+        "[team-b=ecs_async_executor] deployment (airflow.cfg): it can't be read",
+        "[team-b=aws_ecs_executor] run_task_kwargs (airflow.cfg): count can't be configured.",
+        "[team-b=aws_ecs_executor] launch_type (airflow.cfg): it is none of EC2",
+    ):
+        assert option in str(caught.value)
+    assert "[aws_ecs_executor]" not in str(caught.value)
+
+
+def test_a_section_of_a_team_that_has_no_executor_is_a_warning(
+    required: Options, airflow_cfg: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__MULTI_TEAM", "True")
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor;team-b=ecs_async_executor.AsyncEcsExecutor")
+    airflow_cfg("[team-b=aws_ecs_executor]\ncluster = c\n[team-c=aws_ecs_executor]\ncluster = c\n")
+    said = [warning for warning in read_configuration(conf).warnings if "nobody reads it" in warning]
+    (only,) = said
+    assert only == (
+        "the section [team-c=aws_ecs_executor] of airflow.cfg: nobody reads it. "
+        "There is no team 'team-c' in [core] executor. Did you mean team-b?"
+    )
+
+
+def test_what_becomes_of_unknown_queues_is_one_of_two_things(required: Options) -> None:
+    required.set(SECTION, unknown_queue="fail")
+    (line,) = problems()
+    assert (
+        "unknown_queue (AIRFLOW__ECS_ASYNC_EXECUTOR__UNKNOWN_QUEUE): it is not 'default' or 'refuse'." in line
+    )
+
+
 # --- where it says that they come from ------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, get_args
 
-from annotated_types import Ge, Gt, Le, MaxLen
+from annotated_types import Ge, Gt, Le
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -40,7 +40,7 @@ def _row(name: str, field: FieldInfo) -> str:
     cells = (
         f"`{name}`",
         _form(field),
-        _default(field.default),
+        _default(field),
         f"`{of_option(field, 'example')}`",
         field.description,
     )
@@ -69,7 +69,6 @@ def _limit(rule: Any) -> str:
         Ge: ("≥", "ge"),
         Gt: (">", "gt"),
         Le: ("≤", "le"),
-        MaxLen: ("at most", "max_length"),
     }
     for kind, (sign, member) in signs.items():
         if isinstance(rule, kind):
@@ -77,9 +76,12 @@ def _limit(rule: Any) -> str:
     return ""
 
 
-def _default(value: object) -> str:
+def _default(field: FieldInfo) -> str:
+    value = field.default
     if value is PydanticUndefined:
         return "required"
+    if elsewhere := of_option(field, "required_unless_in"):
+        return f"required, here or in `{elsewhere}`"
     return "" if value is None or value in ((), {}) else f"`{value}`"
 
 

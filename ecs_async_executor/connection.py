@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import anyio.to_thread
 from aiobotocore.config import AioConfig
 from airflow.providers.amazon.aws.hooks.ecs import EcsHook
+from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
+from airflow.secrets.environment_variables import CONN_ENV_PREFIX, EnvironmentVariablesBackend
 from botocore.exceptions import BotoCoreError
+from botocore.session import Session
 
 from ecs_async_executor.engine.aws import Connect, Connection
 from ecs_async_executor.engine.faults import text_of
@@ -42,6 +46,27 @@ def resolve_connection(conn_id: str | None, region_name: str | None, option: str
         )
 
     return connect
+
+
+def effective_region(conn_id: str | None, region_name: str | None) -> tuple[str | None, str]:
+    """Give the Region that calls go to, and where it is set. Asks neither AWS nor the database nor a secrets backend.
+
+    `region_name` is the option, which wins; then its connection; then botocore's own sources.
+    """
+    if region_name:
+        return region_name, "the option region_name"
+    connection = EnvironmentVariablesBackend().get_connection(conn_id) if conn_id else None
+    if connection is not None and (named := AwsConnectionWrapper(conn=connection).region_name):
+        return named, f"the connection {conn_id} ({CONN_ENV_PREFIX}{str(conn_id).upper()})"
+    unless = f", unless the connection {conn_id} says otherwise" if conn_id and connection is None else ""
+    found = Session().get_config_variable("region")
+    if found:
+        place = "AWS_DEFAULT_REGION" if os.environ.get("AWS_DEFAULT_REGION") else "AWS's configuration file"
+        return str(found), f"{place}{unless}"
+    ignored = (
+        "; botocore does not read AWS_REGION: set AWS_DEFAULT_REGION" if os.environ.get("AWS_REGION") else ""
+    )
+    return None, f"set nowhere{unless}{ignored}"
 
 
 def _look_up(conn_id: str | None, region_name: str | None, option: str) -> Any:

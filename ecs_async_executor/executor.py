@@ -18,6 +18,7 @@ from ecs_async_executor.config.configuration import read_configuration
 from ecs_async_executor.config.profiles import Profiles
 from ecs_async_executor.config.reading import place
 from ecs_async_executor.config.settings import Settings
+from ecs_async_executor.config.sources import team_of
 from ecs_async_executor.connection import resolve_connection
 from ecs_async_executor.database import Database
 from ecs_async_executor.engine.messages import (
@@ -28,6 +29,7 @@ from ecs_async_executor.engine.messages import (
     Report,
     Resumed,
 )
+from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.keeper import EngineKeeper
 from ecs_async_executor.launches import Launches
 from ecs_async_executor.orders import Orders
@@ -35,7 +37,7 @@ from ecs_async_executor.retries import Retries
 from ecs_async_executor.rows import read_left_out
 from ecs_async_executor.runs import Run
 from ecs_async_executor.supervisor import Supervisor
-from ecs_async_executor.tuning import restore, tune
+from ecs_async_executor.tuning import restore, show_plainly, tune
 
 if TYPE_CHECKING:
     from airflow.models.taskinstance import TaskInstance
@@ -65,14 +67,18 @@ class AsyncEcsExecutor(BaseExecutor):
 
     def start(self) -> None:
         """Check the configuration, resolve the connection, start the engine; raises `ConfigurationError`."""
-        configuration = read_configuration(self.conf)
-        self._settings = settings = configuration.settings
+        try:
+            configuration = read_configuration(self.conf)
+            settings = configuration.settings
+            option = place("conn_id", configuration.found, team_of(self.conf))
+            connect = resolve_connection(settings.conn_id, settings.region_name, option)
+        except ConfigurationError as error:
+            show_plainly(error)
+            raise error.with_traceback(None) from None
+        self._settings = settings
         self._profiles = profiles = configuration.profiles
         for warning in configuration.warnings:
             self.log.warning(warning)
-        connect = resolve_connection(
-            settings.conn_id, settings.region_name, place("conn_id", configuration.found)
-        )
         orders = Orders(
             profiles,
             self.jwt_generator,
@@ -231,6 +237,8 @@ class AsyncEcsExecutor(BaseExecutor):
             run = workloads.make_run(self, workload, stale_id=True)
         workloads.pop_queued(self, run.key)
         self.running.add(run.key)
+        if not run.is_callback and self._profiles and (stranger := self._profiles.stranger(run.queue)):
+            self.log_task_event(event="ecs unknown queue", extra=stranger, ti_key=run.key)
         return self._supervisor.take_in(run)
 
     def _refuse(self, workload: Any, why: str) -> None:

@@ -14,6 +14,7 @@ from ecs_async_executor.config.sources import Found
 from ecs_async_executor.config.spelling import fold
 from ecs_async_executor.delivery import Bucket, Delivery, in_command
 from ecs_async_executor.engine.messages import Launch, Launched, Recovery, Request, Watch
+from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.runs import Run, launch_id
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ TOKEN_LIFETIME = 3600.0
 TOKEN_MARGIN = 600.0
 """Seconds it lives beyond the launch timeout: that counts from ECS's answer, which the engine may wait for for some minutes
 since the token was made, and is seen at the next look."""
+_RETRIES = (
+    "Airflow goes on to use up the task's `retries`, which no executor can prevent: each fails like this one."
+)
 CALLBACK_PRIORITY = 2**31
 """Callbacks finish work that is done; Airflow, too, puts them before all tasks."""
 
@@ -93,7 +97,10 @@ class Orders:
         payload = workload.model_copy(update={"token": token}).model_dump_json()
         deliver = Delivery(self._bucket, launch_id(run_id, number), payload) if self._bucket else None
         executor_config = ti.executor_config if ti is not None else None
-        request = profile.template.request(in_command(payload), executor_config, deliver=deliver)
+        try:
+            request = profile.request(in_command(payload), executor_config, deliver=deliver)
+        except InvalidRequestError as error:
+            raise InvalidRequestError(error.problem, f"{error.remedy} {_RETRIES}") from None
         return replace(request, origin=partial(self._origin, profile, executor_config))
 
     def _origin(self, profile: Profile, executor_config: Any, member: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from types import TracebackType
 
 SWITCH_INTERVAL = 0.002
 """Seconds that a busy engine may keep the GIL while the scheduler's thread waits for it; Python's default is 0.005.
@@ -35,3 +36,16 @@ def restore() -> None:
     if _users == 0:
         sys.setswitchinterval(_switch_interval)
         gc.unfreeze()
+
+
+def show_plainly(error: Exception) -> None:
+    """If `error` ends the process, print its message and no traceback, which would bury what is to be corrected."""
+    before = sys.excepthook
+
+    def show(kind: type[BaseException], value: BaseException, traceback: TracebackType | None) -> None:
+        if value is error:
+            sys.stderr.write(f"\n{value}\n")
+        else:
+            before(kind, value, traceback)
+
+    sys.excepthook = show

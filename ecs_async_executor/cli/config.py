@@ -65,12 +65,16 @@ def describe(executor_config: str | None, team: str | None, queue: str = "") -> 
     from ecs_async_executor.config.configuration import read_configuration  # noqa: PLC0415  it imports botocore
     from ecs_async_executor.config.explain import explain, masked  # noqa: PLC0415  it imports botocore
     from ecs_async_executor.config.layers import Layer  # noqa: PLC0415  it imports botocore
+    from ecs_async_executor.config.reading import unknown_team  # noqa: PLC0415  it imports pydantic
+    from ecs_async_executor.config.sources import known_teams  # noqa: PLC0415  as the others
 
+    if team is not None and team not in known_teams():
+        raise ConfigurationError(unknown_team(team))
     configuration = read_configuration(ExecutorConf(team))
     found, profile = configuration.found, configuration.profiles.of(queue)
-    template = profile.template
+    template, stranger = profile.template, configuration.profiles.stranger(queue)
     value = _json(executor_config)
-    request = template.request(_COMMAND, value)
+    request = profile.request(_COMMAND, value)
     layers = template.layers if value is None else (*template.layers, Layer("executor_config", value))
     lines = explain(request.body, layers, request.container, "the executor")
     values = [{"path": line.path, "value": line.value, "origin": _origin(line, found)} for line in lines]
@@ -81,7 +85,7 @@ def describe(executor_config: str | None, team: str | None, queue: str = "") -> 
         "request": masked(dict(request.body)),
         "values": values,
         "besides": _besides(configuration, profile),
-        "warnings": configuration.warnings,
+        "warnings": (*configuration.warnings, *([stranger] if stranger else [])),
     }
 
 
@@ -101,12 +105,14 @@ def _besides(configuration: Configuration, profile: Profile) -> list[dict[str, A
     """Give what is no part of the request: where it is sent, and what becomes of the task."""
     from ecs_async_executor.config.profiles import split  # noqa: PLC0415  it imports botocore
     from ecs_async_executor.config.reading import place  # noqa: PLC0415  it imports pydantic
+    from ecs_async_executor.connection import effective_region  # noqa: PLC0415  it imports the Amazon provider
 
     settings, found = configuration.settings, configuration.found
     own, _ = split(settings.queues.get(profile.name, {}))
+    region, region_from = effective_region(settings.conn_id, settings.region_name)
     values: dict[str, Any] = {
         "profile": profile.name or None,
-        "region_name": settings.region_name,
+        "region_name": region,
         "conn_id": settings.conn_id,
         "payload_bucket": settings.payload_bucket,
         "container_name": profile.template.container,
@@ -116,7 +122,11 @@ def _besides(configuration: Configuration, profile: Profile) -> list[dict[str, A
         **{name: own[name] for name in ("rate_share", "fallback", "fallback_after") if name in own},
     }
     of_all = {name: place(name, found) for name in found if found[name].where != "default"}
-    origins = {"profile": "queues"} | of_all | dict.fromkeys(own, f"queue {profile.name}")
+    origins = (
+        {"profile": "queues", "region_name": region_from}
+        | of_all
+        | dict.fromkeys(own, f"queue {profile.name}")
+    )
     return [
         {"name": name, "value": value, "origin": origins.get(name, "default")}
         for name, value in values.items()
@@ -125,8 +135,9 @@ def _besides(configuration: Configuration, profile: Profile) -> list[dict[str, A
 
 def _origin(line: Line, found: Mapping[str, Found]) -> str:
     if line.layer in found:
-        option = found[line.layer]
-        return f"[{option.section}] {line.layer} ({option.where})"
+        from ecs_async_executor.config.reading import place  # noqa: PLC0415  it imports pydantic
+
+        return place(line.layer, found)
     return f"{line.layer} (default)" if line.layer == "assign_public_ip" else line.layer
 
 

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from ecs_async_executor.config.executor_names import executor_names
 from ecs_async_executor.config.profiles import Profile, Profiles, make_profiles
-from ecs_async_executor.config.reading import read_options, strange_names
-from ecs_async_executor.config.settings import SECTION, Settings
-from ecs_async_executor.config.sources import Conf, Found, airflow_conf
+from ecs_async_executor.config.reading import options_of_unknown_teams, read_options, strange_names
+from ecs_async_executor.config.settings import Settings
+from ecs_async_executor.config.sources import Conf, Found, airflow_conf, team_of
 from ecs_async_executor.delivery import SHORTEST_WORKLOAD, Bucket, Delivery, in_command
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
 
@@ -37,7 +37,11 @@ def read_configuration(conf: Conf) -> Configuration:
     default_queue = conf.get("operators", "default_queue", fallback="default") or "default"
     try:
         profiles = make_profiles(
-            settings, found, default_queue=default_queue, environment=executor_names(airflow_conf())
+            settings,
+            found,
+            default_queue=default_queue,
+            team=team_of(conf),
+            environment=executor_names(airflow_conf()),
         )
     except OptionsError as error:
         problems += error.problems
@@ -45,7 +49,8 @@ def read_configuration(conf: Conf) -> Configuration:
         raise OptionsError(problems)
     bucket = Bucket(settings.payload_bucket, settings.region_name) if settings.payload_bucket else None
     queued_timeout = float(conf.get("scheduler", "task_queued_timeout", fallback=None) or 600)
-    warnings = (*strange_names(conf), *_of_requests(profiles, bucket), *_of_times(profiles, queued_timeout))
+    strange = (*strange_names(conf), *options_of_unknown_teams())
+    warnings = (*strange, *_of_requests(profiles, bucket), *_of_times(profiles, queued_timeout))
     return Configuration(settings, found, profiles, bucket, queued_timeout, warnings)
 
 
@@ -56,7 +61,7 @@ def _of_requests(profiles: Profiles, bucket: Bucket | None) -> Iterator[str]:
     said = set()
     for profile in profiles:
         try:
-            profile.template.request(in_command(workload), None, deliver=deliver)
+            profile.request(in_command(workload), None, deliver=deliver)
         except InvalidRequestError as error:
             if str(error) not in said:
                 said.add(str(error))
@@ -71,5 +76,5 @@ def _of_times(profiles: Profiles, queued_timeout: float) -> Iterator[str]:
         yield (
             f"Airflow requeues a task that is queued for longer than [scheduler] task_queued_timeout ({queued_timeout:.0f} s),"
             " and fails it the third time. To let tasks wait for capacity, or for AWS to come back, for"
-            f" [{SECTION}] capacity_timeout ({longest.patience:.0f} s{whose}), set task_queued_timeout to at least that."
+            f" capacity_timeout ({longest.patience:.0f} s{whose}), set task_queued_timeout to at least that."
         )

@@ -65,6 +65,13 @@ def normalise_layer(
     return tuple(bodies)
 
 
+def short_members(value: Mapping[Any, Any]) -> frozenset[str]:
+    """Give the members of the Airflow container's override that are written at the top of a layer, and only there."""
+    keys = {fold(key) for key in value}
+    known = spellings(container_shape())
+    return frozenset(known[key] for key in keys & _short_spellings() if "overrides" not in keys)
+
+
 def _override(container: Body) -> Body:
     return {"overrides": {"containerOverrides": [container]}}
 

@@ -7,8 +7,6 @@ import json
 import re
 from collections.abc import Iterable
 
-from ecs_async_executor.config.limits import strategy_problems
-
 _WRITE = "write name:weight:base, separated by commas, such as FARGATE_SPOT:3,FARGATE:1"
 
 
@@ -68,6 +66,18 @@ def _literal(text: str) -> object:
     return ast.literal_eval(tree)
 
 
+def leftover(text: str) -> str | None:
+    """Say what a file's or a shell's syntax has left around a value, if anything has."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        return "it is in quotes, which Airflow takes for a part of the value: remove the quotes"
+    is_json = text.startswith(("{", "["))
+    comment = r"[}\]]\s*[#;][^}\]]*" if is_json else r"(|.*\s)[#;].*"
+    if (re.search(rf"{comment}\Z", text) if is_json else re.fullmatch(comment, text, re.DOTALL)) is not None:
+        return "a comment stands behind it, which Airflow takes for a part of the value: remove the comment"
+    return None
+
+
 def parse_strategy(value: object) -> object:
     """Take `name:weight:base, ...` (left out: weight 1, base 0), or a JSON list; raises ValueError."""
     if isinstance(value, str):
@@ -80,10 +90,7 @@ def parse_strategy(value: object) -> object:
     items = [value] if isinstance(value, dict) else value
     if not isinstance(items, list) or not items:
         raise ValueError(f"it is not a list of capacity providers; {_WRITE}")
-    strategy = [_item(item) for item in items]
-    for problem in strategy_problems(strategy):
-        raise ValueError(problem.removesuffix("."))
-    return strategy
+    return [_item(item) for item in items]
 
 
 def _provider(text: str) -> object:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+from ecs_async_executor.ecs_rules import FARGATE_PROVIDERS
 from ecs_async_executor.errors import InvalidRequestError
 
 Strategy: TypeAlias = Sequence[Mapping[str, Any]]
 EXCLUSIVE = ("launchType", "capacityProviderStrategy")
-FARGATE_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
-"""AWS's own; nobody else's may begin with aws, ecs or fargate (API reference: CreateCapacityProvider)."""
 
 
 def is_open(body: Mapping[str, Any]) -> bool:
@@ -25,13 +24,12 @@ def is_open(body: Mapping[str, Any]) -> bool:
 def is_fargate(launch_type: object, strategy: object) -> bool:
     """Tell whether tasks start on Fargate. A strategy can't mix Fargate with other providers (Amazon ECS clusters)."""
     if not strategy:
-        return launch_type == "FARGATE"
+        return str(launch_type).upper() == "FARGATE"
     if isinstance(strategy, str):  # name:weight:base, ..., as it is written in `run_task_kwargs`
-        return any(part.split(":")[0].strip() in FARGATE_PROVIDERS for part in strategy.split(","))
+        return any(part.split(":")[0].strip().upper() in FARGATE_PROVIDERS for part in strategy.split(","))
     items = strategy if isinstance(strategy, (list, tuple)) else []
-    return any(
-        name in item.values() for item in items if isinstance(item, Mapping) for name in FARGATE_PROVIDERS
-    )
+    names = {str(each).upper() for item in items if isinstance(item, Mapping) for each in item.values()}
+    return not names.isdisjoint(FARGATE_PROVIDERS)
 
 
 def settled(body: Mapping[str, Any], default_strategy: Strategy = ()) -> dict[str, Any]:
@@ -57,7 +55,7 @@ def settled(body: Mapping[str, Any], default_strategy: Strategy = ()) -> dict[st
     elif fargate:
         raise InvalidRequestError(
             "Fargate tasks need at least one subnet.",
-            "Set [aws_ecs_executor] subnets; or launch_type or capacity_provider_strategy, if it is not for Fargate.",
+            "Set the option subnets; or launch_type or capacity_provider_strategy, if it is not for Fargate.",
         )
     return result
 

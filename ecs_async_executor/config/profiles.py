@@ -9,8 +9,8 @@ from __future__ import annotations
 import difflib
 import logging
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -18,11 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ecs_async_executor.config.layers import Layer
 from ecs_async_executor.config.reading import place
-from ecs_async_executor.config.request import RequestTemplate
-from ecs_async_executor.config.settings import LONGEST, SECTION, Settings
+from ecs_async_executor.config.request import Deliver, RequestTemplate
+from ecs_async_executor.config.settings import LONGEST, Settings
 from ecs_async_executor.config.sources import Found
 from ecs_async_executor.config.words import in_words
-from ecs_async_executor.engine.messages import Lane
+from ecs_async_executor.engine.messages import Lane, Request
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,16 @@ class Profile:
     lane: Lane | None = None
     fallback: Profile | None = None
     fallback_after: int | None = None
+    refusal: InvalidRequestError | None = None
+    """Why tasks of this queue are not run."""
+
+    def request(
+        self, command: Sequence[str], executor_config: object, *, deliver: Deliver | None = None
+    ) -> Request:
+        """Make one task's request; raises `InvalidRequestError`, which never shows the command."""
+        if self.refusal is not None:
+            raise self.refusal
+        return self.template.request(command, executor_config, deliver=deliver)
 
     @property
     def patience(self) -> float:
@@ -78,12 +88,19 @@ class Profiles:
     """The profile of every queue."""
 
     def __init__(
-        self, default: Profile, named: Mapping[str, Profile] | None = None, *, default_queue: str = "default"
+        self,
+        default: Profile,
+        named: Mapping[str, Profile] | None = None,
+        *,
+        default_queue: str = "default",
+        refuse_unknown: bool = False,
     ) -> None:
         self.default = default
         self._default_queue = default_queue
+        self._refuse_unknown = refuse_unknown
         self._named = dict(named or {})
         self._known: dict[str, Profile] = {}
+        self._strangers: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Profile]:
         """Give all of them, the default first."""
@@ -105,13 +122,24 @@ class Profiles:
         for pattern, profile in self._named.items():
             if fnmatchcase(queue, pattern):
                 return profile
-        if self._named and queue not in {"", self._default_queue}:
-            log.warning(
-                "The queue %r has no profile in [%s] queues: its tasks run as if there were no profiles.",
-                queue,
-                SECTION,
+        if not self._named or queue in {"", self._default_queue}:
+            return self.default
+        near = difflib.get_close_matches(queue, self._named, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        problem = f"The queue {queue[:80]!r} has no profile in the option queues.{hint}"
+        if self._refuse_unknown:
+            remedy = (
+                "Correct the task's `queue`, or give it a profile: the option unknown_queue says `refuse`."
             )
+            return replace(self.default, refusal=InvalidRequestError(problem, remedy))
+        self._strangers[queue] = f"{problem} Its tasks run as if there were no profiles."
+        log.warning("%s", self._strangers[queue])
         return self.default
+
+    def stranger(self, queue: str) -> str | None:
+        """Say that tasks of a queue run by the default profile although there are others; None if all is well."""
+        self.of(queue)
+        return self._strangers.get(queue)
 
 
 def make_profiles(
@@ -119,19 +147,20 @@ def make_profiles(
     found: Mapping[str, Found] | None = None,
     *,
     default_queue: str = "default",
+    team: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Profiles:
     """Make the profiles that `queues` describes, and the default; raises `OptionsError` with all that is wrong.
 
-    `found` tells where options are set, for messages. `environment` is what every Airflow container gets of Airflow's own
-    options.
+    `found` tells where options are set, and `team` whose they are, for messages. `environment` is what every Airflow
+    container gets of Airflow's own options.
     """
     problems, is_whole = [], True
     try:
         template = RequestTemplate(settings, environment=environment)
     except InvalidRequestError as error:
         # What a profile says is wrong or right without it as well.
-        where = place("run_task_kwargs", found or {})
+        where = place("run_task_kwargs", found or {}, team)
         problems.append(f"{where}: {str(error).removeprefix('run_task_kwargs: ')}")
         stand_ins = {
             "run_task_kwargs": {},
@@ -146,10 +175,11 @@ def make_profiles(
     )
     maker = _Maker(settings, default, environment, is_whole=is_whole)
     named = {name: maker.make(name) for name in settings.queues}
-    problems += [f"{place('queues', found or {})}: {problem}" for problem in maker.problems]
+    problems += [f"{place('queues', found or {}, team)}: {problem}" for problem in maker.problems]
     if problems:
         raise OptionsError(problems)
-    return Profiles(default, named, default_queue=default_queue)
+    refuse_unknown = settings.unknown_queue == "refuse"
+    return Profiles(default, named, default_queue=default_queue, refuse_unknown=refuse_unknown)
 
 
 class _Maker:

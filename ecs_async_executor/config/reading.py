@@ -8,16 +8,21 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ecs_async_executor.config.parsing import parse_json
+from ecs_async_executor.config.parsing import leftover, parse_json
 from ecs_async_executor.config.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, of_option
 from ecs_async_executor.config.sources import (
     FORMS,
     Conf,
     Found,
     UnreadableError,
+    heading,
+    known_teams,
     look_up,
     names,
+    strange_teams,
     takes_commands,
+    team_of,
+    variable,
 )
 from ecs_async_executor.config.words import in_words
 
@@ -32,28 +37,55 @@ def read_options(conf: Conf) -> tuple[Settings, dict[str, Found], list[str]]:
     Wrong ones have their default in the settings, or the example, so that what is made of the others can be checked.
     """
     found, unreadable = _find(conf)
-    team = getattr(conf, "team_name", None)
+    team = team_of(conf)
     problems, wrong = [*unreadable.values()], set(unreadable)
     raw = {name: option.value for name, option in found.items()}
+    for name, text in raw.items():
+        if left := leftover(text):
+            wrong.add(name)
+            problems.append(_explain(name, found, left, team))
+    told = frozenset(wrong)
     try:
         Settings.model_validate(raw)
     except ValidationError as error:
         for each in error.errors():
             name = str(each["loc"][0])
             wrong.add(name)
-            if name not in unreadable:  # it is not missing
+            if name not in told:
                 whose = _of_team(team, name) if team and each["type"] == "missing" else ""
-                problems.append(_explain(name, found, f"{in_words(each)}{whose}"))
-    for name, problem in _check_together(found, wrong):
+                problems.append(_explain(name, found, f"{in_words(each)}{whose}", team))
+    for name, problem in _check_together(found, wrong, team):
         wrong.add(name)
         problems.append(problem)
+    settings = _settings_of(raw, wrong, complete=not problems)
+    for name, what in _refused(settings):
+        if name in found and name not in wrong:
+            wrong.add(name)
+            problems.append(_explain(name, found, what, team))
     problems += _unknown_names(conf)
+    return _settings_of(raw, wrong, complete=not problems), found, problems
+
+
+def _settings_of(raw: Mapping[str, str], wrong: set[str], *, complete: bool) -> Settings:
     good = {name: value for name, value in raw.items() if name not in wrong}
-    if problems:
+    if not complete:
         # Without these the others can't be checked.
         missing = {"cluster", "container_name", "task_definition", "subnets"} - good.keys()
         good |= {name: of_option(Settings.model_fields[name], "example") for name in missing}
-    return Settings.model_validate(good), found, problems
+    return Settings.model_validate(good)
+
+
+def _refused(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Give option and problem, of values that ECS doesn't take."""
+    from ecs_async_executor.config.checks import refusals  # noqa: PLC0415  botocore; `airflow` imports this module
+    from ecs_async_executor.config.layers import Layer, normalise_layer  # noqa: PLC0415  as above
+    from ecs_async_executor.config.option_layers import option_layers  # noqa: PLC0415  as above
+
+    name = settings.container_name
+    container = Layer("container_name", {"overrides": {"containerOverrides": [{"name": name}]}})
+    for layer in (container, *option_layers(settings)):
+        for part in normalise_layer(layer.value, name, []):
+            yield from ((layer.name, what) for what in refusals(part))
 
 
 def _find(conf: Conf) -> tuple[dict[str, Found], dict[str, str]]:
@@ -81,26 +113,27 @@ def _let_the_higher_section_win(found: dict[str, Found]) -> None:
         del found[next(name for name in pair if name not in ours)]
 
 
-def _explain(name: str, found: dict[str, Found], what: str) -> str:
+def _explain(name: str, found: dict[str, Found], what: str, team: str | None) -> str:
     field = Settings.model_fields[name]
     means = f"It means: {field.description} Write, for example: {of_option(field, 'example')}"
-    return f"{place(name, found)}: {what}. {means}"
+    return f"{place(name, found, team)}: {what}. {means}"
 
 
 def _of_team(team: str, name: str) -> str:
     """Say where a team's option would stand: it inherits none."""
-    variable = f"AIRFLOW__{team.upper()}___{DROP_IN_SECTION.upper()}__{name.upper()}"
-    return f" for the team {team!r} ({variable}, or the section [{team}={DROP_IN_SECTION}])"
+    by_variable, by_section = variable(DROP_IN_SECTION, team, name), heading(DROP_IN_SECTION, team)
+    return f" for the team {team!r} ({by_variable}, or the section {by_section})"
 
 
-def place(name: str, found: Mapping[str, Found]) -> str:
-    """Name an option, and where it is set: `[section] name (airflow.cfg)`."""
+def place(name: str, found: Mapping[str, Found], team: str | None = None) -> str:
+    """Name an option, and where it is set: `[section] name (airflow.cfg)`. `team` matters if it is not set."""
     if name in found:
-        return f"[{found[name].section}] {name} ({found[name].where})"
-    return f"[{DROP_IN_SECTION if is_drop_in(Settings.model_fields[name]) else SECTION}] {name}"
+        return f"{heading(found[name].section, found[name].team)} {name} ({found[name].where})"
+    section = DROP_IN_SECTION if is_drop_in(Settings.model_fields[name]) else SECTION
+    return f"{heading(section, team)} {name}"
 
 
-def _check_together(found: dict[str, Found], wrong: set[str]) -> Iterator[tuple[str, str]]:
+def _check_together(found: dict[str, Found], wrong: set[str], team: str | None) -> Iterator[tuple[str, str]]:
     """Give option and problem, of what concerns several options. Works on what is set, so that all are found at once."""
     # Whatever is wrong with it: what it was to say may be what is missing.
     members = None if "run_task_kwargs" in wrong else _members(found.get("run_task_kwargs"))
@@ -110,7 +143,7 @@ def _check_together(found: dict[str, Found], wrong: set[str]) -> Iterator[tuple[
         return option not in said and members is not None and member not in members
 
     if misses("task_definition", "taskDefinition"):
-        yield "task_definition", _explain("task_definition", found, "it is required, but not set")
+        yield "task_definition", _explain("task_definition", found, "it is required, but not set", team)
     if all(name in found for name in _EXCLUSIVE):
         one, other = (place(name, found) for name in _EXCLUSIVE)
         yield (
@@ -120,7 +153,7 @@ def _check_together(found: dict[str, Found], wrong: set[str]) -> Iterator[tuple[
     if misses("subnets", "networkConfiguration"):
         for name in ("security_groups", "assign_public_ip"):
             if name in found and found[name].value.strip().lower() not in _FALSE:
-                yield name, _explain("subnets", found, f"{place(name, found)} needs them")
+                yield name, _explain("subnets", found, f"{place(name, found)} needs them", team)
 
 
 def _members(run_task_kwargs: Found | None) -> set[str] | None:
@@ -137,9 +170,27 @@ def strange_names(conf: Conf) -> list[str]:
     """Find what is probably misspelt in `[aws_ecs_executor]`. It may be an option of a newer provider: so it is no error."""
     known = _names(*(name for name, field in Settings.model_fields.items() if is_drop_in(field)))
     return [
-        f"[{DROP_IN_SECTION}] {name} ({where}): AsyncEcsExecutor knows no such option. {_hint(name, known)}"
+        f"{heading(DROP_IN_SECTION, team_of(conf))} {name} ({where}): AsyncEcsExecutor knows no such option. {_hint(name, known)}"
         for name, where in names(conf, DROP_IN_SECTION)
         if name not in known and not _is_form_of(DROP_IN_SECTION, name, known)
+    ]
+
+
+def unknown_team(team: str) -> str:
+    """Say that a team has no executor, and which have."""
+    known = known_teams()
+    if not known:
+        return f"There is no team {team!r}: [core] executor names no teams, or [core] multi_team is not on."
+    near = difflib.get_close_matches(team, known, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}."
+    return f"There is no team {team!r} in [core] executor. {hint}"
+
+
+def options_of_unknown_teams() -> list[str]:
+    """Find options that nobody reads, since no team of that name has executors."""
+    return [
+        f"{place}: nobody reads it. {unknown_team(team)}"
+        for team, place in strange_teams((DROP_IN_SECTION, SECTION))
     ]
 
 
@@ -150,8 +201,9 @@ def _unknown_names(conf: Conf) -> list[str]:
     for name, where in names(conf, SECTION):
         if name in known or _is_form_of(SECTION, name, known):
             continue
-        hint = _hint(name, known)
-        problems.append(f"[{SECTION}] {name} ({where}): there is no such option. {hint}")
+        problems.append(
+            f"{heading(SECTION, team_of(conf))} {name} ({where}): there is no such option. {_hint(name, known)}"
+        )
     return problems
 
 

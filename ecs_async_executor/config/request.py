@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from ecs_async_executor.config.layers import Layer, merge, normalise_layer
-from ecs_async_executor.config.limits import OVERRIDES
-from ecs_async_executor.config.limits import problems as problems_beyond
+from ecs_async_executor.config.checks import problems as problems_of
+from ecs_async_executor.config.layers import Layer, merge, normalise_layer, short_members
+from ecs_async_executor.config.option_layers import airflow_layers, option_layers
 from ecs_async_executor.config.placement import EXCLUSIVE, Strategy, is_open, settled
 from ecs_async_executor.config.settings import Settings
-from ecs_async_executor.config.spelling import OURS, Body, run_task_shape
+from ecs_async_executor.config.spelling import OURS, Body
 from ecs_async_executor.delivery import FETCH_SIZE
+from ecs_async_executor.ecs_rules import OVERRIDES
 from ecs_async_executor.engine.messages import Payload, Request
-from ecs_async_executor.engine.shapes import checker, why_not
 from ecs_async_executor.errors import InvalidRequestError
 
 _MARK = {"name": "AIRFLOW_IS_EXECUTOR_CONTAINER", "value": "true"}
@@ -44,10 +44,8 @@ class RequestTemplate:
         """
         self.container = container or settings.container_name
         above = (Layer("run_task_kwargs", settings.run_task_kwargs), *layers)
-        below = (*_airflow_layer(environment), *option_layers(settings))
+        below = (*airflow_layers(environment), *option_layers(settings))
         self.layers = (*below, *above)
-        self._shape = run_task_shape()
-        self._is_valid = checker(self._shape)
         self._base: Body = {}
         for layer in below:
             self._base = self._lay(self._base, layer, [])
@@ -128,7 +126,7 @@ class RequestTemplate:
         body = self._lay(body, layer, problems)
         # What a misspelt member would have said is not missing.
         problems += [
-            each for each in self._problems(body) if not (problems and each.endswith(" is missing."))
+            each for each in self._problems(body, layer) if not (problems and each.endswith(" is missing."))
         ]
         if problems:
             raise InvalidRequestError.of(problems, "See ECS's RunTask request and its quotas.")
@@ -159,7 +157,7 @@ class RequestTemplate:
         containers[place] = {**containers[place], "environment": environment, "command": command}
         return {**body, "overrides": {**overrides, "containerOverrides": containers}}
 
-    def _problems(self, body: Body) -> list[str]:
+    def _problems(self, body: Body, layer: Layer) -> list[str]:
         if body.get("count") == 1 and body["count"] is not True:
             del body["count"]
         found = [f"{name} can't be configured. {why}" for name, why in OURS.items() if name in body]
@@ -167,42 +165,9 @@ class RequestTemplate:
             found.append("cluster can't be removed: name another one, or leave it out.")
         if all(name in body for name in EXCLUSIVE):
             found.append(f"{' and '.join(EXCLUSIVE)} exclude each other: remove one of them.")
-        wrong = [] if self._is_valid(body) else why_not(body, self._shape)
-        return found + (wrong or [*problems_beyond(body)])
+        return found + problems_of(body, self.container, short_members(layer.value))
 
 
 def _size(body: Body) -> int:
     """Count characters of JSON, in its shortest form."""
     return len(_as_json(body["overrides"]))
-
-
-def _airflow_layer(environment: Mapping[str, str] | None) -> Iterator[Layer]:
-    if environment:
-        yield Layer("the scheduler's [core] options", {"environment": environment})
-
-
-def option_layers(settings: Settings) -> Iterator[Layer]:
-    """Give each option that says something about the request as a layer of its own name."""
-    yield Layer("cluster", {"cluster": settings.cluster})
-    if settings.task_definition:
-        yield Layer("task_definition", {"taskDefinition": settings.task_definition})
-    if settings.launch_type:
-        yield Layer("launch_type", {"launchType": settings.launch_type})
-    if settings.capacity_provider_strategy:
-        yield Layer(
-            "capacity_provider_strategy", {"capacityProviderStrategy": settings.capacity_provider_strategy}
-        )
-    if settings.platform_version not in {None, "LATEST"}:
-        # LATEST is AWS's default; sent with anything but Fargate, even LATEST is refused.
-        yield Layer("platform_version", {"platformVersion": settings.platform_version})
-    if settings.subnets:
-        yield _network("subnets", {"subnets": list(settings.subnets)})
-    if settings.security_groups:
-        yield _network("security_groups", {"securityGroups": list(settings.security_groups)})
-    if settings.subnets or settings.security_groups or settings.assign_public_ip:
-        value = "ENABLED" if settings.assign_public_ip else "DISABLED"
-        yield _network("assign_public_ip", {"assignPublicIp": value})
-
-
-def _network(name: str, members: Mapping[str, Any]) -> Layer:
-    return Layer(name, {"networkConfiguration": {"awsvpcConfiguration": members}})

@@ -12,7 +12,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
-from ecs_async_executor.config import limits
 from ecs_async_executor.config.parsing import (
     parse_bucket,
     parse_json,
@@ -28,20 +27,27 @@ SECTION = "ecs_async_executor"
 DROP_IN_SECTION = "aws_ecs_executor"
 LONGEST = 30 * 86400.0
 """Seconds of `launch_timeout`: for as long a token of the task lives."""
-LaunchType = Annotated[
-    Literal["FARGATE", "EC2", "EXTERNAL", "MANAGED_INSTANCES"], BeforeValidator(parse_launch_type)
-]
+LaunchType = Annotated[str, BeforeValidator(parse_launch_type)]
 Names = Annotated[tuple[str, ...], BeforeValidator(parse_list)]
 
 
 def _drop_in(
-    default: Any, description: str, example: str | None = None, *, sensitive: bool = False, **rules: Any
+    default: Any,
+    description: str,
+    example: str | None = None,
+    *,
+    sensitive: bool = False,
+    required_unless_in: str | None = None,
+    **rules: Any,
 ) -> Any:
     """Declare an option of `[aws_ecs_executor]`, which `[ecs_async_executor]` may override.
 
-    Of sensitive ones Airflow hides the value, and reads the _CMD and _SECRET forms.
+    Of sensitive ones Airflow hides the value, and reads the _CMD and _SECRET forms. `required_unless_in` is the other
+    option that may say the same.
     """
     extra: JsonDict = {"drop_in": True, "example": example or str(default), "sensitive": sensitive}
+    if required_unless_in:
+        extra["required_unless_in"] = required_unless_in
     return Field(default, description=description, json_schema_extra=extra, **rules)
 
 
@@ -66,6 +72,7 @@ class Settings(BaseModel):
         None,
         "Family, family:revision or ARN of the task definition. A family means its latest revision.",
         "airflow-task",
+        required_unless_in="run_task_kwargs",
     )
     region_name: str | None = _drop_in(
         None,
@@ -97,13 +104,11 @@ class Settings(BaseModel):
         (),
         "Subnets of the tasks, comma-separated, at most 16. Fargate needs one.",
         "subnet-1,subnet-2",
-        max_length=limits.SUBNETS,
     )
     security_groups: Names = _drop_in(
         (),
         "Security groups of the tasks, comma-separated, at most 5. Unset: the VPC's default.",
         "sg-1",
-        max_length=limits.SECURITY_GROUPS,
     )
     assign_public_ip: bool = _drop_in(False, "Give the tasks public addresses, on Fargate.")  # noqa: FBT003  a default
     run_task_kwargs: Annotated[dict[str, Any], BeforeValidator(parse_json)] = _drop_in(
@@ -127,6 +132,12 @@ class Settings(BaseModel):
         "see docs/queues.md.",
         '{"gpu": {"taskDefinition": "airflow-gpu", "launchType": "EC2"}}',
         sensitive=True,
+    )
+    unknown_queue: Literal["default", "refuse"] = _ours(
+        "default",
+        "What becomes of a task whose queue has no profile, if there are any: `default` runs it as if there were none, and "
+        "says so in its Audit Log; `refuse` fails it. Airflow's default queue needs no profile.",
+        "refuse",
     )
     deployment: str = _ours(
         "default",

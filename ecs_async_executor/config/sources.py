@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from configparser import RawConfigParser
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ class Found:
     section: str
     where: str
     """Such as `airflow.cfg`; never the value."""
+    team: str | None = None
+    """Whose option it is; None for the options of all."""
 
     def __repr__(self) -> str:
         """Leave the value out: it may be a secret."""
@@ -46,11 +49,11 @@ def look_up(conf: Conf, sections: Iterable[str], spellings: Iterable[str]) -> Fo
             except Exception as error:  # noqa: BLE001  commands and secrets backends raise anything
                 place = where(conf, section, name)
                 raise UnreadableError(
-                    f"[{section}] {name} ({place}): it can't be read: {type(error).__name__}. "
+                    f"{heading(section, team_of(conf))} {name} ({place}): it can't be read: {type(error).__name__}. "
                     "If it is a command or a secret, see whether Airflow can get it; in airflow.cfg write %% for %."
                 ) from None
             if value is not None and str(value).strip():
-                return Found(str(value), section, where(conf, section, name))
+                return Found(str(value), section, where(conf, section, name), team_of(conf))
     return None
 
 
@@ -67,15 +70,62 @@ def takes_commands(section: str, name: str) -> bool:
 
 def names(conf: Conf, section: str) -> Iterator[tuple[str, str]]:
     """Give the name of all that is set in a section, and where: first the environment, which wins, then airflow.cfg."""
-    team = getattr(conf, "team_name", None)
-    prefix = f"AIRFLOW__{f'{team.upper()}___' if team else ''}{section.upper()}__"
+    prefix = _prefix(team_of(conf), section)
     for variable in sorted(os.environ):
         if variable.startswith(prefix):
             yield variable.removeprefix(prefix).lower(), variable
-    in_file = f"{team}={section}" if team else section
+    in_file = heading(section, team_of(conf))[1:-1]
     if RawConfigParser.has_section(airflow_conf(), in_file):
         for name in airflow_conf()._sections[in_file]:  # noqa: SLF001  `options()` adds defaults, `items()` runs commands
             yield name, "airflow.cfg"
+
+
+def team_of(conf: Conf) -> str | None:
+    """Name the team whose options `conf` gives."""
+    team: str | None = getattr(conf, "team_name", None)
+    return team
+
+
+def heading(section: str, team: str | None) -> str:
+    """Write a section as it stands in airflow.cfg: a team's has the team's name before it."""
+    return f"[{team}={section}]" if team else f"[{section}]"
+
+
+def variable(section: str, team: str | None, name: str) -> str:
+    """Name the environment variable of an option."""
+    return f"{_prefix(team, section)}{name.upper()}"
+
+
+def _prefix(team: str | None, section: str) -> str:
+    return f"AIRFLOW__{f'{team.upper()}___' if team else ''}{section.upper()}__"
+
+
+def known_teams() -> list[str]:
+    """Name the teams that have executors: `[core] executor` is `Global;team=Executor`. Empty without `[core] multi_team`."""
+    if not airflow_conf().getboolean("core", "multi_team", fallback=False):
+        return []
+    groups = str(airflow_conf().get("core", "executor", fallback="")).split(";")
+    return [
+        team.strip()
+        for team, of_team, _ in (group.partition("=") for group in groups)
+        if of_team and team.strip()
+    ]
+
+
+def strange_teams(sections: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Give the teams that have options in these sections but no executor, and where: first in the environment."""
+    known = {team.upper() for team in known_teams()}
+    found: dict[str, tuple[str, str]] = {}
+    for section in sections:
+        own = re.compile(rf"AIRFLOW__(?P<team>.+)___{section.upper()}__.+")
+        for name in sorted(os.environ):
+            if match := own.fullmatch(name):
+                found.setdefault(match["team"], (match["team"].lower(), name))
+        for name in airflow_conf().sections():
+            team, of_team, rest = name.partition("=")
+            if of_team and rest == section:
+                found.setdefault(team.upper(), (team, f"the section [{name}] of airflow.cfg"))
+    yield from (place for team, place in found.items() if team not in known)
 
 
 def airflow_conf() -> Any:

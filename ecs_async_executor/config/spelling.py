@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from math import isfinite
 from typing import Any, TypeAlias
@@ -12,7 +12,9 @@ from typing import Any, TypeAlias
 from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 
+from ecs_async_executor.config.foreign import FOREIGN, TASK_DEFINITION
 from ecs_async_executor.config.parsing import parse_strategy
+from ecs_async_executor.ecs_rules import FARGATE_PROVIDERS
 
 Body: TypeAlias = dict[str, Any]
 IDENTITY = {"KeyValuePair": "name", "ContainerOverride": "name", "Tag": "key"}
@@ -31,8 +33,12 @@ _WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
 @cache
 def run_task_shape() -> Any:
     """Load botocore's model of the RunTask request."""
-    model = ServiceModel(Loader().load_service_model("ecs", "service-2"))
-    return model.operation_model("RunTask").input_shape
+    return _model().operation_model("RunTask").input_shape
+
+
+@cache
+def _model() -> ServiceModel:
+    return ServiceModel(Loader().load_service_model("ecs", "service-2"))
 
 
 @cache
@@ -61,7 +67,7 @@ class _Normaliser:
         if shape.type_name == "list":
             return self._list(value, shape, path)
         if shape.type_name == "string":
-            return _text(value)
+            return _spelled(_text(value), shape.enum)
         if shape.type_name == "integer" and isinstance(value, str) and _WHOLE.fullmatch(value):
             return int(value)
         return value
@@ -76,12 +82,14 @@ class _Normaliser:
                 self._problems.append(f"{path}{member} is there twice, in two spellings.")
             else:
                 result[member] = self.of(item, shape.members[member], f"{path}{member}.")
+                if member == "capacityProvider":
+                    result[member] = _spelled(result[member], FARGATE_PROVIDERS)
         return result
 
     def _list(self, value: Any, shape: Any, path: str) -> Any:
         if isinstance(value, str) and shape.name == "CapacityProviderStrategy":
             try:
-                return parse_strategy(value)
+                value = parse_strategy(value)
             except ValueError as error:
                 self._problems.append(f"{path.removesuffix('.')}: {error}.")
         identity = IDENTITY.get(shape.member.name)
@@ -106,9 +114,9 @@ class _Normaliser:
         ]
 
     def _unknown(self, key: object, shape: Any, path: str) -> str:
-        name = shape.name.removesuffix("Request")
+        name = "RunTask request" if shape is run_task_shape() else shape.name
         hint = self._hint(key, shape) if isinstance(key, str) else "Write it in quotes."
-        return f"{path}{_shown(key)} is not a member of ECS's {name} request. {hint}".rstrip()
+        return f"{path}{_shown(key)} is not a member of ECS's {name}. {hint}".rstrip()
 
     def _hint(self, key: str, shape: Any) -> str:
         known = {name.replace("_", ""): name for name in self._beside} | spellings(shape)
@@ -116,6 +124,8 @@ class _Normaliser:
             if nested := _nested().get(fold(key)):
                 return f"Write it as {nested}."
             known = spellings(container_shape()) | known
+        if elsewhere := _elsewhere(fold(key)):
+            return elsewhere
         if near := difflib.get_close_matches(fold(key)[:80], known, n=1):
             return f"Did you mean {known[near[0]]}?"
         members = f"It has: {', '.join(sorted({*shape.members, *self._beside} - OURS.keys()))}."
@@ -138,6 +148,25 @@ def _text(value: object) -> object:
         type(value) is float and isfinite(value)
     )
     return str(value) if is_number else value
+
+
+def _spelled(value: object, known: Sequence[str] | None) -> object:
+    """Give one of `known` in AWS's spelling if it is there in another case; else the value."""
+    if not known or not isinstance(value, str) or value in known:
+        return value
+    return next((each for each in known if fold(each) == fold(value)), value)
+
+
+def _elsewhere(name: str) -> str | None:
+    """Tell whose a member is that RunTask doesn't have, and what to do instead."""
+    return FOREIGN.get(name) or (TASK_DEFINITION if name in _of_task_definitions() else None)
+
+
+@cache
+def _of_task_definitions() -> frozenset[str]:
+    request = _model().operation_model("RegisterTaskDefinition").input_shape
+    container = request.members["containerDefinitions"].member
+    return frozenset({*spellings(request), *spellings(container)})
 
 
 def _shown(key: object) -> str:

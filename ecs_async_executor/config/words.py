@@ -21,7 +21,7 @@ _WORDS = {
     "int_type": "it is not a whole number",
     "less_than_equal": "it must be at most {le:g}",
     "list_type": "it is not a list",
-    "literal_error": "it is none of these",
+    "literal_error": "it is not {expected}",
     "missing": "it is required, but not set",
     "string_pattern_mismatch": "it has other characters, or more of them, than it may have",
     "string_too_short": "it is empty",

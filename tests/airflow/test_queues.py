@@ -126,3 +126,38 @@ def test_a_queue_with_a_small_part_of_the_rate_holds_up_no_others(
     scheduler.until(lambda: launched().count("default") == 3)
     assert launched().count("slow") < 3, "by their priority they would have been the first"
     scheduler.until(lambda: len(sent) == 6)
+
+
+def test_a_task_of_an_unknown_queue_says_so_in_its_audit_log(
+    scheduler: Scheduler, run_dag: RunDag, sent: list[dict[str, Any]]
+) -> None:
+    with DAG("strangers", schedule=None) as dag:
+        BaseOperator(task_id="known", queue="on-demand")
+        BaseOperator(task_id="default")
+        BaseOperator(task_id="stranger", queue="gqu-1")
+    run_dag(dag)
+    scheduler.launched(3)
+    scheduler.until(lambda: bool(logged_events("ecs unknown queue")))
+    (said,) = logged_events("ecs unknown queue")
+    assert said.startswith("The queue 'gqu-1' has no profile in the option queues. Did you mean gpu-*?")
+    assert len(sent) == 3
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__UNKNOWN_QUEUE", "refuse")
+
+
+@pytest.mark.usefixtures("refusing")
+def test_a_task_of_an_unknown_queue_can_be_failed_without_a_call_to_aws(
+    scheduler: Scheduler, run_dag: RunDag, sent: list[dict[str, Any]]
+) -> None:
+    with DAG("refused", schedule=None) as dag:
+        BaseOperator(task_id="known", queue="on-demand")
+        BaseOperator(task_id="stranger", queue="gqu-1")
+    run_dag(dag)
+    scheduler.launched(1)
+    scheduler.until(lambda: [ti.task_id for ti in task_instances() if ti.state == "failed"] == ["stranger"])
+    (said,) = logged_events("ecs task not launched")
+    assert "The queue 'gqu-1' has no profile in the option queues." in said
+    assert len(sent) == 1

@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Any
 
 from ecs_async_executor.workloads import CAN_RUN_CALLBACKS
-from tests.parity.members import BROKEN_CONFIGS, BROKEN_KWARGS, BROKEN_OPTIONS, LAYERS, MEMBERS
+from tests.parity.members import BROKEN_CONFIGS, BROKEN_KWARGS, BROKEN_OPTIONS, CASES, LAYERS, MEMBERS
 from tests.parity.setups import BASE, Setup
 from tests.parity.spelling import in_snake_case
 
@@ -104,6 +104,7 @@ def all_cases() -> dict[str, Setup]:
         **dict(_bridges()),
         **dict(_pairs()),
         **dict(_members()),
+        **dict(_values()),
         **dict(_layers()),
         **(dict(_callbacks()) if CAN_RUN_CALLBACKS else {}),
     }
@@ -168,6 +169,12 @@ def _members() -> Iterator[tuple[str, Setup]]:
         for spelling, spelled in (("camel", member), ("snake", in_snake_case(member))):
             yield f"kwargs:{label}:{spelling}", Setup().with_kwargs(spelled)
             yield f"config:{label}:{spelling}", Setup(config=spelled)
+
+
+def _values() -> Iterator[tuple[str, Setup]]:
+    for label, member in CASES.items():
+        yield f"kwargs:case:{label}", Setup().with_kwargs(member)
+        yield f"config:case:{label}", Setup(config=member)
 
 
 def _layers() -> Iterator[tuple[str, Setup]]:

@@ -56,6 +56,11 @@ DIFFERENCES = {
     "launch_type_case": Difference(
         None, "LAUNCH_TYPE may be written in lower case.", rewrite=rewrites.launch_type_case
     ),
+    "value_case": Difference(
+        None,
+        "Values of enums may be written in any case in RUN_TASK_KWARGS and `executor_config`, as LAUNCH_TYPE may.",
+        rewrite=rewrites.value_case,
+    ),
     "printed_kwargs": Difference(
         None,
         "RUN_TASK_KWARGS may be a printed dict, as the documented CAPACITY_PROVIDER_STRATEGY is a printed list.",

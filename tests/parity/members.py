@@ -93,6 +93,14 @@ MEMBERS: dict[str, dict[str, Any]] = {
 }
 """Each member of the request is in one of them."""
 
+CASES: dict[str, dict[str, Any]] = {
+    "launch_type": {"launchType": "ec2"},
+    "public_address": {"launchType": "FARGATE", **network(subnets=["subnet-3"], assignPublicIp="enabled")},
+    "placement": {"launchType": "EC2", "placementStrategy": [{"type": "BINPACK", "field": "memory"}]},
+    "resource": {"launchType": "EC2", **container(resourceRequirements=[{"type": "gpu", "value": "1"}])},
+}
+"""Values of enums in another case than AWS's."""
+
 _SIDE = {"name": "proxy", "cpu": 64}
 
 LAYERS: dict[str, tuple[dict[str, Any], Any]] = {
@@ -192,6 +200,12 @@ _MISTAKES: dict[str, dict[str, Any]] = {
         "launchType": "EC2",
         "capacityProviderStrategy": [{"capacityProvider": "p"}],
     },
+    "tag_characters": {"tags": [{"key": "team", "value": "data & ml"}]},
+    "mixed_strategy": {
+        "capacityProviderStrategy": [{"capacityProvider": "FARGATE", "weight": 1}, {"capacityProvider": "p"}]
+    },
+    "size_in_kubernetes_way": {"overrides": {"cpu": "500m"}},
+    "unknown_value": {"propagateTags": "SERVICE"},
     "too_long": container(environment=[{"name": "A", "value": "x" * 8000}]),
     "too_many_subnets": network(subnets=[f"subnet-{n}" for n in range(17)]),
     "too_many_groups": network(subnets=["subnet-1"], securityGroups=[f"sg-{n}" for n in range(6)]),

@@ -122,6 +122,12 @@ def _most(setup: Setup, member: str) -> int:
     return max(found)
 
 
+def _is_mixed(layer: dict[str, Any]) -> bool:
+    strategy = layer.get("capacityProviderStrategy")
+    names = {str(item.get("capacityProvider")) for item in strategy} if isinstance(strategy, list) else set()
+    return len({name.startswith("FARGATE") for name in names}) == 2
+
+
 REFUSALS = {
     "no cluster": Refusal(
         None,
@@ -266,6 +272,34 @@ REFUSALS = {
         "A later scheduler finds its tasks by it.",
         lambda setup: _has(setup, "startedBy"),
         "startedBy can't be configured",
+        (SENT,),
+    ),
+    "tag characters": Refusal(
+        "F17",
+        "AWS takes letters, numbers, spaces and + - = . _ : / @ in tags.",
+        lambda setup: any("&" in json.dumps(layer.get("tags")) for layer in _layers(setup)),
+        "ECS takes letters, numbers, spaces",
+        (SENT,),
+    ),
+    "mixed strategy": Refusal(
+        "F17",
+        "A strategy has Fargate's providers or others.",
+        lambda setup: any(map(_is_mixed, _layers(setup))),
+        "mixes FARGATE or FARGATE_SPOT",
+        (SENT, NO_TASK),
+    ),
+    "unreadable size": Refusal(
+        "F17",
+        "ECS reads CPU units and vCPUs.",
+        lambda setup: any((layer.get("overrides") or {}).get("cpu") == "500m" for layer in _layers(setup)),
+        "no size that ECS reads",
+        (SENT,),
+    ),
+    "value that RunTask doesn't have": Refusal(
+        "F17",
+        "A task that is run by itself has no service.",
+        lambda setup: any(layer.get("propagateTags") == "SERVICE" for layer in _layers(setup)),
+        "propagateTags is SERVICE",
         (SENT,),
     ),
     "too long": Refusal(

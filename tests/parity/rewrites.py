@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from tests.parity.setups import Setup
-from tests.parity.spelling import as_aws_spells, as_aws_types, shape_of_a_container, snake
+from tests.parity.spelling import as_aws_cases, as_aws_spells, as_aws_types, shape_of_a_container, snake
 
 TRUE = {"true", "t", "1", "yes", "y", "on"}
 FALSE = {"false", "f", "0", "no", "n", "off"}
@@ -29,6 +29,19 @@ def launch_type_case(setup: Setup) -> Setup:
     )
 
 
+def value_case(setup: Setup) -> Setup:
+    """Write the values of enums in AWS's case, whatever the spelling of the members is."""
+    return setup.with_kwargs(_in_aws_cases(setup.kwargs)).with_config(
+        _in_aws_cases(setup.overlay) if setup.overlay else setup.config
+    )
+
+
+def _in_aws_cases(layer: dict[str, Any]) -> dict[str, Any]:
+    spelled = as_aws_spells(layer)
+    corrected = as_aws_cases(spelled)
+    return layer if corrected == spelled else corrected
+
+
 def printed_kwargs(setup: Setup) -> Setup:
     """Write RUN_TASK_KWARGS as JSON."""
     return setup.having(run_task_kwargs=json.dumps(setup.kwargs)) if setup.kwargs else setup
@@ -36,7 +49,7 @@ def printed_kwargs(setup: Setup) -> Setup:
 
 def plain(setup: Setup) -> Setup:
     """Write simple values as AwsEcsExecutor understands them."""
-    return printed_kwargs(launch_type_case(no_blanks(setup)))
+    return value_case(printed_kwargs(launch_type_case(no_blanks(setup))))
 
 
 def public_ip(setup: Setup) -> Setup:

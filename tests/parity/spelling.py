@@ -52,6 +52,21 @@ def as_aws_types(value: Any, shape: Any = None) -> Any:
     return int(value) if shape.type_name == "integer" and str(value).isdecimal() else value
 
 
+def as_aws_cases(value: Any, shape: Any = None) -> Any:
+    """Write values of enums as AWS does, in a request whose members are in AWS's spelling."""
+    shape = shape or shape_of_run_task()
+    if shape.type_name == "structure" and isinstance(value, dict):
+        return {
+            key: as_aws_cases(item, shape.members[key]) if key in shape.members else item
+            for key, item in value.items()
+        }
+    if shape.type_name == "list" and isinstance(value, list):
+        return [as_aws_cases(item, shape.member) for item in value]
+    if shape.type_name == "string" and isinstance(value, str):
+        return next((each for each in shape.enum if each.lower() == value.lower()), value)
+    return value
+
+
 _TYPES = {"string": str, "boolean": bool, "integer": int, "list": list, "structure": dict}
 
 

@@ -12,14 +12,15 @@ from botocore.validate import ParamValidator
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ecs_async_executor.config.checks import problems
 from ecs_async_executor.config.configuration import read_configuration
 from ecs_async_executor.config.explain import explain, masked, origin_of
 from ecs_async_executor.config.layers import Layer, normalise_layer
-from ecs_async_executor.config.limits import OVERRIDES, problems
 from ecs_async_executor.config.profiles import Options as ProfileOptions
 from ecs_async_executor.config.request import RequestTemplate
 from ecs_async_executor.config.settings import SECTION, Settings, is_drop_in
 from ecs_async_executor.config.spelling import container_shape, run_task_shape
+from ecs_async_executor.ecs_rules import OVERRIDES
 from ecs_async_executor.engine.messages import Payload, Request
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
 

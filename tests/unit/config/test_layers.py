@@ -146,7 +146,7 @@ def test_all_wrong_keys_are_told_at_once() -> None:
         body({"lauchType": 1, "overrides": {"cpus": 2}, "clustr": 3})
     assert str(caught.value) == (
         "lauchType is not a member of ECS's RunTask request. Did you mean launchType? "
-        "overrides.cpus is not a member of ECS's TaskOverride request. Did you mean cpu? "
+        "overrides.cpus is not a member of ECS's TaskOverride. Did you mean cpu? "
         "clustr is not a member of ECS's RunTask request. Did you mean cluster? Correct or remove it."
     )
 

@@ -10,7 +10,7 @@ import pytest
 from ecs_async_executor.config.profiles import Profiles, make_profiles
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.engine.messages import Lane
-from ecs_async_executor.errors import ConfigurationError
+from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
 
 
 def profiles(queues: dict[str, Any], **options: Any) -> Profiles:
@@ -89,8 +89,33 @@ def test_an_unknown_queue_is_named_once_and_the_default_one_never(caplog: pytest
     for queue in ("", "default", "gpu", "typo", "typo"):
         found.of(queue)
     assert [record.getMessage() for record in caplog.records] == [
-        "The queue 'typo' has no profile in [ecs_async_executor] queues: its tasks run as if there were no profiles."
+        "The queue 'typo' has no profile in the option queues. Its tasks run as if there were no profiles."
     ]
+
+
+def test_a_task_of_an_unknown_queue_is_told_what_becomes_of_it() -> None:
+    found = profiles({"gpu": {"cpu": 256}})
+    assert [found.stranger(queue) for queue in ("", "default", "gpu")] == [None] * 3
+    said = "The queue 'gqu' has no profile in the option queues. Did you mean gpu? Its tasks run as if"
+    assert str(found.stranger("gqu")).startswith(said)
+    assert str(found.stranger("gqu")).startswith(said)
+
+
+def test_tasks_of_unknown_queues_can_be_refused_and_those_of_the_default_queue_never_are() -> None:
+    found = profiles({"gpu-*": {"cpu": 256}}, unknown_queue="refuse")
+    for queue in ("", "default", "gpu-1"):
+        assert found.of(queue).request(["airflow"], None).container == "airflow"
+    with pytest.raises(
+        InvalidRequestError, match=r"The queue 'gqu-1' has no profile .* Correct the task's `queue`"
+    ):
+        found.of("gqu-1").request(["airflow"], None)
+    assert found.of("gqu-1").template is found.default.template, "a former scheduler's task can't be watched"
+    assert found.stranger("gqu-1") is None
+
+
+def test_without_profiles_no_queue_is_refused() -> None:
+    one = profiles({}, unknown_queue="refuse").of("any")
+    assert one.request(["airflow"], None).container == "airflow"
 
 
 def test_without_profiles_no_queue_is_unknown(caplog: pytest.LogCaptureFixture) -> None:

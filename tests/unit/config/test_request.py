@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from ecs_async_executor.config.layers import Layer
-from ecs_async_executor.config.limits import OVERRIDES
 from ecs_async_executor.config.request import RequestTemplate
 from ecs_async_executor.config.settings import Settings
+from ecs_async_executor.ecs_rules import OVERRIDES
 from ecs_async_executor.engine.messages import Payload
 from ecs_async_executor.errors import InvalidRequestError
 
@@ -120,9 +120,9 @@ def test_a_request_hides_its_body_in_logs() -> None:
 
 
 def test_run_task_kwargs_win_over_options_and_executor_config_over_both() -> None:
-    kwargs = {"cluster": "of the kwargs", "group": "of the kwargs"}
+    kwargs = {"cluster": "of-the-kwargs", "group": "of the kwargs"}
     request = body({"group": "of the task"}, run_task_kwargs=kwargs)
-    assert (request["cluster"], request["group"]) == ("of the kwargs", "of the task")
+    assert (request["cluster"], request["group"]) == ("of-the-kwargs", "of the task")
 
 
 @pytest.mark.parametrize(
@@ -299,6 +299,54 @@ def test_a_typing_error_gets_a_suggestion() -> None:
     )
 
 
+KUBERNETES = "It is KubernetesExecutor's: here, cpu, memory and environment are for the Airflow container"
+DEFINITION = "It belongs to the task definition: register a task definition or a revision that has it"
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("pod_override", KUBERNETES),
+        ("pod_template_file", KUBERNETES),
+        ("KubernetesExecutor", KUBERNETES),
+        ("node_selector", KUBERNETES),
+        ("image", DEFINITION),
+        ("secrets", DEFINITION),
+        ("logConfiguration", DEFINITION),
+        ("log_configuration", DEFINITION),
+        ("entryPoint", DEFINITION),
+        ("portMappings", DEFINITION),
+        ("volumes", DEFINITION),
+        ("containerDefinitions", DEFINITION),
+        ("runtime_platform", DEFINITION),
+        ("jobQueue", "It is AwsBatchExecutor's"),
+        ("awslogs_group", "It is EcsRunTaskOperator's"),
+        ("queue", "It is an argument of the task itself"),
+        ("resources", "Write cpu and memory; GPUs are resourceRequirements."),
+        ("env_vars", "Write environment."),
+    ],
+)
+@pytest.mark.parametrize("depth", ["at the top", "in the container's override"])
+def test_a_member_from_elsewhere_is_told_whose_it_is(key: str, words: str, depth: str) -> None:
+    config = {key: "their-secret"}
+    if depth != "at the top":
+        config = {"overrides": {"containerOverrides": [{"name": "airflow", **config}]}}  # type: ignore[dict-item]  # JSON
+    message = refusal(config)
+    assert f"{key} is not a member of ECS's " in message
+    assert words in message
+    assert "It has: " not in message
+    assert "Did you mean" not in message
+    assert "their-secret" not in message
+
+
+def test_a_secret_in_the_environment_is_told_to_belong_to_the_task_definition() -> None:
+    message = refusal({"environment": [{"name": "PASSWORD", "valueFrom": "arn:aws:ssm:their-secret"}]})
+    assert message.startswith(
+        "environment.valueFrom is not a member of ECS's KeyValuePair. Secrets belong to the task"
+    )
+    assert "their-secret" not in message
+
+
 @pytest.mark.parametrize("key", ["kubernetes", ""])
 def test_a_key_that_nothing_resembles_is_answered_with_all_there_are(key: str) -> None:
     message = refusal({key: 1})
@@ -360,7 +408,7 @@ def test_a_number_that_python_can_not_print_is_refused_like_any_other(config: di
 @pytest.mark.parametrize("variable", [{}, {"value": "their-secret"}, {"name": ""}])
 def test_a_variable_without_a_name_is_refused(variable: dict[str, str]) -> None:
     message = refusal({"environment": [variable]})
-    assert message.startswith("A variable in the environment of the container 'airflow' has no name.")
+    assert message.startswith("environment has a variable without a name.")
     assert "their-secret" not in message
 
 
@@ -626,3 +674,12 @@ def test_the_layers_are_kept_for_who_wants_to_explain_a_request() -> None:
 
 def test_no_layer_shows_its_value_in_logs() -> None:
     assert "their-secret" not in repr(Layer("queue", {"environment": {"PASSWORD": "their-secret"}}))
+
+
+def test_a_wrong_item_is_named_by_its_name_and_not_by_its_place_among_those_of_other_layers() -> None:
+    kwargs = {"environment": {"A": "1", "B": "2"}, "tags": {"a": "1"}}
+    said = refusal({"environment": {"C": "\0"}, "tags": {"team": "x&y"}}, run_task_kwargs=kwargs)
+    assert "environment[C] has a NUL character" in said
+    assert "tags[team] has '&';" in said
+    said = refusal({"environment": [{"name": "C", "value": ["x"]}]}, run_task_kwargs=kwargs)
+    assert said.startswith("environment[C] is a list; ECS takes text.")

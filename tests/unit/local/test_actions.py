@@ -179,7 +179,7 @@ def test_only_known_tasks_can_be_tagged(lab: Lab, arn: str) -> None:
 
 def test_a_task_takes_at_most_fifty_tags(lab: Lab) -> None:
     arn = lab.run(tags=[{"key": str(n)} for n in range(50)])
-    assert "50 tags" in lab.error("TagResource", resourceArn=arn, tags=[{"key": "more"}]).message
+    assert "tags has 51 items" in lab.error("TagResource", resourceArn=arn, tags=[{"key": "more"}]).message
 
 
 def test_describe_clusters_counts_tasks_and_shows_the_default_strategy(lab: Lab) -> None:

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.refused import REFUSED, TAKEN, Row
+
 from .conftest import NETWORK, definition
 
 if TYPE_CHECKING:
@@ -81,12 +83,16 @@ def test_the_capacity_comes_from_the_request_or_the_cluster(
             "InvalidParameterException",
             "Container Overrides length must be at most 8192",
         ),
-        ({"tags": [{"key": str(n)} for n in range(51)]}, "InvalidParameterException", "50 tags"),
+        (
+            {"tags": [{"key": str(n)} for n in range(51)]},
+            "InvalidParameterException",
+            "tags has 51 items; ECS takes at most 50",
+        ),
         ({"tags": [{"key": "aws:x"}]}, "InvalidParameterException", "aws:"),
         ({"tags": [{"key": "x" * 129}]}, "InvalidParameterException", "128"),
         ({"propagateTags": "SERVICE"}, "InvalidParameterException", "SERVICE"),
         ({"launchType": "EC2", "capacityProviderStrategy": spot()}, "InvalidParameterException", "both"),
-        ({"capacityProviderStrategy": spot(0)}, "InvalidParameterException", "weight"),
+        ({"capacityProviderStrategy": spot(0) * 2}, "InvalidParameterException", "weight"),
         ({"capacityProviderStrategy": spot() * 21}, "InvalidParameterException", "20"),
         (
             {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["s"] * 17}}},
@@ -250,3 +256,31 @@ def test_a_start_failure_may_look_permanent(lab: Lab) -> None:
     )
     assert "startedAt" not in task
     assert "exitCode" not in task["containers"][0]
+
+
+@pytest.mark.parametrize("row", REFUSED.values(), ids=REFUSED)
+def test_the_local_ecs_refuses_what_the_configuration_refuses(lab: Lab, row: Row) -> None:
+    error = lab.error("RunTask", **{"taskDefinition": "airflow-task", **row.members})
+    assert error.code == "InvalidParameterException"
+    assert (row.local or row.says.partition("] ")[2] or row.says) in error.message
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"launchType": "fargate"},
+        {"propagateTags": "task_definition"},
+        {"placementStrategy": [{"type": "BinPack"}]},
+        {"overrides": overrides(resourceRequirements=[{"type": "gpu", "value": "1"}])},
+    ],
+)
+def test_the_local_ecs_takes_enums_in_awss_spelling_only(lab: Lab, members: dict[str, Any]) -> None:
+    error = lab.error("RunTask", **{"taskDefinition": "airflow-task", **members})
+    assert "is not one of" in error.message
+
+
+@pytest.mark.parametrize("members", TAKEN.values(), ids=TAKEN)
+def test_the_local_ecs_takes_what_the_configuration_takes(lab: Lab, members: dict[str, Any]) -> None:
+    network = {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}}
+
+    assert lab.run(**{**network, **members})

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ecs_async_executor.cli import main
+from tests.support.refused import REFUSED, Row
 
 OPTIONS = {
     "CLUSTER": "my-cluster",
@@ -61,7 +62,7 @@ def test_the_values_stand_under_where_they_come_from(capsys: pytest.CaptureFixtu
         (
             "Besides, for this task:\n"
             "    profile = null  (queues)\n"
-            "    region_name = null  (default)\n"
+            "    region_name = null  (set nowhere, unless the connection aws_default says otherwise)\n"
             '    conn_id = "aws_default"  (default)\n'
             "    payload_bucket = null  (default)\n"
             '    container_name = "airflow"  ([aws_ecs_executor] container_name '
@@ -85,11 +86,86 @@ def test_without_a_launch_type_the_cluster_decides(capsys: pytest.CaptureFixture
     assert '    launchType = "the cluster\'s default capacity providers, else FARGATE"\n' in shown(capsys)
 
 
+@pytest.fixture
+def teams(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__MULTI_TEAM", "True")
+    executor = "ecs_async_executor.AsyncEcsExecutor"
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", f"{executor};blue={executor};green={executor}")
+
+
+@pytest.mark.usefixtures("teams")
 def test_a_team_has_its_own(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {**OPTIONS, "CLUSTER": "the-teams"}.items():
         monkeypatch.setenv(f"AIRFLOW__BLUE___AWS_ECS_EXECUTOR__{name}", value)
     out = shown(capsys, "--team", "blue")
     assert '(AIRFLOW__BLUE___AWS_ECS_EXECUTOR__CLUSTER)\n    cluster = "the-teams"' in out
+
+
+@pytest.mark.usefixtures("teams")
+@pytest.mark.parametrize(
+    ("team", "words"),
+    [
+        ("bleu", "There is no team 'bleu' in [core] executor. Did you mean blue?"),
+        ("nosuch", "There is no team 'nosuch' in [core] executor. There are: blue, green."),
+    ],
+)
+def test_an_unknown_team_is_told(capsys: pytest.CaptureFixture[str], team: str, words: str) -> None:
+    assert main(["config", "--team", team]) == 1
+    assert capsys.readouterr().err.strip() == words
+
+
+def test_where_no_team_has_an_executor_that_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "--team", "blue"]) == 1
+    assert "[core] executor names no teams, or [core] multi_team is not on." in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("teams")
+def test_options_of_a_team_that_has_no_executor_are_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__BLUE___AWS_ECS_EXECUTOR__CLUSTER", "c")
+    monkeypatch.setenv("AIRFLOW__GREN___ECS_ASYNC_EXECUTOR__CLUSTER", "c")
+    assert main(["config"]) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "nobody reads it" in line]
+    (only,) = said
+    assert only == (
+        "AIRFLOW__GREN___ECS_ASYNC_EXECUTOR__CLUSTER: nobody reads it. "
+        "There is no team 'gren' in [core] executor. Did you mean green?"
+    )
+
+
+def test_the_region_is_the_one_that_calls_go_to_and_told_with_its_source(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "not-read-by-botocore")
+    said = "set nowhere, unless the connection aws_default says otherwise; botocore does not read AWS_REGION"
+    assert f"region_name = null  ({said}" in shown(capsys)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    said = "AWS_DEFAULT_REGION, unless the connection aws_default says otherwise"
+    assert f'region_name = "eu-west-1"  ({said})' in shown(capsys)
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", "aws://?region_name=us-east-2")
+    said = "the connection aws_default (AIRFLOW_CONN_AWS_DEFAULT)"
+    assert f'region_name = "us-east-2"  ({said})' in shown(capsys)
+    monkeypatch.setenv("AIRFLOW__AWS_ECS_EXECUTOR__REGION_NAME", "eu-central-1")
+    said = "[aws_ecs_executor] region_name (AIRFLOW__AWS_ECS_EXECUTOR__REGION_NAME)"
+    assert f'region_name = "eu-central-1"  ({said})' in shown(capsys)
+
+
+def test_an_unknown_queue_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES", '{"gpu": {}}')
+    assert main(["config", "--queue", "gqu"]) == 0
+    assert "The queue 'gqu' has no profile in the option queues. Did you mean gpu?" in capsys.readouterr().err
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__UNKNOWN_QUEUE", "refuse")
+    assert main(["config", "--queue", "gqu"]) == 1
+    assert "the option unknown_queue says `refuse`." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("row", REFUSED.values(), ids=REFUSED)
+def test_what_ecs_refuses_is_refused_here_as_well(capsys: pytest.CaptureFixture[str], row: Row) -> None:
+    assert main(["config", "--executor-config", json.dumps(row.members)]) == 1
+    assert row.says in capsys.readouterr().err
 
 
 def test_what_concerns_a_queue_beside_its_request_is_shown_with_where_it_is_set(
@@ -124,7 +200,7 @@ def test_what_the_scheduler_warns_of_at_its_start_is_told_here_as_well(
     assert first.startswith(
         "Tasks of the queue big can't be launched, unless their executor_config says otherwise."
     )
-    assert "[ecs_async_executor] capacity_timeout (9000 s of the queue spot, with its fallbacks)" in second
+    assert "for capacity_timeout (9000 s of the queue spot, with its fallbacks)" in second
 
 
 def test_what_is_probably_misspelt_is_warned_of_beside_the_output(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -42,3 +43,32 @@ def test_an_interval_that_is_shorter_already_is_left_alone() -> None:
     tune()
     assert sys.getswitchinterval() == pytest.approx(0.0001, abs=2e-6)
     restore()
+
+
+START = "from ecs_async_executor import AsyncEcsExecutor; AsyncEcsExecutor().start()"
+
+
+@pytest.mark.parametrize("before", ["", "import sys; sys.excepthook = lambda *_: print('not this one'); "])
+def test_a_process_that_ends_for_its_configuration_prints_what_to_correct_and_no_traceback(
+    before: str,
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", before + START], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    first, *rest = ended.stderr.strip().splitlines()
+    assert first == "AsyncEcsExecutor can't start; 3 to correct:"
+    assert all(line.startswith("  - [aws_ecs_executor] ") for line in rest)
+
+
+def test_another_error_shows_its_traceback_even_after_one_of_the_configuration() -> None:
+    code = f"""
+try:
+    {START}
+except Exception:
+    pass
+raise ValueError("of another")
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "Traceback (most recent call last)" in ended.stderr
+    assert "ValueError: of another" in ended.stderr

@@ -1,0 +1,78 @@
+"""Says what ECS would refuse in a request, under the names that its author wrote. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from functools import cache
+from typing import Any
+
+from ecs_async_executor.config.spelling import IDENTITY, Body, run_task_shape
+from ecs_async_executor.ecs_rules import Path, Violation, violations
+from ecs_async_executor.engine.shapes import Check, checker, why_not
+
+_STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+_OVERRIDES = ("overrides", "containerOverrides")
+
+
+def problems(body: Body, container: str = "", short: Collection[str] = ()) -> list[str]:
+    """Give a sentence for each wrong type and missing member, else for each value that ECS doesn't take. Shows no value.
+
+    `short` are the members of the override of `container` that stand at the top of what the author wrote.
+    """
+    shape = run_task_shape()
+    if not _is_valid()(body) and (wrong := why_not(body, shape)):
+        sentences = (sentence.partition(" ") for sentence in wrong)
+        return [f"{_written(_steps(path), body, container, short)} {says}" for path, _, says in sentences]
+    return [f"{_written(each.path, body, container, short)} {each.says}." for each in violations(body, shape)]
+
+
+def refusals(part: Body) -> Iterator[str]:
+    """Say what ECS refuses in what one option says, to follow the option's name; `part` is its part of a request."""
+    for each in violations(part, run_task_shape()):
+        yield f"{_of_option(each)} {each.says}"
+
+
+def _of_option(violation: Violation) -> str:
+    *_, last = violation.path
+    places = [step for step in violation.path if isinstance(step, int)]
+    if not places or _OVERRIDES[1] in violation.path:
+        return "it"
+    item = f"item {places[-1] + 1}"
+    return item if isinstance(last, int) else f"{last} of {item}"
+
+
+@cache
+def _is_valid() -> Check:
+    return checker(run_task_shape())
+
+
+def _steps(path: str) -> Path:
+    return tuple(int(place) if place else name for place, name in _STEP.findall(path))
+
+
+def _written(path: Path, body: Body, container: str, short: Collection[str]) -> str:
+    """Name a place in a body: items by their names, and what is short as its author wrote it."""
+    if path[:2] == _OVERRIDES and path[3:] and path[3] in short:
+        override = body["overrides"]["containerOverrides"][path[2]]
+        if override.get("name") == container:
+            return _named(
+                path[3:], override, run_task_shape().members["overrides"].members[_OVERRIDES[1]].member
+            )
+    return _named(path, body, run_task_shape())
+
+
+def _named(path: Path, value: Any, shape: Any) -> str:
+    text, name = "", None
+    for step in path:
+        if isinstance(step, int):
+            value, shape = value[step], shape.member
+            identity = IDENTITY.get(shape.name)
+            name = value.get(identity) if identity and isinstance(value, dict) else None
+            # Items that have names are merged, so that their places are nobody's.
+            text += f"[{name[:40]}]" if name and isinstance(name, str) else "" if identity else f"[{step}]"
+        elif not (step == "value" and name):  # as `ecs-async config` shows it: tags[team], environment[A]
+            value = value.get(step) if isinstance(value, dict) else None
+            shape = shape.members[step]
+            text += f".{step}" if text else step
+    return text

@@ -1,0 +1,95 @@
+"""What people bring along from elsewhere into a RunTask request, whose it is, and what to do instead. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_SIZES = "here, cpu, memory and environment are for the Airflow container"
+_KUBERNETES = f"It is KubernetesExecutor's: {_SIZES}, and the rest of a pod belongs to the task definition."
+_BATCH = f"It is AwsBatchExecutor's: {_SIZES}."
+_LAMBDA = f"It is AwsLambdaExecutor's: {_SIZES}."
+_OPERATOR = "It is EcsRunTaskOperator's. For all tasks there are the options of the executor."
+_OF_TASK = "It is an argument of the task itself, beside executor_config."
+_RESOURCES = "Write cpu and memory; GPUs are resourceRequirements."
+TASK_DEFINITION = (
+    "It belongs to the task definition: register a task definition or a revision that has it, and name that by"
+    " taskDefinition."
+)
+
+FOREIGN: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            "kubernetesexecutor",
+            "podoverride",
+            "podtemplatefile",
+            "affinity",
+            "annotations",
+            "imagepullpolicy",
+            "imagepullsecrets",
+            "labels",
+            "namespace",
+            "nodeselector",
+            "nodeselectors",
+            "serviceaccountname",
+            "tolerations",
+            "volumemounts",
+        ),
+        _KUBERNETES,
+    ),
+    **dict.fromkeys(
+        (
+            "arrayproperties",
+            "dependson",
+            "ecspropertiesoverride",
+            "ekspropertiesoverride",
+            "jobdefinition",
+            "jobname",
+            "jobqueue",
+            "nodeoverrides",
+            "parameters",
+            "retrystrategy",
+            "schedulingpriorityoverride",
+            "shareidentifier",
+        ),
+        _BATCH,
+    ),
+    **dict.fromkeys(("functionname", "invocationtype", "payload", "qualifier"), _LAMBDA),
+    **dict.fromkeys(
+        (
+            "awsconnid",
+            "awslogsgroup",
+            "awslogsregion",
+            "awslogsstreamprefix",
+            "numberlogsexception",
+            "reattach",
+            "stoptaskonfailure",
+            "waitforcompletion",
+            "waiterdelay",
+            "waitermaxattempts",
+        ),
+        _OPERATOR,
+    ),
+    **dict.fromkeys(
+        ("executiontimeout", "pool", "poolslots", "priorityweight", "queue", "retries", "retrydelay"),
+        _OF_TASK,
+    ),
+    **dict.fromkeys(("env", "envvars", "environmentvariables"), "Write environment."),
+    **dict.fromkeys(
+        (
+            "cpulimit",
+            "cpurequest",
+            "limitcpu",
+            "limitmemory",
+            "limits",
+            "memorylimit",
+            "memoryrequest",
+            "requestcpu",
+            "requestmemory",
+            "requests",
+            "resources",
+        ),
+        _RESOURCES,
+    ),
+    "valuefrom": "Secrets belong to the task definition, as `secrets` of the container.",
+}
+"""By the name in small letters without underscores. The task definition's own members come from botocore's model."""

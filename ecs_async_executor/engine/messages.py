@@ -202,7 +202,7 @@ class LaunchFailed:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """Terminal: the task reached STOPPED, or ECS has lost it."""
+    """Terminal: the task reached STOPPED, or ECS shows no such task."""
 
     run_id: str
     number: int
@@ -218,6 +218,8 @@ class Stopped:
     """False: it never ran, for lack of capacity."""
     interrupted: bool = False
     """AWS took its Spot capacity back."""
+    lost: bool = False
+    """ECS shows no such task: that it has ended was not seen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,12 @@ a wrong one fails a healthy task. So before any event the row is read, and the r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
+
+HEARTBEAT_TIMEOUT = 300.0
+"""Seconds: Airflow's default of `[scheduler] task_instance_heartbeat_timeout`."""
 
 
 class Decision(Enum):
@@ -19,6 +22,7 @@ class Decision(Enum):
     PUBLISH = "its row does not show its launch: write it there"
     RELAUNCH = "its code never ran: launch it again"
     FAIL = "it died without telling: tell Airflow it failed"
+    LEAVE = "its end was not seen, and its worker lives: forget it, Airflow decides"
     SUCCEED = "it was cleared while running: tell Airflow it ended, so that it runs again at once"
     DONE = "Airflow knows already: no event, free the slot"
     LAUNCH = "its row wants it, and shows the launch: send it"
@@ -35,6 +39,9 @@ class Row:
     try_number: int
     external_executor_id: str | None
     queued_by_job_id: int | None
+    heartbeat_age: float | None = field(default=None, compare=False)
+    """Seconds since its worker's last heartbeat, when the row was read; None if there was none. Rows are compared without
+    it: it is never the same twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,11 @@ class Facts:
     """Start attempts are left, and trying again can help."""
     ran: bool = True
     """Its code may have run."""
+    seen: bool = True
+    """Its end was seen, and is its own: not merely that ECS shows no task of it."""
+    heartbeat_timeout: float = HEARTBEAT_TIMEOUT
+    """Seconds after its last heartbeat when Airflow takes a worker for dead, and fails its task itself
+    (`[scheduler] task_instance_heartbeat_timeout`)."""
     published: str | None = None
     """What the row shall show as its external executor id."""
 
@@ -78,8 +90,9 @@ def decide_when_ended(row: Row | None, run: Facts) -> Decision:
     if row.state == "queued":
         return Decision.RELAUNCH if run.may_relaunch else Decision.FAIL
     if row.state == "running":
-        # What never ran can't be what runs: another launch of it does.
-        return Decision.FAIL if run.ran else Decision.FIND
+        if not run.ran:
+            return Decision.FIND  # what never ran can't be what runs: another launch of it does
+        return Decision.LEAVE if not run.seen and _has_worker(row, run) else Decision.FAIL
     if row.state == "restarting":
         return Decision.SUCCEED
     return Decision.DONE
@@ -110,6 +123,14 @@ def decide_while_live(row: Row | None, run: Facts) -> Decision:
     return Decision.UNWANTED
 
 
+def say_left(row: Row, heartbeat_timeout: float) -> str:
+    """Say why a run is left to Airflow, and what comes now."""
+    return (
+        f"It was neither stopped nor failed: a worker of this task sent a heartbeat {row.heartbeat_age or 0:.0f} s before. What"
+        f" that worker reports counts; if its heartbeats stop for {heartbeat_timeout:.0f} s, Airflow fails the task."
+    )
+
+
 def is_as_expected(row: Row, expected: Row) -> bool:
     """Tell that `decide_while_live` would keep a run whose row is to be like this: QUEUED or RUNNING, and all the rest."""
     return row.state in {"queued", "running"} and replace(row, state=expected.state) == expected
@@ -126,6 +147,10 @@ def _is_history(row: Row, run: Facts) -> bool:
         return False
     # An ARN may be that of this very run, published by the scheduler that has adopted it.
     return not external_id.startswith("arn:")
+
+
+def _has_worker(row: Row, run: Facts) -> bool:
+    return row.heartbeat_age is not None and row.heartbeat_age < run.heartbeat_timeout
 
 
 def _is_shown(row: Row, run: Facts) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from airflow._shared.timezones import timezone
 from airflow.executors.workloads import ExecuteTask
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
@@ -29,6 +31,7 @@ COLUMNS = (
     TaskInstance.try_number,
     TaskInstance.external_executor_id,
     TaskInstance.queued_by_job_id,
+    TaskInstance.last_heartbeat_at,
 )
 IDS_PER_QUERY = 500
 """Databases limit the parameters of a statement."""
@@ -67,13 +70,16 @@ def read_rows(looks: Iterable[Look]) -> dict[str, Row]:
     """Read the rows of these runs, by run id; a run whose row is gone is left out. Nothing is locked or written."""
     wanted = list(looks)
     found: dict[str, Row] = {}
+    # API servers stamp heartbeats by this clock, and core compares them with it. Taken before the rows are read: none may
+    # look older than it is.
+    now = timezone.utcnow()
     if not wanted:
         return found
     with create_session(scoped=False) as session:
         for start in range(0, len(wanted), IDS_PER_QUERY):
             part = wanted[start : start + IDS_PER_QUERY]
             query = select(*COLUMNS).where(TaskInstance.id.in_([look.ti_id for look in part]))
-            by_ti = {str(row.id): _row(row) for row in session.execute(query)}
+            by_ti = {str(row.id): _row(row, now) for row in session.execute(query)}
             found |= {look.run_id: by_ti[str(look.ti_id)] for look in part if str(look.ti_id) in by_ti}
         # Clearing a running task gives its row a new id; what stays is the external executor id.
         by_external = {external: look for look in wanted if look.run_id not in found for external in look.ids}
@@ -84,7 +90,7 @@ def read_rows(looks: Iterable[Look]) -> dict[str, Row]:
                 TaskInstance.external_executor_id.in_(externals[start : start + IDS_PER_QUERY]),
             )
             for row in session.execute(query):
-                found[by_external[row.external_executor_id].run_id] = _row(row)
+                found[by_external[row.external_executor_id].run_id] = _row(row, now)
     return found
 
 
@@ -185,10 +191,11 @@ def _parameters(show: Show) -> dict[str, Any]:
     }
 
 
-def _row(row: Any) -> Row:
+def _row(row: Any, now: datetime) -> Row:
     return Row(
         state=None if row.state is None else str(row.state),
         try_number=row.try_number,
         external_executor_id=row.external_executor_id,
         queued_by_job_id=row.queued_by_job_id,
+        heartbeat_age=row.last_heartbeat_at and (now - row.last_heartbeat_at).total_seconds(),
     )

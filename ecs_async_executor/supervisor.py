@@ -24,6 +24,7 @@ from ecs_async_executor.decisions import (
     decide_when_ended,
     decide_when_launched,
     decide_while_live,
+    say_left,
 )
 from ecs_async_executor.diagnosis import UNREADABLE, with_row
 from ecs_async_executor.engine.messages import (
@@ -39,11 +40,11 @@ from ecs_async_executor.engine.messages import (
     Terminal,
     Waiting,
 )
-from ecs_async_executor.inquiries import LOOK_AGAIN_AFTER, Inquiries, make_look, make_show
+from ecs_async_executor.flush import flush
+from ecs_async_executor.inquiries import LOOK_AGAIN_AFTER, Inquiries
 from ecs_async_executor.launches import Launches
 from ecs_async_executor.news import News
 from ecs_async_executor.retries import Retries
-from ecs_async_executor.rows import read_rows, write_external_ids
 from ecs_async_executor.runs import Run, Runs, launch_id
 
 log = logging.getLogger(__name__)
@@ -212,20 +213,8 @@ class Supervisor:
         self.news.flush()
 
     def publish_rest(self) -> int:
-        """Have all rows show the launches that they do not show yet, now and in this thread, since it is the end.
-
-        Gives how many can't be written (somebody has locked them); raises what the database raises.
-        """
-        runs = [run for run in self.runs if run.unshown]
-        rows = read_rows([make_look(run) for run in runs])
-        shows = []
-        for run in runs:
-            row = rows.get(run.run_id)
-            # A strange id may be that of a newer queueing, which core did not come to hand over.
-            known = row is not None and (not run.fenced or row.external_executor_id in run.ids)
-            if row is not None and known and decide_when_launched(row, self._facts(run)) is Decision.PUBLISH:
-                shows.append(make_show(run, row))
-        return len(shows) - len(write_external_ids(shows))
+        """Have all rows show their launches, now and in this thread, since it is the end; see `flush`."""
+        return flush(self.runs, self._facts)
 
     def _decide(self, run: Run, row: Row | None) -> None:
         if run.ended is not None:
@@ -309,6 +298,10 @@ class Supervisor:
         elif decision in {Decision.FAIL, Decision.SUCCEED}:
             self._tell(run, decision)
         else:
+            if decision is Decision.LEAVE and row is not None:
+                text = f"{run.diagnosis} {say_left(row, self.runs.heartbeat_timeout)}"
+                log.warning("%s is left to Airflow. %s", run.label, text)
+                self._log_event(run, "ecs task left to airflow", text)
             self.drop(run)
 
     def _decide_callback(self, run: Run) -> None:

@@ -10,6 +10,12 @@ from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by
 from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.stops import judge, without_workload
 
+NOT_SHOWN = (
+    "See the task's log for how it ended. If it may still run, check that the executor asks in the cluster, Region and"
+    " account in which it was launched."
+)
+"""The remedy if ECS does not show a task: it may have forgotten it, or the wrong place is asked."""
+
 
 def stopped(entry: Entry, task: Task) -> Stopped:
     """Report the end of a task that was seen with lastStatus STOPPED."""
@@ -38,7 +44,7 @@ def stopped(entry: Entry, task: Task) -> Stopped:
 
 
 def gone(entry: Entry, diagnosis: Diagnosis) -> Stopped:
-    """Report a task that ECS knows nothing of any more: how it ended can't be seen."""
+    """Report a task that ECS does not show: neither that it has ended nor how was seen."""
     return Stopped(
         entry.run_id,
         entry.number,
@@ -47,6 +53,7 @@ def gone(entry: Entry, diagnosis: Diagnosis) -> Stopped:
         ran=True,
         permanent=False,
         diagnosis=diagnosis,
+        lost=True,
     )
 
 

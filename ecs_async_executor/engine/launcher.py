@@ -12,6 +12,7 @@ from anyio.abc import TaskGroup
 from ecs_async_executor.engine.attempts import STOPPED, Attempts, raise_if_stopped
 from ecs_async_executor.engine.bell import Bell
 from ecs_async_executor.engine.calls import CallError, Calls, Pass
+from ecs_async_executor.engine.ends import NOT_SHOWN
 from ecs_async_executor.engine.entry import Entry
 from ecs_async_executor.engine.failures import Failure, Kind, classify_run_task_failure
 from ecs_async_executor.engine.finder import Finder, is_refused_replay
@@ -36,9 +37,9 @@ _EMPTY_ANSWER = Failure(
 _NOT_FOUND = Failure(
     Kind.NOT_FOUND,
     Diagnosis(
-        "ECS has no running task of this run.",
-        "ListTasks finds none",
-        "It ended while no scheduler was looking: see its log.",
+        "ECS shows no running task of this run.",
+        "ListTasks lists none, or can't be asked",
+        NOT_SHOWN,
     ),
 )
 

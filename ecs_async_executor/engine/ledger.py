@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_async_executor.engine.backoff import Random, backoff
-from ecs_async_executor.engine.ends import given_up, gone, stopped
+from ecs_async_executor.engine.ends import NOT_SHOWN, given_up, gone, stopped
 from ecs_async_executor.engine.entry import Entry, Phase, State
 from ecs_async_executor.engine.failures import PAUSING, Failure, Kind
 from ecs_async_executor.engine.leftovers import Leftovers
@@ -381,9 +381,9 @@ class Ledger:
             self.look_again(entry, now)
             return []
         diagnosis = Diagnosis(
-            "ECS has lost the task.",
-            f"DescribeTasks says MISSING; {entry.arn}",
-            "Stopped tasks are kept for an hour: was the scheduler away for longer, or the cluster deleted?",
+            "ECS does not show the task.",
+            f"DescribeTasks says MISSING{', ListTasks does not list it' * asked}; {entry.arn}",
+            f"ECS describes a stopped task for an hour at least. {NOT_SHOWN}",
         )
         return self._end(entry, gone(entry, diagnosis))
 

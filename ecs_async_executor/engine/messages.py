@@ -205,7 +205,7 @@ class LaunchFailed:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """Terminal: the task reached STOPPED, or ECS has lost it."""
+    """Terminal: the task reached STOPPED, or ECS shows no such task."""
 
     run_id: str
     number: int
@@ -223,6 +223,8 @@ class Stopped:
     """AWS took its Spot capacity back."""
     unexplained: bool = False
     """Nothing but the exit code tells why it ended, and that one can mean anything."""
+    lost: bool = False
+    """ECS shows no such task: that it has ended was not seen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +27,14 @@ from ecs_async_executor.engine.ecs import EcsClient
 from ecs_async_executor.local import Control, Options, serve_in_process, serve_in_thread
 from tests.support.callbacks import delete_callbacks, enqueue_callbacks, store_callback
 from tests.support.ecs import end_all
-from tests.support.scheduler import Scheduler, create_run, finish_all_rows, running_scheduler, store_dag
+from tests.support.scheduler import (
+    Scheduler,
+    create_run,
+    finish_all_rows,
+    next_scheduler,
+    running_scheduler,
+    store_dag,
+)
 
 OPTIONS = {
     "CLUSTER": "default",
@@ -128,6 +136,21 @@ def leave_nothing_behind(scheduler: Scheduler, ecs: Control) -> None:
         scheduler.heartbeat()
 
     scheduler.until_idle(step=step)
+
+
+@pytest.fixture
+def first(configured: Control, clean_database: None) -> Iterator[Scheduler]:
+    """The scheduler that will die."""
+    with running_scheduler() as scheduler:
+        yield scheduler
+
+
+@contextmanager
+def heir(ecs: Control) -> Iterator[Scheduler]:
+    """The scheduler that adopts, and in the end has no slot taken."""
+    with next_scheduler() as scheduler:
+        yield scheduler
+        leave_nothing_behind(scheduler, ecs)
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from airflow._shared.timezones import timezone
 from airflow.jobs.job import Job
 from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.models import Log
@@ -19,7 +20,7 @@ from sqlalchemy import select
 from ecs_async_executor import workloads
 from ecs_async_executor.engine.ecs import EcsClient
 from ecs_async_executor.local import Control
-from tests.airflow.conftest import leave_nothing_behind
+from tests.airflow.conftest import heir, leave_nothing_behind
 from tests.support.bulk import queue_many
 from tests.support.database import nothing_written
 from tests.support.ecs import end_all, hide_ends, live
@@ -28,7 +29,6 @@ from tests.support.scheduler import (
     crash,
     end_job,
     logged_events,
-    next_scheduler,
     one_task_dag,
     running_scheduler,
     set_row,
@@ -37,21 +37,6 @@ from tests.support.scheduler import (
 
 RunDag = Callable[[DAG], str]
 Sent = list[dict[str, Any]]
-
-
-@pytest.fixture
-def first(configured: Control, clean_database: None) -> Iterator[Scheduler]:
-    """The scheduler that will die."""
-    with running_scheduler() as scheduler:
-        yield scheduler
-
-
-@contextmanager
-def heir(ecs: Control) -> Iterator[Scheduler]:
-    """The scheduler that adopts, and in the end has no slot taken."""
-    with next_scheduler() as scheduler:
-        yield scheduler
-        leave_nothing_behind(scheduler, ecs)
 
 
 def queue_and_hand_over(scheduler: Scheduler, count: int) -> None:
@@ -247,12 +232,13 @@ def test_a_task_of_which_ecs_knows_nothing_any_more_fails_and_is_not_launched_ag
 ) -> None:
     queue_and_hand_over(first, 1)
     launch_behind_the_rows(first)
-    set_row(task_instances()[0], state="running")
+    long_ago = timezone.utcnow() - timedelta(hours=1)
+    set_row(task_instances()[0], state="running", last_heartbeat_at=long_ago)
     crash(first)
     end_all(ecs)
     with heir(ecs) as scheduler:
         scheduler.until_state("failed")
-        assert "ECS has no running task of this run." in logged_events("ecs task ended")[0]
+        assert "ECS shows no running task of this run." in logged_events("ecs task ended")[0]
         assert len(sent) == 1
 
 

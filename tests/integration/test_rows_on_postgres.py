@@ -145,3 +145,21 @@ def test_a_row_that_is_gone_is_left_out(shows: list[Show]) -> None:
     gone = Show("gone", uuid.uuid4(), 1, JOB, "gone", ARN)
     assert write_external_ids([gone, shows[0]]) == {"run-0"}
     assert write_external_ids([]) == frozenset()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
+def test_the_age_of_a_heartbeat_does_not_depend_on_the_databases_time_zone(
+    engine: Engine, shows: list[Show], zone: str
+) -> None:
+    with engine.begin() as other:
+        name = other.execute(text("SELECT current_database()")).scalar_one()
+        other.execute(text(f"ALTER DATABASE \"{name}\" SET timezone TO '{zone}'"))
+        other.execute(
+            text("UPDATE task_instance SET last_heartbeat_at = now() - interval '100 s' WHERE map_index = 0")
+        )
+    engine.dispose()  # new connections have the new time zone
+    rows = read_rows([Look(show.run_id, show.ti_id, "", frozenset()) for show in shows])
+    age = rows["run-0"].heartbeat_age
+    assert age is not None
+    assert 90 < age < 160
+    assert rows["run-1"].heartbeat_age is None

@@ -7,6 +7,7 @@ and chance come from hypothesis, so that a failure can be repeated.
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from random import Random
 import anyio
 import pytest
 from airflow.executors.base_executor import BaseExecutor
+from airflow.utils.state import TaskInstanceState
 from hypothesis import given, note
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
@@ -36,7 +38,7 @@ from ecs_async_executor.orders import Orders
 from ecs_async_executor.retries import Retries
 from ecs_async_executor.rows import Look, Show
 from ecs_async_executor.supervisor import Supervisor
-from tests.property.simulation.airflow import Airflow
+from tests.property.simulation.airflow import Airflow, TaskRow
 from tests.property.simulation.ecs import EcsTask, SimulatedEcs, Weather
 from tests.property.simulation.s3 import SimulatedS3
 from tests.support.virtual_time import VirtualTimeLoop
@@ -50,6 +52,8 @@ A_MOMENT = 5.0
 """Seconds for which a library that wraps the calls may fail without costing a task a try."""
 PATIENCE = 3 * 3600.0
 """Seconds until everything must be over."""
+CELERY_JOB = 1
+"""Id of a scheduler that is gone."""
 SETTINGS = Settings(
     cluster="default",
     container_name="airflow",
@@ -173,13 +177,24 @@ class Scheduler:
 
     def steps(self, locked: float) -> list[Callable[[], None]]:
         """One turn of the scheduler's loop."""
-        return [self.queue, self.sync, lambda: self.airflow.process_events(self.executor, locked)]
+        return [
+            self.queue,
+            self.sync,
+            self.purge,
+            lambda: self.airflow.process_events(self.executor, locked),
+        ]
 
     def queue(self) -> None:
         for workload in self.airflow.queue(self.job_id):
             run = workloads.make_run(self.executor, workload)
             self.executor.running.add(run.key)
             self.submit([self.supervisor.take_in(run)])
+
+    def purge(self) -> None:
+        """Fail the tasks whose workers send no heartbeats, as core does."""
+        for row in self.airflow.without_heartbeats(self.job_id):
+            self.executor.change_state(row.key, TaskInstanceState.FAILED)
+            self.supervisor.told_from_outside(row.key)
 
     def sync(self) -> None:
         reports, self.reports[:] = list(self.reports), []
@@ -203,16 +218,18 @@ class World:
     """Probability that core drops an event, since the row is locked."""
     meddles: bool
     """Users clear and mark tasks."""
+    switched: bool
+    """Some tasks are CeleryExecutor's, whose scheduler is gone."""
 
     def __post_init__(self) -> None:
-        self.airflow = Airflow(self.random, QUEUES)
         self.loop = asyncio.get_running_loop()
+        self.airflow = Airflow(self.random, QUEUES, self.loop.time)
         self.s3 = SimulatedS3(self)
         self.ecs = SimulatedEcs(self.random, self.weather, self.launch, self.loop.time, self.s3.objects)
         self.unfetched = 0
         """Containers that found nothing to fetch."""
         self.lives: set[asyncio.Task[None]] = set()
-        self.jobs = 0
+        self.jobs = CELERY_JOB
         self.kills = 0
         self.doubled: list[str] = []
         self.living: list[Scheduler] = []
@@ -256,6 +273,7 @@ class World:
         if row is None:
             self.end(task, 1, "")
             return
+        task.hidden = self.random.random() < self.weather.hidden
         hangs = self.random.random() < 0.1  # it does not even notice that Airflow has moved on
         until = self.loop.time() + self.random.uniform(0, 60)
         while self.loop.time() < until and not task.stop_asked.is_set():
@@ -287,6 +305,26 @@ class World:
     def end(self, task: EcsTask, exit_code: int | None, reason: str) -> None:
         task.status, task.exit_code, task.stopped_at = "STOPPED", exit_code, self.loop.time()
         task.reason = task.reason or reason
+
+    # --- another executor's workers ---------------------------------------------------------------------
+
+    async def be_celery_worker(self, row: TaskRow) -> None:
+        """Take up what a scheduler with CeleryExecutor has queued: at once, or when the message is found in its broker."""
+        row.state, row.queued_by_job_id, row.external_executor_id = "queued", CELERY_JOB, str(uuid.uuid4())
+        row.queued += 1
+        ti_id = str(row.id)
+        await asyncio.sleep(self.random.choice((0.0, self.random.uniform(0, 120))))
+        if self.airflow.start_code(ti_id) is None:
+            return
+        until = self.loop.time() + self.random.uniform(0, 1200)
+        while self.loop.time() < until:
+            await asyncio.sleep(min(10.0, until - self.loop.time()))
+            if not self.airflow.is_running(row, ti_id):
+                return
+        if self.random.random() < 0.2:
+            row.die()
+        else:
+            self.airflow.end_code(row, ti_id, "success")
 
     # --- schedulers ------------------------------------------------------------------------------------
 
@@ -371,6 +409,10 @@ class World:
             self.ecs.weather = self.weather = Weather(latency=0.1, **faults)
 
         others = [self.loop.create_task(clear_up())]
+        if self.switched:
+            workers = [self.be_celery_worker(row) for row in self.airflow.rows[:2]]
+            others += [self.loop.create_task(worker) for worker in workers]
+            await asyncio.sleep(0)  # so that it is before the first scheduler of ours
         if self.meddles:
             others.append(self.loop.create_task(self.be_user()))
         try:
@@ -395,6 +437,7 @@ weathers = st.builds(
     full=chances,
     start_failure=chances,
     interrupted=chances,
+    hidden=chances,
     lag=st.sampled_from([0.0, 3.0, 30.0]),
     latency=st.sampled_from([0.01, 0.3, 3.0]),
     faulty=st.sampled_from([0.0, 0.0, 0.3, 1.0]),
@@ -410,6 +453,7 @@ weathers = st.builds(
     blocked=st.sampled_from([0.0, 0.0, 0.02, 0.1]),
     locked=st.sampled_from([0.0, 0.1, 0.5]),
     meddles=st.booleans(),
+    switched=st.booleans(),
 )
 def test_whatever_dies_each_queueing_has_one_container_and_each_task_its_right_end(
     seed: int,
@@ -419,12 +463,13 @@ def test_whatever_dies_each_queueing_has_one_container_and_each_task_its_right_e
     blocked: float,
     locked: float,
     meddles: bool,
+    switched: bool,
 ) -> None:
     random = Random(seed)  # noqa: S311  a game of chance, not cryptography
     with closing(VirtualTimeLoop()) as loop, pytest.MonkeyPatch.context() as patch:
 
         async def simulate() -> World:
-            world = World(random, weather, schedulers, deadly, blocked, locked, meddles)
+            world = World(random, weather, schedulers, deadly, blocked, locked, meddles, switched)
             patch.setattr(engine_module, "EcsClient", lambda *_, **__: world.ecs)
             patch.setattr(engine_module, "S3Client", lambda *_, **__: world.s3)
             patch.setattr(database, "read_rows", world.read_rows)
@@ -448,6 +493,7 @@ def test_whatever_dies_each_queueing_has_one_container_and_each_task_its_right_e
         lost = row.try_number - (1 + row.deaths + row.clears)
         assert lost == 0 or (lost > 0 and is_given_up), f"{row.name} lost {lost} tries"
     assert world.airflow.resets == 0
+    assert not world.airflow.wronged
     assert world.over
     if not (deadly or blocked or is_given_up):
         assert not world.unfetched

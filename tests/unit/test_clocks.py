@@ -19,6 +19,8 @@ WALL_CLOCKS = {
     "datetime.today",
     "timezone.utcnow",
 }
+ALLOWED = {"rows.py": {"timezone.utcnow"}}
+"""Workers' heartbeats are stamped by it, and Airflow compares them with it."""
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -28,7 +30,8 @@ def test_no_code_of_the_executor_reads_the_wall_clock(source: Path) -> None:
         for node in ast.walk(ast.parse(source.read_text()))
         if isinstance(node, ast.Attribute)
     }
-    assert not {name for name in names if name.removeprefix("datetime.") in WALL_CLOCKS}
+    read = {name for name in names if name.removeprefix("datetime.") in WALL_CLOCKS}
+    assert not read - ALLOWED.get(source.name, set())
     imported = {
         alias.name
         for node in ast.walk(ast.parse(source.read_text()))

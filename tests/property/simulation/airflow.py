@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 from types import SimpleNamespace
@@ -22,6 +22,7 @@ from ecs_async_executor.decisions import Row
 from ecs_async_executor.rows import Look, Show
 from tests.support.workloads import task_workload
 
+HEARTBEAT_TIMEOUT = 300.0
 ADOPTABLE = ("queued", "running", "restarting")
 
 
@@ -45,6 +46,7 @@ class TaskRow:
     """Its code has died, and Airflow does not know yet."""
     clears: int = 0
     marked: str = ""
+    last_heartbeat_at: float | None = None
 
     @property
     def key(self) -> TaskInstanceKey:
@@ -75,13 +77,16 @@ class TaskRow:
 class Airflow:
     """The database, with what core and the API server do to it."""
 
-    def __init__(self, random: Random, queues: Iterable[str]) -> None:
+    def __init__(self, random: Random, queues: Iterable[str], now: Callable[[], float]) -> None:
         self.random = random
+        self._now = now
         self.rows = [TaskRow(f"task{number}", queue) for number, queue in enumerate(queues)]
         self.code_runs: Counter[tuple[str, int, int]] = Counter()
         """How often user code was started, by task, try and queueing."""
         self.resets = 0
         """Orphans that were given a new try because no executor adopted them."""
+        self.wronged: list[str] = []
+        """Tasks that an executor has failed while their workers lived."""
 
     def by_id(self, ti_id: Any) -> TaskRow | None:
         return next((row for row in self.rows if str(row.id) == str(ti_id)), None)
@@ -91,10 +96,15 @@ class Airflow:
     def read_rows(self, looks: Iterable[Look]) -> dict[str, Row]:
         found = {look.run_id: self.by_id(look.ti_id) or self._restarting(look) for look in looks}
         return {
-            run_id: Row(row.state, row.try_number, row.external_executor_id, row.queued_by_job_id)
+            run_id: Row(
+                row.state, row.try_number, row.external_executor_id, row.queued_by_job_id, self._age(row)
+            )
             for run_id, row in found.items()
             if row is not None
         }
+
+    def _age(self, row: TaskRow) -> float | None:
+        return None if row.last_heartbeat_at is None else self._now() - row.last_heartbeat_at
 
     def _restarting(self, look: Look) -> TaskRow | None:
         rows = (row for row in self.rows if row.state == "restarting")
@@ -137,7 +147,18 @@ class Airflow:
             if row.queued_by_job_id == executor.job_id and row.try_number == key.try_number:
                 self._end(row, str(state))
 
+    def without_heartbeats(self, job_id: int) -> list[TaskRow]:
+        """Give the rows whose workers this scheduler takes for dead."""
+        rows = [row for row in self.rows if row.queued_by_job_id == job_id]
+        return [
+            row
+            for row in rows
+            if row.state in {"running", "restarting"} and (self._age(row) or 0) > HEARTBEAT_TIMEOUT
+        ]
+
     def _end(self, row: TaskRow, state: str) -> None:
+        if row.state == "running" and not row.dead:
+            self.wronged.append(f"{row.name}, try {row.try_number}: {state}")
         if (
             row.state == "running"
             or (state == "failed" and row.state == "queued")
@@ -200,13 +221,16 @@ class Airflow:
         row = self.by_id(ti_id)
         if row is None or row.state not in {"queued", "restarting"}:
             return None
-        row.state = "running"
+        row.state, row.last_heartbeat_at = "running", self._now()
         self.code_runs[row.name, row.try_number, row.queued] += 1
         return row
 
     def is_running(self, row: TaskRow, ti_id: str) -> bool:
         """Answer a worker's heartbeat: False is 409 or 410."""
-        return str(row.id) == ti_id and row.state == "running"
+        if str(row.id) != ti_id or row.state != "running":
+            return False
+        row.last_heartbeat_at = self._now()
+        return True
 
     def end_code(self, row: TaskRow, ti_id: str, outcome: str) -> None:
         """PATCH /state."""

@@ -40,6 +40,8 @@ class EcsTask:
     stop_code: str | None = None
     ran: bool = False
     reason: str = ""
+    hidden: bool = False
+    """ECS does not show it any more, as if another account were asked."""
 
     @property
     def alive(self) -> bool:
@@ -58,6 +60,8 @@ class Weather:
     start_failure: float = 0.0
     interrupted: float = 0.0
     """Of a task on Spot, before it runs and while it does."""
+    hidden: float = 0.0
+    """Of a task, when its code starts."""
     lag: float = 0.0
     latency: float = 0.1
     faulty: float = 0.0
@@ -176,7 +180,11 @@ class SimulatedEcs:
         return task is not None and task.stopped_at is not None and self._now() - task.stopped_at > REMEMBERED
 
     def _visible(self) -> list[EcsTask]:
-        return [task for task in self.tasks if self._now() >= task.seen_from and not self._forgotten(task)]
+        return [
+            task
+            for task in self.tasks
+            if self._now() >= task.seen_from and not task.hidden and not self._forgotten(task)
+        ]
 
     def _describe(self, task: EcsTask) -> Task:
         return Task(

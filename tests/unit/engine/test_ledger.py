@@ -317,11 +317,12 @@ def test_a_sighting_starts_the_count_of_missing_anew(ledger: Ledger):
     assert ledger.not_seen(entry, 35.0)
 
 
-def test_a_lost_task_ends_the_run_without_an_exit_code(ledger: Ledger):
+def test_a_task_that_ecs_does_not_show_ends_the_run_without_an_exit_code_and_is_called_lost(ledger: Ledger):
     (report,) = ledger.not_listed(watched(ledger), 30.0, asked=True)
     assert isinstance(report, Stopped)
     assert (report.exit_code, report.ran, report.permanent) == (None, True, False)
-    assert "lost" in report.diagnosis.summary
+    assert report.lost
+    assert report.diagnosis.summary == "ECS does not show the task."
     assert ARN in report.diagnosis.detail
     assert len(ledger) == 0
 

@@ -103,7 +103,8 @@ async def test_a_run_whose_code_has_started_is_lost_if_nothing_is_found_within_t
         await at.idle()
     assert client.calls("run_task") == []
     (lost,) = reports.of(Stopped)
-    assert lost.diagnosis.summary == "ECS has no running task of this run."
+    assert lost.lost
+    assert lost.diagnosis.summary == "ECS shows no running task of this run."
     assert len(client.calls("list_tasks")) > 1
 
 

@@ -109,6 +109,41 @@ WHEN_ENDED = {
     "a running row is never launched again": (row(), run(may_relaunch=True), Decision.FAIL),
     "a running row is known by its ARN as well": (row(external_executor_id=ARN), run(), Decision.FAIL),
     "a running row can't be that of a launch that never ran": (row(), run(ran=False), Decision.FIND),
+    "a running row whose task ECS does not show is left to Airflow while its worker sends heartbeats": (
+        row(heartbeat_age=299.9),
+        run(seen=False),
+        Decision.LEAVE,
+    ),
+    "a running row without a task fails once its worker's heartbeats have stopped": (
+        row(heartbeat_age=300.0),
+        run(seen=False),
+        Decision.FAIL,
+    ),
+    "a running row without a task fails if no worker ever sent a heartbeat": (
+        row(heartbeat_age=None),
+        run(seen=False),
+        Decision.FAIL,
+    ),
+    "how old a heartbeat may be is Airflow's option": (
+        row(heartbeat_age=299.9),
+        run(seen=False, heartbeat_timeout=60.0),
+        Decision.FAIL,
+    ),
+    "a task whose end was seen has died, however fresh its last heartbeat is": (
+        row(heartbeat_age=0.0),
+        run(),
+        Decision.FAIL,
+    ),
+    "a queued row has no worker: heartbeats in it are those of an earlier queueing": (
+        row("queued", heartbeat_age=0.0),
+        run(seen=False, may_relaunch=True),
+        Decision.RELAUNCH,
+    ),
+    "a restarting row has no worker that counts: its heartbeats are refused": (
+        row("restarting", heartbeat_age=0.0),
+        run(seen=False),
+        Decision.SUCCEED,
+    ),
     "a restarting row is told the end so that it runs again at once": (
         row("restarting"),
         run(),
@@ -305,3 +340,9 @@ def test_a_row_is_as_expected_exactly_if_it_would_be_kept(found: Row, published:
     facts = run(published=published, fenced=fenced)
     kept = decide_while_live(found, facts) is Decision.KEEP
     assert is_as_expected(found, Row("running", facts.try_number, published, ME)) is kept
+
+
+@given(st.none() | st.floats(0, 1e6))
+def test_a_heartbeat_makes_no_row_a_stray(age: float | None) -> None:
+    found = row(external_executor_id=ARN, heartbeat_age=age)
+    assert is_as_expected(found, Row("running", 1, ARN, ME))

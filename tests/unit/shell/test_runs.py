@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from ecs_async_executor.engine.messages import Diagnosis, Launched, Stopped
 from ecs_async_executor.runs import Run, Runs
 
@@ -72,3 +74,28 @@ def test_the_facts_know_a_run_by_its_id_and_its_arns() -> None:
     known = Runs().facts(run, job_id=1, queued_again=False, may_relaunch=True)
     assert known.ids == frozenset({"a", "arn"})
     assert (known.ran, known.published) == (True, "arn")
+
+
+def ended(exit_code: int | None, *, lost: bool = False) -> Stopped:
+    died = Diagnosis("It died.")
+    return Stopped("a", 1, "arn", exit_code, ran=True, permanent=False, diagnosis=died, lost=lost)
+
+
+UNSEEN = {
+    "ECS shows no task of it": (make("a"), ended(None, lost=True), True),
+    "its container has ended": (make("a"), ended(1), False),
+    "its container was refused, since another executor's worker was quicker": (
+        make("a", adopted=True),
+        ended(1),
+        True,
+    ),
+    "its container was killed, so it was not refused": (make("a", adopted=True), ended(137), False),
+    "it has not ended": (make("a", adopted=True), None, False),
+}
+
+
+@pytest.mark.parametrize(("run", "end", "unseen"), UNSEEN.values(), ids=UNSEEN)
+def test_whether_the_end_of_its_code_was_seen(run: Run, end: Stopped | None, unseen: bool) -> None:
+    run.ended = end
+    facts = Runs().facts(run, job_id=1, queued_again=False, may_relaunch=True)
+    assert facts.seen is not unseen

@@ -26,7 +26,7 @@ class Violation:
 
     path: Path
     says: str
-    """What is wrong, to follow the path: `is none of ENABLED, DISABLED`. Shows no value."""
+    """What is wrong, to follow the path: `is none of ENABLED, DISABLED`. Shows no text of the value, but characters that are wrong in a tag."""
     aws: str = ""
     """How ECS says it, where that is known."""
 

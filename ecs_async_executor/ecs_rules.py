@@ -26,7 +26,7 @@ class Violation:
 
     path: Path
     says: str
-    """What is wrong, to follow the path: `is none of ENABLED, DISABLED`. Shows no value."""
+    """What is wrong, to follow the path: `is none of ENABLED, DISABLED`. Shows no text of the value, but characters that are wrong in a tag."""
     aws: str = ""
     """How ECS says it, where that is known."""
 
@@ -40,46 +40,76 @@ class Rule:
     aws: str = ""
 
 
-def violations(value: Any, shape: Any, path: Path = (), key: str = "") -> Iterator[Violation]:
+def violations(value: Any, shape: Any) -> Iterator[Violation]:
     """Find all that ECS refuses in a value of this botocore shape, whose types are right already."""
-    broken = [rule for name in (shape.name, key) for rule in RULES.get(name, ()) if not rule.holds(value)]
-    yield from (Violation(path, rule.says, rule.aws) for rule in broken)
-    yield from _of_size(value, shape, path, key)
-    if shape.type_name == "structure":
-        for name, item in value.items():
-            yield from violations(item, shape.members[name], (*path, name), f"{key}.{name}" if key else name)
-    elif shape.type_name == "list":
-        for place, item in enumerate(value):
-            yield from violations(item, shape.member, (*path, place), f"{key}[]")
-    elif shape.type_name == "string" and not broken:
-        yield from _of_text(value, shape, path)
+    found: list[Violation] = []
+    _part(shape, "").check(value, (), found)
+    yield from found
 
 
-def _of_size(value: Any, shape: Any, path: Path, key: str) -> Iterator[Violation]:
-    least, most = LIMITS.get(key, (shape.metadata.get("min"), shape.metadata.get("max")))
-    if least is None and most is None:
-        return
-    size = value if shape.type_name == "integer" else len(value)
-    if (least or 0) <= size <= (size if most is None else most):
-        return
-    takes = f"{least} to {most}" if least and most is not None else f"at most {most}"
-    is_number = shape.type_name == "integer"
-    has = (
-        f"is {size}" if is_number else f"has {size} {'items' if shape.type_name == 'list' else 'characters'}"
-    )
-    yield Violation(path, f"{has}; ECS takes {takes}")
+@cache
+def _part(shape: Any, key: str) -> _Part:
+    return _Part(shape, key)
 
 
-def _of_text(value: str, shape: Any, path: Path) -> Iterator[Violation]:
-    known = {each.upper(): each for each in getattr(shape, "enum", None) or ()}
-    if known and value not in known.values():
-        near = difflib.get_close_matches(value.upper(), known, n=1)
-        meant = f"; did you mean {known[near[0]]}?" if near else ""
-        yield Violation(path, f"is none of {', '.join(known.values())}{meant}")
-    pattern = shape.metadata.get("pattern")
-    if pattern is not None and not _compiled(pattern).fullmatch(value):
-        taken = _ALPHABETS.get(pattern, f"what matches {pattern}")
-        yield Violation(path, f"has {_strange_characters(value, pattern)}; ECS takes {taken}", _SAID_OF_TAGS)
+class _Part:
+    """What must hold of one part of a request: looked up once, since every task with an executor_config asks."""
+
+    def __init__(self, shape: Any, key: str) -> None:
+        self._shape, self._key, self._kind = shape, key, shape.type_name
+        self._rules = [rule for name in (shape.name, key) for rule in RULES.get(name, ())]
+        self._least, self._most = LIMITS.get(key, (shape.metadata.get("min"), shape.metadata.get("max")))
+        self._enum = {each.upper(): each for each in getattr(shape, "enum", None) or ()}
+        self._values = frozenset(self._enum.values())
+        self._pattern = shape.metadata.get("pattern")
+        self._parts: dict[str, _Part] = {}
+
+    def check(self, value: Any, path: Path, found: list[Violation]) -> None:
+        broken = [rule for rule in self._rules if not rule.holds(value)] if self._rules else ()
+        found += [Violation(path, rule.says, rule.aws) for rule in broken] if broken else ()
+        if self._least is not None or self._most is not None:
+            found += self._of_size(value, path)
+        if self._kind == "structure":
+            for name, item in value.items():
+                self._member(name).check(item, (*path, name), found)
+        elif self._kind == "list":
+            items = self._item()
+            for place, item in enumerate(value):
+                items.check(item, (*path, place), found)
+        elif (self._values or self._pattern) and not broken:
+            found += self._of_text(value, path)
+
+    def _member(self, name: str) -> _Part:
+        part = self._parts.get(name)
+        if part is None:
+            key = f"{self._key}.{name}" if self._key else name
+            part = self._parts[name] = _Part(self._shape.members[name], key)
+        return part
+
+    def _item(self) -> _Part:
+        if "" not in self._parts:
+            self._parts[""] = _Part(self._shape.member, f"{self._key}[]")
+        return self._parts[""]
+
+    def _of_size(self, value: Any, path: Path) -> Iterator[Violation]:
+        size = value if self._kind == "integer" else len(value)
+        if (self._least or 0) <= size <= (size if self._most is None else self._most):
+            return
+        what = {"integer": f"is {size}", "list": f"has {size} items"}.get(
+            self._kind, f"has {size} characters"
+        )
+        takes = f"{self._least} to {self._most}" if self._least else f"at most {self._most}"
+        yield Violation(path, f"{what}; ECS takes {takes}")
+
+    def _of_text(self, value: str, path: Path) -> Iterator[Violation]:
+        if self._values and value not in self._values:
+            near = difflib.get_close_matches(value.upper(), self._enum, n=1)
+            meant = f"; did you mean {self._enum[near[0]]}?" if near else ""
+            yield Violation(path, f"is none of {', '.join(self._enum.values())}{meant}")
+        if self._pattern and not _compiled(self._pattern).fullmatch(value):
+            taken = _ALPHABETS.get(self._pattern, f"what matches {self._pattern}")
+            strange = _strange_characters(value, self._pattern)
+            yield Violation(path, f"has {strange}; ECS takes {taken}", _SAID_OF_TAGS)
 
 
 def _strange_characters(value: str, pattern: str) -> str:

@@ -300,8 +300,8 @@ class Supervisor:
         else:
             if decision is Decision.LEAVE and row is not None:
                 text = f"{run.diagnosis} {say_left(row, self.runs.heartbeat_timeout)}"
-                log.warning("%s is left to Airflow. %s", run.label, text)
-                self._log_event(run, "ecs task left to airflow", text)
+                self.news.log("left", f"{run.label} is left to Airflow. {text}", logging.WARNING)
+                self.news.record(run, "ecs task left to airflow", text)
             self.drop(run)
 
     def _decide_callback(self, run: Run) -> None:

@@ -12,6 +12,10 @@ from typing import Any
 
 HEARTBEAT_TIMEOUT = 300.0
 """Seconds: Airflow's default of `[scheduler] task_instance_heartbeat_timeout`."""
+HEARTBEAT_INTERVAL = 5.0
+"""Seconds: Airflow's default of `[workers] min_heartbeat_interval`."""
+HEARTBEATS_WAITED = 3
+"""Heartbeats that a worker may miss before it is taken for none, where one is waited for."""
 
 
 class Decision(Enum):
@@ -22,7 +26,8 @@ class Decision(Enum):
     PUBLISH = "its row does not show its launch: write it there"
     RELAUNCH = "its code never ran: launch it again"
     FAIL = "it died without telling: tell Airflow it failed"
-    LEAVE = "its end was not seen, and its worker lives: forget it, Airflow decides"
+    LEAVE = "what ended was not its code, whose worker lives: forget it, Airflow decides"
+    WAIT = "another worker may have started its code: wait for a heartbeat"
     SUCCEED = "it was cleared while running: tell Airflow it ended, so that it runs again at once"
     DONE = "Airflow knows already: no event, free the slot"
     LAUNCH = "its row wants it, and shows the launch: send it"
@@ -61,8 +66,13 @@ class Facts:
     """Start attempts are left, and trying again can help."""
     ran: bool = True
     """Its code may have run."""
-    seen: bool = True
-    """Its end was seen, and is its own: not merely that ECS shows no task of it."""
+    lost: bool = False
+    """ECS shows no task of it: that it has ended was not seen."""
+    refused_for: float | None = None
+    """Seconds since its container was seen to have ended as one does whose task another worker has started; None if it
+    ended otherwise."""
+    heartbeat_interval: float = HEARTBEAT_INTERVAL
+    """Seconds between two heartbeats of a worker (`[workers] min_heartbeat_interval`)."""
     heartbeat_timeout: float = HEARTBEAT_TIMEOUT
     """Seconds after its last heartbeat when Airflow takes a worker for dead, and fails its task itself
     (`[scheduler] task_instance_heartbeat_timeout`)."""
@@ -92,7 +102,7 @@ def decide_when_ended(row: Row | None, run: Facts) -> Decision:
     if row.state == "running":
         if not run.ran:
             return Decision.FIND  # what never ran can't be what runs: another launch of it does
-        return Decision.LEAVE if not run.seen and _has_worker(row, run) else Decision.FAIL
+        return _decide_by_heartbeat(row, run)
     if row.state == "restarting":
         return Decision.SUCCEED
     return Decision.DONE
@@ -149,8 +159,18 @@ def _is_history(row: Row, run: Facts) -> bool:
     return not external_id.startswith("arn:")
 
 
-def _has_worker(row: Row, run: Facts) -> bool:
-    return row.heartbeat_age is not None and row.heartbeat_age < run.heartbeat_timeout
+def _decide_by_heartbeat(row: Row, run: Facts) -> Decision:
+    age = row.heartbeat_age
+    if age is None or age >= run.heartbeat_timeout:
+        return Decision.FAIL
+    if run.lost:
+        return Decision.LEAVE
+    if run.refused_for is None:
+        return Decision.FAIL
+    # Another executor's worker may have been quicker, by a message that was left in CeleryExecutor's broker.
+    if age < run.refused_for:
+        return Decision.LEAVE
+    return Decision.WAIT if run.refused_for < HEARTBEATS_WAITED * run.heartbeat_interval else Decision.FAIL
 
 
 def _is_shown(row: Row, run: Facts) -> bool:

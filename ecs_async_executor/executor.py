@@ -21,7 +21,7 @@ from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.config.sources import team_of
 from ecs_async_executor.connection import resolve_connection
 from ecs_async_executor.database import Database
-from ecs_async_executor.decisions import HEARTBEAT_TIMEOUT
+from ecs_async_executor.decisions import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT
 from ecs_async_executor.engine.messages import (
     CheckHealth,
     HealthChecked,
@@ -96,6 +96,8 @@ class AsyncEcsExecutor(BaseExecutor):
         )
         overtime = self.conf.get("core", "task_success_overtime", fallback=None)
         self._supervisor.unwanted_grace += float(overtime or 0)
+        interval = self.conf.get("workers", "min_heartbeat_interval", fallback=None)
+        self._supervisor.runs.heartbeat_interval = float(interval or HEARTBEAT_INTERVAL)
         timeout = self.conf.get("scheduler", "task_instance_heartbeat_timeout", fallback=None)
         self._supervisor.runs.heartbeat_timeout = float(timeout or HEARTBEAT_TIMEOUT)
         engine = EngineKeeper(connect, settings.engine_options, self._supervisor.live_orders)

@@ -10,11 +10,11 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ecs_async_executor.decisions import HEARTBEAT_TIMEOUT, Facts
+from ecs_async_executor.decisions import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, Facts
 from ecs_async_executor.engine.messages import Diagnosis, Launched, Recovery, Stop, Stopped, Terminal
 
 REFUSED = 1
-"""Exit code of a worker whose task Airflow refuses to start: another worker has started it (airflow.sdk's supervisor)."""
+"""Exit code of a worker whose task Airflow refuses to start, since another worker has started it (airflow.sdk 1.3)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -41,9 +41,6 @@ class Run:
     """It was adopted by its ARN: it goes by ECS's id of that task, since its row does not know the run id any more."""
     recovery: Recovery = Recovery.NONE
     """What its launch must reckon with, if a former scheduler had it."""
-    adopted: bool = False
-    """A former scheduler had it, whose executor is not known: a worker of another one (CeleryExecutor's, by a message in its
-    broker) may have started its code before our container could."""
     starts: int = 1
     """Start attempts used, this one included."""
     waits_since: float | None = None
@@ -52,6 +49,8 @@ class Run:
     """The causes of waiting that its Audit Log holds already."""
     launched: Launched | None = None
     ended: Terminal | None = None
+    ended_at: float = 0.0
+    """When that was reported."""
     told: bool = False
     """A terminal event was sent; the row has not moved yet."""
     unwanted_since: float | None = None
@@ -111,13 +110,6 @@ class Run:
         return getattr(self.ended, "costs_attempt", True)
 
     @property
-    def end_is_unseen(self) -> bool:
-        """Whether its code may run all the same: ECS shows no task of it, or the one it shows was refused by Airflow."""
-        if not isinstance(self.ended, Stopped):
-            return False
-        return self.ended.lost or (self.adopted and self.ended.exit_code == REFUSED)
-
-    @property
     def diagnosis(self) -> Diagnosis:
         """Why it ended."""
         return getattr(self.ended, "diagnosis", None) or Diagnosis(
@@ -136,6 +128,8 @@ class Runs:
     def __init__(self) -> None:
         self._by_id: dict[str, Run] = {}
         self._current: dict[Hashable, Run] = {}
+        self.heartbeat_interval = HEARTBEAT_INTERVAL
+        """Seconds between two heartbeats of a worker."""
         self.heartbeat_timeout = HEARTBEAT_TIMEOUT
         """Seconds without a heartbeat after which Airflow takes a worker for dead."""
 
@@ -178,7 +172,9 @@ class Runs:
         if self.is_current(run):
             del self._current[run.key]
 
-    def facts(self, run: Run, *, job_id: Any, queued_again: bool, may_relaunch: bool) -> Facts:
+    def facts(
+        self, run: Run, *, job_id: Any, queued_again: bool, may_relaunch: bool, now: float = 0.0
+    ) -> Facts:
         """Say what the decision table needs to know."""
         return Facts(
             try_number=run.try_number,
@@ -188,7 +184,9 @@ class Runs:
             job_id=job_id,
             may_relaunch=may_relaunch,
             ran=isinstance(run.ended, Stopped) and run.ended.ran,
-            seen=not run.end_is_unseen,
+            lost=isinstance(run.ended, Stopped) and run.ended.lost,
+            refused_for=now - run.ended_at if getattr(run.ended, "exit_code", None) == REFUSED else None,
+            heartbeat_interval=self.heartbeat_interval,
             heartbeat_timeout=self.heartbeat_timeout,
             published=run.published,
         )

@@ -182,7 +182,7 @@ class Supervisor:
                 self._note_end(run, report)
 
     def _note_end(self, run: Run, report: Terminal) -> None:
-        run.ended = report
+        run.ended, run.ended_at = report, self._clock()
         run.unshown = False
         self._launches.settle(run)
         self._inquiries.look_at(run, self._clock())
@@ -297,6 +297,8 @@ class Supervisor:
             self._postpone(run, self._clock())
         elif decision in {Decision.FAIL, Decision.SUCCEED}:
             self._tell(run, decision)
+        elif decision is Decision.WAIT:
+            self._inquiries.look_at(run, self._clock() + CONFIRM_AFTER)
         else:
             if decision is Decision.LEAVE and row is not None:
                 text = f"{run.diagnosis} {say_left(row, self.runs.heartbeat_timeout)}"
@@ -324,6 +326,7 @@ class Supervisor:
             job_id=self._executor.job_id,
             queued_again=workloads.is_queued(self._executor, run.key),
             may_relaunch=self._retries.allow(run, self._clock()),
+            now=self._clock(),
         )
 
     # --- what is done about it ----------------------------------------------------------------------------

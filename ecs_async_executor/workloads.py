@@ -122,7 +122,6 @@ def make_orphaned_run(executor: BaseExecutor, ti: Any, profiles: Profiles) -> Ru
         fenced=True,
         number=trace.number,
         ids=frozenset({ti.external_executor_id}),
-        adopted=True,
     )
     if trace.arn is not None:
         run.anonymous = True

@@ -116,11 +116,20 @@ _STOP_CODES = {
     "UserInitiated": ("The task was stopped by StopTask.", "See the detail for who stopped it."),
     "InfrastructureHealth": ("AWS stopped the task: its host is unhealthy.", "Let the task retry."),
 }
+_CUT_OFF = (
+    'If the container\'s log says "Too many failed heartbeats", the API server was out of reach for too long, and the task was ended by its'
+    " own supervisor: raise AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS in the task definition."
+)
 _UNEXPLAINED = {
-    0: ("The container ended (exit code 0).", ""),
+    # Airflow's supervisor ends its task's process after three failed heartbeats, and exits with 0 if the task has retries
+    # left, else with 1, since it can't tell the end either (airflow.sdk 1.3's supervisor, tried).
+    0: (
+        "The container ended (exit code 0).",
+        f"If its task was running, its process was killed, for example for lack of memory. {_CUT_OFF}",
+    ),
     1: (
         "The container ended with exit code 1.",
-        "Look into its log: the Airflow process could not start the task or lost its API server.",
+        f"Look into its log: the Airflow process could not start the task or lost its API server. {_CUT_OFF}",
     ),
 }
 _EXIT_CODES = {

@@ -22,6 +22,7 @@ from tests.support.scheduler import (
     crash,
     logged_events,
     one_task_dag,
+    running_scheduler,
     set_row,
     task_instances,
 )
@@ -116,21 +117,41 @@ def test_a_running_task_that_ecs_does_not_show_fails_at_once_if_its_heartbeats_h
         assert "ECS does not show the task." in text
 
 
-def test_a_task_that_another_executors_worker_starts_first_is_left_to_it_though_our_container_is_refused(
-    first: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent
-) -> None:
-    ecs.add_fault("throttle", action="RunTask")
-    run_dag(one_task_dag("queued_by_celery"))
-    (ti,) = first.until(lambda: [ti for ti in task_instances() if ti.state == "queued"])
-    crash(first)
-    ecs.clear_conditions()
+def refused(scheduler: Scheduler, ecs: Control, run_dag: RunDag) -> TaskInstance:
+    """Let another worker start a task's code, so that the API server refuses its container, which ends with exit code 1."""
     hide_ends(ecs)
-    ecs.set_plan(duration=0, exit_code=1)  # as a worker that the API server refuses with 409
-    with heir(ecs) as scheduler:
-        scheduler.launched()
-        beat(ti)  # by the worker that has found the message in its broker
-        ecs.clear_conditions()
-        scheduler.until(lambda: logged_events("ecs task left to airflow"))
-        scheduler.rest(0.3)
-        assert task_instances()[0].state == "running"
-        assert len(ecs.history()) == 1
+    ecs.set_plan(duration=0, exit_code=1)
+    run_dag(one_task_dag("started_twice"))
+    (ti,) = scheduler.launched()
+    beat(ti)
+    ecs.clear_conditions()
+    return ti
+
+
+def test_a_task_that_another_executors_worker_starts_first_is_left_to_it_though_our_container_is_refused(
+    scheduler: Scheduler, ecs: Control, run_dag: RunDag
+) -> None:
+    ti = refused(scheduler, ecs, run_dag)
+
+    def step() -> None:
+        scheduler.step()
+        beat(ti)
+
+    (text,) = scheduler.until(lambda: logged_events("ecs task left to airflow"), step=step)
+    assert text.startswith("The container ended with exit code 1.")
+    scheduler.rest(0.3)
+    (row,) = task_instances()
+    assert (row.state, row.id, row.try_number) == ("running", ti.id, 1)
+    assert len(ecs.history()) == 1
+    assert scheduler.executor.slots_occupied == 0
+
+
+def test_a_task_whose_container_ends_with_exit_code_1_fails_if_no_other_worker_sends_a_heartbeat(
+    configured: Control, clean_database: None, ecs: Control, run_dag: RunDag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "0.1")
+    with running_scheduler() as scheduler:
+        refused(scheduler, ecs, run_dag)
+        scheduler.until_state("failed")
+        assert logged_events("ecs task ended")
+        assert not logged_events("ecs task left to airflow")

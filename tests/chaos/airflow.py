@@ -9,11 +9,11 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ecs_async_executor.demo.environment import Home, Stage, component_environment, worker_environment
+from ecs_async_executor.demo.environment import Home, Ports, Stage, component_environment, worker_environment
 from ecs_async_executor.demo.home import free_ports, new_secrets
 from ecs_async_executor.local import Control, Options, serve_in_process
 from tests.chaos import journal
@@ -39,6 +39,9 @@ class Setting:
     seconds: tuple[float, float] = (0.5, 3.0)
     worker: Worker = "light"
     seed: int = 0
+    dags: Path = Path(__file__).parent / "dags"
+    container: Mapping[str, str] = field(default_factory=dict)
+    """What containers find in their environment beside the rest."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Airflow:
     ecs: Control
     database: Database
     nursery: Nursery
+    ports: Ports
+    api: Child
 
     def scheduler(self, name: str, **environment: str) -> Child:
         """Start a scheduler; the name is that of its log, too."""
@@ -78,7 +83,7 @@ def airflow(root: Path, setting: Setting) -> Iterator[Airflow]:
         folder.mkdir(parents=True)
     for airflow_home in (home.root, home.worker):
         (airflow_home / "airflow.cfg").touch()  # else several processes would make one at once
-    worker = {**worker_environment(os.environ, stage), **_ours(home, setting)}
+    worker = {**worker_environment(os.environ, stage), **_ours(home, setting), **setting.container}
     ecs_options = Options(
         task_definitions=[_task_definition(worker, setting.worker)],
         plan={"defaults": PLAN},
@@ -95,9 +100,15 @@ def airflow(root: Path, setting: Setting) -> Iterator[Airflow]:
         with nursery(environment, home.component_logs) as processes, Database(url) as database:
             succeed(processes.start("stage", "tests.chaos.stage"))
             database.note_queueings()
-            api = processes.start("api-server", "airflow", "api-server", "--apps", "execution")
-            wait_for(f"{ports.airflow_url}/execution/health", api)
-            yield Airflow(home, ecs, database, processes)
+            api = api_server(processes, "api-server", ports.airflow)
+            yield Airflow(home, ecs, database, processes, ports, api)
+
+
+def api_server(processes: Nursery, name: str, port: int) -> Child:
+    """Start an API server and wait until it answers."""
+    child = processes.start(name, "airflow", "api-server", "--apps", "execution", "--port", str(port))
+    wait_for(f"http://127.0.0.1:{port}/execution/health", child)
+    return child
 
 
 def _journal(home: Home) -> Path:
@@ -108,7 +119,7 @@ def _ours(home: Home, setting: Setting) -> dict[str, str]:
     """What all of our own code reads, in schedulers and workers."""
     return {
         "PYTHONPATH": str(ROOT),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parent / "dags"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(setting.dags),
         "CHAOS_TASKS": str(setting.tasks),
         "CHAOS_SECONDS": " ".join(map(str, setting.seconds)),
         journal.FILE: str(_journal(home)),

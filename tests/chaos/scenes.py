@@ -21,10 +21,10 @@ class Scheduler:
     job: int
 
 
-def start(world: Airflow, name: str) -> Scheduler:
+def start(world: Airflow, name: str, **environment: str) -> Scheduler:
     """Start a scheduler and wait until its job is there."""
     known = world.database.scheduler_jobs()
-    process = world.scheduler(name)
+    process = world.scheduler(name, **environment)
     (job,) = until(lambda: world.database.scheduler_jobs() - known)
     return Scheduler(process, job)
 

@@ -318,7 +318,7 @@ class World:
             return
         until = self.loop.time() + self.random.uniform(0, 1200)
         while self.loop.time() < until:
-            await asyncio.sleep(min(10.0, until - self.loop.time()))
+            await asyncio.sleep(min(5.0, until - self.loop.time()))
             if not self.airflow.is_running(row, ti_id):
                 return
         if self.random.random() < 0.2:

@@ -13,8 +13,7 @@ class Switch:
     """Forwards a loopback port of its own to `target`; while it is off, nobody listens on that port."""
 
     def __init__(self, target: str) -> None:
-        address = urlsplit(target)
-        self._target = (address.hostname or "", address.port or 0)
+        self.lead_to(target)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._port = int(free.getsockname()[1])
         self._server: socket.socket | None = None
@@ -27,6 +26,11 @@ class Switch:
     @property
     def is_on(self) -> bool:
         return self._server is not None
+
+    def lead_to(self, target: str) -> None:
+        """Forward new connections to this URL; those that are open stay as they are."""
+        address = urlsplit(target)
+        self._target = (address.hostname or "", address.port or 0)
 
     def on(self) -> None:
         self._server = socket.create_server(("127.0.0.1", self._port), reuse_port=True)

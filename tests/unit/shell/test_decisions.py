@@ -111,22 +111,22 @@ WHEN_ENDED = {
     "a running row can't be that of a launch that never ran": (row(), run(ran=False), Decision.FIND),
     "a running row whose task ECS does not show is left to Airflow while its worker sends heartbeats": (
         row(heartbeat_age=299.9),
-        run(seen=False),
+        run(lost=True),
         Decision.LEAVE,
     ),
     "a running row without a task fails once its worker's heartbeats have stopped": (
         row(heartbeat_age=300.0),
-        run(seen=False),
+        run(lost=True),
         Decision.FAIL,
     ),
     "a running row without a task fails if no worker ever sent a heartbeat": (
         row(heartbeat_age=None),
-        run(seen=False),
+        run(lost=True),
         Decision.FAIL,
     ),
     "how old a heartbeat may be is Airflow's option": (
         row(heartbeat_age=299.9),
-        run(seen=False, heartbeat_timeout=60.0),
+        run(lost=True, heartbeat_timeout=60.0),
         Decision.FAIL,
     ),
     "a task whose end was seen has died, however fresh its last heartbeat is": (
@@ -136,13 +136,38 @@ WHEN_ENDED = {
     ),
     "a queued row has no worker: heartbeats in it are those of an earlier queueing": (
         row("queued", heartbeat_age=0.0),
-        run(seen=False, may_relaunch=True),
+        run(lost=True, may_relaunch=True),
         Decision.RELAUNCH,
     ),
     "a restarting row has no worker that counts: its heartbeats are refused": (
         row("restarting", heartbeat_age=0.0),
-        run(seen=False),
+        run(lost=True),
         Decision.SUCCEED,
+    ),
+    "a heartbeat that came after a refused container had ended is another worker's": (
+        row(heartbeat_age=1.9),
+        run(refused_for=2.0),
+        Decision.LEAVE,
+    ),
+    "a heartbeat that came before may be that container's, and the next one is waited for": (
+        row(heartbeat_age=2.0),
+        run(refused_for=2.0),
+        Decision.WAIT,
+    ),
+    "a worker that sends no heartbeat for three of Airflow's intervals is none": (
+        row(heartbeat_age=17.0),
+        run(refused_for=15.0),
+        Decision.FAIL,
+    ),
+    "how often workers send heartbeats is Airflow's option": (
+        row(heartbeat_age=17.0),
+        run(refused_for=15.0, heartbeat_interval=10.0),
+        Decision.WAIT,
+    ),
+    "a refused container whose row knows no heartbeat has died without telling": (
+        row(),
+        run(refused_for=0.0),
+        Decision.FAIL,
     ),
     "a restarting row is told the end so that it runs again at once": (
         row("restarting"),

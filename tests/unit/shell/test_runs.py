@@ -76,26 +76,18 @@ def test_the_facts_know_a_run_by_its_id_and_its_arns() -> None:
     assert (known.ran, known.published) == (True, "arn")
 
 
-def ended(exit_code: int | None, *, lost: bool = False) -> Stopped:
-    died = Diagnosis("It died.")
-    return Stopped("a", 1, "arn", exit_code, ran=True, permanent=False, diagnosis=died, lost=lost)
-
-
-UNSEEN = {
-    "ECS shows no task of it": (make("a"), ended(None, lost=True), True),
-    "its container has ended": (make("a"), ended(1), False),
-    "its container was refused, since another executor's worker was quicker": (
-        make("a", adopted=True),
-        ended(1),
-        True,
-    ),
-    "its container was killed, so it was not refused": (make("a", adopted=True), ended(137), False),
-    "it has not ended": (make("a", adopted=True), None, False),
+ENDS = {
+    "ECS shows no task of it": (None, True, (True, None)),
+    "its container ended as a refused one does": (1, False, (False, 5.0)),
+    "its container was killed": (137, False, (False, None)),
 }
 
 
-@pytest.mark.parametrize(("run", "end", "unseen"), UNSEEN.values(), ids=UNSEEN)
-def test_whether_the_end_of_its_code_was_seen(run: Run, end: Stopped | None, unseen: bool) -> None:
-    run.ended = end
-    facts = Runs().facts(run, job_id=1, queued_again=False, may_relaunch=True)
-    assert facts.seen is not unseen
+@pytest.mark.parametrize(("exit_code", "lost", "known"), ENDS.values(), ids=ENDS)
+def test_the_facts_say_what_may_not_be_the_end_of_its_code(
+    exit_code: int | None, lost: bool, known: tuple[bool, float | None]
+) -> None:
+    run, died = make("a", ended_at=100.0), Diagnosis("It died.")
+    run.ended = Stopped("a", 1, "arn", exit_code, ran=True, permanent=False, diagnosis=died, lost=lost)
+    facts = Runs().facts(run, job_id=1, queued_again=False, may_relaunch=True, now=105.0)
+    assert (facts.lost, facts.refused_for) == known

@@ -8,8 +8,6 @@ import pytest
 from airflow.executors.base_executor import BaseExecutor
 
 from ecs_async_executor import workloads
-from ecs_async_executor.supervisor import Supervisor
-from tests.support.supervisor import orphan, take_in
 from tests.support.workloads import callback_workload, task_workload, token_claims, token_generator
 
 RUN_ID = "12345678-1234-4234-8234-123456789012"
@@ -101,9 +99,3 @@ def test_the_queues_of_airflow_3_4_are_known() -> None:
     assert workloads.is_queued(later, key)
     workloads.pop_queued(later, key)
     assert not workloads.is_queued(later, key)
-
-
-@pytest.mark.parametrize("external_id", [RUN_ID, f"{RUN_ID}-2", ARN])
-def test_an_orphans_run_is_an_adopted_one(supervisor: Supervisor, external_id: str) -> None:
-    assert orphan(supervisor, external_id).adopted
-    assert not take_in(supervisor).adopted

@@ -299,54 +299,6 @@ def test_a_typing_error_gets_a_suggestion() -> None:
     )
 
 
-KUBERNETES = "It is KubernetesExecutor's: here, cpu, memory and environment are for the Airflow container"
-DEFINITION = "It belongs to the task definition: register a task definition or a revision that has it"
-
-
-@pytest.mark.parametrize(
-    ("key", "words"),
-    [
-        ("pod_override", KUBERNETES),
-        ("pod_template_file", KUBERNETES),
-        ("KubernetesExecutor", KUBERNETES),
-        ("node_selector", KUBERNETES),
-        ("image", DEFINITION),
-        ("secrets", DEFINITION),
-        ("logConfiguration", DEFINITION),
-        ("log_configuration", DEFINITION),
-        ("entryPoint", DEFINITION),
-        ("portMappings", DEFINITION),
-        ("volumes", DEFINITION),
-        ("containerDefinitions", DEFINITION),
-        ("runtime_platform", DEFINITION),
-        ("jobQueue", "It is AwsBatchExecutor's"),
-        ("awslogs_group", "It is EcsRunTaskOperator's"),
-        ("queue", "It is an argument of the task itself"),
-        ("resources", "Write cpu and memory; GPUs are resourceRequirements."),
-        ("env_vars", "Write environment."),
-    ],
-)
-@pytest.mark.parametrize("depth", ["at the top", "in the container's override"])
-def test_a_member_from_elsewhere_is_told_whose_it_is(key: str, words: str, depth: str) -> None:
-    config = {key: "their-secret"}
-    if depth != "at the top":
-        config = {"overrides": {"containerOverrides": [{"name": "airflow", **config}]}}  # type: ignore[dict-item]  # JSON
-    message = refusal(config)
-    assert f"{key} is not a member of ECS's " in message
-    assert words in message
-    assert "It has: " not in message
-    assert "Did you mean" not in message
-    assert "their-secret" not in message
-
-
-def test_a_secret_in_the_environment_is_told_to_belong_to_the_task_definition() -> None:
-    message = refusal({"environment": [{"name": "PASSWORD", "valueFrom": "arn:aws:ssm:their-secret"}]})
-    assert message.startswith(
-        "environment.valueFrom is not a member of ECS's KeyValuePair. Secrets belong to the task"
-    )
-    assert "their-secret" not in message
-
-
 @pytest.mark.parametrize("key", ["kubernetes", ""])
 def test_a_key_that_nothing_resembles_is_answered_with_all_there_are(key: str) -> None:
     message = refusal({key: 1})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -63,6 +64,8 @@ class AnyHistory(RuleBasedStateMachine):
         self.supervisor = make_supervisor(self.executor, self.submitted, lambda: self.now)
         self.all: list[Run] = []
         self.rows: dict[str, Row] = {}
+        self.heartbeats: dict[str, float] = {}
+        """When the last one came, by run id."""
         self.database_fails = False
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr("ecs_async_executor.database.read_rows", self._read_rows)
@@ -74,7 +77,11 @@ class AnyHistory(RuleBasedStateMachine):
     def _read_rows(self, runs: Iterable[Look]) -> dict[str, Row]:
         if self.database_fails:
             raise RuntimeError("no database")
-        return {run.run_id: self.rows[run.run_id] for run in runs if run.run_id in self.rows}
+        return {run.run_id: self._row(run.run_id) for run in runs if run.run_id in self.rows}
+
+    def _row(self, run_id: str) -> Row:
+        last = self.heartbeats.get(run_id)
+        return replace(self.rows[run_id], heartbeat_age=None if last is None else self.now - last)
 
     def _read_workloads(self, runs: Iterable[Look]) -> dict[str, Any]:
         if self.database_fails:
@@ -131,6 +138,7 @@ class AnyHistory(RuleBasedStateMachine):
             Running(run_id, f"arn-{run_id}"),
             LaunchFailed(run_id, number, WHY, permanent=flag),
             Stopped(run_id, number, f"arn-{run_id}", exit_code, ran=flag, permanent=not flag, diagnosis=WHY),
+            self._lost(run_id, number),
             Cancelled(run_id),
         ]
         self.supervisor.note(data.draw(st.sampled_from(reports)))
@@ -141,6 +149,22 @@ class AnyHistory(RuleBasedStateMachine):
             run = data.draw(st.sampled_from(self.all))
             self.rows[run.run_id] = Row(state, 1 if same_try else 2, f"arn-{run.run_id}", 1 if mine else 2)
 
+    @rule(data=st.data(), alive=st.booleans())
+    def lose(self, data: st.DataObject, alive: bool) -> None:
+        """Let ECS show no task of a run that has started, whose worker may live."""
+        if not self.all:
+            return
+        run = data.draw(st.sampled_from(self.all))
+        self.rows[run.run_id] = Row("running", 1, run.run_id, 1)
+        if alive:
+            self.heartbeats[run.run_id] = self.now
+        self.supervisor.note(self._lost(run.run_id, run.number))
+
+    @staticmethod
+    def _lost(run_id: str, number: int) -> Stopped:
+        arn = f"arn-{run_id}"
+        return Stopped(run_id, number, arn, None, ran=True, permanent=False, diagnosis=WHY, lost=True)
+
     @rule(data=st.data())
     def delete_row(self, data: st.DataObject) -> None:
         if self.all:
@@ -149,11 +173,19 @@ class AnyHistory(RuleBasedStateMachine):
     @rule(fails=st.booleans())
     def decide(self, fails: bool) -> None:
         self.database_fails = fails
+        self.executor.get_event_buffer()  # what comes now is the supervisor's own
         before = len(self.supervisor.runs)
         decide(self.supervisor)
         assert not fails or len(self.supervisor.runs) == before
         self.database_fails = False
-        self.executor.get_event_buffer()
+        for key in self.executor.get_event_buffer():
+            run = self.supervisor.runs.current(key)
+            assert run is None or not self._has_a_worker_that_ecs_does_not_show(run)
+
+    def _has_a_worker_that_ecs_does_not_show(self, run: Run) -> bool:
+        row = self._row(run.run_id)
+        lost = isinstance(run.ended, Stopped) and run.ended.lost
+        return lost and row.state == "running" and row.heartbeat_age is not None and row.heartbeat_age < 300
 
     @rule(seconds=st.sampled_from([1.0, 6.0, 20.0, 200.0]))
     def wait(self, seconds: float) -> None:
@@ -186,4 +218,4 @@ class AnyHistory(RuleBasedStateMachine):
 
 
 TestAnyHistory = AnyHistory.TestCase
-TestAnyHistory.settings = settings(settings.get_profile("ci"), max_examples=60, stateful_step_count=30)
+TestAnyHistory.settings = settings(settings.get_profile("ci"), max_examples=500, stateful_step_count=30)

@@ -21,10 +21,10 @@ demo: $(INSTALLED) ## Run the example Dags on a local Airflow and a local ECS. N
 	@$(BIN)/ecs-async demo $(ARGS)
 
 test: $(INSTALLED) ## Run all tests.
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 test-fast: $(INSTALLED) ## Run the unit and property tests: for the loop of a change.
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/unit tests/property $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) tests/unit tests/property $(ARGS)
 
 nightly: $(INSTALLED) ## Run the property tests with 10,000 examples each.
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/property --timeout 7200 $(ARGS)

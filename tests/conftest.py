@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.virtual_time import VirtualTimeLoop
 
@@ -47,12 +48,17 @@ settings.register_profile("nightly", settings.get_profile("ci"), max_examples=10
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the end-to-end tests in one process: each starts a whole Airflow, and a module's tests share it."""
-    for item in items:
-        if "end_to_end" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("end_to_end"))
+class _OneAirflowAtATime(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
+    """Sends each test to whichever process is free, but all end-to-end tests to one: each of them starts a whole Airflow."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "end_to_end" if nodeid.startswith("tests/end_to_end/") else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)  # unknown without xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _OneAirflowAtATime:
+    """Distribute the tests of a run in several processes (`-n`)."""
+    return _OneAirflowAtATime(config, log)
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:

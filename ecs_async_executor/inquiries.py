@@ -67,7 +67,8 @@ class Inquiries:
         self._asked: deque[tuple[Run, tuple[Any, ...]]] = deque()
         """Whose rows are being read, or have been and wait to be heard of; and the stage that each run was in."""
         self._answer = Answer()
-        self._asked_at = float("-inf")
+        self.asked_at = float("-inf")
+        """When the rows were asked for that are heard now: they were read at that time, or somewhat later."""
         self._shows: dict[str, Show] = {}
         """What is to be written with the next question."""
         self._writing: dict[str, Show] = {}
@@ -120,10 +121,10 @@ class Inquiries:
             if look.expected is None and (run := self._runs.get(look.run_id)) is not None:
                 self.look_at(run, now)
         due = self._known(self._agenda.take(now, limit=LOOKS_PER_QUESTION))
-        to_show = (self._shows or self._writing) and now - self._asked_at >= SHOW_AFTER
+        to_show = (self._shows or self._writing) and now - self.asked_at >= SHOW_AFTER
         if not due and not in_turn and not to_show:
             return
-        self._asked_at = now
+        self.asked_at = now
         self._answer = Answer(failed=True)  # until there is one
         self._asked.extend((run, run.stage) for run in due)
         for run_id in tuple(islice(self._shows, SHOWS_PER_QUESTION)):

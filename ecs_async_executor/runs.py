@@ -175,7 +175,7 @@ class Runs:
     def facts(
         self, run: Run, *, job_id: Any, queued_again: bool, may_relaunch: bool, now: float = 0.0
     ) -> Facts:
-        """Say what the decision table needs to know."""
+        """Say what the decision table needs to know; `now` is when its row was read, at the earliest."""
         return Facts(
             try_number=run.try_number,
             ids=run.ids,

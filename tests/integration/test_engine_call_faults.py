@@ -214,7 +214,8 @@ def test_a_task_that_ecs_has_forgotten_is_reported_as_lost(ecs: Control, engine:
     end = engine.end_of(run)
     assert isinstance(end, Stopped)
     assert (end.exit_code, end.ran) == (None, True)
-    assert "lost" in end.diagnosis.summary
+    assert end.lost
+    assert end.diagnosis.summary == "ECS does not show the task."
 
 
 # --- clusters ---------------------------------------------------------------------------------------------

@@ -258,3 +258,18 @@ def test_the_arn_of_a_later_launch_replaces_its_number(
     assert [(show.instead_of, show.external_id) for show in shows] == [
         (f"{run.run_id}-2", f"arn-{run.run_id}-2")
     ]
+
+
+def test_a_heartbeat_before_the_end_stays_one_however_late_the_row_is_heard_of(
+    watching: Supervisor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = take_in(watching)
+    watching.note(launched(run))
+    clock.now = 10.0
+    watching.note(Stopped(run.run_id, 1, launched(run).arn, 1, ran=True, permanent=False, diagnosis=WHY))
+    row = Row("running", 1, run.run_id, None, heartbeat_age=2.0)
+    monkeypatch.setattr(DATABASE + "read_rows", lambda runs: {r.run_id: row for r in runs})
+    watching.decide()  # asks
+    clock.now = 14.0
+    watching.decide()  # hears of a heartbeat that was 2 seconds old when the row was read
+    assert len(watching.runs) == 1, "it isn't left to Airflow: no heartbeat has come since it ended"

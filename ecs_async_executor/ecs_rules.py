@@ -162,6 +162,14 @@ def _is_free(provider: str) -> bool:
     return _is_own(provider) or not provider.lower().startswith(("aws", "ecs", "fargate"))
 
 
+def _size(unit: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"\s*((?P<whole>[0-9]+)|(?P<number>[0-9]+|[0-9]*\.[0-9]+)\s*{unit})\s*", re.ASCII | re.IGNORECASE
+    )
+
+
+CPU, MEMORY = _size("vcpu"), _size("gb")
+"""The sizes of a task that ECS reads (RegisterTaskDefinition): CPU units or vCPUs, MiB or GB."""
 _NAME = r"[A-Za-z0-9_-]{1,255}"
 _NAMES_HAVE = "letters, numbers, - and _"
 _SIZE = ". For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
@@ -187,7 +195,10 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ],
     "taskDefinition": [
         Rule(
-            _matches(rf"(arn:[\w-]+:ecs:[\w-]*:[0-9]*:task-definition/)?{_NAME}(:[0-9]+)?"),
+            # RunTask's page names `:*` as well, "all revisions", in an ARN.
+            _matches(
+                rf"{_NAME}(:[0-9]+)?|arn:[\w-]+:ecs:[\w-]*:[0-9]*:task-definition/{_NAME}(:([0-9]+|\*))?"
+            ),
             f"is no family, family:revision or ARN of a task definition; a family has {_NAMES_HAVE}",
         )
     ],
@@ -236,14 +247,14 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ],
     "overrides.cpu": [
         Rule(
-            _matches(r"[0-9]+|([0-9]+|[0-9]*\.[0-9]+) ?[vV][cC][pP][uU]"),
+            CPU.fullmatch,
             "is no size that ECS reads: write CPU units, such as 512, or vCPUs, such as '.5 vCPU'",
             f"Invalid 'cpu' setting for task{_SIZE}",
         )
     ],
     "overrides.memory": [
         Rule(
-            _matches(r"[0-9]+|([0-9]+|[0-9]*\.[0-9]+) ?[gG][bB]"),
+            MEMORY.fullmatch,
             "is no size that ECS reads: write MiB, such as 2048, or GB, such as '2 GB'",
             f"Invalid 'memory' setting for task{_SIZE}",
         )
@@ -254,7 +265,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "overrides.containerOverrides[].command[]": [Rule(lambda value: "\0" not in value, _IN_NO_CONTAINER)],
     "overrides.containerOverrides[].environmentFiles[].value": [
         Rule(
-            _matches(r"arn:[\w-]+:s3:::\S+\.env"),
+            _matches(r"arn:[\w-]+:s3:::[^\n]+\.env"),
             "is no ARN of an .env file in S3, such as arn:aws:s3:::bucket/task.env",
         )
     ],

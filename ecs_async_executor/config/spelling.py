@@ -27,6 +27,8 @@ OURS = {
 """Members that can't be configured, and why."""
 _BITS = 64
 """Longer numbers are no sizes, and Python writes those of more than 4,300 digits only with an error."""
+_KNOWN = {"capacityProvider": FARGATE_PROVIDERS, "platformVersion": ("LATEST",)}
+"""Values that AWS knows, of members that are no enums."""
 _WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
@@ -82,8 +84,7 @@ class _Normaliser:
                 self._problems.append(f"{path}{member} is there twice, in two spellings.")
             else:
                 result[member] = self.of(item, shape.members[member], f"{path}{member}.")
-                if member == "capacityProvider":
-                    result[member] = _spelled(result[member], FARGATE_PROVIDERS)
+                result[member] = _spelled(result[member], _KNOWN.get(member))
         return result
 
     def _list(self, value: Any, shape: Any, path: str) -> Any:

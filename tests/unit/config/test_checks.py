@@ -66,6 +66,7 @@ CASES = [
         ("capacityProviderStrategy", 0, "capacityProvider"),
         "FARGATE_SPOT",
     ),
+    ({"launchType": "FARGATE", "platformVersion": "latest"}, ("platformVersion",), "LATEST"),
     (
         {"capacityProviderStrategy": "fargate:1"},
         ("capacityProviderStrategy", 0, "capacityProvider"),

@@ -61,7 +61,7 @@ class _Part:
         self._least, self._most = LIMITS.get(key, (shape.metadata.get("min"), shape.metadata.get("max")))
         self._enum = {each.upper(): each for each in getattr(shape, "enum", None) or ()}
         self._values = frozenset(self._enum.values())
-        self._pattern = shape.metadata.get("pattern")
+        self._pattern = _compiled(shape.metadata.get("pattern", ""))
         self._parts: dict[str, _Part] = {}
 
     def check(self, value: Any, path: Path, found: list[Violation]) -> None:
@@ -106,23 +106,28 @@ class _Part:
             near = difflib.get_close_matches(value.upper(), self._enum, n=1)
             meant = f"; did you mean {self._enum[near[0]]}?" if near else ""
             yield Violation(path, f"is none of {', '.join(self._enum.values())}{meant}")
-        if self._pattern and not _compiled(self._pattern).fullmatch(value):
-            taken = _ALPHABETS.get(self._pattern, f"what matches {self._pattern}")
+        if self._pattern and not self._pattern.fullmatch(value):
+            pattern = self._shape.metadata["pattern"]
+            taken = _ALPHABETS.get(pattern, f"what matches {pattern}")
             strange = _strange_characters(value, self._pattern)
             yield Violation(path, f"has {strange}; ECS takes {taken}", _SAID_OF_TAGS)
 
 
-def _strange_characters(value: str, pattern: str) -> str:
-    strange = [each for each in dict.fromkeys(value) if not _compiled(pattern).fullmatch(each)]
+def _strange_characters(value: str, pattern: re.Pattern[str]) -> str:
+    strange = [each for each in dict.fromkeys(value) if not pattern.fullmatch(each)]
     return " ".join(map(repr, strange[:8])) or "another form"
 
 
 @cache
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    """Compile a pattern of AWS's; None if there is none, or none that Python reads: then ECS decides."""
     # Python's `re` has no Unicode categories; its \w is \p{L}, \p{N} and the underscore.
     for category, characters in _CATEGORIES.items():
         pattern = pattern.replace(category, characters)
-    return re.compile(pattern)
+    try:
+        return re.compile(pattern) if pattern else None
+    except re.error:
+        return None
 
 
 _CATEGORIES = {

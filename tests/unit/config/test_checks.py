@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.model import StringShape
 
 from ecs_async_executor import ecs_rules
 from ecs_async_executor.config.checks import problems
@@ -137,7 +138,12 @@ def test_python_reads_every_pattern_of_the_request() -> None:
     }
     assert patterns
     for pattern in patterns:
-        assert r"\p" not in ecs_rules._compiled(pattern).pattern
+        assert ecs_rules._compiled(pattern) is not None
+
+
+def test_a_pattern_of_a_newer_botocore_that_python_does_not_read_refuses_nothing() -> None:
+    shape = StringShape("New", {"type": "string", "pattern": r"[\p{M}a-z]*+"})
+    assert [*ecs_rules.violations("ANY", shape)] == []
 
 
 def test_every_rule_is_about_a_part_of_the_request() -> None:

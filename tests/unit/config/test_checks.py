@@ -103,7 +103,7 @@ def test_fargate_in_small_letters_counts_as_fargate() -> None:
     ("members", "said"),
     [
         ({"cpu": "half a vCPU"}, "executor_config: cpu is text; ECS takes a whole number."),
-        ({"environment": {"A=B": "1"}}, "executor_config: environment[A=B].name has a = in"),
+        ({"environment": {"A=B": "1"}}, "executor_config: environment[A].name has a = in"),
         ({"environment": "A=1"}, "executor_config: environment is text; ECS takes a list."),
         (
             {"overrides": {"containerOverrides": [{"cpu": "half a vCPU"}]}},
@@ -124,6 +124,10 @@ def test_a_wrong_value_is_named_by_the_path_that_its_author_wrote(members: dict[
 def test_no_value_is_shown() -> None:
     said = problems({"taskDefinition": "t", "tags": [{"key": "k", "value": "their-secret" * 50}]})
     assert said == ["tags[k] has 600 characters; ECS takes at most 256."]
+    override = {"name": "a", "environment": [{"name": "PASSWORD=their-secret"}]}
+    (said_of_name,) = problems({"taskDefinition": "t", "overrides": {"containerOverrides": [override]}})
+    assert "environment[PASSWORD].name has a =" in said_of_name
+    assert "their-secret" not in said_of_name
 
 
 def every_shape(shape: Any) -> list[Any]:

@@ -121,9 +121,9 @@ class _Normaliser:
 
     def _hint(self, key: str, shape: Any) -> str:
         known = {name.replace("_", ""): name for name in self._beside} | spellings(shape)
+        if place := _places().get(fold(key)):
+            return f"Write it as {place}."
         if shape is run_task_shape():
-            if nested := _nested().get(fold(key)):
-                return f"Write it as {nested}."
             known = spellings(container_shape()) | known
         if elsewhere := _elsewhere(fold(key)):
             return elsewhere
@@ -181,14 +181,16 @@ def spellings(shape: Shape) -> dict[str, str]:
 
 
 @cache
-def _nested() -> dict[str, str]:
-    """Give the place of what people write at the top, such as `subnets`."""
+def _places() -> dict[str, str]:
+    """Give where a request has each member, for people who write it elsewhere, such as `subnets` at the top."""
     paths: dict[str, str] = {}
     ways = [(run_task_shape(), "")]
     for shape, path in ways:
         for name, member in shape.members.items():
-            if path:
+            if name not in {*OURS, "name"}:
                 paths.setdefault(str(name).lower(), f"{path}{name}")
             if member.type_name == "structure":
                 ways.append((member, f"{path}{name}."))
+            elif name == "containerOverrides":
+                ways.append((member.member, f"{path}{name}[]."))
     return paths

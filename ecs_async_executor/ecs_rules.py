@@ -1,7 +1,8 @@
 """What ECS refuses in a RunTask request whose types are right: one table, for the configuration and for the local ECS. Pure.
 
-Enums, patterns and lengths come from botocore's model of the request, whose validator checks none of them. The rest is in
-`RULES`, from the ECS API Reference (RunTask and the types it names) and the Developer Guide (service quotas).
+Enums, patterns and lengths come from botocore's model of the request, of which its validator checks the least lengths only.
+The rest is in `RULES` and `LIMITS`, from the ECS API Reference (RunTask and the types it names) and the Developer Guide
+(service quotas).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What ECS refuses in a RunTask request whose types are right: one table, for the configuration and for the local ECS. Pure.
 
-Enums, patterns and lengths come from botocore's model of the request, whose validator checks none of them. The rest is in
-`RULES`, from the ECS API Reference (RunTask and the types it names) and the Developer Guide (service quotas).
+Enums, patterns and lengths come from botocore's model of the request, of which its validator checks the least lengths only.
+The rest is in `RULES` and `LIMITS`, from the ECS API Reference (RunTask and the types it names) and the Developer Guide
+(service quotas).
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class _Part:
         self._least, self._most = LIMITS.get(key, (shape.metadata.get("min"), shape.metadata.get("max")))
         self._enum = {each.upper(): each for each in getattr(shape, "enum", None) or ()}
         self._values = frozenset(self._enum.values())
-        self._pattern = shape.metadata.get("pattern")
+        self._pattern = _compiled(shape.metadata.get("pattern", ""))
         self._parts: dict[str, _Part] = {}
 
     def check(self, value: Any, path: Path, found: list[Violation]) -> None:
@@ -106,23 +107,28 @@ class _Part:
             near = difflib.get_close_matches(value.upper(), self._enum, n=1)
             meant = f"; did you mean {self._enum[near[0]]}?" if near else ""
             yield Violation(path, f"is none of {', '.join(self._enum.values())}{meant}")
-        if self._pattern and not _compiled(self._pattern).fullmatch(value):
-            taken = _ALPHABETS.get(self._pattern, f"what matches {self._pattern}")
+        if self._pattern and not self._pattern.fullmatch(value):
+            pattern = self._shape.metadata["pattern"]
+            taken = _ALPHABETS.get(pattern, f"what matches {pattern}")
             strange = _strange_characters(value, self._pattern)
             yield Violation(path, f"has {strange}; ECS takes {taken}", _SAID_OF_TAGS)
 
 
-def _strange_characters(value: str, pattern: str) -> str:
-    strange = [each for each in dict.fromkeys(value) if not _compiled(pattern).fullmatch(each)]
+def _strange_characters(value: str, pattern: re.Pattern[str]) -> str:
+    strange = [each for each in dict.fromkeys(value) if not pattern.fullmatch(each)]
     return " ".join(map(repr, strange[:8])) or "another form"
 
 
 @cache
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    """Compile a pattern of AWS's; None if there is none, or none that Python reads: then ECS decides."""
     # Python's `re` has no Unicode categories; its \w is \p{L}, \p{N} and the underscore.
     for category, characters in _CATEGORIES.items():
         pattern = pattern.replace(category, characters)
-    return re.compile(pattern)
+    try:
+        return re.compile(pattern) if pattern else None
+    except re.error:
+        return None
 
 
 _CATEGORIES = {
@@ -162,6 +168,14 @@ def _is_free(provider: str) -> bool:
     return _is_own(provider) or not provider.lower().startswith(("aws", "ecs", "fargate"))
 
 
+def _size(unit: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"\s*((?P<whole>[0-9]+)|(?P<number>[0-9]+|[0-9]*\.[0-9]+)\s*{unit})\s*", re.ASCII | re.IGNORECASE
+    )
+
+
+CPU, MEMORY = _size("vcpu"), _size("gb")
+"""The sizes of a task that ECS reads (RegisterTaskDefinition): CPU units or vCPUs, MiB or GB."""
 _NAME = r"[A-Za-z0-9_-]{1,255}"
 _NAMES_HAVE = "letters, numbers, - and _"
 _SIZE = ". For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
@@ -187,7 +201,10 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ],
     "taskDefinition": [
         Rule(
-            _matches(rf"(arn:[\w-]+:ecs:[\w-]*:[0-9]*:task-definition/)?{_NAME}(:[0-9]+)?"),
+            # RunTask's page names `:*` as well, "all revisions", in an ARN.
+            _matches(
+                rf"{_NAME}(:[0-9]+)?|arn:[\w-]+:ecs:[\w-]*:[0-9]*:task-definition/{_NAME}(:([0-9]+|\*))?"
+            ),
             f"is no family, family:revision or ARN of a task definition; a family has {_NAMES_HAVE}",
         )
     ],
@@ -236,14 +253,14 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ],
     "overrides.cpu": [
         Rule(
-            _matches(r"[0-9]+|([0-9]+|[0-9]*\.[0-9]+) ?[vV][cC][pP][uU]"),
+            CPU.fullmatch,
             "is no size that ECS reads: write CPU units, such as 512, or vCPUs, such as '.5 vCPU'",
             f"Invalid 'cpu' setting for task{_SIZE}",
         )
     ],
     "overrides.memory": [
         Rule(
-            _matches(r"[0-9]+|([0-9]+|[0-9]*\.[0-9]+) ?[gG][bB]"),
+            MEMORY.fullmatch,
             "is no size that ECS reads: write MiB, such as 2048, or GB, such as '2 GB'",
             f"Invalid 'memory' setting for task{_SIZE}",
         )
@@ -254,7 +271,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "overrides.containerOverrides[].command[]": [Rule(lambda value: "\0" not in value, _IN_NO_CONTAINER)],
     "overrides.containerOverrides[].environmentFiles[].value": [
         Rule(
-            _matches(r"arn:[\w-]+:s3:::\S+\.env"),
+            _matches(r"arn:[\w-]+:s3:::[^\n]+\.env"),
             "is no ARN of an .env file in S3, such as arn:aws:s3:::bucket/task.env",
         )
     ],

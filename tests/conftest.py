@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,11 @@ settings.register_profile(
 )
 settings.register_profile("nightly", settings.get_profile("ci"), max_examples=10_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_unconfigure() -> None:
+    """Remove this process's Airflow home: `make test` runs several processes."""
+    shutil.rmtree(_HOME, ignore_errors=True)
 
 
 class _OneAirflowAtATime(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types

@@ -41,7 +41,9 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the demo; the exit code."""
     if any(find_spec(name) is None for name in _NEEDS):
-        sys.stderr.write("The demo needs more packages: pip install 'ecs-async-executor[local]'\n")
+        sys.stderr.write(
+            "The demo needs more packages: in a clone of the repository, pip install -c constraints.txt '.[local]'\n"
+        )
         return 1
     from rich.console import Console  # noqa: PLC0415  in the extra `local`
 

@@ -69,6 +69,8 @@ def _named(path: Path, value: Any, shape: Any) -> str:
             value, shape = value[step], shape.member
             identity = IDENTITY.get(shape.name)
             name = value.get(identity) if identity and isinstance(value, dict) else None
+            if shape.name == "KeyValuePair" and isinstance(name, str):
+                name = name.partition("=")[0]  # behind it stands what was meant for the value
             # Items that have names are merged, so that their places are nobody's.
             text += f"[{name[:40]}]" if name and isinstance(name, str) else "" if identity else f"[{step}]"
         elif not (step == "value" and name):  # as `ecs-async config` shows it: tags[team], environment[A]

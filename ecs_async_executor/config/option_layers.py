@@ -26,7 +26,7 @@ def option_layers(settings: Settings) -> Iterator[Layer]:
         yield Layer(
             "capacity_provider_strategy", {"capacityProviderStrategy": settings.capacity_provider_strategy}
         )
-    if settings.platform_version not in {None, "LATEST"}:
+    if settings.platform_version and settings.platform_version.upper() != "LATEST":
         # LATEST is AWS's default; sent with anything but Fargate, even LATEST is refused.
         yield Layer("platform_version", {"platformVersion": settings.platform_version})
     if settings.subnets:

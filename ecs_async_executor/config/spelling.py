@@ -27,6 +27,8 @@ OURS = {
 """Members that can't be configured, and why."""
 _BITS = 64
 """Longer numbers are no sizes, and Python writes those of more than 4,300 digits only with an error."""
+_KNOWN = {"capacityProvider": FARGATE_PROVIDERS, "platformVersion": ("LATEST",)}
+"""Values that AWS knows, of members that are no enums."""
 _WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
@@ -82,8 +84,7 @@ class _Normaliser:
                 self._problems.append(f"{path}{member} is there twice, in two spellings.")
             else:
                 result[member] = self.of(item, shape.members[member], f"{path}{member}.")
-                if member == "capacityProvider":
-                    result[member] = _spelled(result[member], FARGATE_PROVIDERS)
+                result[member] = _spelled(result[member], _KNOWN.get(member))
         return result
 
     def _list(self, value: Any, shape: Any, path: str) -> Any:
@@ -120,9 +121,9 @@ class _Normaliser:
 
     def _hint(self, key: str, shape: Any) -> str:
         known = {name.replace("_", ""): name for name in self._beside} | spellings(shape)
+        if place := _places().get(fold(key)):
+            return f"Write it as {place}."
         if shape is run_task_shape():
-            if nested := _nested().get(fold(key)):
-                return f"Write it as {nested}."
             known = spellings(container_shape()) | known
         if elsewhere := _elsewhere(fold(key)):
             return elsewhere
@@ -180,14 +181,16 @@ def spellings(shape: Shape) -> dict[str, str]:
 
 
 @cache
-def _nested() -> dict[str, str]:
-    """Give the place of what people write at the top, such as `subnets`."""
+def _places() -> dict[str, str]:
+    """Give where a request has each member, for people who write it elsewhere, such as `subnets` at the top."""
     paths: dict[str, str] = {}
     ways = [(run_task_shape(), "")]
     for shape, path in ways:
         for name, member in shape.members.items():
-            if path:
+            if name not in {*OURS, "name"}:
                 paths.setdefault(str(name).lower(), f"{path}{name}")
             if member.type_name == "structure":
                 ways.append((member, f"{path}{name}."))
+            elif name == "containerOverrides":
+                ways.append((member.member, f"{path}{name}[]."))
     return paths

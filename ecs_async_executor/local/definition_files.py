@@ -26,7 +26,7 @@ _INEFFECTIVE_IN_CONTAINERS = (
     *("dependsOn", "environmentFiles", "healthCheck", "linuxParameters", "mountPoints", "portMappings"),
     *("resourceRequirements", "secrets", "ulimits", "user", "workingDirectory"),
 )
-# How a person writes what the model calls so.
+# The model's types, as they are written in JSON.
 _KINDS = {
     "structure": "an object, {...}",
     "map": "an object, {...}",

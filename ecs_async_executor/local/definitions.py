@@ -146,7 +146,7 @@ class Registry:
             yield from (container.log for container in definition.containers if container.log is not None)
 
     def find(self, name: str, unknown: str = "Unable to describe task definition.") -> TaskDefinition:
-        """Look up a family, a family:revision or an ARN; without a revision it is the latest.
+        """Look up a family, a family:revision or an ARN; without a revision, or with `:*`, it is the latest.
 
         Raises:
             AwsError: ClientException with the message `unknown`.
@@ -155,7 +155,7 @@ class Registry:
         revisions = self._families.get(family, [])
         if revision.isdecimal() and 1 <= int(revision) <= len(revisions):
             return revisions[int(revision) - 1]
-        if revisions and not revision:
+        if revisions and revision in {"", "*"}:
             return revisions[-1]
         raise AwsError("ClientException", unknown)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ecs_async_executor.ecs_rules import FARGATE_PROVIDERS
 from ecs_async_executor.local.protocol import AwsError, invalid
 from ecs_async_executor.local.registration import fargate_size_problems, size_problems
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 # AWS Fargate platform versions for Linux; "Fargate platform versions", Amazon ECS Developer Guide.
 PLATFORM_VERSIONS = frozenset({"LATEST", "1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0"})
+LAUNCH_TYPES = frozenset({"EC2", "EXTERNAL", "MANAGED_INSTANCES"})
 _SIZES = ("cpu", "memory")
 _CONTAINER_SIZES = ("cpu", "memory", "memoryReservation")
 
@@ -31,16 +33,21 @@ class Launch:
     provider: str
 
     @property
-    def launch_type(self) -> str:
-        """The launch type of the provider; that of an Auto Scaling group is EC2."""
-        if self.provider.startswith("FARGATE"):
-            return "FARGATE"
-        return self.provider if self.provider in {"EXTERNAL", "MANAGED_INSTANCES"} else "EC2"
+    def launch_types(self) -> tuple[str, ...]:
+        """What the provider may be; one of somebody's own is an Auto Scaling group or Managed Instances."""
+        if self.provider in FARGATE_PROVIDERS:
+            return ("FARGATE",)
+        return (self.provider,) if self.provider in LAUNCH_TYPES else ("EC2", "MANAGED_INSTANCES")
+
+    @property
+    def unsupported(self) -> str:
+        """The launch type that its task definition is not for, if it is for none that the provider may be."""
+        return self.launch_types[0] if self.definition.launch_types.isdisjoint(self.launch_types) else ""
 
     @property
     def on_fargate(self) -> bool:
         """Whether Fargate runs it."""
-        return self.launch_type == "FARGATE"
+        return self.launch_types == ("FARGATE",)
 
     @property
     def network(self) -> Mapping[str, Any]:
@@ -106,7 +113,7 @@ def _overridden_size_problems(launch: Launch) -> Iterator[str]:
 # The first returns what is wrong (shown as "{found}"), or something false.
 _RULES: Sequence[tuple[Callable[[Launch], object], str]] = (
     (
-        lambda launch: launch.launch_type if launch.launch_type not in launch.definition.launch_types else "",
+        lambda launch: launch.unsupported,
         "Task definition does not support launch_type {found}.",
     ),
     (

@@ -1,6 +1,6 @@
-"""What ECS refuses in a RunTask request although its types are right: the rules that all share, and those that need more.
+"""What ECS refuses in a RunTask request before it looks at the task definition, although all types are right.
 
-More is the members that this project's executor sets itself (Amazon ECS API Reference, "RunTask"), and the task definition.
+These are the rules of `ecs_rules`, and some for what the executor sets itself (Amazon ECS API Reference, "RunTask").
 """
 
 from __future__ import annotations

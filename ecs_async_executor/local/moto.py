@@ -43,7 +43,8 @@ async def moto_server(port: int = 0) -> AsyncIterator[str]:
         url = (await process.stdout.readline()).decode().strip() if process.stdout else ""
         if not url:
             raise EcsAsyncError(
-                "CloudWatch Logs did not start: install ecs-async-executor[local], or use --no-logs."
+                "CloudWatch Logs did not start. It needs the extra `local`: in a clone of the repository, "
+                "pip install -c constraints.txt '.[local]'; or use --no-logs."
             )
         yield url
     finally:

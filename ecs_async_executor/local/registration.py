@@ -55,9 +55,14 @@ def fargate_size_problems(request: Document) -> Iterator[str]:
 
 def launch_types(request: Document) -> tuple[str, ...]:
     """Return the launch types that a task definition without `problems` validates for (`compatibilities`)."""
-    awsvpc = request.get("networkMode") == "awsvpc"
-    fargate = next(fargate_problems(request), None) is None
-    fits = (("EC2", True), ("EXTERNAL", not awsvpc), ("FARGATE", fargate), ("MANAGED_INSTANCES", awsvpc))
+    mode = request.get("networkMode", "bridge")
+    fits = (
+        ("EC2", True),
+        ("EXTERNAL", mode != "awsvpc"),
+        ("FARGATE", next(fargate_problems(request), None) is None),
+        # Amazon ECS API Reference, "ManagedInstancesNetworkConfiguration".
+        ("MANAGED_INSTANCES", mode in {"awsvpc", "host", "none"}),
+    )
     return tuple(name for name, fit in fits if fit)
 
 

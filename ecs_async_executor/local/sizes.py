@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from ecs_async_executor.ecs_rules import CPU, MEMORY
+
 # The least and the most CPU units of a task: 0.125 and 192 vCPUs.
 MIN_CPU, MAX_CPU = 128, 196_608
-_NUMBER = r"(\d+|\d*\.\d+)"
-_CPU = re.compile(rf"{_NUMBER}\s*vcpu", re.IGNORECASE)
-_MEMORY = re.compile(rf"{_NUMBER}\s*gb", re.IGNORECASE)
 # CPU units: the MiB of memory that go with them.
 FARGATE: Mapping[int, frozenset[int]] = {
     256: frozenset({512, 1024, 2048}),
@@ -27,22 +26,23 @@ FARGATE: Mapping[int, frozenset[int]] = {
 
 def cpu_units(text: str) -> int | None:
     """Read a task's `cpu` ("256", ".25 vCPU") as CPU units; None if ECS refuses it."""
-    units = _read(text, _CPU)
+    units = _read(text, CPU)
     return units if units is not None and MIN_CPU <= units <= MAX_CPU else None
 
 
 def mebibytes(text: str) -> int | None:
     """Read a task's `memory` ("512", "0.5 GB") as MiB; None if ECS refuses it."""
-    return _read(text, _MEMORY) or None
+    return _read(text, MEMORY) or None
 
 
-def _read(text: str, with_unit: re.Pattern[str]) -> int | None:
+def _read(text: str, form: re.Pattern[str]) -> int | None:
     """Read a whole number, or 1,024 times the number before a unit."""
-    if re.fullmatch(r"[0-9]+", text):
-        return int(text)
-    if (match := with_unit.fullmatch(text.strip())) and (size := float(match[1]) * 1024).is_integer():
-        return int(size)
-    return None
+    if (match := form.fullmatch(text)) is None:
+        return None
+    if match["whole"]:
+        return int(match["whole"])
+    size = float(match["number"]) * 1024
+    return int(size) if size.is_integer() else None
 
 
 def fargate_has(cpu: int, memory: int) -> bool:

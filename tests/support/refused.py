@@ -162,6 +162,11 @@ TAKEN: dict[str, dict[str, Any]] = {
     "sizes": {"overrides": {"cpu": "512", "memory": "2048"}},
     "sizes in words": {"overrides": {"cpu": ".5 vCPU", "memory": "2GB"}},
     "more sizes in words": {"overrides": {"cpu": "1 vcpu", "memory": "0.5 GB"}},
+    "sizes with blanks": {"overrides": {"cpu": "2  vCPU", "memory": " 2048 "}},
+    "every revision": {"taskDefinition": "arn:aws:ecs:us-east-1:123456789012:task-definition/airflow-task:*"},
+    "environment file with a blank in its name": container(
+        environmentFiles=[{"type": "s3", "value": "arn:aws-cn:s3:::bucket/my files/task.env"}]
+    ),
     "variables": container(environment=[{"name": "A.b-C", "value": "a=b\n"}, {"name": "E", "value": ""}]),
     "propagated tags": {"propagateTags": "TASK_DEFINITION"},
     "networks": network(subnets=["subnet-1"] * 16, securityGroups=["sg-1"] * 5),

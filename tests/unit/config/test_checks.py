@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.model import StringShape
 
 from ecs_async_executor import ecs_rules
 from ecs_async_executor.config.checks import problems
@@ -66,6 +67,7 @@ CASES = [
         ("capacityProviderStrategy", 0, "capacityProvider"),
         "FARGATE_SPOT",
     ),
+    ({"launchType": "FARGATE", "platformVersion": "latest"}, ("platformVersion",), "LATEST"),
     (
         {"capacityProviderStrategy": "fargate:1"},
         ("capacityProviderStrategy", 0, "capacityProvider"),
@@ -101,7 +103,7 @@ def test_fargate_in_small_letters_counts_as_fargate() -> None:
     ("members", "said"),
     [
         ({"cpu": "half a vCPU"}, "executor_config: cpu is text; ECS takes a whole number."),
-        ({"environment": {"A=B": "1"}}, "executor_config: environment[A=B].name has a = in"),
+        ({"environment": {"A=B": "1"}}, "executor_config: environment[A].name has a = in"),
         ({"environment": "A=1"}, "executor_config: environment is text; ECS takes a list."),
         (
             {"overrides": {"containerOverrides": [{"cpu": "half a vCPU"}]}},
@@ -122,6 +124,10 @@ def test_a_wrong_value_is_named_by_the_path_that_its_author_wrote(members: dict[
 def test_no_value_is_shown() -> None:
     said = problems({"taskDefinition": "t", "tags": [{"key": "k", "value": "their-secret" * 50}]})
     assert said == ["tags[k] has 600 characters; ECS takes at most 256."]
+    override = {"name": "a", "environment": [{"name": "PASSWORD=their-secret"}]}
+    (said_of_name,) = problems({"taskDefinition": "t", "overrides": {"containerOverrides": [override]}})
+    assert "environment[PASSWORD].name has a =" in said_of_name
+    assert "their-secret" not in said_of_name
 
 
 def every_shape(shape: Any) -> list[Any]:
@@ -136,7 +142,12 @@ def test_python_reads_every_pattern_of_the_request() -> None:
     }
     assert patterns
     for pattern in patterns:
-        assert r"\p" not in ecs_rules._compiled(pattern).pattern
+        assert ecs_rules._compiled(pattern) is not None
+
+
+def test_a_pattern_of_a_newer_botocore_that_python_does_not_read_refuses_nothing() -> None:
+    shape = StringShape("New", {"type": "string", "pattern": r"[\p{M}a-z]*+"})
+    assert [*ecs_rules.violations("ANY", shape)] == []
 
 
 def test_every_rule_is_about_a_part_of_the_request() -> None:

@@ -64,3 +64,21 @@ def test_a_secret_in_the_environment_is_told_to_belong_to_the_task_definition() 
         "environment.valueFrom is not a member of ECS's KeyValuePair. Secrets belong to the task"
     )
     assert "their-secret" not in message
+
+
+@pytest.mark.parametrize(
+    ("config", "place"),
+    [
+        ({"overrides": {"environment": []}}, "overrides.containerOverrides[].environment"),
+        ({"overrides": {"resource_requirements": []}}, "overrides.containerOverrides[].resourceRequirements"),
+        ({"overrides": {"tags": []}}, "tags"),
+        ({"overrides": {"containerOverrides": [{"taskRoleArn": "r"}]}}, "overrides.taskRoleArn"),
+        ({"networkConfiguration": {"subnets": []}}, "networkConfiguration.awsvpcConfiguration.subnets"),
+    ],
+)
+def test_a_member_that_task_definitions_have_as_well_is_told_where_a_request_has_it(
+    config: dict[str, Any], place: str
+) -> None:
+    message = refusal(config)
+    assert f" Write it as {place}." in message
+    assert DEFINITION not in message

@@ -119,6 +119,7 @@ def test_an_option_that_ecs_refuses_is_told_with_its_name_and_meaning(
         ("task_definition", "arn:aws-cn:ecs:cn-north-1:123456789012:task-definition/airflow_task:3", None),
         ("task_definition", "airflow-task:3", None),
         ("platform_version", "LATEST", None),
+        ("platform_version", "latest", None),
     ],
 )
 def test_all_forms_of_names_are_taken(options: Set, name: str, text: str, read_as: str | None) -> None:

@@ -101,7 +101,9 @@ def test_a_capacity_provider_strategy_takes_the_place_of_a_launch_type() -> None
     assert "launchType" not in request
 
 
-@pytest.mark.parametrize(("option", "sent"), [("1.4.0", "1.4.0"), ("LATEST", None), (None, None)])
+@pytest.mark.parametrize(
+    ("option", "sent"), [("1.4.0", "1.4.0"), ("LATEST", None), ("latest", None), (None, None)]
+)
 def test_the_platform_version_is_sent_unless_it_is_the_latest(option: str | None, sent: str | None) -> None:
     assert body(platform_version=option).get("platformVersion") == sent
 

@@ -33,7 +33,8 @@ def test_without_the_extra_packages_one_line_says_what_to_install(
     args = parse()
     assert args.run(args) == 1
     assert (
-        capsys.readouterr().err == "The demo needs more packages: pip install 'ecs-async-executor[local]'\n"
+        capsys.readouterr().err
+        == "The demo needs more packages: in a clone of the repository, pip install -c constraints.txt '.[local]'\n"
     )
 
 

@@ -87,6 +87,12 @@ def test_a_line_that_does_not_work_is_found(text: str, problem: str) -> None:
     assert problems(line) == [problem]
 
 
+def test_no_message_asks_to_install_what_is_not_on_pypi() -> None:
+    asking = re.compile(r"install\w* ['\"]?ecs[-_]async[-_]executor")
+    sources = (ROOT / "ecs_async_executor").rglob("*.py")
+    assert [path.name for path in sources if asking.search(path.read_text("utf-8"))] == []
+
+
 def test_there_are_lines_for_an_airflow_that_is_there_for_a_new_one_and_for_a_laptop() -> None:
     readme = [
         targets for page, line in OURS if page == "README.md" for _, targets in [options_and_targets(line)]

@@ -57,7 +57,9 @@ def test_a_launch_is_about_the_essential_container_that_it_gives_a_command(
     ("fields", "allowed"),
     [
         ({}, {"EC2", "EXTERNAL"}),
-        ({"networkMode": "host"}, {"EC2", "EXTERNAL"}),
+        ({"networkMode": "bridge"}, {"EC2", "EXTERNAL"}),
+        ({"networkMode": "host"}, {"EC2", "EXTERNAL", "MANAGED_INSTANCES"}),
+        ({"networkMode": "none"}, {"EC2", "EXTERNAL", "MANAGED_INSTANCES"}),
         ({"networkMode": "awsvpc"}, {"EC2", "MANAGED_INSTANCES"}),
         ({"networkMode": "awsvpc", "cpu": "256"}, {"EC2", "MANAGED_INSTANCES", "FARGATE"}),
         ({"networkMode": "awsvpc", "cpu": "256", "requiresCompatibilities": ["EC2"]}, {"EC2"}),

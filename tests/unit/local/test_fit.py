@@ -25,6 +25,9 @@ DEFINITIONS = (
     definition("airflow", family="awsvpc", cpu="256", networkMode="awsvpc"),
     definition("airflow", family="ec2", cpu="256", networkMode="awsvpc", requiresCompatibilities=["EC2"]),
     definition("airflow", family="unsized", networkMode="awsvpc"),
+    definition(
+        "airflow", family="managed", networkMode="host", requiresCompatibilities=["MANAGED_INSTANCES"]
+    ),
 )
 NO_FARGATE = "Task definition does not support launch_type FARGATE."
 NO_NETWORK = "Network Configuration must be provided when networkMode 'awsvpc' is specified."
@@ -49,6 +52,11 @@ REFUSED = {
         "awsvpc",
         {"launchType": "EXTERNAL"},
         "Task definition does not support launch_type EXTERNAL.",
+    ),
+    "a definition for Managed Instances on EC2": (
+        "managed",
+        {"launchType": "EC2", "networkConfiguration": None},
+        "Task definition does not support launch_type EC2.",
     ),
     "Fargate without a network": ("awsvpc", {**FARGATE, "networkConfiguration": None}, NO_NETWORK),
     "awsvpc on EC2 without a network": ("awsvpc", {"networkConfiguration": None}, NO_NETWORK),
@@ -142,6 +150,14 @@ TAKEN = {
     "an awsvpc definition on EC2": ("awsvpc", {"networkConfiguration": PRIVATE, **PLACEMENT}),
     "an awsvpc definition on Fargate": ("awsvpc", {**FARGATE, "networkConfiguration": PUBLIC}),
     "an awsvpc definition on Fargate Spot": ("awsvpc", {**SPOT, "platformVersion": "1.4.0"}),
+    "a definition for Managed Instances on them": (
+        "managed",
+        {"launchType": "MANAGED_INSTANCES", "networkConfiguration": None},
+    ),
+    "a definition for Managed Instances on a provider, which may be them": (
+        "managed",
+        {**GROUP, "networkConfiguration": None},
+    ),
     "a size that Fargate has": ("awsvpc", {**FARGATE, **of_task(cpu=".5 vCPU", memory="1 GB")}),
     "any size on EC2": ("awsvpc", of_task(cpu="300", memory="700")),
     "ECS Exec with a task role": (

@@ -13,6 +13,8 @@ from ecs_async_executor.local.sizes import FARGATE, cpu_units, fargate_has, mebi
         ("1vcpu", 1024),
         (".25 vCPU", 256),
         ("0.5 VCPU", 512),
+        (" 2  vCPU ", 2048),
+        (" 256 ", 256),
         ("128", 128),
         ("196608", 196_608),
         ("127", None),

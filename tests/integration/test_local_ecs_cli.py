@@ -138,7 +138,7 @@ def write(tmp_path: Path) -> Callable[[Any], str]:
     ("document", "words"),
     [
         (b"{", "line 1, column 2: it is not JSON"),
-        (b"\xff\xfe{", "it is no text in UTF-8"),
+        (b"\xff\xfe{", "it is not text in UTF-8"),
         (
             {**DEFINITION, "containerDefinitions": []},
             "task definition mine: ECS refuses it: containerDefinitions can not be blank",
@@ -250,8 +250,11 @@ def test_a_busy_port_of_the_logs_is_one_clear_line(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--host", "192.0.2.1"], "--host 192.0.2.1: it is no address of this machine"),
-        (["--host", "no.such.host.invalid"], "--host no.such.host.invalid: it is no address of this machine"),
+        (["--host", "192.0.2.1"], "--host 192.0.2.1: it is not an address of this machine"),
+        (
+            ["--host", "no.such.host.invalid"],
+            "--host no.such.host.invalid: it is not an address of this machine",
+        ),
         (["--latency", "Run=1"], "unknown action Run"),
     ],
 )

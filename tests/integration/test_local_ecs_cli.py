@@ -237,6 +237,15 @@ def test_the_port_of_the_logs_stays_the_same_from_start_to_start(arguments: list
     assert local._options(parse(*arguments), []).logs_port == port
 
 
+def test_a_second_one_is_told_of_the_port_of_ecs(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as ecs, socket.create_server(("127.0.0.1", 0)) as logs:
+        port, logs_port = (str(each.getsockname()[1]) for each in (ecs, logs))
+        assert local.run(parse("--port", port, "--logs-port", logs_port)) == 1
+    assert capsys.readouterr().err == (
+        f"ecs-async local: port {port} of 127.0.0.1 is in use. Choose another --port, or 0 for a free one.\n"
+    )
+
+
 def test_a_busy_port_of_the_logs_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

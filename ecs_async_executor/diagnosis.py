@@ -30,8 +30,8 @@ _NOT_STARTED = _Finding(
 _FINDINGS: Mapping[tuple[str | None, int | None], _Finding] = {
     ("queued", 0): _Finding(
         "Airflow never started in the container, which ended with exit code 0.",
-        "Its entry point does not pass the command on: remove `entryPoint` from the task definition, or let the entry "
-        'point end with: exec "$@"',
+        "Its entry point does not pass the command on: remove `entryPoint` from the task definition, or let its script "
+        'end with exec "$@" (as an array: "bash", "-c", "exec \\"$@\\"", "bash").',
         permanent=True,
     ),
     ("queued", None): _NOT_STARTED,

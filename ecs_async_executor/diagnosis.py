@@ -22,16 +22,16 @@ class _Finding:
 
 
 _NOT_STARTED = _Finding(
-    "The container ended with exit code {exit_code} before Airflow had started the task: it is still queued.",
+    "The container ended with exit code {exit_code} before Airflow had started the task.",
     "Look into the container's log. If the API server can't be reached, correct [core] execution_api_server_url in the "
     "container. If it refuses the token, set [api_auth] jwt_secret to the same value for the scheduler and the API server.",
 )
 # By the row's state and the exit code; None stands for any other code.
 _FINDINGS: Mapping[tuple[str | None, int | None], _Finding] = {
     ("queued", 0): _Finding(
-        "Airflow never started in the container, which ended with exit code 0: the task is still queued.",
-        "Its entry point does not pass the command on: remove `entryPoint` from the task definition, or let the entry "
-        'point end with: exec "$@"',
+        "Airflow never started in the container, which ended with exit code 0.",
+        "Its entry point does not pass the command on: remove `entryPoint` from the task definition, or let its script "
+        'end with exec "$@" (as an array: "bash", "-c", "exec \\"$@\\"", "bash").',
         permanent=True,
     ),
     ("queued", None): _NOT_STARTED,

@@ -205,7 +205,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
             _matches(
                 rf"{_NAME}(:[0-9]+)?|arn:[\w-]+:ecs:[\w-]*:[0-9]*:task-definition/{_NAME}(:([0-9]+|\*))?"
             ),
-            f"is no family, family:revision or ARN of a task definition; a family has {_NAMES_HAVE}",
+            f"is not a family, family:revision or ARN of a task definition; a family has {_NAMES_HAVE}",
         )
     ],
     "launchType": [
@@ -225,10 +225,10 @@ RULES: Mapping[str, Sequence[Rule]] = {
         )
     ],
     "networkConfiguration.awsvpcConfiguration.subnets[]": [
-        Rule(_matches("[A-Za-z0-9_-]+"), "is no ID of a subnet, such as subnet-0123abcd")
+        Rule(_matches("[A-Za-z0-9_-]+"), "is not the ID of a subnet, such as subnet-0123abcd")
     ],
     "networkConfiguration.awsvpcConfiguration.securityGroups[]": [
-        Rule(_matches("[A-Za-z0-9_-]+"), "is no ID of a security group, such as sg-0123abcd")
+        Rule(_matches("[A-Za-z0-9_-]+"), "is not the ID of a security group, such as sg-0123abcd")
     ],
     "capacityProviderStrategy": [
         Rule(
@@ -245,7 +245,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
         Rule(_has_one_base, "has more than one base; one capacity provider may have one"),
     ],
     "capacityProviderStrategy[].capacityProvider": [
-        Rule(_matches(_NAME), f"is no capacity provider's name, which has {_NAMES_HAVE}"),
+        Rule(_matches(_NAME), f"is not a capacity provider's name, which has {_NAMES_HAVE}"),
         Rule(
             _is_free,
             "begins with aws, ecs or fargate, which only AWS's own may: FARGATE and FARGATE_SPOT",
@@ -254,25 +254,25 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "overrides.cpu": [
         Rule(
             CPU.fullmatch,
-            "is no size that ECS reads: write CPU units, such as 512, or vCPUs, such as '.5 vCPU'",
+            "is not a size that ECS reads: write CPU units, such as 512, or vCPUs, such as '.5 vCPU'",
             f"Invalid 'cpu' setting for task{_SIZE}",
         )
     ],
     "overrides.memory": [
         Rule(
             MEMORY.fullmatch,
-            "is no size that ECS reads: write MiB, such as 2048, or GB, such as '2 GB'",
+            "is not a size that ECS reads: write MiB, such as 2048, or GB, such as '2 GB'",
             f"Invalid 'memory' setting for task{_SIZE}",
         )
     ],
     "overrides.containerOverrides[].name": [
-        Rule(_matches(_NAME), f"is no container's name, which has {_NAMES_HAVE}")
+        Rule(_matches(_NAME), f"is not a container's name, which has {_NAMES_HAVE}")
     ],
     "overrides.containerOverrides[].command[]": [Rule(lambda value: "\0" not in value, _IN_NO_CONTAINER)],
     "overrides.containerOverrides[].environmentFiles[].value": [
         Rule(
             _matches(r"arn:[\w-]+:s3:::[^\n]+\.env"),
-            "is no ARN of an .env file in S3, such as arn:aws:s3:::bucket/task.env",
+            "is not the ARN of an .env file in S3, such as arn:aws:s3:::bucket/task.env",
         )
     ],
     "EnvironmentVariables": [Rule(_all_have("name"), "has a variable without a name")],

@@ -26,7 +26,7 @@ TOKEN_MARGIN = 600.0
 """Seconds it lives beyond the launch timeout: that counts from ECS's answer, which the engine may wait for for some minutes
 since the token was made, and is seen at the next look."""
 _RETRIES = (
-    "Airflow goes on to use up the task's `retries`, which no executor can prevent: each fails like this one."
+    "If the task has `retries`, Airflow uses them up, which no executor can prevent: each fails the same way."
 )
 CALLBACK_PRIORITY = 2**31
 """Callbacks finish work that is done; Airflow, too, puts them before all tasks."""

@@ -53,7 +53,7 @@ def _definitions(path: str) -> list[FileDefinition]:
             "describe-task-definition` prints it."
         ) from None
     except UnicodeDecodeError:
-        raise ConfigurationError(f"{OPTION} {path}: it is no text in UTF-8. Save it as UTF-8.") from None
+        raise ConfigurationError(f"{OPTION} {path}: it is not text in UTF-8. Save it as UTF-8.") from None
     except ConfigurationError as error:
         raise ConfigurationError(f"{OPTION} {path}: {error}") from None
 

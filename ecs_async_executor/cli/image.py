@@ -92,7 +92,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _version(text: str) -> str:
     if not re.fullmatch(r"\d+\.\d+\S*", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no version, such as 3.12")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a version, such as 3.12")
     return text
 
 

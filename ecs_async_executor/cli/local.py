@@ -219,7 +219,9 @@ def _is_loopback(host: str) -> bool:
 def _explain(error: Exception, args: argparse.Namespace) -> str:
     """Say what can't be done, and by which option to do it otherwise."""
     if isinstance(error, socket.gaierror) or getattr(error, "errno", None) == errno.EADDRNOTAVAIL:
-        return f"--host {args.host}: it is no address of this machine. Leave it out to listen on 127.0.0.1."
+        return (
+            f"--host {args.host}: it is not an address of this machine. Leave it out to listen on 127.0.0.1."
+        )
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return f"port {args.port} of {args.host} is in use. Choose another --port, or 0 for a free one."
     if isinstance(error, PermissionError):

@@ -24,7 +24,10 @@ def problems(body: Body, container: str = "", short: Collection[str] = ()) -> li
     if not _is_valid()(body) and (wrong := why_not(body, shape)):
         sentences = (sentence.partition(" ") for sentence in wrong)
         return [f"{_written(_steps(path), body, container, short)} {says}" for path, _, says in sentences]
-    return [f"{_written(each.path, body, container, short)} {each.says}." for each in violations(body, shape)]
+    return [
+        f"{_written(each.path, body, container, short)} {each.says}{'' if each.says[-1] == '?' else '.'}"
+        for each in violations(body, shape)
+    ]
 
 
 def refusals(part: Body) -> Iterator[str]:

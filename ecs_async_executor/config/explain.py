@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ecs_async_executor.config.layers import Layer, leaves, normalise_layer
+from ecs_async_executor.config.option_layers import OF_AIRFLOW
 from ecs_async_executor.config.reading import place
 from ecs_async_executor.config.sources import Found
 
@@ -52,7 +53,9 @@ def origin_of(member: str, layers: Iterable[Layer], container: str, found: Mappi
         for path, layer in _origins(layers, container).items()
         if path == member or path.startswith((f"{member}.", f"{member}["))
     ]
-    return " and ".join(_place(name, found) for name in dict.fromkeys(names)) or None
+    # The executor itself passes Airflow's options on: there is nothing to correct in those.
+    places = [_place(name, found) for name in dict.fromkeys(names) if name != OF_AIRFLOW]
+    return " and ".join(places) or None
 
 
 def _origins(layers: Iterable[Layer], container: str) -> dict[str, str]:

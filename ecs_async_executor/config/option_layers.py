@@ -8,11 +8,14 @@ from typing import Any
 from ecs_async_executor.config.layers import Layer
 from ecs_async_executor.config.settings import Settings
 
+OF_AIRFLOW = "the scheduler's [core] options"
+"""The one layer that is neither named after an option nor written for a queue or a task."""
+
 
 def airflow_layers(environment: Mapping[str, str] | None) -> Iterator[Layer]:
     """Give what every Airflow container gets of Airflow's own options, as the lowest layer."""
     if environment:
-        yield Layer("the scheduler's [core] options", {"environment": environment})
+        yield Layer(OF_AIRFLOW, {"environment": environment})
 
 
 def option_layers(settings: Settings) -> Iterator[Layer]:

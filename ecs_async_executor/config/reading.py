@@ -116,7 +116,8 @@ def _let_the_higher_section_win(found: dict[str, Found]) -> None:
 def _explain(name: str, found: dict[str, Found], what: str, team: str | None) -> str:
     field = Settings.model_fields[name]
     means = f"It means: {field.description} Write, for example: {of_option(field, 'example')}"
-    return f"{place(name, found, team)}: {what}. {means}"
+    stop = "" if what.endswith("?") else "."
+    return f"{place(name, found, team)}: {what}{stop} {means}"
 
 
 def _of_team(team: str, name: str) -> str:
@@ -143,7 +144,11 @@ def _check_together(found: dict[str, Found], wrong: set[str], team: str | None) 
         return option not in said and members is not None and member not in members
 
     if misses("task_definition", "taskDefinition"):
-        yield "task_definition", _explain("task_definition", found, "it is required, but not set", team)
+        whose = _of_team(team, "task_definition") if team else ""
+        yield (
+            "task_definition",
+            _explain("task_definition", found, f"it is required, but not set{whose}", team),
+        )
     if all(name in found for name in _EXCLUSIVE):
         one, other = (place(name, found) for name in _EXCLUSIVE)
         yield (

@@ -105,7 +105,7 @@ class _Normaliser:
         if set(value) == {identity, "value"}:
             return [dict(value)]
         self._problems += [
-            f"{path}{_shown(key)} is no name: write it in quotes (YAML takes on, off, yes and no for booleans)."
+            f"{path}{_shown(key)} is not a name: write it in quotes (YAML takes on, off, yes and no for booleans)."
             for key in value
             if not isinstance(_text(key), str)
         ]

@@ -91,6 +91,14 @@ _REASONS = (
         "Check the execution role and the secrets and log options of the task definition.",
         Outlook.USELESS,
     ),
+    Cause(
+        as_aws_writes(
+            r"exec: \"[^\"]*\": .*(?i:executable file not found|no such file or directory|permission denied)"
+        ),
+        "The image has no such program, or it may not be run.",
+        "Use an image that has it on its PATH, or correct the task definition's entryPoint and PATH.",
+        Outlook.USELESS,
+    ),
     *START_FAILURES,
     Cause(
         as_aws_writes(

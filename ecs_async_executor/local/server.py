@@ -45,6 +45,7 @@ async def serve(options: Options | None = None) -> AsyncIterator[Control]:
     async with AsyncExitStack() as stack:
         logs_url = options.logs if isinstance(options.logs, str) else None
         if options.logs is True:
+            await _try_to_listen(options)
             logs_url = await stack.enter_async_context(moto_server(options.logs_port))
         runtime: ProcessRuntime | SimulatedRuntime = SimulatedRuntime()
         shipper = None
@@ -72,6 +73,13 @@ async def serve(options: Options | None = None) -> AsyncIterator[Control]:
                 raise ControlError(str(error)) from None
 
         yield Control(url, logs_url, send)
+
+
+async def _try_to_listen(options: Options) -> None:
+    """Fail by ECS's own port first: a second local ECS finds both taken, and another one for the logs would not help."""
+    server = await asyncio.get_running_loop().create_server(asyncio.Protocol, options.host, options.port)
+    server.close()
+    await server.wait_closed()
 
 
 class _Edge:

@@ -138,7 +138,7 @@ def write(tmp_path: Path) -> Callable[[Any], str]:
     ("document", "words"),
     [
         (b"{", "line 1, column 2: it is not JSON"),
-        (b"\xff\xfe{", "it is no text in UTF-8"),
+        (b"\xff\xfe{", "it is not text in UTF-8"),
         (
             {**DEFINITION, "containerDefinitions": []},
             "task definition mine: ECS refuses it: containerDefinitions can not be blank",
@@ -237,6 +237,15 @@ def test_the_port_of_the_logs_stays_the_same_from_start_to_start(arguments: list
     assert local._options(parse(*arguments), []).logs_port == port
 
 
+def test_a_second_one_is_told_of_the_port_of_ecs(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as ecs, socket.create_server(("127.0.0.1", 0)) as logs:
+        port, logs_port = (str(each.getsockname()[1]) for each in (ecs, logs))
+        assert local.run(parse("--port", port, "--logs-port", logs_port)) == 1
+    assert capsys.readouterr().err == (
+        f"ecs-async local: port {port} of 127.0.0.1 is in use. Choose another --port, or 0 for a free one.\n"
+    )
+
+
 def test_a_busy_port_of_the_logs_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -250,8 +259,11 @@ def test_a_busy_port_of_the_logs_is_one_clear_line(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--host", "192.0.2.1"], "--host 192.0.2.1: it is no address of this machine"),
-        (["--host", "no.such.host.invalid"], "--host no.such.host.invalid: it is no address of this machine"),
+        (["--host", "192.0.2.1"], "--host 192.0.2.1: it is not an address of this machine"),
+        (
+            ["--host", "no.such.host.invalid"],
+            "--host no.such.host.invalid: it is not an address of this machine",
+        ),
         (["--latency", "Run=1"], "unknown action Run"),
     ],
 )

@@ -65,7 +65,7 @@ REFUSED: dict[str, Row] = {
     "weight": Row(providers(("a", 1001, 0)), "[0].weight is 1001; ECS takes at most 1000."),
     "base": Row(providers(("a", 1, 100_001)), "[0].base is 100001; ECS takes at most 100000."),
     "many providers": Row(providers(*[("a", 1, 0)] * 21), "has 21 items; ECS takes at most 20."),
-    "name of a provider": Row(providers(("my asg", 1, 0)), "is no capacity provider's name"),
+    "name of a provider": Row(providers(("my asg", 1, 0)), "is not a capacity provider's name"),
     "reserved provider": Row(providers(("fargate-arm", 1, 0)), "begins with aws, ecs or fargate"),
     "launch type": Row(
         {"launchType": "LAMBDA"},
@@ -104,14 +104,14 @@ REFUSED: dict[str, Row] = {
     ),
     "environment file": Row(
         container(environmentFiles=[{"type": "s3", "value": "s3://bucket/task.env"}]),
-        "is no ARN of an .env file in S3",
+        "is not the ARN of an .env file in S3",
     ),
     "storage": Row(
         {"overrides": {"ephemeralStorage": {"sizeInGiB": 10}}},
         "overrides.ephemeralStorage.sizeInGiB is 10; ECS takes 21 to 200.",
     ),
     "cpu in Kubernetes' way": Row(
-        {"overrides": {"cpu": "500m"}}, "overrides.cpu is no size that ECS reads", SIZE
+        {"overrides": {"cpu": "500m"}}, "overrides.cpu is not a size that ECS reads", SIZE
     ),
     "cpu as a fraction": Row(
         {"overrides": {"cpu": "0.5"}}, "such as 512, or vCPUs, such as '.5 vCPU'.", SIZE
@@ -133,12 +133,12 @@ REFUSED: dict[str, Row] = {
     ),
     "no name": Row(container(environment=[{"value": "1"}]), "environment has a variable without a name."),
     "subnets": Row(network(subnets=["subnet-1"] * 17), "subnets has 17 items; ECS takes at most 16."),
-    "quoted subnet": Row(network(subnets=['"subnet-1"']), "subnets[0] is no ID of a subnet"),
+    "quoted subnet": Row(network(subnets=['"subnet-1"']), "subnets[0] is not the ID of a subnet"),
     "security groups": Row(
         network(securityGroups=["sg-1"] * 6), "securityGroups has 6 items; ECS takes at most 5."
     ),
     "security group": Row(
-        network(securityGroups=["sg-1 # all"]), "securityGroups[0] is no ID of a security group"
+        network(securityGroups=["sg-1 # all"]), "securityGroups[0] is not the ID of a security group"
     ),
     "constraints": Row(
         {"placementConstraints": [{"type": "distinctInstance"}] * 11}, "has 11 items; ECS takes at most 10."

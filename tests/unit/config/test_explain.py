@@ -111,3 +111,11 @@ def test_a_member_is_set_where_the_uppermost_layer_is_written_that_sets_it(
     settings = Settings.model_validate({**required, "run_task_kwargs": KWARGS})
     layers = (*RequestTemplate(settings, PROFILE).layers, TASK)
     assert origin_of(member, layers, "airflow", FOUND) == origin
+
+
+def test_what_the_executor_passes_on_of_airflow_is_not_set_by_anybody() -> None:
+    settings = Settings(cluster="c", container_name="airflow", task_definition="t")
+    layers = RequestTemplate(settings, environment={"AIRFLOW__CORE__EXECUTOR": "ecs"}).layers
+    assert layers[0].value
+    assert origin_of("overrides", layers, "airflow", FOUND) is None
+    assert origin_of("overrides", (*layers, TASK), "airflow", FOUND) == "this task's executor_config"

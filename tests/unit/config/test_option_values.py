@@ -84,8 +84,16 @@ def test_a_number_sign_inside_of_json_is_no_comment(options: Set, text: str) -> 
             "it is neither a cluster's name, which has letters, numbers, - and _, nor its ARN.",
         ),
         ("cluster", "arn:aws:ecs:eu-central-1:1:service/x", "it is neither a cluster's name"),
-        ("task_definition", "airflow/task", "it is no family, family:revision or ARN of a task definition;"),
-        ("container_name", "the airflow", "it is no container's name, which has letters, numbers, - and _."),
+        (
+            "task_definition",
+            "airflow/task",
+            "it is not a family, family:revision or ARN of a task definition;",
+        ),
+        (
+            "container_name",
+            "the airflow",
+            "it is not a container's name, which has letters, numbers, - and _.",
+        ),
         ("launch_type", "LAMBDA", "it is none of EC2, FARGATE, EXTERNAL, MANAGED_INSTANCES."),
         (
             "launch_type",
@@ -93,7 +101,7 @@ def test_a_number_sign_inside_of_json_is_no_comment(options: Set, text: str) -> 
             "it is FARGATE_SPOT, which is a capacity provider: write the capacity provider",
         ),
         ("platform_version", "newest", "it is neither LATEST nor a version such as 1.4.0."),
-        ("subnets", "subnet-1,subnet 2", "item 2 is no ID of a subnet, such as subnet-0123abcd."),
+        ("subnets", "subnet-1,subnet 2", "item 2 is not the ID of a subnet, such as subnet-0123abcd."),
         ("subnets", ",".join(["s"] * 17), "it has 17 items; ECS takes at most 16."),
         ("security_groups", ",".join(["s"] * 6), "it has 6 items; ECS takes at most 5."),
         ("capacity_provider_strategy", "FARGATE:1,my-asg:1", "it mixes FARGATE or FARGATE_SPOT with other"),

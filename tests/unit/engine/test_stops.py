@@ -168,6 +168,16 @@ def test_an_exit_code_that_can_mean_anything_explains_nothing(
             "secrets or logs",
             True,
         ),
+        (
+            'CannotStartContainerError: OCI runtime create failed: exec: "python": executable file not found in $PATH',
+            "no such program",
+            True,
+        ),
+        (
+            'CannotStartContainerError: ResourceInitializationError: exec: "/entrypoint.sh": permission denied',
+            "no such program",
+            True,
+        ),
         ("ResourceInitializationError: unable to reach the endpoint", "could not be started", False),
         ("TaskFailedToStart: RESOURCE:CPU", "no capacity", False),
         ("TaskFailedToStart: EMPTY CAPACITY PROVIDER", "no capacity", False),

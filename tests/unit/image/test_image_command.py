@@ -99,7 +99,9 @@ def test_what_is_no_version_is_a_usage_error(
     with pytest.raises(SystemExit) as caught:
         check(engine, *arguments)
     assert caught.value.code == 2
-    assert f"argument {arguments[0]}: {arguments[1]!r} is no version, such as 3.12" in capsys.readouterr().err
+    assert (
+        f"argument {arguments[0]}: {arguments[1]!r} is not a version, such as 3.12" in capsys.readouterr().err
+    )
 
 
 def test_an_engine_that_hangs_is_not_waited_for(

@@ -155,9 +155,7 @@ def test_a_wrong_executor_config_shows_when_the_request_is_built(orders: Orders)
 
 def test_a_request_that_cannot_be_built_says_that_the_retries_go_on(orders: Orders) -> None:
     launch = orders.launch(run_of(task_workload(executor_config={"name": "x"})))
-    with pytest.raises(
-        InvalidRequestError, match="use up the task's `retries`, which no executor can prevent"
-    ):
+    with pytest.raises(InvalidRequestError, match="If the task has `retries`, Airflow uses them up"):
         launch.build()
 
 

@@ -14,7 +14,7 @@ from ecs_async_executor.engine.calls import CallError, Calls, Emit
 from ecs_async_executor.engine.clusters import Clusters
 from ecs_async_executor.engine.entry import Entry
 from ecs_async_executor.engine.failures import Failure, Kind, classify
-from ecs_async_executor.engine.faults import stack_of
+from ecs_async_executor.engine.faults import fault_of, stack_of
 from ecs_async_executor.engine.ledger import Ledger
 from ecs_async_executor.engine.messages import Diagnosis, Recovery, Request
 from ecs_async_executor.engine.options import EngineOptions
@@ -44,6 +44,14 @@ class Attempts:
             arn = await get(entry)
         except CallError as error:
             outcome = self._ledger.failed(entry, error.failure, anyio.current_time())
+        except Exception as error:  # noqa: BLE001  a fault of ours costs this run, not the engine with all the others
+            fault = Failure(Kind.FAULT, fault_of(error))
+            text = f"Launching {entry.label} failed. {fault.diagnosis}"
+            now = anyio.current_time()
+            self._digest.note(
+                (Attempts, fault.diagnosis.detail), text, now, level=logging.ERROR, detail=stack_of(error)
+            )
+            outcome = self._ledger.failed(entry, fault, now)
         else:
             if arn is None:
                 return

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ecs_async_executor.engine.failures import Failure
 from ecs_async_executor.engine.messages import Request
+
+log = logging.getLogger(__name__)
 
 _SHOWN = 80
 """Characters of a value, at most."""
@@ -28,9 +31,17 @@ def located(failure: Failure, cluster: str, region: str, request: Request | None
 def _origins(members: tuple[str, ...], request: Request) -> Iterator[str]:
     for member in members:
         value = _value(request.body, member)
-        origin = request.origin(member) if request.origin is not None and value is not None else None
-        if origin is not None:
+        if value is not None and (origin := _origin(request, member)) is not None:
             yield f"{member.rpartition('.')[2]}{_shown(value)} in {origin}"
+
+
+def _origin(request: Request, member: str) -> str | None:
+    """Ask who has set a member. An explanation that fails costs its sentence, and nothing else."""
+    try:
+        return request.origin(member) if request.origin is not None else None
+    except Exception:
+        log.exception("Can't say where %s is set.", member)
+        return None
 
 
 def _value(body: Mapping[str, Any], member: str) -> Any:

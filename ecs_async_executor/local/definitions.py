@@ -90,9 +90,13 @@ class TaskDefinition:
 
     @property
     def launch_types(self) -> frozenset[str]:
-        """The launch types that RunTask may ask for."""
-        compatible = self.document["compatibilities"]
-        return frozenset(compatible) & frozenset(self.document.get("requiresCompatibilities", compatible))
+        """The launch types that RunTask may ask for.
+
+        DescribeTaskDefinition shows EC2 as compatible for definitions that were validated for Fargate.
+        """
+        compatible = frozenset(self.document["compatibilities"])
+        required = frozenset(self.document.get("requiresCompatibilities", compatible))
+        return compatible & (required | {"EC2"} if "FARGATE" in required else required)
 
     def main_of(self, overrides: Mapping[str, Any]) -> str:
         """Return the container that a launch is about: the first essential one which it gives a command."""

@@ -156,3 +156,16 @@ async def test_a_refused_replay_is_not_believed_while_listtasks_fails_in_this_pr
     (failed,) = reports.of(LaunchFailed)
     assert failed.permanent, "a relaunch under another token could run beside it"
     assert "KeyError" in failed.diagnosis.detail
+
+
+async def test_a_request_that_breaks_the_launcher_fails_its_own_run_and_leaves_the_engine_alive(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    async with launching(missing_grace=60) as at:
+        at.launch("bad", build=lambda: Request(None, "airflow"))  # type: ignore[arg-type]  # the point
+        at.launch("good")
+        await at.idle()
+    assert [report.run_id for report in reports.of(Launched)] == ["good"]
+    (failed,) = reports.of(LaunchFailed)
+    assert (failed.run_id, failed.permanent) == ("bad", True)
+    assert "TypeError" in failed.diagnosis.detail or "AttributeError" in failed.diagnosis.detail

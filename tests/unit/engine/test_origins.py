@@ -52,3 +52,11 @@ def test_what_nobody_has_set_is_not_mentioned() -> None:
     assert located_remedy("cluster", "platformVersion", "overrides.cpu.none") == "Correct it."
     asked_by_nobody = located(failure("cluster"), "prod", "", Request(BODY, "airflow"))
     assert asked_by_nobody.diagnosis.remedy == "Correct it."
+
+
+def test_an_explanation_that_fails_costs_its_sentence_only() -> None:
+    def broken(member: str) -> str | None:
+        raise KeyError(member)
+
+    explained = located(failure("cluster"), "prod", "", Request(BODY, "airflow", origin=broken))
+    assert explained.diagnosis.remedy == "Correct it."

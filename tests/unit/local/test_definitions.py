@@ -63,7 +63,7 @@ def test_a_launch_is_about_the_essential_container_that_it_gives_a_command(
         ({"networkMode": "awsvpc"}, {"EC2", "MANAGED_INSTANCES"}),
         ({"networkMode": "awsvpc", "cpu": "256"}, {"EC2", "MANAGED_INSTANCES", "FARGATE"}),
         ({"networkMode": "awsvpc", "cpu": "256", "requiresCompatibilities": ["EC2"]}, {"EC2"}),
-        ({"networkMode": "awsvpc", "cpu": "256", "requiresCompatibilities": ["FARGATE"]}, {"FARGATE"}),
+        ({"networkMode": "awsvpc", "cpu": "256", "requiresCompatibilities": ["FARGATE"]}, {"FARGATE", "EC2"}),
     ],
 )
 def test_a_definition_is_for_the_launch_types_that_it_validates_for_and_requires(

@@ -133,8 +133,8 @@ class AwsClient:
         """Do what a new client needs."""
 
     async def _close_retired(self) -> None:
-        """Close the clients that no call can be using any more."""
-        while self._retired and anyio.current_time() - self._retired[0][0] > self._call_timeout:
+        """Close the clients that no call can be using any more: before a call, credentials may be refreshed for as long."""
+        while self._retired and anyio.current_time() - self._retired[0][0] > 2 * self._call_timeout:
             await self._retired.pop(0)[1].aclose()
 
 

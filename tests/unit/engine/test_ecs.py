@@ -131,13 +131,17 @@ async def test_after_forget_the_next_call_makes_a_new_client_and_the_old_one_sta
     assert [made.closed for made in session.made] == [True, True]
 
 
-async def test_a_forgotten_client_is_closed_once_no_call_can_use_it(session: FakeSession):
+@pytest.mark.parametrize(("seconds", "is_closed"), [(59.0, False), (61.0, True)])
+async def test_a_forgotten_client_is_closed_once_no_call_can_use_it(
+    session: FakeSession, seconds: float, is_closed: bool
+):
+    """A call may refresh credentials for 30 s, and then take another 30 s."""
     client = ecs_client(session, call_timeout=30.0)
     await client.run_task({})
     client.forget()
-    client._retired = [(since - 31.0, stack) for since, stack in client._retired]
+    client._retired = [(since - seconds, stack) for since, stack in client._retired]
     await client.run_task({})
-    assert [made.closed for made in session.made] == [True, False]
+    assert [made.closed for made in session.made] == [is_closed, False]
     await client.aclose()
 
 

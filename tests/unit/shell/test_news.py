@@ -81,6 +81,21 @@ def test_an_exception_at_each_heartbeat_is_logged_with_its_traceback_once_and_th
     assert second == "Can't decide; it is tried again at the next heartbeat. [60 times in the last 60 s]"
 
 
+def test_an_exception_whose_message_names_tasks_is_summed_up_as_well(
+    watching: Supervisor, clock: Clock, caplog: pytest.LogCaptureFixture
+):
+    nobody: dict[str, str] = {}
+    for number in range(100):
+        try:
+            nobody[f"task {number}"]
+        except KeyError:
+            watching.news.exception("handle", f"Can't handle task {number}")
+    assert len(caplog.messages) == 1
+    clock.now += 60
+    watching.news.flush()
+    assert caplog.messages[1] == "Can't handle task 99 [99 times in the last 60 s]"
+
+
 def test_a_database_that_is_away_is_logged_once_and_then_summed_up(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):

@@ -258,3 +258,24 @@ def test_the_arn_of_a_later_launch_replaces_its_number(
     assert [(show.instead_of, show.external_id) for show in shows] == [
         (f"{run.run_id}-2", f"arn-{run.run_id}-2")
     ]
+
+
+@pytest.mark.parametrize(("heartbeat_age", "is_left"), [(2.0, False), (-1.0, True)], ids=["own", "another's"])
+def test_a_heartbeat_is_compared_with_the_end_as_of_when_its_row_was_asked_for(
+    watching: Supervisor,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    heartbeat_age: float,
+    is_left: bool,
+) -> None:
+    """A scheduler that is busy decides seconds later. The dead worker's last heartbeat is no older than that."""
+    run = take_in(watching)
+    rows = {run.run_id: Row("running", 1, run.run_id, None, heartbeat_age)}
+    monkeypatch.setattr(
+        DATABASE + "read_rows", lambda looks: {look.run_id: rows[run.run_id] for look in looks}
+    )
+    watching.note(Stopped(run.run_id, 1, "arn", 1, ran=True, permanent=False, diagnosis=WHY))
+    watching.decide()
+    clock.now += 10
+    watching.decide()
+    assert (watching.runs.get(run.run_id) is None) is is_left

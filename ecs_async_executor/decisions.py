@@ -69,8 +69,8 @@ class Facts:
     lost: bool = False
     """ECS shows no task of it: that it has ended was not seen."""
     refused_for: float | None = None
-    """Seconds since its container was seen to have ended as one does whose task another worker has started; None if it
-    ended otherwise."""
+    """Seconds from when its container was seen to have ended as one does whose task another worker has started, to when the
+    row was asked for (a younger heartbeat is another worker's); None if it ended otherwise."""
     heartbeat_interval: float = HEARTBEAT_INTERVAL
     """Seconds between two heartbeats of a worker (`[workers] min_heartbeat_interval`)."""
     heartbeat_timeout: float = HEARTBEAT_TIMEOUT

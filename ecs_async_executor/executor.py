@@ -18,7 +18,7 @@ from ecs_async_executor.config.configuration import read_configuration
 from ecs_async_executor.config.profiles import Profiles
 from ecs_async_executor.config.reading import place
 from ecs_async_executor.config.settings import Settings
-from ecs_async_executor.config.sources import team_of
+from ecs_async_executor.config.sources import airflow_conf, team_of
 from ecs_async_executor.connection import resolve_connection
 from ecs_async_executor.database import Database
 from ecs_async_executor.decisions import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT
@@ -94,11 +94,12 @@ class AsyncEcsExecutor(BaseExecutor):
             Retries(profiles),
             self._database,
         )
-        overtime = self.conf.get("core", "task_success_overtime", fallback=None)
+        airflow = airflow_conf()  # the scheduler goes by these, whatever this executor's team
+        overtime = airflow.get("core", "task_success_overtime", fallback=None)
         self._supervisor.unwanted_grace += float(overtime or 0)
-        interval = self.conf.get("workers", "min_heartbeat_interval", fallback=None)
+        interval = airflow.get("workers", "min_heartbeat_interval", fallback=None)
         self._supervisor.runs.heartbeat_interval = float(interval or HEARTBEAT_INTERVAL)
-        timeout = self.conf.get("scheduler", "task_instance_heartbeat_timeout", fallback=None)
+        timeout = airflow.get("scheduler", "task_instance_heartbeat_timeout", fallback=None)
         self._supervisor.runs.heartbeat_timeout = float(timeout or HEARTBEAT_TIMEOUT)
         engine = EngineKeeper(connect, settings.engine_options, self._supervisor.live_orders)
         engine.start()

@@ -77,6 +77,11 @@ class Inquiries:
     def __repr__(self) -> str:
         return f"<Inquiries {len(self._agenda)} to come, {len(self._asked)} under way>"
 
+    @property
+    def asked_at(self) -> float:
+        """When the rows were asked for that are heard of now. None is older; decisions may come seconds later."""
+        return self._asked_at
+
     def look_at(self, run: Run, at: float) -> None:
         """Read this run's row then; an answer that is under way does not count."""
         self._rounds.discard(run.run_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
 from collections.abc import Callable, Hashable
 
@@ -28,9 +29,12 @@ class News:
 
     def exception(self, what: str, text: str) -> None:
         """Log the exception that is being handled, with its traceback the first time; it may come at each heartbeat."""
-        lines = traceback.format_exc()
-        cause = (what, lines.splitlines()[-1])
-        self._digest.note(cause, text, self._clock(), level=logging.ERROR, detail=lines.rstrip())
+        kind, _, stack = sys.exc_info()
+        # Its place, and not its message, which may name a task.
+        *_, (frame, line) = traceback.walk_tb(stack)
+        cause = (what, kind, frame.f_code.co_filename, line)
+        detail = traceback.format_exc().rstrip()
+        self._digest.note(cause, text, self._clock(), level=logging.ERROR, detail=detail)
 
     def record(self, run: Run, event: str, text: str) -> None:
         """Write to the task's Audit Log."""

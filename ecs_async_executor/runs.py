@@ -173,9 +173,9 @@ class Runs:
             del self._current[run.key]
 
     def facts(
-        self, run: Run, *, job_id: Any, queued_again: bool, may_relaunch: bool, now: float = 0.0
+        self, run: Run, *, job_id: Any, queued_again: bool, may_relaunch: bool, asked_at: float = 0.0
     ) -> Facts:
-        """Say what the decision table needs to know; `now` is when its row was read, at the earliest."""
+        """Say what the decision table needs to know. `asked_at`: when the row was asked for."""
         return Facts(
             try_number=run.try_number,
             ids=run.ids,
@@ -185,7 +185,7 @@ class Runs:
             may_relaunch=may_relaunch,
             ran=isinstance(run.ended, Stopped) and run.ended.ran,
             lost=isinstance(run.ended, Stopped) and run.ended.lost,
-            refused_for=now - run.ended_at if getattr(run.ended, "exit_code", None) == REFUSED else None,
+            refused_for=asked_at - run.ended_at if getattr(run.ended, "exit_code", None) == REFUSED else None,
             heartbeat_interval=self.heartbeat_interval,
             heartbeat_timeout=self.heartbeat_timeout,
             published=run.published,

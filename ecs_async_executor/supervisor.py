@@ -326,7 +326,7 @@ class Supervisor:
             job_id=self._executor.job_id,
             queued_again=workloads.is_queued(self._executor, run.key),
             may_relaunch=self._retries.allow(run, self._clock()),
-            now=self._inquiries.asked_at,
+            asked_at=self._inquiries.asked_at,
         )
 
     # --- what is done about it ----------------------------------------------------------------------------

@@ -34,21 +34,22 @@ class Configuration:
 def read_configuration(conf: Conf) -> Configuration:
     """Read and check everything; raises one `OptionsError` that lists all that is wrong."""
     settings, found, problems = read_options(conf)
-    default_queue = conf.get("operators", "default_queue", fallback="default") or "default"
+    airflow = airflow_conf()  # a team's has defaults where the scheduler has options
+    default_queue = airflow.get("operators", "default_queue", fallback="default") or "default"
     try:
         profiles = make_profiles(
             settings,
             found,
             default_queue=default_queue,
             team=team_of(conf),
-            environment=executor_names(airflow_conf()),
+            environment=executor_names(airflow),
         )
     except OptionsError as error:
         problems += error.problems
     if problems:
         raise OptionsError(problems)
     bucket = Bucket(settings.payload_bucket, settings.region_name) if settings.payload_bucket else None
-    queued_timeout = float(conf.get("scheduler", "task_queued_timeout", fallback=None) or 600)
+    queued_timeout = float(airflow.get("scheduler", "task_queued_timeout", fallback=None) or 600)
     strange = (*strange_names(conf), *options_of_unknown_teams())
     warnings = (*strange, *_of_requests(profiles, bucket), *_of_times(profiles, queued_timeout))
     return Configuration(settings, found, profiles, bucket, queued_timeout, warnings)

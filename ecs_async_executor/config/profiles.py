@@ -71,7 +71,8 @@ class Profile:
     ) -> Request:
         """Make one task's request; raises `InvalidRequestError`, which never shows the command."""
         if self.refusal is not None:
-            raise self.refusal
+            # A new one each time: an exception keeps the frames that it passed, and with them the command's token.
+            raise InvalidRequestError(self.refusal.problem, self.refusal.remedy)
         return self.template.request(command, executor_config, deliver=deliver)
 
     @property

@@ -14,6 +14,9 @@ from aiobotocore.session import AioSession, get_session
 
 from ecs_async_executor.errors import ConnectError
 
+MANDATORY_REFRESH = 600
+"""Seconds before credentials expire from which on botocore signs with refreshed ones only; it begins to try at 900."""
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -100,6 +103,9 @@ class AwsClient:
         except ConnectError:
             raise
         except Exception as error:
+            # The SDK refreshes them ahead of time. To pause for that, while they can be used, would cost minutes.
+            if _can_still_be_used(credentials):
+                return
             raise ConnectError("AWS gives no credentials.") from error
 
     async def _ready(self) -> Any:
@@ -133,8 +139,8 @@ class AwsClient:
         """Do what a new client needs."""
 
     async def _close_retired(self) -> None:
-        """Close the clients that no call can be using any more."""
-        while self._retired and anyio.current_time() - self._retired[0][0] > self._call_timeout:
+        """Close the clients that no call can be using any more: before a call, credentials may be refreshed for as long."""
+        while self._retired and anyio.current_time() - self._retired[0][0] > 2 * self._call_timeout:
             await self._retired.pop(0)[1].aclose()
 
 
@@ -142,6 +148,12 @@ def _credentials_of(client: Any) -> Any:
     """Give the credentials that a client signs with; None without any, or where the SDK keeps them elsewhere."""
     credentials = getattr(getattr(client, "_request_signer", None), "_credentials", None)
     return credentials if hasattr(credentials, "get_frozen_credentials") else None
+
+
+def _can_still_be_used(credentials: Any) -> bool:
+    """Tell whether the SDK would sign with these credentials although they could not be refreshed."""
+    is_refresh_needed = getattr(credentials, "refresh_needed", None)
+    return is_refresh_needed is not None and not is_refresh_needed(MANDATORY_REFRESH)
 
 
 class _NoDebug(logging.Filter):

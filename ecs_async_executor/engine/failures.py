@@ -67,6 +67,13 @@ class Failure:
     """Of `EXISTS`: the tasks that the clientToken started."""
     members: tuple[str, ...] = ()
     """The members of the request that are to be changed, as paths such as `overrides.cpu`."""
+    passed_on: bool = False
+    """Somebody between answered, who may have passed the request on to AWS."""
+
+    @property
+    def is_unclear(self) -> bool:
+        """Whether AWS may have done what it was asked."""
+        return self.passed_on or self.kind is Kind.UNKNOWN or self.kind is Kind.FAULT
 
 
 _OPERATIONS = frozenset({"RunTask", "DescribeTasks", "ListTasks", "StopTask", "DescribeClusters"})
@@ -316,7 +323,8 @@ def _on_the_way(code: str, message: str, status: int) -> Failure | None:
         )
     if is_nobodys_code(code, status) and status < 500 and status not in _SIZE_STATUS:
         summary = f"Something other than ECS answered, with status {status}."
-        return Failure(Kind.NETWORK, Diagnosis(summary, remedy=_NOT_AWS_REMEDY))
+        # A proxy may pass the request on, and then put its page in the place of the answer.
+        return Failure(Kind.NETWORK, Diagnosis(summary, remedy=_NOT_AWS_REMEDY), passed_on=True)
     return None
 
 

@@ -25,8 +25,6 @@ from ecs_async_executor.engine.origins import located
 SEARCHES = 10
 """ListTasks calls in flight at once for runs that are only looked for: they take no place of a launch."""
 _SEARCHED = frozenset({Recovery.FIND, Recovery.LOOK})
-_UNCLEAR = frozenset({Kind.UNKNOWN, Kind.FAULT})
-"""Whether RunTask has started a task isn't known."""
 
 _EMPTY_ANSWER = Failure(
     Kind.UNKNOWN,
@@ -180,7 +178,7 @@ class Launcher:
         try:
             return await self._call(leave, self._attempts.body(entry, request))
         except CallError as error:
-            if error.failure.kind in _UNCLEAR:
+            if error.failure.is_unclear:
                 entry.sent_at = anyio.current_time()
             elif error.failure.kind is not Kind.EXISTS:  # it has started nothing, for sure
                 entry.sent = before

@@ -242,10 +242,10 @@ class Ledger:
             return []
         self._move(entry, State.WAITING)
         kind = failure.kind
-        if kind is Kind.UNKNOWN or kind is Kind.FAULT:
-            if not entry.unclear:
-                entry.sent_at = now
+        if failure.is_unclear:
+            entry.sent_at = entry.sent_at if entry.unclear else now
             entry.unclear += 1
+        if kind is Kind.UNKNOWN or kind is Kind.FAULT:
             if kind is Kind.FAULT and self._gives_up(entry, failure, now):
                 return self._end(entry, given_up(entry, (entry.fault or failure).diagnosis))
             delay = backoff(entry.unclear, base=1.0, cap=30.0, random=self._random)

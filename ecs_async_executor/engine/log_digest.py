@@ -59,8 +59,9 @@ class LogDigest:
             if not cause.repeats:
                 del self._causes[name]
                 continue
-            times = "once more" if cause.repeats == 1 else f"{cause.repeats} times"
-            self._emit(cause.level, f"{_render(cause.text)} [{times} in the last {seconds:.0f} s]")
+            # The text may name a task, and be of this one only.
+            others = f" [the last of {cause.repeats} in {seconds:.0f} s]" if cause.repeats > 1 else ""
+            self._emit(cause.level, _render(cause.text) + others)
             cause.logged_at, cause.repeats = now, 0
         self._next_at = min(
             (cause.logged_at + INTERVAL for cause in self._causes.values()), default=float("inf")

@@ -192,7 +192,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class LaunchFailed:
-    """Terminal: this launch has started nothing, for sure."""
+    """Terminal: this launch has started nothing; or, if calls fail in this process, nobody can see what it has started."""
 
     run_id: str
     number: int

@@ -94,7 +94,7 @@ START_FAILURES = (
     ),
     Cause(
         as_aws_writes(
-            r"(?<![\w:])RESOURCE:[A-Z]+\b|Capacity is unavailable at this time"
+            r"(?<![\w:])RESOURCE:[A-Z][A-Z_]*\b|Capacity is unavailable at this time"
             r"|reached the limit on the number of (vCPUs|tasks)|provisioning capacity limit|in the PROVISIONING state"
         ),
         NO_CAPACITY,

@@ -55,6 +55,23 @@ def test_making_an_executor_does_nothing_and_needs_no_option(monkeypatch: pytest
         executor.terminate()
 
 
+def test_a_teams_executor_waits_for_heartbeats_as_long_as_the_scheduler_does(
+    configured: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in [*os.environ.items()]:
+        for section in ("AWS_ECS_EXECUTOR", "ECS_ASYNC_EXECUTOR"):
+            if name.startswith(f"AIRFLOW__{section}__"):
+                monkeypatch.setenv(name.replace("AIRFLOW__", "AIRFLOW__BLUE___", 1), value)
+    monkeypatch.setenv("AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT", "900")
+    executor = AsyncEcsExecutor(team_name="blue")
+    executor.start()
+    try:
+        assert executor._supervisor is not None
+        assert executor._supervisor.runs.heartbeat_timeout == 900
+    finally:
+        executor.end()
+
+
 def test_two_executors_share_nothing(configured: Control) -> None:
     one, two = AsyncEcsExecutor(), AsyncEcsExecutor()
     one.start()

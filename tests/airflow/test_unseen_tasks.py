@@ -22,7 +22,6 @@ from tests.support.scheduler import (
     crash,
     logged_events,
     one_task_dag,
-    running_scheduler,
     set_row,
     task_instances,
 )
@@ -147,11 +146,11 @@ def test_a_task_that_another_executors_worker_starts_first_is_left_to_it_though_
 
 
 def test_a_task_whose_container_ends_with_exit_code_1_fails_if_no_other_worker_sends_a_heartbeat(
-    configured: Control, clean_database: None, ecs: Control, run_dag: RunDag, monkeypatch: pytest.MonkeyPatch
+    scheduler: Scheduler, ecs: Control, run_dag: RunDag
 ) -> None:
-    monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "0.1")
-    with running_scheduler() as scheduler:
-        refused(scheduler, ecs, run_dag)
-        scheduler.until_state("failed")
-        assert logged_events("ecs task ended")
-        assert not logged_events("ecs task left to airflow")
+    assert scheduler.executor._supervisor is not None
+    scheduler.executor._supervisor.runs.heartbeat_interval = 0.1
+    refused(scheduler, ecs, run_dag)
+    scheduler.until_state("failed")
+    assert logged_events("ecs task ended")
+    assert not logged_events("ecs task left to airflow")

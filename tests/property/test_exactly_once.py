@@ -445,6 +445,7 @@ weathers = st.builds(
 )
 
 
+@pytest.mark.timeout(600)
 @given(
     seed=st.integers(0, 2**32),
     weather=weathers,

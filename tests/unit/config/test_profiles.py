@@ -113,6 +113,16 @@ def test_tasks_of_unknown_queues_can_be_refused_and_those_of_the_default_queue_n
     assert found.stranger("gqu-1") is None
 
 
+def test_a_refusal_keeps_no_task_s_command() -> None:
+    """An exception keeps the frames that it has passed; a command holds a token."""
+    profile = profiles({"gpu": {"cpu": 256}}, unknown_queue="refuse").of("gqu")
+    for _ in range(2):
+        with pytest.raises(InvalidRequestError):
+            profile.request(["airflow", "token"], None)
+    assert profile.refusal is not None
+    assert profile.refusal.__traceback__ is None
+
+
 def test_without_profiles_no_queue_is_refused() -> None:
     one = profiles({}, unknown_queue="refuse").of("any")
     assert one.request(["airflow"], None).container == "airflow"

@@ -140,6 +140,21 @@ def test_a_team_does_not_inherit_the_options_of_all(required: Options) -> None:
         assert f"not set for the team 'blue' {place}" in str(caught.value)
 
 
+def test_what_the_scheduler_goes_by_is_read_from_its_own_options_for_a_team_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in REQUIRED.items():
+        monkeypatch.setenv(f"AIRFLOW__BLUE___{DROP_IN_SECTION.upper()}__{name.upper()}", value)
+    monkeypatch.setenv("AIRFLOW__BLUE___ECS_ASYNC_EXECUTOR__UNKNOWN_QUEUE", "refuse")
+    monkeypatch.setenv("AIRFLOW__BLUE___ECS_ASYNC_EXECUTOR__QUEUES", '{"gpu": {"cpu": 256}}')
+    monkeypatch.setenv("AIRFLOW__OPERATORS__DEFAULT_QUEUE", "usual")
+    monkeypatch.setenv("AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT", "7777")
+    configuration = read_configuration(ExecutorConf("blue"))
+    assert configuration.queued_timeout == 7777
+    assert configuration.profiles.of("usual").refusal is None
+    assert configuration.profiles.of("default").refusal is not None
+
+
 def test_what_is_wrong_in_a_teams_section_is_told_with_the_teams_name(
     monkeypatch: pytest.MonkeyPatch, airflow_cfg: Callable[[str], None]
 ) -> None:

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 from aiobotocore.config import AioConfig
+from aiobotocore.credentials import AioRefreshableCredentials
 from botocore.exceptions import ParamValidationError
 
 from ecs_async_executor.engine.aws import Connection, connect_by_environment, silence_request_logs
@@ -131,13 +133,17 @@ async def test_after_forget_the_next_call_makes_a_new_client_and_the_old_one_sta
     assert [made.closed for made in session.made] == [True, True]
 
 
-async def test_a_forgotten_client_is_closed_once_no_call_can_use_it(session: FakeSession):
+@pytest.mark.parametrize(("seconds", "is_closed"), [(59.0, False), (61.0, True)])
+async def test_a_forgotten_client_is_closed_once_no_call_can_use_it(
+    session: FakeSession, seconds: float, is_closed: bool
+):
+    """A call may refresh credentials for 30 s, and then take another 30 s."""
     client = ecs_client(session, call_timeout=30.0)
     await client.run_task({})
     client.forget()
-    client._retired = [(since - 31.0, stack) for since, stack in client._retired]
+    client._retired = [(since - seconds, stack) for since, stack in client._retired]
     await client.run_task({})
-    assert [made.closed for made in session.made] == [True, False]
+    assert [made.closed for made in session.made] == [is_closed, False]
     await client.aclose()
 
 
@@ -304,4 +310,26 @@ async def test_credentials_that_do_not_come_are_waited_for_no_longer_than_a_call
     with pytest.raises(ConnectError) as raised:
         await client.run_task({})
     assert classify(raised.value).kind is Kind.CREDENTIALS
+    await client.aclose()
+
+
+@pytest.mark.parametrize(("seconds_left", "is_sent"), [(700, True), (500, False)])
+async def test_a_refresh_ahead_of_time_that_hangs_pauses_nothing_while_the_credentials_can_be_used(
+    session: FakeSession, seconds_left: int, is_sent: bool
+):
+    client = ecs_client(session, call_timeout=0.05)
+    await client.run_task({})
+    (sdk,) = session.made
+    credentials = AioRefreshableCredentials(
+        "id",
+        "secret",
+        "token",
+        datetime.now(tz=timezone.utc) + timedelta(seconds=seconds_left),
+        refresh_using=lambda: anyio.sleep(60),
+        method="assume-role",
+    )
+    sdk.__dict__["_request_signer"] = SimpleNamespace(_credentials=credentials)
+    with nullcontext() if is_sent else pytest.raises(ConnectError):
+        await client.run_task({})
+    assert len(sdk.calls) == 1 + is_sent
     await client.aclose()

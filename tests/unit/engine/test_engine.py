@@ -290,4 +290,4 @@ async def test_the_last_minutes_sum_is_logged_though_nothing_new_happens(
         await anyio.sleep(300)
     said = [message for message in caplog.messages if message.startswith("AWS throttles RunTask")]
     assert len(said) == 2
-    assert said[1].endswith("[4 times in the last 60 s]")
+    assert said[1].endswith("[the last of 4 in 60 s]")

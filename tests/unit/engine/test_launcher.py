@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio
 import pytest
 
 from ecs_async_executor.engine.messages import (
@@ -426,3 +427,48 @@ async def test_a_request_that_is_settled_by_its_cluster_keeps_its_origins(
         await at.idle()
     (failed,) = reports.of(LaunchFailed)
     assert "launchType 'FARGATE' in airflow.cfg" in failed.diagnosis.remedy
+
+
+PAGE = error("403", status=403)
+"""A proxy's page in the place of ECS's answer."""
+
+
+async def test_a_request_that_a_proxy_has_answered_may_have_come_through_and_is_replayed_as_it_is(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    client.script["run_task"].append(PAGE)
+    bodies = iter(range(2))
+    async with launching() as at:
+        at.launch("run", build=lambda: Request({"cluster": "default", "count": next(bodies)}, "airflow"))
+        await at.idle()
+    first, second = client.calls("run_task")
+    assert first == second
+    assert [report.arn for report in reports.of(Launched)] == ["arn:run-1"]
+
+
+async def test_a_refusal_after_a_proxys_page_is_not_believed_before_listtasks_knows_no_task(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    client.script["run_task"].extend([PAGE, error("AccessDeniedException")])
+    client.script["list_tasks"].append(("arn:lives",))
+    async with launching() as at:
+        at.launch("run")
+        await at.idle()
+    assert [report.arn for report in reports.of(Launched)] == ["arn:lives"]
+    assert reports.of(LaunchFailed) == []
+
+
+async def test_a_run_that_is_to_be_stopped_after_a_proxys_page_is_looked_for(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    client.script["run_task"].append(PAGE)
+    client.script["list_tasks"].append(("arn:lives",))
+    async with launching() as at:
+        at.launch("run")
+        await anyio.sleep(0.1)
+        at.ledger.stop("run", "because")
+        at.launcher.wake()
+        await at.idle()
+    assert [report.arn for report in reports.of(Launched)] == ["arn:lives"]
+    assert reports.of(Cancelled) == []
+    assert len(client.calls("run_task")) == 1

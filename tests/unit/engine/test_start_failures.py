@@ -50,6 +50,7 @@ def kind_of(verdict: Verdict) -> Kind:
         ("RESOURCE:MEMORY", Kind.CAPACITY),
         ("RESOURCE:ENI", Kind.CAPACITY),
         ("RESOURCE:GPU", Kind.CAPACITY),
+        ("RESOURCE:PORTS_UDP", Kind.CAPACITY),
         ("AGENT", Kind.CAPACITY),
         ("EMPTY CAPACITY PROVIDER", Kind.CAPACITY),
         ("NO ACTIVE INSTANCES", Kind.CAPACITY),

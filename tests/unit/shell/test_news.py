@@ -28,7 +28,7 @@ def test_a_hundred_tasks_that_wait_write_two_lines_and_an_audit_log_event_each(
     watching.decide()
     assert [message.partition(": ")[2] for message in caplog.messages] == [
         str(FULL),
-        f"{FULL} [99 times in the last 60 s]",
+        f"{FULL} [the last of 99 in 60 s]",
     ]
     assert events(watching) == [(f"t{number}", "ecs launch waits") for number in range(100)]
 
@@ -45,7 +45,7 @@ def test_start_failures_of_one_cause_are_summed_up(
     watching.decide()
     failed = [message for message in caplog.messages if "Start 1 of 2 failed" in message]
     assert len(failed) == 2
-    assert failed[1].endswith("[49 times in the last 60 s]")
+    assert failed[1].endswith("[the last of 49 in 60 s]")
     assert [event for _, event in events(watching)] == ["ecs launch failed"] * 50
 
 
@@ -62,7 +62,7 @@ def test_tasks_whose_rows_have_moved_on_are_summed_up(
         decide(watching)
     moved_on = [message for message in caplog.messages if "its row has moved on" in message]
     assert len(moved_on) == 2
-    assert moved_on[1].endswith("[19 times in the last 60 s]")
+    assert moved_on[1].endswith("[the last of 19 in 60 s]")
 
 
 def test_an_exception_at_each_heartbeat_is_logged_with_its_traceback_once_and_then_summed_up(
@@ -78,7 +78,22 @@ def test_an_exception_at_each_heartbeat_is_logged_with_its_traceback_once_and_th
     first, second = caplog.messages
     assert "Traceback" in first
     assert "RuntimeError: a bug" in first
-    assert second == "Can't decide; it is tried again at the next heartbeat. [60 times in the last 60 s]"
+    assert second == "Can't decide; it is tried again at the next heartbeat. [the last of 60 in 60 s]"
+
+
+def test_an_exception_whose_message_names_tasks_is_summed_up_as_well(
+    watching: Supervisor, clock: Clock, caplog: pytest.LogCaptureFixture
+):
+    nobody: dict[str, str] = {}
+    for number in range(100):
+        try:
+            nobody[f"task {number}"]
+        except KeyError:
+            watching.news.exception("handle", f"Can't handle task {number}")
+    assert len(caplog.messages) == 1
+    clock.now += 60
+    watching.news.flush()
+    assert caplog.messages[1] == "Can't handle task 99 [the last of 99 in 60 s]"
 
 
 def test_a_database_that_is_away_is_logged_once_and_then_summed_up(

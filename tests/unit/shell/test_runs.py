@@ -89,5 +89,5 @@ def test_the_facts_say_what_may_not_be_the_end_of_its_code(
 ) -> None:
     run, died = make("a", ended_at=100.0), Diagnosis("It died.")
     run.ended = Stopped("a", 1, "arn", exit_code, ran=True, permanent=False, diagnosis=died, lost=lost)
-    facts = Runs().facts(run, job_id=1, queued_again=False, may_relaunch=True, now=105.0)
+    facts = Runs().facts(run, job_id=1, queued_again=False, may_relaunch=True, asked_at=105.0)
     assert (facts.lost, facts.refused_for) == known

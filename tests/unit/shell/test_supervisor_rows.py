@@ -260,16 +260,22 @@ def test_the_arn_of_a_later_launch_replaces_its_number(
     ]
 
 
-def test_a_heartbeat_before_the_end_stays_one_however_late_the_row_is_heard_of(
-    watching: Supervisor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("heartbeat_age", "is_left"), [(2.0, False), (-1.0, True)], ids=["own", "another's"])
+def test_a_heartbeat_is_compared_with_the_end_as_of_when_its_row_was_asked_for(
+    watching: Supervisor,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    heartbeat_age: float,
+    is_left: bool,
 ) -> None:
+    """A scheduler that is busy decides seconds later. The dead worker's last heartbeat is no older than that."""
     run = take_in(watching)
-    watching.note(launched(run))
-    clock.now = 10.0
-    watching.note(Stopped(run.run_id, 1, launched(run).arn, 1, ran=True, permanent=False, diagnosis=WHY))
-    row = Row("running", 1, run.run_id, None, heartbeat_age=2.0)
-    monkeypatch.setattr(DATABASE + "read_rows", lambda runs: {r.run_id: row for r in runs})
-    watching.decide()  # asks
-    clock.now = 14.0
-    watching.decide()  # hears of a heartbeat that was 2 seconds old when the row was read
-    assert len(watching.runs) == 1, "it isn't left to Airflow: no heartbeat has come since it ended"
+    rows = {run.run_id: Row("running", 1, run.run_id, None, heartbeat_age)}
+    monkeypatch.setattr(
+        DATABASE + "read_rows", lambda looks: {look.run_id: rows[run.run_id] for look in looks}
+    )
+    watching.note(Stopped(run.run_id, 1, "arn", 1, ran=True, permanent=False, diagnosis=WHY))
+    watching.decide()
+    clock.now += 10
+    watching.decide()
+    assert (watching.runs.get(run.run_id) is None) is is_left

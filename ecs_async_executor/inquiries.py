@@ -68,7 +68,7 @@ class Inquiries:
         """Whose rows are being read, or have been and wait to be heard of; and the stage that each run was in."""
         self._answer = Answer()
         self.asked_at = float("-inf")
-        """When the rows were asked for that are heard now: they were read at that time, or somewhat later."""
+        """When the rows that are heard of now were asked for. None is older; decisions may come seconds later."""
         self._shows: dict[str, Show] = {}
         """What is to be written with the next question."""
         self._writing: dict[str, Show] = {}
@@ -76,11 +76,6 @@ class Inquiries:
 
     def __repr__(self) -> str:
         return f"<Inquiries {len(self._agenda)} to come, {len(self._asked)} under way>"
-
-    @property
-    def asked_at(self) -> float:
-        """When the rows were asked for that are heard of now. None is older; decisions may come seconds later."""
-        return self._asked_at
 
     def look_at(self, run: Run, at: float) -> None:
         """Read this run's row then; an answer that is under way does not count."""

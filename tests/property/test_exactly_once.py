@@ -432,6 +432,7 @@ weathers = st.builds(
     Weather,
     lost=chances,
     broken=chances,
+    blocked=st.sampled_from([0.0, 0.0, 0.05]),
     throttled=chances,
     unreachable=chances,
     full=chances,

@@ -54,6 +54,8 @@ class Weather:
 
     lost: float = 0.0
     broken: float = 0.0
+    blocked: float = 0.0
+    """A proxy has passed the call on, and puts its page in the place of the answer."""
     throttled: float = 0.0
     unreachable: float = 0.0
     full: float = 0.0
@@ -214,6 +216,8 @@ class SimulatedEcs:
             raise TimeoutError
         if self.random.random() < self.weather.broken:
             raise error("ServerException", status=500, operation=operation)
+        if self.random.random() < self.weather.blocked:
+            raise error("403", status=403, operation=operation)
         if self._now() < self.weather.faulty_until and self.random.random() < self.weather.faulty:
             raise KeyError("ResponseMetadata")
 

@@ -26,8 +26,8 @@ from benchmarks.canned_ecs import ARNS, REGION, RUN_TASK, answers, canned_ecs
 from benchmarks.command import parse, run, say
 from benchmarks.report import Report, Table, Target
 from benchmarks.sizes import CLIENT
-from ecs_async_executor.engine.aws import Connection
-from ecs_async_executor.engine.ecs import EcsClient
+from ecs_async_executor.engine.aws.client import Connection
+from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.engine.responses import parse_tasks
 
 LARGE = "DescribeTasks"

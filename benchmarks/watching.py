@@ -21,8 +21,8 @@ from benchmarks.command import parse, run, say
 from benchmarks.processes import step_back
 from benchmarks.report import Report, Table, duration, median
 from benchmarks.sizes import WATCHING
-from ecs_async_executor.engine.aws import Connection
-from ecs_async_executor.engine.ecs import EcsClient
+from ecs_async_executor.engine.aws.client import Connection
+from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.engine.responses import TaskArns
 from ecs_async_executor.local import Control, Options, serve_in_process
 

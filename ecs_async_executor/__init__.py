@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ecs_async_executor.executor import AsyncEcsExecutor
+    from ecs_async_executor.executor.executor import AsyncEcsExecutor
 
 __version__ = "0.1.0.dev0"
 __all__ = ["AsyncEcsExecutor", "__version__"]
@@ -17,7 +17,7 @@ __all__ = ["AsyncEcsExecutor", "__version__"]
 
 def __getattr__(name: str) -> object:
     if name == "AsyncEcsExecutor":
-        from ecs_async_executor.executor import AsyncEcsExecutor  # noqa: PLC0415  keeps Airflow lazy
+        from ecs_async_executor.executor.executor import AsyncEcsExecutor  # noqa: PLC0415  keeps Airflow lazy
 
         return AsyncEcsExecutor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,8 +18,10 @@ from typing import Any
 
 from aiobotocore.session import get_session
 
-from ecs_async_executor.engine.aws import Connection, connect_by_environment
-from ecs_async_executor.engine.messages import (
+from ecs_async_executor.engine.aws.client import Connection, connect_by_environment
+from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.thread import EngineThread
+from ecs_async_executor.messages import (
     Cancelled,
     Launch,
     Launched,
@@ -30,8 +32,6 @@ from ecs_async_executor.engine.messages import (
     Stopped,
     Waiting,
 )
-from ecs_async_executor.engine.options import EngineOptions
-from ecs_async_executor.engine.thread import EngineThread
 
 TASKS = 20
 

@@ -105,7 +105,7 @@ def _besides(configuration: Configuration, profile: Profile) -> list[dict[str, A
     """Give what is no part of the request: where it is sent, and what becomes of the task."""
     from ecs_async_executor.config.profiles import split  # noqa: PLC0415  it imports botocore
     from ecs_async_executor.config.reading import place  # noqa: PLC0415  it imports pydantic
-    from ecs_async_executor.connection import effective_region  # noqa: PLC0415  it imports the Amazon provider
+    from ecs_async_executor.executor.connection import effective_region  # noqa: PLC0415  it imports the Amazon provider
 
     settings, found = configuration.settings, configuration.found
     own, _ = split(settings.queues.get(profile.name, {}))

@@ -9,7 +9,7 @@ from typing import Any
 
 from ecs_async_executor.config.spelling import IDENTITY, Body, run_task_shape
 from ecs_async_executor.ecs_rules import Path, Violation, violations
-from ecs_async_executor.engine.shapes import Check, checker, why_not
+from ecs_async_executor.engine.aws.validation import Check, checker, why_not
 
 _STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 _OVERRIDES = ("overrides", "containerOverrides")

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from ecs_async_executor.config.delivery import SHORTEST_WORKLOAD, Bucket, Delivery, in_command
 from ecs_async_executor.config.executor_names import executor_names
 from ecs_async_executor.config.profiles import Profile, Profiles, make_profiles
 from ecs_async_executor.config.reading import options_of_unknown_teams, read_options, strange_names
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.config.sources import Conf, Found, airflow_conf, team_of
-from ecs_async_executor.delivery import SHORTEST_WORKLOAD, Bucket, Delivery, in_command
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
 
 

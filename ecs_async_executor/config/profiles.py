@@ -22,8 +22,8 @@ from ecs_async_executor.config.request import Deliver, RequestTemplate
 from ecs_async_executor.config.settings import LONGEST, Settings
 from ecs_async_executor.config.sources import Found
 from ecs_async_executor.config.words import in_words
-from ecs_async_executor.engine.messages import Lane, Request
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
+from ecs_async_executor.messages import Lane, Request
 
 log = logging.getLogger(__name__)
 

@@ -8,15 +8,15 @@ from functools import partial
 from typing import TypeAlias
 
 from ecs_async_executor.config.checks import problems as problems_of
+from ecs_async_executor.config.delivery import FETCH_SIZE
 from ecs_async_executor.config.layers import Layer, merge, normalise_layer, short_members
 from ecs_async_executor.config.option_layers import airflow_layers, option_layers
 from ecs_async_executor.config.placement import EXCLUSIVE, Strategy, is_open, settled
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.config.spelling import OURS, Body
-from ecs_async_executor.delivery import FETCH_SIZE
 from ecs_async_executor.ecs_rules import OVERRIDES
-from ecs_async_executor.engine.messages import Payload, Request
 from ecs_async_executor.errors import InvalidRequestError
+from ecs_async_executor.messages import Payload, Request
 
 _MARK = {"name": "AIRFLOW_IS_EXECUTOR_CONTAINER", "value": "true"}
 """What Airflow's logging asks for (`logging_mixin`). AwsEcsExecutor sets it as well."""

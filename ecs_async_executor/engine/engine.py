@@ -9,31 +9,31 @@ from random import random as system_random
 import anyio
 from anyio.abc import TaskGroup
 
-from ecs_async_executor.engine.attempts import Attempts
-from ecs_async_executor.engine.aws import Connect, silence_request_logs
-from ecs_async_executor.engine.backoff import Random
-from ecs_async_executor.engine.bell import Bell
-from ecs_async_executor.engine.calls import CallError, Calls, Emit
-from ecs_async_executor.engine.cleaner import CALLS as CLEAN_CALLS
-from ecs_async_executor.engine.cleaner import Cleaner
-from ecs_async_executor.engine.ecs import EcsClient
-from ecs_async_executor.engine.failures import Kind
-from ecs_async_executor.engine.finder import Finder
-from ecs_async_executor.engine.gate import Gate
-from ecs_async_executor.engine.governor import Action, Governor
-from ecs_async_executor.engine.launcher import SEARCHES, Launcher
-from ecs_async_executor.engine.ledger import Ledger
-from ecs_async_executor.engine.log_digest import INTERVAL, LogDigest
-from ecs_async_executor.engine.messages import CheckHealth, Forget, HealthChecked, Launch, Order, Watch
+from ecs_async_executor.backoff import Random
+from ecs_async_executor.engine.admission.calls import CallError, Calls, Emit
+from ecs_async_executor.engine.admission.circuit_breaker import Gate
+from ecs_async_executor.engine.admission.rate_limits import Action, Governor
+from ecs_async_executor.engine.aws.client import Connect, silence_request_logs
+from ecs_async_executor.engine.aws.ecs import EcsClient
+from ecs_async_executor.engine.aws.s3 import S3Client
+from ecs_async_executor.engine.diagnosis.call_failures import Kind
+from ecs_async_executor.engine.diagnosis.origins import located
 from ecs_async_executor.engine.options import EngineOptions
-from ecs_async_executor.engine.origins import located
-from ecs_async_executor.engine.putter import CALLS as PUT_CALLS
-from ecs_async_executor.engine.putter import Putter
-from ecs_async_executor.engine.s3 import S3Client
-from ecs_async_executor.engine.stopper import CALLS as STOP_CALLS
-from ecs_async_executor.engine.stopper import Stopper
-from ecs_async_executor.engine.watcher import CALLS as WATCH_CALLS
-from ecs_async_executor.engine.watcher import Watcher
+from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.workers.deleter import CALLS as CLEAN_CALLS
+from ecs_async_executor.engine.workers.deleter import Cleaner
+from ecs_async_executor.engine.workers.launcher import SEARCHES, Launcher
+from ecs_async_executor.engine.workers.recovery import Finder
+from ecs_async_executor.engine.workers.requests import Attempts
+from ecs_async_executor.engine.workers.stopper import CALLS as STOP_CALLS
+from ecs_async_executor.engine.workers.stopper import Stopper
+from ecs_async_executor.engine.workers.uploader import CALLS as PUT_CALLS
+from ecs_async_executor.engine.workers.uploader import Putter
+from ecs_async_executor.engine.workers.wakeup import Bell
+from ecs_async_executor.engine.workers.watcher import CALLS as WATCH_CALLS
+from ecs_async_executor.engine.workers.watcher import Watcher
+from ecs_async_executor.log_digest import INTERVAL, LogDigest
+from ecs_async_executor.messages import CheckHealth, Forget, HealthChecked, Launch, Order, Watch
 
 log = logging.getLogger(__name__)
 

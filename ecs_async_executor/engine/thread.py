@@ -11,11 +11,11 @@ from queue import Empty, SimpleQueue
 
 import anyio
 
-from ecs_async_executor.engine.aws import Connect
+from ecs_async_executor.engine.aws.client import Connect
 from ecs_async_executor.engine.engine import Engine
-from ecs_async_executor.engine.messages import EngineDied, Order, Report
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.errors import EngineStartError
+from ecs_async_executor.messages import EngineDied, Order, Report
 
 log = logging.getLogger(__name__)
 

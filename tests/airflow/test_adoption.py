@@ -17,8 +17,8 @@ from airflow.sdk import DAG
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-from ecs_async_executor import workloads
-from ecs_async_executor.engine.ecs import EcsClient
+from ecs_async_executor.engine.aws.ecs import EcsClient
+from ecs_async_executor.executor import airflow_compat
 from ecs_async_executor.local import Control
 from tests.airflow.conftest import heir, leave_nothing_behind
 from tests.support.bulk import queue_many
@@ -40,8 +40,10 @@ Sent = list[dict[str, Any]]
 
 
 def queue_and_hand_over(scheduler: Scheduler, count: int) -> None:
-    workloads = queue_many(scheduler.job_id, scheduler.executor.jwt_generator, count, one_task_dag("many"))
-    scheduler.executor._process_workloads(workloads)
+    airflow_compat = queue_many(
+        scheduler.job_id, scheduler.executor.jwt_generator, count, one_task_dag("many")
+    )
+    scheduler.executor._process_workloads(airflow_compat)
 
 
 def launch_behind_the_rows(scheduler: Scheduler) -> None:
@@ -341,14 +343,14 @@ def test_a_bad_row_is_left_to_airflow_and_harms_no_other(
     first.launched(3)
     crash(first)
     bad = task_instances()[1]
-    make = workloads.make_orphaned_run
+    make = airflow_compat.make_orphaned_run
 
     def failing(executor: Any, ti: Any, *more: Any) -> Any:
         if ti.id == bad.id:
             raise RuntimeError("bad row")
         return make(executor, ti, *more)
 
-    monkeypatch.setattr(workloads, "make_orphaned_run", failing)
+    monkeypatch.setattr(airflow_compat, "make_orphaned_run", failing)
     with heir(ecs) as scheduler:
         assert scheduler.executor.slots_occupied == 2
         assert [ti.state for ti in task_instances()].count(None) == 1
@@ -365,7 +367,7 @@ def test_a_task_whose_workload_cant_be_read_again_fails_with_a_reason(
     def failing(*_: object) -> Any:
         raise RuntimeError("no such Dag version")
 
-    monkeypatch.setattr("ecs_async_executor.rows.ExecuteTask.make", failing)
+    monkeypatch.setattr("ecs_async_executor.executor.rows.statements.ExecuteTask.make", failing)
     with heir(ecs) as scheduler:
         scheduler.until_state("failed")
         assert "Airflow can't describe the task any more." in logged_events("ecs task ended")[0]

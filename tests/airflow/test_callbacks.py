@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from airflow.models.callback import Callback
 
+from ecs_async_executor.executor.airflow_compat import CAN_RUN_CALLBACKS
 from ecs_async_executor.local import Control
-from ecs_async_executor.workloads import CAN_RUN_CALLBACKS
 from tests.support.callbacks import stored_callback
 from tests.support.ecs import end_all, live
 from tests.support.scheduler import Scheduler, logged_events

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG, BaseOperator
 
-from ecs_async_executor.engine.messages import Watch
 from ecs_async_executor.local import Control
+from ecs_async_executor.messages import Watch
 from tests.support.ecs import hide_ends, live
 from tests.support.scheduler import Scheduler, set_row, task_instances
 

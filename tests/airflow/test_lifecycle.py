@@ -19,10 +19,10 @@ from airflow.utils.session import create_session
 from sqlalchemy import delete
 
 from ecs_async_executor import AsyncEcsExecutor
-from ecs_async_executor.decisions import Row
 from ecs_async_executor.errors import ConfigurationError
+from ecs_async_executor.executor.decisions import Row
+from ecs_async_executor.executor.rows.statements import Look, read_rows
 from ecs_async_executor.local import Control
-from ecs_async_executor.rows import Look, read_rows
 from tests.support.bulk import queue_many
 from tests.support.ecs import end_all, live
 from tests.support.scheduler import Scheduler, logged_events, one_task_dag, running_scheduler, task_instances
@@ -41,8 +41,8 @@ def test_making_an_executor_does_nothing_and_needs_no_option(monkeypatch: pytest
     def forbidden(*_: object, **__: object) -> None:
         raise AssertionError("__init__ must be inert")
 
-    monkeypatch.setattr("ecs_async_executor.executor.resolve_connection", forbidden)
-    monkeypatch.setattr("ecs_async_executor.executor.read_configuration", forbidden)
+    monkeypatch.setattr("ecs_async_executor.executor.executor.resolve_connection", forbidden)
+    monkeypatch.setattr("ecs_async_executor.executor.executor.read_configuration", forbidden)
     monkeypatch.setattr("airflow.models.connection.Connection.get_connection_from_secrets", forbidden)
     before = threading.active_count()
     executors = [AsyncEcsExecutor(), AsyncEcsExecutor(parallelism=4), AsyncEcsExecutor(team_name="blue")]
@@ -259,7 +259,7 @@ def test_a_database_error_in_sync_loses_nothing(
             raise error
         return read_rows(looks)
 
-    monkeypatch.setattr("ecs_async_executor.database.read_rows", failing)
+    monkeypatch.setattr("ecs_async_executor.executor.rows.thread.read_rows", failing)
     run_dag(one_task_dag("database_errors"))
     (ti,) = scheduler.launched()
     errors = iter([RuntimeError("the database went away")] * 3)

@@ -182,7 +182,7 @@ def test_waiting_for_capacity_is_said_once_and_costs_no_start(
 def test_throttling_costs_nothing_and_is_not_even_said(
     scheduler: Scheduler, ecs: Control, run_dag: RunDag, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ecs_async_executor.engine.limiter.TRICKLE", 20.0)
+    monkeypatch.setattr("ecs_async_executor.engine.admission.adaptive_bucket.TRICKLE", 20.0)
     ecs.add_fault("throttle", action="RunTask", times=3)
     run_dag(one_task_dag("throttled"))
     scheduler.launched()

@@ -18,10 +18,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from ecs_async_executor import AsyncEcsExecutor, database, rows
-from ecs_async_executor.engine.ecs import EcsClient
-from ecs_async_executor.rows import Show
-from ecs_async_executor.supervisor import Supervisor
+from ecs_async_executor import AsyncEcsExecutor
+from ecs_async_executor.engine.aws.ecs import EcsClient
+from ecs_async_executor.executor.reconciler import Supervisor
+from ecs_async_executor.executor.rows import statements, thread
+from ecs_async_executor.executor.rows.statements import Show
 from tests.chaos import journal
 
 _IN_FLIGHT = 0.7  # seconds that a call may be under way: the local ECS answers within that
@@ -108,7 +109,7 @@ def _wrap_decide() -> None:
 
 
 def _wrap_write() -> None:
-    write = rows.write_external_ids
+    write = statements.write_external_ids
 
     def mortal(shows: Sequence[Show]) -> frozenset[str]:
         if shows:
@@ -120,7 +121,7 @@ def _wrap_write() -> None:
             BLOW.visit("relaunch.after")
         return written
 
-    database.write_external_ids = mortal  # type: ignore[attr-defined]  # that is where it is called
+    thread.write_external_ids = mortal  # type: ignore[attr-defined]  # that is where it is called
 
 
 def _wrap_call(name: str, method: str, note: Callable[..., None] = lambda *_: None) -> None:

@@ -29,7 +29,7 @@ _IMPORTS = (
     "airflow.dag_processing.dagbag",
     "airflow.providers.amazon.aws.hooks.base_aws",
     "aiobotocore.session",
-    "ecs_async_executor.executor",
+    "ecs_async_executor.executor.executor",
 )
 _TICK = 0.02  # seconds
 _answers = sys.stdout

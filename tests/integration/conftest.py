@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.engine import gate, ledger, limiter, stopper
-from ecs_async_executor.engine.backoff import backoff
+from ecs_async_executor.backoff import backoff
+from ecs_async_executor.engine.admission import adaptive_bucket, circuit_breaker
+from ecs_async_executor.engine.state import ledger
+from ecs_async_executor.engine.workers import stopper
 from ecs_async_executor.local import Control, Options, serve_in_thread
 from tests.support.blocking import blocked_calls
 from tests.support.live_engine import LiveEngine, connect_to
@@ -37,10 +39,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     def shorter(attempt: int, *, base: float, cap: float, random: Callable[[], float]) -> float:
         return backoff(attempt, base=base / 20, cap=cap / 20, random=random)
 
-    for module in (gate, ledger, stopper):
+    for module in (circuit_breaker, ledger, stopper):
         monkeypatch.setattr(module, "backoff", shorter)
-    monkeypatch.setattr(limiter, "HOLD", limiter.HOLD / 20)
-    monkeypatch.setattr(limiter, "TRICKLE", limiter.TRICKLE * 20)
+    monkeypatch.setattr(adaptive_bucket, "HOLD", adaptive_bucket.HOLD / 20)
+    monkeypatch.setattr(adaptive_bucket, "TRICKLE", adaptive_bucket.TRICKLE * 20)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ecs_async_executor.engine.messages import Launched, Stopped
 from ecs_async_executor.local import Options, serve_in_process
+from ecs_async_executor.messages import Launched, Stopped
 from tests.support.live_engine import LiveEngine, connect_to, containers
 
 RUNS = 1000

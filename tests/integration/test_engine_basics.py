@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from ecs_async_executor.engine.messages import Launched, LaunchFailed, Request, Running, Stopped
 from ecs_async_executor.local import Control
+from ecs_async_executor.messages import Launched, LaunchFailed, Request, Running, Stopped
 from tests.support.blocking import blocked_calls
 from tests.support.live_engine import LiveEngine, body, connect_to, containers
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from ecs_async_executor.engine.messages import (
+from ecs_async_executor.engine.options import Rate
+from ecs_async_executor.local import Control
+from ecs_async_executor.messages import (
     Launched,
     LaunchFailed,
     Stopped,
     Waiting,
 )
-from ecs_async_executor.engine.options import Rate
-from ecs_async_executor.local import Control
 from tests.support.live_engine import LiveEngine, body, containers
 
 Start = Callable[..., LiveEngine]

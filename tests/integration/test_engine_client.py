@@ -17,9 +17,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from ecs_async_executor.engine.aws import silence_request_logs
-from ecs_async_executor.engine.ecs import EcsClient
-from ecs_async_executor.engine.failures import Kind, classify
+from ecs_async_executor.engine.aws.client import silence_request_logs
+from ecs_async_executor.engine.aws.ecs import EcsClient
+from ecs_async_executor.engine.diagnosis.call_failures import Kind, classify
 from ecs_async_executor.local import Control
 from tests.support.live_engine import LiveEngine, body, connect_to
 

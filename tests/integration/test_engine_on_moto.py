@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from ecs_async_executor.engine.messages import Launched, Stopped
+from ecs_async_executor.messages import Launched, Stopped
 from tests.support.live_engine import LiveEngine, connect_to
 from tests.support.moto import serve_moto
 

@@ -9,8 +9,9 @@ from contextlib import ExitStack, closing
 import pytest
 from aiobotocore.session import get_session
 
-from ecs_async_executor.engine.aws import Connection
-from ecs_async_executor.engine.messages import (
+from ecs_async_executor.engine.aws.client import Connection
+from ecs_async_executor.local import Control, Options, serve_in_thread
+from ecs_async_executor.messages import (
     CheckHealth,
     HealthChecked,
     Launched,
@@ -18,7 +19,6 @@ from ecs_async_executor.engine.messages import (
     Resumed,
     Stopped,
 )
-from ecs_async_executor.local import Control, Options, serve_in_thread
 from tests.support.in_between import serve_credentials, serve_proxy
 from tests.support.live_engine import LiveEngine, connect_to, containers
 

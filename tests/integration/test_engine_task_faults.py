@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.engine.messages import Cancelled, Launched, Recovery, Running, Stopped, Waiting
 from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.local import Control, Options, serve_in_thread
+from ecs_async_executor.messages import Cancelled, Launched, Recovery, Running, Stopped, Waiting
 from tests.support.live_engine import LiveEngine, body, connect_to, containers
 
 Start = Callable[..., LiveEngine]

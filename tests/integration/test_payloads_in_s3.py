@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from ecs_async_executor import delivery
+from ecs_async_executor.config import delivery
 from ecs_async_executor.config.profiles import make_profiles
 from ecs_async_executor.config.settings import Settings
-from ecs_async_executor.engine.messages import (
+from ecs_async_executor.executor.order_factory import Orders
+from ecs_async_executor.executor.runs import Run
+from ecs_async_executor.local import Control, Options, serve_in_thread
+from ecs_async_executor.messages import (
     Cancelled,
     Launched,
     LaunchFailed,
@@ -26,9 +29,6 @@ from ecs_async_executor.engine.messages import (
     Waiting,
     Watch,
 )
-from ecs_async_executor.local import Control, Options, serve_in_thread
-from ecs_async_executor.orders import Orders
-from ecs_async_executor.runs import Run
 from tests.support.live_engine import LiveEngine, body, connect_to, containers
 from tests.support.s3 import Bucket, bucket
 from tests.support.workloads import callback_workload, token_generator

@@ -14,7 +14,7 @@ from airflow.models.taskinstance import TaskInstance
 from sqlalchemy import Engine, create_engine, insert, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
-from ecs_async_executor.rows import Look, Show, read_rows, write_external_ids
+from ecs_async_executor.executor.rows.statements import Look, Show, read_rows, write_external_ids
 from tests.support.postgres import postgres
 
 JOB = 7
@@ -44,7 +44,7 @@ def sessions(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Callable[..., A
         with make.begin() as session:
             yield session
 
-    monkeypatch.setattr("ecs_async_executor.rows.create_session", create_session)
+    monkeypatch.setattr("ecs_async_executor.executor.rows.statements.create_session", create_session)
     return create_session
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from ecs_async_executor.workloads import CAN_RUN_CALLBACKS
+from ecs_async_executor.executor.airflow_compat import CAN_RUN_CALLBACKS
 from tests.parity.members import BROKEN_CONFIGS, BROKEN_KWARGS, BROKEN_OPTIONS, CASES, LAYERS, MEMBERS
 from tests.parity.setups import BASE, Setup
 from tests.parity.spelling import in_snake_case

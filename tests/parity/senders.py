@@ -22,10 +22,10 @@ from airflow.providers.amazon.aws.executors.ecs.ecs_executor import AwsEcsExecut
 from airflow.providers.amazon.aws.hooks.ecs import EcsHook
 
 from ecs_async_executor.config.configuration import read_configuration
-from ecs_async_executor.engine.entry import Entry, State
+from ecs_async_executor.engine.state.entry import Entry, State
 from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
-from ecs_async_executor.orders import Orders
-from ecs_async_executor.runs import Run
+from ecs_async_executor.executor.order_factory import Orders
+from ecs_async_executor.executor.runs import Run
 from tests.parity.setups import Setup
 from tests.support.workloads import callback_workload, task_workload
 

@@ -21,8 +21,8 @@ from ecs_async_executor.config.request import RequestTemplate
 from ecs_async_executor.config.settings import SECTION, Settings, is_drop_in
 from ecs_async_executor.config.spelling import container_shape, run_task_shape
 from ecs_async_executor.ecs_rules import OVERRIDES
-from ecs_async_executor.engine.messages import Payload, Request
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
+from ecs_async_executor.messages import Payload, Request
 
 TOKEN = "the-secret-token"
 COMMAND = ["python", "-m", "worker", TOKEN]

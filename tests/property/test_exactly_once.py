@@ -23,21 +23,22 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
-from ecs_async_executor import database, workloads
+from ecs_async_executor.config.delivery import Bucket
 from ecs_async_executor.config.profiles import make_profiles
 from ecs_async_executor.config.settings import Settings
-from ecs_async_executor.database import Answer, Question, answer
-from ecs_async_executor.decisions import Row
-from ecs_async_executor.delivery import Bucket
 from ecs_async_executor.engine import engine as engine_module
-from ecs_async_executor.engine.aws import connect_by_environment
+from ecs_async_executor.engine.aws.client import connect_by_environment
 from ecs_async_executor.engine.engine import Engine
-from ecs_async_executor.engine.messages import Order, Report
-from ecs_async_executor.launches import Launches
-from ecs_async_executor.orders import Orders
-from ecs_async_executor.retries import Retries
-from ecs_async_executor.rows import Look, Show
-from ecs_async_executor.supervisor import Supervisor
+from ecs_async_executor.executor import airflow_compat
+from ecs_async_executor.executor.decisions import Row
+from ecs_async_executor.executor.dispatcher import Launches
+from ecs_async_executor.executor.order_factory import Orders
+from ecs_async_executor.executor.reconciler import Supervisor
+from ecs_async_executor.executor.retry_policy import Retries
+from ecs_async_executor.executor.rows import thread
+from ecs_async_executor.executor.rows.statements import Look, Show
+from ecs_async_executor.executor.rows.thread import Answer, Question, answer
+from ecs_async_executor.messages import Order, Report
 from tests.property.simulation.airflow import Airflow, TaskRow
 from tests.property.simulation.ecs import EcsTask, SimulatedEcs, Weather
 from tests.property.simulation.s3 import SimulatedS3
@@ -167,7 +168,7 @@ class Scheduler:
     def adopt(self, living: Iterable[int]) -> None:
         runs = []
         for orphan in self.airflow.orphans(living):
-            run = workloads.make_orphaned_run(self.executor, orphan, PROFILES)
+            run = airflow_compat.make_orphaned_run(self.executor, orphan, PROFILES)
             if run is None:
                 self.airflow.reset(orphan)
             else:
@@ -186,7 +187,7 @@ class Scheduler:
 
     def queue(self) -> None:
         for workload in self.airflow.queue(self.job_id):
-            run = workloads.make_run(self.executor, workload)
+            run = airflow_compat.make_run(self.executor, workload)
             self.executor.running.add(run.key)
             self.submit([self.supervisor.take_in(run)])
 
@@ -474,9 +475,9 @@ def test_whatever_dies_each_queueing_has_one_container_and_each_task_its_right_e
             world = World(random, weather, schedulers, deadly, blocked, locked, meddles, switched)
             patch.setattr(engine_module, "EcsClient", lambda *_, **__: world.ecs)
             patch.setattr(engine_module, "S3Client", lambda *_, **__: world.s3)
-            patch.setattr(database, "read_rows", world.read_rows)
-            patch.setattr(database, "read_workloads", world.airflow.read_workloads)
-            patch.setattr(database, "write_external_ids", world.write_external_ids)
+            patch.setattr(thread, "read_rows", world.read_rows)
+            patch.setattr(thread, "read_workloads", world.airflow.read_workloads)
+            patch.setattr(thread, "write_external_ids", world.write_external_ids)
             await world.run()
             return world
 

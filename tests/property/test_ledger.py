@@ -10,10 +10,12 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ecs_async_executor.engine.entry import Entry, State
-from ecs_async_executor.engine.failures import Failure, Kind
-from ecs_async_executor.engine.ledger import Ledger
-from ecs_async_executor.engine.messages import (
+from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
+from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.responses import Container, Task
+from ecs_async_executor.engine.state.entry import Entry, State
+from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.messages import (
     Cancelled,
     Diagnosis,
     Launched,
@@ -26,8 +28,6 @@ from ecs_async_executor.engine.messages import (
     Terminal,
     Watch,
 )
-from ecs_async_executor.engine.options import EngineOptions
-from ecs_async_executor.engine.responses import Container, Task
 from tests.support.engine import order
 
 SLOTS = range(3)

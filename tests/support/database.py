@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from ecs_async_executor.database import Answer, Question, answer
-from ecs_async_executor.rows import Show
+from ecs_async_executor.executor.rows.statements import Show
+from ecs_async_executor.executor.rows.thread import Answer, Question, answer
 
 
 @contextmanager
@@ -21,12 +21,12 @@ def nothing_written() -> Iterator[list[Show]]:
         return frozenset()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ecs_async_executor.database.write_external_ids", write)
+        patch.setattr("ecs_async_executor.executor.rows.thread.write_external_ids", write)
         yield tried
 
 
 class InlineDatabase:
-    """Answers by `read_rows`, `read_workloads` and `write_external_ids` of `ecs_async_executor.database`."""
+    """Answers by `read_rows`, `read_workloads` and `write_external_ids` of `ecs_async_executor.executor.rows.thread`."""
 
     def __init__(self) -> None:
         self._question: Question | None = None

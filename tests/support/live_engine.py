@@ -13,8 +13,10 @@ from aiobotocore.session import get_session
 from botocore.loaders import Loader
 from typing_extensions import Self
 
-from ecs_async_executor.engine.aws import Connect, Connection
-from ecs_async_executor.engine.messages import (
+from ecs_async_executor.engine.aws.client import Connect, Connection
+from ecs_async_executor.engine.thread import EngineThread
+from ecs_async_executor.local import Control
+from ecs_async_executor.messages import (
     Launch,
     Launched,
     Order,
@@ -24,8 +26,6 @@ from ecs_async_executor.engine.messages import (
     Terminal,
     Watch,
 )
-from ecs_async_executor.engine.thread import EngineThread
-from ecs_async_executor.local import Control
 from tests.support.engine import options
 
 STARTED_BY = "airflow/test"

@@ -25,8 +25,8 @@ from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import select, update
 
 from ecs_async_executor import AsyncEcsExecutor
-from ecs_async_executor.runs import Runs
-from ecs_async_executor.tuning import restore
+from ecs_async_executor.executor.interpreter import restore
+from ecs_async_executor.executor.runs import Runs
 
 
 @dataclass

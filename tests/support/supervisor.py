@@ -9,25 +9,25 @@ from airflow.executors.base_executor import BaseExecutor
 
 from ecs_async_executor.config.profiles import Profiles, make_profiles
 from ecs_async_executor.config.settings import Settings
-from ecs_async_executor.decisions import Row
-from ecs_async_executor.engine.messages import (
+from ecs_async_executor.executor.airflow_compat import make_orphaned_run, make_run
+from ecs_async_executor.executor.decisions import Row
+from ecs_async_executor.executor.dispatcher import Launches
+from ecs_async_executor.executor.order_factory import Orders
+from ecs_async_executor.executor.reconciler import Supervisor
+from ecs_async_executor.executor.retry_policy import Retries
+from ecs_async_executor.executor.runs import Run
+from ecs_async_executor.messages import (
     Diagnosis,
     Launched,
     Order,
 )
-from ecs_async_executor.launches import Launches
-from ecs_async_executor.orders import Orders
-from ecs_async_executor.retries import Retries
-from ecs_async_executor.runs import Run
-from ecs_async_executor.supervisor import Supervisor
-from ecs_async_executor.workloads import make_orphaned_run, make_run
 from tests.support.database import InlineDatabase
 from tests.support.workloads import task_workload, token_generator
 
 WHY = Diagnosis("Something happened.")
 
 
-DATABASE = "ecs_async_executor.database."
+DATABASE = "ecs_async_executor.executor.rows.thread."
 
 
 class Executor(BaseExecutor):
@@ -69,7 +69,9 @@ def make_supervisor(
 def decide(supervisor: Supervisor) -> None:
     """Ask, read again what has strayed, decide by the answer, and have written what is to be written."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ecs_async_executor.inquiries.SHOW_AFTER", 0.0)  # the clock stands still meanwhile
+        patch.setattr(
+            "ecs_async_executor.executor.rows.poller.SHOW_AFTER", 0.0
+        )  # the clock stands still meanwhile
         for _ in range(4):
             supervisor.decide()
 

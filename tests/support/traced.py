@@ -15,9 +15,9 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from ecs_async_executor.engine import ledger
-from ecs_async_executor.engine.backoff import backoff
-from ecs_async_executor.engine.messages import (
+from ecs_async_executor.backoff import backoff
+from ecs_async_executor.engine.state import ledger
+from ecs_async_executor.messages import (
     CheckHealth,
     HealthChecked,
     Launched,

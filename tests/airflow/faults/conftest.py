@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from ecs_async_executor.config.settings import Settings
-from ecs_async_executor.engine.ecs import EcsClient
+from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.engine.responses import Tasks
 from ecs_async_executor.local import Control
 from tests.airflow.conftest import leave_nothing_behind

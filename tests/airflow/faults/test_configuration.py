@@ -20,7 +20,7 @@ from docs.write_options import PAGE, option_table
 from ecs_async_executor import AsyncEcsExecutor
 from ecs_async_executor.config.configuration import read_configuration
 from ecs_async_executor.config.settings import DROP_IN_SECTION, Settings
-from ecs_async_executor.engine.ecs import EcsClient
+from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.local import Control
 from tests.support.scheduler import Scheduler, logged_events, one_task_dag, task_instances

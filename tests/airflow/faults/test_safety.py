@@ -13,14 +13,14 @@ import botocore.exceptions as boto
 import pytest
 from airflow.sdk import DAG, BaseOperator
 
-from ecs_async_executor.engine.ecs import EcsClient
-from ecs_async_executor.engine.ledger import Ledger
-from ecs_async_executor.engine.looks import next_look
-from ecs_async_executor.engine.messages import Watch
+from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.state.poll_schedule import next_look
 from ecs_async_executor.engine.thread import INBOX_INTERVAL
+from ecs_async_executor.executor.airflow_compat import CAN_RUN_CALLBACKS
 from ecs_async_executor.local import Control
-from ecs_async_executor.workloads import CAN_RUN_CALLBACKS
+from ecs_async_executor.messages import Watch
 from tests.airflow.faults.conftest import Held
 from tests.support.bulk import queue_many
 from tests.support.ecs import live
@@ -203,7 +203,9 @@ def test_f19_a_throttled_describe_tasks_is_logged_and_stops_no_launch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # A gate that a throttle shut would stay shut for an hour.
-    monkeypatch.setattr("ecs_async_executor.engine.gate.backoff", lambda *_, **__: 3600.0)
+    monkeypatch.setattr(
+        "ecs_async_executor.engine.admission.circuit_breaker.backoff", lambda *_, **__: 3600.0
+    )
     ecs.add_fault("throttle", action="DescribeTasks")
     run_dag(one_task_dag("watched"))
     scheduler.launched(1)
@@ -249,7 +251,7 @@ def test_f21_tasks_are_described_by_the_hundred_and_all_calls_run_at_once_beside
 
 @pytest.mark.usefixtures("clean_database")
 def test_f21_a_task_that_was_launched_long_ago_is_looked_at_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ecs_async_executor.engine.ledger.next_look", next_look)
+    monkeypatch.setattr("ecs_async_executor.engine.state.ledger.next_look", next_look)
     ledger, now = Ledger(EngineOptions(poll_interval=60), lambda: 0.5), 0.0
     ledger.watch(Watch("run", "label", "arn", "cluster", "airflow"), now)
     looks = []
@@ -349,7 +351,7 @@ def test_f23_a_callback_overtakes_all_tasks_that_wait(
 def test_f24_tasks_that_were_throttled_are_launched_by_priority_the_new_ones_among_them(
     scheduler: Scheduler, ecs: Control, run_dag: RunDag, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ecs_async_executor.engine.limiter.TRICKLE", 20.0)
+    monkeypatch.setattr("ecs_async_executor.engine.admission.adaptive_bucket.TRICKLE", 20.0)
     ecs.add_fault("throttle", action="RunTask")
 
     def weights(dag_id: str, *numbers: int) -> DAG:

@@ -181,7 +181,7 @@ ERRORS = {
 def test_f56_an_api_that_fails_during_the_adoption_costs_no_task(
     scheduler: Scheduler, ecs: Control, run_dag: RunDag, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ecs_async_executor.engine.limiter.TRICKLE", 20.0)
+    monkeypatch.setattr("ecs_async_executor.engine.admission.adaptive_bucket.TRICKLE", 20.0)
     run_dag(tasks("adopted_blindly", 3))
     before = {ti.id: ti.external_executor_id for ti in scheduler.launched(3)}
     crash(scheduler)

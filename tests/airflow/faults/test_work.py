@@ -12,8 +12,8 @@ from airflow._shared.timezones import timezone
 from airflow.sdk import DAG, BaseOperator
 
 from ecs_async_executor.engine.responses import Tasks
+from ecs_async_executor.executor.airflow_compat import CAN_RUN_CALLBACKS
 from ecs_async_executor.local import Control
-from ecs_async_executor.workloads import CAN_RUN_CALLBACKS
 from tests.support.callbacks import stored_callback
 from tests.support.database import nothing_written
 from tests.support.ecs import end_all, hide_ends, live
@@ -57,7 +57,7 @@ def test_f01_after_hours_of_waiting_a_launch_carries_a_token_for_its_own_start(
     monkeypatch: pytest.MonkeyPatch,
     why: str,
 ) -> None:
-    monkeypatch.setattr("ecs_async_executor.engine.limiter.TRICKLE", 20.0)
+    monkeypatch.setattr("ecs_async_executor.engine.admission.adaptive_bucket.TRICKLE", 20.0)
     ecs.add_fault(why, **({"action": "RunTask"} if why == "throttle" else {}))
     run_dag(one_task_dag("waits_for_hours"))
     scheduler.until(lambda: len(sent) >= 2)
@@ -126,7 +126,7 @@ SHORTAGES: dict[str, dict[str, Any]] = {
 def test_f03_no_form_of_throttling_or_of_missing_capacity_costs_a_start(
     scheduler: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ecs_async_executor.engine.limiter.TRICKLE", 20.0)
+    monkeypatch.setattr("ecs_async_executor.engine.admission.adaptive_bucket.TRICKLE", 20.0)
     for shortage in SHORTAGES.values():
         ecs.add_fault(times=1, **shortage)
     run_dag(one_task_dag("all_shortages"))

@@ -18,8 +18,8 @@ from airflow.executors.base_executor import BaseExecutor
 from airflow.executors.workloads import ExecuteTask
 from airflow.models.taskinstancekey import TaskInstanceKey
 
-from ecs_async_executor.decisions import Row
-from ecs_async_executor.rows import Look, Show
+from ecs_async_executor.executor.decisions import Row
+from ecs_async_executor.executor.rows.statements import Look, Show
 from tests.support.workloads import task_workload
 
 HEARTBEAT_TIMEOUT = 300.0

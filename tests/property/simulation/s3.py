@@ -7,9 +7,9 @@ from typing import Protocol
 
 import anyio
 
-from ecs_async_executor.engine.calls import CallError
-from ecs_async_executor.engine.failures import Failure, Kind
-from ecs_async_executor.engine.messages import Diagnosis
+from ecs_async_executor.engine.admission.calls import CallError
+from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
+from ecs_async_executor.messages import Diagnosis
 from tests.property.simulation.ecs import Weather
 
 AWAY = CallError(Failure(Kind.PAYLOAD, Diagnosis("S3 can't take the workload now.")))

@@ -9,8 +9,8 @@ import pytest
 
 from ecs_async_executor.config.profiles import Profiles, make_profiles
 from ecs_async_executor.config.settings import Settings
-from ecs_async_executor.engine.messages import Lane
 from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
+from ecs_async_executor.messages import Lane
 
 
 def profiles(queues: dict[str, Any], **options: Any) -> Profiles:

@@ -11,8 +11,8 @@ from ecs_async_executor.config.layers import Layer
 from ecs_async_executor.config.request import RequestTemplate
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.ecs_rules import OVERRIDES
-from ecs_async_executor.engine.messages import Payload
 from ecs_async_executor.errors import InvalidRequestError
+from ecs_async_executor.messages import Payload
 
 TOKEN = "the-secret-token"
 MARK = {"name": "AIRFLOW_IS_EXECUTOR_CONTAINER", "value": "true"}

@@ -12,8 +12,8 @@ import pytest
 from botocore import xform_name
 from botocore.session import get_session
 
-from ecs_async_executor.engine import ecs, s3
-from ecs_async_executor.engine.iam import TRUSTS_ECS_TASKS, allow, remedy_of
+from ecs_async_executor.engine.aws import ecs, s3
+from ecs_async_executor.engine.diagnosis.iam import TRUSTS_ECS_TASKS, allow, remedy_of
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "iam.md").read_text("utf-8")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 
-from ecs_async_executor.engine.limiter import Limiter
+from ecs_async_executor.engine.admission.adaptive_bucket import Limiter
 from ecs_async_executor.engine.options import Rate
 
 IN_FLIGHT = 100

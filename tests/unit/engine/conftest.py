@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 import pytest
 
-from ecs_async_executor.engine.attempts import Attempts
-from ecs_async_executor.engine.calls import Calls
-from ecs_async_executor.engine.ecs import EcsClient
-from ecs_async_executor.engine.finder import Finder
-from ecs_async_executor.engine.gate import Gate
-from ecs_async_executor.engine.governor import Governor
-from ecs_async_executor.engine.launcher import Launcher
-from ecs_async_executor.engine.ledger import Ledger
-from ecs_async_executor.engine.log_digest import LogDigest
+from ecs_async_executor.engine.admission.calls import Calls
+from ecs_async_executor.engine.admission.circuit_breaker import Gate
+from ecs_async_executor.engine.admission.rate_limits import Governor
+from ecs_async_executor.engine.aws.ecs import EcsClient
+from ecs_async_executor.engine.aws.s3 import S3Client
 from ecs_async_executor.engine.options import EngineOptions
-from ecs_async_executor.engine.putter import Putter
-from ecs_async_executor.engine.s3 import S3Client
+from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.workers.launcher import Launcher
+from ecs_async_executor.engine.workers.recovery import Finder
+from ecs_async_executor.engine.workers.requests import Attempts
+from ecs_async_executor.engine.workers.uploader import Putter
+from ecs_async_executor.log_digest import LogDigest
 from tests.support.engine import FakeClient, FakeS3, Reports, options, order
 
 if TYPE_CHECKING:

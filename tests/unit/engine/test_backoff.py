@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ecs_async_executor.engine.backoff import backoff
+from ecs_async_executor.backoff import backoff
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from ecs_async_executor.engine.bell import Bell
+from ecs_async_executor.engine.workers.wakeup import Bell
 
 pytestmark = pytest.mark.virtual_time
 

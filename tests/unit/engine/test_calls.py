@@ -8,11 +8,11 @@ import anyio
 import botocore.exceptions as boto
 import pytest
 
-from ecs_async_executor.engine.calls import CallError, Calls
-from ecs_async_executor.engine.failures import Kind
-from ecs_async_executor.engine.governor import Action
-from ecs_async_executor.engine.messages import Paused, Resumed
+from ecs_async_executor.engine.admission.calls import CallError, Calls
+from ecs_async_executor.engine.admission.rate_limits import Action
+from ecs_async_executor.engine.diagnosis.call_failures import Kind
 from ecs_async_executor.engine.options import EngineOptions, Rate
+from ecs_async_executor.messages import Paused, Resumed
 from tests.support.engine import FakeClient, Reports, error, options
 
 pytestmark = pytest.mark.virtual_time

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 import pytest
 
-from ecs_async_executor.engine.cleaner import TRIES, Cleaner
-from ecs_async_executor.engine.failures import Kind
-from ecs_async_executor.engine.ledger import Ledger
-from ecs_async_executor.engine.log_digest import LogDigest
-from ecs_async_executor.engine.s3 import S3Client
+from ecs_async_executor.engine.aws.s3 import S3Client
+from ecs_async_executor.engine.diagnosis.call_failures import Kind
+from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.workers.deleter import TRIES, Cleaner
+from ecs_async_executor.log_digest import LogDigest
 from tests.support.engine import FakeS3, options, s3_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 pytestmark = pytest.mark.virtual_time
-NAME = "ecs_async_executor.engine.cleaner"
+NAME = "ecs_async_executor.engine.workers.deleter"
 
 
 class Bench:

@@ -6,8 +6,8 @@ from typing import Any
 import anyio
 import pytest
 
-from ecs_async_executor.engine.calls import CallError
-from ecs_async_executor.engine.clusters import Clusters
+from ecs_async_executor.engine.admission.calls import CallError
+from ecs_async_executor.engine.workers.default_strategies import Clusters
 from tests.support.engine import FakeClient, error, options
 
 pytestmark = pytest.mark.virtual_time

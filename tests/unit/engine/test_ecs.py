@@ -13,9 +13,9 @@ from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioRefreshableCredentials
 from botocore.exceptions import ParamValidationError
 
-from ecs_async_executor.engine.aws import Connection, connect_by_environment, silence_request_logs
-from ecs_async_executor.engine.ecs import EcsClient
-from ecs_async_executor.engine.failures import Kind, classify
+from ecs_async_executor.engine.aws.client import Connection, connect_by_environment, silence_request_logs
+from ecs_async_executor.engine.aws.ecs import EcsClient
+from ecs_async_executor.engine.diagnosis.call_failures import Kind, classify
 from ecs_async_executor.engine.responses import (
     Cluster,
     Clusters,

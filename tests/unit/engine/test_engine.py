@@ -10,9 +10,11 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 
 from ecs_async_executor.engine import engine as module
-from ecs_async_executor.engine.aws import connect_by_environment
+from ecs_async_executor.engine.aws.client import connect_by_environment
 from ecs_async_executor.engine.engine import Engine
-from ecs_async_executor.engine.messages import (
+from ecs_async_executor.engine.options import Rate
+from ecs_async_executor.engine.responses import Container, Task, Tasks
+from ecs_async_executor.messages import (
     Cancelled,
     CheckHealth,
     HealthChecked,
@@ -27,8 +29,6 @@ from ecs_async_executor.engine.messages import (
     Stopped,
     Watch,
 )
-from ecs_async_executor.engine.options import Rate
-from ecs_async_executor.engine.responses import Container, Task, Tasks
 from tests.support.engine import URL, FakeClient, FakeS3, Reports, error, fetching, options, order
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from botocore.model import DenormalizedStructureBuilder
 from botocore.parsers import ResponseParserError
 from botocore.validate import ParamValidator
 
-from ecs_async_executor.engine.failures import (
+from ecs_async_executor.engine.diagnosis.call_failures import (
     PAUSING,
     Kind,
     classify,

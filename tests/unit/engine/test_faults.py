@@ -9,8 +9,8 @@ from typing import Any
 import botocore.exceptions as boto
 import pytest
 
-from ecs_async_executor.engine.failures import PAUSING, Kind, classify
-from ecs_async_executor.engine.faults import fault_of
+from ecs_async_executor.engine.diagnosis.call_failures import PAUSING, Kind, classify
+from ecs_async_executor.engine.diagnosis.faults import fault_of
 
 
 def raising(name: str, code: str) -> Callable[[], None]:
@@ -44,7 +44,7 @@ def test_a_fault_in_pythons_own_modules_is_that_of_the_module_that_called_them()
     assert fault_of(error).detail.endswith("raised in newrelic.hooks")
 
 
-@pytest.mark.parametrize("name", ["ecs_async_executor.engine.shortcuts", "aiobotocore.endpoint"])
+@pytest.mark.parametrize("name", ["ecs_async_executor.engine.aws.serializer", "aiobotocore.endpoint"])
 def test_a_fault_of_ours_is_to_be_reported(name: str):
     assert "Report it as a bug" in fault_of(raised(raising(name, "None + 1"))).remedy
 

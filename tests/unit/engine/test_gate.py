@@ -3,8 +3,8 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from ecs_async_executor.engine.gate import Gate
-from ecs_async_executor.engine.messages import Diagnosis, Paused, Resumed
+from ecs_async_executor.engine.admission.circuit_breaker import Gate
+from ecs_async_executor.messages import Diagnosis, Paused, Resumed
 
 pytestmark = pytest.mark.virtual_time
 

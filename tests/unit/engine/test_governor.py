@@ -8,8 +8,8 @@ import anyio
 import pytest
 from anyio.abc import TaskGroup
 
-from ecs_async_executor.engine.governor import Action, Governor
-from ecs_async_executor.engine.limiter import Limiter
+from ecs_async_executor.engine.admission.adaptive_bucket import Limiter
+from ecs_async_executor.engine.admission.rate_limits import Action, Governor
 from ecs_async_executor.engine.options import EngineOptions, Rate
 
 pytestmark = pytest.mark.virtual_time

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ecs_async_executor.engine.iam import TRUSTS_ECS_TASKS, allow, remedy_of
+from ecs_async_executor.engine.diagnosis.iam import TRUSTS_ECS_TASKS, allow, remedy_of
 
 ROLE = "arn:aws:sts::123456789012:assumed-role/airflow-scheduler/i-0123456789"
 TASKS = "arn:aws:ecs:eu-west-1:123456789012:task-definition/airflow"

@@ -8,8 +8,8 @@ from typing import Any
 import anyio
 import pytest
 
-from ecs_async_executor.engine.ledger import FAULTS
-from ecs_async_executor.engine.messages import (
+from ecs_async_executor.engine.state.ledger import FAULTS
+from ecs_async_executor.messages import (
     Cancelled,
     Launched,
     LaunchFailed,

@@ -5,7 +5,10 @@ from typing import Any
 import anyio
 import pytest
 
-from ecs_async_executor.engine.messages import (
+from ecs_async_executor.engine.options import Rate
+from ecs_async_executor.engine.responses import Tasks
+from ecs_async_executor.errors import InvalidRequestError
+from ecs_async_executor.messages import (
     Cancelled,
     Launched,
     LaunchFailed,
@@ -13,9 +16,6 @@ from ecs_async_executor.engine.messages import (
     Request,
     Waiting,
 )
-from ecs_async_executor.engine.options import Rate
-from ecs_async_executor.engine.responses import Tasks
-from ecs_async_executor.errors import InvalidRequestError
 from tests.support.engine import FakeClient, Reports, error, refused, started
 
 pytestmark = pytest.mark.virtual_time

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.engine.entry import Entry, State
-from ecs_async_executor.engine.failures import Failure, Kind
-from ecs_async_executor.engine.ledger import Ledger
-from ecs_async_executor.engine.messages import (
+from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
+from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.responses import Container, Task
+from ecs_async_executor.engine.state.entry import Entry, State
+from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.messages import (
     Cancelled,
     Diagnosis,
     Launched,
@@ -18,8 +20,6 @@ from ecs_async_executor.engine.messages import (
     Waiting,
     Watch,
 )
-from ecs_async_executor.engine.options import EngineOptions
-from ecs_async_executor.engine.responses import Container, Task
 from tests.support.engine import order
 
 ARN = "arn:task/1"

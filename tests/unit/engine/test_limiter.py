@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecs_async_executor.engine.limiter import HOLD, TRICKLE, UNLIMITED, Limiter
+from ecs_async_executor.engine.admission.adaptive_bucket import HOLD, TRICKLE, UNLIMITED, Limiter
 from ecs_async_executor.engine.options import Rate
 from tests.unit.engine.aws_bucket import in_clumps, simulate, steadily
 

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from ecs_async_executor.engine.log_digest import INTERVAL, LogDigest
+from ecs_async_executor.log_digest import INTERVAL, LogDigest
 
 Lines = list[tuple[int, str]]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from ecs_async_executor.engine.entry import Entry
-from ecs_async_executor.engine.ledger import Ledger
-from ecs_async_executor.engine.looks import next_look
-from ecs_async_executor.engine.messages import Watch
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.responses import Task
+from ecs_async_executor.engine.state.entry import Entry
+from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.state.poll_schedule import next_look
+from ecs_async_executor.messages import Watch
 
 
 @pytest.fixture

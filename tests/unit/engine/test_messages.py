@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from ecs_async_executor.engine.messages import Diagnosis, Launch, Request
+from ecs_async_executor.messages import Diagnosis, Launch, Request
 
 
 def test_a_diagnosis_reads_as_one_line_of_the_parts_it_has():

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from ecs_async_executor.engine.failures import Failure, Kind
-from ecs_async_executor.engine.messages import Diagnosis, Request
-from ecs_async_executor.engine.origins import located
+from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
+from ecs_async_executor.engine.diagnosis.origins import located
+from ecs_async_executor.messages import Diagnosis, Request
 
 SUBNETS = "networkConfiguration.awsvpcConfiguration.subnets"
 BODY = {

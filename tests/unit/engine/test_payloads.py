@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ecs_async_executor.engine.entry import Entry, State
-from ecs_async_executor.engine.failures import Failure, Kind
-from ecs_async_executor.engine.ledger import Ledger
-from ecs_async_executor.engine.leftovers import MOST, Leftovers
-from ecs_async_executor.engine.messages import Diagnosis, Payload, Recovery, Stopped, Watch
+from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
 from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by, split, url_of
 from ecs_async_executor.engine.responses import Task, parse_tasks
+from ecs_async_executor.engine.state.entry import Entry, State
+from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.state.payload_objects import MOST, Leftovers
+from ecs_async_executor.messages import Diagnosis, Payload, Recovery, Stopped, Watch
 from tests.support.engine import options, order
 
 URL = "s3://bucket/airflow/run-1.json"

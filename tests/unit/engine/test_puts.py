@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.engine.failures import Kind
-from ecs_async_executor.engine.ledger import PUTS
-from ecs_async_executor.engine.messages import (
+from ecs_async_executor.engine.diagnosis.call_failures import Kind
+from ecs_async_executor.engine.state.ledger import PUTS
+from ecs_async_executor.messages import (
     Cancelled,
     Launched,
     LaunchFailed,

@@ -8,10 +8,12 @@ from typing import Any
 import anyio
 import pytest
 
-from ecs_async_executor.engine.attempts import FRESH
-from ecs_async_executor.engine.failures import Kind
-from ecs_async_executor.engine.ledger import PUTS, PUTS_AHEAD
-from ecs_async_executor.engine.messages import (
+from ecs_async_executor.engine.diagnosis.call_failures import Kind
+from ecs_async_executor.engine.options import Rate
+from ecs_async_executor.engine.state.ledger import PUTS, PUTS_AHEAD
+from ecs_async_executor.engine.workers.requests import FRESH
+from ecs_async_executor.engine.workers.uploader import CALLS
+from ecs_async_executor.messages import (
     Cancelled,
     Lane,
     Launched,
@@ -20,8 +22,6 @@ from ecs_async_executor.engine.messages import (
     Request,
     Waiting,
 )
-from ecs_async_executor.engine.options import Rate
-from ecs_async_executor.engine.putter import CALLS
 from tests.support.engine import URL, FakeClient, FakeS3, Reports, error, fetching, s3_error
 
 pytestmark = pytest.mark.virtual_time

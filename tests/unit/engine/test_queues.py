@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from ecs_async_executor.engine.entry import Entry, State
-from ecs_async_executor.engine.messages import Lane
 from ecs_async_executor.engine.options import Rate
-from ecs_async_executor.engine.queues import DueList, LaunchQueue
+from ecs_async_executor.engine.state.entry import Entry, State
+from ecs_async_executor.engine.state.launch_queue import DueList, LaunchQueue
+from ecs_async_executor.messages import Lane
 
 UNLIMITED = Rate(0, 1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ecs_async_executor.engine.failures import Kind, classify
+from ecs_async_executor.engine.diagnosis.call_failures import Kind, classify
 from tests.support.engine import error
 
 SUBNETS = "networkConfiguration.awsvpcConfiguration.subnets"

@@ -9,13 +9,13 @@ import anyio
 import botocore.exceptions as boto
 import pytest
 
-from ecs_async_executor.engine import s3
-from ecs_async_executor.engine.aws import Connection
-from ecs_async_executor.engine.calls import CallError
-from ecs_async_executor.engine.failures import Kind
-from ecs_async_executor.engine.log_digest import LogDigest
-from ecs_async_executor.engine.s3 import S3Client
+from ecs_async_executor.engine.admission.calls import CallError
+from ecs_async_executor.engine.aws import s3
+from ecs_async_executor.engine.aws.client import Connection
+from ecs_async_executor.engine.aws.s3 import S3Client
+from ecs_async_executor.engine.diagnosis.call_failures import Kind
 from ecs_async_executor.errors import ConnectError
+from ecs_async_executor.log_digest import LogDigest
 from tests.support.engine import error
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import aiohttp
 import botocore.exceptions as boto
 import pytest
 
-from ecs_async_executor.engine.failures import Kind
-from ecs_async_executor.engine.s3_failures import classify_s3
+from ecs_async_executor.engine.diagnosis.call_failures import Kind
+from ecs_async_executor.engine.diagnosis.s3_failures import classify_s3
 from ecs_async_executor.errors import ConnectError
 from tests.support.engine import error
 

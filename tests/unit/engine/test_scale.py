@@ -12,11 +12,11 @@ import anyio
 import pytest
 
 from ecs_async_executor.engine import engine as module
-from ecs_async_executor.engine.aws import connect_by_environment
+from ecs_async_executor.engine.aws.client import connect_by_environment
 from ecs_async_executor.engine.engine import Engine
-from ecs_async_executor.engine.messages import Order, Report, Stopped, Watch
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.responses import Container, Task, Tasks
+from ecs_async_executor.messages import Order, Report, Stopped, Watch
 from tests.support.engine import order, started
 
 pytestmark = pytest.mark.virtual_time

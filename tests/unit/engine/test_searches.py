@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.engine.messages import (
+from ecs_async_executor.engine.options import Rate
+from ecs_async_executor.errors import InvalidRequestError
+from ecs_async_executor.messages import (
     Cancelled,
     Launched,
     LaunchFailed,
@@ -14,8 +16,6 @@ from ecs_async_executor.engine.messages import (
     Request,
     Stopped,
 )
-from ecs_async_executor.engine.options import Rate
-from ecs_async_executor.errors import InvalidRequestError
 from tests.support.engine import FakeClient, Reports, error
 
 pytestmark = pytest.mark.virtual_time

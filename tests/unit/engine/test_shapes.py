@@ -9,7 +9,7 @@ from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecs_async_executor.engine.shapes import checker, why_not
+from ecs_async_executor.engine.aws.validation import checker, why_not
 from tests.unit.engine.ecs_model import RUN_TASK, operation
 
 

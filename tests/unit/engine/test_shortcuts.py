@@ -14,7 +14,7 @@ from botocore.exceptions import ParamValidationError
 from botocore.serialize import create_serializer
 from botocore.useragent import UserAgentString
 
-from ecs_async_executor.engine.shortcuts import QuickSerializer, quicken
+from ecs_async_executor.engine.aws.serializer import QuickSerializer, quicken
 from tests.support.live_engine import connect_to
 from tests.unit.engine.ecs_model import RUN_TASK, operation
 

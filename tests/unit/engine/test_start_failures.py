@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ecs_async_executor.engine.failures import Kind, classify, classify_run_task_failure
-from ecs_async_executor.engine.messages import Diagnosis
+from ecs_async_executor.engine.diagnosis.call_failures import Kind, classify, classify_run_task_failure
+from ecs_async_executor.engine.diagnosis.stopped_tasks import Verdict, judge
 from ecs_async_executor.engine.responses import Container, Task, TaskFailure
-from ecs_async_executor.engine.stops import Verdict, judge
+from ecs_async_executor.messages import Diagnosis
 from tests.support.engine import error
 
 SERVICE_LINKED = (

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from ecs_async_executor.engine.calls import Calls
-from ecs_async_executor.engine.ledger import Ledger
-from ecs_async_executor.engine.messages import Watch
+from ecs_async_executor.engine.admission.calls import Calls
 from ecs_async_executor.engine.options import EngineOptions
-from ecs_async_executor.engine.stopper import Stopper
+from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.workers.stopper import Stopper
+from ecs_async_executor.messages import Watch
 from tests.support.engine import FakeClient, Reports, error, options
 
 if TYPE_CHECKING:

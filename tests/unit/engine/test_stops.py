@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from ecs_async_executor.engine.diagnosis.stopped_tasks import Verdict, judge
 from ecs_async_executor.engine.responses import Container, Task
-from ecs_async_executor.engine.stops import Verdict, judge
 
 EXITED: dict[str, Any] = {
     "stop_code": "EssentialContainerExited",

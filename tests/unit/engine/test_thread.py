@@ -4,10 +4,10 @@ from typing import Any, cast
 
 import pytest
 
-from ecs_async_executor.engine.aws import Connection
-from ecs_async_executor.engine.messages import Cancelled, EngineDied, Order, Stop
+from ecs_async_executor.engine.aws.client import Connection
 from ecs_async_executor.engine.thread import EngineThread
 from ecs_async_executor.errors import EngineStartError
+from ecs_async_executor.messages import Cancelled, EngineDied, Order, Stop
 from tests.support.engine import options, order
 
 

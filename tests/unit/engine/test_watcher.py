@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from ecs_async_executor.engine.calls import Calls
-from ecs_async_executor.engine.ledger import Ledger
-from ecs_async_executor.engine.messages import Running, Stopped, Watch
+from ecs_async_executor.engine.admission.calls import Calls
 from ecs_async_executor.engine.options import EngineOptions, Rate
 from ecs_async_executor.engine.responses import Container, Task, TaskFailure, Tasks
-from ecs_async_executor.engine.watcher import Watcher
+from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.workers.watcher import Watcher
+from ecs_async_executor.messages import Running, Stopped, Watch
 from tests.support.engine import FakeClient, Reports, error, options
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 import pytest
 
-from ecs_async_executor.engine.messages import (
+from ecs_async_executor.executor.reconciler import Supervisor
+from ecs_async_executor.executor.rows.statements import Show
+from ecs_async_executor.messages import (
     Order,
 )
-from ecs_async_executor.rows import Show
-from ecs_async_executor.supervisor import Supervisor
 from tests.support.supervisor import (
     DATABASE,
     Clock,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ecs_async_executor.adoption import Trace, find_trace
+from ecs_async_executor.executor.adoption import Trace, find_trace
 
 RUN_ID = "12345678-1234-4234-8234-123456789012"
 TASK = "0123456789abcdef0123456789abcdef"

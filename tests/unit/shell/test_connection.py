@@ -14,11 +14,11 @@ import pytest
 from airflow.providers.amazon.aws.hooks.base_aws import BaseSessionFactory
 from botocore.exceptions import ClientError
 
-from ecs_async_executor.connection import resolve_connection
-from ecs_async_executor.engine.aws import Connect
-from ecs_async_executor.engine.ecs import EcsClient
-from ecs_async_executor.engine.failures import PAUSING, Failure, classify
+from ecs_async_executor.engine.aws.client import Connect
+from ecs_async_executor.engine.aws.ecs import EcsClient
+from ecs_async_executor.engine.diagnosis.call_failures import PAUSING, Failure, classify
 from ecs_async_executor.errors import ConfigurationError, ConnectError
+from ecs_async_executor.executor.connection import resolve_connection
 from tests.support.moto import serve_moto
 
 ROLE = "arn:aws:iam::123456789012:role/airflow"

@@ -10,11 +10,11 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from ecs_async_executor import database as module
-from ecs_async_executor.database import GIVEN_UP, SLOW, Answer, Database, Question, answer
-from ecs_async_executor.decisions import Row
-from ecs_async_executor.engine.log_digest import LogDigest
-from ecs_async_executor.rows import Look, Show
+from ecs_async_executor.executor.decisions import Row
+from ecs_async_executor.executor.rows import thread as module
+from ecs_async_executor.executor.rows.statements import Look, Show
+from ecs_async_executor.executor.rows.thread import GIVEN_UP, SLOW, Answer, Database, Question, answer
+from ecs_async_executor.log_digest import LogDigest
 
 ROW = Row("queued", 1, "run", 7)
 LOOK = Look("run", "ti", "dag.task", frozenset({"run"}))

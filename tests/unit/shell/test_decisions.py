@@ -9,7 +9,7 @@ from airflow.utils.state import TaskInstanceState
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecs_async_executor.decisions import (
+from ecs_async_executor.executor.decisions import (
     Decision,
     Facts,
     Row,

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ecs_async_executor.delivery import FETCH, FETCH_SIZE, Bucket, Delivery, in_command
-from ecs_async_executor.engine.messages import Payload
+from ecs_async_executor.config.delivery import FETCH, FETCH_SIZE, Bucket, Delivery, in_command
 from ecs_async_executor.engine.payloads import NOT_FETCHED
+from ecs_async_executor.messages import Payload
 
 TOKEN = "a-token-that-nobody-may-read"
 WORKLOAD = json.dumps({"token": TOKEN, "kwargs": {"text": "ä" * 20_000}})

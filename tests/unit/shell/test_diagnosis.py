@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from ecs_async_executor.decisions import Row
-from ecs_async_executor.diagnosis import with_row
-from ecs_async_executor.engine.messages import Cancelled, Diagnosis, LaunchFailed, Stopped, Terminal
+from ecs_async_executor.executor.decisions import Row
+from ecs_async_executor.executor.row_diagnosis import with_row
+from ecs_async_executor.messages import Cancelled, Diagnosis, LaunchFailed, Stopped, Terminal
 
 WHY = Diagnosis("The container ended.", "the facts", "Look.")
 ENDED = Stopped("run", 1, "arn", 0, ran=True, permanent=False, diagnosis=WHY, unexplained=True)

@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.database import Answer, Question
-from ecs_async_executor.decisions import Row
-from ecs_async_executor.engine.messages import Cancelled, Launched
-from ecs_async_executor.inquiries import (
+from ecs_async_executor.executor.decisions import Row
+from ecs_async_executor.executor.rows.poller import (
     LOOK_AGAIN_AFTER,
     LOOKS_PER_QUESTION,
     SHOW_AFTER,
     SHOWS_PER_QUESTION,
     Inquiries,
 )
-from ecs_async_executor.rounds import CHECK_AFTER, CHECKS_PER_SECOND
-from ecs_async_executor.rows import Show
-from ecs_async_executor.runs import Run, Runs
+from ecs_async_executor.executor.rows.rounds import CHECK_AFTER, CHECKS_PER_SECOND
+from ecs_async_executor.executor.rows.statements import Show
+from ecs_async_executor.executor.rows.thread import Answer, Question
+from ecs_async_executor.executor.runs import Run, Runs
+from ecs_async_executor.messages import Cancelled, Launched
 
 ROW = Row("queued", 1, "run", 7)
 

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from aiobotocore.session import get_session
 
-from ecs_async_executor.engine.aws import Connection
-from ecs_async_executor.engine.messages import EngineDied, Launch, Launched, Report, Request, Stopped
+from ecs_async_executor.engine.aws.client import Connection
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.thread import EngineThread
 from ecs_async_executor.errors import EngineStartError
-from ecs_async_executor.keeper import STABLE_AFTER, EngineKeeper
+from ecs_async_executor.executor.engine_supervisor import STABLE_AFTER, EngineKeeper
 from ecs_async_executor.local import Control, Options, serve_in_thread
+from ecs_async_executor.messages import EngineDied, Launch, Launched, Report, Request, Stopped
 
 POISON: Any = object()
 BODY = {

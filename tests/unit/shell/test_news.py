@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.database import Database, Question
-from ecs_async_executor.engine.messages import Diagnosis, LaunchFailed, Waiting
-from ecs_async_executor.supervisor import Supervisor
+from ecs_async_executor.executor.reconciler import Supervisor
+from ecs_async_executor.executor.rows.thread import Database, Question
+from ecs_async_executor.messages import Diagnosis, LaunchFailed, Waiting
 from tests.support.supervisor import DATABASE, WHY, Clock, decide, launched, rows_say, take_in
 
 FULL = Diagnosis("ECS has no capacity for the task now.", "RESOURCE:CPU")

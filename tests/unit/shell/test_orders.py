@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor import workloads
+from ecs_async_executor.config.delivery import FETCH, Bucket
 from ecs_async_executor.config.profiles import make_profiles
 from ecs_async_executor.config.settings import Settings
-from ecs_async_executor.delivery import FETCH, Bucket
-from ecs_async_executor.engine.messages import Lane, Launch, Launched, Recovery, Watch
 from ecs_async_executor.errors import InvalidRequestError
-from ecs_async_executor.orders import TOKEN_LIFETIME, TOKEN_MARGIN, Orders
-from ecs_async_executor.runs import Run
+from ecs_async_executor.executor import airflow_compat
+from ecs_async_executor.executor.order_factory import TOKEN_LIFETIME, TOKEN_MARGIN, Orders
+from ecs_async_executor.executor.runs import Run
+from ecs_async_executor.messages import Lane, Launch, Launched, Recovery, Watch
 from tests.support.workloads import callback_workload, task_workload, token_claims, token_generator
 
 
@@ -37,7 +37,7 @@ def make_orders(
 
 
 def run_of(workload: Any) -> Run:
-    return workloads.make_run(None, workload)  # type: ignore[arg-type]  # 3.4 alone asks the executor
+    return airflow_compat.make_run(None, workload)  # type: ignore[arg-type]  # 3.4 alone asks the executor
 
 
 def sent_workload(launch: Launch) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from airflow.models.taskinstancekey import TaskInstanceKey
 
 from ecs_async_executor.config.profiles import make_profiles
 from ecs_async_executor.config.settings import Settings
-from ecs_async_executor.engine.messages import Cancelled, Diagnosis, LaunchFailed, Terminal
-from ecs_async_executor.retries import TASKS_REMEMBERED, Retries
-from ecs_async_executor.runs import Run
+from ecs_async_executor.executor.retry_policy import TASKS_REMEMBERED, Retries
+from ecs_async_executor.executor.runs import Run
+from ecs_async_executor.messages import Cancelled, Diagnosis, LaunchFailed, Terminal
 
 WHY = Diagnosis("It failed.")
 QUEUES = {

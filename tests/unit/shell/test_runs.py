@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from ecs_async_executor.engine.messages import Diagnosis, Launched, Stopped
-from ecs_async_executor.runs import Run, Runs
+from ecs_async_executor.executor.runs import Run, Runs
+from ecs_async_executor.messages import Diagnosis, Launched, Stopped
 
 
 def make(run_id: str, key: str = "key", **members: object) -> Run:

@@ -8,8 +8,11 @@ import pytest
 from airflow.models.taskinstancekey import TaskInstanceKey
 
 from ecs_async_executor.config.profiles import make_profiles
-from ecs_async_executor.decisions import Row
-from ecs_async_executor.engine.messages import (
+from ecs_async_executor.executor.airflow_compat import make_run
+from ecs_async_executor.executor.decisions import Row
+from ecs_async_executor.executor.reconciler import Supervisor
+from ecs_async_executor.executor.rows.poller import LOOK_AGAIN_AFTER
+from ecs_async_executor.messages import (
     Cancelled,
     Forget,
     Launch,
@@ -21,9 +24,6 @@ from ecs_async_executor.engine.messages import (
     Stopped,
     Watch,
 )
-from ecs_async_executor.inquiries import LOOK_AGAIN_AFTER
-from ecs_async_executor.supervisor import Supervisor
-from ecs_async_executor.workloads import make_run
 from tests.support.database import nothing_written
 from tests.support.supervisor import (
     ARN,
@@ -322,7 +322,7 @@ def test_the_waiting_for_capacity_begins_anew_when_there_was_some_meanwhile(
 def test_a_permanent_failure_is_not_launched_again(monkeypatch: pytest.MonkeyPatch) -> None:
     queued = Row(state="queued", try_number=1, external_executor_id=None, queued_by_job_id=None)
     monkeypatch.setattr(
-        "ecs_async_executor.database.read_rows",
+        "ecs_async_executor.executor.rows.thread.read_rows",
         lambda runs: dict.fromkeys((r.run_id for r in runs), queued),
     )
     submitted: list[Order] = []

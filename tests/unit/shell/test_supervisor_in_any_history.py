@@ -13,8 +13,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ecs_async_executor.decisions import Row
-from ecs_async_executor.engine.messages import (
+from ecs_async_executor.executor.airflow_compat import make_run
+from ecs_async_executor.executor.decisions import Row
+from ecs_async_executor.executor.rows.statements import Look
+from ecs_async_executor.executor.runs import Run
+from ecs_async_executor.messages import (
     Cancelled,
     Launch,
     Launched,
@@ -26,9 +29,6 @@ from ecs_async_executor.engine.messages import (
     Waiting,
     Watch,
 )
-from ecs_async_executor.rows import Look
-from ecs_async_executor.runs import Run
-from ecs_async_executor.workloads import make_run
 from tests.support.supervisor import (
     ARN,
     WHY,
@@ -68,8 +68,8 @@ class AnyHistory(RuleBasedStateMachine):
         """When the last one came, by run id."""
         self.database_fails = False
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr("ecs_async_executor.database.read_rows", self._read_rows)
-        self.patch.setattr("ecs_async_executor.database.read_workloads", self._read_workloads)
+        self.patch.setattr("ecs_async_executor.executor.rows.thread.read_rows", self._read_rows)
+        self.patch.setattr("ecs_async_executor.executor.rows.thread.read_workloads", self._read_workloads)
 
     def teardown(self) -> None:
         self.patch.undo()

@@ -6,8 +6,11 @@ from collections.abc import Iterable
 
 import pytest
 
-from ecs_async_executor.decisions import Row
-from ecs_async_executor.engine.messages import (
+from ecs_async_executor.executor.decisions import Row
+from ecs_async_executor.executor.reconciler import UNWANTED_GRACE, Supervisor
+from ecs_async_executor.executor.rows.rounds import CHECK_AFTER
+from ecs_async_executor.executor.rows.statements import Look, Show
+from ecs_async_executor.messages import (
     Cancelled,
     Launch,
     LaunchFailed,
@@ -17,9 +20,6 @@ from ecs_async_executor.engine.messages import (
     Stopped,
     Watch,
 )
-from ecs_async_executor.rounds import CHECK_AFTER
-from ecs_async_executor.rows import Look, Show
-from ecs_async_executor.supervisor import UNWANTED_GRACE, Supervisor
 from tests.support.supervisor import (
     DATABASE,
     RUN_ID,

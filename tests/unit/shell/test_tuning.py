@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ecs_async_executor.tuning import SWITCH_INTERVAL, restore, tune
+from ecs_async_executor.executor.interpreter import SWITCH_INTERVAL, restore, tune
 
 
 @pytest.fixture(autouse=True)

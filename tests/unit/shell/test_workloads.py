@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from airflow.executors.base_executor import BaseExecutor
 
-from ecs_async_executor import workloads
+from ecs_async_executor.executor import airflow_compat
 from tests.support.workloads import callback_workload, task_workload, token_claims, token_generator
 
 RUN_ID = "12345678-1234-4234-8234-123456789012"
@@ -24,26 +24,26 @@ def executor() -> Executor:
 
 
 def test_the_committed_uuid_is_the_run_id_and_fences_the_row(executor: Executor) -> None:
-    run = workloads.make_run(executor, task_workload(external_executor_id=RUN_ID, try_number=3))
+    run = airflow_compat.make_run(executor, task_workload(external_executor_id=RUN_ID, try_number=3))
     assert (run.run_id, run.fenced, run.try_number) == (RUN_ID, True, 3)
 
 
 @pytest.mark.parametrize("left_over", [None, "", ARN, "not a uuid", RUN_ID.replace("-", "")])
 def test_without_a_committed_uuid_the_token_names_the_run(executor: Executor, left_over: str | None) -> None:
     token = token_generator().generate({"sub": "ti"})
-    run = workloads.make_run(executor, task_workload(external_executor_id=left_over, token=token))
+    run = airflow_compat.make_run(executor, task_workload(external_executor_id=left_over, token=token))
     assert (run.run_id, run.fenced) == (token_claims(token)["jti"], False)
 
 
 @pytest.mark.parametrize("token", ["", "not.a.token"])
 def test_without_any_id_a_run_gets_a_new_one(executor: Executor, token: str) -> None:
     workload = task_workload(external_executor_id=None, token=token)
-    one, two = workloads.make_run(executor, workload), workloads.make_run(executor, workload)
+    one, two = airflow_compat.make_run(executor, workload), airflow_compat.make_run(executor, workload)
     assert uuid.UUID(one.run_id) != uuid.UUID(two.run_id)
 
 
 def test_a_uuid_left_from_an_earlier_queueing_is_not_used_again(executor: Executor) -> None:
-    run = workloads.make_run(executor, task_workload(external_executor_id=RUN_ID), stale_id=True)
+    run = airflow_compat.make_run(executor, task_workload(external_executor_id=RUN_ID), stale_id=True)
     assert run.run_id != RUN_ID
     assert not run.fenced
 
@@ -51,38 +51,38 @@ def test_a_uuid_left_from_an_earlier_queueing_is_not_used_again(executor: Execut
 def test_a_run_id_and_its_launch_number_fit_into_a_client_token(executor: Executor) -> None:
     token = token_generator().generate({"sub": "ti"})
     for workload in (task_workload(), task_workload(external_executor_id=None, token=token)):
-        assert len(f"{workloads.make_run(executor, workload).run_id}-{10**6}") <= 64
+        assert len(f"{airflow_compat.make_run(executor, workload).run_id}-{10**6}") <= 64
 
 
 def test_labels_name_the_task_in_words(executor: Executor) -> None:
-    assert workloads.make_run(executor, task_workload()).label == "dag.task of run, try 1"
-    assert workloads.make_run(executor, task_workload(map_index=4)).label == "dag.task[4] of run, try 1"
+    assert airflow_compat.make_run(executor, task_workload()).label == "dag.task of run, try 1"
+    assert airflow_compat.make_run(executor, task_workload(map_index=4)).label == "dag.task[4] of run, try 1"
 
 
 def test_a_callbacks_run_is_named_by_its_token_and_has_no_task_instance(executor: Executor) -> None:
     token = token_generator().generate({"sub": "callback"})
     workload = callback_workload(token=token)
-    run = workloads.make_run(executor, workload)
+    run = airflow_compat.make_run(executor, workload)
     assert (run.run_id, run.is_callback) == (token_claims(token)["jti"], True)
-    assert run.key == workloads.key_of(executor, workload)
+    assert run.key == airflow_compat.key_of(executor, workload)
 
 
 def test_other_workloads_are_refused(executor: Executor) -> None:
     with pytest.raises(TypeError, match="SimpleNamespace are not supported"):
-        workloads.make_run(executor, SimpleNamespace())
+        airflow_compat.make_run(executor, SimpleNamespace())
 
 
 def test_a_workload_is_popped_from_the_queue_that_holds_it(executor: Executor) -> None:
     task, callback = task_workload(), callback_workload()
-    keys = workloads.key_of(executor, task), workloads.key_of(executor, callback)
+    keys = airflow_compat.key_of(executor, task), airflow_compat.key_of(executor, callback)
     executor.queued_tasks[task.ti.key] = task
     executor.queued_callbacks[keys[1]] = callback  # type: ignore[index]  # a str before 3.3
-    assert workloads.is_queued(executor, keys[0])
+    assert airflow_compat.is_queued(executor, keys[0])
     for key in (*keys, "unknown"):
-        workloads.pop_queued(executor, key)
+        airflow_compat.pop_queued(executor, key)
     assert not executor.queued_tasks
     assert not executor.queued_callbacks
-    assert not workloads.is_queued(executor, keys[0])
+    assert not airflow_compat.is_queued(executor, keys[0])
 
 
 def test_the_queues_of_airflow_3_4_are_known() -> None:
@@ -93,9 +93,9 @@ def test_the_queues_of_airflow_3_4_are_known() -> None:
             return f"uuid of {ti.task_id}"
 
     later, task = Later(), task_workload()
-    key = workloads.key_of(later, task)
+    key = airflow_compat.key_of(later, task)
     assert key == "uuid of task"
     later.executor_queues = {"tasks": {key: task}, "callbacks": {}}
-    assert workloads.is_queued(later, key)
-    workloads.pop_queued(later, key)
-    assert not workloads.is_queued(later, key)
+    assert airflow_compat.is_queued(later, key)
+    airflow_compat.pop_queued(later, key)
+    assert not airflow_compat.is_queued(later, key)

@@ -1,0 +1,1 @@
+"""Who may call AWS, and when."""

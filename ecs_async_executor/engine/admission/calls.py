@@ -1,0 +1,135 @@
+"""One call to ECS: past the gate, within the rates, its failure classified. Every call of the engine goes this way."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+import anyio
+
+from ecs_async_executor.engine.admission.adaptive_bucket import UNLIMITED
+from ecs_async_executor.engine.admission.circuit_breaker import Gate
+from ecs_async_executor.engine.admission.rate_limits import Action, Governor
+from ecs_async_executor.engine.aws.ecs import EcsClient
+from ecs_async_executor.engine.diagnosis.call_failures import PAUSING, Failure, Kind, classify
+from ecs_async_executor.engine.diagnosis.faults import stack_of
+from ecs_async_executor.log_digest import LogDigest
+from ecs_async_executor.messages import Report
+
+T = TypeVar("T")
+Emit: TypeAlias = Callable[[Report], None]
+
+
+class CallError(Exception):
+    """A call failed; never leaves the engine."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure.diagnosis))
+        self.failure = failure
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Leave to make one call now."""
+
+    action: Action
+    ticket: int
+
+
+class Calls:
+    """Gives leave to call, and makes calls."""
+
+    def __init__(  # noqa: PLR0913  the parts of the engine that a call needs
+        self,
+        client: EcsClient,
+        governor: Governor,
+        gate: Gate,
+        emit: Emit,
+        digest: LogDigest,
+        *,
+        backlog: Callable[[], int],
+    ) -> None:
+        self.client = client
+        self._governor = governor
+        self._gate = gate
+        self._emit = emit
+        self.digest = digest
+        self._backlog = backlog
+        """How many launches wait."""
+
+    async def leave(self, action: Action) -> Pass:
+        """Wait until a call of this action may be made."""
+        await self._governor.acquire(action)
+        return Pass(action, await self._gate.passage())
+
+    def unused(self, leave: Pass) -> None:
+        """Give a leave back that no call was made with."""
+        self._governor.give_back(leave.action)
+        self._gate.unused(leave.ticket)
+
+    def wasted(self, leave: Pass) -> None:
+        """Make no call, and let nobody make one instead; but AWS was not asked whether it can be used again."""
+        self._gate.unused(leave.ticket)
+
+    async def make(self, leave: Pass, call: Callable[[], Awaitable[T]], name: str = "") -> T:
+        """Make the call that `leave` allows; raises `CallError`.
+
+        With a `name` any failure is logged; without one it is the caller who tells of failures of AWS's.
+        """
+        sent_at = anyio.current_time()
+        try:
+            answer = await call()
+        except Exception as error:
+            failure = classify(error)
+            self._note(leave, failure, sent_at)
+            self._log(leave.action, failure, name, error)
+            raise CallError(failure) from error
+        self._governor.accepted(leave.action, sent_at)
+        self._report(self._gate.succeed(leave.ticket))
+        return answer
+
+    def _note(self, leave: Pass, failure: Failure, sent_at: float) -> None:
+        if failure.kind in PAUSING:
+            if failure.kind is Kind.CREDENTIALS and self._gate.is_current(leave.ticket):
+                self.client.forget()
+            self._report(self._gate.fail(leave.ticket, failure.diagnosis))
+            return
+        if failure.kind is Kind.THROTTLE:
+            self._governor.throttled(leave.action, sent_at)
+        elif failure.kind is not Kind.UNKNOWN:
+            self._governor.accepted(leave.action, sent_at)
+        if failure.kind is not Kind.UNKNOWN:
+            self._report(self._gate.succeed(leave.ticket))
+
+    def _log(self, action: Action, failure: Failure, name: str, error: Exception) -> None:
+        kind, diagnosis = failure.kind, failure.diagnosis
+        cause = (action, diagnosis.summary)
+        now = anyio.current_time()
+        if kind in PAUSING:  # the pause is reported
+            return
+        if kind is Kind.THROTTLE:
+            self.digest.note(cause, lambda: self._throttle(action), now)
+        elif kind is Kind.FAULT:
+            self.digest.note(
+                cause,
+                f"{name or action.value} failed. {diagnosis}",
+                now,
+                level=logging.ERROR,
+                detail=stack_of(error),
+            )
+        elif action is Action.STOP_TASK and kind is Kind.NOT_FOUND:
+            return  # a task just launched may be unknown for a while; if it is gone, the watcher ends the run
+        elif name:
+            self.digest.note(cause, f"{name} failed, to be repeated. {diagnosis}", now)
+
+    def _throttle(self, action: Action) -> str:
+        rate, most = self._governor.rate(action)
+        waiting = f"{self._backlog()} launches wait, " if action is Action.RUN_TASK else ""
+        allowed = f" of {most:g}/s allowed" if most < UNLIMITED else ""
+        return f"AWS throttles {action.value}: {waiting}now {rate:.1f}/s{allowed}."
+
+    def _report(self, reports: list[Report]) -> None:
+        for report in reports:
+            self._emit(report)

@@ -1,0 +1,58 @@
+"""The ECS client: the five calls the engine makes, over one long-lived connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from ecs_async_executor.engine.aws.client import AwsClient, Connection
+from ecs_async_executor.engine.aws.serializer import quicken
+from ecs_async_executor.engine.responses import Clusters, EcsResponseParserFactory, TaskArns, Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class EcsClient(AwsClient):
+    """What the engine asks of ECS; raises what aiobotocore raises, and TimeoutError."""
+
+    service = "ecs"
+    region = ""
+    """Where it asks; empty before its first call."""
+
+    async def run_task(self, body: Mapping[str, Any]) -> Tasks:
+        """RunTask."""
+        return cast("Tasks", await self._ask("run_task", **body))
+
+    async def describe_tasks(self, cluster: str, arns: Sequence[str]) -> Tasks:
+        """DescribeTasks of up to 100 tasks of one cluster."""
+        return cast("Tasks", await self._ask("describe_tasks", cluster=cluster, tasks=list(arns)))
+
+    async def list_tasks_started_by(self, cluster: str, started_by: str) -> tuple[str, ...]:
+        """ListTasks: the ARNs of this `startedBy` that have not been told to stop."""
+        answer = cast("TaskArns", await self._ask("list_tasks", cluster=cluster, startedBy=started_by))
+        return answer.task_arns
+
+    async def stop_task(self, cluster: str, arn: str, reason: str) -> None:
+        """StopTask: SIGTERM, then SIGKILL after the container's stopTimeout."""
+        await self._ask("stop_task", cluster=cluster, task=arn, reason=reason[:255])
+
+    async def default_strategy(self, cluster: str) -> list[dict[str, str]]:
+        """DescribeClusters: the capacity providers of this cluster's default strategy; none if there is no cluster."""
+        answer = cast("Clusters", await self._ask("describe_clusters", clusters=[cluster]))
+        return [
+            {"capacityProvider": item.capacity_provider}
+            for each in answer.clusters[:1]
+            for item in each.default_capacity_provider_strategy
+        ]
+
+    async def _ask(self, operation: str, **arguments: Any) -> Any:
+        return (await self._call(operation, **arguments))["parsed"]
+
+    def _create(self, connection: Connection) -> Any:
+        connection.session.register_component("response_parser_factory", EcsResponseParserFactory())
+        return super()._create(connection)
+
+    def _prepare(self, client: Any) -> None:
+        quicken(client)
+        self.region = client.meta.region_name

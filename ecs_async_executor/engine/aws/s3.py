@@ -1,0 +1,74 @@
+"""The S3 client: where workloads go that are too long for RunTask."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+import anyio
+
+from ecs_async_executor.engine.admission.calls import CallError
+from ecs_async_executor.engine.aws.client import AwsClient, Connect
+from ecs_async_executor.engine.diagnosis.call_failures import Kind
+from ecs_async_executor.engine.diagnosis.faults import is_expected, stack_of
+from ecs_async_executor.engine.diagnosis.s3_failures import classify_s3
+from ecs_async_executor.engine.payloads import split
+from ecs_async_executor.log_digest import LogDigest
+
+KEPT = 10.0
+"""Seconds for which a client made for fresh credentials is kept, even if they are refused as well: to make one takes a
+tenth of a second of the loop's time."""
+
+
+class S3Client(AwsClient):
+    """Has a session of its own, and passes no gate: S3's troubles are none of ECS's. Most engines never make it.
+
+    Its calls raise `CallError` of kind `CONFIGURATION` (S3 refuses it, and will again), `DENIED` or `PAYLOAD`.
+    """
+
+    service = "s3"
+    _forgotten_at = float("-inf")
+
+    def __init__(self, connect: Connect, digest: LogDigest, *, pool_size: int, call_timeout: float) -> None:
+        super().__init__(connect, pool_size=pool_size, call_timeout=call_timeout)
+        self._digest = digest
+
+    async def put(self, url: str, data: bytes) -> None:
+        """PutObject.
+
+        It asks for no encryption: S3 encrypts every object, by the bucket's own default, with a KMS key if that says so.
+        """
+        await self._try("put_object", url, Body=data, ContentType="application/json")
+
+    async def delete(self, url: str) -> None:
+        """DeleteObject; of one that is gone as well."""
+        await self._try("delete_object", url)
+
+    async def _try(self, operation: str, url: str, **arguments: Any) -> None:
+        bucket, key = split(url)
+        client = None
+        try:
+            client = await self._ready()
+            await self._call_on(client, operation, Bucket=bucket, Key=key, **arguments)
+        except Exception as error:
+            failure = classify_s3(error, url)
+            if not is_expected(error):
+                self._digest.note(
+                    (S3Client, failure.diagnosis.summary),
+                    f"A call to S3 failed. {failure.diagnosis}",
+                    anyio.current_time(),
+                    level=logging.ERROR,
+                    detail=stack_of(error),
+                )
+            if failure.kind is Kind.CREDENTIALS:
+                self._forget_refused(client)
+                failure = replace(failure, kind=Kind.PAYLOAD)
+            raise CallError(failure) from error
+
+    def _forget_refused(self, client: Any) -> None:
+        """Have fresh credentials taken, once: a refusal that comes late is not the new client's."""
+        now = anyio.current_time()
+        if client is not None and client is self._client and now - self._forgotten_at >= KEPT:
+            self._forgotten_at = now
+            self.forget()

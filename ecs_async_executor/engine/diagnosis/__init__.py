@@ -1,0 +1,1 @@
+"""What errors and stopped tasks mean. Does no I/O."""

@@ -1,0 +1,116 @@
+"""Why a call to S3 failed, and what that means for the launch. Pure. Source: "Error responses" of the S3 API reference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import botocore.exceptions as boto
+
+from ecs_async_executor.engine.diagnosis.call_failures import (
+    CLOCK_REMEDY,
+    CREDENTIAL_CODES,
+    THROTTLE_CODES,
+    UNCLEAR_CODES,
+    Failure,
+    Kind,
+    classify,
+    is_clock_error,
+    is_nobodys_code,
+    request_id_of,
+)
+from ecs_async_executor.engine.diagnosis.faults import text_of
+from ecs_async_executor.engine.diagnosis.iam import arn_of, missing, remedy_of
+from ecs_async_executor.messages import Diagnosis
+
+_ACTIONS = {"PutObject": "s3:PutObject", "DeleteObject": "s3:DeleteObject"}
+_ENCRYPTED = (
+    "If a KMS key of yours encrypts the bucket, it needs kms:GenerateDataKey of that key, too. If the bucket's policy "
+    "demands an encryption header, have its default encryption do that instead."
+)
+_CREDENTIAL_CODES = CREDENTIAL_CODES | {"TokenRefreshRequired"}
+_PASSING_CODES = (
+    THROTTLE_CODES
+    | UNCLEAR_CODES
+    | {"BadDigest", "IncompleteBody"}  # it was broken on its way
+    | {"DependencyTimeoutException", "InternalException", "KMSInternalException", "KeyUnavailableException"}
+)
+_KMS = "KMS."
+"""Begins what KMS says, which S3 passes on."""
+_PASSING_STATUS = frozenset({408, 409, 429})
+_BUCKET_CODES = frozenset({"InvalidBucketName", "NoSuchBucket", "PermanentRedirect"})
+_BUCKET_REMEDY = "Set the option `payload_bucket` to a bucket that exists."
+_OTHER_REMEDY = (
+    "Correct what S3 names in the bucket, or set the option `payload_bucket` to another one. A store that is not AWS's may "
+    "need AWS_REQUEST_CHECKSUM_CALCULATION=when_required."
+)
+_PASSING_REMEDY = "Nothing to do: it is tried again. If it lasts, check the way to S3 and the credentials."
+_NOT_S3_REMEDY = "It is tried again. Check the proxy (HTTPS_PROXY, the connection's `proxies`) and the firewall on the way to S3."
+_KEY_REMEDY = (
+    "Enable the KMS key that encrypts the bucket, or set another one in the bucket's default encryption."
+)
+
+
+def classify_s3(error: BaseException, url: str) -> Failure:
+    """Say what an exception out of PutObject or DeleteObject means.
+
+    `CONFIGURATION`, `DENIED`, `CREDENTIALS` (it concerns S3's client only) or else `PAYLOAD`.
+    """
+    if isinstance(error, boto.ParamValidationError):
+        return Failure(
+            Kind.CONFIGURATION,
+            Diagnosis("S3 can't take the workload.", f"{url} is not valid", _BUCKET_REMEDY),
+        )
+    if isinstance(error, boto.ClientError) and error.operation_name in _ACTIONS:
+        return _classify_answer(error, url)
+    failure = classify(error)
+    if failure.kind is Kind.FAULT:
+        # To put it again does no harm, and nothing was sent to ECS: as bounded as S3's own failures.
+        return replace(failure, kind=Kind.PAYLOAD)
+    refused = failure.kind is Kind.CREDENTIALS
+    return _passing(Kind.CREDENTIALS if refused else Kind.PAYLOAD, error, url)
+
+
+def _classify_answer(error: boto.ClientError, url: str) -> Failure:
+    answer = error.response.get("Error", {})
+    code, message = str(answer.get("Code", "")), str(answer.get("Message", ""))
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if is_clock_error(code, message):
+        return _passing(Kind.CREDENTIALS, error, url, CLOCK_REMEDY)
+    if code in _CREDENTIAL_CODES:
+        return _passing(Kind.CREDENTIALS, error, url)
+    if is_nobodys_code(code, status) and status < 500:
+        return Failure(
+            Kind.PAYLOAD,
+            Diagnosis(f"Something other than S3 answered, with status {status}.", url, _NOT_S3_REMEDY),
+        )
+    if status >= 500 or status in _PASSING_STATUS or code.removeprefix(_KMS) in _PASSING_CODES:
+        return _passing(Kind.PAYLOAD, error, url)
+    facts = f"{code}: {message}; {url}{request_id_of(error.response)}"
+    if code == "AccessDenied" or status == 403:
+        return Failure(
+            Kind.DENIED,
+            Diagnosis(
+                "S3 denies the workload.", facts, remedy_of(message) or _missing(error.operation_name, url)
+            ),
+        )
+    if code.startswith(_KMS):
+        remedy = _KEY_REMEDY
+    else:
+        remedy = _BUCKET_REMEDY if code in _BUCKET_CODES else _OTHER_REMEDY
+    return Failure(Kind.CONFIGURATION, Diagnosis("S3 refuses the workload.", facts, remedy))
+
+
+def _missing(operation: str, url: str) -> str:
+    needed = missing("the scheduler's role", _ACTIONS[operation], arn_of(url))
+    return f"{needed} {_ENCRYPTED}" if operation == "PutObject" else needed
+
+
+def _passing(kind: Kind, error: BaseException, url: str, remedy: str = _PASSING_REMEDY) -> Failure:
+    return Failure(
+        kind,
+        Diagnosis(
+            "S3 can't take the workload now.",
+            f"{text_of(error.__cause__ or error)}; {url}",
+            remedy,
+        ),
+    )

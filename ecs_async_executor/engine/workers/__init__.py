@@ -1,0 +1,1 @@
+"""The loops that call ECS and S3."""

@@ -1,0 +1,73 @@
+"""Finds the task that an earlier send of a launch may have started: ListTasks by its `startedBy`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import anyio
+
+from ecs_async_executor.engine.admission.calls import CallError, Calls
+from ecs_async_executor.engine.admission.rate_limits import Action
+from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
+from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.state.entry import Entry
+from ecs_async_executor.messages import Recovery
+
+_REFUSALS = frozenset({Kind.CAPACITY, Kind.CONFIGURATION, Kind.DENIED, Kind.PAYLOAD, Kind.START})
+_BOUNDED = frozenset({Kind.PAYLOAD, Kind.FAULT})
+"""The ledger counts these, and knows when it is too early to believe that there is no task."""
+
+
+class Finder:
+    """What was sent with an unknown outcome, by whomever, may run."""
+
+    def __init__(self, calls: Calls, options: EngineOptions) -> None:
+        self._calls = calls
+        self._options = options
+
+    async def find(self, refusal: Failure, entry: Entry) -> str:
+        """Give the ARN of the task that an earlier send has started; if there is none for sure, raise the refusal."""
+        arns = refusal.arns or await self._started_before(entry)
+        if arns:
+            return arns[0]
+        # ListTasks is eventually consistent: none yet is not none.
+        is_early = entry.unclear > 0 and anyio.current_time() - entry.sent_at < self._options.missing_grace
+        # Somebody else has sent it: from now on the grace time counts.
+        is_news = refusal.kind is Kind.EXISTS and not entry.unclear
+        if is_news or (is_early and refusal.kind not in _BOUNDED):
+            raise CallError(replace(refusal, kind=Kind.UNKNOWN))
+        raise CallError(refusal)
+
+    async def look(self, entry: Entry) -> tuple[str, ...]:
+        """Ask what a former scheduler has started."""
+        try:
+            return await self._started_before(entry)
+        except CallError as error:
+            if error.failure.kind is Kind.DENIED:
+                return ()  # the clientToken will tell
+            raise
+
+    async def _started_before(self, entry: Entry) -> tuple[str, ...]:
+        leave = await self._calls.leave(Action.LIST_TASKS)
+        started_by = f"{self._options.started_by}/{entry.run_id}"
+        try:
+            return await self._calls.make(
+                leave,
+                lambda: self._calls.client.list_tasks_started_by(entry.cluster, started_by),
+                f"ListTasks for {entry.label}",
+            )
+        except CallError as error:
+            kind, waited = error.failure.kind, anyio.current_time() - entry.sent_at
+            if kind is Kind.FAULT:
+                raise
+            if kind is Kind.NOT_FOUND or (entry.unclear and waited >= self._options.list_timeout):
+                return ()
+            if kind is Kind.DENIED and entry.recovery is Recovery.LOOK and entry.stop_reason is None:
+                raise
+            # Whether the task exists stays open, whatever the reason is.
+            raise CallError(replace(error.failure, kind=Kind.UNKNOWN)) from error
+
+
+def is_refused_replay(entry: Entry, failure: Failure) -> bool:
+    """Tell that an earlier send may have started what is refused now: permissions, roles and quotas come before clientTokens."""
+    return entry.unclear > 0 and failure.kind in _REFUSALS

@@ -1,0 +1,121 @@
+"""What all attempts at a launch have in common: the request before, and what the ledger is told after."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeAlias
+
+import anyio
+
+from ecs_async_executor.engine.admission.calls import CallError, Calls, Emit
+from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind, classify
+from ecs_async_executor.engine.diagnosis.faults import fault_of, stack_of
+from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.state.entry import Entry
+from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.workers.default_strategies import Clusters
+from ecs_async_executor.errors import InvalidRequestError
+from ecs_async_executor.messages import Diagnosis, Recovery, Request
+
+FRESH = 300.0
+"""Seconds that a request may wait for its first send: it holds a token, or has one put, that does not live for ever."""
+STOPPED = Failure(Kind.CONFIGURATION, Diagnosis("The task was stopped before it was launched."))
+
+Get: TypeAlias = Callable[[Entry], Awaitable[str | None]]
+"""Gives the ARN of the run's task, or None if the ledger knows already how the run goes on; raises `CallError`."""
+
+
+class Attempts:
+    """Makes requests, and tells the ledger what became of them."""
+
+    def __init__(self, ledger: Ledger, calls: Calls, emit: Emit, options: EngineOptions) -> None:
+        self._ledger = ledger
+        self._clusters = Clusters(calls)
+        self._digest = calls.digest
+        self._emit = emit
+        self._options = options
+
+    async def make(self, entry: Entry, get: Get) -> None:
+        """Tell the ledger which task `get` gives, or why it gives none."""
+        try:
+            arn = await get(entry)
+        except CallError as error:
+            outcome = self._ledger.failed(entry, error.failure, anyio.current_time())
+        except Exception as error:  # noqa: BLE001  a fault of ours costs this run, not the engine with all the others
+            fault = Failure(Kind.FAULT, fault_of(error))
+            text = f"Launching {entry.label} failed. {fault.diagnosis}"
+            now = anyio.current_time()
+            self._digest.note(
+                (Attempts, fault.diagnosis.detail), text, now, level=logging.ERROR, detail=stack_of(error)
+            )
+            outcome = self._ledger.failed(entry, fault, now)
+        else:
+            if arn is None:
+                return
+            outcome = self._ledger.launched(entry, arn, entry.cluster, entry.container, anyio.current_time())
+        for report in outcome:
+            self._emit(report)
+
+    def request(self, entry: Entry) -> Request:
+        """Give the run's request, built now if there is none, or too old a one; raises `CallError`.
+
+        Its `settle` is left only while its cluster's default is not known.
+        """
+        now = anyio.current_time()
+        if entry.request is None or not (entry.sent or now - entry.built_at < FRESH):
+            assert entry.build is not None  # noqa: S101  a run that waits for its launch has its builder
+            request = entry.request = self._make(entry, entry.build)
+            entry.built_at, entry.cluster, entry.container = now, request.cluster, request.container
+            if entry.recovery is not Recovery.NONE:  # whoever may have sent it has put it before
+                entry.presumed = request.payload.url if request.payload is not None else None
+        request = entry.request
+        if request.settle is not None and request.cluster in self._clusters.known:
+            strategy = self._clusters.known[request.cluster]
+            settled = self._make(entry, partial(request.settle, strategy))
+            request = entry.request = replace(settled, origin=request.origin)
+        return request
+
+    async def settle(self, entry: Entry) -> Request:
+        """Give the run's request as it is sent, whatever its cluster's default is; raises `CallError`."""
+        request = self.request(entry)
+        if request.settle is not None:
+            await self._clusters.default_strategy(request.cluster)
+            request = self.request(entry)
+        return request
+
+    def body(self, entry: Entry, request: Request) -> dict[str, Any]:
+        """Give RunTask's members: the same for every send of a request."""
+        return {
+            **request.body,
+            "clientToken": entry.client_token,
+            "startedBy": f"{self._options.started_by}/{entry.run_id}",
+        }
+
+    def _make(self, entry: Entry, make: Callable[[], Request]) -> Request:
+        try:
+            return make()
+        except InvalidRequestError as error:
+            raise CallError(classify(error)) from error
+        except Exception as error:
+            self._digest.note(
+                ("build", type(error)),
+                f"Can't build the RunTask request of {entry.label}: {type(error).__name__}.",
+                anyio.current_time(),
+                level=logging.ERROR,
+                detail=stack_of(error),
+            )
+            diagnosis = Diagnosis(
+                "The RunTask request can't be built.",
+                type(error).__name__,
+                "Please report it: see the scheduler's log.",
+            )
+            raise CallError(Failure(Kind.CONFIGURATION, diagnosis)) from error
+
+
+def raise_if_stopped(entry: Entry) -> None:
+    """Raise `CallError` if the run was to be stopped meanwhile."""
+    if entry.stop_reason is not None:
+        raise CallError(STOPPED)

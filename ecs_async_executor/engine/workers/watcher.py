@@ -1,0 +1,127 @@
+"""Watches launched tasks: DescribeTasks of what is due, a hundred at a time, the longest overdue first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+import anyio.lowlevel
+from anyio.abc import TaskGroup
+
+from ecs_async_executor.engine.admission.calls import CallError, Calls, Emit, Pass
+from ecs_async_executor.engine.admission.rate_limits import Action
+from ecs_async_executor.engine.diagnosis.call_failures import Kind
+from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.responses import Tasks
+from ecs_async_executor.engine.state.entry import Entry
+from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.workers.wakeup import Bell
+from ecs_async_executor.messages import Report
+
+BATCH = 100
+"""Tasks a DescribeTasks call may name (ECS API reference)."""
+SLICE = 50
+"""Tasks of an answer that are dealt with before others get their turn in the loop."""
+CALLS = 10
+"""DescribeTasks calls in flight at once."""
+
+
+class Watcher:
+    """The only place that calls DescribeTasks."""
+
+    def __init__(
+        self, ledger: Ledger, calls: Calls, emit: Emit, options: EngineOptions, *, looked: Callable[[], None]
+    ) -> None:
+        self._ledger = ledger
+        self._calls = calls
+        self._emit = emit
+        self._options = options
+        self._looked = looked
+        self._places = anyio.Semaphore(CALLS, fast_acquire=True)  # without a turn of the loop
+        # What is due within this time comes along, so that calls are full; a look too early costs no call.
+        self._ahead = options.poll_interval / 2
+        self.bell = Bell()
+        """Rung when a task comes onto the due list."""
+
+    async def run(self, tasks: TaskGroup) -> None:
+        """Watch until cancelled."""
+        while True:
+            await self._wait_for_work()
+            await self._places.acquire()
+            leave = await self._calls.leave(Action.DESCRIBE_TASKS)
+            batch = self._ledger.due.take(anyio.current_time() + self._ahead, limit=BATCH)
+            if batch:
+                tasks.start_soon(self._describe, batch, leave)
+            else:
+                self._calls.unused(leave)
+                self._places.release()
+
+    async def _wait_for_work(self) -> None:
+        while True:
+            next_at = self._ledger.due.next_at()
+            if next_at is not None and next_at <= anyio.current_time():
+                return
+            await self.bell.wait(next_at)
+
+    async def _describe(self, batch: list[Entry], leave: Pass) -> None:
+        cluster = batch[0].cluster
+        arns = list(dict.fromkeys(entry.arn for entry in batch))
+        try:
+            answer = await self._calls.make(
+                leave,
+                lambda: self._calls.client.describe_tasks(cluster, arns),
+                f"DescribeTasks of {len(arns)} tasks",
+            )
+        except CallError as error:
+            if error.failure.kind is Kind.NOT_FOUND:
+                # A cluster can be deleted only when all of its tasks are gone.
+                await self._apply(batch, Tasks())
+                return
+            for entry in batch:
+                self._ledger.look_again(entry, anyio.current_time())
+        else:
+            await self._apply(batch, answer)
+        finally:
+            self._places.release()
+            self._looked()
+
+    async def _apply(self, batch: list[Entry], answer: Tasks) -> None:
+        seen = {task.task_arn: task for task in answer.tasks}
+        for start in range(0, len(batch), SLICE):
+            await anyio.lowlevel.checkpoint()
+            now = anyio.current_time()
+            for entry in batch[start : start + SLICE]:
+                if entry.arn in seen:
+                    self._report(self._ledger.described(entry, seen[entry.arn], now))
+        # The rest is MISSING, or its record could not be read.
+        now = anyio.current_time()
+        unseen = [entry for entry in batch if entry.arn not in seen and self._ledger.not_seen(entry, now)]
+        self._looked()  # the others are due again while ListTasks is asked, one call at a time
+        for entry in unseen:
+            await self._ask_list_tasks(entry)
+
+    async def _ask_list_tasks(self, entry: Entry) -> None:
+        """Give a task up only if ListTasks does not know it either."""
+        if not entry.listed:
+            self._report(self._ledger.not_listed(entry, anyio.current_time(), asked=False))
+            return
+        leave = await self._calls.leave(Action.LIST_TASKS)
+        started_by = f"{self._options.started_by}/{entry.run_id}"
+        try:
+            arns = await self._calls.make(
+                leave,
+                lambda: self._calls.client.list_tasks_started_by(entry.cluster, started_by),
+                f"ListTasks for {entry.label}",
+            )
+        except CallError as error:
+            asked = error.failure.kind is Kind.NOT_FOUND
+            self._report(self._ledger.not_listed(entry, anyio.current_time(), asked=asked))
+            return
+        if entry.arn in arns:
+            self._ledger.look_again(entry, anyio.current_time())
+        else:
+            self._report(self._ledger.not_listed(entry, anyio.current_time(), asked=True))
+
+    def _report(self, reports: list[Report]) -> None:
+        for report in reports:
+            self._emit(report)

@@ -1,0 +1,271 @@
+"""The executor: a thin shim between the scheduler, which it must never delay, and the engine, which does the work.
+
+Everything here runs in the scheduler's thread. No method that the scheduler calls waits for AWS, and none lets an
+exception out (except `start()`, which refuses a wrong configuration before any task is taken).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.executors.base_executor import BaseExecutor
+from sqlalchemy.orm.attributes import set_committed_value
+
+from ecs_async_executor.config.configuration import read_configuration
+from ecs_async_executor.config.profiles import Profiles
+from ecs_async_executor.config.reading import place
+from ecs_async_executor.config.settings import Settings
+from ecs_async_executor.config.sources import airflow_conf, team_of
+from ecs_async_executor.errors import ConfigurationError
+from ecs_async_executor.executor import airflow_compat
+from ecs_async_executor.executor.connection import resolve_connection
+from ecs_async_executor.executor.decisions import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT
+from ecs_async_executor.executor.dispatcher import Launches
+from ecs_async_executor.executor.engine_supervisor import EngineKeeper
+from ecs_async_executor.executor.interpreter import restore, show_plainly, tune
+from ecs_async_executor.executor.order_factory import Orders
+from ecs_async_executor.executor.reconciler import Supervisor
+from ecs_async_executor.executor.retry_policy import Retries
+from ecs_async_executor.executor.rows.statements import read_left_out
+from ecs_async_executor.executor.rows.thread import Database
+from ecs_async_executor.executor.runs import Run
+from ecs_async_executor.messages import (
+    CheckHealth,
+    HealthChecked,
+    Order,
+    Paused,
+    Report,
+    Resumed,
+)
+
+if TYPE_CHECKING:
+    from airflow.models.taskinstance import TaskInstance
+
+
+SYNC_SECONDS = 0.005
+"""Bounds what one heartbeat spends on reports, and once more on decisions, for each second since the last one."""
+
+
+class AsyncEcsExecutor(BaseExecutor):
+    """Runs every task as its own ECS task, without ever blocking the scheduler."""
+
+    supports_callbacks: bool = airflow_compat.CAN_RUN_CALLBACKS
+    supports_multi_team: bool = True
+    supported_workload_types: ClassVar[frozenset[Any]] = airflow_compat.supported_workload_types()
+    # Core commits a UUID together with QUEUED: the run id, which finds the ECS task again after any crash.
+    pre_assigns_external_executor_id: ClassVar[bool] = True
+
+    # Set by start(): `__init__` is inert, since API servers make executors only to read logs.
+    _settings: Settings | None = None
+    _profiles: Profiles | None = None
+    _engine: EngineKeeper | None = None
+    _supervisor: Supervisor | None = None
+    _database: Database | None = None
+    _synced_at: float = 0.0
+    _unsaved_events: Sequence[Any] = ()
+
+    def start(self) -> None:
+        """Check the configuration, resolve the connection, start the engine; raises `ConfigurationError`."""
+        try:
+            configuration = read_configuration(self.conf)
+            settings = configuration.settings
+            option = place("conn_id", configuration.found, team_of(self.conf))
+            connect = resolve_connection(settings.conn_id, settings.region_name, option)
+        except ConfigurationError as error:
+            show_plainly(error)
+            raise error.with_traceback(None) from None
+        self._settings = settings
+        self._profiles = profiles = configuration.profiles
+        for warning in configuration.warnings:
+            self.log.warning(warning)
+        orders = Orders(
+            profiles,
+            self.jwt_generator,
+            queued_timeout=configuration.queued_timeout,
+            bucket=configuration.bucket,
+            found=configuration.found,
+        )
+        self._database = Database()
+        self._supervisor = Supervisor(
+            self,
+            Launches(orders, self._submit),
+            Retries(profiles),
+            self._database,
+        )
+        airflow = airflow_conf()  # the scheduler goes by these, whatever this executor's team
+        overtime = airflow.get("core", "task_success_overtime", fallback=None)
+        self._supervisor.unwanted_grace += float(overtime or 0)
+        interval = airflow.get("workers", "min_heartbeat_interval", fallback=None)
+        self._supervisor.runs.heartbeat_interval = float(interval or HEARTBEAT_INTERVAL)
+        timeout = airflow.get("scheduler", "task_instance_heartbeat_timeout", fallback=None)
+        self._supervisor.runs.heartbeat_timeout = float(timeout or HEARTBEAT_TIMEOUT)
+        engine = EngineKeeper(connect, settings.engine_options, self._supervisor.live_orders)
+        engine.start()
+        self._engine = engine
+        tune()
+        if settings.check_health_on_startup:
+            engine.submit(CheckHealth(name) for name in sorted({each.template.cluster for each in profiles}))
+        self.log.info("AsyncEcsExecutor runs tasks on the ECS cluster %s.", settings.cluster)
+
+    def order_queued_tasks_by_priority(self) -> list[Any]:
+        """Put the highest priority first; core before 3.3 puts it last."""
+        return sorted(self.queued_tasks.items(), key=lambda item: item[1].ti.priority_weight, reverse=True)
+
+    def _process_workloads(self, workload_items: Sequence[Any]) -> None:
+        orders = []
+        for workload in workload_items:
+            try:
+                orders.append(self._take_in(workload))
+            except Exception as error:
+                self.log.exception("Can't take in a workload of type %s", type(workload).__name__)
+                self._refuse(workload, f"The executor can't take it in: {type(error).__name__}.")
+        self._submit(orders)
+
+    def sync(self) -> None:
+        """Take the engine's reports and the database's answers in, decide what they mean, and tell Airflow."""
+        if self._engine is None or self._supervisor is None:
+            return
+        try:
+            now = time.monotonic()
+            budget = SYNC_SECONDS * min(max(now - self._synced_at, 1.0), 10.0)
+            self._synced_at = now
+            while reports := self._engine.drain():
+                for report in reports:
+                    self._note(report)
+                    self._supervisor.note(report)
+                if time.monotonic() - now > budget:
+                    break
+            self._supervisor.decide(budget)
+        except Exception:  # noqa: BLE001  it is logged, with its traceback
+            text = "sync() failed; what it left is taken up at the next heartbeat."
+            self._supervisor.news.exception("sync", text)
+        # Core (seen in 3.3.2) hands the rows of its event log to SQLAlchemy through a generator, which lets them be
+        # collected before they are written. Somebody must hold them until then.
+        self._unsaved_events = list(self._task_event_logs)
+
+    def try_adopt_task_instances(self, tis: Sequence[TaskInstance]) -> Sequence[TaskInstance]:
+        """Go on with the tasks of a scheduler that is gone; gives those that can't be, which core resets.
+
+        It does not ask AWS, since the rows are locked meanwhile: whether a task lives is seen afterwards. The one method
+        that raises, and only `OperationalError`: core rolls back and calls it again.
+        """
+        if self._supervisor is None or self._profiles is None:
+            return tis
+        left_out = read_left_out([ti.id for ti in tis])
+        runs: list[Run] = []
+        rest: list[TaskInstance] = []
+        for ti in tis:
+            try:
+                for name, value in left_out[ti.id].items():
+                    set_committed_value(ti, name, value)  # else each costs a query
+                run = airflow_compat.make_orphaned_run(self, ti, self._profiles)
+            except Exception:
+                self.log.exception("Can't adopt a task.")
+                run = None
+            if run is None:
+                rest.append(ti)
+            else:
+                runs.append(run)
+        try:
+            self._supervisor.adopt(runs)
+        except Exception:
+            self.log.exception("Can't adopt tasks.")
+            return tis
+        self.log.info(
+            "Adopted %d tasks of a scheduler that is gone; %d leave no trace, and Airflow starts them again.",
+            len(runs),
+            len(rest),
+        )
+        return rest
+
+    def change_state(self, key: Any, state: Any, info: Any = None, remove_running: bool = True) -> None:  # noqa: FBT001, FBT002  the base class's signature
+        """Take an event; if it ends a task whose container lives (heartbeats timed out), stop that, too."""
+        super().change_state(key, state, info, remove_running)
+        if self._supervisor is not None and str(state) in {"failed", "success"}:
+            try:
+                self._supervisor.told_from_outside(key)
+            except Exception:
+                self.log.exception("Can't stop a task that Airflow has ended.")
+
+    def revoke_task(self, *, ti: TaskInstance) -> None:
+        """Drop a task that is stuck in QUEUED and stop its container; core requeues it. Silent by contract."""
+        try:
+            key: Any = airflow_compat.key_of_row(self, ti)
+            airflow_compat.pop_queued(self, key)
+            run = self._supervisor.runs.current(key) if self._supervisor else None
+            if run is not None and self._supervisor is not None:
+                self._supervisor.drop(run, stop="revoked: Airflow found it stuck in queued")
+            self.running.discard(key)
+        except Exception:
+            self.log.exception("Can't revoke a task.")
+
+    def end(self) -> None:
+        """Leave within `shutdown_timeout` seconds, and what it takes to write the last ARNs. Containers are not stopped."""
+        engine, self._engine = self._engine, None
+        if engine is None or self._settings is None:
+            return
+        until = time.monotonic() + self._settings.shutdown_timeout
+        try:
+            for report in engine.close(self._settings.shutdown_timeout):
+                if self._supervisor is not None:
+                    self._supervisor.note(report)
+        except Exception:
+            self.log.exception("The engine did not close properly.")
+        restore()
+        try:
+            if self._supervisor is not None and self._database is not None:
+                if not self._database.close(max(1.0, until - time.monotonic())):
+                    raise TimeoutError("the database does not answer")  # noqa: TRY301  told with the others
+                if unwritten := self._supervisor.publish_rest():
+                    self.log.warning("%d ARNs could not be written: their rows are locked.", unwritten)
+        except Exception:
+            self.log.exception(
+                "The last ARNs could not be written; the next scheduler finds these tasks by their run id."
+            )
+        self.log.info("AsyncEcsExecutor has ended; its ECS tasks were not stopped.")
+
+    def terminate(self) -> None:
+        """As `end()`: a scheduler that goes away is no reason to kill tasks."""
+        self.end()
+
+    def debug_dump(self) -> None:
+        """Log the state, on SIGUSR2."""
+        super().debug_dump()  # type: ignore[no-untyped-call]  # Airflow's
+        self.log.info("%r, %r", self._engine, self._supervisor)
+
+    def _take_in(self, workload: Any) -> Order:
+        if self._supervisor is None:
+            raise RuntimeError("the executor was not started")
+        run = airflow_compat.make_run(self, workload)
+        if self._supervisor.knows(run.run_id):
+            run = airflow_compat.make_run(self, workload, stale_id=True)
+        airflow_compat.pop_queued(self, run.key)
+        self.running.add(run.key)
+        if not run.is_callback and self._profiles and (stranger := self._profiles.stranger(run.queue)):
+            self.log_task_event(event="ecs unknown queue", extra=stranger, ti_key=run.key)
+        return self._supervisor.take_in(run)
+
+    def _refuse(self, workload: Any, why: str) -> None:
+        try:
+            key = airflow_compat.key_of(self, workload)
+            airflow_compat.pop_queued(self, key)
+            self.fail(key, why)  # type: ignore[arg-type]  # one of the base class's keys
+        except Exception:
+            self.log.exception("Can't refuse it either.")
+
+    def _submit(self, orders: Iterable[Order]) -> None:
+        if self._engine is not None:
+            self._engine.submit(orders)
+
+    def _note(self, report: Report) -> None:
+        match report:
+            case Paused():
+                self.log.error("AWS can't be used; all tasks are kept. %s", report.diagnosis)
+            case Resumed():
+                self.log.info("AWS answers again.")
+            case HealthChecked(diagnosis=None):
+                self.log.info("Health check: the cluster answers. The rest is checked at the first launch.")
+            case HealthChecked():
+                self.log.error("Health check: tasks can't run. %s", report.diagnosis)

@@ -1,0 +1,117 @@
+"""Makes the launch order of a run. The request itself is built later, in the engine's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ecs_async_executor.config.delivery import Bucket, Delivery, in_command
+from ecs_async_executor.config.explain import origin_of
+from ecs_async_executor.config.layers import Layer
+from ecs_async_executor.config.profiles import Profile, Profiles
+from ecs_async_executor.config.sources import Found
+from ecs_async_executor.config.spelling import fold
+from ecs_async_executor.errors import InvalidRequestError
+from ecs_async_executor.executor.runs import Run, launch_id
+from ecs_async_executor.messages import Launch, Launched, Recovery, Request, Watch
+
+if TYPE_CHECKING:
+    from airflow.api_fastapi.auth.tokens import JWTGenerator
+
+TOKEN_LIFETIME = 3600.0
+"""Seconds a launch's token lives at least: ECS may keep a task in PROVISIONING for 30 minutes, and pull for long."""
+TOKEN_MARGIN = 600.0
+"""Seconds it lives beyond the launch timeout: that counts from ECS's answer, which the engine may wait for for some minutes
+since the token was made, and is seen at the next look."""
+_RETRIES = (
+    "If the task has `retries`, Airflow uses them up, which no executor can prevent: each fails the same way."
+)
+CALLBACK_PRIORITY = 2**31
+"""Callbacks finish work that is done; Airflow, too, puts them before all tasks."""
+
+
+class Orders:
+    """Makes launch orders, and in the engine's thread the requests of their launches."""
+
+    def __init__(
+        self,
+        profiles: Profiles,
+        generator: JWTGenerator,
+        *,
+        queued_timeout: float,
+        bucket: Bucket | None = None,
+        found: Mapping[str, Found] | None = None,
+    ) -> None:
+        """Take the configuration; `found` tells where its options are set."""
+        self._profiles = profiles
+        self._generator = generator
+        self._queued_timeout = queued_timeout
+        self._bucket = bucket
+        self._found = found or {}
+
+    def launch(self, run: Run, *, recovery: Recovery | None = None) -> Launch:
+        """Order the run's launch under its launch number.
+
+        A run whose workload is not read yet can only be looked for.
+        """
+        recovery = recovery or run.recovery if run.workload is not None else Recovery.FIND
+        profile = self._profiles.of(run.queue, run.fallbacks)
+        ti = getattr(run.workload, "ti", None)
+        return Launch(
+            run.run_id,
+            run.label,
+            partial(self._build, run.run_id, run.number, run.workload, profile),
+            cluster=_cluster(profile, getattr(ti, "executor_config", None)),
+            container=profile.template.container,
+            number=run.number,
+            priority=CALLBACK_PRIORITY if run.is_callback else getattr(ti, "priority_weight", 0),
+            recovery=recovery,
+            lane=None if recovery is Recovery.FIND else profile.lane,
+            launch_timeout=profile.launch_timeout,
+        )
+
+    def watch(self, run: Run, at: Launched) -> Watch:
+        """Order that the run's task be watched, which was launched before."""
+        profile = self._profiles.of(run.queue, run.fallbacks)
+        return Watch(
+            run.run_id,
+            run.label,
+            at.arn,
+            at.cluster,
+            at.container,
+            at.number,
+            listed=not run.anonymous,
+            launch_timeout=profile.launch_timeout,
+        )
+
+    def _build(self, run_id: str, number: int, workload: Any, profile: Profile) -> Request:
+        """Build the request, with a token that is fresh now."""
+        ti = getattr(workload, "ti", None)
+        subject = ti.id if ti is not None else workload.callback.id
+        lifetime = max(TOKEN_LIFETIME, self._queued_timeout, profile.launch_timeout + TOKEN_MARGIN)
+        token = self._generator.generate(
+            extras={"sub": str(subject), "scope": "workload"}, valid_for=lifetime
+        )
+        payload = workload.model_copy(update={"token": token}).model_dump_json()
+        deliver = Delivery(self._bucket, launch_id(run_id, number), payload) if self._bucket else None
+        executor_config = ti.executor_config if ti is not None else None
+        try:
+            request = profile.request(in_command(payload), executor_config, deliver=deliver)
+        except InvalidRequestError as error:
+            raise InvalidRequestError(error.problem, f"{error.remedy} {_RETRIES}") from None
+        return replace(request, origin=partial(self._origin, profile, executor_config))
+
+    def _origin(self, profile: Profile, executor_config: Any, member: str) -> str | None:
+        """Say where a member of a task's request is set."""
+        template = profile.template
+        of_task = (Layer("executor_config", executor_config),) if executor_config else ()
+        return origin_of(member, (*template.layers, *of_task), template.container, self._found)
+
+
+def _cluster(profile: Profile, executor_config: object) -> str:
+    """Say where the task is, even if its request can't be built."""
+    config = executor_config if isinstance(executor_config, Mapping) else {}
+    named = [value for key, value in config.items() if fold(key) == "cluster" and isinstance(value, str)]
+    return named[0] if named else profile.template.cluster

@@ -1,0 +1,397 @@
+"""Follows every run from its order to its end: takes the engine's reports, has rows read, decides, tells Airflow.
+
+Runs in the scheduler's thread. All it does to Airflow goes through the executor's base class and `Inquiries`.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from airflow.executors.base_executor import BaseExecutor
+
+from ecs_async_executor.executor import airflow_compat
+from ecs_async_executor.executor.decisions import (
+    Decision,
+    Facts,
+    Row,
+    decide_before_launch,
+    decide_when_ended,
+    decide_when_launched,
+    decide_while_live,
+    say_left,
+)
+from ecs_async_executor.executor.dispatcher import Launches
+from ecs_async_executor.executor.retry_policy import Retries
+from ecs_async_executor.executor.row_diagnosis import UNREADABLE, with_row
+from ecs_async_executor.executor.rows.final_publish import flush
+from ecs_async_executor.executor.rows.poller import LOOK_AGAIN_AFTER, Inquiries
+from ecs_async_executor.executor.rows.thread import Asks
+from ecs_async_executor.executor.runs import Run, Runs, launch_id
+from ecs_async_executor.executor.task_events import News
+from ecs_async_executor.messages import (
+    Cancelled,
+    Diagnosis,
+    Launched,
+    LaunchFailed,
+    Order,
+    Recovery,
+    Report,
+    Running,
+    Stopped,
+    Terminal,
+    Waiting,
+)
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+CONFIRM_AFTER = 5.0
+"""Seconds until a told event is checked: core drops events for rows that are locked at that instant."""
+UNWANTED_GRACE = 120.0
+"""Seconds for a task to end by itself, after Airflow has moved on: its worker learns of that at its next heartbeat, or
+has told the result itself, and then cleans up and uploads its log. `[core] task_success_overtime` comes on top."""
+
+_MOVED_ON = "Airflow has moved on: the task was cleared, marked or has ended"
+_SUPERSEDED = "superseded: Airflow has moved on"
+
+
+class Supervisor:
+    """All runs of one executor."""
+
+    def __init__(
+        self,
+        executor: BaseExecutor,
+        launches: Launches,
+        retries: Retries,
+        database: Asks,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._executor = executor
+        self.unwanted_grace = UNWANTED_GRACE
+        self._launches = launches
+        self._retries = retries
+        self._clock = clock
+        self.runs = Runs()
+        self.news = News(executor, clock)
+        self._inquiries = Inquiries(database, self.runs, lambda: executor.job_id)
+
+    def __repr__(self) -> str:
+        return f"<Supervisor {self.runs!r}, {self._inquiries!r}>"
+
+    # --- runs that come and go ----------------------------------------------------------------------------
+
+    def take_in(self, run: Run) -> Order:
+        """Make a run the current one of its key, and give its launch order."""
+        self._fall_back(run)
+        order = self._launches.order(run)
+        self._add(run)
+        self._inquiries.look_in_turn(run, self._clock())
+        return order
+
+    def adopt(self, runs: Iterable[Run]) -> None:
+        """Go on with the runs of a former scheduler. Adopting one again changes nothing."""
+        launched = []
+        for run in runs:
+            known = self.runs.current(run.key)
+            if known is not None and known.covers(run):
+                self._inquiries.look_anew(known, self._clock())
+                continue
+            if known is not None:
+                self.drop(known)  # others had it meanwhile, and have launched it again
+            self._executor.running.add(run.key)
+            self._add(run)
+            if run.launched is None:
+                self._postpone(run, self._clock())
+            else:
+                self._inquiries.look_in_turn(run, self._clock())
+                launched.append(run)
+        self._launches.submit(launched)
+
+    def _add(self, run: Run) -> None:
+        before = self.runs.current(run.key)
+        self.runs.add(run)
+        if before is not None:
+            self._inquiries.look_anew(before, self._clock())
+
+    def live_orders(self) -> Iterator[Order]:
+        """Order again all that is live, from a new engine."""
+        return self._launches.live_orders(self.runs)
+
+    def knows(self, run_id: str) -> bool:
+        """Tell whether the engine may still have a run of this id."""
+        return self.runs.get(run_id) is not None or self._launches.is_stopping(run_id)
+
+    def drop(self, run: Run, *, stop: str | None = None) -> None:
+        """Forget a run and stop its task if asked; its slot is free unless a newer run of the key has it."""
+        if self.runs.is_current(run):
+            self._executor.running.discard(run.key)
+        self.runs.forget(run)
+        self._inquiries.forget(run)
+        self._launches.drop(run, stop=stop)
+
+    def told_from_outside(self, key: Any) -> None:
+        """Airflow itself has ended this task (its heartbeats timed out): stop its container."""
+        run = self.runs.current(key)
+        if run is None or run.ended is not None or run.stop is not None:
+            return
+        self.news.log("ended", f"Airflow has ended {run.label}; its ECS task is stopped.", logging.WARNING)
+        reason = "Airflow has ended it: its heartbeats timed out"
+        if self._launches.is_pending(run):
+            self.drop(run, stop=reason)
+        else:
+            run.told = True  # and again when it has stopped, if core has dropped the event
+            self._launches.stop(run, reason)
+
+    # --- reports ------------------------------------------------------------------------------------------
+
+    def note(self, report: Report) -> None:
+        """Take in what the engine says of one run."""
+        run = self.runs.get(getattr(report, "run_id", ""))
+        if run is not None:
+            self._guarded(self._note, run, report)
+        else:
+            self._launches.note(report)
+
+    def _note(self, run: Run, report: Report) -> None:
+        if getattr(report, "number", run.number) != run.number:
+            return  # of a launch that was over before the run came into these hands again
+        match report:
+            case Launched():
+                shown_before, run.launched = run.published, report
+                if run.is_callback:
+                    return
+                run.workload = None  # most of its memory; it can be read again
+                run.ids |= {report.arn}
+                run.unshown = True
+                if shown_before is not None and self.runs.is_current(run):
+                    self._inquiries.show_launch(run, instead_of=shown_before)
+                else:
+                    self._inquiries.look_at(run, self._clock())
+            case Running():
+                if run.is_callback and self.runs.is_current(run):
+                    self._executor.running_state(run.key)
+            case Waiting():
+                self._tell_that_it_waits(run, report.diagnosis)
+            case LaunchFailed() | Stopped() | Cancelled():
+                self._note_end(run, report)
+
+    def _note_end(self, run: Run, report: Terminal) -> None:
+        run.ended, run.ended_at = report, self._clock()
+        run.unshown = False
+        self._launches.settle(run)
+        self._inquiries.look_at(run, self._clock())
+        if run.costs_attempt:
+            run.waits_since = None  # it had capacity meanwhile
+        elif run.waits_since is None:
+            run.waits_since = self._clock()
+        if getattr(report, "interrupted", False):
+            self._retries.interrupted(run)
+
+    # --- decisions ----------------------------------------------------------------------------------------
+
+    def decide(self, budget: float = math.inf) -> None:
+        """Decide by the rows that were read, and have those read that matter next. Does nothing if none does.
+
+        `budget`: seconds; what is not decided within them waits for the next call.
+        """
+        now = self._clock()
+        try:
+            for run, row in self._inquiries.hear(now):
+                self._guarded(self._decide, run, row)
+                self._inquiries.look_in_turn(run, self._clock())
+                if self._clock() - now > budget:
+                    break
+            self._inquiries.ask(now)
+        except Exception:  # noqa: BLE001  it is logged, with its traceback
+            self.news.exception("decide", "Can't decide; it is tried again at the next heartbeat.")
+        self.news.flush()
+
+    def publish_rest(self) -> int:
+        """Have all rows show their launches, now and in this thread, since it is the end; see `flush`."""
+        return flush(self.runs, self._facts)
+
+    def _decide(self, run: Run, row: Row | None) -> None:
+        if run.ended is not None:
+            self._decide_ended(run, row)
+        elif self._launches.is_pending(run):
+            self._decide_pending(run, row)
+        elif run.is_callback:
+            pass
+        elif run.unshown:
+            self._decide_launched(run, row)
+        else:
+            self._decide_live(run, row)
+
+    def _decide_pending(self, run: Run, row: Row | None) -> None:
+        """Launch a run again: a scheduler that comes after a crash must be able to find it by its row."""
+        nothing_lives = self._launches.nothing_lives(run)
+        decision = (
+            Decision.LAUNCH
+            if run.is_callback
+            else decide_before_launch(row, self._facts(run), nothing_lives=nothing_lives)
+        )
+        if decision is Decision.PUBLISH:
+            self._inquiries.show(run, row)  # it is not launched before its row shows it
+            self._postpone(run, self._clock() + LOOK_AGAIN_AFTER)
+        elif decision is Decision.FIND:
+            run.recovery = Recovery.FIND
+            self._launches.submit([run])
+        elif decision is not Decision.LAUNCH:
+            self.drop(run, stop="Airflow has moved on" if decision is Decision.FORGET_AND_STOP else None)
+        elif run.workload is None:
+            self.note(LaunchFailed(run.run_id, run.number, UNREADABLE, permanent=True))
+        else:
+            self._launches.submit([run])
+
+    def _decide_launched(self, run: Run, row: Row | None) -> None:
+        decision = decide_when_launched(row, self._facts(run))
+        if decision is Decision.PUBLISH:
+            self._inquiries.show(run, row)
+        elif decision is Decision.FORGET_AND_STOP:
+            self.news.log("superseded", f"{run.label} has been superseded; its ECS task is stopped.")
+            self.drop(run, stop=_SUPERSEDED)
+        elif decision is Decision.FORGET:
+            self.drop(run)
+        else:
+            run.unshown = False
+
+    def _decide_live(self, run: Run, row: Row | None) -> None:
+        """Decide about a run of which nothing is reported: Airflow tells nobody what users do to its row."""
+        decision = decide_while_live(row, self._facts(run))
+        reason = _MOVED_ON if self.runs.is_current(run) else _SUPERSEDED
+        if decision is Decision.PUBLISH:
+            self._inquiries.show(run, row)
+        elif decision is Decision.FORGET:
+            self.drop(run)
+        elif decision is Decision.FORGET_AND_STOP and run.launched is None:
+            self.drop(run, stop=reason)  # its task would take the place of the newer run
+        elif decision in {Decision.FORGET_AND_STOP, Decision.UNWANTED} and run.stop is None:
+            if run.unwanted_since is None:
+                run.unwanted_since = self._clock()
+            # Its task may live, even if RunTask's answer was lost.
+            if self._clock() - run.unwanted_since >= self.unwanted_grace:
+                self.news.log("moved on", f"{run.label} is stopped: its row has moved on.")
+                self._launches.stop(run, reason)
+        if decision in {Decision.KEEP, Decision.PUBLISH}:
+            run.unwanted_since = None
+
+    def _decide_ended(self, run: Run, row: Row | None) -> None:
+        if run.is_callback:
+            self._decide_callback(run)
+            return
+        decision = decide_when_ended(row, self._facts(run))
+        if decision in {Decision.RELAUNCH, Decision.FAIL}:  # the row is this run's: what it shows is evidence
+            run.ended = with_row(run.ended, row)
+            decision = decide_when_ended(row, self._facts(run))
+        if decision is Decision.RELAUNCH:
+            self._relaunch(run, row)
+        elif decision is Decision.FIND and not run.anonymous:
+            run.launched = run.ended = None
+            run.recovery = Recovery.FIND
+            self._postpone(run, self._clock())
+        elif decision in {Decision.FAIL, Decision.SUCCEED}:
+            self._tell(run, decision)
+        elif decision is Decision.WAIT:
+            self._inquiries.look_at(run, self._clock() + CONFIRM_AFTER)
+        else:
+            if decision is Decision.LEAVE and row is not None:
+                text = f"{run.diagnosis} {say_left(row, self.runs.heartbeat_timeout)}"
+                self.news.log("left", f"{run.label} is left to Airflow. {text}", logging.WARNING)
+                self.news.record(run, "ecs task left to airflow", text)
+            self.drop(run)
+
+    def _decide_callback(self, run: Run) -> None:
+        """Decide by the exit code: a callback has no row, and nobody else reports its end."""
+        ended = run.ended
+        if not self.runs.is_current(run):
+            self.news.log("superseded callback", f"{run.label} has been superseded.")
+        elif isinstance(ended, Stopped) and ended.exit_code == 0:
+            self._executor.success(run.key)
+        elif not (isinstance(ended, Stopped) and ended.ran) and self._facts(run).may_relaunch:
+            self._relaunch(run, None)
+            return
+        else:
+            self._executor.fail(run.key, str(run.diagnosis))
+        self.drop(run)
+
+    def _facts(self, run: Run) -> Facts:
+        return self.runs.facts(
+            run,
+            job_id=self._executor.job_id,
+            queued_again=airflow_compat.is_queued(self._executor, run.key),
+            may_relaunch=self._retries.allow(run, self._clock()),
+            asked_at=self._inquiries.asked_at,
+        )
+
+    # --- what is done about it ----------------------------------------------------------------------------
+
+    def _relaunch(self, run: Run, row: Row | None) -> None:
+        delay = self._retries.delay(run)
+        self._fall_back(run)
+        if run.costs_attempt:
+            text = (
+                f"Start {run.starts} of {self._retries.max_starts(run)} failed,"
+                f" the next one in {delay:.0f} s. {run.diagnosis}"
+            )
+            self.news.log(("start failed", run.diagnosis.summary), f"{run.label}: {text}", logging.WARNING)
+            self.news.record(run, "ecs launch failed", text)
+            run.starts += 1
+        elif run.diagnosis.summary not in run.waits_for:
+            run.waits_for.add(run.diagnosis.summary)
+            self._tell_that_it_waits(run, run.diagnosis)
+        run.next_launch()
+        if run.anonymous:
+            # Under which ids it was launched is not known, so none of them is used again.
+            run.anonymous = False
+            self._inquiries.forget(run)
+            self.runs.rename(run, str(uuid.uuid4()))
+        if not run.is_callback:
+            run.ids |= {launch_id(run.run_id, run.number)}
+            self._inquiries.show(run, row)
+        self._postpone(run, self._clock() + delay)
+
+    def _fall_back(self, run: Run) -> None:
+        """Launch it by another profile, if its queue's says so by now."""
+        reason = self._retries.fall_back(run, self._clock())
+        if reason is not None:
+            self.news.log(("fallback", reason), f"{run.label}: {reason}")
+            self.news.record(run, "ecs fallback", reason)
+
+    def _postpone(self, run: Run, until: float) -> None:
+        """Look at a run's row then, and launch it if the row says so."""
+        self._launches.postpone(run)
+        self._inquiries.look_at(run, until)
+
+    def _tell(self, run: Run, decision: Decision) -> None:
+        """Tell Airflow the end, and again after a while if the row has not moved."""
+        if not run.told:
+            run.told = True
+            if decision is Decision.SUCCEED:
+                text = f"{run.label} was cleared, and has ended: Airflow runs it again. {run.diagnosis}"
+                self.news.log("cleared", text)
+            else:
+                log.warning("%s: %s", run.label, run.diagnosis)
+            never_began = isinstance(run.ended, LaunchFailed) and run.recovery is Recovery.NONE
+            event = "ecs task not launched" if never_began else "ecs task ended"
+            self.news.record(run, event, str(run.diagnosis))
+        tell = self._executor.fail if decision is Decision.FAIL else self._executor.success
+        tell(run.key, str(run.diagnosis))
+        self._inquiries.look_at(run, self._clock() + CONFIRM_AFTER)
+
+    def _tell_that_it_waits(self, run: Run, why: Diagnosis) -> None:
+        self.news.log(("waits", why.summary), f"{run.label} waits: {why}")
+        self.news.record(run, "ecs launch waits", str(why))
+
+    def _guarded(self, handle: Callable[[Run, T], None], run: Run, what: T) -> None:
+        """One bad record harms no other."""
+        try:
+            handle(run, what)
+        except Exception:  # noqa: BLE001  it is logged, with its traceback
+            self.news.exception("handle", f"Can't handle {run.label}")
+            self._inquiries.look_at(run, self._clock() + CONFIRM_AFTER)

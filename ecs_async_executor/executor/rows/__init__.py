@@ -1,0 +1,1 @@
+"""The task instances' rows: read and written by a thread of their own."""

@@ -88,7 +88,7 @@ class Recovery(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class RateShare:
     """Launches that together may use only a part of the rate."""
 
     name: str
@@ -113,7 +113,7 @@ class Launch:
     priority: int = 0
     """Higher goes first among the runs that wait."""
     recovery: Recovery = Recovery.NONE
-    lane: Lane | None = None
+    lane: RateShare | None = None
     launch_timeout: float | None = None
     """Seconds that its task may take to run; 0: for ever; None: what `EngineOptions` says."""
 

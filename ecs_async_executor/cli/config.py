@@ -104,7 +104,7 @@ def as_text(shown: Mapping[str, Any]) -> str:
 def _besides(configuration: Configuration, profile: Profile) -> list[dict[str, Any]]:
     """Give what is no part of the request: where it is sent, and what becomes of the task."""
     from ecs_async_executor.config.profiles import split  # noqa: PLC0415  it imports botocore
-    from ecs_async_executor.config.reading import place  # noqa: PLC0415  it imports pydantic
+    from ecs_async_executor.config.reading import origin  # noqa: PLC0415  it imports pydantic
     from ecs_async_executor.executor.connection import effective_region  # noqa: PLC0415  it imports the Amazon provider
 
     settings, found = configuration.settings, configuration.found
@@ -121,7 +121,7 @@ def _besides(configuration: Configuration, profile: Profile) -> list[dict[str, A
         "capacity_timeout": profile.capacity_timeout,
         **{name: own[name] for name in ("rate_share", "fallback", "fallback_after") if name in own},
     }
-    of_all = {name: place(name, found) for name in found if found[name].where != "default"}
+    of_all = {name: origin(name, found) for name in found if found[name].where != "default"}
     origins = (
         {"profile": "queues", "region_name": region_from}
         | of_all
@@ -135,9 +135,9 @@ def _besides(configuration: Configuration, profile: Profile) -> list[dict[str, A
 
 def _origin(line: Line, found: Mapping[str, Found]) -> str:
     if line.layer in found:
-        from ecs_async_executor.config.reading import place  # noqa: PLC0415  it imports pydantic
+        from ecs_async_executor.config.reading import origin  # noqa: PLC0415  it imports pydantic
 
-        return place(line.layer, found)
+        return origin(line.layer, found)
     return f"{line.layer} (default)" if line.layer == "assign_public_ip" else line.layer
 
 

@@ -51,7 +51,7 @@ def _is_valid() -> Check:
 
 
 def _steps(path: str) -> Path:
-    return tuple(int(place) if place else name for place, name in _STEP.findall(path))
+    return tuple(int(origin) if origin else name for origin, name in _STEP.findall(path))
 
 
 def _written(path: Path, body: Body, container: str, short: Collection[str]) -> str:

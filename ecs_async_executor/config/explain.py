@@ -9,7 +9,7 @@ from typing import Any
 
 from ecs_async_executor.config.layers import Layer, leaves, normalise_layer
 from ecs_async_executor.config.option_layers import OF_AIRFLOW
-from ecs_async_executor.config.reading import place
+from ecs_async_executor.config.reading import origin
 from ecs_async_executor.config.sources import Found
 
 MASK = "***"
@@ -71,7 +71,7 @@ def _origins(layers: Iterable[Layer], container: str) -> dict[str, str]:
 def _place(layer: str, found: Mapping[str, Found]) -> str:
     if layer == "executor_config":
         return "this task's executor_config"
-    return f"the profile of the {layer}" if layer.startswith("queue ") else place(layer, found)
+    return f"the profile of the {layer}" if layer.startswith("queue ") else origin(layer, found)
 
 
 def masked(body: Any) -> Any:

@@ -111,11 +111,11 @@ def _merge_value(low: Any, high: Any, shape: Any) -> Any:
 
 def _merge_by(identity: str, low: list[Any], high: list[Any], shape: Any) -> list[Any]:
     result: dict[Any, Any] = {}
-    for place, item in enumerate(low):
-        result.setdefault(_name_of(item, identity, place), item)
-    for place, item in enumerate(high, start=len(low)):
-        name = _name_of(item, identity, place)
-        if name != place and item.get("value", ...) is None:
+    for origin, item in enumerate(low):
+        result.setdefault(_name_of(item, identity, origin), item)
+    for origin, item in enumerate(high, start=len(low)):
+        name = _name_of(item, identity, origin)
+        if name != origin and item.get("value", ...) is None:
             # {"environment": {"A": null}}: null removes the item, as it removes a key.
             result.pop(name, None)
         elif name in result:
@@ -125,10 +125,10 @@ def _merge_by(identity: str, low: list[Any], high: list[Any], shape: Any) -> lis
     return [*result.values()]
 
 
-def _name_of(item: Any, identity: str, place: int) -> str | int:
+def _name_of(item: Any, identity: str, origin: int) -> str | int:
     """Give what tells an item from others: its place in the list if it has no name."""
     name = item.get(identity) if isinstance(item, dict) else None
-    return name if isinstance(name, str) else place
+    return name if isinstance(name, str) else origin
 
 
 def leaves(value: Any, shape: Any = None, path: str = "") -> dict[str, Any]:

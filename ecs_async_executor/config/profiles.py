@@ -17,13 +17,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ecs_async_executor.config.layers import Layer
-from ecs_async_executor.config.reading import place
+from ecs_async_executor.config.reading import origin
 from ecs_async_executor.config.request import Deliver, RequestTemplate
 from ecs_async_executor.config.settings import LONGEST, Settings
 from ecs_async_executor.config.sources import Found
 from ecs_async_executor.config.words import in_words
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
-from ecs_async_executor.messages import Lane, Request
+from ecs_async_executor.messages import RateShare, Request
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Profile:
     max_starts: int
     capacity_timeout: float
     launch_timeout: float
-    lane: Lane | None = None
+    lane: RateShare | None = None
     fallback: Profile | None = None
     fallback_after: int | None = None
     refusal: InvalidRequestError | None = None
@@ -161,7 +161,7 @@ def make_profiles(
         template = RequestTemplate(settings, environment=environment)
     except InvalidRequestError as error:
         # What a profile says is wrong or right without it as well.
-        where = place("run_task_kwargs", found or {}, team)
+        where = origin("run_task_kwargs", found or {}, team)
         problems.append(f"{where}: {str(error).removeprefix('run_task_kwargs: ')}")
         stand_ins = {
             "run_task_kwargs": {},
@@ -176,7 +176,7 @@ def make_profiles(
     )
     maker = _Maker(settings, default, environment, is_whole=is_whole)
     named = {name: maker.make(name) for name in settings.queues}
-    problems += [f"{place('queues', found or {}, team)}: {problem}" for problem in maker.problems]
+    problems += [f"{origin('queues', found or {}, team)}: {problem}" for problem in maker.problems]
     if problems:
         raise OptionsError(problems)
     refuse_unknown = settings.unknown_queue == "refuse"
@@ -220,7 +220,7 @@ class _Maker:
             options.max_run_task_attempts or default.max_starts,
             default.capacity_timeout if options.capacity_timeout is None else options.capacity_timeout,
             default.launch_timeout if options.launch_timeout is None else options.launch_timeout,
-            lane=Lane(name, options.rate_share) if options.rate_share is not None else None,
+            lane=RateShare(name, options.rate_share) if options.rate_share is not None else None,
             fallback=fallback,
             fallback_after=options.fallback_after,
         )

@@ -117,7 +117,7 @@ def _explain(name: str, found: dict[str, Found], what: str, team: str | None) ->
     field = Settings.model_fields[name]
     means = f"It means: {field.description} Write, for example: {of_option(field, 'example')}"
     stop = "" if what.endswith("?") else "."
-    return f"{place(name, found, team)}: {what}{stop} {means}"
+    return f"{origin(name, found, team)}: {what}{stop} {means}"
 
 
 def _of_team(team: str, name: str) -> str:
@@ -126,7 +126,7 @@ def _of_team(team: str, name: str) -> str:
     return f" for the team {team!r} ({by_variable}, or the section {by_section})"
 
 
-def place(name: str, found: Mapping[str, Found], team: str | None = None) -> str:
+def origin(name: str, found: Mapping[str, Found], team: str | None = None) -> str:
     """Name an option, and where it is set: `[section] name (airflow.cfg)`. `team` matters if it is not set."""
     if name in found:
         return f"{heading(found[name].section, found[name].team)} {name} ({found[name].where})"
@@ -150,7 +150,7 @@ def _check_together(found: dict[str, Found], wrong: set[str], team: str | None) 
             _explain("task_definition", found, f"it is required, but not set{whose}", team),
         )
     if all(name in found for name in _EXCLUSIVE):
-        one, other = (place(name, found) for name in _EXCLUSIVE)
+        one, other = (origin(name, found) for name in _EXCLUSIVE)
         yield (
             "capacity_provider_strategy",
             f"{one}: it excludes capacity_provider_strategy, which is set too: {other}. Remove one of them.",
@@ -158,7 +158,7 @@ def _check_together(found: dict[str, Found], wrong: set[str], team: str | None) 
     if misses("subnets", "networkConfiguration"):
         for name in ("security_groups", "assign_public_ip"):
             if name in found and found[name].value.strip().lower() not in _FALSE:
-                yield name, _explain("subnets", found, f"{place(name, found)} needs them", team)
+                yield name, _explain("subnets", found, f"{origin(name, found)} needs them", team)
 
 
 def _members(run_task_kwargs: Found | None) -> set[str] | None:
@@ -194,8 +194,8 @@ def unknown_team(team: str) -> str:
 def options_of_unknown_teams() -> list[str]:
     """Find options that nobody reads, since no team of that name has executors."""
     return [
-        f"{place}: nobody reads it. {unknown_team(team)}"
-        for team, place in strange_teams((DROP_IN_SECTION, SECTION))
+        f"{origin}: nobody reads it. {unknown_team(team)}"
+        for team, origin in strange_teams((DROP_IN_SECTION, SECTION))
     ]
 
 

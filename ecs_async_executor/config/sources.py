@@ -47,9 +47,9 @@ def look_up(conf: Conf, sections: Iterable[str], spellings: Iterable[str]) -> Fo
             try:
                 value = conf.get(section, name, fallback=None)
             except Exception as error:  # noqa: BLE001  commands and secrets backends raise anything
-                place = where(conf, section, name)
+                origin = where(conf, section, name)
                 raise UnreadableError(
-                    f"{heading(section, team_of(conf))} {name} ({place}): it can't be read: {type(error).__name__}. "
+                    f"{heading(section, team_of(conf))} {name} ({origin}): it can't be read: {type(error).__name__}. "
                     "If it is a command or a secret, see whether Airflow can get it; in airflow.cfg write %% for %."
                 ) from None
             if value is not None and str(value).strip():
@@ -60,7 +60,7 @@ def look_up(conf: Conf, sections: Iterable[str], spellings: Iterable[str]) -> Fo
 def where(conf: Conf, section: str, name: str) -> str:
     """Tell where an option is set. Runs no command and asks no secrets backend."""
     spellings = {name + form for form in FORMS} if takes_commands(section, name) else {name}
-    return next((place for known, place in names(conf, section) if known in spellings), "default")
+    return next((origin for known, origin in names(conf, section) if known in spellings), "default")
 
 
 def takes_commands(section: str, name: str) -> bool:
@@ -125,7 +125,7 @@ def strange_teams(sections: Iterable[str]) -> Iterator[tuple[str, str]]:
             team, of_team, rest = name.partition("=")
             if of_team and rest == section:
                 found.setdefault(team.upper(), (team, f"the section [{name}] of airflow.cfg"))
-    yield from (place for team, place in found.items() if team not in known)
+    yield from (origin for team, origin in found.items() if team not in known)
 
 
 def airflow_conf() -> Any:

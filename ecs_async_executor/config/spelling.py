@@ -121,8 +121,8 @@ class _Normaliser:
 
     def _hint(self, key: str, shape: Any) -> str:
         known = {name.replace("_", ""): name for name in self._beside} | spellings(shape)
-        if place := _places().get(fold(key)):
-            return f"Write it as {place}."
+        if origin := _places().get(fold(key)):
+            return f"Write it as {origin}."
         if shape is run_task_shape():
             known = spellings(container_shape()) | known
         if elsewhere := _elsewhere(fold(key)):

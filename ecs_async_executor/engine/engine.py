@@ -11,8 +11,8 @@ from anyio.abc import TaskGroup
 
 from ecs_async_executor.backoff import Random
 from ecs_async_executor.engine.admission.calls import CallError, Calls, Emit
-from ecs_async_executor.engine.admission.circuit_breaker import Gate
-from ecs_async_executor.engine.admission.rate_limits import Action, Governor
+from ecs_async_executor.engine.admission.circuit_breaker import CircuitBreaker
+from ecs_async_executor.engine.admission.rate_limits import Action, RateLimits
 from ecs_async_executor.engine.aws.client import Connect, silence_request_logs
 from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.engine.aws.s3 import S3Client
@@ -21,15 +21,15 @@ from ecs_async_executor.engine.diagnosis.origins import located
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.workers.deleter import CALLS as CLEAN_CALLS
-from ecs_async_executor.engine.workers.deleter import Cleaner
+from ecs_async_executor.engine.workers.deleter import Deleter
 from ecs_async_executor.engine.workers.launcher import SEARCHES, Launcher
-from ecs_async_executor.engine.workers.recovery import Finder
-from ecs_async_executor.engine.workers.requests import Attempts
+from ecs_async_executor.engine.workers.recovery import TaskSearch
+from ecs_async_executor.engine.workers.requests import Requests
 from ecs_async_executor.engine.workers.stopper import CALLS as STOP_CALLS
 from ecs_async_executor.engine.workers.stopper import Stopper
 from ecs_async_executor.engine.workers.uploader import CALLS as PUT_CALLS
-from ecs_async_executor.engine.workers.uploader import Putter
-from ecs_async_executor.engine.workers.wakeup import Bell
+from ecs_async_executor.engine.workers.uploader import Uploader
+from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.engine.workers.watcher import CALLS as WATCH_CALLS
 from ecs_async_executor.engine.workers.watcher import Watcher
 from ecs_async_executor.log_digest import INTERVAL, LogDigest
@@ -44,7 +44,7 @@ CLEANING = 2.0
 class Engine:
     """Make it inside a running loop, then `await run()`.
 
-    Orders come through `inbox` (ring `inbox_bell` after); every report goes to `emit`, which must not block.
+    Orders come through `inbox` (ring `inbox_wakeup` after); every report goes to `emit`, which must not block.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Engine:
         silence_request_logs()
         self.ledger = Ledger(options, random)
         self._digest = digest = LogDigest(log.log)
-        self.inbox_bell = Bell()
+        self.inbox_wakeup = Wakeup()
         self._inbox = inbox
         self._emit = emit
         self._client = EcsClient(
@@ -70,18 +70,23 @@ class Engine:
         self._s3 = S3Client(
             connect, digest, pool_size=PUT_CALLS + CLEAN_CALLS, call_timeout=options.call_timeout
         )
-        governor = Governor(options, anyio.current_time())
+        rate_limits = RateLimits(options, anyio.current_time())
         self._calls = calls = Calls(
-            self._client, governor, Gate(random), emit, digest, backlog=self.ledger.launches.__len__
+            self._client,
+            rate_limits,
+            CircuitBreaker(random),
+            emit,
+            digest,
+            backlog=self.ledger.launches.__len__,
         )
         self._started_by = options.started_by
-        attempts, finder = Attempts(self.ledger, calls, emit, options), Finder(calls, options)
-        self._launcher = Launcher(self.ledger, calls, attempts, finder, options, landed=self._ring_all)
-        self._putter = Putter(self.ledger, self._s3, attempts, finder, landed=self._ring_all)
-        self._watcher = Watcher(self.ledger, calls, emit, options, looked=self._ring_all)
-        self._stopper = Stopper(self.ledger, calls, random, stopped=self._ring_all)
-        self._cleaner = Cleaner(self.ledger, self._s3, random, digest)
-        self._landed = Bell()
+        requests, search = Requests(self.ledger, calls, emit, options), TaskSearch(calls, options)
+        self._launcher = Launcher(self.ledger, calls, requests, search, options, on_change=self._notify_all)
+        self._uploader = Uploader(self.ledger, self._s3, requests, search, on_change=self._notify_all)
+        self._watcher = Watcher(self.ledger, calls, emit, options, on_change=self._notify_all)
+        self._stopper = Stopper(self.ledger, calls, random, stopped=self._notify_all)
+        self._deleter = Deleter(self.ledger, self._s3, random, digest)
+        self._on_change = Wakeup()
         self._closing = anyio.Event()
         self._grace = 0.0
 
@@ -94,17 +99,17 @@ class Engine:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._receive, tasks)
                 tasks.start_soon(self._launcher.run, tasks)
-                tasks.start_soon(self._putter.run, tasks)
+                tasks.start_soon(self._uploader.run, tasks)
                 tasks.start_soon(self._watcher.run, tasks)
                 tasks.start_soon(self._stopper.run, tasks)
-                tasks.start_soon(self._cleaner.run, tasks)
+                tasks.start_soon(self._deleter.run, tasks)
                 tasks.start_soon(self._flush_log)
                 await self._closing.wait()
                 with anyio.move_on_after(self._grace):
                     while self.ledger.sending:
-                        await self._landed.wait(None)
+                        await self._on_change.wait(None)
                     with anyio.move_on_after(CLEANING):
-                        await self._cleaner.finish()
+                        await self._deleter.finish()
                 tasks.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
@@ -117,13 +122,13 @@ class Engine:
         Containers live on.
         """
         self._grace = grace
-        self._launcher.stopping = self._putter.stopping = True
+        self._launcher.stopping = self._uploader.stopping = True
         self._closing.set()
 
     async def _receive(self, tasks: TaskGroup) -> None:
         while True:
             self._take_orders(tasks)
-            await self.inbox_bell.wait(None)
+            await self.inbox_wakeup.wait(None)
 
     def _take_orders(self, tasks: TaskGroup) -> None:
         now = anyio.current_time()
@@ -134,7 +139,7 @@ class Engine:
                 break
             for order in orders:
                 self._take_order(order, tasks, now)
-        self._ring_all()
+        self._notify_all()
 
     def _take_order(self, order: Order, tasks: TaskGroup, now: float) -> None:
         if isinstance(order, Launch):
@@ -152,10 +157,10 @@ class Engine:
     async def _check_health(self, cluster: str) -> None:
         """Ask until the answer is about the cluster and the permissions, not about the way to AWS."""
         while True:
-            leave = await self._calls.leave(Action.LIST_TASKS)
+            permit = await self._calls.permit(Action.LIST_TASKS)
             try:
                 await self._calls.make(
-                    leave,
+                    permit,
                     lambda: self._client.list_tasks_started_by(cluster, f"{self._started_by}/health-check"),
                 )
             except CallError as error:
@@ -173,13 +178,13 @@ class Engine:
             await anyio.sleep(INTERVAL / 4)
             self._digest.flush(anyio.current_time())
 
-    def _ring_all(self) -> None:
+    def _notify_all(self) -> None:
         """The ledger has changed: wake whoever has work now, or earlier than it thinks."""
         self._launcher.wake()
-        self._putter.wake()
-        self._watcher.bell.ring_for(self.ledger.due.next_at())
+        self._uploader.wake()
+        self._watcher.wakeup.notify_at(self.ledger.due.next_at())
         if self.ledger.stops:
-            self._stopper.bell.ring()
+            self._stopper.wakeup.notify()
         if self.ledger.spent:
-            self._cleaner.bell.ring()
-        self._landed.ring()
+            self._deleter.wakeup.notify()
+        self._on_change.notify()

@@ -56,7 +56,7 @@ class EngineOptions:
     """"Cluster resource read": DescribeTasks and ListTasks together (ECS API request throttling)."""
 
     @property
-    def looks_per_second(self) -> float:
+    def polls_per_second(self) -> float:
         """How many tasks the watcher can look at each second (a DescribeTasks call is about 100)."""
         return 100 * self.describe_rate.per_second or math.inf
 

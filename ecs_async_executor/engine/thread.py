@@ -113,7 +113,7 @@ class EngineThread:
     async def _watch_inbox(self, engine: Engine) -> None:
         while True:
             if not self._inbox.empty():
-                engine.inbox_bell.ring()
+                engine.inbox_wakeup.notify()
             await anyio.sleep(INBOX_INTERVAL)
 
 

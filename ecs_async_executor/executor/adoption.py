@@ -18,7 +18,7 @@ _RUN_ID = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class AdoptedId:
     """What is left of a run."""
 
     run_id: str
@@ -29,10 +29,10 @@ class Trace:
     """None in ARNs of the old format, which do not name it."""
 
 
-def find_trace(external_id: str | None) -> Trace | None:
+def parse_external_id(external_id: str | None) -> AdoptedId | None:
     """Read a row's external executor id; None if it names neither an ECS task nor a run of ours."""
     if arn := _ARN.fullmatch(external_id or ""):
-        return Trace(arn["task"], arn=external_id, cluster=arn["cluster"])
+        return AdoptedId(arn["task"], arn=external_id, cluster=arn["cluster"])
     if run := _RUN_ID.fullmatch(external_id or ""):
-        return Trace(run["run"], int(run["number"] or 1))
+        return AdoptedId(run["run"], int(run["number"] or 1))
     return None

@@ -14,7 +14,7 @@ from airflow.executors.base_executor import BaseExecutor
 from airflow.executors.workloads import ExecuteCallback, ExecuteTask
 
 from ecs_async_executor.config.profiles import Profiles
-from ecs_async_executor.executor.adoption import find_trace
+from ecs_async_executor.executor.adoption import parse_external_id
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.messages import Launched, Recovery
 
@@ -99,7 +99,7 @@ def make_run(executor: BaseExecutor, workload: Any, *, stale_id: bool = False) -
         ti_id=ti.id,
         try_number=ti.try_number,
         queue=intern(ti.queue),
-        fenced=committed is not None,
+        id_committed=committed is not None,
     )
 
 
@@ -108,7 +108,7 @@ def make_orphaned_run(executor: BaseExecutor, ti: Any, profiles: Profiles) -> Ru
 
     Its queue's profile names the container that decides, and the cluster for ARNs that do not name theirs.
     """
-    trace = find_trace(ti.external_executor_id)
+    trace = parse_external_id(ti.external_executor_id)
     if trace is None:
         return None
     run = Run(
@@ -119,12 +119,12 @@ def make_orphaned_run(executor: BaseExecutor, ti: Any, profiles: Profiles) -> Ru
         ti_id=ti.id,
         try_number=ti.try_number,
         queue=intern(ti.queue),
-        fenced=True,
+        id_committed=True,
         number=trace.number,
         ids=frozenset({ti.external_executor_id}),
     )
     if trace.arn is not None:
-        run.anonymous = True
+        run.adopted_by_arn = True
         template = profiles.of(run.queue).template
         cluster = trace.cluster or template.cluster
         run.launched = Launched(run.run_id, run.number, trace.arn, cluster, template.container)

@@ -61,8 +61,8 @@ def effective_region(conn_id: str | None, region_name: str | None) -> tuple[str 
     unless = f", unless the connection {conn_id} says otherwise" if conn_id and connection is None else ""
     found = Session().get_config_variable("region")
     if found:
-        place = "AWS_DEFAULT_REGION" if os.environ.get("AWS_DEFAULT_REGION") else "AWS's configuration file"
-        return str(found), f"{place}{unless}"
+        origin = "AWS_DEFAULT_REGION" if os.environ.get("AWS_DEFAULT_REGION") else "AWS's configuration file"
+        return str(found), f"{origin}{unless}"
     ignored = (
         "; botocore does not read AWS_REGION: set AWS_DEFAULT_REGION" if os.environ.get("AWS_REGION") else ""
     )

@@ -50,13 +50,13 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class RunView:
     """The run as the executor has it."""
 
     try_number: int
     ids: frozenset[str]
     """Its run id, and the ARNs it was launched with."""
-    fenced: bool
+    id_committed: bool
     """Its run id stands in the row since the row was QUEUED: any other id there means a newer queueing."""
     current: bool
     """No newer run of the same key is known."""
@@ -80,18 +80,18 @@ class Facts:
     """What the row shall show as its external executor id."""
 
 
-def decide_when_launched(row: Row | None, run: Facts) -> Decision:
+def decide_when_launched(row: Row | None, run: RunView) -> Decision:
     """Decide about a run that ECS has just accepted."""
     if row is None or _is_history(row, run):
         return Decision.FORGET_AND_STOP
     if row.queued_by_job_id != run.job_id:
         return Decision.FORGET
     if row.state in {"queued", "running"}:
-        return Decision.KEEP if _is_shown(row, run) else Decision.PUBLISH
+        return Decision.KEEP if _is_published(row, run) else Decision.PUBLISH
     return Decision.DONE
 
 
-def decide_when_ended(row: Row | None, run: Facts) -> Decision:
+def decide_when_ended(row: Row | None, run: RunView) -> Decision:
     """Decide about a run whose ECS task has stopped, or could not be started."""
     if row is None or _is_history(row, run):
         return Decision.FORGET_AND_STOP
@@ -108,20 +108,20 @@ def decide_when_ended(row: Row | None, run: Facts) -> Decision:
     return Decision.DONE
 
 
-def decide_before_launch(row: Row | None, run: Facts, *, nothing_lives: bool) -> Decision:
+def decide_before_launch(row: Row | None, run: RunView, *, nothing_lives: bool) -> Decision:
     """Decide about a run that is to be launched: again (then `nothing_lives`), or after another scheduler."""
     if row is None or _is_history(row, run):
         return Decision.FORGET if nothing_lives else Decision.FORGET_AND_STOP
     if row.queued_by_job_id != run.job_id:
         return Decision.FORGET
     if row.state == "queued":
-        return Decision.PUBLISH if nothing_lives and not _is_shown(row, run) else Decision.LAUNCH
+        return Decision.PUBLISH if nothing_lives and not _is_published(row, run) else Decision.LAUNCH
     if row.state == "running" or not nothing_lives:
         return Decision.FIND
     return Decision.FORGET
 
 
-def decide_while_live(row: Row | None, run: Facts) -> Decision:
+def decide_while_live(row: Row | None, run: RunView) -> Decision:
     """Decide about a run that the engine has in hand, and about which it has nothing to report."""
     if row is None or _is_history(row, run):
         return Decision.FORGET_AND_STOP
@@ -129,7 +129,7 @@ def decide_while_live(row: Row | None, run: Facts) -> Decision:
         return Decision.FORGET
     if row.state in {"queued", "running"}:
         # Another scheduler may have written late, or the row may have been locked.
-        return Decision.KEEP if _is_shown(row, run) else Decision.PUBLISH
+        return Decision.KEEP if _is_published(row, run) else Decision.PUBLISH
     return Decision.UNWANTED
 
 
@@ -146,12 +146,12 @@ def is_as_expected(row: Row, expected: Row) -> bool:
     return row.state in {"queued", "running"} and replace(row, state=expected.state) == expected
 
 
-def _is_history(row: Row, run: Facts) -> bool:
+def _is_history(row: Row, run: RunView) -> bool:
     if row.try_number != run.try_number or not run.current:
         return True
     external_id = row.external_executor_id or ""
     known = external_id in run.ids or external_id.rpartition("-")[0] in run.ids
-    if known or not run.fenced or row.queued_by_job_id == run.job_id:
+    if known or not run.id_committed or row.queued_by_job_id == run.job_id:
         # A newer queueing of ours would be known: a strange id comes from a scheduler that had the run before, stood
         # still, and has written late. Core writes it for whoever says so.
         return False
@@ -159,7 +159,7 @@ def _is_history(row: Row, run: Facts) -> bool:
     return not external_id.startswith("arn:")
 
 
-def _decide_by_heartbeat(row: Row, run: Facts) -> Decision:
+def _decide_by_heartbeat(row: Row, run: RunView) -> Decision:
     age = row.heartbeat_age
     if age is None or age >= run.heartbeat_timeout:
         return Decision.FAIL
@@ -173,5 +173,5 @@ def _decide_by_heartbeat(row: Row, run: Facts) -> Decision:
     return Decision.WAIT if run.refused_for < HEARTBEATS_WAITED * run.heartbeat_interval else Decision.FAIL
 
 
-def _is_shown(row: Row, run: Facts) -> bool:
+def _is_published(row: Row, run: RunView) -> bool:
     return run.published is None or row.external_executor_id == run.published

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from ecs_async_executor.executor.order_factory import Orders
+from ecs_async_executor.executor.order_factory import OrderFactory
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.messages import (
     Cancelled,
@@ -19,11 +19,11 @@ from ecs_async_executor.messages import (
 )
 
 
-class Launches:
+class Dispatcher:
     """Gives the engine its orders."""
 
-    def __init__(self, orders: Orders, submit: Callable[[Iterable[Order]], None]) -> None:
-        self._orders = orders
+    def __init__(self, orders: OrderFactory, submit: Callable[[Iterable[Order]], None]) -> None:
+        self._order_factory = orders
         self._submit = submit
         self._pending: dict[str, Run] = {}
         """Runs that the engine does not have yet: adopted ones, and those to be launched again."""
@@ -40,7 +40,11 @@ class Launches:
 
     def order(self, run: Run) -> Order:
         """Give the order for a run: to launch it, or to watch its task."""
-        return self._orders.launch(run) if run.launched is None else self._orders.watch(run, run.launched)
+        return (
+            self._order_factory.launch(run)
+            if run.launched is None
+            else self._order_factory.watch(run, run.launched)
+        )
 
     def submit(self, runs: Iterable[Run]) -> None:
         """Have runs launched or watched now."""
@@ -100,5 +104,5 @@ class Launches:
 
     def _order_again(self, run: Run) -> Order:
         if run.launched is None and run.recovery is Recovery.NONE:
-            return self._orders.launch(run, recovery=Recovery.REPLAY)
+            return self._order_factory.launch(run, recovery=Recovery.REPLAY)
         return self.order(run)

@@ -23,7 +23,7 @@ STABLE_AFTER = 600.0
 """Seconds after which an engine's death starts a new count."""
 
 
-class EngineKeeper:
+class EngineSupervisor:
     """One engine at a time. All methods are for the scheduler's thread, and none waits for AWS."""
 
     def __init__(

@@ -15,21 +15,21 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from ecs_async_executor.config.configuration import read_configuration
 from ecs_async_executor.config.profiles import Profiles
-from ecs_async_executor.config.reading import place
+from ecs_async_executor.config.reading import origin
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.config.sources import airflow_conf, team_of
 from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.executor import airflow_compat
 from ecs_async_executor.executor.connection import resolve_connection
 from ecs_async_executor.executor.decisions import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT
-from ecs_async_executor.executor.dispatcher import Launches
-from ecs_async_executor.executor.engine_supervisor import EngineKeeper
+from ecs_async_executor.executor.dispatcher import Dispatcher
+from ecs_async_executor.executor.engine_supervisor import EngineSupervisor
 from ecs_async_executor.executor.interpreter import restore, show_plainly, tune
-from ecs_async_executor.executor.order_factory import Orders
-from ecs_async_executor.executor.reconciler import Supervisor
-from ecs_async_executor.executor.retry_policy import Retries
+from ecs_async_executor.executor.order_factory import OrderFactory
+from ecs_async_executor.executor.reconciler import Reconciler
+from ecs_async_executor.executor.retry_policy import RetryPolicy
 from ecs_async_executor.executor.rows.statements import read_left_out
-from ecs_async_executor.executor.rows.thread import Database
+from ecs_async_executor.executor.rows.thread import RowThread
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.messages import (
     CheckHealth,
@@ -60,9 +60,9 @@ class AsyncEcsExecutor(BaseExecutor):
     # Set by start(): `__init__` is inert, since API servers make executors only to read logs.
     _settings: Settings | None = None
     _profiles: Profiles | None = None
-    _engine: EngineKeeper | None = None
-    _supervisor: Supervisor | None = None
-    _database: Database | None = None
+    _engine: EngineSupervisor | None = None
+    _reconciler: Reconciler | None = None
+    _database: RowThread | None = None
     _synced_at: float = 0.0
     _unsaved_events: Sequence[Any] = ()
 
@@ -71,7 +71,7 @@ class AsyncEcsExecutor(BaseExecutor):
         try:
             configuration = read_configuration(self.conf)
             settings = configuration.settings
-            option = place("conn_id", configuration.found, team_of(self.conf))
+            option = origin("conn_id", configuration.found, team_of(self.conf))
             connect = resolve_connection(settings.conn_id, settings.region_name, option)
         except ConfigurationError as error:
             show_plainly(error)
@@ -80,28 +80,28 @@ class AsyncEcsExecutor(BaseExecutor):
         self._profiles = profiles = configuration.profiles
         for warning in configuration.warnings:
             self.log.warning(warning)
-        orders = Orders(
+        orders = OrderFactory(
             profiles,
             self.jwt_generator,
             queued_timeout=configuration.queued_timeout,
             bucket=configuration.bucket,
             found=configuration.found,
         )
-        self._database = Database()
-        self._supervisor = Supervisor(
+        self._database = RowThread()
+        self._reconciler = Reconciler(
             self,
-            Launches(orders, self._submit),
-            Retries(profiles),
+            Dispatcher(orders, self._submit),
+            RetryPolicy(profiles),
             self._database,
         )
         airflow = airflow_conf()  # the scheduler goes by these, whatever this executor's team
         overtime = airflow.get("core", "task_success_overtime", fallback=None)
-        self._supervisor.unwanted_grace += float(overtime or 0)
+        self._reconciler.unwanted_grace += float(overtime or 0)
         interval = airflow.get("workers", "min_heartbeat_interval", fallback=None)
-        self._supervisor.runs.heartbeat_interval = float(interval or HEARTBEAT_INTERVAL)
+        self._reconciler.runs.heartbeat_interval = float(interval or HEARTBEAT_INTERVAL)
         timeout = airflow.get("scheduler", "task_instance_heartbeat_timeout", fallback=None)
-        self._supervisor.runs.heartbeat_timeout = float(timeout or HEARTBEAT_TIMEOUT)
-        engine = EngineKeeper(connect, settings.engine_options, self._supervisor.live_orders)
+        self._reconciler.runs.heartbeat_timeout = float(timeout or HEARTBEAT_TIMEOUT)
+        engine = EngineSupervisor(connect, settings.engine_options, self._reconciler.live_orders)
         engine.start()
         self._engine = engine
         tune()
@@ -125,7 +125,7 @@ class AsyncEcsExecutor(BaseExecutor):
 
     def sync(self) -> None:
         """Take the engine's reports and the database's answers in, decide what they mean, and tell Airflow."""
-        if self._engine is None or self._supervisor is None:
+        if self._engine is None or self._reconciler is None:
             return
         try:
             now = time.monotonic()
@@ -134,13 +134,13 @@ class AsyncEcsExecutor(BaseExecutor):
             while reports := self._engine.drain():
                 for report in reports:
                     self._note(report)
-                    self._supervisor.note(report)
+                    self._reconciler.note(report)
                 if time.monotonic() - now > budget:
                     break
-            self._supervisor.decide(budget)
+            self._reconciler.decide(budget)
         except Exception:  # noqa: BLE001  it is logged, with its traceback
             text = "sync() failed; what it left is taken up at the next heartbeat."
-            self._supervisor.news.exception("sync", text)
+            self._reconciler.task_events.exception("sync", text)
         # Core (seen in 3.3.2) hands the rows of its event log to SQLAlchemy through a generator, which lets them be
         # collected before they are written. Somebody must hold them until then.
         self._unsaved_events = list(self._task_event_logs)
@@ -151,7 +151,7 @@ class AsyncEcsExecutor(BaseExecutor):
         It does not ask AWS, since the rows are locked meanwhile: whether a task lives is seen afterwards. The one method
         that raises, and only `OperationalError`: core rolls back and calls it again.
         """
-        if self._supervisor is None or self._profiles is None:
+        if self._reconciler is None or self._profiles is None:
             return tis
         left_out = read_left_out([ti.id for ti in tis])
         runs: list[Run] = []
@@ -169,7 +169,7 @@ class AsyncEcsExecutor(BaseExecutor):
             else:
                 runs.append(run)
         try:
-            self._supervisor.adopt(runs)
+            self._reconciler.adopt(runs)
         except Exception:
             self.log.exception("Can't adopt tasks.")
             return tis
@@ -183,9 +183,9 @@ class AsyncEcsExecutor(BaseExecutor):
     def change_state(self, key: Any, state: Any, info: Any = None, remove_running: bool = True) -> None:  # noqa: FBT001, FBT002  the base class's signature
         """Take an event; if it ends a task whose container lives (heartbeats timed out), stop that, too."""
         super().change_state(key, state, info, remove_running)
-        if self._supervisor is not None and str(state) in {"failed", "success"}:
+        if self._reconciler is not None and str(state) in {"failed", "success"}:
             try:
-                self._supervisor.told_from_outside(key)
+                self._reconciler.ended_by_airflow(key)
             except Exception:
                 self.log.exception("Can't stop a task that Airflow has ended.")
 
@@ -194,9 +194,9 @@ class AsyncEcsExecutor(BaseExecutor):
         try:
             key: Any = airflow_compat.key_of_row(self, ti)
             airflow_compat.pop_queued(self, key)
-            run = self._supervisor.runs.current(key) if self._supervisor else None
-            if run is not None and self._supervisor is not None:
-                self._supervisor.drop(run, stop="revoked: Airflow found it stuck in queued")
+            run = self._reconciler.runs.current(key) if self._reconciler else None
+            if run is not None and self._reconciler is not None:
+                self._reconciler.drop(run, stop="revoked: Airflow found it stuck in queued")
             self.running.discard(key)
         except Exception:
             self.log.exception("Can't revoke a task.")
@@ -209,16 +209,16 @@ class AsyncEcsExecutor(BaseExecutor):
         until = time.monotonic() + self._settings.shutdown_timeout
         try:
             for report in engine.close(self._settings.shutdown_timeout):
-                if self._supervisor is not None:
-                    self._supervisor.note(report)
+                if self._reconciler is not None:
+                    self._reconciler.note(report)
         except Exception:
             self.log.exception("The engine did not close properly.")
         restore()
         try:
-            if self._supervisor is not None and self._database is not None:
+            if self._reconciler is not None and self._database is not None:
                 if not self._database.close(max(1.0, until - time.monotonic())):
                     raise TimeoutError("the database does not answer")  # noqa: TRY301  told with the others
-                if unwritten := self._supervisor.publish_rest():
+                if unwritten := self._reconciler.publish_rest():
                     self.log.warning("%d ARNs could not be written: their rows are locked.", unwritten)
         except Exception:
             self.log.exception(
@@ -233,19 +233,19 @@ class AsyncEcsExecutor(BaseExecutor):
     def debug_dump(self) -> None:
         """Log the state, on SIGUSR2."""
         super().debug_dump()  # type: ignore[no-untyped-call]  # Airflow's
-        self.log.info("%r, %r", self._engine, self._supervisor)
+        self.log.info("%r, %r", self._engine, self._reconciler)
 
     def _take_in(self, workload: Any) -> Order:
-        if self._supervisor is None:
+        if self._reconciler is None:
             raise RuntimeError("the executor was not started")
         run = airflow_compat.make_run(self, workload)
-        if self._supervisor.knows(run.run_id):
+        if self._reconciler.knows(run.run_id):
             run = airflow_compat.make_run(self, workload, stale_id=True)
         airflow_compat.pop_queued(self, run.key)
         self.running.add(run.key)
         if not run.is_callback and self._profiles and (stranger := self._profiles.stranger(run.queue)):
             self.log_task_event(event="ecs unknown queue", extra=stranger, ti_key=run.key)
-        return self._supervisor.take_in(run)
+        return self._reconciler.accept(run)
 
     def _refuse(self, workload: Any, why: str) -> None:
         try:

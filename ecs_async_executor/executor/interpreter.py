@@ -42,10 +42,10 @@ def show_plainly(error: Exception) -> None:
     """If `error` ends the process, print its message and no traceback, which would bury what is to be corrected."""
     before = sys.excepthook
 
-    def show(kind: type[BaseException], value: BaseException, traceback: TracebackType | None) -> None:
+    def publish(kind: type[BaseException], value: BaseException, traceback: TracebackType | None) -> None:
         if value is error:
             sys.stderr.write(f"\n{value}\n")
         else:
             before(kind, value, traceback)
 
-    sys.excepthook = show
+    sys.excepthook = publish

@@ -32,7 +32,7 @@ CALLBACK_PRIORITY = 2**31
 """Callbacks finish work that is done; Airflow, too, puts them before all tasks."""
 
 
-class Orders:
+class OrderFactory:
     """Makes launch orders, and in the engine's thread the requests of their launches."""
 
     def __init__(
@@ -82,7 +82,7 @@ class Orders:
             at.cluster,
             at.container,
             at.number,
-            listed=not run.anonymous,
+            listed=not run.adopted_by_arn,
             launch_timeout=profile.launch_timeout,
         )
 

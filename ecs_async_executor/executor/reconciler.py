@@ -1,6 +1,6 @@
 """Follows every run from its order to its end: takes the engine's reports, has rows read, decides, tells Airflow.
 
-Runs in the scheduler's thread. All it does to Airflow goes through the executor's base class and `Inquiries`.
+Runs in the scheduler's thread. All it does to Airflow goes through the executor's base class and `RowPoller`.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from airflow.executors.base_executor import BaseExecutor
 from ecs_async_executor.executor import airflow_compat
 from ecs_async_executor.executor.decisions import (
     Decision,
-    Facts,
     Row,
+    RunView,
     decide_before_launch,
     decide_when_ended,
     decide_when_launched,
     decide_while_live,
     say_left,
 )
-from ecs_async_executor.executor.dispatcher import Launches
-from ecs_async_executor.executor.retry_policy import Retries
+from ecs_async_executor.executor.dispatcher import Dispatcher
+from ecs_async_executor.executor.retry_policy import RetryPolicy
 from ecs_async_executor.executor.row_diagnosis import UNREADABLE, with_row
 from ecs_async_executor.executor.rows.final_publish import flush
-from ecs_async_executor.executor.rows.poller import LOOK_AGAIN_AFTER, Inquiries
-from ecs_async_executor.executor.rows.thread import Asks
+from ecs_async_executor.executor.rows.poller import READ_AGAIN_AFTER, RowPoller
+from ecs_async_executor.executor.rows.thread import RowDatabase
 from ecs_async_executor.executor.runs import Run, Runs, launch_id
-from ecs_async_executor.executor.task_events import News
+from ecs_async_executor.executor.task_events import TaskEvents
 from ecs_async_executor.messages import (
     Cancelled,
     Diagnosis,
@@ -60,38 +60,38 @@ _MOVED_ON = "Airflow has moved on: the task was cleared, marked or has ended"
 _SUPERSEDED = "superseded: Airflow has moved on"
 
 
-class Supervisor:
+class Reconciler:
     """All runs of one executor."""
 
     def __init__(
         self,
         executor: BaseExecutor,
-        launches: Launches,
-        retries: Retries,
-        database: Asks,
+        launches: Dispatcher,
+        retries: RetryPolicy,
+        database: RowDatabase,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._executor = executor
         self.unwanted_grace = UNWANTED_GRACE
-        self._launches = launches
-        self._retries = retries
+        self._dispatcher = launches
+        self._retry_policy = retries
         self._clock = clock
         self.runs = Runs()
-        self.news = News(executor, clock)
-        self._inquiries = Inquiries(database, self.runs, lambda: executor.job_id)
+        self.task_events = TaskEvents(executor, clock)
+        self._rows = RowPoller(database, self.runs, lambda: executor.job_id)
 
     def __repr__(self) -> str:
-        return f"<Supervisor {self.runs!r}, {self._inquiries!r}>"
+        return f"<Supervisor {self.runs!r}, {self._rows!r}>"
 
     # --- runs that come and go ----------------------------------------------------------------------------
 
-    def take_in(self, run: Run) -> Order:
+    def accept(self, run: Run) -> Order:
         """Make a run the current one of its key, and give its launch order."""
         self._fall_back(run)
-        order = self._launches.order(run)
+        order = self._dispatcher.order(run)
         self._add(run)
-        self._inquiries.look_in_turn(run, self._clock())
+        self._rows.read_in_turn(run, self._clock())
         return order
 
     def adopt(self, runs: Iterable[Run]) -> None:
@@ -100,7 +100,7 @@ class Supervisor:
         for run in runs:
             known = self.runs.current(run.key)
             if known is not None and known.covers(run):
-                self._inquiries.look_anew(known, self._clock())
+                self._rows.read_anew(known, self._clock())
                 continue
             if known is not None:
                 self.drop(known)  # others had it meanwhile, and have launched it again
@@ -109,44 +109,46 @@ class Supervisor:
             if run.launched is None:
                 self._postpone(run, self._clock())
             else:
-                self._inquiries.look_in_turn(run, self._clock())
+                self._rows.read_in_turn(run, self._clock())
                 launched.append(run)
-        self._launches.submit(launched)
+        self._dispatcher.submit(launched)
 
     def _add(self, run: Run) -> None:
         before = self.runs.current(run.key)
         self.runs.add(run)
         if before is not None:
-            self._inquiries.look_anew(before, self._clock())
+            self._rows.read_anew(before, self._clock())
 
     def live_orders(self) -> Iterator[Order]:
         """Order again all that is live, from a new engine."""
-        return self._launches.live_orders(self.runs)
+        return self._dispatcher.live_orders(self.runs)
 
     def knows(self, run_id: str) -> bool:
         """Tell whether the engine may still have a run of this id."""
-        return self.runs.get(run_id) is not None or self._launches.is_stopping(run_id)
+        return self.runs.get(run_id) is not None or self._dispatcher.is_stopping(run_id)
 
     def drop(self, run: Run, *, stop: str | None = None) -> None:
         """Forget a run and stop its task if asked; its slot is free unless a newer run of the key has it."""
         if self.runs.is_current(run):
             self._executor.running.discard(run.key)
         self.runs.forget(run)
-        self._inquiries.forget(run)
-        self._launches.drop(run, stop=stop)
+        self._rows.forget(run)
+        self._dispatcher.drop(run, stop=stop)
 
-    def told_from_outside(self, key: Any) -> None:
+    def ended_by_airflow(self, key: Any) -> None:
         """Airflow itself has ended this task (its heartbeats timed out): stop its container."""
         run = self.runs.current(key)
         if run is None or run.ended is not None or run.stop is not None:
             return
-        self.news.log("ended", f"Airflow has ended {run.label}; its ECS task is stopped.", logging.WARNING)
+        self.task_events.log(
+            "ended", f"Airflow has ended {run.label}; its ECS task is stopped.", logging.WARNING
+        )
         reason = "Airflow has ended it: its heartbeats timed out"
-        if self._launches.is_pending(run):
+        if self._dispatcher.is_pending(run):
             self.drop(run, stop=reason)
         else:
-            run.told = True  # and again when it has stopped, if core has dropped the event
-            self._launches.stop(run, reason)
+            run.event_sent = True  # and again when it has stopped, if core has dropped the event
+            self._dispatcher.stop(run, reason)
 
     # --- reports ------------------------------------------------------------------------------------------
 
@@ -156,7 +158,7 @@ class Supervisor:
         if run is not None:
             self._guarded(self._note, run, report)
         else:
-            self._launches.note(report)
+            self._dispatcher.note(report)
 
     def _note(self, run: Run, report: Report) -> None:
         if getattr(report, "number", run.number) != run.number:
@@ -168,11 +170,11 @@ class Supervisor:
                     return
                 run.workload = None  # most of its memory; it can be read again
                 run.ids |= {report.arn}
-                run.unshown = True
+                run.unpublished = True
                 if shown_before is not None and self.runs.is_current(run):
-                    self._inquiries.show_launch(run, instead_of=shown_before)
+                    self._rows.publish_launch(run, instead_of=shown_before)
                 else:
-                    self._inquiries.look_at(run, self._clock())
+                    self._rows.read_at(run, self._clock())
             case Running():
                 if run.is_callback and self.runs.is_current(run):
                     self._executor.running_state(run.key)
@@ -183,15 +185,15 @@ class Supervisor:
 
     def _note_end(self, run: Run, report: Terminal) -> None:
         run.ended, run.ended_at = report, self._clock()
-        run.unshown = False
-        self._launches.settle(run)
-        self._inquiries.look_at(run, self._clock())
+        run.unpublished = False
+        self._dispatcher.settle(run)
+        self._rows.read_at(run, self._clock())
         if run.costs_attempt:
             run.waits_since = None  # it had capacity meanwhile
         elif run.waits_since is None:
             run.waits_since = self._clock()
         if getattr(report, "interrupted", False):
-            self._retries.interrupted(run)
+            self._retry_policy.interrupted(run)
 
     # --- decisions ----------------------------------------------------------------------------------------
 
@@ -202,71 +204,71 @@ class Supervisor:
         """
         now = self._clock()
         try:
-            for run, row in self._inquiries.hear(now):
+            for run, row in self._rows.answers(now):
                 self._guarded(self._decide, run, row)
-                self._inquiries.look_in_turn(run, self._clock())
+                self._rows.read_in_turn(run, self._clock())
                 if self._clock() - now > budget:
                     break
-            self._inquiries.ask(now)
+            self._rows.ask(now)
         except Exception:  # noqa: BLE001  it is logged, with its traceback
-            self.news.exception("decide", "Can't decide; it is tried again at the next heartbeat.")
-        self.news.flush()
+            self.task_events.exception("decide", "Can't decide; it is tried again at the next heartbeat.")
+        self.task_events.flush()
 
     def publish_rest(self) -> int:
         """Have all rows show their launches, now and in this thread, since it is the end; see `flush`."""
-        return flush(self.runs, self._facts)
+        return flush(self.runs, self._view)
 
     def _decide(self, run: Run, row: Row | None) -> None:
         if run.ended is not None:
             self._decide_ended(run, row)
-        elif self._launches.is_pending(run):
+        elif self._dispatcher.is_pending(run):
             self._decide_pending(run, row)
         elif run.is_callback:
             pass
-        elif run.unshown:
+        elif run.unpublished:
             self._decide_launched(run, row)
         else:
             self._decide_live(run, row)
 
     def _decide_pending(self, run: Run, row: Row | None) -> None:
         """Launch a run again: a scheduler that comes after a crash must be able to find it by its row."""
-        nothing_lives = self._launches.nothing_lives(run)
+        nothing_lives = self._dispatcher.nothing_lives(run)
         decision = (
             Decision.LAUNCH
             if run.is_callback
-            else decide_before_launch(row, self._facts(run), nothing_lives=nothing_lives)
+            else decide_before_launch(row, self._view(run), nothing_lives=nothing_lives)
         )
         if decision is Decision.PUBLISH:
-            self._inquiries.show(run, row)  # it is not launched before its row shows it
-            self._postpone(run, self._clock() + LOOK_AGAIN_AFTER)
+            self._rows.publish(run, row)  # it is not launched before its row shows it
+            self._postpone(run, self._clock() + READ_AGAIN_AFTER)
         elif decision is Decision.FIND:
             run.recovery = Recovery.FIND
-            self._launches.submit([run])
+            self._dispatcher.submit([run])
         elif decision is not Decision.LAUNCH:
             self.drop(run, stop="Airflow has moved on" if decision is Decision.FORGET_AND_STOP else None)
         elif run.workload is None:
             self.note(LaunchFailed(run.run_id, run.number, UNREADABLE, permanent=True))
         else:
-            self._launches.submit([run])
+            self._dispatcher.submit([run])
 
     def _decide_launched(self, run: Run, row: Row | None) -> None:
-        decision = decide_when_launched(row, self._facts(run))
+        decision = decide_when_launched(row, self._view(run))
         if decision is Decision.PUBLISH:
-            self._inquiries.show(run, row)
+            self._rows.publish(run, row)
         elif decision is Decision.FORGET_AND_STOP:
-            self.news.log("superseded", f"{run.label} has been superseded; its ECS task is stopped.")
+            self.task_events.log("superseded", f"{run.label} has been superseded; its ECS task is stopped.")
             self.drop(run, stop=_SUPERSEDED)
         elif decision is Decision.FORGET:
             self.drop(run)
         else:
-            run.unshown = False
+            run.unpublished = False
 
     def _decide_live(self, run: Run, row: Row | None) -> None:
         """Decide about a run of which nothing is reported: Airflow tells nobody what users do to its row."""
-        decision = decide_while_live(row, self._facts(run))
+        decision = decide_while_live(row, self._view(run))
         reason = _MOVED_ON if self.runs.is_current(run) else _SUPERSEDED
         if decision is Decision.PUBLISH:
-            self._inquiries.show(run, row)
+            self._rows.publish(run, row)
         elif decision is Decision.FORGET:
             self.drop(run)
         elif decision is Decision.FORGET_AND_STOP and run.launched is None:
@@ -276,8 +278,8 @@ class Supervisor:
                 run.unwanted_since = self._clock()
             # Its task may live, even if RunTask's answer was lost.
             if self._clock() - run.unwanted_since >= self.unwanted_grace:
-                self.news.log("moved on", f"{run.label} is stopped: its row has moved on.")
-                self._launches.stop(run, reason)
+                self.task_events.log("moved on", f"{run.label} is stopped: its row has moved on.")
+                self._dispatcher.stop(run, reason)
         if decision in {Decision.KEEP, Decision.PUBLISH}:
             run.unwanted_since = None
 
@@ -285,113 +287,115 @@ class Supervisor:
         if run.is_callback:
             self._decide_callback(run)
             return
-        decision = decide_when_ended(row, self._facts(run))
+        decision = decide_when_ended(row, self._view(run))
         if decision in {Decision.RELAUNCH, Decision.FAIL}:  # the row is this run's: what it shows is evidence
             run.ended = with_row(run.ended, row)
-            decision = decide_when_ended(row, self._facts(run))
+            decision = decide_when_ended(row, self._view(run))
         if decision is Decision.RELAUNCH:
             self._relaunch(run, row)
-        elif decision is Decision.FIND and not run.anonymous:
+        elif decision is Decision.FIND and not run.adopted_by_arn:
             run.launched = run.ended = None
             run.recovery = Recovery.FIND
             self._postpone(run, self._clock())
         elif decision in {Decision.FAIL, Decision.SUCCEED}:
-            self._tell(run, decision)
+            self._send_event(run, decision)
         elif decision is Decision.WAIT:
-            self._inquiries.look_at(run, self._clock() + CONFIRM_AFTER)
+            self._rows.read_at(run, self._clock() + CONFIRM_AFTER)
         else:
             if decision is Decision.LEAVE and row is not None:
                 text = f"{run.diagnosis} {say_left(row, self.runs.heartbeat_timeout)}"
-                self.news.log("left", f"{run.label} is left to Airflow. {text}", logging.WARNING)
-                self.news.record(run, "ecs task left to airflow", text)
+                self.task_events.log("left", f"{run.label} is left to Airflow. {text}", logging.WARNING)
+                self.task_events.record(run, "ecs task left to airflow", text)
             self.drop(run)
 
     def _decide_callback(self, run: Run) -> None:
         """Decide by the exit code: a callback has no row, and nobody else reports its end."""
         ended = run.ended
         if not self.runs.is_current(run):
-            self.news.log("superseded callback", f"{run.label} has been superseded.")
+            self.task_events.log("superseded callback", f"{run.label} has been superseded.")
         elif isinstance(ended, Stopped) and ended.exit_code == 0:
             self._executor.success(run.key)
-        elif not (isinstance(ended, Stopped) and ended.ran) and self._facts(run).may_relaunch:
+        elif not (isinstance(ended, Stopped) and ended.ran) and self._view(run).may_relaunch:
             self._relaunch(run, None)
             return
         else:
             self._executor.fail(run.key, str(run.diagnosis))
         self.drop(run)
 
-    def _facts(self, run: Run) -> Facts:
-        return self.runs.facts(
+    def _view(self, run: Run) -> RunView:
+        return self.runs.view(
             run,
             job_id=self._executor.job_id,
             queued_again=airflow_compat.is_queued(self._executor, run.key),
-            may_relaunch=self._retries.allow(run, self._clock()),
-            asked_at=self._inquiries.asked_at,
+            may_relaunch=self._retry_policy.allow(run, self._clock()),
+            asked_at=self._rows.asked_at,
         )
 
     # --- what is done about it ----------------------------------------------------------------------------
 
     def _relaunch(self, run: Run, row: Row | None) -> None:
-        delay = self._retries.delay(run)
+        delay = self._retry_policy.delay(run)
         self._fall_back(run)
         if run.costs_attempt:
             text = (
-                f"Start {run.starts} of {self._retries.max_starts(run)} failed,"
+                f"Start {run.starts} of {self._retry_policy.max_starts(run)} failed,"
                 f" the next one in {delay:.0f} s. {run.diagnosis}"
             )
-            self.news.log(("start failed", run.diagnosis.summary), f"{run.label}: {text}", logging.WARNING)
-            self.news.record(run, "ecs launch failed", text)
+            self.task_events.log(
+                ("start failed", run.diagnosis.summary), f"{run.label}: {text}", logging.WARNING
+            )
+            self.task_events.record(run, "ecs launch failed", text)
             run.starts += 1
         elif run.diagnosis.summary not in run.waits_for:
             run.waits_for.add(run.diagnosis.summary)
             self._tell_that_it_waits(run, run.diagnosis)
         run.next_launch()
-        if run.anonymous:
+        if run.adopted_by_arn:
             # Under which ids it was launched is not known, so none of them is used again.
-            run.anonymous = False
-            self._inquiries.forget(run)
+            run.adopted_by_arn = False
+            self._rows.forget(run)
             self.runs.rename(run, str(uuid.uuid4()))
         if not run.is_callback:
             run.ids |= {launch_id(run.run_id, run.number)}
-            self._inquiries.show(run, row)
+            self._rows.publish(run, row)
         self._postpone(run, self._clock() + delay)
 
     def _fall_back(self, run: Run) -> None:
         """Launch it by another profile, if its queue's says so by now."""
-        reason = self._retries.fall_back(run, self._clock())
+        reason = self._retry_policy.fall_back(run, self._clock())
         if reason is not None:
-            self.news.log(("fallback", reason), f"{run.label}: {reason}")
-            self.news.record(run, "ecs fallback", reason)
+            self.task_events.log(("fallback", reason), f"{run.label}: {reason}")
+            self.task_events.record(run, "ecs fallback", reason)
 
     def _postpone(self, run: Run, until: float) -> None:
         """Look at a run's row then, and launch it if the row says so."""
-        self._launches.postpone(run)
-        self._inquiries.look_at(run, until)
+        self._dispatcher.postpone(run)
+        self._rows.read_at(run, until)
 
-    def _tell(self, run: Run, decision: Decision) -> None:
+    def _send_event(self, run: Run, decision: Decision) -> None:
         """Tell Airflow the end, and again after a while if the row has not moved."""
-        if not run.told:
-            run.told = True
+        if not run.event_sent:
+            run.event_sent = True
             if decision is Decision.SUCCEED:
                 text = f"{run.label} was cleared, and has ended: Airflow runs it again. {run.diagnosis}"
-                self.news.log("cleared", text)
+                self.task_events.log("cleared", text)
             else:
                 log.warning("%s: %s", run.label, run.diagnosis)
             never_began = isinstance(run.ended, LaunchFailed) and run.recovery is Recovery.NONE
             event = "ecs task not launched" if never_began else "ecs task ended"
-            self.news.record(run, event, str(run.diagnosis))
+            self.task_events.record(run, event, str(run.diagnosis))
         tell = self._executor.fail if decision is Decision.FAIL else self._executor.success
         tell(run.key, str(run.diagnosis))
-        self._inquiries.look_at(run, self._clock() + CONFIRM_AFTER)
+        self._rows.read_at(run, self._clock() + CONFIRM_AFTER)
 
     def _tell_that_it_waits(self, run: Run, why: Diagnosis) -> None:
-        self.news.log(("waits", why.summary), f"{run.label} waits: {why}")
-        self.news.record(run, "ecs launch waits", str(why))
+        self.task_events.log(("waits", why.summary), f"{run.label} waits: {why}")
+        self.task_events.record(run, "ecs launch waits", str(why))
 
     def _guarded(self, handle: Callable[[Run, T], None], run: Run, what: T) -> None:
         """One bad record harms no other."""
         try:
             handle(run, what)
         except Exception:  # noqa: BLE001  it is logged, with its traceback
-            self.news.exception("handle", f"Can't handle {run.label}")
-            self._inquiries.look_at(run, self._clock() + CONFIRM_AFTER)
+            self.task_events.exception("handle", f"Can't handle {run.label}")
+            self._rows.read_at(run, self._clock() + CONFIRM_AFTER)

@@ -14,7 +14,7 @@ TASKS_REMEMBERED = 10_000
 """Tasks whose interruptions are remembered over their tries, the latest."""
 
 
-class Retries:
+class RetryPolicy:
     """Lack of capacity costs time, every other start failure costs one of the run's start attempts."""
 
     def __init__(self, profiles: Profiles, random: Random = system_random) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ecs_async_executor.executor.decisions import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, Facts
+from ecs_async_executor.executor.decisions import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, RunView
 from ecs_async_executor.messages import Diagnosis, Launched, Recovery, Stop, Stopped, Terminal
 
 REFUSED = 1
@@ -33,11 +33,11 @@ class Run:
     """Airflow's; callbacks have none."""
     fallbacks: int = 0
     """How often the queue's profile was given up for the one that it falls back to."""
-    fenced: bool = False
+    id_committed: bool = False
     """Core has committed the run id to the row, together with QUEUED."""
     number: int = 1
     """The launch number in use."""
-    anonymous: bool = False
+    adopted_by_arn: bool = False
     """It was adopted by its ARN: it goes by ECS's id of that task, since its row does not know the run id any more."""
     recovery: Recovery = Recovery.NONE
     """What its launch must reckon with, if a former scheduler had it."""
@@ -51,13 +51,13 @@ class Run:
     ended: Terminal | None = None
     ended_at: float = 0.0
     """When that was reported."""
-    told: bool = False
+    event_sent: bool = False
     """A terminal event was sent; the row has not moved yet."""
     unwanted_since: float | None = None
     """When its row was first seen to have moved on, while its task lived."""
     stop: Stop | None = None
     """It is to be stopped, and its end awaited."""
-    unshown: bool = False
+    unpublished: bool = False
     """It is launched, and its row may not show that yet."""
     ids: frozenset[str] = frozenset()
     """All that its row may show as external executor id."""
@@ -82,7 +82,7 @@ class Run:
         self.number += 1
         self.recovery = Recovery.NONE
         self.launched = self.ended = self.stop = self.unwanted_since = None
-        self.unshown = False
+        self.unpublished = False
 
     def covers(self, other: Run) -> bool:
         """Tell whether this is what an orphaned row shows, or a later launch of it."""
@@ -97,7 +97,7 @@ class Run:
             return self.launched.arn
         if self.number > 1:
             return launch_id(self.run_id, self.number)
-        return self.run_id if self.fenced else None
+        return self.run_id if self.id_committed else None
 
     @property
     def stage(self) -> tuple[Any, ...]:
@@ -172,14 +172,14 @@ class Runs:
         if self.is_current(run):
             del self._current[run.key]
 
-    def facts(
+    def view(
         self, run: Run, *, job_id: Any, queued_again: bool, may_relaunch: bool, asked_at: float = 0.0
-    ) -> Facts:
+    ) -> RunView:
         """Say what the decision table needs to know. `asked_at`: when the row was asked for."""
-        return Facts(
+        return RunView(
             try_number=run.try_number,
             ids=run.ids,
-            fenced=run.fenced,
+            id_committed=run.id_committed,
             current=self.is_current(run) and not queued_again,
             job_id=job_id,
             may_relaunch=may_relaunch,

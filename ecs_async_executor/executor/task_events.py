@@ -15,7 +15,7 @@ from ecs_async_executor.log_digest import LogDigest
 log = logging.getLogger(__name__)
 
 
-class News:
+class TaskEvents:
     """Of one executor, for the scheduler's thread. `flush` it at each heartbeat."""
 
     def __init__(self, executor: BaseExecutor, clock: Callable[[], float]) -> None:

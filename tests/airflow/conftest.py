@@ -93,14 +93,14 @@ def configured(ecs: Control, monkeypatch: pytest.MonkeyPatch) -> Control:
 def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Shrink every waiting time, so that no test waits for seconds."""
     if "far_ecs" not in request.fixturenames:  # who measures looks as seldom as in real life
-        monkeypatch.setattr("ecs_async_executor.engine.state.ledger.next_look", lambda *_: 0.05)
+        monkeypatch.setattr("ecs_async_executor.engine.state.ledger.next_poll", lambda *_: 0.05)
     options = Settings.engine_options.fget  # type: ignore[attr-defined]  # it is a property
     monkeypatch.setattr(
         Settings, "engine_options", property(lambda self: replace(options(self), missing_grace=1.0))
     )
     monkeypatch.setattr("ecs_async_executor.executor.reconciler.CONFIRM_AFTER", 0.2)
     for module in ("supervisor", "inquiries"):
-        monkeypatch.setattr(f"ecs_async_executor.{module}.LOOK_AGAIN_AFTER", 0.05)
+        monkeypatch.setattr(f"ecs_async_executor.{module}.READ_AGAIN_AFTER", 0.05)
     for module in ("keeper", "retries", "engine.gate", "engine.ledger", "engine.stopper"):
         monkeypatch.setattr(f"ecs_async_executor.{module}.backoff", lambda *_, **__: 0.05)
 

@@ -21,7 +21,7 @@ from sqlalchemy import delete
 from ecs_async_executor import AsyncEcsExecutor
 from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.executor.decisions import Row
-from ecs_async_executor.executor.rows.statements import Look, read_rows
+from ecs_async_executor.executor.rows.statements import Read, read_rows
 from ecs_async_executor.local import Control
 from tests.support.bulk import queue_many
 from tests.support.ecs import end_all, live
@@ -66,8 +66,8 @@ def test_a_teams_executor_waits_for_heartbeats_as_long_as_the_scheduler_does(
     executor = AsyncEcsExecutor(team_name="blue")
     executor.start()
     try:
-        assert executor._supervisor is not None
-        assert executor._supervisor.runs.heartbeat_timeout == 900
+        assert executor._reconciler is not None
+        assert executor._reconciler.runs.heartbeat_timeout == 900
     finally:
         executor.end()
 
@@ -254,10 +254,10 @@ def test_a_database_error_in_sync_loses_nothing(
 ) -> None:
     errors = iter([RuntimeError("the database went away")] * 3)
 
-    def failing(looks: Iterable[Look]) -> dict[str, Row]:
+    def failing(reads: Iterable[Read]) -> dict[str, Row]:
         for error in errors:
             raise error
-        return read_rows(looks)
+        return read_rows(reads)
 
     monkeypatch.setattr("ecs_async_executor.executor.rows.thread.read_rows", failing)
     run_dag(one_task_dag("database_errors"))

@@ -131,7 +131,7 @@ def _run(options: argparse.Namespace, root: Path, interruption: Interruption) ->
                 f"All was over after {lives.kills.total()} of {options.kills} kills: more tasks!"
             )
         result = _judge(setting, running, lives, time.monotonic() - began, tuple(complaints))
-    return _tell(result, options)
+    return _send_event(result, options)
 
 
 def _judge(
@@ -148,11 +148,11 @@ def _judge(
     verdict = judge(
         setting.tasks, Findings(containers, running.journal, database.queueings(), database.ends())
     )
-    told = set()
+    event_sent = set()
     for violation in verdict.violations:
         _say(f"✗ {violation.task}: {violation.what}")
-        if violation.task is None or violation.task not in told:
-            told.add(violation.task)
+        if violation.task is None or violation.task not in event_sent:
+            event_sent.add(violation.task)
             for line in evidence(violation, running, ecs_tasks):
                 _say(f"    {line}")
     answers = running.ecs.calls().get("RunTask", {})
@@ -161,7 +161,7 @@ def _judge(
     return Result(setting.tasks, lives, verdict, failed, refusals, seconds, complaints)
 
 
-def _tell(result: Result, options: argparse.Namespace) -> int:
+def _send_event(result: Result, options: argparse.Namespace) -> int:
     for complaint in result.complaints:
         _say(f"✗ {complaint}")
     for line in result.lines():

@@ -17,7 +17,7 @@ from ecs_async_executor.demo.environment import Home, Ports, Stage, component_en
 from ecs_async_executor.demo.home import free_ports, new_secrets
 from ecs_async_executor.local import Control, Options, serve_in_process
 from tests.chaos import journal
-from tests.chaos.database import Database
+from tests.chaos.database import RowThread
 from tests.chaos.processes import Child, Nursery, nursery
 from tests.chaos.weather import CONDITIONS, EXECUTOR, PLAN
 from tests.support.postgres import postgres
@@ -50,7 +50,7 @@ class Airflow:
 
     home: Home
     ecs: Control
-    database: Database
+    database: RowThread
     nursery: Nursery
     ports: Ports
     api: Child
@@ -97,7 +97,7 @@ def airflow(root: Path, setting: Setting) -> Iterator[Airflow]:
             **_scheduling(url),
             "AWS_ENDPOINT_URL_ECS": ecs.endpoint_url,
         }
-        with nursery(environment, home.component_logs) as processes, Database(url) as database:
+        with nursery(environment, home.component_logs) as processes, RowThread(url) as database:
             succeed(processes.start("stage", "tests.chaos.stage"))
             database.note_queueings()
             api = api_server(processes, "api-server", ports.airflow)

@@ -44,7 +44,7 @@ _AUDIT_LOG = """
 """
 
 
-class Database:
+class RowThread:
     """Airflow's database."""
 
     def __init__(self, url: str) -> None:

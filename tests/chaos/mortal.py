@@ -20,9 +20,9 @@ from typing import Any
 
 from ecs_async_executor import AsyncEcsExecutor
 from ecs_async_executor.engine.aws.ecs import EcsClient
-from ecs_async_executor.executor.reconciler import Supervisor
+from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.rows import statements, thread
-from ecs_async_executor.executor.rows.statements import Show
+from ecs_async_executor.executor.rows.statements import Publication
 from tests.chaos import journal
 
 _IN_FLIGHT = 0.7  # seconds that a call may be under way: the local ECS answers within that
@@ -99,25 +99,25 @@ class MortalExecutor(AsyncEcsExecutor):
 
 
 def _wrap_decide() -> None:
-    decide = Supervisor.decide
+    decide = Reconciler.decide
 
-    def mortal(self: Supervisor, budget: float = math.inf) -> None:
+    def mortal(self: Reconciler, budget: float = math.inf) -> None:
         BLOW.visit("decide.before")
         decide(self, budget)
 
-    Supervisor.decide = mortal  # type: ignore[method-assign]  # that is the point
+    Reconciler.decide = mortal  # type: ignore[method-assign]  # that is the point
 
 
 def _wrap_write() -> None:
     write = statements.write_external_ids
 
-    def mortal(shows: Sequence[Show]) -> frozenset[str]:
-        if shows:
+    def mortal(publications: Sequence[Publication]) -> frozenset[str]:
+        if publications:
             BLOW.visit("publish.before")
-        written = write(shows)
-        if shows:
+        written = write(publications)
+        if publications:
             BLOW.visit("publish.after")
-        if any(_LAUNCH_ID.fullmatch(show.external_id) for show in shows):
+        if any(_LAUNCH_ID.fullmatch(show.external_id) for show in publications):
             BLOW.visit("relaunch.after")
         return written
 

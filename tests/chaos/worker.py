@@ -102,13 +102,13 @@ def main() -> int:
     end = outcome(ti["task_id"], ti["try_number"], context.get("task_reschedule_count", 0))
     if end == "die":
         os.kill(os.getpid(), signal.SIGKILL)
-    told = _told(end, can_retry=bool(context.get("should_retry")))
+    event_sent = _told(end, can_retry=bool(context.get("should_retry")))
     try:
-        api.call("PATCH", "state", {**told, "end_date": _now()})
+        api.call("PATCH", "state", {**event_sent, "end_date": _now()})
     except RefusedError as refused:
-        journal.write(f"refused {told['state']} {refused.status}", ti)
+        journal.write(f"refused {event_sent['state']} {refused.status}", ti)
         return 1
-    journal.write(f"told {told['state']}", ti)
+    journal.write(f"told {event_sent['state']}", ti)
     return 0
 
 

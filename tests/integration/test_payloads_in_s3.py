@@ -14,7 +14,7 @@ import pytest
 from ecs_async_executor.config import delivery
 from ecs_async_executor.config.profiles import make_profiles
 from ecs_async_executor.config.settings import Settings
-from ecs_async_executor.executor.order_factory import Orders
+from ecs_async_executor.executor.order_factory import OrderFactory
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.local import Control, Options, serve_in_thread
 from ecs_async_executor.messages import (
@@ -92,8 +92,8 @@ def test_a_callback_with_20_kb_of_arguments_runs_and_leaves_nothing_in_s3(
         "import json\ndef tell(file, text):\n    with open(file, 'w') as f: json.dump(len(text), f)\n"
     )
     workload = callback_workload(token="queued long ago")
-    told = tmp_path / "told"
-    workload.callback.data = {"path": "late.tell", "kwargs": {"file": str(told), "text": ROOM}}
+    event_sent = tmp_path / "told"
+    workload.callback.data = {"path": "late.tell", "kwargs": {"file": str(event_sent), "text": ROOM}}
     container = environment_of(payloads, PYTHONPATH=str(tmp_path), AIRFLOW_HOME=str(tmp_path))
     settings = Settings(
         cluster="default",
@@ -103,7 +103,7 @@ def test_a_callback_with_20_kb_of_arguments_runs_and_leaves_nothing_in_s3(
         run_task_kwargs={"environment": container},
     )
     where = delivery.Bucket(PREFIX, "us-east-1")
-    orders = Orders(make_profiles(settings), token_generator(), queued_timeout=600, bucket=where)
+    orders = OrderFactory(make_profiles(settings), token_generator(), queued_timeout=600, bucket=where)
     order = orders.launch(Run("run", "key", "a callback", workload))
     caplog.set_level(logging.DEBUG)
     engine = engine_at(processes)
@@ -115,7 +115,7 @@ def test_a_callback_with_20_kb_of_arguments_runs_and_leaves_nothing_in_s3(
     token = json.loads(payloads.text(key))["token"]
     ended = engine.end_of("run")
     assert (ended.exit_code, ended.arn) == (0, running.arn), processes.tasks()
-    assert json.loads(told.read_text()) == len(ROOM)
+    assert json.loads(event_sent.read_text()) == len(ROOM)
     engine.until(lambda: not payloads.names())
     assert token not in caplog.text
 

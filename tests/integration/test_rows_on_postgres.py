@@ -14,7 +14,7 @@ from airflow.models.taskinstance import TaskInstance
 from sqlalchemy import Engine, create_engine, insert, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
-from ecs_async_executor.executor.rows.statements import Look, Show, read_rows, write_external_ids
+from ecs_async_executor.executor.rows.statements import Publication, Read, read_rows, write_external_ids
 from tests.support.postgres import postgres
 
 JOB = 7
@@ -49,7 +49,7 @@ def sessions(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Callable[..., A
 
 
 @pytest.fixture
-def shows(engine: Engine) -> list[Show]:
+def publications(engine: Engine) -> list[Publication]:
     """Three rows, and what they shall show."""
     ids = [uuid.uuid4() for _ in range(3)]
     with engine.begin() as connection:
@@ -78,29 +78,31 @@ def shows(engine: Engine) -> list[Show]:
             ],
         )
     return [
-        Show(f"run-{index}", ti_id, 1, JOB, f"run-{index}", f"{ARN}{index}")
+        Publication(f"run-{index}", ti_id, 1, JOB, f"run-{index}", f"{ARN}{index}")
         for index, ti_id in enumerate(ids)
     ]
 
 
-def shown(shows: list[Show]) -> list[str | None]:
-    rows = read_rows([Look(show.run_id, show.ti_id, "", frozenset()) for show in shows])
-    return [rows[show.run_id].external_executor_id for show in shows]
+def shown(publications: list[Publication]) -> list[str | None]:
+    rows = read_rows([Read(show.run_id, show.ti_id, "", frozenset()) for show in publications])
+    return [rows[show.run_id].external_executor_id for show in publications]
 
 
-def test_all_rows_are_written_at_once(shows: list[Show]) -> None:
-    assert write_external_ids(shows) == {"run-0", "run-1", "run-2"}
-    assert shown(shows) == [f"{ARN}{index}" for index in range(3)]
+def test_all_rows_are_written_at_once(publications: list[Publication]) -> None:
+    assert write_external_ids(publications) == {"run-0", "run-1", "run-2"}
+    assert shown(publications) == [f"{ARN}{index}" for index in range(3)]
 
 
 def test_a_row_that_somebody_has_locked_is_left_out_and_not_waited_for(
-    engine: Engine, shows: list[Show]
+    engine: Engine, publications: list[Publication]
 ) -> None:
     with engine.begin() as other:
-        other.execute(select(TaskInstance.id).where(TaskInstance.id == shows[1].ti_id).with_for_update())
-        assert write_external_ids(shows) == {"run-0", "run-2"}
-    assert shown(shows) == [f"{ARN}0", "run-1", f"{ARN}2"]
-    assert write_external_ids(shows) == {"run-0", "run-1", "run-2"}, "all show it now"
+        other.execute(
+            select(TaskInstance.id).where(TaskInstance.id == publications[1].ti_id).with_for_update()
+        )
+        assert write_external_ids(publications) == {"run-0", "run-2"}
+    assert shown(publications) == [f"{ARN}0", "run-1", f"{ARN}2"]
+    assert write_external_ids(publications) == {"run-0", "run-1", "run-2"}, "all show it now"
 
 
 @pytest.mark.parametrize(
@@ -116,40 +118,42 @@ def test_a_row_that_somebody_has_locked_is_left_out_and_not_waited_for(
     ],
 )
 def test_a_row_that_is_not_as_it_was_read_is_left_alone(
-    engine: Engine, shows: list[Show], change: str
+    engine: Engine, publications: list[Publication], change: str
 ) -> None:
     with engine.begin() as other:
         other.execute(text(f"UPDATE task_instance SET {change}"))  # noqa: S608  the test's own
-    before = shown(shows)
-    written = write_external_ids(shows)
+    before = shown(publications)
+    written = write_external_ids(publications)
     assert not written
-    assert shown(shows) == before
+    assert shown(publications) == before
 
 
-def test_what_else_has_changed_does_not_matter(engine: Engine, shows: list[Show]) -> None:
+def test_what_else_has_changed_does_not_matter(engine: Engine, publications: list[Publication]) -> None:
     with engine.begin() as other:
         other.execute(text("UPDATE task_instance SET state = 'running', hostname = 'worker'"))
-    assert len(write_external_ids(shows)) == 3
+    assert len(write_external_ids(publications)) == 3
 
 
-def test_a_row_without_a_job_or_an_id_is_compared_as_it_is(engine: Engine, shows: list[Show]) -> None:
+def test_a_row_without_a_job_or_an_id_is_compared_as_it_is(
+    engine: Engine, publications: list[Publication]
+) -> None:
     """`dag.test` has no job, and executors named by their class get no committed id."""
     with engine.begin() as other:
         other.execute(text("UPDATE task_instance SET queued_by_job_id = NULL, external_executor_id = NULL"))
-    show = shows[0]
-    assert write_external_ids([Show(show.run_id, show.ti_id, 1, None, None, ARN)]) == {"run-0"}
+    show = publications[0]
+    assert write_external_ids([Publication(show.run_id, show.ti_id, 1, None, None, ARN)]) == {"run-0"}
     assert shown([show]) == [ARN]
 
 
-def test_a_row_that_is_gone_is_left_out(shows: list[Show]) -> None:
-    gone = Show("gone", uuid.uuid4(), 1, JOB, "gone", ARN)
-    assert write_external_ids([gone, shows[0]]) == {"run-0"}
+def test_a_row_that_is_gone_is_left_out(publications: list[Publication]) -> None:
+    gone = Publication("gone", uuid.uuid4(), 1, JOB, "gone", ARN)
+    assert write_external_ids([gone, publications[0]]) == {"run-0"}
     assert write_external_ids([]) == frozenset()
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
 def test_the_age_of_a_heartbeat_does_not_depend_on_the_databases_time_zone(
-    engine: Engine, shows: list[Show], zone: str
+    engine: Engine, publications: list[Publication], zone: str
 ) -> None:
     with engine.begin() as other:
         name = other.execute(text("SELECT current_database()")).scalar_one()
@@ -158,7 +162,7 @@ def test_the_age_of_a_heartbeat_does_not_depend_on_the_databases_time_zone(
             text("UPDATE task_instance SET last_heartbeat_at = now() - interval '100 s' WHERE map_index = 0")
         )
     engine.dispose()  # new connections have the new time zone
-    rows = read_rows([Look(show.run_id, show.ti_id, "", frozenset()) for show in shows])
+    rows = read_rows([Read(show.run_id, show.ti_id, "", frozenset()) for show in publications])
     age = rows["run-0"].heartbeat_age
     assert age is not None
     assert 90 < age < 160

@@ -24,7 +24,7 @@ from airflow.providers.amazon.aws.hooks.ecs import EcsHook
 from ecs_async_executor.config.configuration import read_configuration
 from ecs_async_executor.engine.state.entry import Entry, State
 from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
-from ecs_async_executor.executor.order_factory import Orders
+from ecs_async_executor.executor.order_factory import OrderFactory
 from ecs_async_executor.executor.runs import Run
 from tests.parity.setups import Setup
 from tests.support.workloads import callback_workload, task_workload
@@ -139,7 +139,7 @@ def ours(setup: Setup) -> Outcome:
             configuration = read_configuration(conf)
         except (ConfigurationError, InvalidRequestError) as error:
             return Refused(at_start=True, error=error)
-    orders = Orders(configuration.profiles, cast("JWTGenerator", _Minter()), queued_timeout=600)
+    orders = OrderFactory(configuration.profiles, cast("JWTGenerator", _Minter()), queued_timeout=600)
     launch = orders.launch(Run(RUN_ID, ("key",), "label", workload))
     assert launch.build is not None
     try:

@@ -31,13 +31,13 @@ from ecs_async_executor.engine.aws.client import connect_by_environment
 from ecs_async_executor.engine.engine import Engine
 from ecs_async_executor.executor import airflow_compat
 from ecs_async_executor.executor.decisions import Row
-from ecs_async_executor.executor.dispatcher import Launches
-from ecs_async_executor.executor.order_factory import Orders
-from ecs_async_executor.executor.reconciler import Supervisor
-from ecs_async_executor.executor.retry_policy import Retries
+from ecs_async_executor.executor.dispatcher import Dispatcher
+from ecs_async_executor.executor.order_factory import OrderFactory
+from ecs_async_executor.executor.reconciler import Reconciler
+from ecs_async_executor.executor.retry_policy import RetryPolicy
 from ecs_async_executor.executor.rows import thread
-from ecs_async_executor.executor.rows.statements import Look, Show
-from ecs_async_executor.executor.rows.thread import Answer, Question, answer
+from ecs_async_executor.executor.rows.statements import Publication, Read
+from ecs_async_executor.executor.rows.thread import RowAnswer, RowQuery, answer
 from ecs_async_executor.messages import Order, Report
 from tests.property.simulation.airflow import Airflow, TaskRow
 from tests.property.simulation.ecs import EcsTask, SimulatedEcs, Weather
@@ -86,14 +86,14 @@ class LateDatabase:
 
     def __init__(self, random: Random) -> None:
         self.random = random
-        self.question: Question | None = None
-        self.answer: Answer | None = None
+        self.question: RowQuery | None = None
+        self.answer: RowAnswer | None = None
 
     @property
     def is_busy(self) -> bool:
         return self.question is not None or self.answer is not None
 
-    def ask(self, question: Question) -> None:
+    def ask(self, question: RowQuery) -> None:
         self.question = question
         if self.random.random() < 0.5:
             self.answer_now()
@@ -102,7 +102,7 @@ class LateDatabase:
         if self.question is not None:
             self.answer, self.question = answer(self.question), None
 
-    def take(self) -> Answer | None:
+    def take(self) -> RowAnswer | None:
         if self.question is not None and self.random.random() < 0.9:
             self.answer_now()
         answer, self.answer = self.answer, None
@@ -121,12 +121,12 @@ class Scheduler:
         self.reports: list[Report] = []
         self.start_engine()
         bucket = Bucket(str(SETTINGS.payload_bucket))
-        orders = Orders(PROFILES, token_generator(), queued_timeout=600, bucket=bucket)
+        orders = OrderFactory(PROFILES, token_generator(), queued_timeout=600, bucket=bucket)
         loop = asyncio.get_running_loop()
-        self.supervisor = Supervisor(
+        self.supervisor = Reconciler(
             self.executor,
-            Launches(orders, self.submit),
-            Retries(PROFILES, random.random),
+            Dispatcher(orders, self.submit),
+            RetryPolicy(PROFILES, random.random),
             LateDatabase(random),
             clock=loop.time,
         )
@@ -148,7 +148,7 @@ class Scheduler:
 
     def submit(self, orders: Iterable[Order]) -> None:
         self.inbox.put(tuple(orders))
-        self.engine.inbox_bell.ring()
+        self.engine.inbox_wakeup.notify()
 
     async def kill(self) -> None:
         """Die: what was in flight is neither finished nor known to anybody."""
@@ -189,13 +189,13 @@ class Scheduler:
         for workload in self.airflow.queue(self.job_id):
             run = airflow_compat.make_run(self.executor, workload)
             self.executor.running.add(run.key)
-            self.submit([self.supervisor.take_in(run)])
+            self.submit([self.supervisor.accept(run)])
 
     def purge(self) -> None:
         """Fail the tasks whose workers send no heartbeats, as core does."""
         for row in self.airflow.without_heartbeats(self.job_id):
             self.executor.change_state(row.key, TaskInstanceState.FAILED)
-            self.supervisor.told_from_outside(row.key)
+            self.supervisor.ended_by_airflow(row.key)
 
     def sync(self) -> None:
         reports, self.reports[:] = list(self.reports), []
@@ -332,13 +332,13 @@ class World:
     def chance_of_a_lock(self) -> float:
         return self.locked if self.loop.time() < STORMY else 0.0
 
-    def read_rows(self, looks: Iterable[Look]) -> dict[str, Row]:
+    def read_rows(self, reads: Iterable[Read]) -> dict[str, Row]:
         if self.random.random() < self.chance_of_a_lock() / 5:
             raise OperationalError("SELECT", None, Exception("the database went away"))
-        return self.airflow.read_rows(looks)
+        return self.airflow.read_rows(reads)
 
-    def write_external_ids(self, shows: Iterable[Show]) -> frozenset[str]:
-        return self.airflow.write_external_ids(shows, self.chance_of_a_lock())
+    def write_external_ids(self, publications: Iterable[Publication]) -> frozenset[str]:
+        return self.airflow.write_external_ids(publications, self.chance_of_a_lock())
 
     def start_scheduler(self) -> Scheduler:
         self.jobs += 1

@@ -100,7 +100,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
         """What was sent with each token."""
         self.tokens: dict[object, str] = {}
         """With which token each body was sent."""
-        self.told_to_stop: list[Entry] = []
+        self.stop_accepted: list[Entry] = []
 
     # --- orders ---------------------------------------------------------------------------------------
 
@@ -245,7 +245,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.ledger.due) > 0)
     @rule(limit=st.integers(1, 3))
-    def look(self, limit: int) -> None:
+    def read(self, limit: int) -> None:
         """Describe the next tasks, when they are due."""
         self.now = max(self.now, self.ledger.due.next_at() or 0.0)
         batch = self.ledger.due.take(self.now, limit=limit)
@@ -261,13 +261,13 @@ class LedgerOnEcs(RuleBasedStateMachine):
     @precondition(lambda self: len(self.ledger.due) > 0)
     @rule(answer=st.sampled_from(["task", "missing"]))
     def look_and_answer(self, answer: str) -> None:
-        self.look(1)
+        self.read(1)
         self.answer_describetasks(-1, answer)
 
     def describe(self, entry: Entry, answer: str) -> None:
         task = next(task for task in self.ecs.tasks if task.arn == entry.arn)
         if answer == "error":
-            self.ledger.look_again(entry, self.now)
+            self.ledger.poll_again(entry, self.now)
         elif answer == "task" and not task.gone:
             container = Container(name="airflow", exit_code=0 if task.status == "STOPPED" else None)
             seen = Task(task_arn=task.arn, last_status=task.status, containers=(container,))
@@ -276,7 +276,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
             if task.gone:
                 self.take_reports(self.ledger.not_listed(entry, self.now, asked=True))
             else:
-                self.ledger.look_again(entry, self.now)
+                self.ledger.poll_again(entry, self.now)
 
     # --- ECS and time ---------------------------------------------------------------------------------
 
@@ -294,7 +294,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
     def stop_tasks(self) -> None:
         while self.ledger.stops:
             entry = self.ledger.stops.pop(0)
-            self.told_to_stop.append(entry)
+            self.stop_accepted.append(entry)
             if entry.run_id in self.ledger:
                 assert entry.arn, "only a launched task can be stopped"
                 next(task for task in self.ecs.tasks if task.arn == entry.arn).status = "STOPPED"
@@ -364,7 +364,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
     def a_stop_reaches_every_launched_task(self) -> None:
         for entry in self.ledger:
             if entry.state is State.WATCHING and entry.stop_reason is not None:
-                assert entry in self.ledger.stops or entry in self.told_to_stop
+                assert entry in self.ledger.stops or entry in self.stop_accepted
 
     @invariant()
     def a_run_that_waits_has_its_builder(self) -> None:

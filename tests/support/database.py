@@ -7,17 +7,17 @@ from contextlib import contextmanager
 
 import pytest
 
-from ecs_async_executor.executor.rows.statements import Show
-from ecs_async_executor.executor.rows.thread import Answer, Question, answer
+from ecs_async_executor.executor.rows.statements import Publication
+from ecs_async_executor.executor.rows.thread import RowAnswer, RowQuery, answer
 
 
 @contextmanager
-def nothing_written() -> Iterator[list[Show]]:
+def nothing_written() -> Iterator[list[Publication]]:
     """Let no external executor id be written, as if somebody held all locks; gives what should have been."""
-    tried: list[Show] = []
+    tried: list[Publication] = []
 
-    def write(shows: Sequence[Show]) -> frozenset[str]:
-        tried.extend(shows)
+    def write(publications: Sequence[Publication]) -> frozenset[str]:
+        tried.extend(publications)
         return frozenset()
 
     with pytest.MonkeyPatch.context() as patch:
@@ -29,15 +29,15 @@ class InlineDatabase:
     """Answers by `read_rows`, `read_workloads` and `write_external_ids` of `ecs_async_executor.executor.rows.thread`."""
 
     def __init__(self) -> None:
-        self._question: Question | None = None
+        self._question: RowQuery | None = None
 
     @property
     def is_busy(self) -> bool:
         return self._question is not None
 
-    def ask(self, question: Question) -> None:
+    def ask(self, question: RowQuery) -> None:
         self._question = question
 
-    def take(self) -> Answer | None:
+    def take(self) -> RowAnswer | None:
         question, self._question = self._question, None
         return answer(question) if question is not None else None

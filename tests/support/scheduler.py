@@ -69,7 +69,7 @@ class Scheduler:
         """Step until something is true."""
         deadline = time.monotonic() + seconds
         while not (result := done()):
-            assert time.monotonic() < deadline, f"still waiting; {self.executor._supervisor!r}"
+            assert time.monotonic() < deadline, f"still waiting; {self.executor._reconciler!r}"
             (step or self.step)()
             time.sleep(0.02)
         return result
@@ -101,8 +101,8 @@ class Scheduler:
     @property
     def runs(self) -> Runs:
         """The runs in hand."""
-        assert self.executor._supervisor is not None
-        return self.executor._supervisor.runs
+        assert self.executor._reconciler is not None
+        return self.executor._reconciler.runs
 
     def rest(self, seconds: float = 0.5) -> None:
         """Step for a while, to see that nothing happens."""
@@ -134,7 +134,7 @@ def crash(scheduler: Scheduler) -> None:
     engine, database = executor._engine, executor._database
     assert engine is not None
     assert database is not None
-    executor._engine = executor._supervisor = executor._database = None
+    executor._engine = executor._reconciler = executor._database = None
     engine.close(0.0)
     engine._engine._thread.join(5)
     database.close(5)

@@ -11,10 +11,10 @@ from ecs_async_executor.config.profiles import Profiles, make_profiles
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.executor.airflow_compat import make_orphaned_run, make_run
 from ecs_async_executor.executor.decisions import Row
-from ecs_async_executor.executor.dispatcher import Launches
-from ecs_async_executor.executor.order_factory import Orders
-from ecs_async_executor.executor.reconciler import Supervisor
-from ecs_async_executor.executor.retry_policy import Retries
+from ecs_async_executor.executor.dispatcher import Dispatcher
+from ecs_async_executor.executor.order_factory import OrderFactory
+from ecs_async_executor.executor.reconciler import Reconciler
+from ecs_async_executor.executor.retry_policy import RetryPolicy
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.messages import (
     Diagnosis,
@@ -61,16 +61,16 @@ def make_supervisor(
     clock: Any = lambda: 0.0,
     *,
     profiles: Profiles = PROFILES,
-) -> Supervisor:
-    launches = Launches(Orders(profiles, token_generator(), queued_timeout=600), submitted.extend)
-    return Supervisor(executor, launches, Retries(profiles), InlineDatabase(), clock=clock)
+) -> Reconciler:
+    launches = Dispatcher(OrderFactory(profiles, token_generator(), queued_timeout=600), submitted.extend)
+    return Reconciler(executor, launches, RetryPolicy(profiles), InlineDatabase(), clock=clock)
 
 
-def decide(supervisor: Supervisor) -> None:
+def decide(supervisor: Reconciler) -> None:
     """Ask, read again what has strayed, decide by the answer, and have written what is to be written."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "ecs_async_executor.executor.rows.poller.SHOW_AFTER", 0.0
+            "ecs_async_executor.executor.rows.poller.PUBLISH_AFTER", 0.0
         )  # the clock stands still meanwhile
         for _ in range(4):
             supervisor.decide()
@@ -80,14 +80,14 @@ def launched(run: Run, number: int = 1) -> Launched:
     return Launched(run.run_id, number, f"arn-{run.run_id}-{number}", "c", "airflow")
 
 
-def take_in(supervisor: Supervisor, **ti: Any) -> Run:
+def accept(supervisor: Reconciler, **ti: Any) -> Run:
     run = make_run(supervisor._executor, task_workload(**ti))
     supervisor._executor.running.add(run.key)
-    supervisor.take_in(run)
+    supervisor.accept(run)
     return run
 
 
-def orphan(supervisor: Supervisor, external_id: str, state: str = "queued", **ti: Any) -> Run:
+def orphan(supervisor: Reconciler, external_id: str, state: str = "queued", **ti: Any) -> Run:
     row = task_workload(external_executor_id=external_id, **ti).ti.model_copy(update={"state": state})
     row.__dict__["state"] = state
     run = make_orphaned_run(supervisor._executor, row, PROFILES)

@@ -41,7 +41,7 @@ the power of all of them, which no float holds from 1,024 on. A minute's growth 
 _WHOLE = 1.0 - 1e-9
 
 
-class Limiter:
+class AdaptiveBucket:
     """A token bucket whose rate adapts. `advance` it to the present before anything else is asked of it."""
 
     def __init__(self, limit: Rate, now: float) -> None:

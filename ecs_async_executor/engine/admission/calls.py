@@ -10,8 +10,8 @@ from typing import TypeAlias, TypeVar
 import anyio
 
 from ecs_async_executor.engine.admission.adaptive_bucket import UNLIMITED
-from ecs_async_executor.engine.admission.circuit_breaker import Gate
-from ecs_async_executor.engine.admission.rate_limits import Action, Governor
+from ecs_async_executor.engine.admission.circuit_breaker import CircuitBreaker
+from ecs_async_executor.engine.admission.rate_limits import Action, RateLimits
 from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.engine.diagnosis.call_failures import PAUSING, Failure, Kind, classify
 from ecs_async_executor.engine.diagnosis.faults import stack_of
@@ -31,7 +31,7 @@ class CallError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class Permit:
     """Leave to make one call now."""
 
     action: Action
@@ -44,37 +44,37 @@ class Calls:
     def __init__(  # noqa: PLR0913  the parts of the engine that a call needs
         self,
         client: EcsClient,
-        governor: Governor,
-        gate: Gate,
+        rate_limits: RateLimits,
+        breaker: CircuitBreaker,
         emit: Emit,
         digest: LogDigest,
         *,
         backlog: Callable[[], int],
     ) -> None:
         self.client = client
-        self._governor = governor
-        self._gate = gate
+        self._rate_limits = rate_limits
+        self._breaker = breaker
         self._emit = emit
         self.digest = digest
         self._backlog = backlog
         """How many launches wait."""
 
-    async def leave(self, action: Action) -> Pass:
+    async def permit(self, action: Action) -> Permit:
         """Wait until a call of this action may be made."""
-        await self._governor.acquire(action)
-        return Pass(action, await self._gate.passage())
+        await self._rate_limits.acquire(action)
+        return Permit(action, await self._breaker.acquire())
 
-    def unused(self, leave: Pass) -> None:
+    def give_back(self, permit: Permit) -> None:
         """Give a leave back that no call was made with."""
-        self._governor.give_back(leave.action)
-        self._gate.unused(leave.ticket)
+        self._rate_limits.give_back(permit.action)
+        self._breaker.give_back(permit.ticket)
 
-    def wasted(self, leave: Pass) -> None:
+    def wasted(self, permit: Permit) -> None:
         """Make no call, and let nobody make one instead; but AWS was not asked whether it can be used again."""
-        self._gate.unused(leave.ticket)
+        self._breaker.give_back(permit.ticket)
 
-    async def make(self, leave: Pass, call: Callable[[], Awaitable[T]], name: str = "") -> T:
-        """Make the call that `leave` allows; raises `CallError`.
+    async def make(self, permit: Permit, call: Callable[[], Awaitable[T]], name: str = "") -> T:
+        """Make the call that `permit` allows; raises `CallError`.
 
         With a `name` any failure is logged; without one it is the caller who tells of failures of AWS's.
         """
@@ -83,25 +83,25 @@ class Calls:
             answer = await call()
         except Exception as error:
             failure = classify(error)
-            self._note(leave, failure, sent_at)
-            self._log(leave.action, failure, name, error)
+            self._note(permit, failure, sent_at)
+            self._log(permit.action, failure, name, error)
             raise CallError(failure) from error
-        self._governor.accepted(leave.action, sent_at)
-        self._report(self._gate.succeed(leave.ticket))
+        self._rate_limits.accepted(permit.action, sent_at)
+        self._report(self._breaker.succeed(permit.ticket))
         return answer
 
-    def _note(self, leave: Pass, failure: Failure, sent_at: float) -> None:
+    def _note(self, permit: Permit, failure: Failure, sent_at: float) -> None:
         if failure.kind in PAUSING:
-            if failure.kind is Kind.CREDENTIALS and self._gate.is_current(leave.ticket):
+            if failure.kind is Kind.CREDENTIALS and self._breaker.is_current(permit.ticket):
                 self.client.forget()
-            self._report(self._gate.fail(leave.ticket, failure.diagnosis))
+            self._report(self._breaker.fail(permit.ticket, failure.diagnosis))
             return
         if failure.kind is Kind.THROTTLE:
-            self._governor.throttled(leave.action, sent_at)
+            self._rate_limits.throttled(permit.action, sent_at)
         elif failure.kind is not Kind.UNKNOWN:
-            self._governor.accepted(leave.action, sent_at)
+            self._rate_limits.accepted(permit.action, sent_at)
         if failure.kind is not Kind.UNKNOWN:
-            self._report(self._gate.succeed(leave.ticket))
+            self._report(self._breaker.succeed(permit.ticket))
 
     def _log(self, action: Action, failure: Failure, name: str, error: Exception) -> None:
         kind, diagnosis = failure.kind, failure.diagnosis
@@ -125,7 +125,7 @@ class Calls:
             self.digest.note(cause, f"{name} failed, to be repeated. {diagnosis}", now)
 
     def _throttle(self, action: Action) -> str:
-        rate, most = self._governor.rate(action)
+        rate, most = self._rate_limits.rate(action)
         waiting = f"{self._backlog()} launches wait, " if action is Action.RUN_TASK else ""
         allowed = f" of {most:g}/s allowed" if most < UNLIMITED else ""
         return f"AWS throttles {action.value}: {waiting}now {rate:.1f}/s{allowed}."

@@ -8,12 +8,12 @@ from ecs_async_executor.backoff import Random, backoff
 from ecs_async_executor.messages import Diagnosis, Paused, Report, Resumed
 
 
-class Gate:
+class CircuitBreaker:
     """Open, or shut until a probe succeeds.
 
     While shut, the caller that comes after each waiting time passes as the probe, and puts the time off for the
     others: a probe that gets lost can't keep the gate shut. Who passes gets a ticket, and answers for it with
-    `fail`, `succeed` or `unused`; an answer that belongs to an older state of the gate changes nothing.
+    `fail`, `succeed` or `give_back`; an answer that belongs to an older state of the gate changes nothing.
     """
 
     def __init__(self, random: Random) -> None:
@@ -25,7 +25,7 @@ class Gate:
         """Set when it opens, or the next probe is due earlier."""
 
     @property
-    def is_shut(self) -> bool:
+    def is_open(self) -> bool:
         """Whether the last answer was that AWS can't be used."""
         return self._failures > 0
 
@@ -33,9 +33,9 @@ class Gate:
         """Whether the ticket belongs to the present state of the gate."""
         return ticket == self._ticket
 
-    async def passage(self) -> int:
+    async def acquire(self) -> int:
         """Give a ticket: at once if open, else when it is this caller's turn to probe."""
-        while self.is_shut:
+        while self.is_open:
             now = anyio.current_time()
             if now >= self._probe_at:
                 self._put_off(now)
@@ -48,7 +48,7 @@ class Gate:
         """A call failed by credentials or network: shut, for longer with each probe that fails."""
         if not self.is_current(ticket):
             return []
-        first = not self.is_shut
+        first = not self.is_open
         self._ticket += 1
         self._failures += 1
         self._put_off(anyio.current_time())
@@ -59,15 +59,15 @@ class Gate:
 
     def succeed(self, ticket: int) -> list[Report]:
         """AWS answered: open."""
-        if not self.is_current(ticket) or not self.is_shut:
+        if not self.is_current(ticket) or not self.is_open:
             return []
         self._failures = 0
         self._moved.set()
         return [Resumed()]
 
-    def unused(self, ticket: int) -> None:
+    def give_back(self, ticket: int) -> None:
         """No call was made with it: if it was the probe's, the next caller is the probe, at once."""
-        if self.is_shut and self.is_current(ticket):
+        if self.is_open and self.is_current(ticket):
             self._probe_at = anyio.current_time()
             self._moved.set()
             self._moved = anyio.Event()

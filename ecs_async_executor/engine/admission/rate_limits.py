@@ -8,7 +8,7 @@ from enum import Enum
 
 import anyio
 
-from ecs_async_executor.engine.admission.adaptive_bucket import Limiter
+from ecs_async_executor.engine.admission.adaptive_bucket import AdaptiveBucket
 from ecs_async_executor.engine.options import EngineOptions
 
 EVERY = 4
@@ -27,7 +27,7 @@ class Action(Enum):
     LIST_TASKS = "ListTasks"
 
 
-class Governor:
+class RateLimits:
     """One limiter for each of AWS's buckets, and the callers that wait for them.
 
     StopTask goes before RunTask, and ListTasks, which a recovery waits for, before DescribeTasks. RunTask and
@@ -38,8 +38,8 @@ class Governor:
     """
 
     def __init__(self, options: EngineOptions, now: float) -> None:
-        modify = _Lane(Limiter(options.modify_rate, now), Limiter(options.run_task_rate, now))
-        read = _Lane(Limiter(options.read_rate, now), Limiter(options.describe_rate, now))
+        modify = _Lane(AdaptiveBucket(options.modify_rate, now), AdaptiveBucket(options.run_task_rate, now))
+        read = _Lane(AdaptiveBucket(options.read_rate, now), AdaptiveBucket(options.describe_rate, now))
         self._lanes = {
             Action.STOP_TASK: (modify, 0),
             Action.RUN_TASK: (modify, 1),
@@ -55,8 +55,8 @@ class Governor:
     def rate(self, action: Action) -> tuple[float, float]:
         """Give how many calls of this action may be made a second, now and at most."""
         lane, kind = self._lanes[action]
-        limiter = lane.limiters[kind]
-        return limiter.rate, limiter.most
+        bucket = lane.buckets[kind]
+        return bucket.rate, bucket.most
 
     def give_back(self, action: Action) -> None:
         """Take back what `acquire` gave: the call is not made, and who waits may make one instead."""
@@ -66,22 +66,22 @@ class Governor:
     def accepted(self, action: Action, sent_at: float) -> None:
         """Note that AWS has accepted a call that was sent then."""
         lane, kind = self._lanes[action]
-        for limiter in lane.limiters[: kind + 1]:
-            limiter.accepted(sent_at)
+        for bucket in lane.buckets[: kind + 1]:
+            bucket.accepted(sent_at)
 
     def throttled(self, action: Action, sent_at: float) -> None:
         """Note that AWS has throttled a call that was sent then."""
         lane, kind = self._lanes[action]
-        limiter = lane.limiters[kind]
-        limiter.advance(anyio.current_time())
-        limiter.throttled(sent_at)
+        bucket = lane.buckets[kind]
+        bucket.advance(anyio.current_time())
+        bucket.throttled(sent_at)
 
 
 class _Lane:
     """The two kinds of calls that share one of AWS's buckets; the second has a limiter of its own as well."""
 
-    def __init__(self, shared: Limiter, own: Limiter) -> None:
-        self.limiters = (shared, own)
+    def __init__(self, shared: AdaptiveBucket, own: AdaptiveBucket) -> None:
+        self.buckets = (shared, own)
         self._queues: tuple[deque[anyio.Event], deque[anyio.Event]] = (deque(), deque())
         self._firsts = 0
         """Calls of the first kind in a row while the second waited."""
@@ -100,8 +100,8 @@ class _Lane:
                 self._serve()
 
     def give_back(self, kind: int) -> None:
-        for limiter in self.limiters[: kind + 1]:
-            limiter.give_back()
+        for bucket in self.buckets[: kind + 1]:
+            bucket.give_back()
         self._serve()
 
     def _serve(self) -> None:
@@ -113,8 +113,8 @@ class _Lane:
             self._timer = None
         wait: float | None = AGAIN
         try:
-            for limiter in self.limiters:
-                limiter.advance(now)
+            for bucket in self.buckets:
+                bucket.advance(now)
             wait = self._serve_now()
         finally:
             if wait is not None:
@@ -122,7 +122,7 @@ class _Lane:
 
     def _serve_now(self) -> float | None:
         """Give the seconds until the next caller's turn; None if nobody waits."""
-        (shared, own), (first, second) = self.limiters, self._queues
+        (shared, own), (first, second) = self.buckets, self._queues
         while True:
             own_wait = own.wait() if second else 0.0
             ready = bool(second) and own_wait <= 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from ecs_async_executor.engine.aws.client import AwsClient, Connection
-from ecs_async_executor.engine.aws.serializer import quicken
+from ecs_async_executor.engine.aws.serializer import install_fast_paths
 from ecs_async_executor.engine.responses import Clusters, EcsResponseParserFactory, TaskArns, Tasks
 
 if TYPE_CHECKING:
@@ -54,5 +54,5 @@ class EcsClient(AwsClient):
         return super()._create(connection)
 
     def _prepare(self, client: Any) -> None:
-        quicken(client)
+        install_fast_paths(client)
         self.region = client.meta.region_name

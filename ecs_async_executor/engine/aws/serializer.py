@@ -16,7 +16,7 @@ import msgspec
 from ecs_async_executor.engine.aws.validation import Check, checker
 
 
-def quicken(client: Any) -> None:
+def install_fast_paths(client: Any) -> None:
     """Take the shortcuts on an aiobotocore client, if it is made as we know it."""
     if hasattr(getattr(client, "_serializer", None), "serialize_to_request"):
         client._serializer = QuickSerializer(client._serializer)  # noqa: SLF001  see above

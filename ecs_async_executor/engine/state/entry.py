@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
-from ecs_async_executor.messages import Build, Lane, Recovery, Request
+from ecs_async_executor.messages import Build, RateShare, Recovery, Request
 
 
 class State(Enum):
@@ -36,7 +36,7 @@ class Entry:
     number: int
     state: State
     priority: int = 0
-    lane: Lane | None = None
+    lane: RateShare | None = None
     launch_timeout: float = 0.0
     """Seconds; 0: for ever."""
     build: Build | None = None
@@ -54,13 +54,13 @@ class Entry:
     recovery: Recovery = Recovery.NONE
     sent_at: float = 0.0
     """When it was last sent with an outcome that is unknown; or, if others had it before, when it came."""
-    unclear: int = 0
+    unknown_sends: int = 0
     """Sends of this launch number whose outcome is unknown, those of others included: the task may exist."""
     faults: int = 0
     """Calls for this launch number in or around which code of this process failed."""
     fault: Failure | None = None
     """Set once there were too many: RunTask isn't sent again, the task is only looked for."""
-    said: Kind | None = None
+    last_waiting_kind: Kind | None = None
     """The cause of waiting that was reported last."""
     arn: str = ""
     cluster: str = ""

@@ -6,7 +6,7 @@ import heapq
 
 from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.engine.state.entry import Entry
-from ecs_async_executor.messages import Lane
+from ecs_async_executor.messages import RateShare
 
 _WHOLE = 1.0 - 1e-9
 
@@ -24,7 +24,7 @@ class LaunchQueue:
         """The place in the line, given once."""
         self._waiting: dict[Entry, float | None] = {}
         """When a run that waits is due; None: it is ready. Tells live heap items from stale ones."""
-        self._lanes: dict[Lane | None, _Lane] = {}
+        self._lanes: dict[RateShare | None, _Lane] = {}
         """The ready ones."""
         self._delayed: list[tuple[float, int, Entry]] = []
         self._next_seat = 0
@@ -92,14 +92,14 @@ class LaunchQueue:
         """Tell whether a run that is delayed has no other date meanwhile."""
         return self._waiting.get(item[2]) == item[0]
 
-    def _is_ready(self, entry: Entry, lane: Lane | None) -> bool:
+    def _is_ready(self, entry: Entry, lane: RateShare | None) -> bool:
         return entry in self._waiting and self._waiting[entry] is None and entry.lane == lane
 
 
 class _Lane:
     """The ready runs of a lane, and a token bucket that holds its part of the rate."""
 
-    def __init__(self, lane: Lane | None, rate: Rate, now: float) -> None:
+    def __init__(self, lane: RateShare | None, rate: Rate, now: float) -> None:
         self.ready: list[tuple[int, int, Entry]] = []
         part = rate.part(lane.share) if lane is not None else Rate(0, 1)
         self._per_second, self._most = part.per_second, part.burst

@@ -23,8 +23,8 @@ from ecs_async_executor.engine.options import EngineOptions, Rate
 from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.state.entry import Entry, Phase, State
 from ecs_async_executor.engine.state.launch_queue import DueList, LaunchQueue
-from ecs_async_executor.engine.state.payload_objects import Leftovers
-from ecs_async_executor.engine.state.poll_schedule import NOT_YET_RUNNING, next_look, phase_of
+from ecs_async_executor.engine.state.payload_objects import PayloadObjects
+from ecs_async_executor.engine.state.poll_schedule import NOT_YET_RUNNING, next_poll, phase_of
 from ecs_async_executor.engine.state.terminal_reports import NOT_SHOWN, given_up, gone, stopped
 from ecs_async_executor.messages import (
     Cancelled,
@@ -55,7 +55,7 @@ class Ledger:
 
     def __init__(self, options: EngineOptions, random: Random) -> None:
         self._options = options
-        self._looks_per_second = options.looks_per_second
+        self._polls_per_second = options.polls_per_second
         self._random = random
         self._entries: dict[str, Entry] = {}
         self.sending = 0
@@ -68,8 +68,8 @@ class Ledger:
         self.due = DueList()
         self.stops: list[Entry] = []
         """Runs whose task is to be stopped; the stopper empties it."""
-        self._leftovers = Leftovers(options.payloads)
-        self.spent = self._leftovers.spent
+        self._payload_objects = PayloadObjects(options.payloads)
+        self.spent = self._payload_objects.spent
         """Objects in S3 of runs that have ended; the cleaner empties it."""
 
     def __len__(self) -> int:
@@ -107,13 +107,13 @@ class Ledger:
             launch_timeout=self._launch_timeout(order),
             build=order.build,
             recovery=order.recovery,
-            unclear=int(order.recovery is not Recovery.NONE),
+            unknown_sends=int(order.recovery is not Recovery.NONE),
             sent_at=now,
             cluster=order.cluster,
             container=order.container,
         )
         if order.recovery is not Recovery.NONE:
-            self._leftovers.presume(entry)
+            self._payload_objects.presume(entry)
         self._entries[entry.run_id] = entry
         self.launches.add(entry, not_before=now)
 
@@ -130,7 +130,7 @@ class Ledger:
             listed=order.listed,
         )
         if order.listed:  # else nothing is known of the launch but its ARN
-            self._leftovers.presume(entry)
+            self._payload_objects.presume(entry)
         self._entries[entry.run_id] = entry
         self._watch(entry, order.arn, order.cluster, order.container, now)
 
@@ -145,7 +145,7 @@ class Ledger:
         entry.stop_reason = reason
         if entry.state is State.WATCHING:
             self.stops.append(entry)
-        elif entry.state is State.WAITING and not entry.unclear:
+        elif entry.state is State.WAITING and not entry.unknown_sends:
             return self._end(entry, Cancelled(run_id))
         if entry in self.puts:  # nothing is put for it any more: it is looked for
             self.puts.discard(entry)
@@ -243,18 +243,18 @@ class Ledger:
         self._move(entry, State.WAITING)
         kind = failure.kind
         if failure.is_unclear:
-            entry.sent_at = entry.sent_at if entry.unclear else now
-            entry.unclear += 1
+            entry.sent_at = entry.sent_at if entry.unknown_sends else now
+            entry.unknown_sends += 1
         if kind is Kind.UNKNOWN or kind is Kind.FAULT:
             if kind is Kind.FAULT and self._gives_up(entry, failure, now):
                 return self._end(entry, given_up(entry, (entry.fault or failure).diagnosis))
-            delay = backoff(entry.unclear, base=1.0, cap=30.0, random=self._random)
+            delay = backoff(entry.unknown_sends, base=1.0, cap=30.0, random=self._random)
             return self._wait(entry, failure, now + delay)
         entry.puts += kind is Kind.PAYLOAD
         held = self._is_held(entry, kind, now)
         if kind is Kind.EXISTS:
             entry.stored = entry.presumed = None  # the container that exists may be about to fetch it
-        if entry.stop_reason is not None and not (held and entry.unclear):
+        if entry.stop_reason is not None and not (held and entry.unknown_sends):
             return self._end(entry, Cancelled(entry.run_id))
         if held:
             if not entry.sent:
@@ -290,7 +290,7 @@ class Ledger:
         """Tell whether a run keeps its launch and its place."""
         if kind is Kind.PAYLOAD:
             # None found by ListTasks is none after the grace time only.
-            is_open = entry.unclear > 0 and now - entry.sent_at < self._options.missing_grace
+            is_open = entry.unknown_sends > 0 and now - entry.sent_at < self._options.missing_grace
             return is_open or entry.puts < PUTS
         # Who slows down or pauses is the governor or the gate.
         return kind is Kind.THROTTLE or kind in PAUSING
@@ -300,11 +300,15 @@ class Ledger:
         queue.add(entry, not_before=not_before)
         # A pause is said once for the whole engine, a throttle is everyday life, and the rest once per cause. What
         # has started already does not wait for its launch.
-        quiet = failure.kind is Kind.THROTTLE or failure.kind in PAUSING or failure.kind is entry.said
+        quiet = (
+            failure.kind is Kind.THROTTLE
+            or failure.kind in PAUSING
+            or failure.kind is entry.last_waiting_kind
+        )
         quiet = quiet or entry.recovery is Recovery.FIND
         if quiet:
             return []
-        entry.said = failure.kind
+        entry.last_waiting_kind = failure.kind
         return [Waiting(entry.run_id, failure.diagnosis)]
 
     # --- watching -----------------------------------------------------------------------------------------
@@ -314,21 +318,21 @@ class Ledger:
         entry.arn, entry.cluster, entry.container = arn, cluster, container
         entry.build = entry.request = None
         entry.launched_at = entry.phase_since = now
-        self.due.add(entry, now + next_look(0.0, 1.0, self._options.poll_interval))
+        self.due.add(entry, now + next_poll(0.0, 1.0, self._options.poll_interval))
 
-    def look_again(self, entry: Entry, now: float) -> None:
+    def poll_again(self, entry: Entry, now: float) -> None:
         """Put the task back on the due list, for its next look; a run that was let go of stays away."""
         if not self.holds(entry):
             return
-        even = 2 * len(self.due) / self._looks_per_second
-        delay = next_look(now - entry.phase_since, even, self._options.poll_interval)
+        even = 2 * len(self.due) / self._polls_per_second
+        delay = next_poll(now - entry.phase_since, even, self._options.poll_interval)
         self.due.add(entry, now + delay)
 
-    def told_to_stop(self, entry: Entry, now: float) -> None:
+    def stop_accepted(self, entry: Entry, now: float) -> None:
         """StopTask has been accepted: the task ends soon."""
         self._move_on(entry, Phase.ENDING, now)
         if entry in self.due:
-            self.look_again(entry, now)
+            self.poll_again(entry, now)
 
     def _move_on(self, entry: Entry, phase: Phase, now: float) -> None:
         if phase > entry.phase:
@@ -341,11 +345,11 @@ class Ledger:
         entry.missing = 0
         if not entry.seen:
             entry.seen = True
-            self._leftovers.see(entry, task)
+            self._payload_objects.see(entry, task)
         if task.last_status == "STOPPED":
             return self._end(entry, stopped(entry, task))
         self._move_on(entry, phase_of(task), now)
-        self.look_again(entry, now)
+        self.poll_again(entry, now)
         if task.last_status in NOT_YET_RUNNING:
             self._check_launch_timeout(entry, now)
         if task.last_status == "RUNNING" and not entry.seen_running:
@@ -370,7 +374,7 @@ class Ledger:
         grown_up = now - entry.launched_at >= self._options.missing_grace
         if grown_up and entry.missing >= self._options.missing_sightings:
             return True
-        self.look_again(entry, now)
+        self.poll_again(entry, now)
         return False
 
     def not_listed(self, entry: Entry, now: float, *, asked: bool) -> list[Report]:
@@ -378,7 +382,7 @@ class Ledger:
         if not self.holds(entry):
             return []
         if not asked and now - entry.missing_since < self._options.list_timeout:
-            self.look_again(entry, now)
+            self.poll_again(entry, now)
             return []
         diagnosis = Diagnosis(
             "ECS does not show the task.",
@@ -390,5 +394,5 @@ class Ledger:
     def _end(self, entry: Entry, report: LaunchFailed | Stopped | Cancelled) -> list[Report]:
         del self._entries[entry.run_id]
         self._leave_queues(entry)
-        self._leftovers.spend(entry)
+        self._payload_objects.spend(entry)
         return [report]

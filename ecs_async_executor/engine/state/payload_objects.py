@@ -10,7 +10,7 @@ MOST = 10_000
 """Objects that wait to be deleted: while S3 is away the rest is left to the bucket's lifecycle rule."""
 
 
-class Leftovers:
+class PayloadObjects:
     """Follows the objects of runs at one location (`s3://bucket/prefix/`); without one there are none to follow."""
 
     def __init__(self, location: str) -> None:

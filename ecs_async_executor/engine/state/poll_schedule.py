@@ -17,7 +17,7 @@ def phase_of(task: Task) -> Phase:
     return Phase.RUNNING if task.last_status == "RUNNING" else Phase.ENDING
 
 
-def next_look(phase_age: float, even: float, poll_interval: float) -> float:
+def next_poll(phase_age: float, even: float, poll_interval: float) -> float:
     """Seconds until the next look at a task whose phase was first seen `phase_age` seconds ago.
 
     Soon after it was launched, began to run or to end, and then less and less often: what is seen comes late by a

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 _NO_ANSWER = frozenset({Kind.CONFIGURATION, Kind.DENIED, Kind.NOT_FOUND})
 
 
-class Clusters:
+class DefaultStrategies:
     """Knows the default capacity provider strategy of each cluster for as long as the engine lives."""
 
     def __init__(self, calls: Calls) -> None:
@@ -35,9 +35,9 @@ class Clusters:
 
     async def _ask(self, cluster: str) -> Sequence[Mapping[str, Any]]:
         # DescribeClusters shares the bucket of ListTasks ("Cluster resource read").
-        leave = await self._calls.leave(Action.LIST_TASKS)
+        permit = await self._calls.permit(Action.LIST_TASKS)
         try:
-            return await self._calls.make(leave, lambda: self._calls.client.default_strategy(cluster))
+            return await self._calls.make(permit, lambda: self._calls.client.default_strategy(cluster))
         except CallError as error:
             if error.failure.kind not in _NO_ANSWER:
                 raise

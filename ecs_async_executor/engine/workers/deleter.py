@@ -10,7 +10,7 @@ from ecs_async_executor.engine.admission.calls import CallError
 from ecs_async_executor.engine.aws.s3 import S3Client
 from ecs_async_executor.engine.diagnosis.call_failures import Kind
 from ecs_async_executor.engine.state.ledger import Ledger
-from ecs_async_executor.engine.workers.wakeup import Bell
+from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.log_digest import LogDigest
 
 CALLS = 10
@@ -19,7 +19,7 @@ TRIES = 5
 """Of one object; with the waits between them about 15 seconds."""
 
 
-class Cleaner:
+class Deleter:
     """The only place that calls DeleteObject. No run waits for it."""
 
     def __init__(self, ledger: Ledger, s3: S3Client, random: Random, digest: LogDigest) -> None:
@@ -27,18 +27,18 @@ class Cleaner:
         self._s3 = s3
         self._random = random
         self._digest = digest
-        self._places = anyio.Semaphore(CALLS)
+        self._slots = anyio.Semaphore(CALLS)
         self._deleting = 0
-        self.bell = Bell()
+        self.wakeup = Wakeup()
         """Rung when there is something to delete."""
-        self._done = Bell()
+        self._done = Wakeup()
 
     async def run(self, tasks: TaskGroup) -> None:
         """Delete until cancelled."""
         while True:
             while not self._ledger.spent:
-                await self.bell.wait(None)
-            await self._places.acquire()
+                await self.wakeup.wait(None)
+            await self._slots.acquire()
             self._deleting += 1
             tasks.start_soon(self._delete, self._ledger.spent.pop(0))
 
@@ -56,12 +56,12 @@ class Cleaner:
                     failure = error.failure
                     if failure.kind is not Kind.PAYLOAD or attempt == TRIES:
                         text = f"An object of an ended task stays in S3. {failure.diagnosis}"
-                        self._digest.note((Cleaner, failure.diagnosis.summary), text, anyio.current_time())
+                        self._digest.note((Deleter, failure.diagnosis.summary), text, anyio.current_time())
                         return
                     await anyio.sleep(backoff(attempt, base=1.0, cap=30.0, random=self._random))
                 else:
                     return
         finally:
             self._deleting -= 1
-            self._places.release()
-            self._done.ring()
+            self._slots.release()
+            self._done.notify()

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
-from ecs_async_executor.engine.admission.calls import CallError, Calls, Pass
+from ecs_async_executor.engine.admission.calls import CallError, Calls, Permit
 from ecs_async_executor.engine.admission.rate_limits import Action
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind, classify_run_task_failure
 from ecs_async_executor.engine.diagnosis.origins import located
@@ -17,9 +17,9 @@ from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.state.terminal_reports import NOT_SHOWN
-from ecs_async_executor.engine.workers.recovery import Finder, is_refused_replay
-from ecs_async_executor.engine.workers.requests import STOPPED, Attempts, raise_if_stopped
-from ecs_async_executor.engine.workers.wakeup import Bell
+from ecs_async_executor.engine.workers.recovery import TaskSearch, is_refused_replay
+from ecs_async_executor.engine.workers.requests import STOPPED, Requests, raise_if_stopped
+from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.messages import Diagnosis, Recovery, Request
 
 SEARCHES = 10
@@ -49,40 +49,40 @@ class Launcher:
         self,
         ledger: Ledger,
         calls: Calls,
-        attempts: Attempts,
-        finder: Finder,
+        requests: Requests,
+        search: TaskSearch,
         options: EngineOptions,
         *,
-        landed: Callable[[], None],
+        on_change: Callable[[], None],
     ) -> None:
         self._ledger = ledger
         self._calls = calls
-        self._attempts = attempts
-        self._finder = finder
-        self._places = anyio.Semaphore(options.concurrency)
+        self._requests = requests
+        self._search_tasks = search
+        self._slots = anyio.Semaphore(options.concurrency)
         self._searches = anyio.Semaphore(SEARCHES)
-        self.bell = Bell()
+        self.wakeup = Wakeup()
         """Rung when a run comes into the queue."""
         self.stopping = False
         """True: start no further launch."""
-        self._landed = landed
+        self._on_change = on_change
 
     def wake(self) -> None:
         """The queue has changed."""
-        self.bell.ring_for(self._ledger.launches.next_at(anyio.current_time()))
+        self.wakeup.notify_at(self._ledger.launches.next_at(anyio.current_time()))
 
     async def run(self, tasks: TaskGroup) -> None:
         """Launch until cancelled. The run is chosen last, when its call can be made at once: priorities hold."""
         while True:
             await self._wait_for_work()
-            await self._places.acquire()
-            leave = await self._calls.leave(Action.RUN_TASK)
+            await self._slots.acquire()
+            permit = await self._calls.permit(Action.RUN_TASK)
             entry = None if self.stopping else self._ledger.take(anyio.current_time())
             if entry is None:
-                self._calls.unused(leave)
-                self._places.release()
+                self._calls.give_back(permit)
+                self._slots.release()
             else:
-                tasks.start_soon(self._launch, entry, leave)
+                tasks.start_soon(self._launch, entry, permit)
 
     async def _wait_for_work(self) -> None:
         while True:
@@ -90,32 +90,32 @@ class Launcher:
             next_at = None if self.stopping else self._ledger.launches.next_at(now)
             if next_at is not None and next_at <= now:
                 return
-            await self.bell.wait(next_at)
+            await self.wakeup.wait(next_at)
 
-    async def _launch(self, entry: Entry, leave: Pass) -> None:
+    async def _launch(self, entry: Entry, permit: Permit) -> None:
         if self.stopping:
             self._ledger.forget(entry.run_id)  # so that nobody waits for it
         if not self._ledger.holds(entry):
-            self._calls.unused(leave)
-            self._places.release()
-            self._landed()
+            self._calls.give_back(permit)
+            self._slots.release()
+            self._on_change()
             return
         if entry.recovery in _SEARCHED or entry.stop_reason is not None or entry.fault is not None:
-            self._calls.unused(leave)
-            self._places.release()
+            self._calls.give_back(permit)
+            self._slots.release()
             self._asks(entry)
             await self._search(entry)
             return
         try:
-            await self._attempts.make(entry, partial(self._run_task, leave))
+            await self._requests.make(entry, partial(self._run_task, permit))
         finally:
-            self._places.release()
-            self._landed()
+            self._slots.release()
+            self._on_change()
 
     def _asks(self, entry: Entry) -> None:
         """Let nobody wait for the run any more who only waits for RunTask."""
         self._ledger.asks(entry)
-        self._landed()
+        self._on_change()
 
     async def _search(self, entry: Entry) -> None:
         """Look for what may have been sent."""
@@ -123,60 +123,60 @@ class Launcher:
             if self.stopping:
                 self._ledger.forget(entry.run_id)
             else:
-                await self._attempts.make(entry, self._find)
-        self._landed()
+                await self._requests.make(entry, self._find)
+        self._on_change()
 
     async def _find(self, entry: Entry) -> str | None:
         """Give the ARN of the task that is found; None if there is none, and the run is to be sent. Raises `CallError`."""
         if entry.stop_reason is not None:
             # To send it again to be able to stop it could run its code.
-            return await self._finder.find(STOPPED, entry)
+            return await self._search_tasks.find(STOPPED, entry)
         if entry.recovery is Recovery.FIND:
-            return await self._finder.find(_NOT_FOUND, entry)
+            return await self._search_tasks.find(_NOT_FOUND, entry)
         if entry.fault is not None:
-            return await self._finder.find(entry.fault, entry)
-        if arns := await self._finder.look(entry):
+            return await self._search_tasks.find(entry.fault, entry)
+        if arns := await self._search_tasks.look(entry):
             return arns[0]
         self._ledger.has_asked(entry, anyio.current_time())
         return None
 
-    async def _run_task(self, leave: Pass, entry: Entry) -> str | None:
+    async def _run_task(self, permit: Permit, entry: Entry) -> str | None:
         """Give the ARN of the task that this clientToken has started, now or before.
 
         None if the run must wait again, for what comes before its send. Raises `CallError`.
         """
         try:
             # Who can send it does so at once: nothing can happen to the run in between.
-            request = self._request(entry, leave)
+            request = self._request(entry, permit)
             if request.settle is not None:
-                self._calls.unused(leave)
+                self._calls.give_back(permit)
                 self._asks(entry)
-                await self._attempts.settle(entry)
+                await self._requests.settle(entry)
                 raise_if_stopped(entry)
                 self._ledger.has_asked(entry, anyio.current_time())
                 return None
             if request.payload is not None:
                 is_free = self._ledger.must_put(entry, anyio.current_time())
-                (self._calls.unused if is_free else self._calls.wasted)(leave)
+                (self._calls.give_back if is_free else self._calls.wasted)(permit)
                 return None
-            return await self._send(leave, entry, request)
+            return await self._send(permit, entry, request)
         except CallError as error:
             if error.failure.kind is Kind.EXISTS or is_refused_replay(entry, error.failure):
                 self._asks(entry)
-                return await self._finder.find(error.failure, entry)
+                return await self._search_tasks.find(error.failure, entry)
             raise
 
-    def _request(self, entry: Entry, leave: Pass) -> Request:
+    def _request(self, entry: Entry, permit: Permit) -> Request:
         try:
-            return self._attempts.request(entry)
+            return self._requests.request(entry)
         except CallError:
-            self._calls.unused(leave)
+            self._calls.give_back(permit)
             raise
 
-    async def _send(self, leave: Pass, entry: Entry, request: Request) -> str:
+    async def _send(self, permit: Permit, entry: Entry, request: Request) -> str:
         before, entry.sent = entry.sent, True
         try:
-            return await self._call(leave, self._attempts.body(entry, request))
+            return await self._call(permit, self._requests.body(entry, request))
         except CallError as error:
             if error.failure.is_unclear:
                 entry.sent_at = anyio.current_time()
@@ -185,8 +185,8 @@ class Launcher:
             region = self._calls.client.region
             raise CallError(located(error.failure, request.cluster, region, request)) from error
 
-    async def _call(self, leave: Pass, body: Mapping[str, Any]) -> str:
-        answer = await self._calls.make(leave, lambda: self._calls.client.run_task(body))
+    async def _call(self, permit: Permit, body: Mapping[str, Any]) -> str:
+        answer = await self._calls.make(permit, lambda: self._calls.client.run_task(body))
         if answer.tasks:
             return answer.tasks[0].task_arn
         raise CallError(classify_run_task_failure(answer.failures[0]) if answer.failures else _EMPTY_ANSWER)

@@ -18,7 +18,7 @@ _BOUNDED = frozenset({Kind.PAYLOAD, Kind.FAULT})
 """The ledger counts these, and knows when it is too early to believe that there is no task."""
 
 
-class Finder:
+class TaskSearch:
     """What was sent with an unknown outcome, by whomever, may run."""
 
     def __init__(self, calls: Calls, options: EngineOptions) -> None:
@@ -31,9 +31,11 @@ class Finder:
         if arns:
             return arns[0]
         # ListTasks is eventually consistent: none yet is not none.
-        is_early = entry.unclear > 0 and anyio.current_time() - entry.sent_at < self._options.missing_grace
+        is_early = (
+            entry.unknown_sends > 0 and anyio.current_time() - entry.sent_at < self._options.missing_grace
+        )
         # Somebody else has sent it: from now on the grace time counts.
-        is_news = refusal.kind is Kind.EXISTS and not entry.unclear
+        is_news = refusal.kind is Kind.EXISTS and not entry.unknown_sends
         if is_news or (is_early and refusal.kind not in _BOUNDED):
             raise CallError(replace(refusal, kind=Kind.UNKNOWN))
         raise CallError(refusal)
@@ -48,11 +50,11 @@ class Finder:
             raise
 
     async def _started_before(self, entry: Entry) -> tuple[str, ...]:
-        leave = await self._calls.leave(Action.LIST_TASKS)
+        permit = await self._calls.permit(Action.LIST_TASKS)
         started_by = f"{self._options.started_by}/{entry.run_id}"
         try:
             return await self._calls.make(
-                leave,
+                permit,
                 lambda: self._calls.client.list_tasks_started_by(entry.cluster, started_by),
                 f"ListTasks for {entry.label}",
             )
@@ -60,7 +62,7 @@ class Finder:
             kind, waited = error.failure.kind, anyio.current_time() - entry.sent_at
             if kind is Kind.FAULT:
                 raise
-            if kind is Kind.NOT_FOUND or (entry.unclear and waited >= self._options.list_timeout):
+            if kind is Kind.NOT_FOUND or (entry.unknown_sends and waited >= self._options.list_timeout):
                 return ()
             if kind is Kind.DENIED and entry.recovery is Recovery.LOOK and entry.stop_reason is None:
                 raise
@@ -70,4 +72,4 @@ class Finder:
 
 def is_refused_replay(entry: Entry, failure: Failure) -> bool:
     """Tell that an earlier send may have started what is refused now: permissions, roles and quotas come before clientTokens."""
-    return entry.unclear > 0 and failure.kind in _REFUSALS
+    return entry.unknown_sends > 0 and failure.kind in _REFUSALS

@@ -16,7 +16,7 @@ from ecs_async_executor.engine.diagnosis.faults import fault_of, stack_of
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.ledger import Ledger
-from ecs_async_executor.engine.workers.default_strategies import Clusters
+from ecs_async_executor.engine.workers.default_strategies import DefaultStrategies
 from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.messages import Diagnosis, Recovery, Request
 
@@ -24,21 +24,21 @@ FRESH = 300.0
 """Seconds that a request may wait for its first send: it holds a token, or has one put, that does not live for ever."""
 STOPPED = Failure(Kind.CONFIGURATION, Diagnosis("The task was stopped before it was launched."))
 
-Get: TypeAlias = Callable[[Entry], Awaitable[str | None]]
+LaunchStep: TypeAlias = Callable[[Entry], Awaitable[str | None]]
 """Gives the ARN of the run's task, or None if the ledger knows already how the run goes on; raises `CallError`."""
 
 
-class Attempts:
+class Requests:
     """Makes requests, and tells the ledger what became of them."""
 
     def __init__(self, ledger: Ledger, calls: Calls, emit: Emit, options: EngineOptions) -> None:
         self._ledger = ledger
-        self._clusters = Clusters(calls)
+        self._strategies = DefaultStrategies(calls)
         self._digest = calls.digest
         self._emit = emit
         self._options = options
 
-    async def make(self, entry: Entry, get: Get) -> None:
+    async def make(self, entry: Entry, get: LaunchStep) -> None:
         """Tell the ledger which task `get` gives, or why it gives none."""
         try:
             arn = await get(entry)
@@ -49,7 +49,7 @@ class Attempts:
             text = f"Launching {entry.label} failed. {fault.diagnosis}"
             now = anyio.current_time()
             self._digest.note(
-                (Attempts, fault.diagnosis.detail), text, now, level=logging.ERROR, detail=stack_of(error)
+                (Requests, fault.diagnosis.detail), text, now, level=logging.ERROR, detail=stack_of(error)
             )
             outcome = self._ledger.failed(entry, fault, now)
         else:
@@ -72,8 +72,8 @@ class Attempts:
             if entry.recovery is not Recovery.NONE:  # whoever may have sent it has put it before
                 entry.presumed = request.payload.url if request.payload is not None else None
         request = entry.request
-        if request.settle is not None and request.cluster in self._clusters.known:
-            strategy = self._clusters.known[request.cluster]
+        if request.settle is not None and request.cluster in self._strategies.known:
+            strategy = self._strategies.known[request.cluster]
             settled = self._make(entry, partial(request.settle, strategy))
             request = entry.request = replace(settled, origin=request.origin)
         return request
@@ -82,7 +82,7 @@ class Attempts:
         """Give the run's request as it is sent, whatever its cluster's default is; raises `CallError`."""
         request = self.request(entry)
         if request.settle is not None:
-            await self._clusters.default_strategy(request.cluster)
+            await self._strategies.default_strategy(request.cluster)
             request = self.request(entry)
         return request
 

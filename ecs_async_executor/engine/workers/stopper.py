@@ -8,11 +8,11 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ecs_async_executor.backoff import Random, backoff
-from ecs_async_executor.engine.admission.calls import CallError, Calls, Pass
+from ecs_async_executor.engine.admission.calls import CallError, Calls, Permit
 from ecs_async_executor.engine.admission.rate_limits import Action
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.ledger import Ledger
-from ecs_async_executor.engine.workers.wakeup import Bell
+from ecs_async_executor.engine.workers.wakeup import Wakeup
 
 CALLS = 20
 """StopTask calls in flight at once."""
@@ -26,20 +26,20 @@ class Stopper:
         self._calls = calls
         self._random = random
         self._stopped = stopped
-        self._places = anyio.Semaphore(CALLS)
-        self.bell = Bell()
+        self._slots = anyio.Semaphore(CALLS)
+        self.wakeup = Wakeup()
         """Rung when a task is to be stopped."""
 
     async def run(self, tasks: TaskGroup) -> None:
         """Stop until cancelled."""
         while True:
             while not self._ledger.stops:
-                await self.bell.wait(None)
-            await self._places.acquire()
-            leave = await self._calls.leave(Action.STOP_TASK)
-            tasks.start_soon(self._stop, self._ledger.stops.pop(0), leave)
+                await self.wakeup.wait(None)
+            await self._slots.acquire()
+            permit = await self._calls.permit(Action.STOP_TASK)
+            tasks.start_soon(self._stop, self._ledger.stops.pop(0), permit)
 
-    async def _stop(self, entry: Entry, leave: Pass) -> None:
+    async def _stop(self, entry: Entry, permit: Permit) -> None:
         attempt = 0
         reason = entry.stop_reason or ""
         try:
@@ -47,17 +47,17 @@ class Stopper:
                 attempt += 1
                 try:
                     await self._calls.make(
-                        leave,
+                        permit,
                         lambda: self._calls.client.stop_task(entry.cluster, entry.arn, reason),
                         f"StopTask for {entry.label}",
                     )
                 except CallError:
                     pass  # it is logged
                 else:
-                    self._ledger.told_to_stop(entry, anyio.current_time())
+                    self._ledger.stop_accepted(entry, anyio.current_time())
                     self._stopped()
                     return
                 await anyio.sleep(backoff(attempt, base=1.0, cap=60.0, random=self._random))
-                leave = await self._calls.leave(Action.STOP_TASK)
+                permit = await self._calls.permit(Action.STOP_TASK)
         finally:
-            self._places.release()
+            self._slots.release()

@@ -13,44 +13,50 @@ from ecs_async_executor.engine.aws.s3 import S3Client
 from ecs_async_executor.engine.diagnosis.call_failures import Kind
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.ledger import Ledger
-from ecs_async_executor.engine.workers.recovery import Finder, is_refused_replay
-from ecs_async_executor.engine.workers.requests import Attempts, raise_if_stopped
-from ecs_async_executor.engine.workers.wakeup import Bell
+from ecs_async_executor.engine.workers.recovery import TaskSearch, is_refused_replay
+from ecs_async_executor.engine.workers.requests import Requests, raise_if_stopped
+from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.messages import Payload
 
 CALLS = 20
 """PutObject calls in flight at once: hundreds a second, while RunTask takes twenty."""
 
 
-class Putter:
+class Uploader:
     """The only place that calls PutObject."""
 
     def __init__(
-        self, ledger: Ledger, s3: S3Client, attempts: Attempts, finder: Finder, *, landed: Callable[[], None]
+        self,
+        ledger: Ledger,
+        s3: S3Client,
+        requests: Requests,
+        search: TaskSearch,
+        *,
+        on_change: Callable[[], None],
     ) -> None:
         self._ledger = ledger
         self._s3 = s3
-        self._attempts = attempts
-        self._finder = finder
-        self._places = anyio.Semaphore(CALLS)
-        self.bell = Bell()
+        self._requests = requests
+        self._search_tasks = search
+        self._slots = anyio.Semaphore(CALLS)
+        self.wakeup = Wakeup()
         """Rung when a run comes into the queue."""
         self.stopping = False
         """True: put nothing more."""
-        self._landed = landed
+        self._on_change = on_change
 
     def wake(self) -> None:
         """The queue has changed."""
-        self.bell.ring_for(self._ledger.puts.next_at(anyio.current_time()))
+        self.wakeup.notify_at(self._ledger.puts.next_at(anyio.current_time()))
 
     async def run(self, tasks: TaskGroup) -> None:
         """Put until cancelled."""
         while True:
             await self._wait_for_work()
-            await self._places.acquire()
+            await self._slots.acquire()
             entry = None if self.stopping else self._ledger.take_put(anyio.current_time())
             if entry is None:
-                self._places.release()
+                self._slots.release()
             else:
                 tasks.start_soon(self._serve, entry)
 
@@ -60,25 +66,25 @@ class Putter:
             next_at = None if self.stopping else self._ledger.puts.next_at(now)
             if next_at is not None and next_at <= now:
                 return
-            await self.bell.wait(next_at)
+            await self.wakeup.wait(next_at)
 
     async def _serve(self, entry: Entry) -> None:
         try:
-            await self._attempts.make(entry, self._prepare)
+            await self._requests.make(entry, self._prepare)
         finally:
-            self._places.release()
-            self._landed()
+            self._slots.release()
+            self._on_change()
 
     async def _prepare(self, entry: Entry) -> str | None:
         """Let the run be sent; give its task's ARN instead if an earlier send has started it; raises `CallError`."""
         try:
-            request = await self._attempts.settle(entry)
+            request = await self._requests.settle(entry)
             if request.payload is not None:
                 await self._put(entry, request.payload)
             raise_if_stopped(entry)
         except CallError as error:
             if is_refused_replay(entry, error.failure):
-                return await self._finder.find(error.failure, entry)
+                return await self._search_tasks.find(error.failure, entry)
             raise
         # A run that was forgotten meanwhile is another's. So is the object: its name is that of the launch, whoever
         # sends it, and the other one's container may be about to fetch it. Who has the run in hand deletes it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 
 
-class Bell:
+class Wakeup:
     """`ring()` wakes the waiter, or the next one if nobody waits."""
 
     def __init__(self) -> None:
@@ -13,14 +13,14 @@ class Bell:
         self._until = float("-inf")
         """How long somebody waits."""
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake the waiter."""
         self._event.set()
 
-    def ring_for(self, at: float | None) -> None:
+    def notify_at(self, at: float | None) -> None:
         """Wake the waiter if it would sleep past this time, when there is work; None: there is none."""
         if at is not None and at < self._until:
-            self.ring()
+            self.notify()
 
     async def wait(self, until: float | None) -> None:
         """Wait for the bell, or until this time of the loop's clock."""

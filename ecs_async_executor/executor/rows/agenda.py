@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 
 
-class Agenda:
+class DueTimes:
     """Runs, by id, each with the one time at which its row is to be looked at."""
 
     def __init__(self) -> None:

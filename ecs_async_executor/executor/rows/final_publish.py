@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ecs_async_executor.executor.decisions import Decision, Facts, decide_when_launched
-from ecs_async_executor.executor.rows.poller import make_look, make_show
+from ecs_async_executor.executor.decisions import Decision, RunView, decide_when_launched
+from ecs_async_executor.executor.rows.poller import make_publication, make_read
 from ecs_async_executor.executor.rows.statements import read_rows, write_external_ids
 from ecs_async_executor.executor.runs import Run
 
 
-def flush(runs: Iterable[Run], facts: Callable[[Run], Facts]) -> int:
+def flush(runs: Iterable[Run], view: Callable[[Run], RunView]) -> int:
     """Have the rows of these runs show their launches, now and in this thread.
 
     Gives how many can't be written (somebody has locked them); raises what the database raises.
     """
-    unshown = [run for run in runs if run.unshown]
-    rows = read_rows([make_look(run) for run in unshown])
-    shows = []
-    for run in unshown:
+    unpublished = [run for run in runs if run.unpublished]
+    rows = read_rows([make_read(run) for run in unpublished])
+    publications = []
+    for run in unpublished:
         row = rows.get(run.run_id)
         # A strange id may be that of a newer queueing, which core did not come to hand over.
-        known = row is not None and (not run.fenced or row.external_executor_id in run.ids)
-        if row is not None and known and decide_when_launched(row, facts(run)) is Decision.PUBLISH:
-            shows.append(make_show(run, row))
-    return len(shows) - len(write_external_ids(shows))
+        known = row is not None and (not run.id_committed or row.external_executor_id in run.ids)
+        if row is not None and known and decide_when_launched(row, view(run)) is Decision.PUBLISH:
+            publications.append(make_publication(run, row))
+    return len(publications) - len(write_external_ids(publications))

@@ -40,7 +40,7 @@ ROWS_PER_WRITE = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Read:
     """One run's row is to be read."""
 
     run_id: str
@@ -55,7 +55,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Show:
+class Publication:
     """One run's row is to show this external executor id, if it is otherwise like this (as read, or as core has made it)."""
 
     run_id: str
@@ -66,9 +66,9 @@ class Show:
     external_id: str
 
 
-def read_rows(looks: Iterable[Look]) -> dict[str, Row]:
+def read_rows(reads: Iterable[Read]) -> dict[str, Row]:
     """Read the rows of these runs, by run id; a run whose row is gone is left out. Nothing is locked or written."""
-    wanted = list(looks)
+    wanted = list(reads)
     found: dict[str, Row] = {}
     # API servers stamp heartbeats by this clock, and core compares them with it. Taken before the rows are read: none may
     # look older than it is.
@@ -78,11 +78,11 @@ def read_rows(looks: Iterable[Look]) -> dict[str, Row]:
     with create_session(scoped=False) as session:
         for start in range(0, len(wanted), IDS_PER_QUERY):
             part = wanted[start : start + IDS_PER_QUERY]
-            query = select(*COLUMNS).where(TaskInstance.id.in_([look.ti_id for look in part]))
+            query = select(*COLUMNS).where(TaskInstance.id.in_([read.ti_id for read in part]))
             by_ti = {str(row.id): _row(row, now) for row in session.execute(query)}
-            found |= {look.run_id: by_ti[str(look.ti_id)] for look in part if str(look.ti_id) in by_ti}
+            found |= {read.run_id: by_ti[str(read.ti_id)] for read in part if str(read.ti_id) in by_ti}
         # Clearing a running task gives its row a new id; what stays is the external executor id.
-        by_external = {external: look for look in wanted if look.run_id not in found for external in look.ids}
+        by_external = {external: read for read in wanted if read.run_id not in found for external in read.ids}
         externals = list(by_external)
         for start in range(0, len(externals), IDS_PER_QUERY):
             query = select(*COLUMNS).where(
@@ -112,30 +112,30 @@ def read_left_out(ids: Sequence[Any]) -> dict[Any, dict[str, Any]]:
     return found
 
 
-def read_workloads(looks: Sequence[Look]) -> dict[str, ExecuteTask | None]:
+def read_workloads(reads: Sequence[Read]) -> dict[str, ExecuteTask | None]:
     """Make the workloads of these runs again, without a token, by run id.
 
     A run whose row is gone is left out; None stands for a workload that can't be made. Raises `SQLAlchemyError`.
     """
-    if not looks:
+    if not reads:
         return {}
     try:
-        return _read_workloads(looks)
+        return _read_workloads(reads)
     except SQLAlchemyError:
         raise
     except Exception:
-        if len(looks) == 1:
-            log.exception("Can't make the workload of %s again", looks[0].label)
-            return {looks[0].run_id: None}
+        if len(reads) == 1:
+            log.exception("Can't make the workload of %s again", reads[0].label)
+            return {reads[0].run_id: None}
     # One of them can't be read (its executor_config names a class that is not installed here): which?
-    return {run_id: workload for look in looks for run_id, workload in read_workloads([look]).items()}
+    return {run_id: workload for read in reads for run_id, workload in read_workloads([read]).items()}
 
 
-def _read_workloads(looks: Sequence[Look]) -> dict[str, ExecuteTask | None]:
-    by_ti = {str(look.ti_id): look for look in looks}
+def _read_workloads(reads: Sequence[Read]) -> dict[str, ExecuteTask | None]:
+    by_ti = {str(read.ti_id): read for read in reads}
     query = (
         select(TaskInstance)
-        .where(TaskInstance.id.in_([look.ti_id for look in looks]))
+        .where(TaskInstance.id.in_([read.ti_id for read in reads]))
         .options(joinedload(TaskInstance.dag_model), joinedload(TaskInstance.dag_run))
     )
     with create_session(scoped=False) as session:
@@ -143,15 +143,15 @@ def _read_workloads(looks: Sequence[Look]) -> dict[str, ExecuteTask | None]:
         return {by_ti[str(ti.id)].run_id: ExecuteTask.make(ti) for ti in tis}
 
 
-def write_external_ids(shows: Sequence[Show]) -> frozenset[str]:
+def write_external_ids(publications: Sequence[Publication]) -> frozenset[str]:
     """Write what rows shall show, and give the runs whose row shows it now.
 
-    Left out are rows that somebody has locked, and those that are not as their `Show` says.
+    Left out are rows that somebody has locked, and those that are not as their `Publication` says.
     """
     written: set[str] = set()
-    for start in range(0, len(shows), ROWS_PER_WRITE):
-        part = {str(show.ti_id): show for show in shows[start : start + ROWS_PER_WRITE]}
-        ids = [show.ti_id for show in part.values()]
+    for start in range(0, len(publications), ROWS_PER_WRITE):
+        part = {str(publish.ti_id): publish for publish in publications[start : start + ROWS_PER_WRITE]}
+        ids = [publish.ti_id for publish in part.values()]
         with create_session(scoped=False) as session:
             # To wait for a lock would be to hold the others meanwhile.
             query = select(TaskInstance.id).where(TaskInstance.id.in_(ids))
@@ -159,9 +159,11 @@ def write_external_ids(shows: Sequence[Show]) -> frozenset[str]:
             free = [part[str(ti_id)] for ti_id in session.scalars(locked)]
             if free:
                 # By the connection: a session makes of many updates one by primary key, which compares nothing.
-                session.connection().execute(_COMPARE_AND_SWAP, [_parameters(show) for show in free])
-            shown = select(TaskInstance.id, TaskInstance.external_executor_id).where(TaskInstance.id.in_(ids))
-            for ti_id, external_id in session.execute(shown):
+                session.connection().execute(_COMPARE_AND_SWAP, [_parameters(publish) for publish in free])
+            published_ids = select(TaskInstance.id, TaskInstance.external_executor_id).where(
+                TaskInstance.id.in_(ids)
+            )
+            for ti_id, external_id in session.execute(published_ids):
                 if part[str(ti_id)].external_id == external_id:
                     written.add(part[str(ti_id)].run_id)
     return frozenset(written)
@@ -181,13 +183,13 @@ _COMPARE_AND_SWAP = (
 )
 
 
-def _parameters(show: Show) -> dict[str, Any]:
+def _parameters(publish: Publication) -> dict[str, Any]:
     return {
-        "ti_id": show.ti_id,
-        "its_try": show.try_number,
-        "its_job": show.job_id,
-        "instead_of": show.instead_of,
-        "external_id": show.external_id,
+        "ti_id": publish.ti_id,
+        "its_try": publish.try_number,
+        "its_job": publish.job_id,
+        "instead_of": publish.instead_of,
+        "external_id": publish.external_id,
     }
 
 

@@ -18,8 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ecs_async_executor.executor.decisions import Row, is_as_expected
 from ecs_async_executor.executor.rows.statements import (
-    Look,
-    Show,
+    Publication,
+    Read,
     read_rows,
     read_workloads,
     write_external_ids,
@@ -35,17 +35,17 @@ GIVEN_UP = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class RowQuery:
     """What is to be written, and then what is to be read."""
 
-    looks: tuple[Look, ...] = ()
-    shows: tuple[Show, ...] = ()
-    in_turn: tuple[Look, ...] = ()
+    reads: tuple[Read, ...] = ()
+    publications: tuple[Publication, ...] = ()
+    in_turn: tuple[Read, ...] = ()
     """Of these, only those are told whose row is not as expected."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RowAnswer:
     """What was written and read, by run id."""
 
     rows: Mapping[str, Row] = field(default_factory=dict)
@@ -54,45 +54,45 @@ class Answer:
     """Of those that were asked for; None if it can't be made."""
     strays: frozenset[str] = frozenset()
     """The runs whose turn it was, and whose row is not as expected."""
-    shown: frozenset[str] = frozenset()
+    published_ids: frozenset[str] = frozenset()
     """The runs whose row has been written."""
     failed: bool = False
     """Nothing could be read."""
 
 
-class Asks(Protocol):
+class RowDatabase(Protocol):
     """What the supervisor needs of a database."""
 
     @property
     def is_busy(self) -> bool:
         """Whether a question is open."""
 
-    def ask(self, question: Question) -> None:
+    def ask(self, question: RowQuery) -> None:
         """Put a question; none may be open."""
 
-    def take(self) -> Answer | None:
+    def take(self) -> RowAnswer | None:
         """Take the answer, if it has come."""
 
 
-def answer(question: Question, digest: LogDigest | None = None) -> Answer:
+def answer(question: RowQuery, digest: LogDigest | None = None) -> RowAnswer:
     """Ask the database; raises nothing. Failures go to the `digest`."""
     digest = digest or LogDigest(log.log)
-    shown: frozenset[str] = frozenset()
+    published_ids: frozenset[str] = frozenset()
     try:
-        shown = write_external_ids(question.shows)
+        published_ids = write_external_ids(question.publications)
     except Exception as error:  # noqa: BLE001  it is logged, and the thread goes on
-        _log_failure(digest, "write the ARNs", len(question.shows), error)
+        _log_failure(digest, "write the ARNs", len(question.publications), error)
     try:
-        rows = read_rows((*question.looks, *question.in_turn))
-        return Answer(
-            {look.run_id: rows[look.run_id] for look in question.looks if look.run_id in rows},
-            read_workloads([look for look in question.looks if look.workload]),
-            frozenset(look.run_id for look in question.in_turn if _is_stray(look, rows.get(look.run_id))),
-            shown,
+        rows = read_rows((*question.reads, *question.in_turn))
+        return RowAnswer(
+            {read.run_id: rows[read.run_id] for read in question.reads if read.run_id in rows},
+            read_workloads([read for read in question.reads if read.workload]),
+            frozenset(read.run_id for read in question.in_turn if _is_stray(read, rows.get(read.run_id))),
+            published_ids,
         )
     except Exception as error:  # noqa: BLE001  as above
-        _log_failure(digest, "read the rows", len(question.looks) + len(question.in_turn), error)
-        return Answer(shown=shown, failed=True)
+        _log_failure(digest, "read the rows", len(question.reads) + len(question.in_turn), error)
+        return RowAnswer(published_ids=published_ids, failed=True)
 
 
 def _log_failure(digest: LogDigest, what: str, count: int, error: Exception) -> None:
@@ -107,11 +107,11 @@ def _log_failure(digest: LogDigest, what: str, count: int, error: Exception) -> 
     )
 
 
-def _is_stray(look: Look, row: Row | None) -> bool:
-    return row is None or look.expected is None or not is_as_expected(row, look.expected)
+def _is_stray(read: Read, row: Row | None) -> bool:
+    return row is None or read.expected is None or not is_as_expected(row, read.expected)
 
 
-class Database:
+class RowThread:
     """The thread. All methods are for the scheduler's thread, and none waits, except `close`."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -125,7 +125,7 @@ class Database:
         """Whether a question is open."""
         return self._asked_at is not None
 
-    def ask(self, question: Question) -> None:
+    def ask(self, question: RowQuery) -> None:
         """Put a question; none may be open."""
         self._asked_at = self._clock()
         try:
@@ -134,11 +134,11 @@ class Database:
                 self._thread.start()
         except RuntimeError as error:
             log.warning("Can't start the database's thread (%s); it is tried again.", error)
-            self._answers.put(Answer(failed=True))
+            self._answers.put(RowAnswer(failed=True))
         else:
             self._questions.put(question)
 
-    def take(self) -> Answer | None:
+    def take(self) -> RowAnswer | None:
         """Take the answer, if it has come. One that never comes is given up: its connection has died unnoticed."""
         if self._asked_at is None:
             return None
@@ -147,7 +147,7 @@ class Database:
         elif self._is_lost(self._clock() - self._asked_at):
             self._questions.put(None)
             self._hire()
-            given = Answer(failed=True)
+            given = RowAnswer(failed=True)
         else:
             return None
         self._asked_at, self._said_slow = None, False
@@ -170,14 +170,14 @@ class Database:
 
     def _hire(self) -> None:
         """Make a new thread, which nobody's late answer can reach."""
-        self._questions: SimpleQueue[Question | None] = SimpleQueue()
-        self._answers: SimpleQueue[Answer] = SimpleQueue()
+        self._questions: SimpleQueue[RowQuery | None] = SimpleQueue()
+        self._answers: SimpleQueue[RowAnswer] = SimpleQueue()
         self._thread = threading.Thread(
             target=_serve, args=(self._questions, self._answers), name="ecs-database", daemon=True
         )
 
 
-def _serve(questions: SimpleQueue[Question | None], answers: SimpleQueue[Answer]) -> None:
+def _serve(questions: SimpleQueue[RowQuery | None], answers: SimpleQueue[RowAnswer]) -> None:
     digest = LogDigest(log.log)
     while (question := questions.get()) is not None:
         answers.put(answer(question, digest))

@@ -16,7 +16,7 @@ from airflow.sdk import DAG, BaseOperator
 from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.state.ledger import Ledger
-from ecs_async_executor.engine.state.poll_schedule import next_look
+from ecs_async_executor.engine.state.poll_schedule import next_poll
 from ecs_async_executor.engine.thread import INBOX_INTERVAL
 from ecs_async_executor.executor.airflow_compat import CAN_RUN_CALLBACKS
 from ecs_async_executor.local import Control
@@ -251,18 +251,18 @@ def test_f21_tasks_are_described_by_the_hundred_and_all_calls_run_at_once_beside
 
 @pytest.mark.usefixtures("clean_database")
 def test_f21_a_task_that_was_launched_long_ago_is_looked_at_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ecs_async_executor.engine.state.ledger.next_look", next_look)
+    monkeypatch.setattr("ecs_async_executor.engine.state.ledger.next_poll", next_poll)
     ledger, now = Ledger(EngineOptions(poll_interval=60), lambda: 0.5), 0.0
     ledger.watch(Watch("run", "label", "arn", "cluster", "airflow"), now)
-    looks = []
+    reads = []
     while now < 3600:
         now = ledger.due.next_at() or now
-        looks.append(now)
+        reads.append(now)
         (entry,) = ledger.due.take(now, limit=100)
-        ledger.look_again(entry, now)
-    assert looks[0] == 1
-    assert looks[-1] - looks[-2] == 60
-    assert len(looks) < 120, "the official executor looks at it every five seconds, 720 times"
+        ledger.poll_again(entry, now)
+    assert reads[0] == 1
+    assert reads[-1] - reads[-2] == 60
+    assert len(reads) < 120, "the official executor looks at it every five seconds, 720 times"
 
 
 # --- F22: the client has botocore's defaults ----------------------------------------------------------------------

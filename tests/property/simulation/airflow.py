@@ -19,7 +19,7 @@ from airflow.executors.workloads import ExecuteTask
 from airflow.models.taskinstancekey import TaskInstanceKey
 
 from ecs_async_executor.executor.decisions import Row
-from ecs_async_executor.executor.rows.statements import Look, Show
+from ecs_async_executor.executor.rows.statements import Publication, Read
 from tests.support.workloads import task_workload
 
 HEARTBEAT_TIMEOUT = 300.0
@@ -93,8 +93,8 @@ class Airflow:
 
     # --- what the executor reads and writes ------------------------------------------------------------
 
-    def read_rows(self, looks: Iterable[Look]) -> dict[str, Row]:
-        found = {look.run_id: self.by_id(look.ti_id) or self._restarting(look) for look in looks}
+    def read_rows(self, reads: Iterable[Read]) -> dict[str, Row]:
+        found = {read.run_id: self.by_id(read.ti_id) or self._restarting(read) for read in reads}
         return {
             run_id: Row(
                 row.state, row.try_number, row.external_executor_id, row.queued_by_job_id, self._age(row)
@@ -106,25 +106,28 @@ class Airflow:
     def _age(self, row: TaskRow) -> float | None:
         return None if row.last_heartbeat_at is None else self._now() - row.last_heartbeat_at
 
-    def _restarting(self, look: Look) -> TaskRow | None:
+    def _restarting(self, read: Read) -> TaskRow | None:
         rows = (row for row in self.rows if row.state == "restarting")
-        return next((row for row in rows if row.external_executor_id in look.ids), None)
+        return next((row for row in rows if row.external_executor_id in read.ids), None)
 
-    def write_external_ids(self, shows: Iterable[Show], locked: float) -> frozenset[str]:
+    def write_external_ids(self, publications: Iterable[Publication], locked: float) -> frozenset[str]:
         """Write what is as it was when it was read; rows that somebody has locked are left out."""
         written = set()
-        for show in shows:
-            row = self.by_id(show.ti_id)
+        for publish in publications:
+            row = self.by_id(publish.ti_id)
             if row is None or self.random.random() < locked:
                 continue
             now = (row.try_number, row.queued_by_job_id, row.external_executor_id)
-            if now == (show.try_number, show.job_id, show.instead_of) and row.state in {"queued", "running"}:
-                row.external_executor_id = show.external_id
-                written.add(show.run_id)
+            if now == (publish.try_number, publish.job_id, publish.instead_of) and row.state in {
+                "queued",
+                "running",
+            }:
+                row.external_executor_id = publish.external_id
+                written.add(publish.run_id)
         return frozenset(written)
 
-    def read_workloads(self, looks: Iterable[Look]) -> dict[str, ExecuteTask]:
-        found = {look.run_id: self.by_id(look.ti_id) for look in looks}
+    def read_workloads(self, reads: Iterable[Read]) -> dict[str, ExecuteTask]:
+        found = {read.run_id: self.by_id(read.ti_id) for read in reads}
         return {run_id: row.workload() for run_id, row in found.items() if row is not None}
 
     # --- what the scheduler does -----------------------------------------------------------------------

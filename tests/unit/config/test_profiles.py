@@ -10,7 +10,7 @@ import pytest
 from ecs_async_executor.config.profiles import Profiles, make_profiles
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
-from ecs_async_executor.messages import Lane
+from ecs_async_executor.messages import RateShare
 
 
 def profiles(queues: dict[str, Any], **options: Any) -> Profiles:
@@ -51,7 +51,7 @@ def test_a_profile_has_a_cluster_a_container_and_limits_of_its_own() -> None:
     gpu = found.of("gpu")
     assert (gpu.template.cluster, gpu.template.container) == ("gpus", "worker")
     assert (gpu.max_starts, gpu.launch_timeout, gpu.capacity_timeout) == (5, 60, 0)
-    assert gpu.lane == Lane("gpu", 0.5)
+    assert gpu.lane == RateShare("gpu", 0.5)
     (container,) = body_of(found, "gpu")["overrides"]["containerOverrides"]
     assert container["name"] == "worker"
 

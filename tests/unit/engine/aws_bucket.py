@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 
-from ecs_async_executor.engine.admission.adaptive_bucket import Limiter
+from ecs_async_executor.engine.admission.adaptive_bucket import AdaptiveBucket
 from ecs_async_executor.engine.options import Rate
 
 IN_FLIGHT = 100
@@ -58,21 +58,21 @@ class Outcome:
 class _Client:
     """Calls whenever its limiter allows, with callers always waiting."""
 
-    def __init__(self, limiter: Limiter, world: _World) -> None:
+    def __init__(self, bucket: AdaptiveBucket, world: _World) -> None:
         self.outcome = Outcome()
-        self._limiter = limiter
+        self._bucket = bucket
         self._world = world
         self._in_flight = 0
-        limiter.wanted = True
+        bucket.wanted = True
         world.at(0.0, self._send)
 
     def _send(self, now: float) -> None:
-        self._limiter.advance(now)
-        wait = self._limiter.wait() if self._in_flight < IN_FLIGHT else 0.01
+        self._bucket.advance(now)
+        wait = self._bucket.wait() if self._in_flight < IN_FLIGHT else 0.01
         if wait > 0:
             self._world.at(now + wait, self._send)
             return
-        self._limiter.take()
+        self._bucket.take()
         self._in_flight += 1
         latency = self._world.random.uniform(*LATENCY)
         answered = now + latency
@@ -87,8 +87,8 @@ class _Client:
 
     def _answer(self, now: float, sent_at: float, *, ok: bool) -> None:
         self._in_flight -= 1
-        self._limiter.advance(now)
-        (self._limiter.accepted if ok else self._limiter.throttled)(sent_at)
+        self._bucket.advance(now)
+        (self._bucket.accepted if ok else self._bucket.throttled)(sent_at)
 
 
 class _World:
@@ -115,7 +115,7 @@ class _World:
 
 
 def simulate(
-    *limiters: Limiter,
+    *buckets: AdaptiveBucket,
     aws: Rate,
     seconds: float,
     others: Iterable[float] = (),
@@ -124,7 +124,7 @@ def simulate(
 ) -> list[Outcome]:
     """Let a client with each of the limiters call for some time. `others`: when a client without a limiter calls."""
     world = _World(aws, outage, seed)
-    clients = [_Client(limiter, world) for limiter in limiters]
+    clients = [_Client(bucket, world) for bucket in buckets]
 
     def other(now: float) -> None:
         accepted = world.admit(now)

@@ -9,16 +9,16 @@ import anyio
 import pytest
 
 from ecs_async_executor.engine.admission.calls import Calls
-from ecs_async_executor.engine.admission.circuit_breaker import Gate
-from ecs_async_executor.engine.admission.rate_limits import Governor
+from ecs_async_executor.engine.admission.circuit_breaker import CircuitBreaker
+from ecs_async_executor.engine.admission.rate_limits import RateLimits
 from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.engine.aws.s3 import S3Client
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.workers.launcher import Launcher
-from ecs_async_executor.engine.workers.recovery import Finder
-from ecs_async_executor.engine.workers.requests import Attempts
-from ecs_async_executor.engine.workers.uploader import Putter
+from ecs_async_executor.engine.workers.recovery import TaskSearch
+from ecs_async_executor.engine.workers.requests import Requests
+from ecs_async_executor.engine.workers.uploader import Uploader
 from ecs_async_executor.log_digest import LogDigest
 from tests.support.engine import FakeClient, FakeS3, Reports, options, order
 
@@ -46,9 +46,9 @@ def make_calls(client: FakeClient, reports: Reports) -> Callable[[EngineOptions]
     """Call it inside the loop. Its jitter takes nothing off the waits."""
 
     def make(options: EngineOptions) -> Calls:
-        governor = Governor(options, anyio.current_time())
+        rate_limits = RateLimits(options, anyio.current_time())
         ecs, digest = cast("EcsClient", cast("Any", client)), LogDigest(logging.getLogger("engine").log)
-        return Calls(ecs, governor, Gate(lambda: 1.0), reports, digest, backlog=lambda: 43)
+        return Calls(ecs, rate_limits, CircuitBreaker(lambda: 1.0), reports, digest, backlog=lambda: 43)
 
     return make
 
@@ -56,9 +56,9 @@ def make_calls(client: FakeClient, reports: Reports) -> Callable[[EngineOptions]
 class Launching:
     """A launcher and a putter at work on a ledger."""
 
-    def __init__(self, launcher: Launcher, putter: Putter, ledger: Ledger) -> None:
+    def __init__(self, launcher: Launcher, uploader: Uploader, ledger: Ledger) -> None:
         self.launcher = launcher
-        self.putter = putter
+        self.uploader = uploader
         self.ledger = ledger
 
     def launch(self, run_id: str, **more: Any) -> None:
@@ -78,18 +78,18 @@ def launching(make_calls: Callable[[EngineOptions], Calls], s3: FakeS3, reports:
         chosen = options(**changes)
         ledger = Ledger(chosen, lambda: 1.0)
         calls = make_calls(chosen)
-        attempts, finder = Attempts(ledger, calls, reports, chosen), Finder(calls, chosen)
+        requests, search = Requests(ledger, calls, reports, chosen), TaskSearch(calls, chosen)
 
-        def landed() -> None:
+        def on_change() -> None:
             launcher.wake()
-            putter.wake()
+            uploader.wake()
 
-        launcher = Launcher(ledger, calls, attempts, finder, chosen, landed=landed)
-        putter = Putter(ledger, cast("S3Client", s3), attempts, finder, landed=landed)
+        launcher = Launcher(ledger, calls, requests, search, chosen, on_change=on_change)
+        uploader = Uploader(ledger, cast("S3Client", s3), requests, search, on_change=on_change)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(launcher.run, tasks)
-            tasks.start_soon(putter.run, tasks)
-            yield Launching(launcher, putter, ledger)
+            tasks.start_soon(uploader.run, tasks)
+            yield Launching(launcher, uploader, ledger)
             tasks.cancel_scope.cancel()
 
     return run

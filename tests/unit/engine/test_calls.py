@@ -31,7 +31,7 @@ async def call(calls: Calls, answer: Any, action: Action = Action.LIST_TASKS) ->
             raise answer
         return answer
 
-    return await calls.make(await calls.leave(action), give)
+    return await calls.make(await calls.permit(action), give)
 
 
 async def failing(calls: Calls, answer: BaseException, action: Action = Action.LIST_TASKS) -> Kind:
@@ -69,24 +69,24 @@ async def test_an_error_of_our_own_is_logged_with_its_traceback(
     calls = make_calls(options())
     assert await failing(calls, KeyError("parsed"), Action.LIST_TASKS) is Kind.FAULT
     assert await failing(calls, error("ServerException", status=500), Action.LIST_TASKS) is Kind.UNKNOWN
-    (said,) = caplog.messages
-    assert "KeyError: 'parsed', raised in tests.unit.engine.test_calls" in said
-    assert "in give\n    raise answer" in said
-    assert "Nothing to do" not in said
+    (last_waiting_kind,) = caplog.messages
+    assert "KeyError: 'parsed', raised in tests.unit.engine.test_calls" in last_waiting_kind
+    assert "in give\n    raise answer" in last_waiting_kind
+    assert "Nothing to do" not in last_waiting_kind
 
 
 async def test_refused_credentials_pause_everything_once_and_make_a_new_client(
     make_calls: MakeCalls, client: FakeClient, reports: Reports
 ):
     calls = make_calls(options())
-    leaves = [await calls.leave(Action.LIST_TASKS) for _ in range(5)]
+    leaves = [await calls.permit(Action.LIST_TASKS) for _ in range(5)]
 
     async def expired() -> None:
         raise EXPIRED
 
-    for leave in leaves:
+    for permit in leaves:
         with pytest.raises(CallError):
-            await calls.make(leave, expired)
+            await calls.make(permit, expired)
     assert [type(report) for report in reports] == [Paused]
     assert client.forgotten == 1
     await call(calls, "answer", Action.STOP_TASK)
@@ -158,7 +158,7 @@ async def test_failures_that_no_run_reports_are_logged_once_a_minute_for_each_ca
         for answer in (error("ServerException", status=500), error("AccessDeniedException")):
             with pytest.raises(CallError):
                 await calls.make(
-                    await calls.leave(Action.STOP_TASK), partial(give, answer), f"StopTask for {number}"
+                    await calls.permit(Action.STOP_TASK), partial(give, answer), f"StopTask for {number}"
                 )
     assert [message.partition(".")[0] for message in caplog.messages] == [
         "StopTask for 0 failed, to be repeated"
@@ -171,7 +171,7 @@ async def test_a_task_that_is_not_known_yet_when_it_is_stopped_is_no_news(
     calls = make_calls(options())
     unknown = error("InvalidParameterException", "The referenced task was not found.")
     with pytest.raises(CallError):
-        await calls.make(await calls.leave(Action.STOP_TASK), partial(give, unknown), "StopTask for it")
+        await calls.make(await calls.permit(Action.STOP_TASK), partial(give, unknown), "StopTask for it")
     assert caplog.messages == []
 
 

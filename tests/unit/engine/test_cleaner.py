@@ -10,7 +10,7 @@ import pytest
 from ecs_async_executor.engine.aws.s3 import S3Client
 from ecs_async_executor.engine.diagnosis.call_failures import Kind
 from ecs_async_executor.engine.state.ledger import Ledger
-from ecs_async_executor.engine.workers.deleter import TRIES, Cleaner
+from ecs_async_executor.engine.workers.deleter import TRIES, Deleter
 from ecs_async_executor.log_digest import LogDigest
 from tests.support.engine import FakeS3, options, s3_error
 
@@ -24,13 +24,13 @@ NAME = "ecs_async_executor.engine.workers.deleter"
 class Bench:
     """A cleaner at work."""
 
-    def __init__(self, cleaner: Cleaner, ledger: Ledger) -> None:
-        self._cleaner = cleaner
+    def __init__(self, deleter: Deleter, ledger: Ledger) -> None:
+        self._deleter = deleter
         self._ledger = ledger
 
     def delete(self, *urls: str) -> None:
         self._ledger.spent.extend(urls)
-        self._cleaner.bell.ring()
+        self._deleter.wakeup.notify()
 
 
 @pytest.fixture
@@ -38,10 +38,10 @@ def bench(s3: FakeS3) -> Any:
     @asynccontextmanager
     async def run() -> AsyncIterator[Bench]:
         ledger = Ledger(options(), lambda: 1.0)
-        cleaner = Cleaner(ledger, cast("S3Client", s3), lambda: 1.0, LogDigest(logging.getLogger(NAME).log))
+        deleter = Deleter(ledger, cast("S3Client", s3), lambda: 1.0, LogDigest(logging.getLogger(NAME).log))
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(cleaner.run, tasks)
-            yield Bench(cleaner, ledger)
+            tasks.start_soon(deleter.run, tasks)
+            yield Bench(deleter, ledger)
             await anyio.sleep(1000)
             tasks.cancel_scope.cancel()
 

@@ -50,7 +50,7 @@ def running(client: FakeClient, s3: FakeS3, reports: Reports, monkeypatch: pytes
 
         def submit(*orders: Order) -> None:
             inbox.put(orders)
-            engine.inbox_bell.ring()
+            engine.inbox_wakeup.notify()
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(engine.run)
@@ -288,6 +288,8 @@ async def test_the_last_minutes_sum_is_logged_though_nothing_new_happens(
     async with running() as (submit, _):
         submit(order("run-1"))
         await anyio.sleep(300)
-    said = [message for message in caplog.messages if message.startswith("AWS throttles RunTask")]
-    assert len(said) == 2
-    assert said[1].endswith("[the last of 4 in 60 s]")
+    last_waiting_kind = [
+        message for message in caplog.messages if message.startswith("AWS throttles RunTask")
+    ]
+    assert len(last_waiting_kind) == 2
+    assert last_waiting_kind[1].endswith("[the last of 4 in 60 s]")

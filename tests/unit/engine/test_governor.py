@@ -8,8 +8,8 @@ import anyio
 import pytest
 from anyio.abc import TaskGroup
 
-from ecs_async_executor.engine.admission.adaptive_bucket import Limiter
-from ecs_async_executor.engine.admission.rate_limits import Action, Governor
+from ecs_async_executor.engine.admission.adaptive_bucket import AdaptiveBucket
+from ecs_async_executor.engine.admission.rate_limits import Action, RateLimits
 from ecs_async_executor.engine.options import EngineOptions, Rate
 
 pytestmark = pytest.mark.virtual_time
@@ -30,7 +30,7 @@ class Crowd:
         read: Rate = UNLIMITED,
     ) -> None:
         options = EngineOptions(run_task_rate=run_task, modify_rate=modify, read_rate=read)
-        self.governor = Governor(options, anyio.current_time())
+        self.rate_limits = RateLimits(options, anyio.current_time())
         self.passed: list[tuple[float, str]] = []
         self._tasks = tasks
 
@@ -39,7 +39,7 @@ class Crowd:
             self._tasks.start_soon(self._call, action, name)
 
     async def _call(self, action: Action, name: str) -> None:
-        await self.governor.acquire(action)
+        await self.rate_limits.acquire(action)
         self.passed.append((anyio.current_time(), name))
 
     @property
@@ -127,7 +127,7 @@ async def test_a_caller_that_is_cancelled_frees_the_way():
         crowd.call(STOP, ["first"])
         await anyio.sleep(0.1)
         with anyio.move_on_after(0.1):
-            await crowd.governor.acquire(STOP)
+            await crowd.rate_limits.acquire(STOP)
         crowd.call(STOP, ["second"])
     assert anyio.current_time() == pytest.approx(1.0)
 
@@ -135,8 +135,8 @@ async def test_a_caller_that_is_cancelled_frees_the_way():
 async def test_a_throttled_launch_slows_launches_and_leaves_stops_alone():
     async with anyio.create_task_group() as tasks:
         crowd = Crowd(tasks, run_task=Rate(20, 20), modify=Rate(40, 100))
-        await crowd.governor.acquire(RUN)
-        crowd.governor.throttled(RUN, anyio.current_time())
+        await crowd.rate_limits.acquire(RUN)
+        crowd.rate_limits.throttled(RUN, anyio.current_time())
         crowd.call(STOP, many("stop", 90))
         crowd.call(RUN, many("launch", 30))
         await anyio.sleep(1)
@@ -147,7 +147,7 @@ async def test_a_throttled_launch_slows_launches_and_leaves_stops_alone():
 async def test_a_throttled_stop_slows_launches_too_for_they_share_its_bucket():
     async with anyio.create_task_group() as tasks:
         crowd = Crowd(tasks, run_task=Rate(40, 100), modify=Rate(40, 100))
-        crowd.governor.throttled(STOP, 0.0)
+        crowd.rate_limits.throttled(STOP, 0.0)
         crowd.call(RUN, many("launch", 30))
         await anyio.sleep(1)
         assert kinds(crowd, 0, 1)["launch"] <= 20
@@ -166,10 +166,10 @@ async def test_reads_and_modifications_do_not_wait_for_each_other():
 async def test_a_launch_limiter_grows_while_launches_wait_for_it():
     async with anyio.create_task_group() as tasks:
         crowd = Crowd(tasks, run_task=Rate(20, 20), modify=Rate(40, 100))
-        crowd.governor.throttled(RUN, 0.0)
+        crowd.rate_limits.throttled(RUN, 0.0)
         crowd.call(RUN, many("launch", 200))
         await anyio.sleep(0.5)
-        crowd.governor.accepted(RUN, 0.4)
+        crowd.rate_limits.accepted(RUN, 0.4)
         await anyio.sleep(5)
         assert kinds(crowd, 3, 5)["launch"] == pytest.approx(40, abs=1)
         tasks.cancel_scope.cancel()
@@ -180,9 +180,9 @@ async def test_a_caller_passes_after_the_process_stood_still_for_an_hour(monkeyp
     time = loop.time
     async with anyio.create_task_group() as tasks:
         crowd = Crowd(tasks, modify=Rate(1, 1))
-        await crowd.governor.acquire(STOP)
-        crowd.governor.throttled(STOP, anyio.current_time())
-        crowd.governor.accepted(STOP, anyio.current_time())
+        await crowd.rate_limits.acquire(STOP)
+        crowd.rate_limits.throttled(STOP, anyio.current_time())
+        crowd.rate_limits.accepted(STOP, anyio.current_time())
         crowd.call(STOP, ["stop"])
         await anyio.sleep(0.1)
         monkeypatch.setattr(loop, "time", lambda: time() + 3600)
@@ -194,14 +194,14 @@ async def test_a_caller_passes_after_the_process_stood_still_for_an_hour(monkeyp
 async def test_an_error_while_callers_wait_is_not_the_end_of_their_waiting(monkeypatch: pytest.MonkeyPatch):
     errors: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context["exception"]))
-    advance, faults = Limiter.advance, [OverflowError("first"), OverflowError("second")]
+    advance, faults = AdaptiveBucket.advance, [OverflowError("first"), OverflowError("second")]
 
-    def advance_badly(limiter: Limiter, now: float) -> None:
+    def advance_badly(bucket: AdaptiveBucket, now: float) -> None:
         if now >= 1 and faults:
             raise faults.pop(0)
-        advance(limiter, now)
+        advance(bucket, now)
 
-    monkeypatch.setattr(Limiter, "advance", advance_badly)
+    monkeypatch.setattr(AdaptiveBucket, "advance", advance_badly)
     async with anyio.create_task_group() as tasks:
         crowd = Crowd(tasks, modify=Rate(1, 1))
         crowd.call(STOP, many("stop", 3))
@@ -213,10 +213,10 @@ async def test_an_error_while_callers_wait_is_not_the_end_of_their_waiting(monke
 async def test_a_call_that_is_not_made_lets_the_next_one_pass_at_once():
     async with anyio.create_task_group() as tasks:
         crowd = Crowd(tasks, run_task=Rate(1, 1), modify=Rate(1, 1))
-        await crowd.governor.acquire(RUN)
+        await crowd.rate_limits.acquire(RUN)
         crowd.call(RUN, many("launch", 2))
         await anyio.sleep(0.1)
-        crowd.governor.give_back(RUN)
+        crowd.rate_limits.give_back(RUN)
         await anyio.sleep(0.1)
         assert crowd.names == ["launch 0"]
         tasks.cancel_scope.cancel()

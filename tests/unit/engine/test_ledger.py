@@ -120,7 +120,7 @@ def test_an_unknown_outcome_is_sent_again_with_the_same_token_and_request(ledger
     assert ledger.failed(entry, failure(Kind.UNKNOWN), 1.0) == []
     assert ledger.take(2.9) is None
     assert ledger.take(3.0) is entry
-    assert entry.unclear == 2
+    assert entry.unknown_sends == 2
 
 
 @pytest.mark.parametrize("kind", HELD)
@@ -143,11 +143,11 @@ def test_what_neither_the_task_nor_its_request_is_to_blame_for_ends_the_launch_a
 
 def test_an_outcome_that_stays_unknown_is_said_once(ledger: Ledger):
     entry = sent(ledger)
-    said = []
+    last_waiting_kind = []
     for _ in range(3):
-        said += ledger.failed(entry, failure(Kind.UNKNOWN), 0.0)
+        last_waiting_kind += ledger.failed(entry, failure(Kind.UNKNOWN), 0.0)
         assert ledger.take(90.0) is entry
-    assert said == [Waiting("run", failure(Kind.UNKNOWN).diagnosis)]
+    assert last_waiting_kind == [Waiting("run", failure(Kind.UNKNOWN).diagnosis)]
 
 
 def test_a_configuration_error_ends_the_run_for_good(ledger: Ledger):

@@ -8,7 +8,7 @@ from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.ledger import Ledger
-from ecs_async_executor.engine.state.poll_schedule import next_look
+from ecs_async_executor.engine.state.poll_schedule import next_poll
 from ecs_async_executor.messages import Watch
 
 
@@ -49,7 +49,7 @@ def watched(ledger: Ledger) -> Entry:
 def test_a_new_phase_is_looked_at_often_and_an_old_one_seldom(
     phase_age: float, even: float, interval: float, expected: float
 ):
-    assert next_look(phase_age, even, interval) == expected
+    assert next_poll(phase_age, even, interval) == expected
 
 
 @pytest.mark.parametrize(
@@ -83,16 +83,16 @@ def test_a_task_told_to_stop_is_looked_at_soon(ledger: Ledger):
     entry = watched(ledger)
     ledger.described(entry, task("RUNNING"), 0.0)
     ledger.due.discard(entry)
-    ledger.look_again(entry, 80.0)
+    ledger.poll_again(entry, 80.0)
     assert ledger.due.next_at() == 88.0
-    ledger.told_to_stop(entry, 80.5)
+    ledger.stop_accepted(entry, 80.5)
     assert ledger.due.next_at() == 81.5
     assert len(ledger.due) == 1
 
 
 def test_a_task_told_to_stop_that_is_being_looked_at_is_not_looked_at_twice(ledger: Ledger):
     entry = watched(ledger)
-    ledger.told_to_stop(entry, 80.0)
+    ledger.stop_accepted(entry, 80.0)
     assert len(ledger.due) == 0
 
 
@@ -101,5 +101,5 @@ def test_with_many_tasks_each_is_looked_at_less_often():
     for number in range(2001):
         ledger.watch(Watch(str(number), "label", f"arn:{number}", "default", "airflow"), 0.0)
     (entry,) = ledger.due.take(1.0, limit=1)
-    ledger.look_again(entry, 1.0)
+    ledger.poll_again(entry, 1.0)
     assert entry.due_at == 1.0 + 4.0, "2,000 of them, at half of the thousand looks a second that there are"

@@ -11,7 +11,7 @@ from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by, split, u
 from ecs_async_executor.engine.responses import Task, parse_tasks
 from ecs_async_executor.engine.state.entry import Entry, State
 from ecs_async_executor.engine.state.ledger import Ledger
-from ecs_async_executor.engine.state.payload_objects import MOST, Leftovers
+from ecs_async_executor.engine.state.payload_objects import MOST, PayloadObjects
 from ecs_async_executor.messages import Diagnosis, Payload, Recovery, Stopped, Watch
 from tests.support.engine import options, order
 
@@ -164,7 +164,7 @@ def test_of_a_task_whose_command_can_not_be_read_its_launch_tells_what_to_delete
 
 
 def test_no_more_than_that_are_kept_to_be_deleted() -> None:
-    leftovers = Leftovers(OURS)
+    leftovers = PayloadObjects(OURS)
     for number in range(MOST + 1):
         leftovers.spend(Entry(str(number), "label", 1, State.WAITING, stored=f"{OURS}{number}.json"))
     assert len(leftovers.spent) == MOST

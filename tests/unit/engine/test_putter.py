@@ -15,9 +15,9 @@ from ecs_async_executor.engine.workers.requests import FRESH
 from ecs_async_executor.engine.workers.uploader import CALLS
 from ecs_async_executor.messages import (
     Cancelled,
-    Lane,
     Launched,
     LaunchFailed,
+    RateShare,
     Recovery,
     Request,
     Waiting,
@@ -104,7 +104,7 @@ async def test_an_object_is_put_once_unless_its_run_waits_for_so_long_that_its_t
 
 
 async def test_a_run_uses_its_lane_once(launching: Any, client: FakeClient):
-    lane = Lane("gpu", 0.5)
+    lane = RateShare("gpu", 0.5)
     async with launching(run_task_rate=Rate(per_second=1, burst=2)) as at:
         for number in range(4):
             at.launch(str(number), build=fetching(f"s3://bucket/{number}"), lane=lane)
@@ -196,7 +196,7 @@ async def test_a_lane_is_used_by_runs_beyond_those_that_s3_can_keep_ahead(
     builds = Builds()
     async with launching(run_task_rate=Rate(10, 10)) as at:
         for number in range(3 * PUTS_AHEAD):
-            at.launch(f"long-{number}", build=builds.of(number), priority=9, lane=Lane("gpu", 0.1))
+            at.launch(f"long-{number}", build=builds.of(number), priority=9, lane=RateShare("gpu", 0.1))
         await at.idle(0.5)
         assert len(builds.times) <= PUTS_AHEAD + 2
         at.launch("short")
@@ -206,7 +206,7 @@ async def test_a_lane_is_used_by_runs_beyond_those_that_s3_can_keep_ahead(
 
 async def test_once_it_is_stopping_nothing_more_is_put(launching: Any, s3: FakeS3):
     async with launching() as at:
-        at.putter.stopping = True
+        at.uploader.stopping = True
         at.launch("run", build=fetching())
         await at.idle()
         assert at.ledger.sending == 0
@@ -255,7 +255,7 @@ async def test_a_run_that_is_stopped_before_its_put_is_never_put(
         at.launch("run", build=fetching(), recovery=recovery)
         await at.idle(1)
         reports.extend(at.ledger.stop("run", "because"))
-        at.launcher.bell.ring()
+        at.launcher.wakeup.notify()
         await at.idle(100)
     assert reports[-1] == Cancelled("run")
     assert bool(client.calls("list_tasks")) == (recovery is Recovery.REPLAY)

@@ -3,12 +3,12 @@ from __future__ import annotations
 from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.engine.state.entry import Entry, State
 from ecs_async_executor.engine.state.launch_queue import DueList, LaunchQueue
-from ecs_async_executor.messages import Lane
+from ecs_async_executor.messages import RateShare
 
 UNLIMITED = Rate(0, 1)
 
 
-def entry(name: str, *, priority: int = 0, cluster: str = "", lane: Lane | None = None) -> Entry:
+def entry(name: str, *, priority: int = 0, cluster: str = "", lane: RateShare | None = None) -> Entry:
     return Entry(name, name, 1, State.WAITING, priority=priority, cluster=cluster, lane=lane)
 
 
@@ -43,7 +43,7 @@ class TestLaunchQueue:
 
     def test_a_run_that_comes_back_waits_for_its_new_date_whatever_its_old_one_was(self):
         queue = LaunchQueue(UNLIMITED)
-        run = entry("run", lane=Lane("gpu", 0.5))
+        run = entry("run", lane=RateShare("gpu", 0.5))
         queue.add(run, not_before=30)
         queue.leave_lane(run)
         assert queue.pop(1) is run
@@ -72,7 +72,7 @@ class TestLaunchQueue:
 
     def test_a_run_that_was_popped_and_not_sent_gives_back_what_it_used_of_its_lane(self):
         queue = LaunchQueue(Rate(1, 2))
-        lane = Lane("gpu", 0.5)
+        lane = RateShare("gpu", 0.5)
         first, second = entry("first", lane=lane), entry("second", lane=lane)
         queue.add(first, not_before=0)
         queue.add(second, not_before=0)
@@ -101,7 +101,7 @@ class TestLaunchQueue:
 
 
 class TestLanes:
-    HALF = Lane("half", 0.5)
+    HALF = RateShare("half", 0.5)
 
     def test_a_lane_uses_its_part_of_the_rate_and_holds_up_no_others(self):
         queue = LaunchQueue(Rate(20, 4))
@@ -123,7 +123,7 @@ class TestLanes:
 
     def test_lanes_do_not_share_their_parts_and_priorities_hold_among_them(self):
         queue = LaunchQueue(Rate(20, 2))
-        other = Lane("other", 0.5)
+        other = RateShare("other", 0.5)
         for name, lane, priority in [("a", self.HALF, 1), ("b", other, 2), ("c", None, 3), ("d", other, 4)]:
             queue.add(entry(name, lane=lane, priority=priority), not_before=0)
         assert pop_all(queue, 0) == ["d", "c", "a"]

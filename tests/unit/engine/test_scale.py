@@ -78,7 +78,7 @@ class Trial:
         self.inbox.put(orders)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.engine.run)
-            self.engine.inbox_bell.ring()
+            self.engine.inbox_wakeup.notify()
             await anyio.sleep(seconds)
             self.engine.close(0)
 

@@ -14,7 +14,7 @@ from botocore.exceptions import ParamValidationError
 from botocore.serialize import create_serializer
 from botocore.useragent import UserAgentString
 
-from ecs_async_executor.engine.aws.serializer import QuickSerializer, quicken
+from ecs_async_executor.engine.aws.serializer import QuickSerializer, install_fast_paths
 from tests.support.live_engine import connect_to
 from tests.unit.engine.ecs_model import RUN_TASK, operation
 
@@ -118,7 +118,7 @@ def test_the_user_agent_is_built_once_for_the_same_features():
         return f"agent {len(built)}"
 
     client = client_with_user_agent(build)
-    quicken(client)
+    install_fast_paths(client)
     token = set_context(ClientContext(features={"a"}))
     texts = [client._user_agent_creator.to_string() for _ in range(3)]
     get_context().features.add("b")
@@ -144,7 +144,7 @@ async def real_client() -> AsyncIterator[Any]:
 async def test_aiobotocores_client_takes_all_shortcuts():
     async with real_client() as client:
         stock = client._serializer
-        quicken(client)
+        install_fast_paths(client)
         assert isinstance(client._serializer, QuickSerializer)
         assert client._serializer._stock is stock
         assert isinstance(client._user_agent_creator, UserAgentString)
@@ -154,7 +154,7 @@ async def test_aiobotocores_client_takes_all_shortcuts():
 async def test_the_user_agent_is_aiobotocores_with_all_that_the_user_has_added():
     async with real_client() as client:
         before = client._user_agent_creator.to_string()
-        quicken(client)
+        install_fast_paths(client)
         assert client._user_agent_creator.to_string() == before
     assert before.startswith("aiobotocore/")
     assert "app/my-app" in before
@@ -164,8 +164,8 @@ async def test_the_user_agent_is_aiobotocores_with_all_that_the_user_has_added()
 def test_a_client_that_is_made_otherwise_is_left_alone():
     client = SimpleNamespace(_serializer=object(), _user_agent_creator=None)
     before = dict(vars(client))
-    quicken(client)
-    quicken(object())
+    install_fast_paths(client)
+    install_fast_paths(object())
     assert vars(client) == before
 
 
@@ -173,5 +173,5 @@ def test_without_botocores_context_the_user_agent_is_built_as_ever(monkeypatch: 
     monkeypatch.setitem(sys.modules, "botocore.context", None)
     client = client_with_user_agent(lambda: "agent")
     before = client._user_agent_creator.to_string
-    quicken(client)
+    install_fast_paths(client)
     assert client._user_agent_creator.to_string is before

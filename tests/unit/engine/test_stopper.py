@@ -33,7 +33,7 @@ class Bench:
         order = Watch(run_id, run_id, f"arn:{run_id}", "default", "airflow")
         self.ledger.watch(order, anyio.current_time())
         self.ledger.stop(run_id, "because")
-        self._stopper.bell.ring()
+        self._stopper.wakeup.notify()
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ class Bench:
     def watch(self, run_id: str, *, arn: str = "", cluster: str = "default", listed: bool = True) -> None:
         order = Watch(run_id, run_id, arn or f"arn:{run_id}", cluster, "airflow", listed=listed)
         self.ledger.watch(order, anyio.current_time())
-        self.watcher.bell.ring()
+        self.watcher.wakeup.notify()
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def bench(make_calls: MakeCalls, reports: Reports) -> Any:
             make_calls(chosen),
             reports,
             chosen,
-            looked=lambda: watcher.bell.ring(),  # noqa: PLW0108  the watcher is still to be made
+            on_change=lambda: watcher.wakeup.notify(),  # noqa: PLW0108  the watcher is still to be made
         )
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(watcher.run, tasks)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from ecs_async_executor.executor.reconciler import Supervisor
-from ecs_async_executor.executor.rows.statements import Show
+from ecs_async_executor.executor.reconciler import Reconciler
+from ecs_async_executor.executor.rows.statements import Publication
 from ecs_async_executor.messages import (
     Order,
 )
@@ -27,18 +27,18 @@ def submitted() -> list[Order]:
 @pytest.fixture(autouse=True)
 def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What rows have been made to show, in this order."""
-    shown: list[str] = []
+    published_ids: list[str] = []
 
-    def write(shows: Iterable[Show]) -> frozenset[str]:
-        shown.extend(show.external_id for show in shows)
-        return frozenset(show.run_id for show in shows)
+    def write(publications: Iterable[Publication]) -> frozenset[str]:
+        published_ids.extend(publish.external_id for publish in publications)
+        return frozenset(publish.run_id for publish in publications)
 
     monkeypatch.setattr(DATABASE + "write_external_ids", write)
-    return shown
+    return published_ids
 
 
 @pytest.fixture
-def supervisor(submitted: list[Order]) -> Supervisor:
+def supervisor(submitted: list[Order]) -> Reconciler:
     return make_supervisor(Executor(), submitted)
 
 
@@ -48,5 +48,5 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def watching(submitted: list[Order], clock: Clock) -> Supervisor:
+def watching(submitted: list[Order], clock: Clock) -> Reconciler:
     return make_supervisor(Executor(), submitted, clock)

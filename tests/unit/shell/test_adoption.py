@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from ecs_async_executor.executor.adoption import Trace, find_trace
+from ecs_async_executor.executor.adoption import AdoptedId, parse_external_id
 
 RUN_ID = "12345678-1234-4234-8234-123456789012"
 TASK = "0123456789abcdef0123456789abcdef"
 ARN = f"arn:aws:ecs:eu-central-1:123456789012:task/my-cluster/{TASK}"
 
 TRACES = {
-    "the run id that core has committed": (RUN_ID, Trace(RUN_ID, 1)),
-    "the run id with a launch number": (f"{RUN_ID}-17", Trace(RUN_ID, 17)),
-    "an ARN": (ARN, Trace(TASK, arn=ARN, cluster="my-cluster")),
+    "the run id that core has committed": (RUN_ID, AdoptedId(RUN_ID, 1)),
+    "the run id with a launch number": (f"{RUN_ID}-17", AdoptedId(RUN_ID, 17)),
+    "an ARN": (ARN, AdoptedId(TASK, arn=ARN, cluster="my-cluster")),
     "an ARN of China": (
         ARN.replace("aws:", "aws-cn:"),
-        Trace(TASK, arn=ARN.replace("aws:", "aws-cn:"), cluster="my-cluster"),
+        AdoptedId(TASK, arn=ARN.replace("aws:", "aws-cn:"), cluster="my-cluster"),
     ),
     "an ARN of the old format": (
         ARN.replace("my-cluster/", ""),
-        Trace(TASK, arn=ARN.replace("my-cluster/", ""), cluster=None),
+        AdoptedId(TASK, arn=ARN.replace("my-cluster/", ""), cluster=None),
     ),
-    "the id of a token with a launch number": (f"{TASK}-2", Trace(TASK, 2)),
+    "the id of a token with a launch number": (f"{TASK}-2", AdoptedId(TASK, 2)),
     "nothing": (None, None),
     "an empty text": ("", None),
     "another executor's id": ("celery-task-42", None),
@@ -35,5 +35,5 @@ TRACES = {
 
 
 @pytest.mark.parametrize(("external_id", "trace"), TRACES.values(), ids=TRACES)
-def test_the_trace_of(external_id: str | None, trace: Trace | None) -> None:
-    assert find_trace(external_id) == trace
+def test_the_trace_of(external_id: str | None, trace: AdoptedId | None) -> None:
+    assert parse_external_id(external_id) == trace

@@ -3,11 +3,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecs_async_executor.executor.rows.agenda import Agenda
+from ecs_async_executor.executor.rows.agenda import DueTimes
 
 
 def test_what_is_due_is_taken_once_the_longest_overdue_first() -> None:
-    agenda = Agenda()
+    agenda = DueTimes()
     for run_id, at in (("b", 2.0), ("a", 1.0), ("later", 9.0), ("c", 2.0)):
         agenda.add(run_id, at)
     assert agenda.take(2.0, limit=10) == ["a", "b", "c"]
@@ -17,7 +17,7 @@ def test_what_is_due_is_taken_once_the_longest_overdue_first() -> None:
 
 
 def test_what_is_over_the_limit_stays() -> None:
-    agenda = Agenda()
+    agenda = DueTimes()
     for run_id in "abc":
         agenda.add(run_id, 0.0)
     assert agenda.take(0.0, limit=2) == ["a", "b"]
@@ -25,7 +25,7 @@ def test_what_is_over_the_limit_stays() -> None:
 
 
 def test_a_new_time_replaces_the_old_one() -> None:
-    agenda = Agenda()
+    agenda = DueTimes()
     agenda.add("run", 1.0)
     agenda.add("run", 5.0)
     assert agenda.take(4.0, limit=10) == []
@@ -34,7 +34,7 @@ def test_a_new_time_replaces_the_old_one() -> None:
 
 
 def test_what_is_discarded_is_never_taken() -> None:
-    agenda = Agenda()
+    agenda = DueTimes()
     agenda.add("run", 1.0)
     agenda.discard("run")
     agenda.discard("unknown")
@@ -48,7 +48,7 @@ def test_what_is_discarded_is_never_taken() -> None:
     )
 )
 def test_it_is_a_dictionary_of_times(steps: list[tuple[str, str, int]]) -> None:
-    agenda, times = Agenda(), dict[str, int]()
+    agenda, times = DueTimes(), dict[str, int]()
     for what, run_id, at in steps:
         if what == "add":
             agenda.add(run_id, at)

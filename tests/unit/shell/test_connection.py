@@ -162,7 +162,7 @@ async def test_a_connection_that_is_deleted_later_pauses_the_engine(
 
 
 @pytest.mark.parametrize(
-    ("config_kwargs", "shown"),
+    ("config_kwargs", "published_ids"),
     [
         ({"retriess": 1}, "retriess"),
         ('{"read_timeout": 5}', "JSON object, not text"),
@@ -171,14 +171,14 @@ async def test_a_connection_that_is_deleted_later_pauses_the_engine(
     ids=["unknown member", "text", "unknown retry option"],
 )
 def test_an_extra_that_botocore_does_not_take_is_found_at_the_start(
-    set_connection: SetConnection, config_kwargs: object, shown: str
+    set_connection: SetConnection, config_kwargs: object, published_ids: str
 ) -> None:
     set_connection("mine", login="k", password="the-secret", config_kwargs=config_kwargs)
     with pytest.raises(
         ConfigurationError, match="conn_id: the extra of the Airflow connection 'mine'"
     ) as raised:
         resolve_connection("mine", None)
-    assert shown in str(raised.value)
+    assert published_ids in str(raised.value)
     assert "the-secret" not in str(raised.value)
 
 

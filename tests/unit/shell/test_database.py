@@ -12,13 +12,13 @@ from sqlalchemy.exc import OperationalError
 
 from ecs_async_executor.executor.decisions import Row
 from ecs_async_executor.executor.rows import thread as module
-from ecs_async_executor.executor.rows.statements import Look, Show
-from ecs_async_executor.executor.rows.thread import GIVEN_UP, SLOW, Answer, Database, Question, answer
+from ecs_async_executor.executor.rows.statements import Publication, Read
+from ecs_async_executor.executor.rows.thread import GIVEN_UP, SLOW, RowAnswer, RowQuery, RowThread, answer
 from ecs_async_executor.log_digest import LogDigest
 
 ROW = Row("queued", 1, "run", 7)
-LOOK = Look("run", "ti", "dag.task", frozenset({"run"}))
-SHOW = Show("run", "ti", 1, 7, "run", "arn")
+LOOK = Read("run", "ti", "dag.task", frozenset({"run"}))
+SHOW = Publication("run", "ti", 1, 7, "run", "arn")
 
 
 @pytest.fixture
@@ -40,13 +40,13 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def database() -> Iterator[Database]:
-    database = Database()
+def database() -> Iterator[RowThread]:
+    database = RowThread()
     yield database
     database.close(10)
 
 
-def wait_for(database: Database) -> Answer:
+def wait_for(database: RowThread) -> RowAnswer:
     deadline = time.monotonic() + 10
     while (given := database.take()) is None:
         assert time.monotonic() < deadline
@@ -59,26 +59,26 @@ def fail(_: object) -> None:
 
 
 def test_it_is_asked_in_a_thread_of_its_own_and_written_before_it_is_read(
-    database: Database, reads: list[str]
+    database: RowThread, reads: list[str]
 ) -> None:
     busy = [database.is_busy]
-    database.ask(Question((LOOK,), (SHOW,)))
+    database.ask(RowQuery((LOOK,), (SHOW,)))
     busy.append(database.is_busy)
-    assert wait_for(database) == Answer({"run": ROW}, shown=frozenset({"run"}))
+    assert wait_for(database) == RowAnswer({"run": ROW}, published_ids=frozenset({"run"}))
     assert [*busy, database.is_busy] == [False, True, False]
     assert reads == [f"{what} in ecs-database" for what in ("write", "read", "workloads")]
 
 
-def test_without_a_question_there_is_no_answer_and_no_thread(database: Database) -> None:
+def test_without_a_question_there_is_no_answer_and_no_thread(database: RowThread) -> None:
     assert database.take() is None
     assert not database.is_busy
     assert "ecs-database" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_workloads_are_read_of_those_that_need_one(reads: list[str]) -> None:
-    needs = Look("run", "ti", "dag.task", frozenset(), workload=True)
-    assert answer(Question((needs,))).workloads == {"run": "workload"}
-    assert answer(Question((LOOK,))).workloads == {}
+    needs = Read("run", "ti", "dag.task", frozenset(), workload=True)
+    assert answer(RowQuery((needs,))).workloads == {"run": "workload"}
+    assert answer(RowQuery((LOOK,))).workloads == {}
 
 
 @pytest.mark.parametrize(
@@ -95,87 +95,87 @@ def test_workloads_are_read_of_those_that_need_one(reads: list[str]) -> None:
 def test_of_the_rows_whose_turn_it_is_those_are_told_that_are_not_as_expected(
     reads: list[str], expected: Row | None, stray: bool
 ) -> None:
-    given = answer(Question(in_turn=(replace(LOOK, expected=expected),)))
-    assert given == Answer(strays=frozenset({"run"} if stray else ()))
+    given = answer(RowQuery(in_turn=(replace(LOOK, expected=expected),)))
+    assert given == RowAnswer(strays=frozenset({"run"} if stray else ()))
 
 
 def test_a_row_that_is_gone_is_not_as_expected(reads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "read_rows", lambda _: {})
-    assert answer(Question(in_turn=(replace(LOOK, expected=ROW),))) == Answer(strays=frozenset({"run"}))
+    assert answer(RowQuery(in_turn=(replace(LOOK, expected=ROW),))) == RowAnswer(strays=frozenset({"run"}))
 
 
 def test_an_error_of_the_database_is_an_answer(reads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "read_rows", fail)
-    assert answer(Question((LOOK,), (SHOW,))) == Answer(shown=frozenset({"run"}), failed=True)
+    assert answer(RowQuery((LOOK,), (SHOW,))) == RowAnswer(published_ids=frozenset({"run"}), failed=True)
 
 
 def test_what_can_t_be_written_keeps_nothing_from_being_read(
     reads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "write_external_ids", fail)
-    assert answer(Question((LOOK,), (SHOW,))) == Answer({"run": ROW})
+    assert answer(RowQuery((LOOK,), (SHOW,))) == RowAnswer({"run": ROW})
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_dies_is_replaced(
-    database: Database, reads: list[str], monkeypatch: pytest.MonkeyPatch
+    database: RowThread, reads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(_: object) -> None:
         raise SystemExit
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "answer", die)
-        database.ask(Question((LOOK,)))
-        assert wait_for(database) == Answer(failed=True)
-    database.ask(Question((LOOK,)))
-    assert wait_for(database) == Answer({"run": ROW})
+        database.ask(RowQuery((LOOK,)))
+        assert wait_for(database) == RowAnswer(failed=True)
+    database.ask(RowQuery((LOOK,)))
+    assert wait_for(database) == RowAnswer({"run": ROW})
 
 
 def test_if_no_thread_can_be_started_the_question_has_failed(
-    database: Database, reads: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    database: RowThread, reads: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        database.ask(Question((LOOK,)))
-        assert database.take() == Answer(failed=True)
+        database.ask(RowQuery((LOOK,)))
+        assert database.take() == RowAnswer(failed=True)
     assert "can't start new thread" in caplog.text
-    database.ask(Question((LOOK,)))
-    assert wait_for(database) == Answer({"run": ROW})
+    database.ask(RowQuery((LOOK,)))
+    assert wait_for(database) == RowAnswer({"run": ROW})
 
 
 def test_an_answer_that_never_comes_is_missed_aloud_and_then_given_up(
     reads: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = [0.0]
-    database, asked, released = Database(lambda: now[0]), threading.Event(), threading.Event()
+    database, asked, released = RowThread(lambda: now[0]), threading.Event(), threading.Event()
 
-    def hang(_: Question, __: LogDigest) -> Answer:
+    def hang(_: RowQuery, __: LogDigest) -> RowAnswer:
         asked.set()
         released.wait(10)
-        return Answer({"too": ROW})
+        return RowAnswer({"too": ROW})
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "answer", hang)
-        database.ask(Question((LOOK,)))
+        database.ask(RowQuery((LOOK,)))
         assert asked.wait(10)
         for now[0] in (0.0, SLOW - 1, SLOW, SLOW + 1, GIVEN_UP - 1):
             assert database.take() is None
     assert caplog.text.count("The database has not answered") == 1
     now[0] = GIVEN_UP
-    assert database.take() == Answer(failed=True)
-    database.ask(Question((LOOK,)))
+    assert database.take() == RowAnswer(failed=True)
+    database.ask(RowQuery((LOOK,)))
     released.set()
-    assert wait_for(database) == Answer({"run": ROW}), "the late answer is nobody's"
+    assert wait_for(database) == RowAnswer({"run": ROW}), "the late answer is nobody's"
     assert database.close(10)
 
 
-def test_an_answer_given_right_before_the_thread_ended_counts(database: Database, reads: list[str]) -> None:
-    database.ask(Question((LOOK,)))
+def test_an_answer_given_right_before_the_thread_ended_counts(database: RowThread, reads: list[str]) -> None:
+    database.ask(RowQuery((LOOK,)))
     assert database.close(10)
-    assert wait_for(database) == Answer({"run": ROW})
+    assert wait_for(database) == RowAnswer({"run": ROW})
 
 
 def test_a_database_that_is_away_is_told_in_its_own_words_and_not_by_a_traceback_each_second(
@@ -185,7 +185,7 @@ def test_a_database_that_is_away_is_told_in_its_own_words_and_not_by_a_traceback
         raise OperationalError("SELECT everything", {"id": 1}, Exception("connection refused"))
 
     monkeypatch.setattr(module, "read_rows", away)
-    answer(Question((LOOK,)))
+    answer(RowQuery((LOOK,)))
     assert "Can't read the rows of 1 tasks (OperationalError: connection refused)" in caplog.text
     assert "Traceback" not in caplog.text
     assert "SELECT" not in caplog.text

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ecs_async_executor.executor.decisions import (
     Decision,
-    Facts,
     Row,
+    RunView,
     decide_before_launch,
     decide_when_ended,
     decide_when_launched,
@@ -23,7 +23,7 @@ from ecs_async_executor.executor.decisions import (
 RUN_ID, ARN = "the-run-id", "arn:aws:ecs:us-east-1:123456789012:task/default/1"
 ME, OTHER_SCHEDULER = 7, 8
 ROW = Row(state="running", try_number=1, external_executor_id=RUN_ID, queued_by_job_id=ME)
-RUN = Facts(try_number=1, ids=frozenset({RUN_ID, ARN}), fenced=True, current=True, job_id=ME)
+RUN = RunView(try_number=1, ids=frozenset({RUN_ID, ARN}), id_committed=True, current=True, job_id=ME)
 HISTORY, ADOPTED = Decision.FORGET_AND_STOP, Decision.FORGET
 OTHER_STATES = sorted({str(state) for state in TaskInstanceState} - {"queued", "running", "restarting"})
 
@@ -32,7 +32,7 @@ def row(state: str | None = "running", **changes: object) -> Row:
     return replace(ROW, state=state, **changes)  # type: ignore[arg-type]  # dataclass members by name
 
 
-def run(**changes: object) -> Facts:
+def run(**changes: object) -> RunView:
     return replace(RUN, **changes)  # type: ignore[arg-type]  # dataclass members by name
 
 
@@ -76,7 +76,7 @@ WHEN_ENDED = {
     ),
     "an unfenced run does not mind the external id": (
         row(external_executor_id="left from an earlier queueing"),
-        run(fenced=False),
+        run(id_committed=False),
         Decision.FAIL,
     ),
     "a row adopted by another scheduler while queued is left alone": (
@@ -219,7 +219,7 @@ WHEN_LAUNCHED = {
     ),
     "an unfenced run publishes over a stale external id": (
         row("queued", external_executor_id="left from an earlier queueing"),
-        run(fenced=False, published=ARN),
+        run(id_committed=False, published=ARN),
         Decision.PUBLISH,
     ),
     "a restarting row gets no ARN": (row("restarting"), run(), Decision.DONE),
@@ -324,27 +324,27 @@ WHILE_LIVE = {
 
 
 @pytest.mark.parametrize(
-    ("found", "facts", "nothing_lives", "decision"), BEFORE_LAUNCH.values(), ids=BEFORE_LAUNCH
+    ("found", "view", "nothing_lives", "decision"), BEFORE_LAUNCH.values(), ids=BEFORE_LAUNCH
 )
 def test_before_a_run_is_launched(
-    found: Row | None, facts: Facts, nothing_lives: bool, decision: Decision
+    found: Row | None, view: RunView, nothing_lives: bool, decision: Decision
 ) -> None:
-    assert decide_before_launch(found, facts, nothing_lives=nothing_lives) is decision
+    assert decide_before_launch(found, view, nothing_lives=nothing_lives) is decision
 
 
-@pytest.mark.parametrize(("found", "facts", "decision"), WHILE_LIVE.values(), ids=WHILE_LIVE)
-def test_while_a_run_is_live(found: Row | None, facts: Facts, decision: Decision) -> None:
-    assert decide_while_live(found, facts) is decision
+@pytest.mark.parametrize(("found", "view", "decision"), WHILE_LIVE.values(), ids=WHILE_LIVE)
+def test_while_a_run_is_live(found: Row | None, view: RunView, decision: Decision) -> None:
+    assert decide_while_live(found, view) is decision
 
 
-@pytest.mark.parametrize(("found", "facts", "decision"), WHEN_ENDED.values(), ids=WHEN_ENDED)
-def test_when_a_run_has_ended(found: Row | None, facts: Facts, decision: Decision) -> None:
-    assert decide_when_ended(found, facts) is decision
+@pytest.mark.parametrize(("found", "view", "decision"), WHEN_ENDED.values(), ids=WHEN_ENDED)
+def test_when_a_run_has_ended(found: Row | None, view: RunView, decision: Decision) -> None:
+    assert decide_when_ended(found, view) is decision
 
 
-@pytest.mark.parametrize(("found", "facts", "decision"), WHEN_LAUNCHED.values(), ids=WHEN_LAUNCHED)
-def test_when_a_run_was_launched(found: Row | None, facts: Facts, decision: Decision) -> None:
-    assert decide_when_launched(found, facts) is decision
+@pytest.mark.parametrize(("found", "view", "decision"), WHEN_LAUNCHED.values(), ids=WHEN_LAUNCHED)
+def test_when_a_run_was_launched(found: Row | None, view: RunView, decision: Decision) -> None:
+    assert decide_when_launched(found, view) is decision
 
 
 def test_no_state_of_airflow_is_missing_in_the_table() -> None:
@@ -361,10 +361,12 @@ ANY = st.builds(
 
 
 @given(ANY, st.sampled_from([RUN_ID, ARN]), st.booleans())
-def test_a_row_is_as_expected_exactly_if_it_would_be_kept(found: Row, published: str, fenced: bool) -> None:
-    facts = run(published=published, fenced=fenced)
-    kept = decide_while_live(found, facts) is Decision.KEEP
-    assert is_as_expected(found, Row("running", facts.try_number, published, ME)) is kept
+def test_a_row_is_as_expected_exactly_if_it_would_be_kept(
+    found: Row, published: str, id_committed: bool
+) -> None:
+    view = run(published=published, id_committed=id_committed)
+    kept = decide_while_live(found, view) is Decision.KEEP
+    assert is_as_expected(found, Row("running", view.try_number, published, ME)) is kept
 
 
 @given(st.none() | st.floats(0, 1e6))

@@ -11,7 +11,7 @@ from ecs_async_executor.engine.aws.client import Connection
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.thread import EngineThread
 from ecs_async_executor.errors import EngineStartError
-from ecs_async_executor.executor.engine_supervisor import STABLE_AFTER, EngineKeeper
+from ecs_async_executor.executor.engine_supervisor import STABLE_AFTER, EngineSupervisor
 from ecs_async_executor.local import Control, Options, serve_in_thread
 from ecs_async_executor.messages import EngineDied, Launch, Launched, Report, Request, Stopped
 
@@ -41,7 +41,7 @@ class Bench:
         self.live: list[Launch] = []
         self.reports: list[Report] = []
         connect = lambda: Connection(get_session(), "us-east-1", ecs.endpoint_url)  # noqa: E731  it is one line
-        self.keeper = EngineKeeper(connect, EngineOptions(), lambda: self.live, clock=lambda: self.now)
+        self.keeper = EngineSupervisor(connect, EngineOptions(), lambda: self.live, clock=lambda: self.now)
 
     def until(self, done: Callable[[], Any]) -> None:
         deadline = time.monotonic() + 20

@@ -5,23 +5,23 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.executor.reconciler import Supervisor
-from ecs_async_executor.executor.rows.thread import Database, Question
+from ecs_async_executor.executor.reconciler import Reconciler
+from ecs_async_executor.executor.rows.thread import RowQuery, RowThread
 from ecs_async_executor.messages import Diagnosis, LaunchFailed, Waiting
-from tests.support.supervisor import DATABASE, WHY, Clock, decide, launched, rows_say, take_in
+from tests.support.supervisor import DATABASE, WHY, Clock, accept, decide, launched, rows_say
 
 FULL = Diagnosis("ECS has no capacity for the task now.", "RESOURCE:CPU")
 
 
-def events(supervisor: Supervisor) -> list[tuple[str | None, str]]:
+def events(supervisor: Reconciler) -> list[tuple[str | None, str]]:
     return [(each.task_id, each.event) for each in supervisor._executor._task_event_logs]
 
 
 def test_a_hundred_tasks_that_wait_write_two_lines_and_an_audit_log_event_each(
-    watching: Supervisor, clock: Clock, caplog: pytest.LogCaptureFixture
+    watching: Reconciler, clock: Clock, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level("INFO")
-    runs = [take_in(watching, task_id=f"t{number}") for number in range(100)]
+    runs = [accept(watching, task_id=f"t{number}") for number in range(100)]
     for run in runs:
         watching.note(Waiting(run.run_id, FULL))
     clock.now += 60
@@ -34,10 +34,10 @@ def test_a_hundred_tasks_that_wait_write_two_lines_and_an_audit_log_event_each(
 
 
 def test_start_failures_of_one_cause_are_summed_up(
-    watching: Supervisor, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    watching: Reconciler, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     rows_say(monkeypatch, "queued")
-    runs = [take_in(watching, task_id=f"t{number}") for number in range(50)]
+    runs = [accept(watching, task_id=f"t{number}") for number in range(50)]
     for run in runs:
         watching.note(LaunchFailed(run.run_id, 1, WHY, permanent=False))
     decide(watching)
@@ -50,13 +50,13 @@ def test_start_failures_of_one_cause_are_summed_up(
 
 
 def test_tasks_whose_rows_have_moved_on_are_summed_up(
-    watching: Supervisor, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    watching: Reconciler, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level("INFO")
     rows_say(monkeypatch, "success")
     watching.unwanted_grace = 0
     for number in range(20):
-        watching.note(launched(take_in(watching, task_id=f"t{number}")))
+        watching.note(launched(accept(watching, task_id=f"t{number}")))
     for _ in range(30):
         clock.now += 5
         decide(watching)
@@ -66,12 +66,12 @@ def test_tasks_whose_rows_have_moved_on_are_summed_up(
 
 
 def test_an_exception_at_each_heartbeat_is_logged_with_its_traceback_once_and_then_summed_up(
-    watching: Supervisor, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    watching: Reconciler, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     def break_down(_: float) -> Any:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(watching._inquiries, "hear", break_down)
+    monkeypatch.setattr(watching._rows, "hear", break_down)
     for _ in range(61):
         watching.decide()
         clock.now += 1
@@ -82,17 +82,17 @@ def test_an_exception_at_each_heartbeat_is_logged_with_its_traceback_once_and_th
 
 
 def test_an_exception_whose_message_names_tasks_is_summed_up_as_well(
-    watching: Supervisor, clock: Clock, caplog: pytest.LogCaptureFixture
+    watching: Reconciler, clock: Clock, caplog: pytest.LogCaptureFixture
 ):
     nobody: dict[str, str] = {}
     for number in range(100):
         try:
             nobody[f"task {number}"]
         except KeyError:
-            watching.news.exception("handle", f"Can't handle task {number}")
+            watching.task_events.exception("handle", f"Can't handle task {number}")
     assert len(caplog.messages) == 1
     clock.now += 60
-    watching.news.flush()
+    watching.task_events.flush()
     assert caplog.messages[1] == "Can't handle task 99 [the last of 99 in 60 s]"
 
 
@@ -103,9 +103,9 @@ def test_a_database_that_is_away_is_logged_once_and_then_summed_up(
         raise ConnectionError("refused")
 
     monkeypatch.setattr(DATABASE + "read_rows", away)
-    database = Database()
+    database = RowThread()
     for _ in range(10):
-        database.ask(Question())
+        database.ask(RowQuery())
         while database.is_busy:
             database.take()
             time.sleep(0.001)

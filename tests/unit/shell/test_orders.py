@@ -11,20 +11,20 @@ from ecs_async_executor.config.profiles import make_profiles
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.executor import airflow_compat
-from ecs_async_executor.executor.order_factory import TOKEN_LIFETIME, TOKEN_MARGIN, Orders
+from ecs_async_executor.executor.order_factory import TOKEN_LIFETIME, TOKEN_MARGIN, OrderFactory
 from ecs_async_executor.executor.runs import Run
-from ecs_async_executor.messages import Lane, Launch, Launched, Recovery, Watch
+from ecs_async_executor.messages import Launch, Launched, RateShare, Recovery, Watch
 from tests.support.workloads import callback_workload, task_workload, token_claims, token_generator
 
 
 @pytest.fixture
-def orders() -> Orders:
+def orders() -> OrderFactory:
     return make_orders()
 
 
 def make_orders(
     queued_timeout: float = 600.0, launch_timeout: float = 1800.0, bucket: Bucket | None = None
-) -> Orders:
+) -> OrderFactory:
     settings = Settings(
         cluster="c",
         container_name="airflow",
@@ -33,7 +33,9 @@ def make_orders(
         launch_timeout=launch_timeout,
         queues={"gpu": {"task_definition": "gpu", "rate_share": 0.25, "launch_timeout": 60}},
     )
-    return Orders(make_profiles(settings), token_generator(), queued_timeout=queued_timeout, bucket=bucket)
+    return OrderFactory(
+        make_profiles(settings), token_generator(), queued_timeout=queued_timeout, bucket=bucket
+    )
 
 
 def run_of(workload: Any) -> Run:
@@ -48,7 +50,7 @@ def sent_workload(launch: Launch) -> dict[str, Any]:
     return workload
 
 
-def test_an_order_carries_the_runs_number_and_priority(orders: Orders) -> None:
+def test_an_order_carries_the_runs_number_and_priority(orders: OrderFactory) -> None:
     run = run_of(task_workload(priority_weight=7))
     run.number = 3
     launch = orders.launch(run)
@@ -56,7 +58,7 @@ def test_an_order_carries_the_runs_number_and_priority(orders: Orders) -> None:
     assert launch.priority == 7
 
 
-def test_an_order_says_what_a_former_scheduler_may_have_done(orders: Orders) -> None:
+def test_an_order_says_what_a_former_scheduler_may_have_done(orders: OrderFactory) -> None:
     run = run_of(task_workload())
     assert orders.launch(run).recovery is Recovery.NONE
     assert orders.launch(run, recovery=Recovery.REPLAY).recovery is Recovery.REPLAY
@@ -64,7 +66,7 @@ def test_an_order_says_what_a_former_scheduler_may_have_done(orders: Orders) -> 
     assert orders.launch(run).recovery is Recovery.LOOK
 
 
-def test_a_run_whose_workload_is_not_read_yet_can_only_be_looked_for(orders: Orders) -> None:
+def test_a_run_whose_workload_is_not_read_yet_can_only_be_looked_for(orders: OrderFactory) -> None:
     run = Run("id", "key", "label", None, ti_id="ti", recovery=Recovery.LOOK)
     launch = orders.launch(run, recovery=Recovery.REPLAY)
     assert launch.recovery is Recovery.FIND
@@ -73,7 +75,7 @@ def test_a_run_whose_workload_is_not_read_yet_can_only_be_looked_for(orders: Ord
 
 @pytest.mark.parametrize("key", ["cluster", "Cluster"])
 def test_an_order_says_where_its_task_is_even_if_its_request_can_not_be_built(
-    orders: Orders, key: str
+    orders: OrderFactory, key: str
 ) -> None:
     launch = orders.launch(run_of(task_workload(executor_config={key: "mine", "wrong": 1})))
     assert launch.cluster == "mine"
@@ -81,33 +83,33 @@ def test_an_order_says_where_its_task_is_even_if_its_request_can_not_be_built(
     assert orders.launch(run_of(callback_workload())).cluster == "c"
 
 
-def test_an_order_is_made_by_the_profile_of_the_tasks_queue(orders: Orders) -> None:
+def test_an_order_is_made_by_the_profile_of_the_tasks_queue(orders: OrderFactory) -> None:
     run = run_of(task_workload(queue="gpu"))
     launch = orders.launch(run)
-    assert (launch.lane, launch.launch_timeout) == (Lane("gpu", 0.25), 60)
+    assert (launch.lane, launch.launch_timeout) == (RateShare("gpu", 0.25), 60)
     assert launch.build().body["taskDefinition"] == "gpu"
     other = orders.launch(run_of(task_workload()))
     assert (other.lane, other.launch_timeout) == (None, 1800)
     assert other.build().body["taskDefinition"] == "t"
 
 
-def test_a_run_that_is_only_looked_for_waits_for_no_lane(orders: Orders) -> None:
+def test_a_run_that_is_only_looked_for_waits_for_no_lane(orders: OrderFactory) -> None:
     assert orders.launch(run_of(task_workload(queue="gpu")), recovery=Recovery.FIND).lane is None
 
 
-def test_a_task_that_runs_already_is_watched_by_its_profile_as_well(orders: Orders) -> None:
+def test_a_task_that_runs_already_is_watched_by_its_profile_as_well(orders: OrderFactory) -> None:
     run = run_of(task_workload(queue="gpu"))
-    run.anonymous = True
+    run.adopted_by_arn = True
     watch = orders.watch(run, Launched(run.run_id, 2, "arn", "c", "airflow"))
     assert watch == Watch(run.run_id, run.label, "arn", "c", "airflow", 2, listed=False, launch_timeout=60)
 
 
-def test_callbacks_go_before_every_task(orders: Orders) -> None:
+def test_callbacks_go_before_every_task(orders: OrderFactory) -> None:
     callback, task = run_of(callback_workload()), run_of(task_workload(priority_weight=2**31 - 1))
     assert orders.launch(callback).priority > orders.launch(task).priority
 
 
-def test_the_command_is_the_workload_as_json(orders: Orders) -> None:
+def test_the_command_is_the_workload_as_json(orders: OrderFactory) -> None:
     workload = task_workload(map_index=2)
     sent = sent_workload(orders.launch(run_of(workload)))
     assert sent["type"] == "ExecuteTask"
@@ -116,7 +118,7 @@ def test_the_command_is_the_workload_as_json(orders: Orders) -> None:
     assert "executor_config" not in sent["ti"]
 
 
-def test_each_build_has_a_token_of_its_own_for_that_task(orders: Orders) -> None:
+def test_each_build_has_a_token_of_its_own_for_that_task(orders: OrderFactory) -> None:
     workload = task_workload(token="queued long ago")
     launch = orders.launch(run_of(workload))
     one, two = (token_claims(sent_workload(launch)["token"]) for _ in range(2))
@@ -135,25 +137,25 @@ def test_a_token_outlives_a_slow_start(queued_timeout: float, launch_timeout: fl
     assert claims["exp"] - claims["iat"] == lifetime
 
 
-def test_a_callbacks_token_is_for_the_callback(orders: Orders) -> None:
+def test_a_callbacks_token_is_for_the_callback(orders: OrderFactory) -> None:
     workload = callback_workload()
     sent = sent_workload(orders.launch(run_of(workload)))
     assert sent["type"] == "ExecuteCallback"
     assert token_claims(sent["token"])["sub"] == workload.callback.id
 
 
-def test_executor_config_shapes_the_request(orders: Orders) -> None:
+def test_executor_config_shapes_the_request(orders: OrderFactory) -> None:
     request = orders.launch(run_of(task_workload(executor_config={"group": "g"}))).build()
     assert request.body["group"] == "g"
 
 
-def test_a_wrong_executor_config_shows_when_the_request_is_built(orders: Orders) -> None:
+def test_a_wrong_executor_config_shows_when_the_request_is_built(orders: OrderFactory) -> None:
     launch = orders.launch(run_of(task_workload(executor_config={"name": "x"})))
     with pytest.raises(InvalidRequestError):
         launch.build()
 
 
-def test_a_request_that_cannot_be_built_says_that_the_retries_go_on(orders: Orders) -> None:
+def test_a_request_that_cannot_be_built_says_that_the_retries_go_on(orders: OrderFactory) -> None:
     launch = orders.launch(run_of(task_workload(executor_config={"name": "x"})))
     with pytest.raises(InvalidRequestError, match="If the task has `retries`, Airflow uses them up"):
         launch.build()
@@ -196,20 +198,20 @@ def test_a_workload_that_fits_stays_in_its_command() -> None:
     assert launch.build().payload is None
 
 
-def test_without_a_bucket_a_long_workload_is_refused_with_the_option_that_helps(orders: Orders) -> None:
+def test_without_a_bucket_a_long_workload_is_refused_with_the_option_that_helps(orders: OrderFactory) -> None:
     with pytest.raises(InvalidRequestError, match=r"have 2\d{4} characters; ECS takes 8192") as refused:
         orders.launch(long_callback()).build()
     assert "`payload_bucket`" in refused.value.remedy
 
 
-def test_no_order_shows_a_token(orders: Orders, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_order_shows_a_token(orders: OrderFactory, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     token = token_generator().generate({"sub": "x"})
     launch = orders.launch(run_of(task_workload(token=token)))
     fresh = sent_workload(launch)["token"]
-    shown = repr(launch) + caplog.text
-    assert token not in shown
-    assert fresh not in shown
+    published_ids = repr(launch) + caplog.text
+    assert token not in published_ids
+    assert fresh not in published_ids
 
 
 @pytest.mark.parametrize(
@@ -222,7 +224,7 @@ def test_no_order_shows_a_token(orders: Orders, caplog: pytest.LogCaptureFixture
     ],
 )
 def test_a_request_knows_where_its_members_are_set(
-    orders: Orders, ti: dict[str, Any], member: str, origin: str | None
+    orders: OrderFactory, ti: dict[str, Any], member: str, origin: str | None
 ) -> None:
     request = orders.launch(run_of(task_workload(**ti))).build()
     assert request.origin is not None

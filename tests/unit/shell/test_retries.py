@@ -9,7 +9,7 @@ from airflow.models.taskinstancekey import TaskInstanceKey
 
 from ecs_async_executor.config.profiles import make_profiles
 from ecs_async_executor.config.settings import Settings
-from ecs_async_executor.executor.retry_policy import TASKS_REMEMBERED, Retries
+from ecs_async_executor.executor.retry_policy import TASKS_REMEMBERED, RetryPolicy
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.messages import Cancelled, Diagnosis, LaunchFailed, Terminal
 
@@ -30,7 +30,7 @@ PROFILES = make_profiles(
         queues=QUEUES,
     )
 )
-RETRIES = Retries(PROFILES, random=lambda: 1.0)
+RETRIES = RetryPolicy(PROFILES, random=lambda: 1.0)
 FAULT = LaunchFailed("run", 1, WHY, permanent=False)
 CAPACITY = LaunchFailed("run", 1, WHY, permanent=False, costs_attempt=False)
 
@@ -67,8 +67,8 @@ def test_failed_starts_wait_up_to_a_minute_and_capacity_up_to_five() -> None:
 
 
 @pytest.fixture
-def retries() -> Retries:
-    return Retries(PROFILES)
+def retries() -> RetryPolicy:
+    return RetryPolicy(PROFILES)
 
 
 def in_queue(queue: str, *, number: int = 1, map_index: int = -1, **members: Any) -> Run:
@@ -81,13 +81,13 @@ def profile(run: Run) -> str:
     return PROFILES.of(run.queue, run.fallbacks).name
 
 
-def test_a_profile_has_start_attempts_of_its_own(retries: Retries) -> None:
+def test_a_profile_has_start_attempts_of_its_own(retries: RetryPolicy) -> None:
     assert retries.allow(in_queue("on-demand", starts=4, ended=FAULT), 0.0)
     assert not retries.allow(in_queue("spot", starts=4, ended=FAULT), 0.0)
 
 
 def test_a_run_that_found_no_capacity_long_enough_goes_on_by_the_fallback_and_waits_for_that_as_long(
-    retries: Retries,
+    retries: RetryPolicy,
 ) -> None:
     run = in_queue("spot", ended=CAPACITY, waits_since=0.0)
     assert retries.fall_back(run, 59.9) is None
@@ -104,7 +104,7 @@ def test_a_run_that_found_no_capacity_long_enough_goes_on_by_the_fallback_and_wa
 
 
 def test_a_task_that_was_interrupted_often_enough_goes_on_by_the_fallback_in_whichever_try(
-    retries: Retries,
+    retries: RetryPolicy,
 ) -> None:
     first, second, third = (in_queue("spot", number=number) for number in (1, 2, 3))
     retries.interrupted(first)
@@ -116,7 +116,7 @@ def test_a_task_that_was_interrupted_often_enough_goes_on_by_the_fallback_in_whi
     assert retries.fall_back(in_queue("spot", map_index=1), 0.0) is None
 
 
-def test_each_profile_counts_its_own_interruptions(retries: Retries) -> None:
+def test_each_profile_counts_its_own_interruptions(retries: RetryPolicy) -> None:
     run = in_queue("first", ended=CAPACITY, waits_since=0.0)
     retries.fall_back(run, 1000.0)
     assert profile(run) == "spot"
@@ -127,7 +127,7 @@ def test_each_profile_counts_its_own_interruptions(retries: Retries) -> None:
     assert retries.fall_back(again, 0.0) is None, "its first profile was never interrupted"
 
 
-def test_a_run_may_fall_back_through_several_profiles_at_once(retries: Retries) -> None:
+def test_a_run_may_fall_back_through_several_profiles_at_once(retries: RetryPolicy) -> None:
     first = in_queue("first")
     for _ in range(2):
         retries.interrupted(first)
@@ -140,7 +140,7 @@ def test_a_run_may_fall_back_through_several_profiles_at_once(retries: Retries) 
     assert profile(third) == "on-demand"
 
 
-def test_interruptions_concern_nobody_without_a_fallback(retries: Retries) -> None:
+def test_interruptions_concern_nobody_without_a_fallback(retries: RetryPolicy) -> None:
     run = in_queue("on-demand")
     for _ in range(5):
         retries.interrupted(run)
@@ -148,7 +148,7 @@ def test_interruptions_concern_nobody_without_a_fallback(retries: Retries) -> No
     assert not retries._interruptions
 
 
-def test_only_so_many_tasks_are_remembered(retries: Retries) -> None:
+def test_only_so_many_tasks_are_remembered(retries: RetryPolicy) -> None:
     for number in range(TASKS_REMEMBERED + 1):
         run = in_queue("spot", map_index=number)
         for _ in range(2):

@@ -59,19 +59,19 @@ def test_runs_of_other_keys_do_not_matter() -> None:
 def test_a_run_that_is_queued_again_is_not_current_though_no_newer_one_is_known() -> None:
     runs, run = Runs(), make("run")
     runs.add(run)
-    assert runs.facts(run, job_id=1, queued_again=False, may_relaunch=True).current
-    assert not runs.facts(run, job_id=1, queued_again=True, may_relaunch=True).current
+    assert runs.view(run, job_id=1, queued_again=False, may_relaunch=True).current
+    assert not runs.view(run, job_id=1, queued_again=True, may_relaunch=True).current
 
 
 def test_the_facts_know_a_run_by_its_id_and_its_arns() -> None:
-    run = make("a", try_number=2, fenced=True)
-    known = Runs().facts(run, job_id=1, queued_again=False, may_relaunch=True)
-    assert (known.ids, known.try_number, known.fenced) == (frozenset({"a"}), 2, True)
+    run = make("a", try_number=2, id_committed=True)
+    known = Runs().view(run, job_id=1, queued_again=False, may_relaunch=True)
+    assert (known.ids, known.try_number, known.id_committed) == (frozenset({"a"}), 2, True)
     assert (known.ran, known.published) == (False, "a")
     run.launched = Launched("a", 1, "arn", "cluster", "airflow")
     run.ids |= {"arn"}
     run.ended = Stopped("a", 1, "arn", 1, ran=True, permanent=False, diagnosis=Diagnosis("It died."))
-    known = Runs().facts(run, job_id=1, queued_again=False, may_relaunch=True)
+    known = Runs().view(run, job_id=1, queued_again=False, may_relaunch=True)
     assert known.ids == frozenset({"a", "arn"})
     assert (known.ran, known.published) == (True, "arn")
 
@@ -89,5 +89,5 @@ def test_the_facts_say_what_may_not_be_the_end_of_its_code(
 ) -> None:
     run, died = make("a", ended_at=100.0), Diagnosis("It died.")
     run.ended = Stopped("a", 1, "arn", exit_code, ran=True, permanent=False, diagnosis=died, lost=lost)
-    facts = Runs().facts(run, job_id=1, queued_again=False, may_relaunch=True, asked_at=105.0)
-    assert (facts.lost, facts.refused_for) == known
+    view = Runs().view(run, job_id=1, queued_again=False, may_relaunch=True, asked_at=105.0)
+    assert (view.lost, view.refused_for) == known

@@ -10,8 +10,8 @@ from airflow.models.taskinstancekey import TaskInstanceKey
 from ecs_async_executor.config.profiles import make_profiles
 from ecs_async_executor.executor.airflow_compat import make_run
 from ecs_async_executor.executor.decisions import Row
-from ecs_async_executor.executor.reconciler import Supervisor
-from ecs_async_executor.executor.rows.poller import LOOK_AGAIN_AFTER
+from ecs_async_executor.executor.reconciler import Reconciler
+from ecs_async_executor.executor.rows.poller import READ_AGAIN_AFTER
 from ecs_async_executor.messages import (
     Cancelled,
     Forget,
@@ -33,20 +33,20 @@ from tests.support.supervisor import (
     WHY,
     Clock,
     Executor,
+    accept,
     decide,
     launched,
     make_supervisor,
     orphan,
     rows_say,
-    take_in,
 )
 from tests.support.workloads import callback_workload, task_workload
 
 
 def test_a_new_engine_is_told_to_launch_what_was_not_launched_and_to_watch_the_rest(
-    supervisor: Supervisor,
+    supervisor: Reconciler,
 ) -> None:
-    waiting, running, ended = (take_in(supervisor, task_id=name) for name in ("a", "b", "c"))
+    waiting, running, ended = (accept(supervisor, task_id=name) for name in ("a", "b", "c"))
     waiting.number, running.number = 4, 2
     supervisor.note(launched(running, 2))
     supervisor.note(LaunchFailed(ended.run_id, 1, WHY, permanent=False))
@@ -59,9 +59,9 @@ def test_a_new_engine_is_told_to_launch_what_was_not_launched_and_to_watch_the_r
 
 
 def test_a_stop_is_given_again_to_a_new_engine_until_the_task_has_ended(
-    supervisor: Supervisor, submitted: list[Order]
+    supervisor: Reconciler, submitted: list[Order]
 ) -> None:
-    run = take_in(supervisor)
+    run = accept(supervisor)
     supervisor.note(launched(run))
     supervisor.drop(run, stop="why")
     stop = Stop(run.run_id, "why")
@@ -74,13 +74,13 @@ def test_a_stop_is_given_again_to_a_new_engine_until_the_task_has_ended(
 
 
 def test_a_run_that_is_stopped_while_runtask_is_in_flight_is_stopped_by_a_new_engine_too(
-    supervisor: Supervisor,
+    supervisor: Reconciler,
 ) -> None:
-    run = take_in(supervisor)
+    run = accept(supervisor)
     supervisor.drop(run, stop="why")
-    look, stop = supervisor.live_orders()
-    assert isinstance(look, Launch)
-    assert look.recovery is Recovery.REPLAY
+    read, stop = supervisor.live_orders()
+    assert isinstance(read, Launch)
+    assert read.recovery is Recovery.REPLAY
     assert stop == Stop(run.run_id, "why")
     supervisor.note(launched(run))
     assert [type(order) for order in supervisor.live_orders()] == [Watch, Stop]
@@ -88,22 +88,22 @@ def test_a_run_that_is_stopped_while_runtask_is_in_flight_is_stopped_by_a_new_en
     assert list(supervisor.live_orders()) == []
 
 
-def test_reports_of_strangers_are_nothing_to_it(supervisor: Supervisor) -> None:
+def test_reports_of_strangers_are_nothing_to_it(supervisor: Reconciler) -> None:
     supervisor.note(Cancelled("unknown"))
     supervisor.note(Running("unknown", "arn"))
     decide(supervisor)
     assert "0 in hand" in repr(supervisor)
 
 
-def test_keys_are_airflows(supervisor: Supervisor) -> None:
-    assert isinstance(take_in(supervisor).key, TaskInstanceKey)
+def test_keys_are_airflows(supervisor: Reconciler) -> None:
+    assert isinstance(accept(supervisor).key, TaskInstanceKey)
 
 
 # --- orphans --------------------------------------------------------------------------------------------------
 
 
 def test_an_orphan_with_an_arn_is_watched_and_takes_its_slot(
-    supervisor: Supervisor, submitted: list[Order]
+    supervisor: Reconciler, submitted: list[Order]
 ) -> None:
     run = orphan(supervisor, ARN)
     supervisor.adopt([run])
@@ -113,9 +113,9 @@ def test_an_orphan_with_an_arn_is_watched_and_takes_its_slot(
     assert supervisor._executor.running == {run.key}
 
 
-def test_adopting_what_is_in_hand_changes_nothing(supervisor: Supervisor, submitted: list[Order]) -> None:
+def test_adopting_what_is_in_hand_changes_nothing(supervisor: Reconciler, submitted: list[Order]) -> None:
     run = orphan(supervisor, ARN)
-    own = take_in(supervisor, task_id="own", external_executor_id=RUN_ID)
+    own = accept(supervisor, task_id="own", external_executor_id=RUN_ID)
     supervisor.note(launched(own))
     supervisor.adopt([run])
     submitted.clear()
@@ -125,21 +125,21 @@ def test_adopting_what_is_in_hand_changes_nothing(supervisor: Supervisor, submit
 
 
 def test_what_another_scheduler_has_launched_again_meanwhile_is_adopted_as_its_row_shows_it(
-    supervisor: Supervisor, submitted: list[Order]
+    supervisor: Reconciler, submitted: list[Order]
 ) -> None:
-    before = take_in(supervisor, external_executor_id=RUN_ID)
+    before = accept(supervisor, external_executor_id=RUN_ID)
     again = orphan(supervisor, f"{RUN_ID}-3", id=before.ti_id)
     supervisor.adopt([again])
     assert submitted == [Forget(RUN_ID)]
     assert list(supervisor.runs) == [again]
-    assert supervisor._launches.is_pending(again)
+    assert supervisor._dispatcher.is_pending(again)
     assert supervisor._executor.running == {again.key}
 
 
 def test_what_is_said_of_a_launch_that_is_over_changes_nothing(
-    supervisor: Supervisor, submitted: list[Order]
+    supervisor: Reconciler, submitted: list[Order]
 ) -> None:
-    run = take_in(supervisor, external_executor_id=RUN_ID)
+    run = accept(supervisor, external_executor_id=RUN_ID)
     again = orphan(supervisor, f"{RUN_ID}-2", id=run.ti_id)
     supervisor.adopt([again])
     supervisor.note(launched(run, 1))
@@ -149,7 +149,7 @@ def test_what_is_said_of_a_launch_that_is_over_changes_nothing(
 
 
 def test_an_orphan_is_launched_only_once_its_workload_is_read(
-    supervisor: Supervisor, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
+    supervisor: Reconciler, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = orphan(supervisor, f"{RUN_ID}-3")
     supervisor.adopt([run])
@@ -168,7 +168,7 @@ def test_an_orphan_is_launched_only_once_its_workload_is_read(
 
 
 def test_an_orphan_whose_row_is_gone_is_forgotten(
-    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+    supervisor: Reconciler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     supervisor.adopt([orphan(supervisor, RUN_ID)])
     monkeypatch.setattr(DATABASE + "read_workloads", lambda _: {})
@@ -179,28 +179,29 @@ def test_an_orphan_whose_row_is_gone_is_forgotten(
 
 
 def test_an_orphan_that_is_dropped_before_its_workload_is_read_is_looked_for_and_stopped(
-    supervisor: Supervisor, submitted: list[Order]
+    supervisor: Reconciler, submitted: list[Order]
 ) -> None:
     run = orphan(supervisor, RUN_ID)
     supervisor.adopt([run])
     supervisor.drop(run, stop="revoked")
-    look, stop = submitted
-    assert isinstance(look, Launch)
-    assert look.recovery is Recovery.FIND
+    read, stop = submitted
+    assert isinstance(read, Launch)
+    assert read.recovery is Recovery.FIND
     assert stop == Stop(RUN_ID, "revoked")
 
 
 def test_an_orphan_that_never_ran_is_launched_under_an_id_of_its_own_once_its_row_shows_that(
-    watching: Supervisor,
+    watching: Reconciler,
     submitted: list[Order],
     clock: Clock,
     written: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = orphan(watching, ARN)
-    shown = [ARN]
+    published_ids = [ARN]
     monkeypatch.setattr(
-        DATABASE + "read_rows", lambda runs: {r.run_id: Row("queued", 1, shown[0], None) for r in runs}
+        DATABASE + "read_rows",
+        lambda runs: {r.run_id: Row("queued", 1, published_ids[0], None) for r in runs},
     )
     monkeypatch.setattr(DATABASE + "read_workloads", lambda runs: {r.run_id: task_workload() for r in runs})
     watching.adopt([run])
@@ -214,24 +215,24 @@ def test_an_orphan_that_never_ran_is_launched_under_an_id_of_its_own_once_its_ro
         decide(watching)
         assert submitted == []
     assert str(uuid.UUID(run.run_id)) == run.run_id
-    shown[0] = f"{run.run_id}-2"
+    published_ids[0] = f"{run.run_id}-2"
     clock.now += 60.0
     decide(watching)
     (launch,) = submitted
     assert isinstance(launch, Launch)
     assert (launch.run_id, launch.number, launch.recovery) == (run.run_id, 2, Recovery.NONE)
-    assert run.ids >= {ARN, shown[0]}, "its row may show either"
+    assert run.ids >= {ARN, published_ids[0]}, "its row may show either"
 
 
 @pytest.mark.parametrize("state", ["failed", "success", None])
 def test_a_run_whose_row_moves_on_while_it_waits_for_its_next_launch_is_dropped(
-    watching: Supervisor,
+    watching: Reconciler,
     submitted: list[Order],
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
     state: str | None,
 ) -> None:
-    run = take_in(watching)
+    run = accept(watching)
     rows_say(monkeypatch, "queued")
     watching.note(LaunchFailed(run.run_id, 1, WHY, permanent=False))
     decide(watching)
@@ -244,16 +245,16 @@ def test_a_run_whose_row_moves_on_while_it_waits_for_its_next_launch_is_dropped(
 
 
 def test_a_run_that_another_scheduler_has_adopted_is_left_to_it(
-    watching: Supervisor, clock: Clock, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
+    watching: Reconciler, clock: Clock, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = take_in(watching)
+    run = accept(watching)
     theirs = Row("queued", 1, run.run_id, 99)
     monkeypatch.setattr(DATABASE + "read_rows", lambda runs: {r.run_id: theirs for r in runs})
     watching.note(launched(run))
     with nothing_written() as tried:
-        for clock.now in (0.0, LOOK_AGAIN_AFTER):
+        for clock.now in (0.0, READ_AGAIN_AFTER):
             decide(watching)
-    assert [show.instead_of for show in tried] == [run.run_id]
+    assert [publish.instead_of for publish in tried] == [run.run_id]
     assert submitted == [Forget(run.run_id)]
     assert not watching._executor.running
 
@@ -265,14 +266,14 @@ def starts_of_a_task_that_never_runs(monkeypatch: pytest.MonkeyPatch, *, capacit
     """How often, and for how long, a task is started that always stops before it runs."""
     clock, submitted = Clock(), list[Order]()
     supervisor = make_supervisor(Executor(), submitted, clock)
-    run = take_in(supervisor)
-    run.fenced = False
+    run = accept(supervisor)
+    run.id_committed = False
     monkeypatch.setattr(
         DATABASE + "read_rows",
-        lambda looks: {look.run_id: Row("queued", 1, run.published, None) for look in looks},
+        lambda reads: {read.run_id: Row("queued", 1, run.published, None) for read in reads},
     )
     monkeypatch.setattr(
-        DATABASE + "read_workloads", lambda looks: {look.run_id: task_workload() for look in looks}
+        DATABASE + "read_workloads", lambda reads: {read.run_id: task_workload() for read in reads}
     )
     starts = 1
     while "failed" not in {state for state, _ in supervisor._executor.event_buffer.values()}:
@@ -310,7 +311,7 @@ def test_the_waiting_for_capacity_begins_anew_when_there_was_some_meanwhile(
     clock: Clock, submitted: list[Order]
 ) -> None:
     supervisor = make_supervisor(Executor(), submitted, clock)
-    run = take_in(supervisor)
+    run = accept(supervisor)
     since = []
     for costs_attempt in (False, False, True, False):
         clock.now += 100
@@ -327,8 +328,8 @@ def test_a_permanent_failure_is_not_launched_again(monkeypatch: pytest.MonkeyPat
     )
     submitted: list[Order] = []
     supervisor = make_supervisor(Executor(), submitted)
-    run = take_in(supervisor)
-    run.fenced = False
+    run = accept(supervisor)
+    run.id_committed = False
     supervisor.note(LaunchFailed(run.run_id, 1, WHY, permanent=True))
     decide(supervisor)
     assert submitted == []
@@ -349,15 +350,15 @@ def definition_of(order: Order) -> str:
 
 
 @pytest.fixture
-def with_queues(submitted: list[Order], clock: Clock) -> Supervisor:
+def with_queues(submitted: list[Order], clock: Clock) -> Reconciler:
     profiles = make_profiles(SETTINGS.model_copy(update={"queues": QUEUES}))
     return make_supervisor(Executor(), submitted, clock, profiles=profiles)
 
 
 def test_a_task_that_found_no_capacity_is_launched_by_the_fallback(
-    with_queues: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+    with_queues: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = take_in(with_queues, queue="spot")
+    run = accept(with_queues, queue="spot")
     monkeypatch.setattr(DATABASE + "read_rows", lambda _: {run.run_id: Row("queued", 1, run.published, None)})
     for _ in range(2):
         with_queues.note(LaunchFailed(run.run_id, run.number, WHY, permanent=False, costs_attempt=False))
@@ -369,9 +370,9 @@ def test_a_task_that_found_no_capacity_is_launched_by_the_fallback(
 
 
 def test_the_next_try_of_a_task_that_was_interrupted_is_launched_by_the_fallback(
-    with_queues: Supervisor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    with_queues: Reconciler, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = take_in(with_queues, queue="spot")
+    run = accept(with_queues, queue="spot")
     with_queues.note(launched(run))
     end = Stopped(run.run_id, 1, "arn", 143, ran=True, permanent=False, diagnosis=WHY, interrupted=True)
     rows_say(monkeypatch, "up_for_retry")
@@ -379,27 +380,27 @@ def test_the_next_try_of_a_task_that_was_interrupted_is_launched_by_the_fallback
     decide(with_queues)
     assert len(with_queues.runs) == 0
     again = make_run(with_queues._executor, task_workload(queue="spot", try_number=2))
-    assert definition_of(with_queues.take_in(again)) == "on-demand"
+    assert definition_of(with_queues.accept(again)) == "on-demand"
     (event,) = with_queues._executor._task_event_logs
     assert event.extra == "Interrupted 1 time: the queue spot falls back to on-demand."
 
 
 @pytest.mark.parametrize(("exit_code", "launches", "said"), [(0, 1, "entry point"), (1, 2, "jwt_secret")])
 def test_a_queued_row_says_that_airflow_never_started_in_a_container_that_ended(
-    supervisor: Supervisor,
+    supervisor: Reconciler,
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
     exit_code: int,
     launches: int,
     said: str,
 ) -> None:
-    run = take_in(supervisor)
+    run = accept(supervisor)
     monkeypatch.setattr(
         DATABASE + "read_rows",
-        lambda looks: {look.run_id: Row("queued", 1, run.published, None) for look in looks},
+        lambda reads: {read.run_id: Row("queued", 1, run.published, None) for read in reads},
     )
     monkeypatch.setattr(
-        DATABASE + "read_workloads", lambda looks: {look.run_id: task_workload() for look in looks}
+        DATABASE + "read_workloads", lambda reads: {read.run_id: task_workload() for read in reads}
     )
     for number in range(1, launches + 1):
         supervisor.note(launched(run, number))
@@ -416,9 +417,9 @@ def test_a_queued_row_says_that_airflow_never_started_in_a_container_that_ended(
     assert all(said in str(log.extra) for log in events)
 
 
-def test_a_callback_has_no_row_that_could_explain_its_end(supervisor: Supervisor) -> None:
+def test_a_callback_has_no_row_that_could_explain_its_end(supervisor: Reconciler) -> None:
     run = make_run(supervisor._executor, callback_workload())
-    supervisor.take_in(run)
+    supervisor.accept(run)
     supervisor.note(launched(run))
     end = Stopped(run.run_id, 1, "arn", 0, ran=True, permanent=False, diagnosis=WHY, unexplained=True)
     supervisor.note(end)

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from ecs_async_executor.executor.airflow_compat import make_run
 from ecs_async_executor.executor.decisions import Row
-from ecs_async_executor.executor.rows.statements import Look
+from ecs_async_executor.executor.rows.statements import Read
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.messages import (
     Cancelled,
@@ -74,7 +74,7 @@ class AnyHistory(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.patch.undo()
 
-    def _read_rows(self, runs: Iterable[Look]) -> dict[str, Row]:
+    def _read_rows(self, runs: Iterable[Read]) -> dict[str, Row]:
         if self.database_fails:
             raise RuntimeError("no database")
         return {run.run_id: self._row(run.run_id) for run in runs if run.run_id in self.rows}
@@ -83,7 +83,7 @@ class AnyHistory(RuleBasedStateMachine):
         last = self.heartbeats.get(run_id)
         return replace(self.rows[run_id], heartbeat_age=None if last is None else self.now - last)
 
-    def _read_workloads(self, runs: Iterable[Look]) -> dict[str, Any]:
+    def _read_workloads(self, runs: Iterable[Read]) -> dict[str, Any]:
         if self.database_fails:
             raise RuntimeError("no database")
         return {run.run_id: task_workload() for run in runs if run.run_id in self.rows}
@@ -104,12 +104,12 @@ class AnyHistory(RuleBasedStateMachine):
         )
         if run is not None and run.ended is None:
             self.executor.change_state(run.key, TaskInstanceState.FAILED)
-            self.supervisor.told_from_outside(run.key)
+            self.supervisor.ended_by_airflow(run.key)
 
-    @rule(task=st.sampled_from("ab"), fenced=st.booleans())
-    def queue_task(self, task: str, fenced: bool) -> None:
+    @rule(task=st.sampled_from("ab"), id_committed=st.booleans())
+    def queue_task(self, task: str, id_committed: bool) -> None:
         workload = task_workload(task_id=task)
-        self._take_in(make_run(self.executor, workload, stale_id=not fenced))
+        self._take_in(make_run(self.executor, workload, stale_id=not id_committed))
 
     @rule()
     def queue_callback(self) -> None:
@@ -117,7 +117,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     def _take_in(self, run: Run) -> None:
         self.executor.running.add(run.key)
-        self.supervisor.take_in(run)
+        self.supervisor.accept(run)
         self.all.append(run)
         self.rows[run.run_id] = Row("queued", 1, run.run_id, 1)
 
@@ -201,7 +201,7 @@ class AnyHistory(RuleBasedStateMachine):
     @invariant()
     def a_slot_is_taken_by_exactly_the_current_runs_that_airflow_does_not_know_to_have_ended(self) -> None:
         runs = self.supervisor.runs
-        holders = {run.key for run in runs if runs.is_current(run) and not run.told}
+        holders = {run.key for run in runs if runs.is_current(run) and not run.event_sent}
         assert self.executor.running == holders
 
     @invariant()
@@ -210,11 +210,11 @@ class AnyHistory(RuleBasedStateMachine):
             order.run_id for order in self.supervisor.live_orders() if isinstance(order, (Launch, Watch))
         }
         for run in self.supervisor.runs:
-            pending = self.supervisor._launches.is_pending(run)
+            pending = self.supervisor._dispatcher.is_pending(run)
             assert [run.run_id in with_engine, run.ended is not None, pending].count(True) == 1
-            inquiries = self.supervisor._inquiries
-            asked = {asked.run_id for asked, _ in inquiries._asked}
-            assert run.run_id in with_engine or run.run_id in asked or run.run_id in inquiries._agenda
+            poller = self.supervisor._rows
+            asked = {asked.run_id for asked, _ in poller._asked}
+            assert run.run_id in with_engine or run.run_id in asked or run.run_id in poller._due
 
 
 TestAnyHistory = AnyHistory.TestCase

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import pytest
 
 from ecs_async_executor.executor.decisions import Row
-from ecs_async_executor.executor.reconciler import UNWANTED_GRACE, Supervisor
+from ecs_async_executor.executor.reconciler import UNWANTED_GRACE, Reconciler
 from ecs_async_executor.executor.rows.rounds import CHECK_AFTER
-from ecs_async_executor.executor.rows.statements import Look, Show
+from ecs_async_executor.executor.rows.statements import Publication, Read
 from ecs_async_executor.messages import (
     Cancelled,
     Launch,
@@ -25,19 +25,19 @@ from tests.support.supervisor import (
     RUN_ID,
     WHY,
     Clock,
+    accept,
     decide,
     launched,
     orphan,
     rows_say,
-    take_in,
 )
 from tests.support.workloads import task_workload
 
 
 def test_a_run_that_waits_at_the_engine_is_cancelled_some_time_after_its_row_has_moved_on(
-    watching: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+    watching: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = take_in(watching)
+    run = accept(watching)
     rows_say(monkeypatch, "failed")
     clock.now = CHECK_AFTER
     decide(watching)
@@ -55,9 +55,9 @@ def test_a_run_that_waits_at_the_engine_is_cancelled_some_time_after_its_row_has
 
 
 def test_a_run_that_waits_at_the_engine_is_stopped_at_once_if_its_row_is_that_of_a_newer_one(
-    watching: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+    watching: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = take_in(watching)
+    run = accept(watching)
     newer = Row("queued", 2, "a newer run id", None)
     monkeypatch.setattr(DATABASE + "read_rows", lambda runs: {r.run_id: newer for r in runs})
     clock.now = CHECK_AFTER
@@ -68,9 +68,9 @@ def test_a_run_that_waits_at_the_engine_is_stopped_at_once_if_its_row_is_that_of
 
 
 def test_a_run_whose_task_lives_has_time_to_end_by_itself(
-    watching: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+    watching: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = take_in(watching)
+    run = accept(watching)
     watching.note(launched(run))
     rows_say(monkeypatch, "running")
     decide(watching)
@@ -88,9 +88,9 @@ def test_a_run_whose_task_lives_has_time_to_end_by_itself(
 
 
 def test_a_row_that_is_wanted_again_gives_its_task_all_the_time_again(
-    watching: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+    watching: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = take_in(watching)
+    run = accept(watching)
     watching.note(launched(run))
     for state in ("success", "running", "success"):
         rows_say(monkeypatch, state)
@@ -100,9 +100,9 @@ def test_a_row_that_is_wanted_again_gives_its_task_all_the_time_again(
 
 
 def test_an_arn_that_the_row_does_not_show_is_written_again(
-    watching: Supervisor, clock: Clock, written: list[str], monkeypatch: pytest.MonkeyPatch
+    watching: Reconciler, clock: Clock, written: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = take_in(watching)
+    run = accept(watching)
     rows_say(monkeypatch, "running")
     watching.note(launched(run))
     for clock.now in (0.0, CHECK_AFTER, 2 * CHECK_AFTER):
@@ -113,44 +113,44 @@ def test_an_arn_that_the_row_does_not_show_is_written_again(
 
 
 def test_what_could_not_be_written_is_written_a_second_later(
-    watching: Supervisor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    watching: Reconciler, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried: list[Show] = []
+    tried: list[Publication] = []
 
-    def locked(shows: Iterable[Show]) -> frozenset[str]:
-        tried.extend(shows)
+    def locked(publications: Iterable[Publication]) -> frozenset[str]:
+        tried.extend(publications)
         return frozenset()
 
     monkeypatch.setattr(DATABASE + "write_external_ids", locked)
     rows_say(monkeypatch, "queued")
-    run = take_in(watching)
+    run = accept(watching)
     watching.note(launched(run))
     for clock.now in (0.0, 0.5, 1.0, 1.5, 2.0):
         decide(watching)
     arn = f"arn-{run.run_id}-1"
-    assert tried == [Show(run.run_id, run.ti_id, 1, None, run.run_id, arn)] * 3
+    assert tried == [Publication(run.run_id, run.ti_id, 1, None, run.run_id, arn)] * 3
 
 
 def test_a_task_that_airflow_itself_has_ended_is_stopped_and_its_slot_is_free(
-    supervisor: Supervisor, submitted: list[Order]
+    supervisor: Reconciler, submitted: list[Order]
 ) -> None:
-    run = take_in(supervisor)
+    run = accept(supervisor)
     supervisor.note(launched(run))
-    supervisor.told_from_outside(run.key)
-    supervisor.told_from_outside(run.key)
-    supervisor.told_from_outside("unknown")
+    supervisor.ended_by_airflow(run.key)
+    supervisor.ended_by_airflow(run.key)
+    supervisor.ended_by_airflow("unknown")
     (stop,) = submitted
     assert isinstance(stop, Stop)
     assert [type(order) for order in supervisor.live_orders()] == [Watch, Stop]
 
 
 def test_a_task_that_airflow_itself_has_ended_is_told_again_if_core_has_dropped_the_event(
-    watching: Supervisor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    watching: Reconciler, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = take_in(watching)
+    run = accept(watching)
     watching.note(launched(run))
     rows_say(monkeypatch, "running")
-    watching.told_from_outside(run.key)
+    watching.ended_by_airflow(run.key)
     watching.note(
         Stopped(run.run_id, 1, f"arn-{run.run_id}-1", 137, ran=True, permanent=False, diagnosis=WHY)
     )
@@ -164,76 +164,76 @@ def test_a_task_that_airflow_itself_has_ended_is_told_again_if_core_has_dropped_
 
 
 def test_a_row_that_runs_after_all_is_looked_for_and_not_launched_again(
-    watching: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+    watching: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = take_in(watching)
+    run = accept(watching)
     rows_say(monkeypatch, "queued")
     watching.note(LaunchFailed(run.run_id, 1, WHY, permanent=False))
     decide(watching)
     rows_say(monkeypatch, "running")
     clock.now += 60.0
     decide(watching)
-    (look,) = submitted
-    assert isinstance(look, Launch)
-    assert look.recovery is Recovery.FIND
+    (read,) = submitted
+    assert isinstance(read, Launch)
+    assert read.recovery is Recovery.FIND
 
 
 def test_an_orphan_that_is_marked_before_its_workload_is_read_is_looked_for_and_not_launched(
-    supervisor: Supervisor, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
+    supervisor: Reconciler, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     supervisor.adopt([orphan(supervisor, RUN_ID)])
     rows_say(monkeypatch, "failed")
     monkeypatch.setattr(DATABASE + "read_workloads", lambda _: {})
     decide(supervisor)
-    (look,) = submitted
-    assert isinstance(look, Launch)
-    assert look.recovery is Recovery.FIND
+    (read,) = submitted
+    assert isinstance(read, Launch)
+    assert read.recovery is Recovery.FIND
 
 
 def test_a_row_that_runs_though_its_container_never_did_is_not_failed_but_looked_for(
-    watching: Supervisor, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
+    watching: Reconciler, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = take_in(watching)
+    run = accept(watching)
     rows_say(monkeypatch, "running")
     monkeypatch.setattr(DATABASE + "read_workloads", lambda _: {run.run_id: task_workload()})
     watching.note(launched(run))
     watching.note(Stopped(run.run_id, 1, "arn", None, ran=False, permanent=False, diagnosis=WHY))
     decide(watching)
-    (look,) = submitted
-    assert isinstance(look, Launch)
-    assert look.recovery is Recovery.FIND
+    (read,) = submitted
+    assert isinstance(read, Launch)
+    assert read.recovery is Recovery.FIND
     assert run in list(watching.runs)
     assert "failed" not in {state for state, _ in watching._executor.event_buffer.values()}
 
 
 def test_the_other_rows_are_looked_at_however_much_is_reported(
-    watching: Supervisor, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+    watching: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take_in(watching, task_id="marked")
+    accept(watching, task_id="marked")
 
-    def slow(looks: Iterable[Look]) -> dict[str, Row]:
+    def slow(reads: Iterable[Read]) -> dict[str, Row]:
         clock.now += 0.02
-        states = {look.run_id: "failed" if ".marked " in look.label else "queued" for look in looks}
+        states = {read.run_id: "failed" if ".marked " in read.label else "queued" for read in reads}
         return {run_id: Row(state, 1, run_id, None) for run_id, state in states.items()}
 
     monkeypatch.setattr(DATABASE + "read_rows", slow)
     for number in range(100):
         clock.now += 2
-        watching.note(launched(take_in(watching, task_id=f"new{number}")))
+        watching.note(launched(accept(watching, task_id=f"new{number}")))
         decide(watching)
     assert [type(order) for order in submitted] == [Stop]
 
 
 def test_a_run_that_a_newer_one_supersedes_is_looked_at_at_once(
-    watching: Supervisor, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
+    watching: Reconciler, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = take_in(watching)
+    old = accept(watching)
     watching.note(launched(old))
-    new = take_in(watching)
+    new = accept(watching)
     assert old.key == new.key
     monkeypatch.setattr(
         DATABASE + "read_rows",
-        lambda looks: {look.run_id: Row("queued", 1, new.run_id, None) for look in looks},
+        lambda reads: {read.run_id: Row("queued", 1, new.run_id, None) for read in reads},
     )
     decide(watching)
     assert old.unwanted_since == 0.0, "it has time to end by itself"
@@ -242,37 +242,37 @@ def test_a_run_that_a_newer_one_supersedes_is_looked_at_at_once(
 
 
 def test_the_arn_of_a_later_launch_replaces_its_number(
-    watching: Supervisor, monkeypatch: pytest.MonkeyPatch
+    watching: Reconciler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = take_in(watching)
+    run = accept(watching)
     run.number = 2
-    shows: list[Show] = []
+    publications: list[Publication] = []
 
-    def write(asked: Iterable[Show]) -> frozenset[str]:
-        shows.extend(asked)
+    def write(asked: Iterable[Publication]) -> frozenset[str]:
+        publications.extend(asked)
         return frozenset()
 
     monkeypatch.setattr(DATABASE + "write_external_ids", write)
     watching.note(launched(run, 2))
     decide(watching)
-    assert [(show.instead_of, show.external_id) for show in shows] == [
+    assert [(publish.instead_of, publish.external_id) for publish in publications] == [
         (f"{run.run_id}-2", f"arn-{run.run_id}-2")
     ]
 
 
 @pytest.mark.parametrize(("heartbeat_age", "is_left"), [(2.0, False), (-1.0, True)], ids=["own", "another's"])
 def test_a_heartbeat_is_compared_with_the_end_as_of_when_its_row_was_asked_for(
-    watching: Supervisor,
+    watching: Reconciler,
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
     heartbeat_age: float,
     is_left: bool,
 ) -> None:
     """A scheduler that is busy decides seconds later. The dead worker's last heartbeat is no older than that."""
-    run = take_in(watching)
+    run = accept(watching)
     rows = {run.run_id: Row("running", 1, run.run_id, None, heartbeat_age)}
     monkeypatch.setattr(
-        DATABASE + "read_rows", lambda looks: {look.run_id: rows[run.run_id] for look in looks}
+        DATABASE + "read_rows", lambda reads: {read.run_id: rows[run.run_id] for read in reads}
     )
     watching.note(Stopped(run.run_id, 1, "arn", 1, ran=True, permanent=False, diagnosis=WHY))
     watching.decide()

@@ -25,14 +25,14 @@ def executor() -> Executor:
 
 def test_the_committed_uuid_is_the_run_id_and_fences_the_row(executor: Executor) -> None:
     run = airflow_compat.make_run(executor, task_workload(external_executor_id=RUN_ID, try_number=3))
-    assert (run.run_id, run.fenced, run.try_number) == (RUN_ID, True, 3)
+    assert (run.run_id, run.id_committed, run.try_number) == (RUN_ID, True, 3)
 
 
 @pytest.mark.parametrize("left_over", [None, "", ARN, "not a uuid", RUN_ID.replace("-", "")])
 def test_without_a_committed_uuid_the_token_names_the_run(executor: Executor, left_over: str | None) -> None:
     token = token_generator().generate({"sub": "ti"})
     run = airflow_compat.make_run(executor, task_workload(external_executor_id=left_over, token=token))
-    assert (run.run_id, run.fenced) == (token_claims(token)["jti"], False)
+    assert (run.run_id, run.id_committed) == (token_claims(token)["jti"], False)
 
 
 @pytest.mark.parametrize("token", ["", "not.a.token"])
@@ -45,7 +45,7 @@ def test_without_any_id_a_run_gets_a_new_one(executor: Executor, token: str) -> 
 def test_a_uuid_left_from_an_earlier_queueing_is_not_used_again(executor: Executor) -> None:
     run = airflow_compat.make_run(executor, task_workload(external_executor_id=RUN_ID), stale_id=True)
     assert run.run_id != RUN_ID
-    assert not run.fenced
+    assert not run.id_committed
 
 
 def test_a_run_id_and_its_launch_number_fit_into_a_client_token(executor: Executor) -> None:

@@ -10,13 +10,13 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ecs_async_executor.backoff import Random
-from ecs_async_executor.engine.admission.calls import CallError, Calls, Emit
+from ecs_async_executor.engine.admission.calls import Calls, Emit
 from ecs_async_executor.engine.admission.circuit_breaker import CircuitBreaker
 from ecs_async_executor.engine.admission.rate_limits import Action, RateLimits
 from ecs_async_executor.engine.aws.client import Connect, silence_request_logs
 from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.engine.aws.s3 import S3Client
-from ecs_async_executor.engine.diagnosis.call_failures import Kind
+from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
 from ecs_async_executor.engine.diagnosis.origins import located
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.state.ledger import Ledger

@@ -99,9 +99,15 @@ def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
         Settings, "engine_options", property(lambda self: replace(options(self), missing_grace=1.0))
     )
     monkeypatch.setattr("ecs_async_executor.executor.reconciler.CONFIRM_AFTER", 0.2)
-    for module in ("supervisor", "inquiries"):
+    for module in ("executor.reconciler", "executor.rows.poller"):
         monkeypatch.setattr(f"ecs_async_executor.{module}.READ_AGAIN_AFTER", 0.05)
-    for module in ("keeper", "retries", "engine.gate", "engine.ledger", "engine.stopper"):
+    for module in (
+        "executor.engine_supervisor",
+        "executor.retry_policy",
+        "engine.admission.circuit_breaker",
+        "engine.state.ledger",
+        "engine.workers.stopper",
+    ):
         monkeypatch.setattr(f"ecs_async_executor.{module}.backoff", lambda *_, **__: 0.05)
 
 

@@ -11,8 +11,7 @@ from typing import Any
 import anyio
 import botocore.exceptions as boto
 
-from ecs_async_executor.engine.admission.calls import CallError
-from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
+from ecs_async_executor.engine.diagnosis.call_failures import CallError, Failure, Kind
 from ecs_async_executor.engine.options import EngineOptions, Rate
 from ecs_async_executor.engine.responses import Task, TaskFailure, Tasks
 from ecs_async_executor.messages import Diagnosis, Launch, Payload, Report, Request

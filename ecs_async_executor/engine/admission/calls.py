@@ -13,21 +13,13 @@ from ecs_async_executor.engine.admission.adaptive_bucket import UNLIMITED
 from ecs_async_executor.engine.admission.circuit_breaker import CircuitBreaker
 from ecs_async_executor.engine.admission.rate_limits import Action, RateLimits
 from ecs_async_executor.engine.aws.ecs import EcsClient
-from ecs_async_executor.engine.diagnosis.call_failures import PAUSING, Failure, Kind, classify
+from ecs_async_executor.engine.diagnosis.call_failures import PAUSING, CallError, Failure, Kind, classify
 from ecs_async_executor.engine.diagnosis.faults import stack_of
 from ecs_async_executor.log_digest import LogDigest
 from ecs_async_executor.messages import Report
 
 T = TypeVar("T")
 Emit: TypeAlias = Callable[[Report], None]
-
-
-class CallError(Exception):
-    """A call failed; never leaves the engine."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(str(failure.diagnosis))
-        self.failure = failure
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,8 @@ from typing import Any
 
 import anyio
 
-from ecs_async_executor.engine.admission.calls import CallError
 from ecs_async_executor.engine.aws.client import AwsClient, Connect
-from ecs_async_executor.engine.diagnosis.call_failures import Kind
+from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
 from ecs_async_executor.engine.diagnosis.faults import is_expected, stack_of
 from ecs_async_executor.engine.diagnosis.s3_failures import classify_s3
 from ecs_async_executor.engine.payloads import split

@@ -176,6 +176,14 @@ _SCHEDULER = "the scheduler's role"
 _CONFIGURATION_REMEDY = "Correct the executor's options or this task's executor_config."
 
 
+class CallError(Exception):
+    """A call failed; never leaves the engine."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure.diagnosis))
+        self.failure = failure
+
+
 def classify(error: BaseException) -> Failure:
     """Say what an exception out of an ECS call means."""
     if isinstance(error, InvalidRequestError):

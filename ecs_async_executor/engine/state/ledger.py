@@ -22,9 +22,9 @@ from ecs_async_executor.engine.diagnosis.call_failures import PAUSING, Failure, 
 from ecs_async_executor.engine.options import EngineOptions, Rate
 from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.state.entry import Entry, Phase, State
-from ecs_async_executor.engine.state.launch_queue import DueList, LaunchQueue
+from ecs_async_executor.engine.state.launch_queue import LaunchQueue
 from ecs_async_executor.engine.state.payload_objects import PayloadObjects
-from ecs_async_executor.engine.state.poll_schedule import NOT_YET_RUNNING, next_poll, phase_of
+from ecs_async_executor.engine.state.poll_schedule import NOT_YET_RUNNING, DueList, next_poll, phase_of
 from ecs_async_executor.engine.state.terminal_reports import NOT_SHOWN, given_up, gone, stopped
 from ecs_async_executor.messages import (
     Cancelled,

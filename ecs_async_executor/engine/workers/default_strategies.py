@@ -9,9 +9,9 @@ from typing import Any
 
 import anyio
 
-from ecs_async_executor.engine.admission.calls import CallError, Calls
+from ecs_async_executor.engine.admission.calls import Calls
 from ecs_async_executor.engine.admission.rate_limits import Action
-from ecs_async_executor.engine.diagnosis.call_failures import Kind
+from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
 
 log = logging.getLogger(__name__)
 _NO_ANSWER = frozenset({Kind.CONFIGURATION, Kind.DENIED, Kind.NOT_FOUND})

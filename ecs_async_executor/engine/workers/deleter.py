@@ -6,9 +6,8 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ecs_async_executor.backoff import Random, backoff
-from ecs_async_executor.engine.admission.calls import CallError
 from ecs_async_executor.engine.aws.s3 import S3Client
-from ecs_async_executor.engine.diagnosis.call_failures import Kind
+from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.log_digest import LogDigest

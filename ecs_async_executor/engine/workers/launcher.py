@@ -9,9 +9,14 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
-from ecs_async_executor.engine.admission.calls import CallError, Calls, Permit
+from ecs_async_executor.engine.admission.calls import Calls, Permit
 from ecs_async_executor.engine.admission.rate_limits import Action
-from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind, classify_run_task_failure
+from ecs_async_executor.engine.diagnosis.call_failures import (
+    CallError,
+    Failure,
+    Kind,
+    classify_run_task_failure,
+)
 from ecs_async_executor.engine.diagnosis.origins import located
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.state.entry import Entry

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import anyio
 
-from ecs_async_executor.engine.admission.calls import CallError, Calls
+from ecs_async_executor.engine.admission.calls import Calls
 from ecs_async_executor.engine.admission.rate_limits import Action
-from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
+from ecs_async_executor.engine.diagnosis.call_failures import CallError, Failure, Kind
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.messages import Recovery

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 import anyio
 
-from ecs_async_executor.engine.admission.calls import CallError, Calls, Emit
-from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind, classify
+from ecs_async_executor.engine.admission.calls import Calls, Emit
+from ecs_async_executor.engine.diagnosis.call_failures import CallError, Failure, Kind, classify
 from ecs_async_executor.engine.diagnosis.faults import fault_of, stack_of
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.state.entry import Entry

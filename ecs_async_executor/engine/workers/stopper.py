@@ -8,8 +8,9 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ecs_async_executor.backoff import Random, backoff
-from ecs_async_executor.engine.admission.calls import CallError, Calls, Permit
+from ecs_async_executor.engine.admission.calls import Calls, Permit
 from ecs_async_executor.engine.admission.rate_limits import Action
+from ecs_async_executor.engine.diagnosis.call_failures import CallError
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.workers.wakeup import Wakeup

@@ -8,9 +8,8 @@ from dataclasses import replace
 import anyio
 from anyio.abc import TaskGroup
 
-from ecs_async_executor.engine.admission.calls import CallError
 from ecs_async_executor.engine.aws.s3 import S3Client
-from ecs_async_executor.engine.diagnosis.call_failures import Kind
+from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.workers.recovery import TaskSearch, is_refused_replay

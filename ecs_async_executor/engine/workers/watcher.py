@@ -8,9 +8,9 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
-from ecs_async_executor.engine.admission.calls import CallError, Calls, Emit, Permit
+from ecs_async_executor.engine.admission.calls import Calls, Emit, Permit
 from ecs_async_executor.engine.admission.rate_limits import Action
-from ecs_async_executor.engine.diagnosis.call_failures import Kind
+from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.responses import Tasks
 from ecs_async_executor.engine.state.entry import Entry

@@ -11,8 +11,7 @@ from itertools import islice
 from typing import Any
 
 from ecs_async_executor.executor.decisions import Row
-from ecs_async_executor.executor.rows.agenda import DueTimes
-from ecs_async_executor.executor.rows.rounds import RoundRobin
+from ecs_async_executor.executor.rows.schedule import DueTimes, RoundRobin
 from ecs_async_executor.executor.rows.statements import Publication, Read
 from ecs_async_executor.executor.rows.thread import RowAnswer, RowDatabase, RowQuery
 from ecs_async_executor.executor.runs import Run, Runs

@@ -7,8 +7,7 @@ from typing import Protocol
 
 import anyio
 
-from ecs_async_executor.engine.admission.calls import CallError
-from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
+from ecs_async_executor.engine.diagnosis.call_failures import CallError, Failure, Kind
 from ecs_async_executor.messages import Diagnosis
 from tests.property.simulation.ecs import Weather
 

@@ -25,7 +25,7 @@ from ecs_async_executor.messages import (
     Watch,
 )
 from tests.support.database import nothing_written
-from tests.support.supervisor import (
+from tests.support.reconciler import (
     ARN,
     DATABASE,
     RUN_ID,

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.engine.state.entry import Entry, State
-from ecs_async_executor.engine.state.launch_queue import DueList, LaunchQueue
+from ecs_async_executor.engine.state.launch_queue import LaunchQueue
+from ecs_async_executor.engine.state.poll_schedule import DueList
 from ecs_async_executor.messages import RateShare
 
 UNLIMITED = Rate(0, 1)

@@ -8,9 +8,9 @@ import anyio
 import botocore.exceptions as boto
 import pytest
 
-from ecs_async_executor.engine.admission.calls import CallError, Calls
+from ecs_async_executor.engine.admission.calls import Calls
 from ecs_async_executor.engine.admission.rate_limits import Action
-from ecs_async_executor.engine.diagnosis.call_failures import Kind
+from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
 from ecs_async_executor.engine.options import EngineOptions, Rate
 from ecs_async_executor.messages import Paused, Resumed
 from tests.support.engine import FakeClient, Reports, error, options
@@ -70,7 +70,7 @@ async def test_an_error_of_our_own_is_logged_with_its_traceback(
     assert await failing(calls, KeyError("parsed"), Action.LIST_TASKS) is Kind.FAULT
     assert await failing(calls, error("ServerException", status=500), Action.LIST_TASKS) is Kind.UNKNOWN
     (last_waiting_kind,) = caplog.messages
-    assert "KeyError: 'parsed', raised in tests.unit.engine.test_calls" in last_waiting_kind
+    assert "KeyError: 'parsed', raised in tests.unit.engine.admission.test_calls" in last_waiting_kind
     assert "in give\n    raise answer" in last_waiting_kind
     assert "Nothing to do" not in last_waiting_kind
 

@@ -16,7 +16,7 @@ from ecs_async_executor.executor.rows.poller import (
     READS_PER_QUERY,
     RowPoller,
 )
-from ecs_async_executor.executor.rows.rounds import CHECK_AFTER, CHECKS_PER_SECOND
+from ecs_async_executor.executor.rows.schedule import CHECK_AFTER, CHECKS_PER_SECOND
 from ecs_async_executor.executor.rows.statements import Publication
 from ecs_async_executor.executor.rows.thread import RowAnswer, RowQuery
 from ecs_async_executor.executor.runs import Run, Runs

@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 import pytest
 
-from ecs_async_executor.engine.admission.calls import CallError
+from ecs_async_executor.engine.diagnosis.call_failures import CallError
 from ecs_async_executor.engine.workers.default_strategies import DefaultStrategies
 from tests.support.engine import FakeClient, error, options
 

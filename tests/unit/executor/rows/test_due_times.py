@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecs_async_executor.executor.rows.agenda import DueTimes
+from ecs_async_executor.executor.rows.schedule import DueTimes
 
 
 def test_what_is_due_is_taken_once_the_longest_overdue_first() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ecs_async_executor.engine.admission.adaptive_bucket import HOLD, TRICKLE, UNLIMITED, AdaptiveBucket
 from ecs_async_executor.engine.options import Rate
-from tests.unit.engine.aws_bucket import in_clumps, simulate, steadily
+from tests.unit.engine.admission.aws_bucket import in_clumps, simulate, steadily
 
 FARGATE, MODIFY, READ = Rate(20, 20), Rate(40, 100), Rate(20, 100)
 MINUTE = 60.0

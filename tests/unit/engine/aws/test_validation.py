@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecs_async_executor.engine.aws.validation import checker, why_not
-from tests.unit.engine.ecs_model import RUN_TASK, operation
+from tests.unit.engine.aws.ecs_model import RUN_TASK, operation
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -16,7 +16,7 @@ from botocore.useragent import UserAgentString
 
 from ecs_async_executor.engine.aws.serializer import QuickSerializer, install_fast_paths
 from tests.support.live_engine import connect_to
-from tests.unit.engine.ecs_model import RUN_TASK, operation
+from tests.unit.engine.aws.ecs_model import RUN_TASK, operation
 
 
 class CountingSerializer:

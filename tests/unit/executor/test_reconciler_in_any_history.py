@@ -29,7 +29,7 @@ from ecs_async_executor.messages import (
     Waiting,
     Watch,
 )
-from tests.support.supervisor import (
+from tests.support.reconciler import (
     ARN,
     WHY,
     Executor,

@@ -8,7 +8,7 @@ import pytest
 from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.rows.thread import RowQuery, RowThread
 from ecs_async_executor.messages import Diagnosis, LaunchFailed, Waiting
-from tests.support.supervisor import DATABASE, WHY, Clock, accept, decide, launched, rows_say
+from tests.support.reconciler import DATABASE, WHY, Clock, accept, decide, launched, rows_say
 
 FULL = Diagnosis("ECS has no capacity for the task now.", "RESOURCE:CPU")
 

@@ -9,11 +9,10 @@ import anyio
 import botocore.exceptions as boto
 import pytest
 
-from ecs_async_executor.engine.admission.calls import CallError
 from ecs_async_executor.engine.aws import s3
 from ecs_async_executor.engine.aws.client import Connection
 from ecs_async_executor.engine.aws.s3 import S3Client
-from ecs_async_executor.engine.diagnosis.call_failures import Kind
+from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
 from ecs_async_executor.errors import ConnectError
 from ecs_async_executor.log_digest import LogDigest
 from tests.support.engine import error
@@ -155,7 +154,7 @@ async def test_an_error_of_our_own_is_logged_and_waited_for(caplog: pytest.LogCa
     with caplog.at_level(logging.ERROR), pytest.raises(CallError) as caught:
         await client.put(URL, b"the-token")
     assert caught.value.failure.kind is Kind.PAYLOAD
-    assert "RuntimeError: a bug, raised in tests.unit.engine.test_s3" in str(caught.value)
+    assert "RuntimeError: a bug, raised in tests.unit.engine.aws.test_s3" in str(caught.value)
     assert "Nothing to do" not in str(caught.value)
     assert "A call to S3 failed. " in caplog.text
     assert "the-token" not in caplog.text

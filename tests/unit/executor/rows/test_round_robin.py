@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ecs_async_executor.executor.rows.rounds import CHECK_AFTER, CHECKS_PER_SECOND, PAUSE, RoundRobin
+from ecs_async_executor.executor.rows.schedule import CHECK_AFTER, CHECKS_PER_SECOND, PAUSE, RoundRobin
 
 
 def test_a_run_is_looked_at_after_a_while_again_and_again() -> None:

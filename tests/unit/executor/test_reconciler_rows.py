@@ -8,7 +8,7 @@ import pytest
 
 from ecs_async_executor.executor.decisions import Row
 from ecs_async_executor.executor.reconciler import UNWANTED_GRACE, Reconciler
-from ecs_async_executor.executor.rows.rounds import CHECK_AFTER
+from ecs_async_executor.executor.rows.schedule import CHECK_AFTER
 from ecs_async_executor.executor.rows.statements import Publication, Read
 from ecs_async_executor.messages import (
     Cancelled,
@@ -20,7 +20,7 @@ from ecs_async_executor.messages import (
     Stopped,
     Watch,
 )
-from tests.support.supervisor import (
+from tests.support.reconciler import (
     DATABASE,
     RUN_ID,
     WHY,

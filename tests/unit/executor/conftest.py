@@ -11,7 +11,7 @@ from ecs_async_executor.executor.rows.statements import Publication
 from ecs_async_executor.messages import (
     Order,
 )
-from tests.support.supervisor import (
+from tests.support.reconciler import (
     DATABASE,
     Clock,
     Executor,

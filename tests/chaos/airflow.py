@@ -136,6 +136,11 @@ def _scheduling(url: str) -> dict[str, str]:
         "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "3",
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "1.5",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        # A task whose container nobody has seen end is Airflow's to fail, and one that ended with exit code 1 waits for a
+        # heartbeat of another worker: for as long as these say.
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "AIRFLOW__AWS_ECS_EXECUTOR__CLUSTER": "default",
         "AIRFLOW__AWS_ECS_EXECUTOR__CONTAINER_NAME": CONTAINER,
         "AIRFLOW__AWS_ECS_EXECUTOR__TASK_DEFINITION": FAMILY,

@@ -23,11 +23,14 @@ def listed() -> dict[str, list[str]]:
 
 
 def in_the_tree() -> dict[str, list[str]]:
-    """Give the modules of the package's root and of both halves."""
+    """Give the modules of the package's root, of both halves and of the configuration."""
     found: dict[str, list[str]] = {}
-    for path in sorted(
-        [*PACKAGE.glob("*.py"), *PACKAGE.glob("executor/**/*.py"), *PACKAGE.glob("engine/**/*.py")]
-    ):
+    folders = ("executor", "engine", "config")
+    modules = [
+        *PACKAGE.glob("*.py"),
+        *(path for folder in folders for path in PACKAGE.glob(f"{folder}/**/*.py")),
+    ]
+    for path in sorted(modules):
         if path.name != "__init__.py":
             found.setdefault(str(path.parent.relative_to(PACKAGE)), []).append(path.name)
     return found

@@ -212,7 +212,7 @@ async def test_closing_lets_objects_be_deleted_but_not_for_long(
         await anyio.sleep(0.1)  # the task was seen to have ended
         engine.close(10)
     assert bool(s3.objects) == left
-    assert anyio.current_time() == pytest.approx(1.1 + module.CLEANING if left else 1.0 + latency)
+    assert anyio.current_time() == pytest.approx(1.1 + module.DELETE_TIMEOUT if left else 1.0 + latency)
 
 
 async def test_what_an_engine_has_put_but_not_sent_when_it_died_is_sent_once_by_the_next(

@@ -42,7 +42,7 @@ def bench(make_calls: MakeCalls) -> Any:
     async def run() -> AsyncIterator[Bench]:
         chosen = options()
         ledger = Ledger(chosen, lambda: 1.0)
-        stopper = Stopper(ledger, make_calls(chosen), lambda: 1.0, stopped=lambda: None)
+        stopper = Stopper(ledger, make_calls(chosen), lambda: 1.0, on_change=lambda: None)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(stopper.run, tasks)
             yield Bench(stopper, ledger)

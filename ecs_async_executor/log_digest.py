@@ -65,7 +65,7 @@ class LogDigest:
             if not cause.repeats:
                 del self._causes[name]
                 continue
-            # The text may name the task of the latest event, so the line says how many it stands for.
+            # The text may name a task, that of the latest event, so the line says how many events it sums up.
             others = f" [the last of {cause.repeats} in {seconds:.0f} s]" if cause.repeats > 1 else ""
             self._emit(cause.level, _render(cause.text) + others)
             cause.logged_at, cause.repeats = now, 0

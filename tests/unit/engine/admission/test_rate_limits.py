@@ -19,7 +19,7 @@ RUN, STOP, DESCRIBE, LIST = Action.RUN_TASK, Action.STOP_TASK, Action.DESCRIBE_T
 
 
 class Crowd:
-    """Callers that wait for a governor, and what passed, in order."""
+    """Callers that wait for the rate limits; records which of them got through, in order."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ def kinds(crowd: Crowd, begin: float, end: float) -> Counter[str]:
     return Counter(name.split()[0] for at, name in crowd.passed if begin <= at < end)
 
 
-async def test_callers_pass_in_the_order_they_came_at_the_rate():
+async def test_callers_go_in_order_of_arrival_at_the_rate():
     async with anyio.create_task_group() as tasks:
         crowd = Crowd(tasks, modify=Rate(10, 10))
         crowd.call(STOP, many("stop", 60))
@@ -70,7 +70,7 @@ async def test_a_launch_waits_for_both_of_its_buckets():
     assert [at for at, _ in crowd.passed] == pytest.approx([0.0, 1.0, 2.0])
 
 
-async def test_launches_that_wait_for_fargate_do_not_hold_up_stops():
+async def test_launches_waiting_for_fargates_rate_do_not_delay_stops():
     async with anyio.create_task_group() as tasks:
         crowd = Crowd(tasks, run_task=Rate(1, 1), modify=Rate(40, 1))
         crowd.call(RUN, many("launch", 5))
@@ -80,7 +80,7 @@ async def test_launches_that_wait_for_fargate_do_not_hold_up_stops():
         assert kinds(crowd, 0.5, 0.75)["stop"] == 10
 
 
-async def test_a_stop_goes_before_the_launches_that_wait():
+async def test_a_stop_goes_before_waiting_launches():
     async with anyio.create_task_group() as tasks:
         crowd = Crowd(tasks, modify=Rate(1, 1))
         crowd.call(RUN, many("launch", 3))
@@ -89,7 +89,7 @@ async def test_a_stop_goes_before_the_launches_that_wait():
     assert crowd.names.index("stop") == 1
 
 
-async def test_a_flood_of_stops_leaves_launches_a_quarter():
+async def test_a_flood_of_stops_leaves_a_quarter_to_launches():
     async with anyio.create_task_group() as tasks:
         crowd = Crowd(tasks, modify=Rate(40, 1))
         crowd.call(STOP, many("stop", 3000))
@@ -101,7 +101,7 @@ async def test_a_flood_of_stops_leaves_launches_a_quarter():
     assert passed["stop"] == pytest.approx(1800, rel=0.01)
 
 
-async def test_a_flood_of_listtasks_leaves_describetasks_a_quarter():
+async def test_a_flood_of_listtasks_leaves_a_quarter_to_describetasks():
     async with anyio.create_task_group() as tasks:
         crowd = Crowd(tasks, read=Rate(20, 1))
         crowd.call(DESCRIBE, many("describe", 1000))
@@ -121,7 +121,7 @@ async def test_describetasks_never_takes_more_than_half_of_the_reads():
     assert len(crowd.passed) == pytest.approx(50 + 600, abs=2)
 
 
-async def test_a_caller_that_is_cancelled_frees_the_way():
+async def test_a_cancelled_caller_leaves_its_turn_to_the_next():
     async with anyio.create_task_group() as tasks:
         crowd = Crowd(tasks, modify=Rate(1, 1))
         crowd.call(STOP, ["first"])
@@ -144,7 +144,7 @@ async def test_a_throttled_launch_slows_launches_and_leaves_stops_alone():
         assert kinds(crowd, 0, 1)["launch"] <= 10
 
 
-async def test_a_throttled_stop_slows_launches_too_for_they_share_its_bucket():
+async def test_a_throttled_stop_slows_launches_too_because_they_share_its_bucket():
     async with anyio.create_task_group() as tasks:
         crowd = Crowd(tasks, run_task=Rate(40, 100), modify=Rate(40, 100))
         crowd.rate_limits.throttled(STOP, 0.0)
@@ -163,7 +163,7 @@ async def test_reads_and_modifications_do_not_wait_for_each_other():
         tasks.cancel_scope.cancel()
 
 
-async def test_a_launch_limiter_grows_while_launches_wait_for_it():
+async def test_the_launch_rate_recovers_while_launches_wait_for_it():
     async with anyio.create_task_group() as tasks:
         crowd = Crowd(tasks, run_task=Rate(20, 20), modify=Rate(40, 100))
         crowd.rate_limits.throttled(RUN, 0.0)
@@ -175,7 +175,9 @@ async def test_a_launch_limiter_grows_while_launches_wait_for_it():
         tasks.cancel_scope.cancel()
 
 
-async def test_a_caller_passes_after_the_process_stood_still_for_an_hour(monkeypatch: pytest.MonkeyPatch):
+async def test_a_caller_gets_through_after_the_process_stood_still_for_an_hour(
+    monkeypatch: pytest.MonkeyPatch,
+):
     loop = asyncio.get_running_loop()
     time = loop.time
     async with anyio.create_task_group() as tasks:
@@ -191,7 +193,7 @@ async def test_a_caller_passes_after_the_process_stood_still_for_an_hour(monkeyp
         tasks.cancel_scope.cancel()
 
 
-async def test_an_error_while_callers_wait_is_not_the_end_of_their_waiting(monkeypatch: pytest.MonkeyPatch):
+async def test_callers_are_still_served_after_an_error_in_the_timer(monkeypatch: pytest.MonkeyPatch):
     errors: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context["exception"]))
     advance, faults = AdaptiveBucket.advance, [OverflowError("first"), OverflowError("second")]
@@ -210,7 +212,7 @@ async def test_an_error_while_callers_wait_is_not_the_end_of_their_waiting(monke
     assert [str(error) for error in errors] == ["first", "second"]
 
 
-async def test_a_call_that_is_not_made_lets_the_next_one_pass_at_once():
+async def test_a_call_that_is_not_made_lets_the_next_one_go_at_once():
     async with anyio.create_task_group() as tasks:
         crowd = Crowd(tasks, run_task=Rate(1, 1), modify=Rate(1, 1))
         await crowd.rate_limits.acquire(RUN)
@@ -222,14 +224,14 @@ async def test_a_call_that_is_not_made_lets_the_next_one_pass_at_once():
         tasks.cancel_scope.cancel()
 
 
-async def test_who_waits_is_woken_and_does_not_look_again_and_again():
+async def test_a_waiting_caller_is_woken_and_never_polls():
     loop, woken = asyncio.get_running_loop(), 0
     call_at = loop.call_at
 
     def count(when: float, *more: object, **still_more: object) -> asyncio.TimerHandle:
         nonlocal woken
         woken += 1
-        return call_at(when, *more, **still_more)  # type: ignore[arg-type]  # passed on as it came
+        return call_at(when, *more, **still_more)  # type: ignore[arg-type]  # passed on unchanged
 
     loop.call_at = count  # type: ignore[method-assign]  # counted here
     async with anyio.create_task_group() as tasks:

@@ -4,10 +4,10 @@ Sans-I/O: the caller passes in the time. A throttle proves one thing: AWS's buck
 accepted between two throttles are what AWS gives us, and we remember them as the *good* rate. And AWS's
 bucket saves unused tokens, so calling less for a short time loses nothing. After a throttle, the rate
 
-    1. halves for a second and until AWS accepts a call; each second of throttles halves it once more,
-    2. doubles each second up to the good rate: by then AWS has saved about 0.8 seconds' worth of calls,
-    3. stays slightly above the good rate, which spends the saved calls within a quarter of a minute,
-    4. grows faster and faster up to the configured rate: no throttle by then means that AWS gives more.
+    1. is half the good rate for a second and until AWS accepts a call; a second of throttles halves it again,
+    2. then doubles each second up to the good rate: by then AWS has saved about 0.8 seconds' worth of calls,
+    3. then stays slightly above the good rate, which spends the saved calls within a quarter of a minute,
+    4. then grows faster and faster up to the configured rate: no throttle by then means that AWS gives more.
 """
 
 from __future__ import annotations

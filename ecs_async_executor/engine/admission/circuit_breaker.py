@@ -66,7 +66,7 @@ class CircuitBreaker:
         return [Resumed()]
 
     def give_back(self, generation: int) -> None:
-        """Let the next caller be the probe at once, because the probe made no call."""
+        """Note that no call was made: if it was the probe, the next caller becomes the probe at once."""
         if self.is_open and self.is_current(generation):
             self._probe_at = anyio.current_time()
             self._changed.set()

@@ -1,4 +1,4 @@
-"""Runs thousands of tasks through the engine in virtual time, at AWS's rates; counts lags and calls."""
+"""Thousands of tasks in the engine, at AWS's default rates and in virtual time: counts lags and calls."""
 
 from __future__ import annotations
 

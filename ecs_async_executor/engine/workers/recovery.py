@@ -26,7 +26,7 @@ class TaskSearch:
         self._options = options
 
     async def find(self, refusal: Failure, entry: Entry) -> str:
-        """Return the ARN of the task an earlier send has started; if there surely is none, raise `refusal`."""
+        """Return the ARN of the task an earlier send started; if there surely is none, raise `refusal`."""
         arns = refusal.arns or await self._started_before(entry)
         if arns:
             return arns[0]

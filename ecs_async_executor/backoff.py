@@ -1,4 +1,4 @@
-"""How long to wait before the next try."""
+"""How long to wait before the next attempt."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 Random: TypeAlias = Callable[[], float]
-"""Gives a number in [0, 1): `random.random`, or a fixed one in tests."""
+"""Returns a number in [0, 1): `random.random`, or a constant in tests."""
 
 
 def backoff(attempt: int, *, base: float, cap: float, random: Random) -> float:
-    """Seconds to wait after the `attempt`-th failure (1 is the first): exponential, capped, jittered.
+    """Return the seconds to wait after the `attempt`-th failure (from 1): exponential, capped, jittered.
 
-    Between half of the exponential step and the whole of it, so that many waiting tasks spread out
-    and none comes back at once.
+    The wait is between half of the exponential step and all of it, so that many waiting tasks spread out and
+    none retries immediately.
     """
     step = min(cap, base * 2.0 ** min(max(attempt, 1) - 1, 32))
     return step * (0.5 + random() / 2)

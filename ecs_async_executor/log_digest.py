@@ -1,6 +1,6 @@
-"""Keeps repeated news from flooding the log: the first of a cause is logged at once, the rest in one line a minute. Pure.
+"""Keeps repeated events out of the log: logs a cause's first event at once, the rest as one line a minute.
 
-Time and the logger come from the caller. Used by both halves, each in its own thread.
+Sans-I/O: the caller passes in the time and the logger. Both halves use it, each in its own thread.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ INTERVAL = 60.0
 """Seconds between two lines about the same cause."""
 
 Text: TypeAlias = str | Callable[[], str]
-"""A line, or what makes it when it is logged: so that its figures are those of that moment."""
+"""A line, or a function that makes it when it is logged, so that its figures are current."""
 
 
 @dataclass(slots=True)
@@ -26,18 +26,21 @@ class _Cause:
 
 
 class LogDigest:
-    """Sums up news by cause. `note` what happens, and `flush` now and then: else the last minute's sum stays unsaid."""
+    """Sums up events by cause. `note` each event; `flush` regularly, or the last summary is never logged."""
 
     def __init__(self, emit: Callable[[int, str], None]) -> None:
         self._emit = emit
         self._causes: dict[Hashable, _Cause] = {}
         self._next_at = float("inf")
-        """When the next cause may be logged again; so that `flush` costs nothing until then."""
+        """When the next summary may be due. Until then `flush` costs nothing."""
 
     def note(
         self, cause: Hashable, text: Text, now: float, *, level: int = logging.WARNING, detail: str = ""
     ) -> None:
-        """Take in one event. `cause` must not name the task; `detail` (a stack) is logged with the first one only."""
+        """Record an event.
+
+        `cause` must not name the task; `detail` (a stack) is logged only with the first event.
+        """
         known = self._causes.get(cause)
         if known is None:
             self._causes[cause] = _Cause(now, level, text)
@@ -49,7 +52,10 @@ class LogDigest:
         self.flush(now)
 
     def flush(self, now: float) -> None:
-        """Log the sums that are due. A cause without news for an interval is forgotten: its next news is logged at once."""
+        """Log the summaries that are due.
+
+        A cause without events for an interval is forgotten, so its next event is logged at once.
+        """
         if now < self._next_at:
             return
         for name, cause in list(self._causes.items()):
@@ -59,7 +65,7 @@ class LogDigest:
             if not cause.repeats:
                 del self._causes[name]
                 continue
-            # The text may name a task, and be of this one only.
+            # The text may name a task, that of the latest event, so the line says how many events it sums up.
             others = f" [the last of {cause.repeats} in {seconds:.0f} s]" if cause.repeats > 1 else ""
             self._emit(cause.level, _render(cause.text) + others)
             cause.logged_at, cause.repeats = now, 0

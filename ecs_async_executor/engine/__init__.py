@@ -1,5 +1,5 @@
-"""The engine: launches, watches and stops ECS tasks on an asyncio loop of its own. It knows ECS, not Airflow.
+"""The engine: launches, watches and stops ECS tasks in its own asyncio loop. It knows ECS, not Airflow.
 
-`thread.py` is the way in: give an `EngineThread` orders (`Launch`, `Watch`, `Stop`) and drain its reports;
-`messages.py` is the whole vocabulary. See examples/engine_only.py.
+Start at `thread.py`: submit orders (`Launch`, `Watch`, `Stop`) to an `EngineThread` and drain its reports;
+`messages.py` defines them all. See examples/engine_only.py.
 """

@@ -1,4 +1,4 @@
-"""The engine: ledger, launcher, putter, watcher, stopper and cleaner put together in one task group."""
+"""The engine: wires the ledger, the workers and the AWS clients together and runs them in one task group."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
 from ecs_async_executor.engine.diagnosis.origins import located
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.state.ledger import Ledger
-from ecs_async_executor.engine.workers.deleter import CALLS as CLEAN_CALLS
+from ecs_async_executor.engine.workers.deleter import CALLS as DELETE_CALLS
 from ecs_async_executor.engine.workers.deleter import Deleter
 from ecs_async_executor.engine.workers.launcher import SEARCHES, Launcher
 from ecs_async_executor.engine.workers.recovery import TaskSearch
 from ecs_async_executor.engine.workers.requests import Requests
 from ecs_async_executor.engine.workers.stopper import CALLS as STOP_CALLS
 from ecs_async_executor.engine.workers.stopper import Stopper
-from ecs_async_executor.engine.workers.uploader import CALLS as PUT_CALLS
+from ecs_async_executor.engine.workers.uploader import CALLS as UPLOAD_CALLS
 from ecs_async_executor.engine.workers.uploader import Uploader
 from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.engine.workers.watcher import CALLS as WATCH_CALLS
@@ -37,14 +37,15 @@ from ecs_async_executor.messages import CheckHealth, Forget, HealthChecked, Laun
 
 log = logging.getLogger(__name__)
 
-CLEANING = 2.0
-"""Seconds for which the end waits for objects to be deleted: a lifecycle rule sees to what is left."""
+DELETE_TIMEOUT = 2.0
+"""Seconds that a closing engine waits for S3 deletions: the bucket's lifecycle rule removes what remains."""
 
 
 class Engine:
-    """Make it inside a running loop, then `await run()`.
+    """Runs the workers. Create it inside a running loop, then `await run()`.
 
-    Orders come through `inbox` (ring `inbox_wakeup` after); every report goes to `emit`, which must not block.
+    Orders arrive through `inbox`; call `inbox_wakeup.notify()` after putting some there. Every report goes to
+    `emit`, which must not block.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Engine:
             call_timeout=options.call_timeout,
         )
         self._s3 = S3Client(
-            connect, digest, pool_size=PUT_CALLS + CLEAN_CALLS, call_timeout=options.call_timeout
+            connect, digest, pool_size=UPLOAD_CALLS + DELETE_CALLS, call_timeout=options.call_timeout
         )
         rate_limits = RateLimits(options, anyio.current_time())
         self._calls = calls = Calls(
@@ -84,7 +85,7 @@ class Engine:
         self._launcher = Launcher(self.ledger, calls, requests, search, options, on_change=self._notify_all)
         self._uploader = Uploader(self.ledger, self._s3, requests, search, on_change=self._notify_all)
         self._watcher = Watcher(self.ledger, calls, emit, options, on_change=self._notify_all)
-        self._stopper = Stopper(self.ledger, calls, random, stopped=self._notify_all)
+        self._stopper = Stopper(self.ledger, calls, random, on_change=self._notify_all)
         self._deleter = Deleter(self.ledger, self._s3, random, digest)
         self._on_change = Wakeup()
         self._closing = anyio.Event()
@@ -94,7 +95,7 @@ class Engine:
         return f"<Engine {self.ledger!r}>"
 
     async def run(self) -> None:
-        """Work until `close()`."""
+        """Run until `close()` is called."""
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._receive, tasks)
@@ -108,7 +109,7 @@ class Engine:
                 with anyio.move_on_after(self._grace):
                     while self.ledger.sending:
                         await self._on_change.wait(None)
-                    with anyio.move_on_after(CLEANING):
+                    with anyio.move_on_after(DELETE_TIMEOUT):
                         await self._deleter.finish()
                 tasks.cancel_scope.cancel()
         finally:
@@ -117,9 +118,9 @@ class Engine:
                 await self._s3.aclose()
 
     def close(self, grace: float) -> None:
-        """Start no more launches, let calls in flight (RunTask, DeleteObject) finish within `grace` seconds, then end `run()`.
+        """Stop launching, give in-flight calls (RunTask, DeleteObject) `grace` seconds, then end `run()`.
 
-        Containers live on.
+        Containers keep running.
         """
         self._grace = grace
         self._launcher.stopping = self._uploader.stopping = True
@@ -155,7 +156,7 @@ class Engine:
                 self._emit(report)
 
     async def _check_health(self, cluster: str) -> None:
-        """Ask until the answer is about the cluster and the permissions, not about the way to AWS."""
+        """Call ListTasks until the answer is about the cluster or permissions, not about reaching AWS."""
         while True:
             permit = await self._calls.permit(Action.LIST_TASKS)
             try:
@@ -179,7 +180,7 @@ class Engine:
             self._digest.flush(anyio.current_time())
 
     def _notify_all(self) -> None:
-        """The ledger has changed: wake whoever has work now, or earlier than it thinks."""
+        """Wake every worker that has work now, or sooner than it expects, because the ledger has changed."""
         self._launcher.wake()
         self._uploader.wake()
         self._watcher.wakeup.notify_at(self.ledger.due.next_at())

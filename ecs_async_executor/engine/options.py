@@ -1,4 +1,4 @@
-"""What the engine can be told at its start."""
+"""The engine's options."""
 
 from __future__ import annotations
 
@@ -8,48 +8,48 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """One of AWS's token buckets."""
+    """The refill rate and burst of one of AWS's token buckets."""
 
     per_second: float
-    """Tokens added a second; 0 means no limit."""
+    """Tokens added per second; 0 means no limit."""
     burst: float
-    """Tokens the full bucket holds."""
+    """Tokens in a full bucket."""
 
     def part(self, share: float) -> Rate:
-        """Give this part of it; a bucket holds one token at least."""
+        """Return a share of this rate; the burst is at least one token."""
         return Rate(self.per_second * share, max(1.0, self.burst * share))
 
 
 DESCRIBE_SHARE = 0.5
-"""Of the reads, for the watcher: 1,000 looks a second, so that 10,000 tasks are seen every ten seconds."""
+"""The watcher's share of the reads: 1,000 polls a second, so it can poll 10,000 tasks every ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """Everything the engine can be told. Times are in seconds."""
+    """All of the engine's options. Times are in seconds."""
 
     started_by: str = "airflow/default"
-    """Prefix of `startedBy`; the run id follows after a slash."""
+    """Prefix of `startedBy`; a slash and the run id follow."""
     payloads: str = ""
-    """Where the payloads of requests go, as `s3://bucket/prefix/`. The engine deletes no object elsewhere."""
+    """Where payloads are stored, as `s3://bucket/prefix/`. The engine deletes objects nowhere else."""
     concurrency: int = 50
-    """RunTask calls in flight at once."""
+    """The most RunTask calls in flight at once."""
     poll_interval: float = 10.0
-    """The longest time between two looks at a running task."""
+    """The longest time between two polls of a running task."""
     launch_timeout: float = 1800.0
-    """How long a launched task may take to run before it is stopped; 0 means for ever. With a capacity provider ECS
-    itself gives up after 10 to 30 minutes in PROVISIONING."""
+    """How long a launched task may take to reach RUNNING before the engine stops it; 0 means forever. With a
+    capacity provider, ECS itself gives up after 10 to 30 minutes in PROVISIONING."""
     missing_grace: float = 120.0
     """How long after its launch a task may be MISSING: DescribeTasks is eventually consistent
-    (AWS advises to ask for up to five minutes)."""
+    (AWS advises retrying for up to five minutes)."""
     list_timeout: float = 3600.0
-    """How long a task may be MISSING while ListTasks can't be asked: ECS keeps stopped tasks for at least an hour."""
+    """How long a task may be MISSING while ListTasks fails: ECS keeps stopped tasks for at least an hour."""
     missing_sightings: int = 3
-    """How often in a row a task must be MISSING before ListTasks is asked."""
+    """How many consecutive polls must find a task MISSING before the engine calls ListTasks."""
     call_timeout: float = 30.0
-    """The longest one API call may take, the wait for a connection included."""
+    """The longest one API call may take, including the wait for a connection."""
     run_task_rate: Rate = field(default_factory=lambda: Rate(20, 20))
-    """RunTask on Fargate: 20 calls a second, burst 20 (Amazon ECS throttling quotas)."""
+    """RunTask on Fargate: 20 calls per second, burst 20 (Amazon ECS throttling quotas)."""
     modify_rate: Rate = field(default_factory=lambda: Rate(40, 100))
     """"Cluster resource modify": RunTask and StopTask together (ECS API request throttling)."""
     read_rate: Rate = field(default_factory=lambda: Rate(20, 100))
@@ -57,10 +57,10 @@ class EngineOptions:
 
     @property
     def polls_per_second(self) -> float:
-        """How many tasks the watcher can look at each second (a DescribeTasks call is about 100)."""
+        """How many tasks the watcher can poll per second (100 with each DescribeTasks call)."""
         return 100 * self.describe_rate.per_second or math.inf
 
     @property
     def describe_rate(self) -> Rate:
-        """The watcher's part of the reads: the rest is for ListTasks, for other schedulers, and for people."""
+        """The watcher's share of the reads; the rest is left for ListTasks, other schedulers, and people."""
         return self.read_rate.part(DESCRIBE_SHARE)

@@ -1,4 +1,4 @@
-"""Which object in S3 a task's command fetches: seen in the task itself, whoever has launched it. Pure."""
+"""Which S3 object a task's command fetches, read from the task itself no matter who launched it. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from msgspec.json import Decoder
 from ecs_async_executor.engine.responses import Task
 
 NOT_FETCHED = 69
-"""Exit code of a container that could not fetch its workload (EX_UNAVAILABLE of sysexits.h). What it becomes once it has
-fetched it must not end with this code."""
+"""Exit code of a container that could not fetch its workload (EX_UNAVAILABLE of sysexits.h). The process that
+runs the fetched workload must not exit with this code."""
 SCHEME = "s3://"
 
 
@@ -26,10 +26,10 @@ _OVERRIDES = Decoder(_Overrides)
 
 
 def fetched_by(task: Task, container: str) -> str | None:
-    """Give the URL of the object, as `s3://bucket/key`; empty: the command fetches none; None: it can't be told."""
+    """Return the object's URL (`s3://bucket/key`): empty if the command fetches none, None if unreadable."""
     try:
         overrides = _OVERRIDES.decode(task.overrides)
-    except (MsgspecError, ValueError):  # absent, cut off, or none of ours
+    except (MsgspecError, ValueError):  # absent, truncated, or not in the executor's form
         return None
     for each in overrides.container_overrides:
         if each.name == container and each.command[1:2] == ("-c",) and each.command[-1].startswith(SCHEME):
@@ -38,14 +38,14 @@ def fetched_by(task: Task, container: str) -> str | None:
 
 
 def url_of(location: str, launch: str) -> str:
-    """Give the URL of a launch's object at a location (`s3://bucket/prefix/`).
+    """Return the URL of a launch's object at a location (`s3://bucket/prefix/`).
 
-    Its name is the launch's clientToken: no launch finds, or deletes, what another one has put.
+    The object is named after the launch's clientToken, so no launch finds or deletes another's object.
     """
     return f"{location}{launch}.json"
 
 
 def split(url: str) -> tuple[str, str]:
-    """Give bucket and key of `s3://bucket/key`."""
+    """Split `s3://bucket/key` into bucket and key."""
     bucket, _, key = url.removeprefix(SCHEME).partition("/")
     return bucket, key

@@ -1,7 +1,7 @@
-"""ECS's answers, parsed: only the members the engine needs, by msgspec, in a fiftieth of botocore's time.
+"""Parses ECS's answers with msgspec: only the members the engine needs, in a fiftieth of botocore's time.
 
-botocore's own parser walks its model in Python and holds the GIL for 18-37 ms per DescribeTasks of 100 tasks,
-which would slow the scheduler's thread; see `EcsResponseParser`.
+botocore's own parser walks its model in Python and holds the GIL for 18-37 ms per DescribeTasks call for 100
+tasks, which would slow the scheduler's thread; see `EcsResponseParser`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ecs_async_executor.errors import UnreadableAnswerError
 _AnyShape = TypeVar("_AnyShape", bound="_Shape")
 
 
-# They can't form cycles, so the garbage collector need not know them: gc=False.
+# gc=False: these structs can't form cycles, so the garbage collector needn't track them.
 class _Shape(Struct, frozen=True, rename="camel", gc=False):
-    """Unknown members are skipped unread, by far the larger part of an answer."""
+    """Unknown members, by far the larger part of an answer, are skipped without being parsed."""
 
 
 class Container(_Shape, frozen=True):
@@ -30,7 +30,7 @@ class Container(_Shape, frozen=True):
     name: str = ""
     last_status: str | None = None
     exit_code: int | None = None
-    """Absent if it never started or the agent could not tell."""
+    """Absent if the container never started or the agent couldn't tell."""
     reason: str | None = None
 
 
@@ -49,10 +49,10 @@ class Task(_Shape, frozen=True):
     stopped_reason: str | None = None
     containers: tuple[Container, ...] = ()
     overrides: Raw = Raw()
-    """Unread: few tasks' are looked at."""
+    """Not parsed: the engine needs it of few tasks."""
 
     def __repr__(self) -> str:
-        """Leave the overrides out: a command holds a token."""
+        """Omit the overrides: a command contains a token."""
         return f"Task({self.task_arn!r}, {self.last_status!r})"
 
 
@@ -91,21 +91,21 @@ class Cluster(_Shape, frozen=True):
 
 
 class Clusters(_Shape, frozen=True):
-    """The answer to DescribeClusters; an unknown cluster is not among them."""
+    """The answer to DescribeClusters, which omits unknown clusters."""
 
     clusters: tuple[Cluster, ...] = ()
 
 
 _UNREADABLE = (MsgspecError, ValueError)
-"""A broken text is a UnicodeDecodeError. Of the others, only a newer msgspec makes ValueErrors."""
+"""Invalid UTF-8 raises UnicodeDecodeError; all other errors become ValueErrors only in a newer msgspec."""
 _TASK, _FAILURE, _TASKS, _TASK_ARNS = Decoder(Task), Decoder(TaskFailure), Decoder(Tasks), Decoder(TaskArns)
 _CLUSTERS = Decoder(Clusters)
 
 
 def parse_tasks(body: bytes) -> Tasks:
-    """Parse an answer of RunTask or DescribeTasks; one malformed record never spoils the others (it is left out).
+    """Parse an answer to RunTask or DescribeTasks, leaving out malformed records.
 
-    Raises `MsgspecError` or ValueError, which show nothing of the answer: it repeats the command, and so its token.
+    Raises `MsgspecError` or ValueError. Neither quotes the answer, which contains the command and its token.
     """
     try:
         return _TASKS.decode(body)
@@ -120,12 +120,12 @@ def parse_tasks(body: bytes) -> Tasks:
 
 
 def parse_task_arns(body: bytes) -> TaskArns:
-    """Parse an answer of ListTasks; raises as `parse_tasks`."""
+    """Parse an answer to ListTasks; raises what `parse_tasks` raises."""
     return _TASK_ARNS.decode(body)
 
 
 def parse_clusters(body: bytes) -> Clusters:
-    """Parse an answer of DescribeClusters; raises as `parse_tasks`."""
+    """Parse an answer to DescribeClusters; raises what `parse_tasks` raises."""
     return _CLUSTERS.decode(body)
 
 
@@ -133,7 +133,7 @@ def _each_valid(decoder: Decoder[_AnyShape], records: object) -> tuple[_AnyShape
     valid = []
     for record in records if isinstance(records, list) else []:
         try:
-            # A text may have been cut within a character: half a surrogate pair becomes a question mark.
+            # AWS may have cut a text inside a character: half a surrogate pair becomes a question mark.
             valid.append(decoder.decode(json.dumps(record, ensure_ascii=False).encode(errors="replace")))
         except _UNREADABLE:
             continue
@@ -150,18 +150,21 @@ _PARSERS: dict[str, Callable[[bytes], object]] = {
 
 
 class EcsResponseParser(AioJSONParser):
-    """Gives ``{"parsed": <shape>, "ResponseMetadata": ...}`` for the operations the engine calls; errors are parsed as ever."""
+    """Returns ``{"parsed": <shape>, "ResponseMetadata": ...}`` for the operations the engine calls.
+
+    The stock parser parses errors.
+    """
 
     async def parse(self, response: dict[str, Any], shape: Any) -> Any:
         """Parse an answer; raises `UnreadableAnswerError`.
 
-        Its `ResponseMetadata` is the stock parser's: agents that wrap the client's calls read it (ddtrace raises KeyError
-        without).
+        `ResponseMetadata` comes from the stock parser, because agents that wrap the client's calls read it
+        (ddtrace raises KeyError without it).
         """
         parse = _PARSERS.get(shape.name) if shape is not None else None
         if parse is None or response["status_code"] >= 300:
             return await super().parse(response, shape)
-        answer = await super().parse(response, None)  # without a shape it reads the headers only
+        answer = await super().parse(response, None)  # without a shape, it reads only the headers
         try:
             answer["parsed"] = parse(response["body"])
         except _UNREADABLE as error:
@@ -170,10 +173,10 @@ class EcsResponseParser(AioJSONParser):
 
 
 class EcsResponseParserFactory(AioResponseParserFactory):
-    """Register on a session as component `response_parser_factory`, before its clients are made."""
+    """Register it on a session as component `response_parser_factory`, before creating clients."""
 
     def create_parser(self, protocol_name: str) -> Any:
-        """Make ours for ECS's protocol, the stock one for all others (STS speaks `query`)."""
+        """Create our parser for ECS's protocol, the stock one for all others (STS speaks `query`)."""
         if protocol_name == "json":
             return EcsResponseParser(**self._defaults)
         return super().create_parser(protocol_name)

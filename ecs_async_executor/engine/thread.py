@@ -1,4 +1,4 @@
-"""The engine's thread: one event loop beside the scheduler's, reached only through two queues."""
+"""The engine's thread: runs its event loop, and is reached only through two queues."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ log = logging.getLogger(__name__)
 
 
 INBOX_INTERVAL = 0.1
-"""Seconds between two looks into the inbox. To wake the loop would cost the scheduler's thread a system call, and with
-that the GIL: it has taken up to 10 ms until a busy engine gave it back."""
+"""Seconds between two checks of the inbox. Waking the loop instead would cost the scheduler's thread a system
+call, and with it the GIL, which a busy engine has taken up to 10 ms to give back."""
 
 
 class EngineThread:
-    """Runs an `Engine` in a thread of its own. All methods are for the one thread that owns it; none waits for AWS.
+    """Runs an `Engine` in its own thread. Only the owner's thread may call its methods; none waits for AWS.
 
-    It starts once; after its death (`EngineDied` among the reports) make a new one and order again what was live:
-    launching again with the same run id and number finds the task that exists.
+    It can be started once. After it dies (`EngineDied` is among the reports), create a new one and resubmit
+    the orders for all live runs: launching with the same run id and launch number finds the existing task.
     """
 
     def __init__(self, connect: Connect, options: EngineOptions) -> None:
@@ -38,7 +38,7 @@ class EngineThread:
         self._inbox: SimpleQueue[tuple[Order, ...]] = SimpleQueue()
         self._outbox: SimpleQueue[Report] = SimpleQueue()
         self._ready: Future[tuple[AbstractEventLoop, Engine]] = Future()
-        # A daemon: an executor that was never ended must not keep the process alive.
+        # A daemon thread: an executor whose `end()` was never called must not keep the process alive.
         self._thread = threading.Thread(target=self._main, name="ecs-engine", daemon=True)
 
     def __repr__(self) -> str:
@@ -46,11 +46,11 @@ class EngineThread:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the loop runs."""
+        """Whether the thread is running."""
         return self._thread.is_alive()
 
     def start(self, timeout: float = 30.0) -> None:
-        """Start, and return when the loop is ready (AWS is not asked for that); raises `EngineStartError`."""
+        """Start, and return once the loop is ready, without calling AWS; raises `EngineStartError`."""
         try:
             self._thread.start()
             self._ready.result(timeout)
@@ -60,11 +60,11 @@ class EngineThread:
             ) from error
 
     def submit(self, orders: Iterable[Order]) -> None:
-        """Hand orders over. After the engine's death they are dropped: see the class."""
-        self._inbox.put(tuple(orders))  # together: what is to be watched makes full calls from the first
+        """Hand over orders. A dead engine drops them: see the class docstring."""
+        self._inbox.put(tuple(orders))  # as one batch, so that even the first DescribeTasks calls are full
 
     def drain(self, limit: int | None = None) -> Iterator[Report]:
-        """Give the reports that have come, `limit` at most."""
+        """Yield the reports that have arrived, at most `limit`."""
         while limit is None or (limit := limit - 1) >= 0:
             try:
                 yield self._outbox.get_nowait()
@@ -72,9 +72,9 @@ class EngineThread:
                 return
 
     def close(self, timeout: float) -> None:
-        """End the loop within `timeout` seconds: no new launches; RunTask calls in flight may finish.
+        """End the loop within `timeout` seconds: start no launches, but let in-flight RunTask calls finish.
 
-        Containers live on. The reports of what finished can still be drained.
+        Containers keep running. The reports of calls that finished can still be drained.
         """
         self._call(lambda engine: engine.close(max(0.0, timeout - 1.0)))
         if self.is_alive:
@@ -118,7 +118,7 @@ class EngineThread:
 
 
 def _first_cause(error: BaseException) -> BaseException:
-    """Unwrap what the task group has wrapped."""
+    """Unwrap the first exception from the groups that task groups raise."""
     while inner := getattr(error, "exceptions", None):
         error = inner[0]
     return error

@@ -12,6 +12,6 @@ def test_the_wait_doubles_with_each_attempt_up_to_the_cap(attempt: int, step: fl
     assert backoff(attempt, base=1.0, cap=30.0, random=lambda: 1.0) == step
 
 
-def test_jitter_takes_away_half_of_the_step_at_most():
+def test_jitter_takes_away_at_most_half_of_the_step():
     assert backoff(3, base=1.0, cap=30.0, random=lambda: 0.0) == 2.0
     assert backoff(3, base=1.0, cap=30.0, random=lambda: 0.5) == 3.0

@@ -23,7 +23,7 @@ def texts(lines: Lines) -> list[str]:
     return [text for _, text in lines]
 
 
-def test_the_first_news_of_a_cause_is_logged_at_once(digest: LogDigest, lines: Lines):
+def test_the_first_event_of_a_cause_is_logged_at_once(digest: LogDigest, lines: Lines):
     digest.note("throttled", "RunTask is throttled.", 0.0, level=logging.INFO)
     digest.note("denied", "StopTask is denied.", 0.0)
     assert lines == [(logging.INFO, "RunTask is throttled."), (logging.WARNING, "StopTask is denied.")]
@@ -36,7 +36,7 @@ def test_a_hundred_equal_lines_become_two(digest: LogDigest, lines: Lines):
     assert texts(lines) == ["task 0 waits.", "task 99 waits. [the last of 99 in 60 s]"]
 
 
-def test_the_last_minutes_sum_is_logged_though_nothing_new_happens(digest: LogDigest, lines: Lines):
+def test_the_last_minutes_summary_is_logged_even_if_nothing_new_happens(digest: LogDigest, lines: Lines):
     digest.note("a", "a", 0.0)
     digest.note("a", "a", 1.0)
     digest.flush(INTERVAL - 1)
@@ -47,20 +47,20 @@ def test_the_last_minutes_sum_is_logged_though_nothing_new_happens(digest: LogDi
     assert len(lines) == 2
 
 
-def test_what_lasts_is_logged_once_a_minute_even_if_nobody_flushes(digest: LogDigest, lines: Lines):
+def test_a_lasting_cause_is_logged_once_a_minute_even_if_nobody_flushes(digest: LogDigest, lines: Lines):
     for second in range(601):
         digest.note("a", "a", float(second))
     assert texts(lines) == ["a", *["a [the last of 60 in 60 s]"] * 10]
 
 
-def test_news_after_a_quiet_minute_is_logged_at_once(digest: LogDigest, lines: Lines):
+def test_an_event_after_a_quiet_minute_is_logged_at_once(digest: LogDigest, lines: Lines):
     digest.note("a", "a", 0.0)
     digest.flush(INTERVAL)
     digest.note("a", "again", INTERVAL + 1)
     assert texts(lines) == ["a", "again"]
 
 
-def test_figures_are_those_of_the_moment_when_the_line_is_logged(digest: LogDigest, lines: Lines):
+def test_figures_are_current_when_the_line_is_logged(digest: LogDigest, lines: Lines):
     waiting = 43
     digest.note("a", lambda: f"{waiting} launches wait.", 0.0)
     digest.note("a", lambda: f"{waiting} launches wait.", 0.0)
@@ -69,14 +69,14 @@ def test_figures_are_those_of_the_moment_when_the_line_is_logged(digest: LogDige
     assert texts(lines) == ["43 launches wait.", "7 launches wait."]
 
 
-def test_a_stack_is_logged_with_the_first_news_only(digest: LogDigest, lines: Lines):
+def test_a_stack_is_logged_only_with_the_first_event(digest: LogDigest, lines: Lines):
     digest.note("a", "It failed.", 0.0, detail="the stack")
     digest.note("a", "It failed.", 1.0, detail="the stack")
     digest.flush(INTERVAL)
     assert texts(lines) == ["It failed.\nthe stack", "It failed."]
 
 
-def test_causes_are_summed_apart(digest: LogDigest, lines: Lines):
+def test_each_cause_has_its_own_summary(digest: LogDigest, lines: Lines):
     digest.note("a", "a", 0.0)
     digest.note("b", "b", 30.0)
     digest.note("a", "a", 40.0)

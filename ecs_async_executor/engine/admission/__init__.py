@@ -1,1 +1,1 @@
-"""Who may call AWS, and when."""
+"""Decides which call to AWS may be made, and when."""

@@ -1,4 +1,4 @@
-"""One call to ECS: past the gate, within the rates, its failure classified. Every call of the engine goes this way."""
+"""Makes every ECS call of the engine: keeps to rates and circuit breaker, and classifies failures."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ Emit: TypeAlias = Callable[[Report], None]
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave to make one call now."""
+    """Permission to make one call now."""
 
     action: Action
-    ticket: int
+    generation: int
+    """The circuit breaker's, when it let this call through."""
 
 
 class Calls:
-    """Gives leave to call, and makes calls."""
+    """Issues permits, and makes calls."""
 
-    def __init__(  # noqa: PLR0913  the parts of the engine that a call needs
+    def __init__(  # noqa: PLR0913  a call needs these parts of the engine
         self,
         client: EcsClient,
         rate_limits: RateLimits,
@@ -49,26 +50,29 @@ class Calls:
         self._emit = emit
         self.digest = digest
         self._backlog = backlog
-        """How many launches wait."""
+        """Returns how many launches wait."""
 
     async def permit(self, action: Action) -> Permit:
-        """Wait until a call of this action may be made."""
+        """Wait until a call of this action may be made, and return the permit for it."""
         await self._rate_limits.acquire(action)
         return Permit(action, await self._breaker.acquire())
 
     def give_back(self, permit: Permit) -> None:
-        """Give a leave back that no call was made with."""
+        """Take back a permit that no call was made with."""
         self._rate_limits.give_back(permit.action)
-        self._breaker.give_back(permit.ticket)
+        self._breaker.give_back(permit.generation)
 
-    def wasted(self, permit: Permit) -> None:
-        """Make no call, and let nobody make one instead; but AWS was not asked whether it can be used again."""
-        self._breaker.give_back(permit.ticket)
+    def discard(self, permit: Permit) -> None:
+        """Use up the permit's rate without a call.
+
+        If the permit was the circuit breaker's probe, the next caller becomes the probe.
+        """
+        self._breaker.give_back(permit.generation)
 
     async def make(self, permit: Permit, call: Callable[[], Awaitable[T]], name: str = "") -> T:
         """Make the call that `permit` allows; raises `CallError`.
 
-        With a `name` any failure is logged; without one it is the caller who tells of failures of AWS's.
+        With a `name`, every failure is logged; without one, the caller reports AWS's failures.
         """
         sent_at = anyio.current_time()
         try:
@@ -79,27 +83,27 @@ class Calls:
             self._log(permit.action, failure, name, error)
             raise CallError(failure) from error
         self._rate_limits.accepted(permit.action, sent_at)
-        self._report(self._breaker.succeed(permit.ticket))
+        self._report(self._breaker.succeed(permit.generation))
         return answer
 
     def _note(self, permit: Permit, failure: Failure, sent_at: float) -> None:
         if failure.kind in PAUSING:
-            if failure.kind is Kind.CREDENTIALS and self._breaker.is_current(permit.ticket):
+            if failure.kind is Kind.CREDENTIALS and self._breaker.is_current(permit.generation):
                 self.client.forget()
-            self._report(self._breaker.fail(permit.ticket, failure.diagnosis))
+            self._report(self._breaker.fail(permit.generation, failure.diagnosis))
             return
         if failure.kind is Kind.THROTTLE:
             self._rate_limits.throttled(permit.action, sent_at)
         elif failure.kind is not Kind.UNKNOWN:
             self._rate_limits.accepted(permit.action, sent_at)
         if failure.kind is not Kind.UNKNOWN:
-            self._report(self._breaker.succeed(permit.ticket))
+            self._report(self._breaker.succeed(permit.generation))
 
     def _log(self, action: Action, failure: Failure, name: str, error: Exception) -> None:
         kind, diagnosis = failure.kind, failure.diagnosis
         cause = (action, diagnosis.summary)
         now = anyio.current_time()
-        if kind in PAUSING:  # the pause is reported
+        if kind in PAUSING:  # reported as `Paused`
             return
         if kind is Kind.THROTTLE:
             self.digest.note(cause, lambda: self._throttle(action), now)
@@ -112,7 +116,7 @@ class Calls:
                 detail=stack_of(error),
             )
         elif action is Action.STOP_TASK and kind is Kind.NOT_FOUND:
-            return  # a task just launched may be unknown for a while; if it is gone, the watcher ends the run
+            return  # ECS may not know a new task yet; if the task is gone, the watcher ends the run
         elif name:
             self.digest.note(cause, f"{name} failed, to be repeated. {diagnosis}", now)
 

@@ -1,4 +1,4 @@
-"""Lets calls pass as AWS's buckets allow: who waits is woken in turn, and a governor that nobody waits for does nothing."""
+"""Lets calls through as AWS's buckets allow: wakes waiting callers in turn, and sleeps while nobody waits."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import anyio
 from ecs_async_executor.engine.admission.adaptive_bucket import AdaptiveBucket
 from ecs_async_executor.engine.options import EngineOptions
 
-EVERY = 4
-"""Every fourth call of a bucket that both kinds wait for is of the second kind: ten launches a second, while thousands
-of tasks are stopped."""
-AGAIN = 1.0
-"""Seconds after an error until who waits is served again: asyncio only logs what a timer raises."""
+SECOND_KIND_EVERY = 4
+"""While both kinds of calls wait for a bucket, every fourth is of the second kind: ten launches a second,
+while thousands of tasks are stopped."""
+RETRY_DELAY = 1.0
+"""Seconds after an error until waiting callers are served again: asyncio only logs what a timer raises."""
 
 
 class Action(Enum):
-    """The calls of the ECS API that the engine makes."""
+    """The ECS calls that the engine makes."""
 
     RUN_TASK = "RunTask"
     STOP_TASK = "StopTask"
@@ -28,19 +28,23 @@ class Action(Enum):
 
 
 class RateLimits:
-    """One limiter for each of AWS's buckets, and the callers that wait for them.
+    """One adaptive bucket for each of AWS's buckets, and the callers that wait for them.
 
-    StopTask goes before RunTask, and ListTasks, which a recovery waits for, before DescribeTasks. RunTask and
-    DescribeTasks have a limiter of their own besides: what Fargate allows, and the watcher's part of the reads. A
-    throttle does not say which of AWS's buckets was empty, so it is laid on the limiter that is the caller's own. For
-    RunTask that is Fargate's: half as wide, it is nearly always the empty one; and if it is not, launches slow down all
-    the same, while stops, which must not suffer from launches, find out by their own throttles.
+    StopTask goes before RunTask, and ListTasks, which recoveries wait for, before DescribeTasks. RunTask and
+    DescribeTasks also have adaptive buckets of their own: Fargate's limit, and the watcher's share of the
+    reads. A throttle doesn't say which of AWS's buckets was empty, so it counts against the call's own. For
+    RunTask that is Fargate's: with half the rate, it is nearly always the empty one. If it isn't, launches
+    slow down anyway, while stops, which must not suffer from launches, learn of it from their own throttles.
     """
 
     def __init__(self, options: EngineOptions, now: float) -> None:
-        modify = _Lane(AdaptiveBucket(options.modify_rate, now), AdaptiveBucket(options.run_task_rate, now))
-        read = _Lane(AdaptiveBucket(options.read_rate, now), AdaptiveBucket(options.describe_rate, now))
-        self._lanes = {
+        modify = _SharedBucket(
+            AdaptiveBucket(options.modify_rate, now), AdaptiveBucket(options.run_task_rate, now)
+        )
+        read = _SharedBucket(
+            AdaptiveBucket(options.read_rate, now), AdaptiveBucket(options.describe_rate, now)
+        )
+        self._shared = {
             Action.STOP_TASK: (modify, 0),
             Action.RUN_TASK: (modify, 1),
             Action.LIST_TASKS: (read, 0),
@@ -49,42 +53,42 @@ class RateLimits:
 
     async def acquire(self, action: Action) -> None:
         """Wait until a call of this action may be made."""
-        lane, kind = self._lanes[action]
-        await lane.acquire(kind)
+        shared, kind = self._shared[action]
+        await shared.acquire(kind)
 
     def rate(self, action: Action) -> tuple[float, float]:
-        """Give how many calls of this action may be made a second, now and at most."""
-        lane, kind = self._lanes[action]
-        bucket = lane.buckets[kind]
+        """Return how many calls of this action may be made per second: now, and at most."""
+        shared, kind = self._shared[action]
+        bucket = shared.buckets[kind]
         return bucket.rate, bucket.most
 
     def give_back(self, action: Action) -> None:
-        """Take back what `acquire` gave: the call is not made, and who waits may make one instead."""
-        lane, kind = self._lanes[action]
-        lane.give_back(kind)
+        """Undo an `acquire`: the call is not made, so another caller may make one instead."""
+        shared, kind = self._shared[action]
+        shared.give_back(kind)
 
     def accepted(self, action: Action, sent_at: float) -> None:
-        """Note that AWS has accepted a call that was sent then."""
-        lane, kind = self._lanes[action]
-        for bucket in lane.buckets[: kind + 1]:
+        """Record that AWS has accepted a call sent at this time."""
+        shared, kind = self._shared[action]
+        for bucket in shared.buckets[: kind + 1]:
             bucket.accepted(sent_at)
 
     def throttled(self, action: Action, sent_at: float) -> None:
-        """Note that AWS has throttled a call that was sent then."""
-        lane, kind = self._lanes[action]
-        bucket = lane.buckets[kind]
+        """Record that AWS has throttled a call sent at this time."""
+        shared, kind = self._shared[action]
+        bucket = shared.buckets[kind]
         bucket.advance(anyio.current_time())
         bucket.throttled(sent_at)
 
 
-class _Lane:
-    """The two kinds of calls that share one of AWS's buckets; the second has a limiter of its own as well."""
+class _SharedBucket:
+    """The two kinds of calls that share one of AWS's buckets; the second also has a bucket of its own."""
 
     def __init__(self, shared: AdaptiveBucket, own: AdaptiveBucket) -> None:
         self.buckets = (shared, own)
         self._queues: tuple[deque[anyio.Event], deque[anyio.Event]] = (deque(), deque())
         self._firsts = 0
-        """Calls of the first kind in a row while the second waited."""
+        """Consecutive calls of the first kind while the second kind waited."""
         self._timer: TimerHandle | None = None
 
     async def acquire(self, kind: int) -> None:
@@ -105,13 +109,13 @@ class _Lane:
         self._serve()
 
     def _serve(self) -> None:
-        """Let pass who may, and come back when the next one may."""
+        """Let callers through, and schedule the next round for when another may go."""
         loop = get_running_loop()
         now = loop.time()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        wait: float | None = AGAIN
+        wait: float | None = RETRY_DELAY
         try:
             for bucket in self.buckets:
                 bucket.advance(now)
@@ -121,18 +125,18 @@ class _Lane:
                 self._timer = loop.call_at(now + wait, self._serve)
 
     def _serve_now(self) -> float | None:
-        """Give the seconds until the next caller's turn; None if nobody waits."""
+        """Let callers through; return the seconds until the next one's turn, None if nobody waits."""
         (shared, own), (first, second) = self.buckets, self._queues
         while True:
             own_wait = own.wait() if second else 0.0
             ready = bool(second) and own_wait <= 0
-            # A limiter grows only while it is what callers wait for.
+            # A bucket grows only while it is the one that callers wait for.
             shared.wanted, own.wanted = bool(first) or ready, own_wait > 0
             wait = shared.wait()
             if not shared.wanted or wait > 0:
                 break
             shared.take()
-            if first and not (ready and self._firsts >= EVERY - 1):
+            if first and not (ready and self._firsts >= SECOND_KIND_EVERY - 1):
                 self._firsts = self._firsts + 1 if second else 0
                 first.popleft().set()
             else:

@@ -1,4 +1,4 @@
-"""The life of an AWS client: made in the loop when it is needed, and made anew when its credentials are refused."""
+"""An AWS client's lifecycle: created in the loop on first use, replaced when its credentials are refused."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from aiobotocore.session import AioSession, get_session
 from ecs_async_executor.errors import ConnectError
 
 MANDATORY_REFRESH = 600
-"""Seconds before credentials expire from which on botocore signs with refreshed ones only; it begins to try at 900."""
+"""Seconds before expiry from which botocore signs only with refreshed credentials; it tries from 900 on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What it takes to make a client. Credentials live inside the session, nowhere else."""
+    """Everything needed to create a client. Credentials live only inside the session."""
 
     session: AioSession
     region_name: str | None = None
@@ -29,32 +29,35 @@ class Connection:
     s3_endpoint_url: str | None = None
     verify: bool | str | None = None
     config: AioConfig | None = None
-    """The user's botocore settings (proxies, user agent ...); time-outs, retries and pool are the engine's."""
+    """The user's botocore settings (proxies, user agent ...); the engine sets time-outs, retries and pool."""
 
     def endpoint_of(self, service: str) -> str | None:
-        """Give the URL of a service, if it is not the usual one."""
+        """Return a service's URL if it isn't the standard one."""
         return {"ecs": self.endpoint_url, "s3": self.s3_endpoint_url}[service]
 
 
 Connect: TypeAlias = Callable[[], Connection]
-"""Makes a fresh connection. It may block (STS, a metadata database): it is called in a worker thread."""
+"""Makes a fresh connection. It may block (STS, a metadata database), so it is called in a worker thread."""
 
 
 def connect_by_environment() -> Connection:
-    """Connect by the standard AWS variables, files and roles."""
+    """Connect with the standard AWS variables, files and roles."""
     return Connection(get_session())
 
 
 class AwsClient:
-    """The client of one service. Made anew by `connect()` at the first call and after each `forget()`; lives in one event loop."""
+    """The client of one service, in one event loop.
+
+    `connect()` makes its connection at the first call, and again after each `forget()`.
+    """
 
     service: ClassVar[str]
 
     def __init__(self, connect: Connect, *, pool_size: int, call_timeout: float) -> None:
         self._connect = connect
         self._call_timeout = call_timeout
-        # One place decides about retries, and it is not the SDK; waiting for a pooled connection has no time-out
-        # in aiohttp, so the pool must be as large as the concurrency, and every call is bounded from outside.
+        # Only the engine decides about retries, so the SDK's are off. aiohttp waits for a pooled connection
+        # without a time-out, so the pool must be as large as the concurrency, and calls have a time-out.
         self._config = AioConfig(
             retries={"mode": "standard", "total_max_attempts": 1},
             connect_timeout=5,
@@ -64,7 +67,7 @@ class AwsClient:
         self._client: Any = None
         self._stack = AsyncExitStack()
         self._retired: list[tuple[float, AsyncExitStack]] = []
-        """Forgotten clients, and since when; calls in flight may still use them."""
+        """When clients were forgotten, and their stacks; in-flight calls may still use them."""
         self._making = anyio.Lock()
 
     async def aclose(self) -> None:
@@ -73,7 +76,7 @@ class AwsClient:
             await stack.aclose()
 
     def forget(self) -> None:
-        """Make a new client, with fresh credentials, for the next call. Calls in flight go on with the old one."""
+        """Use a new client, with fresh credentials, from the next call on; in-flight calls keep theirs."""
         if self._client is None:
             return
         self._client = None
@@ -91,8 +94,9 @@ class AwsClient:
     async def _refresh_credentials(self, client: Any) -> None:
         """Refresh credentials that are about to expire; raises `ConnectError`.
 
-        The SDK would do so while it signs the request. What fails then looks like a failure of the call, though nothing
-        was sent: a token file that is being replaced, a metadata service with expired credentials, a refused STS call.
+        The SDK would do so while it signs the request. A failure there (a token file that is being replaced,
+        a metadata service with expired credentials, a refused STS call) looks as if the call had failed,
+        although nothing was sent.
         """
         credentials = _credentials_of(client)
         if credentials is None:
@@ -103,13 +107,13 @@ class AwsClient:
         except ConnectError:
             raise
         except Exception as error:
-            # The SDK refreshes them ahead of time. To pause for that, while they can be used, would cost minutes.
+            # The SDK refreshes them ahead of time. Pausing while they can still be used would cost minutes.
             if _can_still_be_used(credentials):
                 return
             raise ConnectError("AWS gives no credentials.") from error
 
     async def _ready(self) -> Any:
-        """Give the client, made if there is none; raises `ConnectError`."""
+        """Return the client, creating it if there is none; raises `ConnectError`."""
         return self._client or await self._make_client()
 
     async def _make_client(self) -> Any:
@@ -136,22 +140,25 @@ class AwsClient:
         )
 
     def _prepare(self, client: Any) -> None:
-        """Do what a new client needs."""
+        """Set up a new client."""
 
     async def _close_retired(self) -> None:
-        """Close the clients that no call can be using any more: before a call, credentials may be refreshed for as long."""
+        """Close the clients that no call can still be using.
+
+        A call may refresh credentials for one time-out before it takes another.
+        """
         while self._retired and anyio.current_time() - self._retired[0][0] > 2 * self._call_timeout:
             await self._retired.pop(0)[1].aclose()
 
 
 def _credentials_of(client: Any) -> Any:
-    """Give the credentials that a client signs with; None without any, or where the SDK keeps them elsewhere."""
+    """Return the credentials a client signs with; None if it has none, or the SDK keeps them elsewhere."""
     credentials = getattr(getattr(client, "_request_signer", None), "_credentials", None)
     return credentials if hasattr(credentials, "get_frozen_credentials") else None
 
 
 def _can_still_be_used(credentials: Any) -> bool:
-    """Tell whether the SDK would sign with these credentials although they could not be refreshed."""
+    """Tell whether the SDK would still sign with these credentials after a failed refresh."""
     is_refresh_needed = getattr(credentials, "refresh_needed", None)
     return is_refresh_needed is not None and not is_refresh_needed(MANDATORY_REFRESH)
 
@@ -162,7 +169,7 @@ class _NoDebug(logging.Filter):
 
 
 def silence_request_logs() -> None:
-    """Keep the SDK's DEBUG records out of every log: they hold whole requests, and with them the tasks' tokens."""
+    """Keep the SDK's DEBUG records out of every log: they contain whole requests, with the tasks' tokens."""
     for name in (
         "aiobotocore.endpoint",
         "aiobotocore.parsers",

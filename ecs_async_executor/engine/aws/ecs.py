@@ -1,4 +1,4 @@
-"""The ECS client: the five calls the engine makes, over one long-lived connection."""
+"""The ECS client: the engine's five calls, over one long-lived connection."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class EcsClient(AwsClient):
-    """What the engine asks of ECS; raises what aiobotocore raises, and TimeoutError."""
+    """Makes the engine's ECS calls; raises what aiobotocore raises, and TimeoutError."""
 
     service = "ecs"
     region = ""
-    """Where it asks; empty before its first call."""
+    """The Region it calls; empty before the first call."""
 
     async def run_task(self, body: Mapping[str, Any]) -> Tasks:
         """RunTask."""
@@ -29,7 +29,7 @@ class EcsClient(AwsClient):
         return cast("Tasks", await self._ask("describe_tasks", cluster=cluster, tasks=list(arns)))
 
     async def list_tasks_started_by(self, cluster: str, started_by: str) -> tuple[str, ...]:
-        """ListTasks: the ARNs of this `startedBy` that have not been told to stop."""
+        """ListTasks: the ARNs of the tasks with this `startedBy` that nobody has told to stop."""
         answer = cast("TaskArns", await self._ask("list_tasks", cluster=cluster, startedBy=started_by))
         return answer.task_arns
 
@@ -38,7 +38,7 @@ class EcsClient(AwsClient):
         await self._ask("stop_task", cluster=cluster, task=arn, reason=reason[:255])
 
     async def default_strategy(self, cluster: str) -> list[dict[str, str]]:
-        """DescribeClusters: the capacity providers of this cluster's default strategy; none if there is no cluster."""
+        """DescribeClusters: the capacity providers of the default strategy; none if there is no cluster."""
         answer = cast("Clusters", await self._ask("describe_clusters", clusters=[cluster]))
         return [
             {"capacityProvider": item.capacity_provider}

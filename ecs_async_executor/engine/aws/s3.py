@@ -1,4 +1,4 @@
-"""The S3 client: where workloads go that are too long for RunTask."""
+"""The S3 client: stores workloads that are too long for RunTask."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ecs_async_executor.engine.payloads import split
 from ecs_async_executor.log_digest import LogDigest
 
 KEPT = 10.0
-"""Seconds for which a client made for fresh credentials is kept, even if they are refused as well: to make one takes a
-tenth of a second of the loop's time."""
+"""Seconds to keep a client that was created for fresh credentials, even if those are refused too: creating
+one takes a tenth of a second of the loop's time."""
 
 
 class S3Client(AwsClient):
-    """Has a session of its own, and passes no gate: S3's troubles are none of ECS's. Most engines never make it.
+    """Has its own session and no circuit breaker: S3's failures say nothing about ECS. Few engines use it.
 
-    Its calls raise `CallError` of kind `CONFIGURATION` (S3 refuses it, and will again), `DENIED` or `PAYLOAD`.
+    Its calls raise `CallError` of kind `CONFIGURATION` (S3 will always refuse it), `DENIED` or `PAYLOAD`.
     """
 
     service = "s3"
@@ -36,12 +36,12 @@ class S3Client(AwsClient):
     async def put(self, url: str, data: bytes) -> None:
         """PutObject.
 
-        It asks for no encryption: S3 encrypts every object, by the bucket's own default, with a KMS key if that says so.
+        It requests no encryption: S3 encrypts every object by the bucket's default, which may be a KMS key.
         """
         await self._try("put_object", url, Body=data, ContentType="application/json")
 
     async def delete(self, url: str) -> None:
-        """DeleteObject; of one that is gone as well."""
+        """DeleteObject, which also succeeds for an object that is gone."""
         await self._try("delete_object", url)
 
     async def _try(self, operation: str, url: str, **arguments: Any) -> None:
@@ -66,7 +66,7 @@ class S3Client(AwsClient):
             raise CallError(failure) from error
 
     def _forget_refused(self, client: Any) -> None:
-        """Have fresh credentials taken, once: a refusal that comes late is not the new client's."""
+        """Get fresh credentials, but only once: a late refusal concerns the old client, not the new one."""
         now = anyio.current_time()
         if client is not None and client is self._client and now - self._forgotten_at >= KEPT:
             self._forgotten_at = now

@@ -1,7 +1,7 @@
-"""What aiobotocore does anew for every call, done once or in one go: a third of a call's CPU time.
+"""Saves a third of a call's CPU time: caches or shortens what aiobotocore does anew for every call.
 
-All of it hangs on private attributes of aiobotocore. Where they are not there any more, or where a request is not a
-plain one, the stock way is taken: only speed is lost.
+All of it depends on private attributes of aiobotocore. If they are gone, or a request isn't a plain one, the
+stock code runs instead, and only speed is lost.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ecs_async_executor.engine.aws.validation import Check, checker
 
 
 def install_fast_paths(client: Any) -> None:
-    """Take the shortcuts on an aiobotocore client, if it is made as we know it."""
+    """Install the fast paths on an aiobotocore client, if its internals are those we know."""
     if hasattr(getattr(client, "_serializer", None), "serialize_to_request"):
         client._serializer = QuickSerializer(client._serializer)  # noqa: SLF001  see above
     with suppress(ImportError):
@@ -29,7 +29,7 @@ def install_fast_paths(client: Any) -> None:
 
 
 def _once_per_features(build: Callable[[], str], get_context: Callable[[], Any]) -> Callable[[], str]:
-    """Remember the user agent's text; all that changes in it are the features that a call has used so far."""
+    """Cache the user agent's text, in which only the features that a call has used so far can change."""
     known: dict[frozenset[str], str] = {}
 
     def to_string() -> str:
@@ -43,21 +43,22 @@ def _once_per_features(build: Callable[[], str], get_context: Callable[[], Any])
 
 
 class QuickSerializer:
-    """Checks and writes a request in a tenth of the stock serializer's time, with what that one did for an earlier one.
+    """Checks and serializes requests in a tenth of the stock serializer's time, by reusing an earlier result.
 
-    What it does not know to be right it leaves to the stock one, which says what is wrong (`ParamValidationError`).
+    A request that it can't confirm as valid goes to the stock serializer, which says what is wrong
+    (`ParamValidationError`).
     """
 
     def __init__(self, stock: Any) -> None:
         self._stock = stock
         self._known: dict[str, tuple[Check, dict[str, Any]]] = {}
-        """By operation: is a request plain, and all but the body of a serialized request."""
+        """By operation: the check for plain requests, and a serialized request without its body."""
 
     def serialize_to_request(self, parameters: Any, operation_model: Any) -> dict[str, Any]:
-        """Do what the stock serializer does; raises what it raises."""
+        """Do what the stock serializer does, and raise what it raises."""
         known = self._known.get(operation_model.name)
         if known is not None and known[0](parameters):
-            # Half a surrogate pair, or more than 64 bits.
+            # Half a surrogate pair, or an integer of more than 64 bits.
             with suppress(msgspec.MsgspecError, ValueError, OverflowError):
                 return {
                     **known[1],
@@ -66,7 +67,7 @@ class QuickSerializer:
                 }
         request: dict[str, Any] = self._stock.serialize_to_request(parameters, operation_model)
         if known is None and _is_plain_json(request, parameters):
-            rest = {**request, "headers": dict(request["headers"])}  # the caller will add to them
+            rest = {**request, "headers": dict(request["headers"])}  # a copy: the caller adds headers
             self._known[operation_model.name] = (checker(operation_model.input_shape), rest)
         return request
 
@@ -75,6 +76,6 @@ _REST = {"url_path": "/", "query_string": "", "method": "POST"}
 
 
 def _is_plain_json(request: dict[str, Any], parameters: Any) -> bool:
-    """Tell whether all that depends on the parameters is the body, and that it is nothing but them."""
+    """Tell whether only the body depends on the parameters, and contains nothing else."""
     rest = {key: value for key, value in request.items() if key not in {"headers", "body"}}
     return rest == _REST and json.loads(request["body"]) == parameters

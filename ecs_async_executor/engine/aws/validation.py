@@ -1,4 +1,4 @@
-"""botocore's model of a request: is this a valid one, and if not, why? In a fraction of the time of botocore's validator."""
+"""Validates a request by botocore's model in a fraction of its validator's time, and says what is wrong."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "structure": ((dict,), "an object"),
 }
 _BIGGEST = 2**31 - 1
-"""Of ECS's Integer (API reference: data types)."""
+"""The largest value of ECS's Integer (API reference: data types)."""
 
 
 def checker(shape: Any) -> Check:
-    """Compile what botocore's ParamValidator holds of this shape. False means: ask `why_not`."""
+    """Compile botocore's ParamValidator for this shape into a check; if that returns False, ask `why_not`."""
     least = shape.metadata.get("min", 0)
     if shape.type_name == "string":
         return lambda value: type(value) is str and len(value) >= least
@@ -56,9 +56,10 @@ def _structure_checker(shape: Any) -> Check:
 
 
 def why_not(value: Any, shape: Any) -> list[str]:
-    """Say what is wrong with a request, in sentences that show no value; none if nothing is.
+    """Say what is wrong with a request, in sentences that show no values; none if nothing is wrong.
 
-    It takes what botocore's ParamValidator takes, but for numbers that are true or false, negative, or beyond 32 bits.
+    It accepts what botocore's ParamValidator accepts, except where it takes a number: then no booleans, no
+    negative values, and nothing beyond 32 bits.
     """
     return [*_problems(value, shape, "")]
 
@@ -80,8 +81,8 @@ def _problems(value: Any, shape: Any, path: str) -> Iterator[str]:
             yield f"{path} is too {'small' if shape.type_name == 'integer' else 'short'}: ECS takes {least} at least."
         if size > _BIGGEST:
             yield f"{path} is too big: ECS takes {_BIGGEST} at most."
-        for place, item in enumerate(value if shape.type_name == "list" else ()):
-            yield from _problems(item, shape.member, f"{path}[{place}]")
+        for index, item in enumerate(value if shape.type_name == "list" else ()):
+            yield from _problems(item, shape.member, f"{path}[{index}]")
 
 
 def _problems_of_members(value: dict[str, Any], shape: Any, at: str) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""What clusters do with a task that says neither launch type nor capacity providers. Each cluster is asked once."""
+"""Asks each cluster once for its default capacity provider strategy.
+
+The default applies to tasks that set neither a launch type nor capacity providers.
+"""
 
 from __future__ import annotations
 
@@ -18,23 +21,26 @@ _NO_ANSWER = frozenset({Kind.CONFIGURATION, Kind.DENIED, Kind.NOT_FOUND})
 
 
 class DefaultStrategies:
-    """Knows the default capacity provider strategy of each cluster for as long as the engine lives."""
+    """Caches the default capacity provider strategy of each cluster for the life of the engine."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self.known: dict[str, Sequence[Mapping[str, Any]]] = {}
-        """What was asked before."""
-        self._asking: dict[str, anyio.Lock] = defaultdict(anyio.Lock)
+        """The strategies fetched so far, by cluster."""
+        self._locks: dict[str, anyio.Lock] = defaultdict(anyio.Lock)
 
     async def default_strategy(self, cluster: str) -> Sequence[Mapping[str, Any]]:
-        """Give it; empty if there is none, or ECS won't tell. Raises `CallError` if asking again may help."""
-        async with self._asking[cluster]:
+        """Return the cluster's strategy; empty if it has none, or ECS won't say.
+
+        Raises `CallError` if asking again may help.
+        """
+        async with self._locks[cluster]:
             if cluster not in self.known:
-                self.known[cluster] = await self._ask(cluster)
+                self.known[cluster] = await self._fetch(cluster)
         return self.known[cluster]
 
-    async def _ask(self, cluster: str) -> Sequence[Mapping[str, Any]]:
-        # DescribeClusters shares the bucket of ListTasks ("Cluster resource read").
+    async def _fetch(self, cluster: str) -> Sequence[Mapping[str, Any]]:
+        # DescribeClusters and ListTasks share a bucket ("Cluster resource read").
         permit = await self._calls.permit(Action.LIST_TASKS)
         try:
             return await self._calls.make(permit, lambda: self._calls.client.default_strategy(cluster))

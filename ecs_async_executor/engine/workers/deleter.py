@@ -1,4 +1,4 @@
-"""Deletes from S3 what ended runs have left there, as well as it can: a lifecycle rule sees to the rest."""
+"""Deletes the payloads of ended runs from S3, best-effort: the bucket's lifecycle rule removes the rest."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.log_digest import LogDigest
 
 CALLS = 10
-"""DeleteObject calls in flight at once."""
+"""The most DeleteObject calls in flight at once."""
 TRIES = 5
-"""Of one object; with the waits between them about 15 seconds."""
+"""Tries per object; with the waits between them, about 15 seconds."""
 
 
 class Deleter:
-    """The only place that calls DeleteObject. No run waits for it."""
+    """The only caller of DeleteObject. No run waits for it."""
 
     def __init__(self, ledger: Ledger, s3: S3Client, random: Random, digest: LogDigest) -> None:
         self._ledger = ledger
@@ -29,7 +29,7 @@ class Deleter:
         self._slots = anyio.Semaphore(CALLS)
         self._deleting = 0
         self.wakeup = Wakeup()
-        """Rung when there is something to delete."""
+        """Notified when there is something to delete."""
         self._done = Wakeup()
 
     async def run(self, tasks: TaskGroup) -> None:

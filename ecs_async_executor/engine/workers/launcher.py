@@ -1,4 +1,4 @@
-"""Launches runs: at most `concurrency` RunTask calls in flight, the best run of the queue at each free place."""
+"""Launches runs: at most `concurrency` RunTask calls are in flight; a free slot takes the best queued run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.messages import Diagnosis, Recovery, Request
 
 SEARCHES = 10
-"""ListTasks calls in flight at once for runs that are only looked for: they take no place of a launch."""
+"""The most ListTasks calls in flight for runs that are only searched for; these take no launch slot."""
 _SEARCHED = frozenset({Recovery.FIND, Recovery.LOOK})
 
 _EMPTY_ANSWER = Failure(
@@ -48,9 +48,9 @@ _NOT_FOUND = Failure(
 
 
 class Launcher:
-    """The only place that calls RunTask."""
+    """The only caller of RunTask."""
 
-    def __init__(  # noqa: PLR0913  the parts of the engine that a launch needs
+    def __init__(  # noqa: PLR0913  a launch needs these parts of the engine
         self,
         ledger: Ledger,
         calls: Calls,
@@ -63,21 +63,21 @@ class Launcher:
         self._ledger = ledger
         self._calls = calls
         self._requests = requests
-        self._search_tasks = search
+        self._task_search = search
         self._slots = anyio.Semaphore(options.concurrency)
         self._searches = anyio.Semaphore(SEARCHES)
         self.wakeup = Wakeup()
-        """Rung when a run comes into the queue."""
+        """Notified when a run enters the queue."""
         self.stopping = False
-        """True: start no further launch."""
+        """True: start no more launches."""
         self._on_change = on_change
 
     def wake(self) -> None:
-        """The queue has changed."""
+        """Wake the loop if the queue now has an earlier due time."""
         self.wakeup.notify_at(self._ledger.launches.next_at(anyio.current_time()))
 
     async def run(self, tasks: TaskGroup) -> None:
-        """Launch until cancelled. The run is chosen last, when its call can be made at once: priorities hold."""
+        """Launch until cancelled. A run is chosen only when its call can be made at once: priorities hold."""
         while True:
             await self._wait_for_work()
             await self._slots.acquire()
@@ -99,7 +99,7 @@ class Launcher:
 
     async def _launch(self, entry: Entry, permit: Permit) -> None:
         if self.stopping:
-            self._ledger.forget(entry.run_id)  # so that nobody waits for it
+            self._ledger.forget(entry.run_id)  # so that a closing engine doesn't wait for it
         if not self._ledger.holds(entry):
             self._calls.give_back(permit)
             self._slots.release()
@@ -108,67 +108,67 @@ class Launcher:
         if entry.recovery in _SEARCHED or entry.stop_reason is not None or entry.fault is not None:
             self._calls.give_back(permit)
             self._slots.release()
-            self._asks(entry)
+            self._leave_sending(entry)
             await self._search(entry)
             return
         try:
-            await self._requests.make(entry, partial(self._run_task, permit))
+            await self._requests.run_step(entry, partial(self._run_task, permit))
         finally:
             self._slots.release()
             self._on_change()
 
-    def _asks(self, entry: Entry) -> None:
-        """Let nobody wait for the run any more who only waits for RunTask."""
+    def _leave_sending(self, entry: Entry) -> None:
+        """Stop counting this run as an in-flight RunTask."""
         self._ledger.asks(entry)
         self._on_change()
 
     async def _search(self, entry: Entry) -> None:
-        """Look for what may have been sent."""
+        """Search for the task of a launch that may have been sent."""
         async with self._searches:
             if self.stopping:
                 self._ledger.forget(entry.run_id)
             else:
-                await self._requests.make(entry, self._find)
+                await self._requests.run_step(entry, self._find)
         self._on_change()
 
     async def _find(self, entry: Entry) -> str | None:
-        """Give the ARN of the task that is found; None if there is none, and the run is to be sent. Raises `CallError`."""
+        """Return the ARN of the task found, or None if the run must be sent after all; raises `CallError`."""
         if entry.stop_reason is not None:
-            # To send it again to be able to stop it could run its code.
-            return await self._search_tasks.find(STOPPED, entry)
+            # Sending it again just to be able to stop it could run its code.
+            return await self._task_search.find(STOPPED, entry)
         if entry.recovery is Recovery.FIND:
-            return await self._search_tasks.find(_NOT_FOUND, entry)
+            return await self._task_search.find(_NOT_FOUND, entry)
         if entry.fault is not None:
-            return await self._search_tasks.find(entry.fault, entry)
-        if arns := await self._search_tasks.look(entry):
+            return await self._task_search.find(entry.fault, entry)
+        if arns := await self._task_search.search(entry):
             return arns[0]
         self._ledger.has_asked(entry, anyio.current_time())
         return None
 
     async def _run_task(self, permit: Permit, entry: Entry) -> str | None:
-        """Give the ARN of the task that this clientToken has started, now or before.
+        """Return the ARN of the task that this clientToken has started, now or earlier.
 
-        None if the run must wait again, for what comes before its send. Raises `CallError`.
+        None if something else has to happen before the send, so the run waits again. Raises `CallError`.
         """
         try:
-            # Who can send it does so at once: nothing can happen to the run in between.
+            # A request that is ready is sent without waiting, so nothing can happen to the run in between.
             request = self._request(entry, permit)
             if request.settle is not None:
                 self._calls.give_back(permit)
-                self._asks(entry)
+                self._leave_sending(entry)
                 await self._requests.settle(entry)
                 raise_if_stopped(entry)
                 self._ledger.has_asked(entry, anyio.current_time())
                 return None
             if request.payload is not None:
                 is_free = self._ledger.must_put(entry, anyio.current_time())
-                (self._calls.give_back if is_free else self._calls.wasted)(permit)
+                (self._calls.give_back if is_free else self._calls.discard)(permit)
                 return None
             return await self._send(permit, entry, request)
         except CallError as error:
             if error.failure.kind is Kind.EXISTS or is_refused_replay(entry, error.failure):
-                self._asks(entry)
-                return await self._search_tasks.find(error.failure, entry)
+                self._leave_sending(entry)
+                return await self._task_search.find(error.failure, entry)
             raise
 
     def _request(self, entry: Entry, permit: Permit) -> Request:
@@ -185,7 +185,7 @@ class Launcher:
         except CallError as error:
             if error.failure.is_unclear:
                 entry.sent_at = anyio.current_time()
-            elif error.failure.kind is not Kind.EXISTS:  # it has started nothing, for sure
+            elif error.failure.kind is not Kind.EXISTS:  # it has definitely started nothing
                 entry.sent = before
             region = self._calls.client.region
             raise CallError(located(error.failure, request.cluster, region, request)) from error

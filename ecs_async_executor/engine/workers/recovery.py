@@ -1,4 +1,4 @@
-"""Finds the task that an earlier send of a launch may have started: ListTasks by its `startedBy`."""
+"""Searches for the task that an earlier send of a launch may have started, with ListTasks by `startedBy`."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from ecs_async_executor.messages import Recovery
 
 _REFUSALS = frozenset({Kind.CAPACITY, Kind.CONFIGURATION, Kind.DENIED, Kind.PAYLOAD, Kind.START})
 _BOUNDED = frozenset({Kind.PAYLOAD, Kind.FAULT})
-"""The ledger counts these, and knows when it is too early to believe that there is no task."""
+"""The ledger counts these failures, and decides itself when to believe that there is no task."""
 
 
 class TaskSearch:
-    """What was sent with an unknown outcome, by whomever, may run."""
+    """Finds tasks that sends with an unknown outcome have started, no matter who sent them."""
 
     def __init__(self, calls: Calls, options: EngineOptions) -> None:
         self._calls = calls
         self._options = options
 
     async def find(self, refusal: Failure, entry: Entry) -> str:
-        """Give the ARN of the task that an earlier send has started; if there is none for sure, raise the refusal."""
+        """Return the ARN of the task an earlier send started; if there surely is none, raise `refusal`."""
         arns = refusal.arns or await self._started_before(entry)
         if arns:
             return arns[0]
-        # ListTasks is eventually consistent: none yet is not none.
+        # ListTasks is eventually consistent: a task that isn't listed yet may exist.
         is_early = (
             entry.unknown_sends > 0 and anyio.current_time() - entry.sent_at < self._options.missing_grace
         )
-        # Somebody else has sent it: from now on the grace time counts.
+        # Someone else has sent it: its grace time begins now.
         is_news = refusal.kind is Kind.EXISTS and not entry.unknown_sends
         if is_news or (is_early and refusal.kind not in _BOUNDED):
             raise CallError(replace(refusal, kind=Kind.UNKNOWN))
         raise CallError(refusal)
 
-    async def look(self, entry: Entry) -> tuple[str, ...]:
-        """Ask what a former scheduler has started."""
+    async def search(self, entry: Entry) -> tuple[str, ...]:
+        """Return the ARNs of the tasks that an earlier scheduler has started for the run."""
         try:
             return await self._started_before(entry)
         except CallError as error:
             if error.failure.kind is Kind.DENIED:
-                return ()  # the clientToken will tell
+                return ()  # RunTask finds the task by its clientToken
             raise
 
     async def _started_before(self, entry: Entry) -> tuple[str, ...]:
@@ -66,10 +66,13 @@ class TaskSearch:
                 return ()
             if kind is Kind.DENIED and entry.recovery is Recovery.LOOK and entry.stop_reason is None:
                 raise
-            # Whether the task exists stays open, whatever the reason is.
+            # Whatever the reason, it is still unknown whether the task exists.
             raise CallError(replace(error.failure, kind=Kind.UNKNOWN)) from error
 
 
 def is_refused_replay(entry: Entry, failure: Failure) -> bool:
-    """Tell that an earlier send may have started what is refused now: permissions, roles and quotas come before clientTokens."""
+    """Tell whether an earlier send may have started the task although this send was refused.
+
+    ECS checks permissions, roles and quotas before clientTokens.
+    """
     return entry.unknown_sends > 0 and failure.kind in _REFUSALS

@@ -1,4 +1,4 @@
-"""What all attempts at a launch have in common: the request before, and what the ledger is told after."""
+"""Builds the RunTask requests of runs, and tells the ledger the outcome of every launch step."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.messages import Diagnosis, Recovery, Request
 
 FRESH = 300.0
-"""Seconds that a request may wait for its first send: it holds a token, or has one put, that does not live for ever."""
+"""Seconds a request may wait for its first send: the token in it, or in its payload, doesn't live forever."""
 STOPPED = Failure(Kind.CONFIGURATION, Diagnosis("The task was stopped before it was launched."))
 
 LaunchStep: TypeAlias = Callable[[Entry], Awaitable[str | None]]
-"""Gives the ARN of the run's task, or None if the ledger knows already how the run goes on; raises `CallError`."""
+"""Returns the ARN of the run's task, or None if the ledger already knows what's next; raises `CallError`."""
 
 
 class Requests:
-    """Makes requests, and tells the ledger what became of them."""
+    """Builds requests, and tells the ledger what became of them."""
 
     def __init__(self, ledger: Ledger, calls: Calls, emit: Emit, options: EngineOptions) -> None:
         self._ledger = ledger
@@ -38,13 +38,13 @@ class Requests:
         self._emit = emit
         self._options = options
 
-    async def make(self, entry: Entry, get: LaunchStep) -> None:
-        """Tell the ledger which task `get` gives, or why it gives none."""
+    async def run_step(self, entry: Entry, step: LaunchStep) -> None:
+        """Run a launch step, and tell the ledger which task it returned or why it failed."""
         try:
-            arn = await get(entry)
+            arn = await step(entry)
         except CallError as error:
             outcome = self._ledger.failed(entry, error.failure, anyio.current_time())
-        except Exception as error:  # noqa: BLE001  a fault of ours costs this run, not the engine with all the others
+        except Exception as error:  # noqa: BLE001  a fault of ours fails this run, not the whole engine
             fault = Failure(Kind.FAULT, fault_of(error))
             text = f"Launching {entry.label} failed. {fault.diagnosis}"
             now = anyio.current_time()
@@ -60,26 +60,26 @@ class Requests:
             self._emit(report)
 
     def request(self, entry: Entry) -> Request:
-        """Give the run's request, built now if there is none, or too old a one; raises `CallError`.
+        """Return the run's request, building it if there is none or it is too old; raises `CallError`.
 
-        Its `settle` is left only while its cluster's default is not known.
+        Its `settle` remains only while the cluster's default is unknown.
         """
         now = anyio.current_time()
         if entry.request is None or not (entry.sent or now - entry.built_at < FRESH):
-            assert entry.build is not None  # noqa: S101  a run that waits for its launch has its builder
-            request = entry.request = self._make(entry, entry.build)
+            assert entry.build is not None  # noqa: S101  a run waiting for its launch has a builder
+            request = entry.request = self._build(entry, entry.build)
             entry.built_at, entry.cluster, entry.container = now, request.cluster, request.container
-            if entry.recovery is not Recovery.NONE:  # whoever may have sent it has put it before
+            if entry.recovery is not Recovery.NONE:  # an earlier sender uploaded the payload before its send
                 entry.presumed = request.payload.url if request.payload is not None else None
         request = entry.request
         if request.settle is not None and request.cluster in self._strategies.known:
             strategy = self._strategies.known[request.cluster]
-            settled = self._make(entry, partial(request.settle, strategy))
+            settled = self._build(entry, partial(request.settle, strategy))
             request = entry.request = replace(settled, origin=request.origin)
         return request
 
     async def settle(self, entry: Entry) -> Request:
-        """Give the run's request as it is sent, whatever its cluster's default is; raises `CallError`."""
+        """Return the run's request, settled by its cluster's default if need be; raises `CallError`."""
         request = self.request(entry)
         if request.settle is not None:
             await self._strategies.default_strategy(request.cluster)
@@ -87,16 +87,16 @@ class Requests:
         return request
 
     def body(self, entry: Entry, request: Request) -> dict[str, Any]:
-        """Give RunTask's members: the same for every send of a request."""
+        """Return RunTask's members: the same for every send of a request."""
         return {
             **request.body,
             "clientToken": entry.client_token,
             "startedBy": f"{self._options.started_by}/{entry.run_id}",
         }
 
-    def _make(self, entry: Entry, make: Callable[[], Request]) -> Request:
+    def _build(self, entry: Entry, build: Callable[[], Request]) -> Request:
         try:
-            return make()
+            return build()
         except InvalidRequestError as error:
             raise CallError(classify(error)) from error
         except Exception as error:
@@ -116,6 +116,6 @@ class Requests:
 
 
 def raise_if_stopped(entry: Entry) -> None:
-    """Raise `CallError` if the run was to be stopped meanwhile."""
+    """Raise `CallError` if someone has asked to stop the run."""
     if entry.stop_reason is not None:
         raise CallError(STOPPED)

@@ -1,4 +1,4 @@
-"""Stops tasks: StopTask for whatever the ledger wants stopped, ahead of all launches."""
+"""Stops tasks: calls StopTask for every run the ledger wants stopped, ahead of all launches."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.workers.wakeup import Wakeup
 
 CALLS = 20
-"""StopTask calls in flight at once."""
+"""The most StopTask calls in flight at once."""
 
 
 class Stopper:
-    """The only place that calls StopTask."""
+    """The only caller of StopTask."""
 
-    def __init__(self, ledger: Ledger, calls: Calls, random: Random, *, stopped: Callable[[], None]) -> None:
+    def __init__(
+        self, ledger: Ledger, calls: Calls, random: Random, *, on_change: Callable[[], None]
+    ) -> None:
         self._ledger = ledger
         self._calls = calls
         self._random = random
-        self._stopped = stopped
+        self._on_change = on_change
         self._slots = anyio.Semaphore(CALLS)
         self.wakeup = Wakeup()
-        """Rung when a task is to be stopped."""
+        """Notified when a task must be stopped."""
 
     async def run(self, tasks: TaskGroup) -> None:
-        """Stop until cancelled."""
+        """Stop tasks until cancelled."""
         while True:
             while not self._ledger.stops:
                 await self.wakeup.wait(None)
@@ -53,10 +55,10 @@ class Stopper:
                         f"StopTask for {entry.label}",
                     )
                 except CallError:
-                    pass  # it is logged
+                    pass  # `Calls` has logged it
                 else:
                     self._ledger.stop_accepted(entry, anyio.current_time())
-                    self._stopped()
+                    self._on_change()
                     return
                 await anyio.sleep(backoff(attempt, base=1.0, cap=60.0, random=self._random))
                 permit = await self._calls.permit(Action.STOP_TASK)

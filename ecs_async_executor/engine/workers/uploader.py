@@ -1,4 +1,7 @@
-"""Puts into S3 what containers will fetch, before their RunTask: beside the launches, so that S3 holds up its own runs only."""
+"""Uploads payloads to S3 before their runs are launched.
+
+Its queue is separate from the launches, so a slow S3 delays only the runs that need it.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,11 @@ from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.messages import Payload
 
 CALLS = 20
-"""PutObject calls in flight at once: hundreds a second, while RunTask takes twenty."""
+"""The most PutObject calls in flight at once: they make hundreds a second, while RunTask takes twenty."""
 
 
 class Uploader:
-    """The only place that calls PutObject."""
+    """The only caller of PutObject."""
 
     def __init__(
         self,
@@ -36,20 +39,20 @@ class Uploader:
         self._ledger = ledger
         self._s3 = s3
         self._requests = requests
-        self._search_tasks = search
+        self._task_search = search
         self._slots = anyio.Semaphore(CALLS)
         self.wakeup = Wakeup()
-        """Rung when a run comes into the queue."""
+        """Notified when a run enters the queue."""
         self.stopping = False
-        """True: put nothing more."""
+        """True: start no more uploads."""
         self._on_change = on_change
 
     def wake(self) -> None:
-        """The queue has changed."""
+        """Wake the loop if the queue now has an earlier due time."""
         self.wakeup.notify_at(self._ledger.puts.next_at(anyio.current_time()))
 
     async def run(self, tasks: TaskGroup) -> None:
-        """Put until cancelled."""
+        """Upload until cancelled."""
         while True:
             await self._wait_for_work()
             await self._slots.acquire()
@@ -57,7 +60,7 @@ class Uploader:
             if entry is None:
                 self._slots.release()
             else:
-                tasks.start_soon(self._serve, entry)
+                tasks.start_soon(self._prepare_run, entry)
 
     async def _wait_for_work(self) -> None:
         while True:
@@ -67,34 +70,38 @@ class Uploader:
                 return
             await self.wakeup.wait(next_at)
 
-    async def _serve(self, entry: Entry) -> None:
+    async def _prepare_run(self, entry: Entry) -> None:
         try:
-            await self._requests.make(entry, self._prepare)
+            await self._requests.run_step(entry, self._prepare)
         finally:
             self._slots.release()
             self._on_change()
 
     async def _prepare(self, entry: Entry) -> str | None:
-        """Let the run be sent; give its task's ARN instead if an earlier send has started it; raises `CallError`."""
+        """Make the run ready to be sent; return its task's ARN if an earlier send has started it.
+
+        Raises `CallError`.
+        """
         try:
             request = await self._requests.settle(entry)
             if request.payload is not None:
-                await self._put(entry, request.payload)
+                await self._upload(entry, request.payload)
             raise_if_stopped(entry)
         except CallError as error:
             if is_refused_replay(entry, error.failure):
-                return await self._search_tasks.find(error.failure, entry)
+                return await self._task_search.find(error.failure, entry)
             raise
-        # A run that was forgotten meanwhile is another's. So is the object: its name is that of the launch, whoever
-        # sends it, and the other one's container may be about to fetch it. Who has the run in hand deletes it.
+        # A run that was forgotten during the upload has a new owner, and so has the object: it is named after
+        # the launch, whoever sends that, and the new owner's container may be about to fetch it. The owner
+        # deletes it.
         self._ledger.has_put(entry, replace(request, payload=None), anyio.current_time())
         return None
 
-    async def _put(self, entry: Entry, payload: Payload) -> None:
-        before, entry.stored = entry.stored, payload.url  # even if the answer gets lost
+    async def _upload(self, entry: Entry, payload: Payload) -> None:
+        before, entry.stored = entry.stored, payload.url  # set before the call: its answer may get lost
         try:
             await self._s3.put(payload.url, payload.data)
         except CallError as error:
-            if error.failure.kind is not Kind.PAYLOAD:  # refused for sure
+            if error.failure.kind is not Kind.PAYLOAD:  # S3 has definitely refused it
                 entry.stored = before
             raise

@@ -1,4 +1,4 @@
-"""A bell for one waiting task of the loop."""
+"""Wakes a worker that waits for work."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import anyio
 
 
 class Wakeup:
-    """`ring()` wakes the waiter, or the next one if nobody waits."""
+    """Lets one coroutine wait: `notify()` wakes it, or ends the next `wait` at once if nobody waits."""
 
     def __init__(self) -> None:
         self._event = anyio.Event()
         self._until = float("-inf")
-        """How long somebody waits."""
+        """When the waiter wakes by itself; minus infinity if nobody waits."""
 
     def notify(self) -> None:
         """Wake the waiter."""
         self._event.set()
 
     def notify_at(self, at: float | None) -> None:
-        """Wake the waiter if it would sleep past this time, when there is work; None: there is none."""
+        """Wake the waiter if it would sleep past `at`, when work is due; None means that none is."""
         if at is not None and at < self._until:
             self.notify()
 
     async def wait(self, until: float | None) -> None:
-        """Wait for the bell, or until this time of the loop's clock."""
+        """Wait for a notification, but only until this time of the loop's clock."""
         self._until = float("inf") if until is None else until
         with anyio.move_on_after(max(0.0, self._until - anyio.current_time())):
             await self._event.wait()

@@ -1,4 +1,4 @@
-"""Watches launched tasks: DescribeTasks of what is due, a hundred at a time, the longest overdue first."""
+"""Polls launched tasks with DescribeTasks: those that are due, a hundred at a time, longest overdue first."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.messages import Report
 
 BATCH = 100
-"""Tasks a DescribeTasks call may name (ECS API reference)."""
+"""The most tasks that a DescribeTasks call may name (ECS API reference)."""
 SLICE = 50
-"""Tasks of an answer that are dealt with before others get their turn in the loop."""
+"""How many tasks of an answer the watcher handles before it yields to the loop."""
 CALLS = 10
-"""DescribeTasks calls in flight at once."""
+"""The most DescribeTasks calls in flight at once."""
 
 
 class Watcher:
-    """The only place that calls DescribeTasks."""
+    """The only caller of DescribeTasks."""
 
     def __init__(
         self,
@@ -43,14 +43,14 @@ class Watcher:
         self._emit = emit
         self._options = options
         self._on_change = on_change
-        self._slots = anyio.Semaphore(CALLS, fast_acquire=True)  # without a turn of the loop
-        # What is due within this time comes along, so that calls are full; a look too early costs no call.
+        self._slots = anyio.Semaphore(CALLS, fast_acquire=True)  # doesn't yield to the loop
+        # A call is filled with tasks that are due within this time: polling them early costs no extra call.
         self._ahead = options.poll_interval / 2
         self.wakeup = Wakeup()
-        """Rung when a task comes onto the due list."""
+        """Notified when a task joins the poll schedule."""
 
     async def run(self, tasks: TaskGroup) -> None:
-        """Watch until cancelled."""
+        """Poll until cancelled."""
         while True:
             await self._wait_for_work()
             await self._slots.acquire()
@@ -80,7 +80,7 @@ class Watcher:
             )
         except CallError as error:
             if error.failure.kind is Kind.NOT_FOUND:
-                # A cluster can be deleted only when all of its tasks are gone.
+                # A cluster can be deleted only after all of its tasks are gone.
                 await self._apply(batch, Tasks())
                 return
             for entry in batch:
@@ -99,15 +99,15 @@ class Watcher:
             for entry in batch[start : start + SLICE]:
                 if entry.arn in seen:
                     self._report(self._ledger.described(entry, seen[entry.arn], now))
-        # The rest is MISSING, or its record could not be read.
+        # The rest are MISSING, or their records couldn't be read.
         now = anyio.current_time()
         unseen = [entry for entry in batch if entry.arn not in seen and self._ledger.not_seen(entry, now)]
-        self._on_change()  # the others are due again while ListTasks is asked, one call at a time
+        self._on_change()  # poll the others again during the ListTasks calls, which come one at a time
         for entry in unseen:
-            await self._ask_list_tasks(entry)
+            await self._check_list_tasks(entry)
 
-    async def _ask_list_tasks(self, entry: Entry) -> None:
-        """Give a task up only if ListTasks does not know it either."""
+    async def _check_list_tasks(self, entry: Entry) -> None:
+        """Give up on a task only if ListTasks doesn't know it either."""
         if not entry.listed:
             self._report(self._ledger.not_listed(entry, anyio.current_time(), asked=False))
             return

@@ -43,7 +43,7 @@ def reports() -> Reports:
 
 @pytest.fixture
 def make_calls(client: FakeClient, reports: Reports) -> Callable[[EngineOptions], Calls]:
-    """Call it inside the loop. Its jitter takes nothing off the waits."""
+    """Call it inside the loop. Its jitter shortens no waits."""
 
     def make(options: EngineOptions) -> Calls:
         rate_limits = RateLimits(options, anyio.current_time())
@@ -54,7 +54,7 @@ def make_calls(client: FakeClient, reports: Reports) -> Callable[[EngineOptions]
 
 
 class Launching:
-    """A launcher and a putter at work on a ledger."""
+    """A running launcher and uploader, and their ledger."""
 
     def __init__(self, launcher: Launcher, uploader: Uploader, ledger: Ledger) -> None:
         self.launcher = launcher
@@ -71,7 +71,7 @@ class Launching:
 
 @pytest.fixture
 def launching(make_calls: Callable[[EngineOptions], Calls], s3: FakeS3, reports: Reports) -> Any:
-    """Call it with changes of the options: launcher and putter at work inside its `async with`."""
+    """Call it with changed options: launcher and uploader run inside its `async with`."""
 
     @asynccontextmanager
     async def run(**changes: Any) -> AsyncIterator[Launching]:

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.virtual_time
 
 @pytest.fixture
 def running(client: FakeClient, s3: FakeS3, reports: Reports, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run an engine on the fake clients; give a function that submits orders, and the engine."""
+    """Run an engine on the fake clients; yield a function that submits orders, and the engine."""
     monkeypatch.setattr(module, "EcsClient", lambda *_, **__: client)
     monkeypatch.setattr(module, "S3Client", lambda *_, **__: s3)
 
@@ -79,7 +79,7 @@ async def test_a_run_goes_from_order_to_end(running: Any, client: FakeClient, re
     assert reports.of(Stopped)[0].exit_code == 3
 
 
-async def test_a_stop_reaches_a_task_taken_over(running: Any, client: FakeClient):
+async def test_a_stop_reaches_an_adopted_task(running: Any, client: FakeClient):
     async with running() as (submit, _):
         submit(Watch("run", "label", "arn:run", "default", "airflow"))
         await anyio.sleep(1)
@@ -98,7 +98,9 @@ async def test_a_launch_and_its_stop_ordered_together_start_nothing(
     assert client.asked == []
 
 
-async def test_health_is_one_question_about_the_cluster(running: Any, client: FakeClient, reports: Reports):
+async def test_the_health_check_is_one_listtasks_call_for_the_cluster(
+    running: Any, client: FakeClient, reports: Reports
+):
     async with running(started_by="airflow/prod") as (submit, _):
         submit(CheckHealth("one"))
         await anyio.sleep(100)
@@ -106,7 +108,7 @@ async def test_health_is_one_question_about_the_cluster(running: Any, client: Fa
     assert reports == [HealthChecked(None)]
 
 
-async def test_health_says_what_to_correct(running: Any, client: FakeClient, reports: Reports):
+async def test_the_health_check_says_what_to_correct(running: Any, client: FakeClient, reports: Reports):
     client.script["list_tasks"].append(error("ClusterNotFoundException", operation="ListTasks"))
     async with running() as (submit, _):
         submit(CheckHealth("nowhere"))
@@ -116,7 +118,9 @@ async def test_health_says_what_to_correct(running: Any, client: FakeClient, rep
     assert report.diagnosis.detail.endswith("cluster nowhere, Region eu-central-1")
 
 
-async def test_health_is_asked_until_there_is_an_answer(running: Any, client: FakeClient, reports: Reports):
+async def test_the_health_check_is_repeated_until_there_is_an_answer(
+    running: Any, client: FakeClient, reports: Reports
+):
     client.script["list_tasks"].extend(
         [
             error(code, operation="ListTasks")
@@ -144,7 +148,9 @@ async def test_closing_lets_calls_in_flight_finish_and_starts_no_more(
     assert client.closed
 
 
-async def test_closing_waits_no_longer_than_its_grace(running: Any, client: FakeClient, reports: Reports):
+async def test_closing_waits_no_longer_than_the_grace_time(
+    running: Any, client: FakeClient, reports: Reports
+):
     client.latency = 3600
     async with running() as (submit, engine):
         submit(order("run"))
@@ -160,7 +166,7 @@ def open_request(_: object = None) -> Request:
 
 
 @pytest.mark.parametrize("what", [{"recovery": Recovery.LOOK}, {"build": open_request}])
-async def test_closing_waits_for_nobody_who_only_asks_before_a_launch(
+async def test_closing_does_not_wait_for_runs_that_still_prepare_their_launch(
     running: Any, client: FakeClient, what: dict[str, Any]
 ):
     client.latency = 2
@@ -172,9 +178,7 @@ async def test_closing_waits_for_nobody_who_only_asks_before_a_launch(
     assert client.calls("run_task") == []
 
 
-async def test_closing_waits_for_nobody_who_only_asks_what_a_refused_launch_has_started(
-    running: Any, client: FakeClient
-):
+async def test_closing_does_not_wait_for_a_search_after_a_refused_launch(running: Any, client: FakeClient):
     client.script["run_task"].append(error("ConflictException"))
     async with running(read_rate=Rate(per_second=1 / 3600, burst=1)) as (submit, engine):
         submit(order("takes the one call", recovery=Recovery.FIND))
@@ -186,9 +190,7 @@ async def test_closing_waits_for_nobody_who_only_asks_what_a_refused_launch_has_
     assert [name for name, _ in client.asked] == ["list_tasks", "run_task"]
 
 
-async def test_a_run_that_is_forgotten_in_the_moment_of_its_launch_is_not_sent(
-    running: Any, client: FakeClient
-):
+async def test_a_run_forgotten_at_the_moment_of_its_launch_is_not_sent(running: Any, client: FakeClient):
     async with running() as (submit, engine):
         submit(order("run"))
         while not engine.ledger.sending:
@@ -199,7 +201,7 @@ async def test_a_run_that_is_forgotten_in_the_moment_of_its_launch_is_not_sent(
 
 
 @pytest.mark.parametrize(("latency", "left"), [(0.5, False), (3600, True)])
-async def test_closing_lets_objects_be_deleted_but_not_for_long(
+async def test_closing_waits_for_deletions_but_not_for_long(
     running: Any, client: FakeClient, s3: FakeS3, latency: float, left: bool
 ):
     client.script["describe_tasks"].append(ended(0))
@@ -209,13 +211,13 @@ async def test_closing_lets_objects_be_deleted_but_not_for_long(
         assert s3.objects == {URL: b"token 1"}
         s3.latency = latency
         await anyio.sleep(0.5)
-        await anyio.sleep(0.1)  # the task was seen to have ended
+        await anyio.sleep(0.1)  # the engine has seen the task's end
         engine.close(10)
     assert bool(s3.objects) == left
-    assert anyio.current_time() == pytest.approx(1.1 + module.CLEANING if left else 1.0 + latency)
+    assert anyio.current_time() == pytest.approx(1.1 + module.DELETE_TIMEOUT if left else 1.0 + latency)
 
 
-async def test_what_an_engine_has_put_but_not_sent_when_it_died_is_sent_once_by_the_next(
+async def test_a_run_that_a_dead_engine_uploaded_but_did_not_send_is_sent_once_by_the_next(
     running: Any, client: FakeClient, s3: FakeS3, reports: Reports
 ):
     s3.latency = 5
@@ -244,7 +246,7 @@ async def test_its_repr_counts_the_runs(running: Any):
         assert repr(engine) == "<Engine <Ledger {'waiting': 0, 'preparing': 0, 'sending': 0, 'watching': 1}>>"
 
 
-async def test_ten_minutes_without_aws_cost_no_run_and_are_said_once(
+async def test_ten_minutes_without_aws_fail_no_run_and_are_reported_once(
     running: Any, client: FakeClient, reports: Reports
 ):
     answer = client._answer
@@ -254,7 +256,7 @@ async def test_ten_minutes_without_aws_cost_no_run_and_are_said_once(
             raise ConnectTimeoutError(endpoint_url="https://ecs")
         return await answer(*arguments)
 
-    client._answer = out_of_reach  # type: ignore[method-assign, assignment]  # the way is cut here
+    client._answer = out_of_reach  # type: ignore[method-assign, assignment]  # AWS is out of reach here
     async with running() as (submit, _):
         submit(*(order(f"before-{number}") for number in range(10)))
         await anyio.sleep(100)
@@ -270,7 +272,7 @@ async def test_ten_minutes_without_aws_cost_no_run_and_are_said_once(
     assert len({call["clientToken"] for call in client.calls("run_task")}) == 19
 
 
-async def test_a_fault_is_the_answer_to_the_health_check(running: Any, client: FakeClient, reports: Reports):
+async def test_a_fault_fails_the_health_check(running: Any, client: FakeClient, reports: Reports):
     client.script["list_tasks"].extend([KeyError("ResponseMetadata")] * 1000)
     async with running() as (submit, _):
         submit(CheckHealth("default"))
@@ -280,7 +282,7 @@ async def test_a_fault_is_the_answer_to_the_health_check(running: Any, client: F
     assert len(client.calls("list_tasks")) == 1
 
 
-async def test_the_last_minutes_sum_is_logged_though_nothing_new_happens(
+async def test_the_last_minutes_summary_is_logged_even_if_nothing_new_happens(
     running: Any, client: FakeClient, caplog: pytest.LogCaptureFixture
 ):
     throttled = error("ThrottlingException", "Rate exceeded")
@@ -288,8 +290,6 @@ async def test_the_last_minutes_sum_is_logged_though_nothing_new_happens(
     async with running() as (submit, _):
         submit(order("run-1"))
         await anyio.sleep(300)
-    last_waiting_kind = [
-        message for message in caplog.messages if message.startswith("AWS throttles RunTask")
-    ]
-    assert len(last_waiting_kind) == 2
-    assert last_waiting_kind[1].endswith("[the last of 4 in 60 s]")
+    lines = [message for message in caplog.messages if message.startswith("AWS throttles RunTask")]
+    assert len(lines) == 2
+    assert lines[1].endswith("[the last of 4 in 60 s]")

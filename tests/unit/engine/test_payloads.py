@@ -59,7 +59,7 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize("unreadable", UNREADABLE)
-def test_overrides_that_can_not_be_read_tell_nothing(unreadable: Task) -> None:
+def test_unreadable_overrides_say_nothing(unreadable: Task) -> None:
     assert fetched_by(unreadable, "airflow") is None
 
 
@@ -71,14 +71,14 @@ def test_an_object_is_named_after_its_launch() -> None:
     assert url_of("s3://bucket/airflow/", "run-1") == URL
 
 
-def test_neither_a_task_nor_a_payload_shows_what_it_holds() -> None:
+def test_the_repr_of_a_task_or_payload_shows_no_contents() -> None:
     shown = repr(task("python", "the-token")) + repr(Payload(URL, b"the-token"))
     assert "the-token" not in shown
     assert URL in shown
 
 
 def ended(found: Task, *, payloads: str) -> tuple[Stopped, list[str]]:
-    """Let a ledger that has adopted a task see its end."""
+    """Let a ledger that has adopted a task learn of its end."""
     ledger = Ledger(options(payloads=payloads), lambda: 1.0)
     ledger.watch(Watch("adopted", "label", "arn:1", "default", "airflow"), 0.0)
     (entry,) = ledger
@@ -87,12 +87,12 @@ def ended(found: Task, *, payloads: str) -> tuple[Stopped, list[str]]:
     return report, ledger.spent
 
 
-def test_of_an_adopted_task_its_command_tells_what_to_delete() -> None:
+def test_an_adopted_tasks_command_names_the_object_to_delete() -> None:
     assert ended(task(*FETCH), payloads="s3://bucket/airflow/")[1] == [URL]
 
 
 @pytest.mark.parametrize("payloads", ["", "s3://bucket/other/", "s3://other/"])
-def test_nothing_is_deleted_but_where_this_executor_puts(payloads: str) -> None:
+def test_objects_outside_this_executors_location_are_never_deleted(payloads: str) -> None:
     assert ended(task(*FETCH), payloads=payloads)[1] == []
 
 
@@ -105,19 +105,19 @@ def test_a_container_that_could_not_fetch_has_not_run(payloads: str) -> None:
     assert "s3:GetObject" in report.diagnosis.remedy
 
 
-def test_the_same_exit_code_of_any_other_command_is_that_of_code_that_ran() -> None:
+def test_with_any_other_command_the_same_exit_code_means_that_the_code_ran() -> None:
     command: list[Any] = ["python", "-m", "airflow", "{}"]
     report, _ = ended(task(*command, exit_code=NOT_FETCHED), payloads="s3://bucket/airflow/")
     assert report.ran
 
 
-# --- what nobody has seen -----------------------------------------------------------------------------------------
+# --- tasks that were never seen -------------------------------------------------------------------------
 
 OURS = "s3://bucket/airflow/"
 
 
 def lost(*seen: Task, **watch: Any) -> list[str]:
-    """Let a ledger that has adopted a task hear that ECS has lost it, after it was seen."""
+    """Let a ledger that has adopted a task learn that ECS lost it, after showing it as in `seen`."""
     ledger = Ledger(options(payloads=watch.pop("payloads", OURS)), lambda: 1.0)
     ledger.watch(Watch("run", "label", "arn:1", "default", "airflow", **watch), 0.0)
     (entry,) = ledger
@@ -132,23 +132,23 @@ def alive(*command: str) -> Task:
     return replace(task(*command), last_status="RUNNING")
 
 
-def test_of_a_lost_task_that_was_never_seen_its_launch_tells_what_to_delete() -> None:
+def test_the_launch_of_a_lost_task_that_was_never_seen_names_the_object_to_delete() -> None:
     assert lost() == [URL]
     assert lost(number=2) == ["s3://bucket/airflow/run-2.json"]
 
 
-def test_nothing_is_called_for_a_lost_task_that_can_have_left_nothing() -> None:
+def test_nothing_is_deleted_for_a_lost_task_that_cannot_have_left_anything() -> None:
     assert lost(payloads="") == []
-    assert lost(listed=False) == [], "under which launch it was put is not known"
+    assert lost(listed=False) == [], "nothing says which launch uploaded it"
     assert lost(alive("python", "-m", "airflow")) == [], "its command was seen"
 
 
 @pytest.mark.parametrize("listed", [True, False])
-def test_a_lost_task_that_was_seen_before_has_told_what_to_delete(listed: bool) -> None:
+def test_the_command_of_a_lost_task_that_was_seen_names_the_object_to_delete(listed: bool) -> None:
     assert lost(alive(*FETCH), listed=listed) == [URL]
 
 
-def test_of_a_run_that_is_not_found_its_launch_tells_what_to_delete() -> None:
+def test_the_launch_of_a_run_that_is_not_found_names_the_object_to_delete() -> None:
     ledger = Ledger(options(payloads=OURS), lambda: 1.0)
     ledger.launch(order("run", recovery=Recovery.FIND), 0.0)
     entry = ledger.take(0.0)
@@ -159,12 +159,12 @@ def test_of_a_run_that_is_not_found_its_launch_tells_what_to_delete() -> None:
 
 
 @pytest.mark.parametrize("unreadable", UNREADABLE)
-def test_of_a_task_whose_command_can_not_be_read_its_launch_tells_what_to_delete(unreadable: Task) -> None:
+def test_the_launch_of_a_task_with_an_unreadable_command_names_the_object_to_delete(unreadable: Task) -> None:
     assert lost(replace(unreadable, last_status="RUNNING")) == [URL]
 
 
-def test_no_more_than_that_are_kept_to_be_deleted() -> None:
-    leftovers = PayloadObjects(OURS)
+def test_the_number_of_objects_waiting_for_deletion_is_limited() -> None:
+    objects = PayloadObjects(OURS)
     for number in range(MOST + 1):
-        leftovers.spend(Entry(str(number), "label", 1, State.WAITING, stored=f"{OURS}{number}.json"))
-    assert len(leftovers.spent) == MOST
+        objects.spend(Entry(str(number), "label", 1, State.WAITING, stored=f"{OURS}{number}.json"))
+    assert len(objects.spent) == MOST

@@ -106,20 +106,20 @@ def test_a_record_needs_no_more_than_its_arn():
         "text",
     ],
 )
-def test_a_malformed_record_is_left_out_and_spoils_no_other(record: Any):
+def test_a_malformed_record_is_left_out_and_affects_no_other(record: Any):
     answer = parse_tasks(body(tasks=[record, FULL], failures=[3, {"reason": "MISSING"}]))
     assert [task.task_arn for task in answer.tasks] == [f"{ARN}1"]
     assert [failure.reason for failure in answer.failures] == ["MISSING"]
 
 
-def test_half_a_character_spoils_no_record():
+def test_half_a_character_invalidates_no_record():
     halved = {**FULL, "taskArn": f"{ARN}2", "stoppedReason": "half a pair: \ud83d"}
     answer = parse_tasks(body(tasks=[halved, FULL]))
     assert [task.task_arn for task in answer.tasks] == [f"{ARN}2", f"{ARN}1"]
     assert answer.tasks[0].stopped_reason == "half a pair: ?"
 
 
-def test_a_byte_that_is_no_text_spoils_no_record():
+def test_an_invalid_byte_invalidates_no_record():
     answer = parse_tasks(body(tasks=[FULL, {**FULL, "stopCode": "odd"}]).replace(b"odd", b"\xff"))
     assert [task.stop_code for task in answer.tasks] == [
         "EssentialContainerExited",
@@ -127,12 +127,12 @@ def test_a_byte_that_is_no_text_spoils_no_record():
     ]
 
 
-def test_a_record_can_not_be_changed():
+def test_a_record_is_immutable():
     with pytest.raises(AttributeError):
-        Task(task_arn=ARN).last_status = "STOPPED"  # type: ignore[misc]  # that is the point
+        Task(task_arn=ARN).last_status = "STOPPED"  # type: ignore[misc]  # deliberately
 
 
-def test_an_answer_of_a_hundred_records_gives_the_garbage_collector_only_tuples_to_look_at():
+def test_the_garbage_collector_tracks_only_the_tuples_of_an_answer():
     answer = parse_tasks(body(tasks=[FULL] * 100))
     assert not any(map(gc.is_tracked, [answer, *answer.tasks, answer.tasks[0].containers[0]]))
 
@@ -199,19 +199,19 @@ def test_records_are_read_as_botocore_reads_them(records: list[dict[str, Any]], 
     assert ours == [{key: record.get(key) for key in ours[0]} for record in theirs]
 
 
-def test_lists_that_are_none_are_empty():
+def test_values_that_are_no_lists_are_read_as_empty():
     assert parse_tasks(body(tasks=None, failures={"reason": "odd"})).tasks == ()
 
 
 @pytest.mark.parametrize("garbage", [b"", b"<html>captive portal</html>", b'{"tasks": [{"taskArn": "a'])
-def test_an_answer_that_is_no_json_is_an_error(garbage: bytes):
+def test_an_answer_that_is_not_json_is_an_error(garbage: bytes):
     with pytest.raises(ValueError, match=r"Expecting|Unterminated") as caught:
         parse_tasks(garbage)
     assert "portal" not in str(caught.value)
 
 
 @pytest.mark.parametrize("garbage", [b"[]", b"7", b'["the-token"]'])
-def test_an_answer_that_is_no_object_is_an_error_which_shows_nothing_of_it(garbage: bytes):
+def test_an_answer_that_is_not_an_object_is_an_error_that_quotes_none_of_it(garbage: bytes):
     with pytest.raises(MsgspecError, match="Expected `object`") as caught:
         parse_tasks(garbage)
     assert "the-token" not in str(caught.value)
@@ -234,8 +234,8 @@ HEADERS = {"X-Amzn-RequestId": "5e2c", "Content-Type": "application/x-amz-json-1
 
 @pytest.mark.parametrize("headers", [HEADERS, {}], ids=["headers", "no headers"])
 @pytest.mark.parametrize("operation", ANSWERS)
-async def test_an_answers_metadata_is_that_of_the_stock_parser(operation: str, headers: dict[str, str]):
-    """ddtrace, X-Ray and OpenTelemetry wrap the client's calls, and read it."""
+async def test_an_answers_metadata_comes_from_the_stock_parser(operation: str, headers: dict[str, str]):
+    """ddtrace, X-Ray and OpenTelemetry wrap the client's calls and read it."""
     response = {
         "status_code": 200,
         "headers": HeadersDict(headers),
@@ -251,7 +251,7 @@ async def test_an_answers_metadata_is_that_of_the_stock_parser(operation: str, h
 
 
 @pytest.mark.parametrize("garbage", [b"<html>captive portal</html>", b'["the-token"]', b"\xff"])
-async def test_an_answer_that_can_not_be_read_is_no_fault_of_this_process(garbage: bytes):
+async def test_an_unreadable_answer_is_not_a_fault_of_this_process(garbage: bytes):
     response = {"status_code": 200, "headers": HeadersDict(), "body": garbage}
     parser = EcsResponseParserFactory().create_parser("json")
     with pytest.raises(UnreadableAnswerError) as caught:
@@ -260,13 +260,13 @@ async def test_an_answer_that_can_not_be_read_is_no_fault_of_this_process(garbag
     assert "the-token" not in str(caught.value)
 
 
-def test_only_the_protocol_of_ecs_is_parsed_our_way():
+def test_only_ecss_protocol_gets_our_parser():
     factory = EcsResponseParserFactory()
     assert isinstance(factory.create_parser("json"), EcsResponseParser)
     assert not isinstance(factory.create_parser("query"), EcsResponseParser)
 
 
-def test_of_a_cluster_its_default_strategy_is_read():
+def test_a_clusters_default_strategy_is_read():
     strategy = [{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}]
     answer = {"clusters": [{"clusterName": "c", "defaultCapacityProviderStrategy": strategy}], "failures": []}
     (cluster,) = parse_clusters(json.dumps(answer).encode()).clusters

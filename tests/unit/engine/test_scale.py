@@ -1,4 +1,4 @@
-"""Thousands of tasks through the whole engine under AWS's default rates, in virtual time: lags and calls are counted."""
+"""Thousands of tasks in the engine, at AWS's default rates and in virtual time: counts lags and calls."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ READS = 20.0
 
 
 class Fleet:
-    """Stands for `EcsClient`: each task starts for 5 seconds, runs for its duration, and then stops at once."""
+    """Replaces `EcsClient`: each task takes 5 seconds to start, runs for its duration, then stops at once."""
 
     def __init__(self, duration: float) -> None:
         self.duration = duration
         self.stops_at: dict[str, float] = {}
-        self.looks: list[tuple[float, int]] = []
+        self.polls: list[tuple[float, int]] = []
         self._random = Random(7)  # noqa: S311  no secret
 
     async def aclose(self) -> None:
@@ -44,7 +44,7 @@ class Fleet:
         return started(arn)
 
     async def describe_tasks(self, _: str, arns: Sequence[str]) -> Tasks:
-        self.looks.append((anyio.current_time(), len(arns)))
+        self.polls.append((anyio.current_time(), len(arns)))
         await self._latency()
         return Tasks(tasks=tuple(self._describe(arn) for arn in arns))
 
@@ -61,7 +61,7 @@ class Fleet:
 
 
 class Trial:
-    """An engine at work on a fleet, and when each end was reported."""
+    """An engine that runs a fleet; records how late each end was reported."""
 
     def __init__(self, fleet: Fleet, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
         monkeypatch.setattr(module, "EcsClient", lambda *_, **__: fleet)
@@ -86,19 +86,19 @@ class Trial:
         return quantiles(self.lags, n=100)[percent - 1]
 
     def calls(self, begin: float, end: float) -> list[int]:
-        """Give how many tasks each call of this time was about."""
-        return [size for at, size in self.fleet.looks if begin <= at < end]
+        """Return how many tasks each call in this period polled."""
+        return [size for at, size in self.fleet.polls if begin <= at < end]
 
 
 def watch_all(fleet: Fleet, count: int, ends: tuple[float, float]) -> list[Order]:
-    """Order to watch tasks that run already and end at any time between."""
+    """Make orders to watch tasks that run already and end at random times in between."""
     random = Random(3)  # noqa: S311  no secret
     for number in range(count):
         fleet.stops_at[f"arn:{number}"] = random.uniform(*ends)
     return [Watch(str(number), "label", f"arn:{number}", "default", "airflow") for number in range(count)]
 
 
-async def test_ends_of_short_tasks_are_seen_within_seconds_for_a_third_of_the_reads(
+async def test_short_tasks_ends_are_seen_within_seconds_using_a_third_of_the_reads(
     monkeypatch: pytest.MonkeyPatch,
 ):
     trial = Trial(Fleet(30), monkeypatch)
@@ -112,7 +112,7 @@ async def test_ends_of_short_tasks_are_seen_within_seconds_for_a_third_of_the_re
 
 
 @pytest.mark.parametrize("count", [10_000, 20_000])
-async def test_the_watcher_takes_half_of_the_reads_at_most_and_looks_at_all_in_turn(
+async def test_the_watcher_takes_at_most_half_of_the_reads_and_polls_every_task_in_turn(
     monkeypatch: pytest.MonkeyPatch, count: int
 ):
     fleet = Fleet(3600)
@@ -122,7 +122,7 @@ async def test_the_watcher_takes_half_of_the_reads_at_most_and_looks_at_all_in_t
     assert max(trial.lags) <= count / 1000 + 2
 
 
-async def test_thousands_of_old_tasks_take_half_of_the_watchers_part_and_leave_the_rest_to_young_ones(
+async def test_thousands_of_old_tasks_take_half_of_the_watchers_share_and_leave_the_rest_to_young_ones(
     monkeypatch: pytest.MonkeyPatch,
 ):
     fleet = Fleet(3600)
@@ -132,7 +132,7 @@ async def test_thousands_of_old_tasks_take_half_of_the_watchers_part_and_leave_t
     assert trial.lag(99) <= 21
 
 
-async def test_a_hundred_long_runs_cost_a_call_each_ten_seconds(monkeypatch: pytest.MonkeyPatch):
+async def test_a_hundred_long_runs_cost_one_call_every_ten_seconds(monkeypatch: pytest.MonkeyPatch):
     fleet = Fleet(3600)
     trial = Trial(fleet, monkeypatch)
     await trial.run(*watch_all(fleet, 100, (1000, 2000)), seconds=900)

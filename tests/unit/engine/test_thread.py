@@ -22,7 +22,7 @@ def started(**changes: Any) -> EngineThread:
 
 
 def killed(caplog: pytest.LogCaptureFixture) -> EngineThread:
-    """Give a thread whose engine has died of an order that is none."""
+    """Return a thread whose engine has died of an invalid order."""
     thread = started()
     thread.submit([cast("Order", "nonsense")])
     thread._thread.join(30)
@@ -49,7 +49,7 @@ def test_it_is_a_daemon_that_keeps_no_process_alive():
     assert EngineThread(never_asked, options())._thread.daemon
 
 
-def test_an_engine_that_can_not_start_says_so_in_start():
+def test_start_raises_if_the_engine_cannot_start():
     thread = EngineThread(never_asked, options(concurrency=-1))
     with pytest.raises(EngineStartError, match="ValueError"):
         thread.start()
@@ -60,18 +60,20 @@ def test_an_engine_that_can_not_start_says_so_in_start():
     assert list(thread.drain()) == []
 
 
-def test_orders_given_before_and_after_the_start_are_taken():
+def test_orders_submitted_before_and_after_the_start_are_taken():
     thread = EngineThread(never_asked, options())
     thread.submit([order("early"), Stop("early", "because")])
     thread.start()
     thread.submit([order("late"), Stop("late", "because")])
-    thread.submit([cast("Order", "nonsense")])  # taken last: when it is dead, all is drained
+    thread.submit(
+        [cast("Order", "nonsense")]
+    )  # taken last: once the engine is dead, all reports have arrived
     thread._thread.join(30)
     reports = list(thread.drain())
     assert reports[:2] == [Cancelled("early"), Cancelled("late")]
 
 
-def test_no_more_reports_are_drained_than_the_limit_says():
+def test_drain_yields_at_most_limit_reports():
     thread = started()
     for number in range(5):
         thread.submit([order(str(number)), Stop(str(number), "because")])

@@ -1,4 +1,4 @@
-"""AWS's token bucket, our limiter and another client of the account, as events in virtual time."""
+"""Simulates AWS's token bucket, our adaptive bucket and another client of the account in virtual time."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ecs_async_executor.engine.options import Rate
 IN_FLIGHT = 100
 LATENCY = (0.02, 0.2)
 SETTLED = 10.0
-"""Seconds after which hardly a call may be throttled."""
+"""Seconds after which hardly any call may be throttled."""
 
 
 class AwsBucket:
-    """What AWS does: a full bucket at first, a token a call."""
+    """AWS's bucket: full at first, and every call costs a token."""
 
     def __init__(self, rate: Rate) -> None:
         self._rate = rate
@@ -35,55 +35,55 @@ class AwsBucket:
 
 @dataclass
 class Outcome:
-    """When our calls reached AWS, and how many of the other client's were accepted."""
+    """When our calls reached AWS, and how many of the other client's calls AWS accepted."""
 
     accepted: list[float] = field(default_factory=list)
     throttled: list[float] = field(default_factory=list)
     others: int = 0
 
     def reached(self, rate: Rate, seconds: float) -> float:
-        """Which part it got of all that AWS's bucket had left for it, the saved burst included."""
+        """Return its share of all the calls that AWS's bucket had left for it, including the saved burst."""
         return len(self.accepted) / (rate.burst + rate.per_second * seconds - self.others)
 
     def throttled_part(self) -> float:
-        """Give the part of the calls that was throttled, once settled."""
+        """Return the share of calls that were throttled after `SETTLED`."""
         throttled, accepted = (sum(at >= SETTLED for at in each) for each in (self.throttled, self.accepted))
         return throttled / (throttled + accepted)
 
     def per_second(self, begin: float, end: float) -> float:
-        """Give the rate of accepted calls."""
+        """Return the rate of accepted calls."""
         return sum(begin <= at < end for at in self.accepted) / (end - begin)
 
 
 class _Client:
-    """Calls whenever its limiter allows, with callers always waiting."""
+    """Calls whenever its bucket allows, because callers are always waiting."""
 
-    def __init__(self, bucket: AdaptiveBucket, world: _World) -> None:
+    def __init__(self, bucket: AdaptiveBucket, simulation: _Simulation) -> None:
         self.outcome = Outcome()
         self._bucket = bucket
-        self._world = world
+        self._simulation = simulation
         self._in_flight = 0
         bucket.wanted = True
-        world.at(0.0, self._send)
+        simulation.at(0.0, self._send)
 
     def _send(self, now: float) -> None:
         self._bucket.advance(now)
         wait = self._bucket.wait() if self._in_flight < IN_FLIGHT else 0.01
         if wait > 0:
-            self._world.at(now + wait, self._send)
+            self._simulation.at(now + wait, self._send)
             return
         self._bucket.take()
         self._in_flight += 1
-        latency = self._world.random.uniform(*LATENCY)
+        latency = self._simulation.random.uniform(*LATENCY)
         answered = now + latency
 
         def arrive(arrival: float) -> None:
-            ok = self._world.admit(arrival)
+            ok = self._simulation.admit(arrival)
             (self.outcome.accepted if ok else self.outcome.throttled).append(arrival)
-            self._world.at(answered, lambda _: self._answer(answered, now, ok=ok))
+            self._simulation.at(answered, lambda _: self._answer(answered, now, ok=ok))
 
-        self._world.at(now + latency * self._world.random.uniform(0.3, 0.7), arrive)
-        self._world.at(now, self._send)
+        self._simulation.at(now + latency * self._simulation.random.uniform(0.3, 0.7), arrive)
+        self._simulation.at(now, self._send)
 
     def _answer(self, now: float, sent_at: float, *, ok: bool) -> None:
         self._in_flight -= 1
@@ -91,8 +91,8 @@ class _Client:
         (self._bucket.accepted if ok else self._bucket.throttled)(sent_at)
 
 
-class _World:
-    """Events in the order of their times, around one bucket of AWS."""
+class _Simulation:
+    """Runs events in order of time, around one of AWS's buckets."""
 
     def __init__(self, aws: Rate, outage: Callable[[float], bool], seed: int) -> None:
         self.random = Random(seed)  # noqa: S311  no secret
@@ -122,26 +122,29 @@ def simulate(
     outage: Callable[[float], bool] = lambda _: False,
     seed: int = 1,
 ) -> list[Outcome]:
-    """Let a client with each of the limiters call for some time. `others`: when a client without a limiter calls."""
-    world = _World(aws, outage, seed)
-    clients = [_Client(bucket, world) for bucket in buckets]
+    """Let one client per adaptive bucket call for some time.
+
+    `others`: the times of another client's calls, which nothing limits.
+    """
+    simulation = _Simulation(aws, outage, seed)
+    clients = [_Client(bucket, simulation) for bucket in buckets]
 
     def other(now: float) -> None:
-        accepted = world.admit(now)
+        accepted = simulation.admit(now)
         for client in clients:
             client.outcome.others += accepted
 
     for time in others:
-        world.at(time, other)
-    world.run(seconds)
+        simulation.at(time, other)
+    simulation.run(seconds)
     return [client.outcome for client in clients]
 
 
 def steadily(rate: float, begin: float, end: float) -> list[float]:
-    """Give the times of calls at a constant rate."""
+    """Return the times of calls at a constant rate."""
     return [begin + number / rate for number in range(int((end - begin) * rate))]
 
 
 def in_clumps(rate: float, begin: float, end: float) -> list[float]:
-    """Give the times of calls that come all at once, each second."""
+    """Return the times of calls that come all at once, every second."""
     return [begin + second for second in range(int(end - begin)) for _ in range(int(rate))]

@@ -24,7 +24,7 @@ def wanted(rate: Rate) -> AdaptiveBucket:
 
 
 def drain(bucket: AdaptiveBucket) -> int:
-    """Take all tokens that are there; give their number."""
+    """Take all available tokens, and return their number."""
     count = 0
     while bucket.wait() == 0:
         bucket.take()
@@ -59,7 +59,7 @@ def test_a_rate_of_zero_is_more_than_a_client_can_send():
 # --- throttles --------------------------------------------------------------------------------------------
 
 
-def test_a_throttle_halves_the_rate_and_takes_the_burst_away():
+def test_a_throttle_halves_the_rate_and_removes_the_burst():
     bucket = wanted(MODIFY)
     bucket.throttled(0.0)
     assert bucket.rate == 20
@@ -75,7 +75,7 @@ def test_throttles_of_calls_sent_before_the_cut_do_not_count_again():
     assert bucket.rate == 20
 
 
-def test_it_halves_once_a_second_at_most():
+def test_it_halves_at_most_once_a_second():
     bucket = wanted(MODIFY)
     for step in range(30):
         bucket.advance(step / 10)
@@ -109,19 +109,19 @@ def test_it_grows_only_while_callers_wait():
     assert bucket.rate > 20
 
 
-def test_a_quiet_time_spoils_the_measurement():
+def test_a_quiet_time_discards_the_measurement():
     bucket = wanted(MODIFY)
     bucket.throttled(0.0)
     bucket.accepted(0.1)
     bucket.wanted = False
-    bucket.advance(100.0)  # AWS's bucket fills up: what is accepted now says nothing about its rate
+    bucket.advance(100.0)  # AWS's bucket fills up, so accepted calls say nothing about its rate
     bucket.wanted = True
     bucket.advance(101.0)
     bucket.throttled(101.0)
     assert bucket.rate == 40 / 2, "half of what it was, not of one call in a hundred seconds"
 
 
-def test_few_calls_that_never_waited_spoil_the_measurement_too():
+def test_a_few_calls_that_never_waited_discard_the_measurement_too():
     bucket = wanted(MODIFY)
     bucket.throttled(0.0)
     for step in range(1, 100):
@@ -134,7 +134,7 @@ def test_few_calls_that_never_waited_spoil_the_measurement_too():
     assert bucket.rate == 40 / 2, "not half of a call a second"
 
 
-def test_it_recovers_though_the_process_stood_still_for_hours():
+def test_it_recovers_even_if_the_process_stood_still_for_hours():
     bucket = wanted(MODIFY)
     bucket.throttled(0.0)
     bucket.accepted(0.1)
@@ -144,7 +144,7 @@ def test_it_recovers_though_the_process_stood_still_for_hours():
     assert bucket.rate == 40
 
 
-def test_a_call_that_is_not_made_gives_its_token_back():
+def test_a_call_that_is_not_made_returns_its_token():
     bucket = AdaptiveBucket(Rate(per_second=1, burst=2), 0.0)
     bucket.give_back()
     assert drain(bucket) == 2, "never more than its burst"
@@ -152,7 +152,7 @@ def test_a_call_that_is_not_made_gives_its_token_back():
     assert drain(bucket) == 1
 
 
-def test_without_a_limit_a_throttle_halves_what_was_really_sent():
+def test_without_a_limit_a_throttle_halves_the_rate_of_calls_sent():
     bucket = wanted(Rate(0, 0))
     for _ in range(600):
         bucket.take()
@@ -168,12 +168,12 @@ def test_without_a_limit_a_stray_throttle_of_a_few_calls_leaves_half_of_aws_smal
     assert bucket.rate == 10
 
 
-# --- worlds: AWS's true bucket, 20 to 200 ms away, up to 100 calls in flight --------------------------------
+# --- simulations: AWS's real bucket, 20 to 200 ms away, up to 100 calls in flight -----------------------
 
 
 @each_of_aws_buckets
 @seeds
-def test_alone_it_gets_all(rate: Rate, seed: int):
+def test_alone_it_gets_everything(rate: Rate, seed: int):
     (outcome,) = simulate(AdaptiveBucket(rate, 0.0), aws=rate, seconds=MINUTE, seed=seed)
     assert outcome.reached(rate, MINUTE) >= 0.97
     assert outcome.throttled_part() <= 0.01
@@ -182,7 +182,7 @@ def test_alone_it_gets_all(rate: Rate, seed: int):
 @each_of_aws_buckets
 @seeds
 @pytest.mark.parametrize("begin", [0.0, 30.0], ids=["from the start", "from the middle"])
-def test_it_gets_what_another_client_leaves_it(rate: Rate, seed: int, begin: float):
+def test_it_gets_what_another_client_leaves(rate: Rate, seed: int, begin: float):
     others = steadily(rate.per_second / 2, begin, MINUTE)
     (outcome,) = simulate(AdaptiveBucket(rate, 0.0), aws=rate, seconds=MINUTE, others=others, seed=seed)
     assert outcome.reached(rate, MINUTE) >= 0.97
@@ -191,7 +191,7 @@ def test_it_gets_what_another_client_leaves_it(rate: Rate, seed: int, begin: flo
 
 @each_of_aws_buckets
 @seeds
-def test_it_gets_what_a_client_that_calls_in_bursts_leaves_it(rate: Rate, seed: int):
+def test_it_gets_what_a_client_that_calls_in_bursts_leaves(rate: Rate, seed: int):
     others = in_clumps(rate.per_second / 2, 0.0, MINUTE)
     (outcome,) = simulate(AdaptiveBucket(rate, 0.0), aws=rate, seconds=MINUTE, others=others, seed=seed)
     assert outcome.reached(rate, MINUTE) >= 0.965
@@ -200,7 +200,7 @@ def test_it_gets_what_a_client_that_calls_in_bursts_leaves_it(rate: Rate, seed: 
 
 @each_of_aws_buckets
 @seeds
-def test_it_comes_back_when_the_other_client_goes_away(rate: Rate, seed: int):
+def test_it_regains_its_rate_when_the_other_client_goes_away(rate: Rate, seed: int):
     others = steadily(rate.per_second / 2, 0.0, 40.0)
     (outcome,) = simulate(AdaptiveBucket(rate, 0.0), aws=rate, seconds=90, others=others, seed=seed)
     assert outcome.per_second(35, 40) <= 0.6 * rate.per_second
@@ -221,7 +221,7 @@ def test_two_schedulers_share_the_bucket_and_leave_nothing_unused(rate: Rate, se
 
 @each_of_aws_buckets
 @seeds
-def test_in_an_outage_it_slows_to_a_trickle_and_comes_back_within_ten_seconds(rate: Rate, seed: int):
+def test_in_an_outage_it_slows_to_a_trickle_and_recovers_within_ten_seconds(rate: Rate, seed: int):
     (outcome,) = simulate(
         AdaptiveBucket(rate, 0.0), aws=rate, seconds=140, outage=lambda now: 20 <= now < 80, seed=seed
     )
@@ -232,7 +232,7 @@ def test_in_an_outage_it_slows_to_a_trickle_and_comes_back_within_ten_seconds(ra
 
 @each_of_aws_buckets
 @seeds
-def test_a_throttle_soon_after_an_outage_does_not_count_the_outage_as_slowness(rate: Rate, seed: int):
+def test_a_throttle_soon_after_an_outage_does_not_treat_the_outage_as_slowness(rate: Rate, seed: int):
     late: list[float] = []
 
     def outage(now: float) -> bool:
@@ -246,7 +246,7 @@ def test_a_throttle_soon_after_an_outage_does_not_count_the_outage_as_slowness(r
 
 
 @seeds
-def test_an_unlimited_one_learns_the_limit_from_throttles(seed: int):
+def test_an_unlimited_bucket_learns_the_limit_from_throttles(seed: int):
     (outcome,) = simulate(AdaptiveBucket(Rate(0, 0), 0.0), aws=FARGATE, seconds=MINUTE, seed=seed)
     assert outcome.reached(FARGATE, MINUTE) >= 0.97
     assert outcome.throttled_part() <= 0.02
@@ -278,7 +278,7 @@ _EVENTS = st.lists(
 
 
 @given(rate=_RATES, events=_EVENTS)
-def test_whatever_aws_answers_it_stays_below_the_rate_goes_on_and_recovers(
+def test_whatever_aws_answers_it_stays_below_the_rate_keeps_going_and_recovers(
     rate: Rate, events: list[tuple[str, float, bool, float]]
 ):
     bucket = AdaptiveBucket(rate, 0.0)

@@ -52,7 +52,7 @@ async def test_calls_keep_to_the_rates(make_calls: MakeCalls):
     assert anyio.current_time() == pytest.approx(3.0, abs=0.05)
 
 
-async def test_a_throttled_runtask_slows_launches_and_leaves_stops_alone(make_calls: MakeCalls):
+async def test_a_throttled_runtask_slows_launches_and_permits_stops_alone(make_calls: MakeCalls):
     calls = make_calls(options(run_task_rate=Rate(per_second=2, burst=2)))
     throttled = error("InvalidParameterException", "Rate exceeded (ErrorCode: Throttling)")
     assert await failing(calls, throttled, Action.RUN_TASK) is Kind.THROTTLE
@@ -63,28 +63,28 @@ async def test_a_throttled_runtask_slows_launches_and_leaves_stops_alone(make_ca
     assert anyio.current_time() == pytest.approx(1.0)
 
 
-async def test_an_error_of_our_own_is_logged_with_its_traceback(
+async def test_a_fault_of_ours_is_logged_with_its_traceback(
     make_calls: MakeCalls, caplog: pytest.LogCaptureFixture
 ):
     calls = make_calls(options())
     assert await failing(calls, KeyError("parsed"), Action.LIST_TASKS) is Kind.FAULT
     assert await failing(calls, error("ServerException", status=500), Action.LIST_TASKS) is Kind.UNKNOWN
-    (last_waiting_kind,) = caplog.messages
-    assert "KeyError: 'parsed', raised in tests.unit.engine.admission.test_calls" in last_waiting_kind
-    assert "in give\n    raise answer" in last_waiting_kind
-    assert "Nothing to do" not in last_waiting_kind
+    (message,) = caplog.messages
+    assert "KeyError: 'parsed', raised in tests.unit.engine.admission.test_calls" in message
+    assert "in give\n    raise answer" in message
+    assert "Nothing to do" not in message
 
 
-async def test_refused_credentials_pause_everything_once_and_make_a_new_client(
+async def test_refused_credentials_pause_everything_once_and_replace_the_client(
     make_calls: MakeCalls, client: FakeClient, reports: Reports
 ):
     calls = make_calls(options())
-    leaves = [await calls.permit(Action.LIST_TASKS) for _ in range(5)]
+    permits = [await calls.permit(Action.LIST_TASKS) for _ in range(5)]
 
     async def expired() -> None:
         raise EXPIRED
 
-    for permit in leaves:
+    for permit in permits:
         with pytest.raises(CallError):
             await calls.make(permit, expired)
     assert [type(report) for report in reports] == [Paused]
@@ -94,7 +94,7 @@ async def test_refused_credentials_pause_everything_once_and_make_a_new_client(
     assert [type(report) for report in reports] == [Paused, Resumed]
 
 
-async def test_a_network_that_is_down_pauses_and_keeps_the_client(
+async def test_a_network_failure_pauses_everything_and_keeps_the_client(
     make_calls: MakeCalls, client: FakeClient, reports: Reports
 ):
     calls = make_calls(options())
@@ -106,14 +106,14 @@ async def test_a_network_that_is_down_pauses_and_keeps_the_client(
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "ConflictException"])
-async def test_any_clear_answer_of_aws_ends_the_pause(make_calls: MakeCalls, reports: Reports, code: str):
+async def test_any_definite_answer_of_aws_ends_the_pause(make_calls: MakeCalls, reports: Reports, code: str):
     calls = make_calls(options())
     await failing(calls, EXPIRED)
     await failing(calls, error(code))
     assert [type(report) for report in reports] == [Paused, Resumed]
 
 
-async def test_an_unknown_outcome_says_nothing_about_the_pause(make_calls: MakeCalls, reports: Reports):
+async def test_an_unknown_outcome_does_not_end_the_pause(make_calls: MakeCalls, reports: Reports):
     calls = make_calls(options())
     await failing(calls, EXPIRED)
     assert await failing(calls, error("ServerException", status=500)) is Kind.UNKNOWN
@@ -122,12 +122,12 @@ async def test_an_unknown_outcome_says_nothing_about_the_pause(make_calls: MakeC
     assert [type(report) for report in reports] == [Paused, Resumed]
 
 
-# --- what repeats itself is summed up ---------------------------------------------------------------------
+# --- repeated events are summed up ---------------------------------------------------------------------
 
 THROTTLED = error("ThrottlingException", "Rate exceeded")
 
 
-async def test_throttles_of_runtask_are_logged_once_a_minute_with_how_many_launches_wait_and_how_fast_they_go(
+async def test_throttles_of_runtask_are_logged_once_a_minute_with_the_backlog_and_the_rate(
     make_calls: MakeCalls, caplog: pytest.LogCaptureFixture
 ):
     calls = make_calls(options(run_task_rate=Rate(per_second=20, burst=20)))
@@ -143,14 +143,14 @@ async def test_throttles_of_runtask_are_logged_once_a_minute_with_how_many_launc
     assert len(caplog.messages) == 2
 
 
-async def test_without_a_configured_rate_none_is_called_allowed(
+async def test_a_throttles_log_line_names_no_allowed_rate_if_none_is_configured(
     make_calls: MakeCalls, caplog: pytest.LogCaptureFixture
 ):
     await failing(make_calls(options()), THROTTLED, Action.DESCRIBE_TASKS)
     assert caplog.messages == ["AWS throttles DescribeTasks: now 10.0/s."]
 
 
-async def test_failures_that_no_run_reports_are_logged_once_a_minute_for_each_cause(
+async def test_failures_that_no_run_reports_are_logged_once_a_minute_per_cause(
     make_calls: MakeCalls, caplog: pytest.LogCaptureFixture
 ):
     calls = make_calls(options())
@@ -165,7 +165,7 @@ async def test_failures_that_no_run_reports_are_logged_once_a_minute_for_each_ca
     ] * 2
 
 
-async def test_a_task_that_is_not_known_yet_when_it_is_stopped_is_no_news(
+async def test_stopping_a_task_that_ecs_does_not_know_yet_logs_nothing(
     make_calls: MakeCalls, caplog: pytest.LogCaptureFixture
 ):
     calls = make_calls(options())
@@ -175,8 +175,8 @@ async def test_a_task_that_is_not_known_yet_when_it_is_stopped_is_no_news(
     assert caplog.messages == []
 
 
-async def test_a_fault_ends_the_pause_since_aws_was_reached(make_calls: MakeCalls, reports: Reports):
-    """Else a wrapper that always raises would keep the gate shut for ever."""
+async def test_a_fault_ends_the_pause_because_aws_was_reached(make_calls: MakeCalls, reports: Reports):
+    """Otherwise a wrapper that always raises would keep the circuit breaker open forever."""
     calls = make_calls(options())
     await failing(calls, EXPIRED)
     assert await failing(calls, KeyError("ResponseMetadata")) is Kind.FAULT

@@ -16,54 +16,56 @@ def breaker() -> CircuitBreaker:
     return CircuitBreaker(lambda: 1.0)
 
 
-async def test_an_open_gate_lets_everybody_pass_at_once(breaker: CircuitBreaker):
+async def test_a_closed_breaker_lets_every_call_through_at_once(breaker: CircuitBreaker):
     for _ in range(100):
         await breaker.acquire()
     assert anyio.current_time() == 0
 
 
-async def test_the_first_failure_shuts_it_and_is_said_once(breaker: CircuitBreaker):
-    tickets = [await breaker.acquire() for _ in range(3)]
-    assert breaker.fail(tickets[0], DIAGNOSIS) == [Paused(DIAGNOSIS)]
+async def test_the_first_failure_opens_it_and_is_reported_once(breaker: CircuitBreaker):
+    generations = [await breaker.acquire() for _ in range(3)]
+    assert breaker.fail(generations[0], DIAGNOSIS) == [Paused(DIAGNOSIS)]
     assert breaker.is_open
-    assert breaker.fail(tickets[1], DIAGNOSIS) == []
+    assert breaker.fail(generations[1], DIAGNOSIS) == []
     probe = await breaker.acquire()
     assert breaker.fail(probe, DIAGNOSIS) == []
 
 
-async def test_a_success_of_a_call_sent_before_does_not_open_it(breaker: CircuitBreaker):
+async def test_a_success_of_a_call_sent_before_the_failure_does_not_close_it(breaker: CircuitBreaker):
     early, late = await breaker.acquire(), await breaker.acquire()
     breaker.fail(early, DIAGNOSIS)
     assert breaker.succeed(late) == []
     assert breaker.is_open
 
 
-async def test_while_shut_one_caller_passes_after_each_waiting_time(breaker: CircuitBreaker):
+async def test_an_open_breaker_lets_one_caller_through_after_each_waiting_time(breaker: CircuitBreaker):
     breaker.fail(await breaker.acquire(), DIAGNOSIS)
-    passed = []
+    let_through = []
 
     async def caller() -> None:
-        passed.append((anyio.current_time(), await breaker.acquire()))
+        let_through.append((anyio.current_time(), await breaker.acquire()))
 
     with anyio.move_on_after(3.5):
         async with anyio.create_task_group() as tasks:
             for _ in range(10):
                 tasks.start_soon(caller)
-    assert len(passed) == 3  # at 1, 2 and 3 seconds: a probe that gets lost is followed by the next
+    assert len(let_through) == 3  # at 1, 2 and 3 seconds: the next probe follows one that gets lost
 
 
-async def test_each_probe_that_fails_makes_the_wait_longer_up_to_a_minute(breaker: CircuitBreaker):
+async def test_each_failed_probe_lengthens_the_wait_up_to_a_minute(breaker: CircuitBreaker):
     breaker.fail(await breaker.acquire(), DIAGNOSIS)
     waits = []
     for _ in range(9):
         before = anyio.current_time()
-        ticket = await breaker.acquire()
+        generation = await breaker.acquire()
         waits.append(anyio.current_time() - before)
-        breaker.fail(ticket, DIAGNOSIS)
+        breaker.fail(generation, DIAGNOSIS)
     assert waits == pytest.approx([1, 2, 4, 8, 16, 32, 60, 60, 60])
 
 
-async def test_a_probe_that_succeeds_opens_it_for_all_who_wait_and_is_said_once(breaker: CircuitBreaker):
+async def test_a_successful_probe_closes_it_for_all_waiting_callers_and_is_reported_once(
+    breaker: CircuitBreaker,
+):
     breaker.fail(await breaker.acquire(), DIAGNOSIS)
     probe = await breaker.acquire()
     done = []
@@ -82,7 +84,7 @@ async def test_a_probe_that_succeeds_opens_it_for_all_who_wait_and_is_said_once(
     assert not breaker.is_open
 
 
-async def test_after_it_opened_the_first_wait_is_short_again(breaker: CircuitBreaker):
+async def test_after_it_closes_the_first_wait_is_short_again(breaker: CircuitBreaker):
     for _ in range(5):
         breaker.fail(await breaker.acquire(), DIAGNOSIS)
     breaker.succeed(await breaker.acquire())
@@ -92,15 +94,15 @@ async def test_after_it_opened_the_first_wait_is_short_again(breaker: CircuitBre
     assert anyio.current_time() - before == pytest.approx(1.0)
 
 
-async def test_a_probe_that_was_not_used_is_the_next_callers_at_once(breaker: CircuitBreaker):
+async def test_an_unused_probe_goes_to_the_next_caller_at_once(breaker: CircuitBreaker):
     for _ in range(5):
         breaker.fail(await breaker.acquire(), DIAGNOSIS)
     before = anyio.current_time()
     breaker.give_back(await breaker.acquire())
-    passed = []
+    let_through = []
 
     async def caller() -> None:
-        passed.append(await breaker.acquire())
+        let_through.append(await breaker.acquire())
 
     async with anyio.create_task_group() as tasks:
         probe = await breaker.acquire()
@@ -108,14 +110,14 @@ async def test_a_probe_that_was_not_used_is_the_next_callers_at_once(breaker: Ci
         for _ in range(10):
             tasks.start_soon(caller)
         await anyio.sleep(1)
-        assert passed == []
+        assert let_through == []
         breaker.give_back(probe)
         await anyio.sleep(1)
-        assert len(passed) == 1
+        assert len(let_through) == 1
         tasks.cancel_scope.cancel()
 
 
-async def test_a_passage_of_an_older_state_that_was_not_used_gives_nobody_a_probe(breaker: CircuitBreaker):
+async def test_an_unused_call_of_an_older_generation_gives_nobody_a_probe(breaker: CircuitBreaker):
     early, late = await breaker.acquire(), await breaker.acquire()
     breaker.fail(early, DIAGNOSIS)
     breaker.give_back(late)

@@ -1,4 +1,4 @@
-"""botocore's model of ECS, and a valid request to RunTask."""
+"""botocore's model of ECS, and a valid RunTask request."""
 
 from __future__ import annotations
 

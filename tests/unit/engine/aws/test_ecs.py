@@ -37,7 +37,7 @@ ANSWERS = {
 
 
 class FakeSdkClient:
-    """What aiobotocore's client is to `EcsClient`."""
+    """Takes the place of aiobotocore's client in `EcsClient`."""
 
     def __init__(self) -> None:
         self.meta = SimpleNamespace(region_name="eu-central-1")
@@ -58,7 +58,7 @@ class FakeSdkClient:
 
 
 class FakeSession:
-    """What aiobotocore's session is to `EcsClient`."""
+    """Takes the place of aiobotocore's session in `EcsClient`."""
 
     def __init__(self) -> None:
         self.made: list[FakeSdkClient] = []
@@ -87,7 +87,7 @@ def ecs_client(session: Any, *, call_timeout: float = 30.0, **connection: Any) -
     return EcsClient(lambda: Connection(session, **connection), pool_size=72, call_timeout=call_timeout)
 
 
-async def test_one_client_is_made_for_all_calls_however_many_come_at_once(session: FakeSession):
+async def test_one_client_is_created_no_matter_how_many_calls_come_at_once(session: FakeSession):
     client = ecs_client(session)
     async with anyio.create_task_group() as tasks:
         for _ in range(20):
@@ -97,7 +97,7 @@ async def test_one_client_is_made_for_all_calls_however_many_come_at_once(sessio
     await client.aclose()
 
 
-async def test_no_client_is_made_before_the_first_call(session: FakeSession):
+async def test_no_client_is_created_before_the_first_call(session: FakeSession):
     await ecs_client(session).aclose()
     assert session.made == []
 
@@ -119,7 +119,9 @@ async def test_each_call_sends_what_ecs_expects(session: FakeSession):
     await client.aclose()
 
 
-async def test_after_forget_the_next_call_makes_a_new_client_and_the_old_one_stays_open(session: FakeSession):
+async def test_after_forget_the_next_call_creates_a_new_client_and_the_old_one_stays_open(
+    session: FakeSession,
+):
     client = ecs_client(session)
     await client.run_task({})
     client.forget()
@@ -134,10 +136,10 @@ async def test_after_forget_the_next_call_makes_a_new_client_and_the_old_one_sta
 
 
 @pytest.mark.parametrize(("seconds", "is_closed"), [(59.0, False), (61.0, True)])
-async def test_a_forgotten_client_is_closed_once_no_call_can_use_it(
+async def test_a_forgotten_client_is_closed_once_no_call_can_still_use_it(
     session: FakeSession, seconds: float, is_closed: bool
 ):
-    """A call may refresh credentials for 30 s, and then take another 30 s."""
+    """A call may spend 30 s on refreshing credentials, and then another 30 s."""
     client = ecs_client(session, call_timeout=30.0)
     await client.run_task({})
     client.forget()
@@ -147,7 +149,7 @@ async def test_a_forgotten_client_is_closed_once_no_call_can_use_it(
     await client.aclose()
 
 
-async def test_the_connection_is_made_beside_the_loop(session: FakeSession):
+async def test_the_connection_is_made_in_a_worker_thread(session: FakeSession):
     threads = []
 
     def connect() -> Connection:
@@ -161,7 +163,7 @@ async def test_the_connection_is_made_beside_the_loop(session: FakeSession):
     await client.aclose()
 
 
-async def test_a_connection_that_can_not_be_made_is_tried_again_at_the_next_call(session: FakeSession):
+async def test_a_failed_connection_is_retried_at_the_next_call(session: FakeSession):
     failures = [RuntimeError("no such connection")]
 
     def connect() -> Connection:
@@ -178,7 +180,7 @@ async def test_a_connection_that_can_not_be_made_is_tried_again_at_the_next_call
     await client.aclose()
 
 
-async def test_the_sdk_never_retries_and_its_limits_are_the_engines(session: FakeSession):
+async def test_the_sdk_never_retries_and_keeps_to_the_engines_limits(session: FakeSession):
     mine = AioConfig(
         user_agent_extra="mine", max_pool_connections=1, retries={"mode": "legacy", "total_max_attempts": 9}
     )
@@ -196,7 +198,7 @@ async def test_the_sdk_never_retries_and_its_limits_are_the_engines(session: Fak
     await client.aclose()
 
 
-def test_the_environment_is_a_connection():
+def test_a_connection_can_be_made_from_the_environment():
     assert connect_by_environment().endpoint_url is None
 
 
@@ -210,7 +212,9 @@ def test_the_environment_is_a_connection():
         "botocore.parsers",
     ],
 )
-def test_records_that_hold_requests_are_kept_out_of_every_log(name: str, caplog: pytest.LogCaptureFixture):
+def test_log_records_that_contain_requests_are_kept_out_of_every_log(
+    name: str, caplog: pytest.LogCaptureFixture
+):
     silence_request_logs()
     silence_request_logs()
     caplog.set_level(logging.DEBUG, logger=name)
@@ -233,12 +237,12 @@ class TestTime:
         assert anyio.current_time() == 20
 
 
-async def test_a_connection_that_hangs_is_no_call_that_was_sent():
+async def test_a_call_whose_connection_hangs_counts_as_unsent():
     asked = threading.Event()
 
     def hang() -> Connection:
         asked.wait(10)
-        raise AssertionError("nobody waits for it any more")
+        raise AssertionError("nobody waits for it by now")
 
     client = EcsClient(hang, pool_size=1, call_timeout=0.01)
 
@@ -249,7 +253,7 @@ async def test_a_connection_that_hangs_is_no_call_that_was_sent():
     assert classify(raised.value).kind is Kind.CREDENTIALS
 
 
-async def test_a_client_that_is_only_being_made_can_not_be_forgotten(session: FakeSession):
+async def test_forget_before_the_first_call_changes_nothing(session: FakeSession):
     client = ecs_client(session)
     client.forget()
 
@@ -260,7 +264,7 @@ async def test_a_client_that_is_only_being_made_can_not_be_forgotten(session: Fa
 
 
 class Credentials:
-    """What a client signs with; the first refresh fails."""
+    """A client's credentials; their first refresh fails."""
 
     def __init__(self, error: Exception) -> None:
         self.errors = [error]
@@ -275,7 +279,7 @@ class Credentials:
     [
         FileNotFoundError(
             2, "No such file or directory", "/var/run/secrets/token"
-        ),  # a projected token, replaced just now
+        ),  # a projected token that is being replaced
         ParamValidationError(
             report="Invalid length for parameter WebIdentityToken, value: 0"
         ),  # the same, still empty
@@ -285,7 +289,7 @@ class Credentials:
     ],
     ids=lambda error: type(error).__name__,
 )
-async def test_credentials_that_can_not_be_refreshed_pause_the_engine_and_nothing_is_sent(
+async def test_a_failed_credentials_refresh_pauses_the_engine_and_sends_nothing(
     session: FakeSession, error: Exception
 ):
     client = ecs_client(session)
@@ -301,7 +305,7 @@ async def test_credentials_that_can_not_be_refreshed_pause_the_engine_and_nothin
     await client.aclose()
 
 
-async def test_credentials_that_do_not_come_are_waited_for_no_longer_than_a_call(session: FakeSession):
+async def test_a_hanging_credentials_refresh_takes_no_longer_than_a_call(session: FakeSession):
     client = ecs_client(session, call_timeout=0.05)
     await client.run_task({})
     (sdk,) = session.made
@@ -314,7 +318,7 @@ async def test_credentials_that_do_not_come_are_waited_for_no_longer_than_a_call
 
 
 @pytest.mark.parametrize(("seconds_left", "is_sent"), [(700, True), (500, False)])
-async def test_a_refresh_ahead_of_time_that_hangs_pauses_nothing_while_the_credentials_can_be_used(
+async def test_a_hanging_early_refresh_pauses_nothing_while_the_credentials_can_be_used(
     session: FakeSession, seconds_left: int, is_sent: bool
 ):
     client = ecs_client(session, call_timeout=0.05)

@@ -24,7 +24,7 @@ URL = "s3://bucket/airflow/run-1.json"
 
 
 class FakeSession:
-    """What aiobotocore's session is to `S3Client`; its clients raise what stands in `script` first."""
+    """Takes the place of aiobotocore's session in `S3Client`; its clients first raise what `script` holds."""
 
     def __init__(self, *script: Exception) -> None:
         self.script = list(script)
@@ -32,7 +32,7 @@ class FakeSession:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.called = anyio.Event()
         self.first_answer: anyio.Event | None = None
-        """If set, the first call is answered when this is set."""
+        """If given, the first call is answered only when this event is set."""
 
     @asynccontextmanager
     async def create_client(self, service: str, **arguments: Any) -> AsyncIterator[Any]:
@@ -58,7 +58,7 @@ class FakeSession:
 
 
 async def refused(client: S3Client) -> None:
-    """Put, and be refused."""
+    """Make a put that is refused."""
     with pytest.raises(CallError):
         await client.put(URL, b"{}")
 
@@ -74,7 +74,7 @@ async def test_an_object_is_put_and_deleted_by_bucket_and_key():
     await client.put(URL, b"{}")
     await client.delete(URL)
     where = {"Bucket": "bucket", "Key": "airflow/run-1.json"}
-    # No ServerSideEncryption: the bucket's own default counts.
+    # No ServerSideEncryption: the bucket's default applies.
     put = {**where, "Body": b"{}", "ContentType": "application/json"}
     assert session.calls == [("put", put), ("delete", where)]
     (arguments,) = session.arguments
@@ -100,7 +100,7 @@ def refusal(code: str, status: int = 400, operation: str = "PutObject") -> Excep
         ConnectError("The AWS connection can't be made."),
     ],
 )
-async def test_refused_credentials_are_taken_anew_and_pause_no_engine(raised: Exception):
+async def test_refused_credentials_are_replaced_and_do_not_pause_the_engine(raised: Exception):
     session = FakeSession(raised)
     client = s3_client(session)
     with pytest.raises(CallError) as caught:
@@ -111,7 +111,7 @@ async def test_refused_credentials_are_taken_anew_and_pause_no_engine(raised: Ex
     await client.aclose()
 
 
-async def test_a_refusal_that_comes_late_leaves_the_new_client_alone(monkeypatch: pytest.MonkeyPatch):
+async def test_a_late_refusal_leaves_the_new_client_alone(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(s3, "KEPT", 0.0)
     session = FakeSession(*[refusal("InvalidAccessKeyId", 403)] * 2)
     session.first_answer = anyio.Event()
@@ -127,7 +127,7 @@ async def test_a_refusal_that_comes_late_leaves_the_new_client_alone(monkeypatch
     await client.aclose()
 
 
-async def test_credentials_that_stay_refused_do_not_make_a_client_for_each_call():
+async def test_credentials_that_stay_refused_do_not_create_a_client_for_each_call():
     session = FakeSession(*[refusal("InvalidAccessKeyId", 403)] * 20)
     client = s3_client(session)
     for _ in range(20):
@@ -149,7 +149,7 @@ async def test_after_any_other_failure_the_client_is_kept():
     await client.aclose()
 
 
-async def test_an_error_of_our_own_is_logged_and_waited_for(caplog: pytest.LogCaptureFixture):
+async def test_a_fault_of_ours_is_logged_and_counts_as_a_payload_failure(caplog: pytest.LogCaptureFixture):
     client = s3_client(FakeSession(RuntimeError("a bug")))
     with caplog.at_level(logging.ERROR), pytest.raises(CallError) as caught:
         await client.put(URL, b"the-token")

@@ -20,7 +20,7 @@ from tests.unit.engine.aws.ecs_model import RUN_TASK, operation
 
 
 class CountingSerializer:
-    """The stock serializer, with its validation."""
+    """The stock serializer with its validation; counts the calls."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -57,7 +57,7 @@ def learned(stock: CountingSerializer) -> QuickSerializer:
         ("StopTask", {"cluster": "c", "task": "arn:1", "reason": "because"}),
     ],
 )
-def test_from_the_second_request_on_the_stock_serializer_is_not_asked_and_the_request_is_the_same(
+def test_from_the_second_request_on_the_stock_serializer_is_skipped_and_the_result_is_the_same(
     name: str, parameters: dict[str, Any], stock: CountingSerializer
 ):
     serializer = QuickSerializer(stock)
@@ -68,14 +68,14 @@ def test_from_the_second_request_on_the_stock_serializer_is_not_asked_and_the_re
     assert second == first
 
 
-def test_what_the_caller_adds_to_one_request_is_not_in_the_next(learned: QuickSerializer):
+def test_additions_to_one_request_do_not_appear_in_the_next(learned: QuickSerializer):
     request = learned.serialize_to_request(RUN_TASK, operation("RunTask"))
     request["headers"]["User-Agent"] = request["url"] = "mine"
     following = learned.serialize_to_request(RUN_TASK, operation("RunTask"))
     assert "mine" not in (following.get("url"), following["headers"].get("User-Agent"))
 
 
-def test_an_invalid_request_is_refused_as_ever(learned: QuickSerializer):
+def test_an_invalid_request_is_refused_as_by_the_stock_serializer(learned: QuickSerializer):
     with pytest.raises(ParamValidationError, match="Unknown parameter"):
         learned.serialize_to_request({**RUN_TASK, "task_definition": "x"}, operation("RunTask"))
     with pytest.raises(ParamValidationError, match="Missing required parameter"):
@@ -83,7 +83,7 @@ def test_an_invalid_request_is_refused_as_ever(learned: QuickSerializer):
 
 
 @pytest.mark.parametrize("odd", ["half a pair: \ud83d", "tuple"])
-def test_what_json_writers_differ_about_is_left_to_the_stock_one(
+def test_input_that_json_encoders_treat_differently_goes_to_the_stock_serializer(
     odd: str, learned: QuickSerializer, stock: CountingSerializer
 ):
     request = {**RUN_TASK, "group": odd} if odd != "tuple" else {**RUN_TASK, "placementStrategy": ()}
@@ -91,7 +91,7 @@ def test_what_json_writers_differ_about_is_left_to_the_stock_one(
     assert stock.calls == 1
 
 
-def test_an_operation_whose_parameters_go_elsewhere_than_into_the_body_is_never_shortened():
+def test_an_operation_with_parameters_outside_the_body_never_takes_the_fast_path():
     class Elsewhere(CountingSerializer):
         def serialize_to_request(self, parameters: Any, model: Any) -> Any:
             return {**super().serialize_to_request(parameters, model), "query_string": {"a": "b"}}
@@ -128,7 +128,7 @@ def test_the_user_agent_is_built_once_for_the_same_features():
     assert texts == ["agent 1"] * 3 + ["agent 2"] * 2 + ["agent 3"] * 2
 
 
-# --- aiobotocore is made as we know it --------------------------------------------------------------------
+# --- aiobotocore's internals are those we know ----------------------------------------------------------
 
 
 @asynccontextmanager
@@ -141,7 +141,7 @@ async def real_client() -> AsyncIterator[Any]:
         yield client
 
 
-async def test_aiobotocores_client_takes_all_shortcuts():
+async def test_aiobotocores_client_takes_all_fast_paths():
     async with real_client() as client:
         stock = client._serializer
         install_fast_paths(client)
@@ -151,7 +151,7 @@ async def test_aiobotocores_client_takes_all_shortcuts():
         assert "to_string" in vars(client._user_agent_creator)
 
 
-async def test_the_user_agent_is_aiobotocores_with_all_that_the_user_has_added():
+async def test_the_user_agent_is_aiobotocores_including_the_users_additions():
     async with real_client() as client:
         before = client._user_agent_creator.to_string()
         install_fast_paths(client)
@@ -161,7 +161,7 @@ async def test_the_user_agent_is_aiobotocores_with_all_that_the_user_has_added()
     assert before.endswith("mine")
 
 
-def test_a_client_that_is_made_otherwise_is_left_alone():
+def test_a_client_with_unknown_internals_is_left_alone():
     client = SimpleNamespace(_serializer=object(), _user_agent_creator=None)
     before = dict(vars(client))
     install_fast_paths(client)
@@ -169,7 +169,7 @@ def test_a_client_that_is_made_otherwise_is_left_alone():
     assert vars(client) == before
 
 
-def test_without_botocores_context_the_user_agent_is_built_as_ever(monkeypatch: pytest.MonkeyPatch):
+def test_without_botocores_context_the_user_agent_is_built_each_time(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "botocore.context", None)
     client = client_with_user_agent(lambda: "agent")
     before = client._user_agent_creator.to_string

@@ -13,9 +13,9 @@ from ecs_async_executor.engine.aws.validation import checker, why_not
 from tests.unit.engine.aws.ecs_model import RUN_TASK, operation
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path] + [place for key, item in items for place in places(item, (*path, key))]
+    return [path] + [each for key, item in items for each in paths(item, (*path, key))]
 
 
 ODDITIES = st.one_of(
@@ -30,8 +30,8 @@ ODDITIES = st.one_of(
 )
 
 
-@given(st.lists(st.tuples(st.sampled_from(places(RUN_TASK)[1:]), ODDITIES), max_size=2), st.booleans())
-def test_what_passes_the_quick_check_is_valid_for_botocore(
+@given(st.lists(st.tuples(st.sampled_from(paths(RUN_TASK)[1:]), ODDITIES), max_size=2), st.booleans())
+def test_a_request_that_passes_the_quick_check_is_valid_for_botocore(
     changes: list[tuple[tuple[Any, ...], Any]], remove: bool
 ):
     request = copy.deepcopy(RUN_TASK)
@@ -45,7 +45,7 @@ def test_what_passes_the_quick_check_is_valid_for_botocore(
             else:
                 parent[path[-1]] = oddity
         except (KeyError, IndexError, TypeError):
-            continue  # an earlier change has taken it away
+            continue  # an earlier change has removed it
     shape = operation("RunTask").input_shape
     valid = not ParamValidator().validate(request, shape).has_errors()
     assert valid or (why_not(request, shape) and not checker(shape)(request))
@@ -53,7 +53,7 @@ def test_what_passes_the_quick_check_is_valid_for_botocore(
     assert not why_not(RUN_TASK, shape)
 
 
-def test_a_shape_of_another_kind_is_left_to_the_validator():
+def test_an_unsupported_shape_is_left_to_botocores_validator():
     shape = ServiceModel(
         {
             "metadata": {},
@@ -88,5 +88,5 @@ def test_a_shape_of_another_kind_is_left_to_the_validator():
         ({"capacityProviderStrategy": [{}]}, "capacityProviderStrategy[0].capacityProvider is missing."),
     ],
 )
-def test_what_is_wrong_is_said_in_words(member: dict[str, Any], why: str):
+def test_each_problem_is_described_in_words(member: dict[str, Any], why: str):
     assert why_not({"taskDefinition": "t", **member}, operation("RunTask").input_shape) == [why]

@@ -22,7 +22,7 @@ NAME = "ecs_async_executor.engine.workers.deleter"
 
 
 class Bench:
-    """A cleaner at work."""
+    """A running deleter and its ledger."""
 
     def __init__(self, deleter: Deleter, ledger: Ledger) -> None:
         self._deleter = deleter
@@ -48,22 +48,22 @@ def bench(s3: FakeS3) -> Any:
     return run
 
 
-async def test_what_ended_runs_have_left_is_deleted(bench: Any, s3: FakeS3):
+async def test_objects_of_ended_runs_are_deleted(bench: Any, s3: FakeS3):
     s3.objects = {str(number): b"" for number in range(50)}
     async with bench() as at:
         at.delete(*s3.objects)
     assert s3.objects == {}
 
 
-async def test_a_call_that_fails_is_repeated_later_and_later(bench: Any, s3: FakeS3):
+async def test_a_failed_call_is_retried_after_longer_and_longer_waits(bench: Any, s3: FakeS3):
     s3.script.extend([s3_error(Kind.PAYLOAD)] * 2)
     async with bench() as at:
         at.delete("one")
-    assert [at for _, _, at in s3.asked] == [0, 1, 3]
+    assert [time for _, _, time in s3.asked] == [0, 1, 3]
 
 
 @pytest.mark.parametrize("kind", [Kind.CONFIGURATION, Kind.DENIED])
-async def test_what_can_not_be_deleted_stays_with_one_warning_for_all(
+async def test_objects_that_cannot_be_deleted_stay_and_cause_one_warning(
     bench: Any, s3: FakeS3, caplog: pytest.LogCaptureFixture, kind: Kind
 ):
     caplog.set_level(logging.INFO, logger=NAME)
@@ -75,7 +75,7 @@ async def test_what_can_not_be_deleted_stays_with_one_warning_for_all(
     assert caplog.messages == ["An object of an ended task stays in S3. S3 says no."]
 
 
-async def test_after_some_tries_an_object_is_left_to_the_buckets_lifecycle(bench: Any, s3: FakeS3):
+async def test_after_some_tries_an_object_is_left_to_the_buckets_lifecycle_rule(bench: Any, s3: FakeS3):
     s3.script.extend([s3_error(Kind.PAYLOAD)] * 99)
     async with bench() as at:
         at.delete("one")

@@ -1,4 +1,4 @@
-"""A library that wraps the client's calls raises after the call was done, for a while or for ever."""
+"""A library that wraps the client's calls raises after the call is done, for a while or forever."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from tests.support.engine import FakeClient, Reports, error, started
 pytestmark = pytest.mark.virtual_time
 
 FAULT = KeyError("ResponseMetadata")
-FOR_EVER = [FAULT] * 10_000
+FOREVER = [FAULT] * 10_000
 
 
-async def test_a_launch_is_replayed_while_calls_fail_in_this_process_and_the_same_token_finds_its_task(
+async def test_a_launch_is_replayed_while_calls_fail_in_this_process_and_its_token_finds_the_task(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["run_task"].extend([FAULT] * (FAULTS - 1))
@@ -40,10 +40,10 @@ async def test_a_launch_is_replayed_while_calls_fail_in_this_process_and_the_sam
     assert client.calls("list_tasks") == []
 
 
-async def test_after_a_few_replays_runtask_is_not_sent_again_and_a_task_that_listtasks_finds_is_adopted(
+async def test_after_a_few_replays_the_task_is_only_searched_for_and_adopted_if_listtasks_finds_it(
     launching: Any, client: FakeClient, reports: Reports
 ):
-    client.script["run_task"].extend(FOR_EVER)
+    client.script["run_task"].extend(FOREVER)
     client.script["list_tasks"].extend([(), (), ("arn:lives",)])
     async with launching() as at:
         at.launch("run")
@@ -53,10 +53,10 @@ async def test_after_a_few_replays_runtask_is_not_sent_again_and_a_task_that_lis
 
 
 @pytest.mark.parametrize("listed", [(), FAULT], ids=["finds none", "fails in the same way"])
-async def test_a_run_whose_task_can_not_be_seen_fails_for_good_after_the_grace_time(
+async def test_a_run_whose_task_is_never_found_fails_permanently_after_the_grace_time(
     launching: Any, client: FakeClient, reports: Reports, listed: Any
 ):
-    client.script["run_task"].extend(FOR_EVER)
+    client.script["run_task"].extend(FOREVER)
     client.script["list_tasks"].extend([listed] * 10_000)
     async with launching(missing_grace=60) as at:
         at.launch("run")
@@ -73,7 +73,7 @@ async def test_a_run_whose_task_can_not_be_seen_fails_for_good_after_the_grace_t
 
 
 async def test_the_grace_time_counts_from_the_last_send(launching: Any, client: FakeClient, reports: Reports):
-    """ListTasks is eventually consistent with the send that has started the task, which may be the last one."""
+    """ListTasks is eventually consistent with the send that started the task, which may be the last one."""
     client.script["run_task"].extend([TimeoutError()] * 10)
     client.script["run_task"].append(error("AccessDeniedException"))
     client.script["list_tasks"].extend([()] * 2)
@@ -86,10 +86,10 @@ async def test_the_grace_time_counts_from_the_last_send(launching: Any, client: 
     assert [report.arn for report in reports.of(Launched)] == ["arn:lives"]
 
 
-async def test_a_run_whose_code_has_started_is_looked_for_as_long_as_ecs_remembers(
+async def test_a_run_whose_code_has_started_is_searched_for_as_long_as_ecs_keeps_tasks(
     launching: Any, client: FakeClient, reports: Reports
 ):
-    client.script["list_tasks"].extend(FOR_EVER)
+    client.script["list_tasks"].extend(FOREVER)
     async with launching(missing_grace=60) as at:
         at.launch("run", recovery=Recovery.FIND)
         await at.idle(3500)
@@ -101,11 +101,11 @@ async def test_a_run_whose_code_has_started_is_looked_for_as_long_as_ecs_remembe
     assert client.calls("run_task") == []
 
 
-async def test_a_run_to_be_stopped_is_looked_for_as_long_as_ecs_remembers(
+async def test_a_run_to_be_stopped_is_searched_for_as_long_as_ecs_keeps_tasks(
     launching: Any, client: FakeClient, reports: Reports
 ):
-    client.script["run_task"].extend(FOR_EVER)
-    client.script["list_tasks"].extend(FOR_EVER)
+    client.script["run_task"].extend(FOREVER)
+    client.script["list_tasks"].extend(FOREVER)
     async with launching(missing_grace=60) as at:
         at.launch("run")
         await at.idle(3)
@@ -117,10 +117,10 @@ async def test_a_run_to_be_stopped_is_looked_for_as_long_as_ecs_remembers(
     assert len(client.calls("run_task")) <= FAULTS
 
 
-async def test_a_cluster_whose_default_can_not_be_asked_for_ends_the_run_unsent(
+async def test_a_run_fails_unsent_if_its_clusters_default_cannot_be_fetched(
     launching: Any, client: FakeClient, reports: Reports
 ):
-    client.script["default_strategy"].extend(FOR_EVER)
+    client.script["default_strategy"].extend(FOREVER)
     request = Request({"cluster": "default", "taskDefinition": "t"}, "airflow")
     unsettled = replace(request, settle=lambda _: request)
     async with launching(missing_grace=60) as at:
@@ -130,7 +130,7 @@ async def test_a_cluster_whose_default_can_not_be_asked_for_ends_the_run_unsent(
     assert [report.permanent for report in reports.of(LaunchFailed)] == [True]
 
 
-async def test_faults_of_one_run_hold_up_no_other(launching: Any, client: FakeClient, reports: Reports):
+async def test_faults_of_one_run_delay_no_other_run(launching: Any, client: FakeClient, reports: Reports):
     def fails_for_one(sent: Any) -> Any:
         return FAULT if sent["clientToken"].startswith("bad") else started("arn:good")
 
@@ -144,21 +144,21 @@ async def test_faults_of_one_run_hold_up_no_other(launching: Any, client: FakeCl
     assert [report.run_id for report in reports.of(LaunchFailed)] == ["bad"]
 
 
-async def test_a_refused_replay_is_not_believed_while_listtasks_fails_in_this_process(
+async def test_a_refused_replay_does_not_count_while_listtasks_fails_in_this_process(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["run_task"].append(TimeoutError())
     client.script["run_task"].extend([error("AccessDeniedException")] * 100)
-    client.script["list_tasks"].extend(FOR_EVER)
+    client.script["list_tasks"].extend(FOREVER)
     async with launching(missing_grace=60) as at:
         at.launch("run")
         await at.idle()
     (failed,) = reports.of(LaunchFailed)
-    assert failed.permanent, "a relaunch under another token could run beside it"
+    assert failed.permanent, "a relaunch with another token could run at the same time"
     assert "KeyError" in failed.diagnosis.detail
 
 
-async def test_a_request_that_breaks_the_launcher_fails_its_own_run_and_leaves_the_engine_alive(
+async def test_a_request_that_breaks_the_launcher_fails_only_its_own_run(
     launching: Any, client: FakeClient, reports: Reports
 ):
     async with launching(missing_grace=60) as at:

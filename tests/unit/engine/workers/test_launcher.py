@@ -38,9 +38,7 @@ async def test_a_run_is_sent_with_its_token_and_startedby(
     assert reports == [Launched("run", 3, "arn:run-3", "one", "airflow")]
 
 
-async def test_no_more_calls_are_in_flight_than_concurrency_allows(
-    launching: Any, client: FakeClient, reports: Reports
-):
+async def test_at_most_concurrency_calls_are_in_flight(launching: Any, client: FakeClient, reports: Reports):
     client.latency = 1.0
     async with launching(concurrency=7) as at:
         for number in range(50):
@@ -116,7 +114,9 @@ async def test_a_conflict_adopts_the_task_that_the_token_started(
     assert client.calls("list_tasks") == []
 
 
-async def test_a_conflict_without_a_task_asks_listtasks(launching: Any, client: FakeClient, reports: Reports):
+async def test_a_conflict_that_names_no_task_leads_to_listtasks(
+    launching: Any, client: FakeClient, reports: Reports
+):
     client.script["run_task"].append(error("ConflictException"))
     client.script["list_tasks"].append(("arn:old",))
     async with launching(started_by="airflow/prod") as at:
@@ -127,7 +127,7 @@ async def test_a_conflict_without_a_task_asks_listtasks(launching: Any, client: 
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException", "ServerException"])
-async def test_a_conflict_stays_open_while_listtasks_fails(
+async def test_a_conflict_stays_undecided_while_listtasks_fails(
     launching: Any, client: FakeClient, reports: Reports, code: str
 ):
     client.script["run_task"].extend([error("ConflictException"), error("ConflictException")])
@@ -149,7 +149,7 @@ async def test_a_conflict_stays_open_while_listtasks_fails(
     ],
     ids=["access", "capacity", "configuration", "role"],
 )
-async def test_a_refusal_after_an_unknown_outcome_is_believed_only_if_no_task_was_started(
+async def test_a_refusal_after_an_unknown_outcome_does_not_count_if_a_task_was_started(
     launching: Any, client: FakeClient, reports: Reports, refusal: Exception
 ):
     client.script["run_task"].extend([error("ServerException", status=500), refusal])
@@ -190,7 +190,7 @@ async def test_a_task_that_listtasks_does_not_know_yet_is_not_started_twice(
 
 
 @pytest.mark.parametrize("arns", [(), ("arn:lives",)])
-async def test_a_stopped_run_that_may_have_been_sent_is_looked_for_and_never_sent(
+async def test_a_stopped_run_that_may_have_been_sent_is_searched_for_and_never_sent(
     launching: Any, client: FakeClient, reports: Reports, arns: tuple[str, ...]
 ):
     client.script["list_tasks"].extend([(), arns])
@@ -216,7 +216,7 @@ async def test_a_run_that_was_throttled_for_long_is_sent_with_a_fresh_token(
     assert len(reports.of(Launched)) == 1
 
 
-async def test_a_request_that_can_not_be_built_fails_that_run_only(
+async def test_a_request_that_cannot_be_built_fails_only_its_run(
     launching: Any, client: FakeClient, reports: Reports, caplog: pytest.LogCaptureFixture
 ):
     def invalid() -> Request:
@@ -238,7 +238,7 @@ async def test_a_request_that_can_not_be_built_fails_that_run_only(
     assert "Can't build the RunTask request of label of broken" in caplog.text
 
 
-async def test_a_request_that_can_not_be_built_leaves_its_runtask_to_others(
+async def test_a_request_that_cannot_be_built_leaves_its_runtask_permit_to_others(
     launching: Any, client: FakeClient
 ):
     def invalid() -> Request:
@@ -252,7 +252,7 @@ async def test_a_request_that_can_not_be_built_leaves_its_runtask_to_others(
     assert [body["clientToken"] for body in client.calls("run_task")] == ["right-1"]
 
 
-async def test_a_run_stopped_while_it_waited_for_its_call_is_not_sent(
+async def test_a_run_stopped_while_it_waits_for_a_permit_is_not_sent(
     launching: Any, client: FakeClient, reports: Reports
 ):
     async with launching(run_task_rate=Rate(per_second=0.1, burst=1)) as at:
@@ -265,7 +265,7 @@ async def test_a_run_stopped_while_it_waited_for_its_call_is_not_sent(
     assert reports.of(Cancelled) == [Cancelled("second")]
 
 
-async def test_nothing_is_sent_once_it_is_stopping(launching: Any, client: FakeClient):
+async def test_a_stopping_launcher_sends_nothing_more(launching: Any, client: FakeClient):
     client.latency = 10
     async with launching(concurrency=1) as at:
         at.launch("first")
@@ -276,7 +276,7 @@ async def test_nothing_is_sent_once_it_is_stopping(launching: Any, client: FakeC
     assert [body["clientToken"] for body in client.calls("run_task")] == ["first-1"]
 
 
-async def test_a_place_is_free_again_after_every_kind_of_end(
+async def test_a_slot_is_freed_after_every_kind_of_outcome(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["run_task"].extend(
@@ -290,18 +290,18 @@ async def test_a_place_is_free_again_after_every_kind_of_end(
     assert len(reports.of(Launched)) == 8
 
 
-# --- requests that leave it to the cluster where they run ----------------------------------------------------------
+# --- requests whose cluster decides where they run ----------------------------------------------------------
 
 
 def open_request(strategy: Any = None) -> Request:
-    """Make a request that takes over the cluster's default strategy, so that it can be seen."""
+    """Make a request that shows the cluster's default strategy once it is settled."""
     body = {"cluster": "one", "taskDefinition": "t"}
     if strategy is not None:
         return Request({**body, "placementStrategy": strategy}, "airflow")
     return Request(body, "airflow", open_request)
 
 
-async def test_a_request_that_is_open_is_settled_by_the_clusters_default(
+async def test_an_open_request_is_settled_by_the_clusters_default(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["default_strategy"].append([{"capacityProvider": "mine"}])
@@ -329,7 +329,7 @@ async def test_a_request_is_settled_once_for_all_sends_of_its_token(
     assert client.calls("default_strategy") == ["one"]
 
 
-async def test_while_the_cluster_can_not_be_asked_nothing_is_sent_and_nothing_is_lost(
+async def test_a_run_waits_unsent_while_its_clusters_default_cannot_be_fetched(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["default_strategy"].extend(
@@ -342,7 +342,7 @@ async def test_while_the_cluster_can_not_be_asked_nothing_is_sent_and_nothing_is
     assert len(reports.of(Launched)) == 1
 
 
-async def test_a_request_that_can_not_run_there_fails_its_run_alone(
+async def test_a_request_that_its_cluster_cannot_run_fails_only_its_run(
     launching: Any, client: FakeClient, reports: Reports
 ):
     def refuse(_: object) -> Request:
@@ -358,7 +358,7 @@ async def test_a_request_that_can_not_run_there_fails_its_run_alone(
     assert [body["clientToken"] for body in client.calls("run_task")] == ["right-1"]
 
 
-async def test_a_run_that_is_stopped_while_its_cluster_is_asked_is_not_sent(
+async def test_a_run_stopped_while_its_clusters_default_is_fetched_is_not_sent(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.latency = 5
@@ -371,7 +371,7 @@ async def test_a_run_that_is_stopped_while_its_cluster_is_asked_is_not_sent(
     assert reports == [Cancelled("run")]
 
 
-async def test_who_only_looks_for_a_task_asks_no_cluster(
+async def test_a_run_that_is_only_searched_for_needs_no_clusters_default(
     launching: Any, client: FakeClient, reports: Reports
 ):
     async with launching() as at:
@@ -403,7 +403,7 @@ async def test_a_refusal_says_where_the_wrong_member_is_set(
     assert asked == ["cluster"]
 
 
-async def test_a_launch_that_goes_well_asks_nobody_where_its_members_are_set(
+async def test_a_successful_launch_never_asks_where_its_members_are_set(
     launching: Any, client: FakeClient, reports: Reports
 ):
     async with launching() as at:
@@ -412,7 +412,7 @@ async def test_a_launch_that_goes_well_asks_nobody_where_its_members_are_set(
     assert len(reports.of(Launched)) == 1
 
 
-async def test_a_request_that_is_settled_by_its_cluster_keeps_its_origins(
+async def test_a_request_settled_by_its_clusters_default_keeps_its_origins(
     launching: Any, client: FakeClient, reports: Reports
 ):
     def open_request(_: object) -> Request:
@@ -430,10 +430,10 @@ async def test_a_request_that_is_settled_by_its_cluster_keeps_its_origins(
 
 
 PAGE = error("403", status=403)
-"""A proxy's page in the place of ECS's answer."""
+"""A proxy's page instead of ECS's answer."""
 
 
-async def test_a_request_that_a_proxy_has_answered_may_have_come_through_and_is_replayed_as_it_is(
+async def test_a_request_answered_by_a_proxy_may_have_reached_ecs_and_is_replayed_unchanged(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["run_task"].append(PAGE)
@@ -446,7 +446,7 @@ async def test_a_request_that_a_proxy_has_answered_may_have_come_through_and_is_
     assert [report.arn for report in reports.of(Launched)] == ["arn:run-1"]
 
 
-async def test_a_refusal_after_a_proxys_page_is_not_believed_before_listtasks_knows_no_task(
+async def test_a_refusal_after_a_proxys_page_does_not_count_if_listtasks_finds_a_task(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["run_task"].extend([PAGE, error("AccessDeniedException")])
@@ -458,7 +458,7 @@ async def test_a_refusal_after_a_proxys_page_is_not_believed_before_listtasks_kn
     assert reports.of(LaunchFailed) == []
 
 
-async def test_a_run_that_is_to_be_stopped_after_a_proxys_page_is_looked_for(
+async def test_a_run_to_be_stopped_after_a_proxys_page_is_searched_for(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["run_task"].append(PAGE)

@@ -21,10 +21,10 @@ from tests.support.engine import FakeClient, Reports, error
 pytestmark = pytest.mark.virtual_time
 
 
-# --- what others had in hand ------------------------------------------------------------------------------
+# --- runs of an earlier scheduler -----------------------------------------------------------------------
 
 
-async def test_a_run_of_a_former_scheduler_is_looked_for_before_it_is_sent(
+async def test_an_earlier_schedulers_run_is_searched_for_before_it_is_sent(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["list_tasks"].append(("arn:lives",))
@@ -36,7 +36,7 @@ async def test_a_run_of_a_former_scheduler_is_looked_for_before_it_is_sent(
     assert [report.arn for report in reports.of(Launched)] == ["arn:lives"]
 
 
-async def test_a_run_of_a_former_scheduler_that_is_not_found_is_sent_under_its_token(
+async def test_an_earlier_schedulers_run_is_sent_with_its_token_if_no_task_is_found(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["list_tasks"].append(())
@@ -47,7 +47,7 @@ async def test_a_run_of_a_former_scheduler_that_is_not_found_is_sent_under_its_t
     assert len(reports.of(Launched)) == 1
 
 
-async def test_a_run_of_a_former_scheduler_is_sent_under_its_token_if_listtasks_is_denied(
+async def test_an_earlier_schedulers_run_is_sent_with_its_token_if_listtasks_is_denied(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["list_tasks"].extend([error("AccessDeniedException", operation="ListTasks")])
@@ -58,7 +58,7 @@ async def test_a_run_of_a_former_scheduler_is_sent_under_its_token_if_listtasks_
     assert len(reports.of(Launched)) == 1
 
 
-async def test_a_run_whose_code_has_started_is_lost_after_an_hour_in_which_listtasks_is_denied(
+async def test_a_run_whose_code_has_started_is_lost_after_an_hour_of_denied_listtasks_calls(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["list_tasks"].extend([error("AccessDeniedException", operation="ListTasks")] * 1000)
@@ -70,7 +70,7 @@ async def test_a_run_whose_code_has_started_is_lost_after_an_hour_in_which_listt
     assert [type(report) for report in reports] == [Stopped]
 
 
-async def test_a_run_of_a_former_scheduler_is_not_sent_while_listtasks_fails(
+async def test_an_earlier_schedulers_run_is_not_sent_while_listtasks_fails(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["list_tasks"].extend([error("ServerException", status=500, operation="ListTasks")] * 3)
@@ -94,7 +94,7 @@ async def test_a_run_whose_code_has_started_is_never_sent(
 
 
 @pytest.mark.parametrize("answer", [(), error("ClusterNotFoundException", operation="ListTasks")])
-async def test_a_run_whose_code_has_started_is_lost_if_nothing_is_found_within_the_grace_time(
+async def test_a_run_whose_code_has_started_is_lost_if_no_task_is_found_within_the_grace_time(
     launching: Any, client: FakeClient, reports: Reports, answer: Any
 ):
     client.script["list_tasks"].extend([answer] * 100)
@@ -108,17 +108,17 @@ async def test_a_run_whose_code_has_started_is_lost_if_nothing_is_found_within_t
     assert len(client.calls("list_tasks")) > 1
 
 
-# --- what needs no RunTask costs none ---------------------------------------------------------------------
+# --- runs that need no RunTask use no permit ------------------------------------------------------------
 
 ONE = Rate(per_second=1 / 3600, burst=1)
-"""One RunTask call, and no other in the hour of a test."""
+"""One RunTask call, and no more within the hour that a test takes."""
 
 
 def launched(reports: Reports) -> list[str]:
     return [report.run_id for report in reports.of(Launched)]
 
 
-async def test_runs_that_are_only_looked_for_take_neither_a_call_nor_a_place_of_a_launch(
+async def test_runs_that_are_only_searched_for_take_neither_a_runtask_call_nor_a_launch_slot(
     launching: Any, client: FakeClient, reports: Reports
 ):
     async with launching(run_task_rate=ONE, read_rate=Rate(per_second=1, burst=1), concurrency=1) as at:
@@ -133,7 +133,7 @@ async def test_runs_that_are_only_looked_for_take_neither_a_call_nor_a_place_of_
     assert len(client.calls("run_task")) == 1
 
 
-async def test_no_more_than_ten_are_looked_for_at_once(launching: Any, client: FakeClient):
+async def test_at_most_ten_runs_are_searched_for_at_once(launching: Any, client: FakeClient):
     client.latency = 1
     async with launching() as at:
         for number in range(100):
@@ -142,7 +142,7 @@ async def test_no_more_than_ten_are_looked_for_at_once(launching: Any, client: F
     assert client.most_in_flight == 10
 
 
-async def test_once_it_is_stopping_nobody_waits_for_runs_still_to_be_looked_for(
+async def test_a_stopping_launcher_does_not_wait_for_runs_still_to_be_searched_for(
     launching: Any, client: FakeClient
 ):
     client.latency = 1
@@ -161,7 +161,7 @@ async def test_once_it_is_stopping_nobody_waits_for_runs_still_to_be_looked_for(
     [[("arn:lives",)], [error("ServerException", status=500, operation="ListTasks"), ("arn:lives",)]],
     ids=["found", "found at the second try"],
 )
-async def test_a_run_of_a_former_scheduler_that_lives_leaves_its_runtask_to_others(
+async def test_an_earlier_schedulers_live_run_leaves_its_runtask_permit_to_others(
     launching: Any, client: FakeClient, reports: Reports, answers: list[Any]
 ):
     client.script["list_tasks"].extend(answers)
@@ -173,7 +173,7 @@ async def test_a_run_of_a_former_scheduler_that_lives_leaves_its_runtask_to_othe
     assert launched(reports) == ["old", "new"]
 
 
-async def test_a_stopped_run_that_may_have_been_sent_leaves_its_runtask_to_others(
+async def test_a_stopped_run_that_may_have_been_sent_leaves_its_runtask_permit_to_others(
     launching: Any, reports: Reports
 ):
     async with launching(run_task_rate=ONE, missing_grace=60) as at:
@@ -186,7 +186,7 @@ async def test_a_stopped_run_that_may_have_been_sent_leaves_its_runtask_to_other
     assert launched(reports) == ["new"]
 
 
-async def test_a_run_that_ends_while_it_waits_for_its_call_leaves_it_to_others(
+async def test_a_run_that_ends_while_it_waits_for_a_permit_leaves_it_to_others(
     launching: Any, client: FakeClient
 ):
     async with launching(run_task_rate=Rate(per_second=0.1, burst=1)) as at:
@@ -201,10 +201,10 @@ async def test_a_run_that_ends_while_it_waits_for_its_call_leaves_it_to_others(
     assert client.times == pytest.approx([0, 15])
 
 
-# --- what is asked first ------------------------------------------------------------------------------------------
+# --- searches before a launch ---------------------------------------------------------------------------
 
 
-async def test_looks_that_end_together_are_followed_by_launches_at_their_rate(
+async def test_searches_that_end_together_are_followed_by_launches_at_their_rate(
     launching: Any, client: FakeClient
 ):
     client.latency = 25.0
@@ -218,7 +218,7 @@ async def test_looks_that_end_together_are_followed_by_launches_at_their_rate(
     assert max(sum(begin <= other < begin + 1 for other in times) for begin in times) <= 10
 
 
-async def test_a_run_that_is_forgotten_while_it_is_looked_for_is_not_sent(
+async def test_a_run_that_is_forgotten_during_its_search_is_not_sent(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.latency = 5.0
@@ -231,7 +231,7 @@ async def test_a_run_that_is_forgotten_while_it_is_looked_for_is_not_sent(
     assert reports == []
 
 
-async def test_a_run_that_is_stopped_while_it_is_looked_for_is_not_sent(
+async def test_a_run_that_is_stopped_during_its_search_is_not_sent(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.latency = 5.0
@@ -245,7 +245,7 @@ async def test_a_run_that_is_stopped_while_it_is_looked_for_is_not_sent(
 
 
 def builds() -> Callable[[], Request]:
-    """Make a builder each of whose requests can be told from the others."""
+    """Make a builder whose requests all differ."""
     numbers = count(1)
     return lambda: Request({"taskDefinition": f"build {next(numbers)}"}, "airflow")
 
@@ -255,7 +255,7 @@ def built(client: FakeClient) -> list[str]:
 
 
 @pytest.mark.parametrize("recovery", [Recovery.LOOK, Recovery.REPLAY])
-async def test_what_this_engine_has_sent_for_sure_in_vain_is_sent_again_with_a_fresh_token(
+async def test_a_send_of_ours_that_definitely_failed_is_repeated_with_a_fresh_token(
     launching: Any, client: FakeClient, reports: Reports, recovery: Recovery
 ):
     refusals = [error("ThrottlingException"), error("ExpiredTokenException"), error("AccessDeniedException")]
@@ -270,7 +270,7 @@ async def test_what_this_engine_has_sent_for_sure_in_vain_is_sent_again_with_a_f
 
 
 @pytest.mark.parametrize("recovery", [Recovery.LOOK, Recovery.REPLAY])
-async def test_what_this_engine_has_sent_with_an_unknown_outcome_stays_as_it_is_to_the_byte(
+async def test_a_send_of_ours_with_an_unknown_outcome_is_repeated_byte_for_byte(
     launching: Any, client: FakeClient, reports: Reports, recovery: Recovery
 ):
     client.script["run_task"].extend([error("ThrottlingException"), TimeoutError()])
@@ -282,7 +282,7 @@ async def test_what_this_engine_has_sent_with_an_unknown_outcome_stays_as_it_is_
     assert len(reports.of(Launched)) == 1
 
 
-async def test_a_run_that_was_looked_for_and_not_found_is_not_looked_for_again(
+async def test_a_run_that_was_searched_for_in_vain_is_not_searched_for_again(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["run_task"].extend([error("ThrottlingException"), TimeoutError()])
@@ -293,7 +293,7 @@ async def test_a_run_that_was_looked_for_and_not_found_is_not_looked_for_again(
     assert len(reports.of(Launched)) == 1
 
 
-# --- whose request can't be built any more -----------------------------------------------------------------------
+# --- requests that can no longer be built ---------------------------------------------------------------
 
 
 def unbuildable() -> Request:
@@ -302,7 +302,7 @@ def unbuildable() -> Request:
 
 @pytest.mark.parametrize("recovery", [Recovery.FIND, Recovery.LOOK, Recovery.REPLAY])
 @pytest.mark.parametrize("arns", [[("arn:lives",)], [(), ("arn:lives",)]], ids=["at once", "later"])
-async def test_what_others_have_launched_is_found_though_its_request_can_not_be_built(
+async def test_a_run_launched_by_others_is_found_even_if_its_request_cannot_be_built(
     launching: Any, client: FakeClient, reports: Reports, recovery: Recovery, arns: list[Any]
 ):
     client.script["list_tasks"].extend(arns)
@@ -314,7 +314,7 @@ async def test_what_others_have_launched_is_found_though_its_request_can_not_be_
     assert client.calls("run_task") == []
 
 
-async def test_what_others_may_have_launched_is_stopped_though_its_request_can_not_be_built(
+async def test_a_run_launched_by_others_is_stopped_even_if_its_request_cannot_be_built(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["list_tasks"].append(("arn:lives",))
@@ -327,7 +327,7 @@ async def test_what_others_may_have_launched_is_stopped_though_its_request_can_n
 
 
 @pytest.mark.parametrize("recovery", [Recovery.LOOK, Recovery.REPLAY])
-async def test_a_request_that_can_not_be_built_fails_what_others_had_in_hand_after_the_grace_time(
+async def test_a_run_owned_by_others_before_fails_after_the_grace_time_if_its_request_cannot_be_built(
     launching: Any, client: FakeClient, reports: Reports, recovery: Recovery
 ):
     async with launching(missing_grace=60, payloads="s3://bucket/airflow/") as at:

@@ -23,7 +23,7 @@ MakeCalls = Callable[[EngineOptions], Calls]
 
 
 class Bench:
-    """A stopper at work on a ledger."""
+    """A running stopper and its ledger."""
 
     def __init__(self, stopper: Stopper, ledger: Ledger) -> None:
         self.ledger = ledger
@@ -42,7 +42,7 @@ def bench(make_calls: MakeCalls) -> Any:
     async def run() -> AsyncIterator[Bench]:
         chosen = options()
         ledger = Ledger(chosen, lambda: 1.0)
-        stopper = Stopper(ledger, make_calls(chosen), lambda: 1.0, stopped=lambda: None)
+        stopper = Stopper(ledger, make_calls(chosen), lambda: 1.0, on_change=lambda: None)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(stopper.run, tasks)
             yield Bench(stopper, ledger)
@@ -59,7 +59,7 @@ async def test_a_task_is_stopped_once_with_its_reason(bench: Any, client: FakeCl
     assert reports == []
 
 
-async def test_a_call_that_fails_is_made_again_with_longer_waits(bench: Any, client: FakeClient):
+async def test_a_failed_call_is_retried_with_longer_and_longer_waits(bench: Any, client: FakeClient):
     client.script["stop_task"].extend([error("ServerException", status=500, operation="StopTask")] * 4)
     async with bench() as at:
         at.stop("run")
@@ -67,7 +67,9 @@ async def test_a_call_that_fails_is_made_again_with_longer_waits(bench: Any, cli
     assert client.times == pytest.approx([0, 1, 3, 7, 15])
 
 
-async def test_a_task_that_ecs_does_not_know_yet_is_asked_for_again(bench: Any, client: FakeClient):
+async def test_stop_task_is_called_again_for_a_task_that_ecs_does_not_know_yet(
+    bench: Any, client: FakeClient
+):
     unknown = error("InvalidParameterException", "The referenced task was not found.", operation="StopTask")
     client.script["stop_task"].extend([unknown, unknown])
     async with bench() as at:
@@ -76,7 +78,7 @@ async def test_a_task_that_ecs_does_not_know_yet_is_asked_for_again(bench: Any, 
     assert len(client.asked) == 3
 
 
-async def test_a_run_that_has_ended_is_not_stopped_any_more(bench: Any, client: FakeClient):
+async def test_a_run_that_has_ended_is_no_longer_stopped(bench: Any, client: FakeClient):
     client.script["stop_task"].extend([error("AccessDeniedException", operation="StopTask")] * 100)
     async with bench() as at:
         at.stop("run")
@@ -88,7 +90,7 @@ async def test_a_run_that_has_ended_is_not_stopped_any_more(bench: Any, client: 
     assert len(client.asked) == asked
 
 
-async def test_many_are_stopped_at_once_but_no_more_than_twenty(bench: Any, client: FakeClient):
+async def test_up_to_twenty_tasks_are_stopped_at_once(bench: Any, client: FakeClient):
     client.latency = 1
     async with bench() as at:
         for number in range(50):
@@ -98,7 +100,7 @@ async def test_many_are_stopped_at_once_but_no_more_than_twenty(bench: Any, clie
     assert len(client.asked) == 50
 
 
-async def test_a_stopped_task_is_looked_at_soon(bench: Any):
+async def test_a_stopped_task_is_polled_soon(bench: Any):
     async with bench() as at:
         at.stop("run")
         (entry,) = at.ledger

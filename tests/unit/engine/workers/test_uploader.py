@@ -1,4 +1,4 @@
-"""What is put into S3 holds up nobody else, and nothing that was let go of meanwhile is sent."""
+"""Uploads delay no other run, and a run that was given up during its upload is not sent."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ pytestmark = pytest.mark.virtual_time
 
 
 def sent(client: FakeClient) -> list[tuple[str, float]]:
-    """Give the clientToken and the time of each RunTask call."""
+    """Return the clientToken and the time of each RunTask call."""
     calls = zip(client.asked, client.times, strict=True)
     return [(body["clientToken"], at) for (name, body), at in calls if name == "run_task"]
 
 
-# --- beside the launches ------------------------------------------------------------------------------------------
+# --- separate from the launches -------------------------------------------------------------------------
 
 
-async def test_a_hanging_s3_holds_up_no_run_but_its_own(launching: Any, client: FakeClient, s3: FakeS3):
+async def test_a_hanging_s3_delays_only_runs_that_need_it(launching: Any, client: FakeClient, s3: FakeS3):
     s3.latency = 30.0
     s3.script.extend([s3_error(Kind.PAYLOAD)] * 1000)
     async with launching(concurrency=50) as at:
@@ -49,9 +49,7 @@ async def test_a_hanging_s3_holds_up_no_run_but_its_own(launching: Any, client: 
     assert len(sent(client)) == 20
 
 
-async def test_no_more_puts_than_that_are_in_flight_and_the_highest_priority_goes_first(
-    launching: Any, s3: FakeS3
-):
+async def test_uploads_in_flight_are_limited_and_the_highest_priority_goes_first(launching: Any, s3: FakeS3):
     s3.latency = 30.0
     async with launching() as at:
         for number in range(CALLS + 5):
@@ -65,7 +63,7 @@ async def test_no_more_puts_than_that_are_in_flight_and_the_highest_priority_goe
     assert s3.asked[CALLS][1] == "s3://bucket/most"
 
 
-async def test_puts_that_end_together_are_sent_at_the_rate_of_runtask(
+async def test_runs_whose_uploads_end_together_are_sent_at_the_rate_of_runtask(
     launching: Any, client: FakeClient, s3: FakeS3
 ):
     s3.latency = 25.0
@@ -78,7 +76,7 @@ async def test_puts_that_end_together_are_sent_at_the_rate_of_runtask(
     assert max(sum(begin <= other < begin + 1 for other in times) for begin in times) <= 10
 
 
-async def test_a_run_keeps_its_place_while_its_object_is_put(launching: Any, client: FakeClient, s3: FakeS3):
+async def test_a_run_keeps_its_position_during_its_upload(launching: Any, client: FakeClient, s3: FakeS3):
     s3.latency = 5.0
     async with launching(run_task_rate=Rate(per_second=0.1, burst=1)) as at:
         for name in ("first", "long", "third", "fourth"):
@@ -89,21 +87,21 @@ async def test_a_run_keeps_its_place_while_its_object_is_put(launching: Any, cli
 
 
 @pytest.mark.parametrize(("wait", "token"), [(FRESH / 2, b"token 1"), (FRESH * 2, b"token 2")])
-async def test_an_object_is_put_once_unless_its_run_waits_for_so_long_that_its_token_gets_old(
+async def test_an_object_is_uploaded_once_unless_its_token_gets_old_while_the_run_waits(
     launching: Any, client: FakeClient, s3: FakeS3, wait: float, token: bytes
 ):
     s3.latency = 1.0
     async with launching(run_task_rate=Rate(per_second=1 / wait, burst=1)) as at:
         at.launch("first")
         at.launch("run", build=fetching())
-        at.launch("before it is put")
+        at.launch("before its upload")
         await at.idle(wait * 5)
-    assert [name for name, _ in sent(client)] == ["first-1", "before it is put-1", "run-1"]
+    assert [name for name, _ in sent(client)] == ["first-1", "before its upload-1", "run-1"]
     assert s3.objects == {URL: token}
     assert len(s3.asked) == int(token[-1:])
 
 
-async def test_a_run_uses_its_lane_once(launching: Any, client: FakeClient):
+async def test_an_uploaded_run_uses_its_lanes_rate_once(launching: Any, client: FakeClient):
     lane = RateShare("gpu", 0.5)
     async with launching(run_task_rate=Rate(per_second=1, burst=2)) as at:
         for number in range(4):
@@ -113,7 +111,7 @@ async def test_a_run_uses_its_lane_once(launching: Any, client: FakeClient):
 
 
 class Builds:
-    """Long runs to launch; it keeps when their requests are built."""
+    """Makes builders for long runs, and records when they build requests."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
@@ -128,7 +126,7 @@ class Builds:
         return built
 
 
-async def test_long_runs_are_built_when_they_are_needed_and_cost_no_rate_while_s3_is_well(
+async def test_long_runs_are_built_when_needed_and_cost_no_rate_while_s3_works(
     launching: Any, client: FakeClient, s3: FakeS3
 ):
     builds, runs = Builds(), 2000
@@ -144,7 +142,7 @@ async def test_long_runs_are_built_when_they_are_needed_and_cost_no_rate_while_s
     assert len(builds.times) <= runs * 1.05
 
 
-async def test_while_s3_is_away_few_requests_are_kept_and_the_rest_is_built_at_the_rate_of_launches(
+async def test_while_s3_is_down_few_requests_are_kept_and_the_rest_are_built_at_the_rate_of_launches(
     launching: Any, client: FakeClient, s3: FakeS3
 ):
     builds = Builds()
@@ -161,7 +159,7 @@ async def test_while_s3_is_away_few_requests_are_kept_and_the_rest_is_built_at_t
     assert [token for token, _ in sent(client)] == ["short-1"]
 
 
-async def test_while_s3_is_away_its_runs_take_no_turn_of_others_again_and_again(
+async def test_while_s3_is_down_its_runs_do_not_take_permits_from_others_repeatedly(
     launching: Any, client: FakeClient, s3: FakeS3
 ):
     s3.script.extend([s3_error(Kind.PAYLOAD)] * 10_000)
@@ -175,7 +173,7 @@ async def test_while_s3_is_away_its_runs_take_no_turn_of_others_again_and_again(
     assert len(sent(client)) == 100
 
 
-async def test_long_runs_use_up_no_probe_while_aws_can_not_be_used(
+async def test_long_runs_use_up_no_probe_while_the_circuit_breaker_is_open(
     launching: Any, client: FakeClient, s3: FakeS3
 ):
     client.script["run_task"].extend([error("ExpiredTokenException")] * 4)
@@ -189,7 +187,7 @@ async def test_long_runs_use_up_no_probe_while_aws_can_not_be_used(
     assert sent(client) == [("first-1", at) for at in (0, 1, 3, 7, 15)]
 
 
-async def test_a_lane_is_used_by_runs_beyond_those_that_s3_can_keep_ahead(
+async def test_runs_beyond_those_s3_can_keep_ahead_use_up_their_lanes_rate(
     launching: Any, client: FakeClient, s3: FakeS3
 ):
     s3.script.extend([s3_error(Kind.PAYLOAD)] * 10_000)
@@ -204,7 +202,7 @@ async def test_a_lane_is_used_by_runs_beyond_those_that_s3_can_keep_ahead(
     assert [token for token, _ in sent(client)] == ["short-1"]
 
 
-async def test_once_it_is_stopping_nothing_more_is_put(launching: Any, s3: FakeS3):
+async def test_a_stopping_uploader_uploads_nothing_more(launching: Any, s3: FakeS3):
     async with launching() as at:
         at.uploader.stopping = True
         at.launch("run", build=fetching())
@@ -213,10 +211,10 @@ async def test_once_it_is_stopping_nothing_more_is_put(launching: Any, s3: FakeS
     assert s3.asked == []
 
 
-# --- stopped, forgotten, given up ---------------------------------------------------------------------------------
+# --- stopped, forgotten, given up -----------------------------------------------------------------------
 
 
-async def test_a_run_that_is_forgotten_during_its_put_is_not_launched_and_its_object_is_the_next_owners(
+async def test_a_run_forgotten_during_its_upload_is_not_launched_and_its_object_is_left_to_the_next_owner(
     launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
 ):
     s3.latency = 5.0
@@ -232,7 +230,7 @@ async def test_a_run_that_is_forgotten_during_its_put_is_not_launched_and_its_ob
     assert reports == []
 
 
-async def test_the_object_of_a_run_that_is_forgotten_while_its_task_runs_is_left_to_its_next_owner(
+async def test_the_object_of_a_run_forgotten_while_its_task_runs_is_left_to_the_next_owner(
     launching: Any, s3: FakeS3
 ):
     async with launching() as at:
@@ -244,7 +242,7 @@ async def test_the_object_of_a_run_that_is_forgotten_while_its_task_runs_is_left
 
 
 @pytest.mark.parametrize("recovery", [Recovery.NONE, Recovery.REPLAY])
-async def test_a_run_that_is_stopped_before_its_put_is_never_put(
+async def test_a_run_stopped_before_its_upload_is_never_uploaded(
     launching: Any, client: FakeClient, s3: FakeS3, reports: Reports, recovery: Recovery
 ):
     s3.latency = 3600.0
@@ -262,7 +260,7 @@ async def test_a_run_that_is_stopped_before_its_put_is_never_put(
     assert URL not in {url for _, url, _ in s3.asked}
 
 
-async def test_a_launch_is_given_up_as_for_lack_of_capacity_if_s3_stays_away(
+async def test_a_launch_is_given_up_as_if_for_lack_of_capacity_if_s3_stays_down(
     launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
 ):
     s3.script.extend([s3_error(Kind.PAYLOAD)] * 1000)
@@ -276,7 +274,7 @@ async def test_a_launch_is_given_up_as_for_lack_of_capacity_if_s3_stays_away(
     assert client.calls("run_task") == []
 
 
-async def test_what_a_dead_engine_may_have_launched_is_looked_for_while_s3_is_away(
+async def test_a_run_that_a_dead_engine_may_have_launched_is_searched_for_while_s3_is_down(
     launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
 ):
     s3.script.extend([s3_error(Kind.PAYLOAD)] * 1000)
@@ -289,7 +287,7 @@ async def test_what_a_dead_engine_may_have_launched_is_looked_for_while_s3_is_aw
     assert client.calls("run_task") == []
 
 
-async def test_what_is_not_found_waits_for_s3_and_is_not_given_up_before_the_grace_time_is_over(
+async def test_a_run_that_is_not_found_waits_for_s3_at_least_until_the_grace_time_is_over(
     launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
 ):
     s3.script.extend([s3_error(Kind.PAYLOAD)] * (PUTS + 10))
@@ -302,7 +300,7 @@ async def test_what_is_not_found_waits_for_s3_and_is_not_given_up_before_the_gra
     assert [token for token, _ in sent(client)] == ["run-1"]
 
 
-async def test_a_run_that_is_stopped_while_it_is_looked_for_is_not_put(
+async def test_a_run_stopped_during_its_search_is_not_uploaded(
     launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
 ):
     client.latency = 5.0
@@ -315,7 +313,7 @@ async def test_a_run_that_is_stopped_while_it_is_looked_for_is_not_put(
     assert reports.of(Cancelled) == [Cancelled("run")]
 
 
-async def test_what_a_dead_scheduler_has_put_is_deleted_even_if_its_task_is_never_seen(
+async def test_an_object_of_a_dead_scheduler_is_deleted_even_if_its_task_is_never_seen(
     launching: Any, client: FakeClient
 ):
     client.script["list_tasks"].append(("arn:before",))

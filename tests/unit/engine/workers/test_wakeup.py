@@ -8,7 +8,7 @@ from ecs_async_executor.engine.workers.wakeup import Wakeup
 pytestmark = pytest.mark.virtual_time
 
 
-async def test_a_ring_wakes_the_waiter():
+async def test_a_notification_wakes_the_waiter():
     wakeup = Wakeup()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(wakeup.wait, None)
@@ -17,7 +17,7 @@ async def test_a_ring_wakes_the_waiter():
     assert anyio.current_time() == 5
 
 
-async def test_a_ring_that_nobody_heard_wakes_the_next_waiter_once():
+async def test_a_notification_that_nobody_waited_for_wakes_the_next_waiter_once():
     wakeup = Wakeup()
     wakeup.notify()
     wakeup.notify()
@@ -27,18 +27,18 @@ async def test_a_ring_that_nobody_heard_wakes_the_next_waiter_once():
     assert anyio.current_time() == 7
 
 
-async def test_the_waiter_goes_on_at_its_time_without_a_ring():
+async def test_the_waiter_wakes_at_its_time_without_a_notification():
     await Wakeup().wait(3600.0)
     assert anyio.current_time() == 3600
 
 
-async def test_a_time_that_has_passed_is_not_waited_for():
+async def test_waiting_until_a_time_in_the_past_returns_at_once():
     await anyio.sleep(10)
     await Wakeup().wait(3.0)
     assert anyio.current_time() == 10
 
 
-async def test_it_wakes_the_waiter_for_what_is_due_earlier_than_it_sleeps():
+async def test_work_due_before_the_waiter_would_wake_wakes_it():
     wakeup = Wakeup()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(wakeup.wait, 10.0)
@@ -48,7 +48,7 @@ async def test_it_wakes_the_waiter_for_what_is_due_earlier_than_it_sleeps():
 
 
 @pytest.mark.parametrize("at", [None, 10.0, 20.0])
-async def test_it_lets_the_waiter_sleep_for_what_is_due_later(at: float | None):
+async def test_work_due_later_lets_the_waiter_sleep(at: float | None):
     wakeup = Wakeup()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(wakeup.wait, 10.0)
@@ -57,7 +57,7 @@ async def test_it_lets_the_waiter_sleep_for_what_is_due_later(at: float | None):
     assert anyio.current_time() == 10
 
 
-async def test_nobody_who_does_not_wait_is_woken_for_what_is_due():
+async def test_due_work_does_not_wake_a_later_waiter():
     wakeup = Wakeup()
     wakeup.notify_at(5.0)
     await wakeup.wait(10.0)

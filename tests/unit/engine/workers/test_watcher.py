@@ -24,7 +24,7 @@ MakeCalls = Callable[[EngineOptions], Calls]
 
 
 class Bench:
-    """A watcher at work on a ledger."""
+    """A running watcher and its ledger."""
 
     def __init__(self, watcher: Watcher, ledger: Ledger) -> None:
         self.watcher = watcher
@@ -47,7 +47,7 @@ def bench(make_calls: MakeCalls, reports: Reports) -> Any:
             make_calls(chosen),
             reports,
             chosen,
-            on_change=lambda: watcher.wakeup.notify(),  # noqa: PLW0108  the watcher is still to be made
+            on_change=lambda: watcher.wakeup.notify(),  # noqa: PLW0108  the watcher does not exist yet
         )
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(watcher.run, tasks)
@@ -90,7 +90,7 @@ async def test_each_call_is_about_one_cluster(bench: Any, client: FakeClient):
     ]
 
 
-async def test_what_is_due_soon_comes_along(bench: Any, client: FakeClient):
+async def test_tasks_due_soon_fill_up_a_call(bench: Any, client: FakeClient):
     async with bench(poll_interval=10) as at:
         at.watch("a")
         await anyio.sleep(0.5)
@@ -99,7 +99,7 @@ async def test_what_is_due_soon_comes_along(bench: Any, client: FakeClient):
     assert client.calls("describe_tasks") == [("default", ["arn:a", "arn:b"])]
 
 
-async def test_a_long_run_is_looked_at_once_an_interval(bench: Any, client: FakeClient):
+async def test_a_long_run_is_polled_once_per_interval(bench: Any, client: FakeClient):
     async with bench(poll_interval=60) as at:
         at.watch("run")
         await anyio.sleep(3600)
@@ -108,7 +108,7 @@ async def test_a_long_run_is_looked_at_once_an_interval(bench: Any, client: Fake
     assert len(client.asked) - before == 60
 
 
-async def test_no_more_calls_than_ten_are_in_flight(bench: Any, client: FakeClient):
+async def test_at_most_ten_calls_are_in_flight(bench: Any, client: FakeClient):
     client.latency = 5
     async with bench() as at:
         for number in range(2000):
@@ -117,7 +117,7 @@ async def test_no_more_calls_than_ten_are_in_flight(bench: Any, client: FakeClie
     assert client.most_in_flight == 10
 
 
-async def test_looks_keep_to_the_rate(bench: Any, client: FakeClient):
+async def test_polls_keep_to_the_rate(bench: Any, client: FakeClient):
     async with bench(read_rate=Rate(per_second=2, burst=1), poll_interval=1) as at:
         for number in range(1000):
             at.watch(str(number))
@@ -125,7 +125,7 @@ async def test_looks_keep_to_the_rate(bench: Any, client: FakeClient):
     assert len(client.asked) <= 201
 
 
-async def test_a_stopped_task_is_reported_and_never_looked_at_again(
+async def test_a_stopped_task_is_reported_and_never_polled_again(
     bench: Any, client: FakeClient, reports: Reports
 ):
     client.script["describe_tasks"].append(Tasks(tasks=(stopped("arn:run", 3),)))
@@ -151,9 +151,7 @@ async def test_two_runs_of_one_task_both_end(bench: Any, client: FakeClient, rep
 @pytest.mark.parametrize(
     "failure", [error("ServerException", status=500), error("AccessDeniedException"), TimeoutError()]
 )
-async def test_a_call_that_fails_is_made_again(
-    bench: Any, client: FakeClient, reports: Reports, failure: Exception
-):
+async def test_a_failed_call_is_retried(bench: Any, client: FakeClient, reports: Reports, failure: Exception):
     client.script["describe_tasks"].extend([failure, failure, Tasks(tasks=(stopped("arn:run"),))])
     async with bench() as at:
         at.watch("run")
@@ -161,9 +159,7 @@ async def test_a_call_that_fails_is_made_again(
     assert [type(report) for report in reports] == [Stopped]
 
 
-async def test_a_task_that_is_missing_at_first_is_found_later(
-    bench: Any, client: FakeClient, reports: Reports
-):
+async def test_a_task_may_be_missing_at_first(bench: Any, client: FakeClient, reports: Reports):
     client.script["describe_tasks"].extend([missing("arn:run")] * 10)
     async with bench(missing_grace=120) as at:
         at.watch("run")
@@ -172,7 +168,7 @@ async def test_a_task_that_is_missing_at_first_is_found_later(
     assert client.calls("list_tasks") == []
 
 
-async def test_a_task_that_stays_missing_is_lost_once_listtasks_does_not_know_it(
+async def test_a_task_that_stays_missing_is_lost_if_listtasks_does_not_know_it_either(
     bench: Any, client: FakeClient, reports: Reports
 ):
     client.script["describe_tasks"].extend([missing("arn:run")] * 100)
@@ -188,7 +184,7 @@ async def test_a_task_that_stays_missing_is_lost_once_listtasks_does_not_know_it
 @pytest.mark.parametrize(
     "answer", [("arn:run",), error("ServerException", status=500, operation="ListTasks")]
 )
-async def test_a_missing_task_is_kept_while_listtasks_knows_it_or_fails(
+async def test_a_missing_task_is_not_given_up_while_listtasks_knows_it_or_fails(
     bench: Any, client: FakeClient, reports: Reports, answer: Any
 ):
     client.script["describe_tasks"].extend([missing("arn:run")] * 5)
@@ -200,7 +196,7 @@ async def test_a_missing_task_is_kept_while_listtasks_knows_it_or_fails(
     assert client.calls("list_tasks")
 
 
-async def test_tasks_just_seen_do_not_wait_for_listtasks_of_those_that_are_missing(
+async def test_tasks_that_were_seen_do_not_wait_for_listtasks_calls_about_missing_ones(
     bench: Any, client: FakeClient, monkeypatch: pytest.MonkeyPatch
 ):
     lost = [f"arn:{number}" for number in range(10)]
@@ -222,9 +218,7 @@ async def test_tasks_just_seen_do_not_wait_for_listtasks_of_those_that_are_missi
     assert all(sorted(arns) == sorted(seen) for arns in others)
 
 
-async def test_a_run_forgotten_during_a_call_that_fails_is_not_looked_at_again(
-    bench: Any, client: FakeClient
-):
+async def test_a_run_forgotten_during_a_failing_call_is_not_polled_again(bench: Any, client: FakeClient):
     client.latency = 5
     client.script["describe_tasks"].append(TimeoutError())
     async with bench() as at:
@@ -236,7 +230,7 @@ async def test_a_run_forgotten_during_a_call_that_fails_is_not_looked_at_again(
     assert len(client.asked) == 1
 
 
-async def test_a_record_that_can_not_be_read_harms_no_other(bench: Any, client: FakeClient, reports: Reports):
+async def test_an_unreadable_record_affects_no_other(bench: Any, client: FakeClient, reports: Reports):
     client.script["describe_tasks"].append(Tasks(tasks=(stopped("arn:b"), stopped("arn:nobody's"))))
     async with bench() as at:
         at.watch("a")
@@ -246,7 +240,7 @@ async def test_a_record_that_can_not_be_read_harms_no_other(bench: Any, client: 
     assert [report.run_id for report in reports.of(Running)] == ["a"]
 
 
-async def test_a_task_of_a_cluster_that_is_gone_is_lost(bench: Any, client: FakeClient, reports: Reports):
+async def test_a_task_in_a_deleted_cluster_is_lost(bench: Any, client: FakeClient, reports: Reports):
     client.script["describe_tasks"].extend(
         [error("ClusterNotFoundException", operation="DescribeTasks")] * 100
     )
@@ -259,7 +253,7 @@ async def test_a_task_of_a_cluster_that_is_gone_is_lost(bench: Any, client: Fake
     assert [type(report) for report in reports] == [Stopped]
 
 
-async def test_a_missing_task_is_given_up_after_an_hour_in_which_listtasks_is_denied(
+async def test_a_missing_task_is_given_up_after_an_hour_of_denied_listtasks_calls(
     bench: Any, client: FakeClient, reports: Reports
 ):
     client.script["describe_tasks"].extend([missing("arn:run")] * 2000)
@@ -272,7 +266,7 @@ async def test_a_missing_task_is_given_up_after_an_hour_in_which_listtasks_is_de
     assert [type(report) for report in reports] == [Stopped]
 
 
-async def test_a_missing_task_that_listtasks_cant_find_by_its_run_is_given_up_after_an_hour(
+async def test_a_missing_task_that_listtasks_cannot_find_by_run_id_is_given_up_after_an_hour(
     bench: Any, client: FakeClient, reports: Reports
 ):
     client.script["describe_tasks"].extend([missing("arn:run")] * 2000)

@@ -104,7 +104,7 @@ def _build_args(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     expected = _expected(args)
     try:
-        found = _look_into(args.image, args.engine)
+        found = _versions_in(args.image, args.engine)
     except EcsAsyncError as error:
         sys.stderr.write(f"ecs-async image check: {error}\n")
         return 1
@@ -123,7 +123,7 @@ def _expected(args: argparse.Namespace) -> Versions:
     return Versions(args.airflow_version, ".".join(args.python_version.split(".")[:2]))
 
 
-def _look_into(image: str, engine: str) -> Versions:
+def _versions_in(image: str, engine: str) -> Versions:
     command = [engine, "run", "--rm", "--network", "none", "--entrypoint", "python", image, "-c", _PROBE]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE)  # noqa: S603  what the user named
@@ -137,8 +137,10 @@ def _look_into(image: str, engine: str) -> Versions:
             "with the scheduler's versions as --airflow-version and --python-version."
         ) from None
     if answer.returncode:
-        said = answer.stderr.strip() or f"{engine} ended with exit code {answer.returncode} and said nothing."
-        raise EcsAsyncError(f"{image} can't be looked into: {said}")
+        output = (
+            answer.stderr.strip() or f"{engine} ended with exit code {answer.returncode} and said nothing."
+        )
+        raise EcsAsyncError(f"{image} can't be looked into: {output}")
     try:
         # The image may print other lines first.
         document = json.loads(answer.stdout.splitlines()[-1])

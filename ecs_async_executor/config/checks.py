@@ -38,10 +38,10 @@ def refusals(part: Body) -> Iterator[str]:
 
 def _of_option(violation: Violation) -> str:
     *_, last = violation.path
-    places = [step for step in violation.path if isinstance(step, int)]
-    if not places or _OVERRIDES[1] in violation.path:
+    indexes = [step for step in violation.path if isinstance(step, int)]
+    if not indexes or _OVERRIDES[1] in violation.path:
         return "it"
-    item = f"item {places[-1] + 1}"
+    item = f"item {indexes[-1] + 1}"
     return item if isinstance(last, int) else f"{last} of {item}"
 
 
@@ -51,7 +51,7 @@ def _is_valid() -> Check:
 
 
 def _steps(path: str) -> Path:
-    return tuple(int(origin) if origin else name for origin, name in _STEP.findall(path))
+    return tuple(int(index) if index else name for index, name in _STEP.findall(path))
 
 
 def _written(path: Path, body: Body, container: str, short: Collection[str]) -> str:

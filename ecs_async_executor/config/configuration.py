@@ -59,13 +59,13 @@ def _of_requests(profiles: Profiles, bucket: Bucket | None) -> Iterator[str]:
     """Yield problems that only a task's executor_config can fix, each once even if all queues have it."""
     workload = "x" * SHORTEST_WORKLOAD
     deliver = Delivery(bucket, str(UUID(int=0)), workload) if bucket else None
-    said = set()
+    seen = set()
     for profile in profiles:
         try:
             profile.request(in_command(workload), None, deliver=deliver)
         except InvalidRequestError as error:
-            if str(error) not in said:
-                said.add(str(error))
+            if str(error) not in seen:
+                seen.add(str(error))
                 whose = f"Tasks of the queue {profile.name}" if profile.name else "Tasks"
                 yield f"{whose} can't be launched, unless their executor_config says otherwise. {error}"
 

@@ -35,10 +35,11 @@ def explain(body: Mapping[str, Any], layers: Iterable[Layer], container: str, re
     Values that no layer sets are attributed to `rest`.
     """
     stack = [*layers]
-    origin = _origins(stack, container)
+    origins = _origins(stack, container)
     order = [rest, *(layer.name for layer in stack)]
     lines = [
-        Line(path, _masked(path, value), origin.get(path, rest)) for path, value in leaves(dict(body)).items()
+        Line(path, _masked(path, value), origins.get(path, rest))
+        for path, value in leaves(dict(body)).items()
     ]
     return sorted(lines, key=lambda line: (order.index(line.layer), line.path))
 
@@ -54,8 +55,8 @@ def origin_of(member: str, layers: Iterable[Layer], container: str, found: Mappi
         if path == member or path.startswith((f"{member}.", f"{member}["))
     ]
     # The executor itself passes on Airflow's options, so the user has nothing to correct there.
-    places = [_place(name, found) for name in dict.fromkeys(names) if name != OF_AIRFLOW]
-    return " and ".join(places) or None
+    origins = [_where_set(name, found) for name in dict.fromkeys(names) if name != OF_AIRFLOW]
+    return " and ".join(origins) or None
 
 
 def _origins(layers: Iterable[Layer], container: str) -> dict[str, str]:
@@ -68,7 +69,7 @@ def _origins(layers: Iterable[Layer], container: str) -> dict[str, str]:
     }
 
 
-def _place(layer: str, found: Mapping[str, Found]) -> str:
+def _where_set(layer: str, found: Mapping[str, Found]) -> str:
     if layer == "executor_config":
         return "this task's executor_config"
     return f"the profile of the {layer}" if layer.startswith("queue ") else origin(layer, found)

@@ -112,11 +112,11 @@ def _merge_value(low: Any, high: Any, shape: Any) -> Any:
 
 def _merge_by(identity: str, low: list[Any], high: list[Any], shape: Any) -> list[Any]:
     result: dict[Any, Any] = {}
-    for origin, item in enumerate(low):
-        result.setdefault(_name_of(item, identity, origin), item)
-    for origin, item in enumerate(high, start=len(low)):
-        name = _name_of(item, identity, origin)
-        if name != origin and item.get("value", ...) is None:
+    for index, item in enumerate(low):
+        result.setdefault(_name_of(item, identity, index), item)
+    for index, item in enumerate(high, start=len(low)):
+        name = _name_of(item, identity, index)
+        if name != index and item.get("value", ...) is None:
             # {"environment": {"A": null}}: null removes the item, just as it removes a key.
             result.pop(name, None)
         elif name in result:
@@ -126,10 +126,10 @@ def _merge_by(identity: str, low: list[Any], high: list[Any], shape: Any) -> lis
     return [*result.values()]
 
 
-def _name_of(item: Any, identity: str, origin: int) -> str | int:
+def _name_of(item: Any, identity: str, index: int) -> str | int:
     """Return the item's name, or its index if it has none."""
     name = item.get(identity) if isinstance(item, dict) else None
-    return name if isinstance(name, str) else origin
+    return name if isinstance(name, str) else index
 
 
 def leaves(value: Any, shape: Any = None, path: str = "") -> dict[str, Any]:

@@ -101,7 +101,7 @@ class Profiles:
         self._refuse_unknown = refuse_unknown
         self._named = dict(named or {})
         self._known: dict[str, Profile] = {}
-        self._strangers: dict[str, str] = {}
+        self._warnings: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Profile]:
         """Yield all profiles, the default first."""
@@ -133,14 +133,14 @@ class Profiles:
                 "Correct the task's `queue`, or give it a profile: the option unknown_queue says `refuse`."
             )
             return replace(self.default, refusal=InvalidRequestError(problem, remedy))
-        self._strangers[queue] = f"{problem} Its tasks run as if there were no profiles."
-        log.warning("%s", self._strangers[queue])
+        self._warnings[queue] = f"{problem} Its tasks run as if there were no profiles."
+        log.warning("%s", self._warnings[queue])
         return self.default
 
     def stranger(self, queue: str) -> str | None:
         """Return the warning for a queue that has no profile although `queues` is set; None if it has one."""
         self.of(queue)
-        return self._strangers.get(queue)
+        return self._warnings.get(queue)
 
 
 def make_profiles(
@@ -163,12 +163,12 @@ def make_profiles(
         # Profiles can be checked without it.
         where = origin("run_task_kwargs", found or {}, team)
         problems.append(f"{where}: {str(error).removeprefix('run_task_kwargs: ')}")
-        stand_ins = {
+        placeholders = {
             "run_task_kwargs": {},
             "task_definition": settings.task_definition or "unknown",
             "subnets": settings.subnets or ("unknown",),
         }
-        settings = settings.model_copy(update=stand_ins)
+        settings = settings.model_copy(update=placeholders)
         template = RequestTemplate(settings, environment=environment)
         is_whole = False
     default = Profile(

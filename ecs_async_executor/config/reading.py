@@ -44,14 +44,14 @@ def read_options(conf: Conf) -> tuple[Settings, dict[str, Found], list[str]]:
         if left := leftover(text):
             wrong.add(name)
             problems.append(_explain(name, found, left, team))
-    told = frozenset(wrong)
+    reported = frozenset(wrong)
     try:
         Settings.model_validate(raw)
     except ValidationError as error:
         for each in error.errors():
             name = str(each["loc"][0])
             wrong.add(name)
-            if name not in told:
+            if name not in reported:
                 whose = _of_team(team, name) if team and each["type"] == "missing" else ""
                 problems.append(_explain(name, found, f"{in_words(each)}{whose}", team))
     for name, problem in _check_together(found, wrong, team):
@@ -138,10 +138,10 @@ def _check_together(found: dict[str, Found], wrong: set[str], team: str | None) 
     """Yield option and problem for options that conflict. Checks raw values, so that one run finds every problem."""
     # If run_task_kwargs is invalid, it may have been meant to set what seems to be missing.
     members = None if "run_task_kwargs" in wrong else _members(found.get("run_task_kwargs"))
-    said = found.keys() | wrong
+    mentioned = found.keys() | wrong
 
     def misses(option: str, member: str) -> bool:
-        return option not in said and members is not None and member not in members
+        return option not in mentioned and members is not None and member not in members
 
     if misses("task_definition", "taskDefinition"):
         whose = _of_team(team, "task_definition") if team else ""

@@ -145,16 +145,16 @@ class RequestTemplate:
         if self.container not in names:
             names.append(self.container)
             containers.append({"name": self.container})
-        origin = names.index(self.container)
-        if containers[origin].get("command"):
+        index = names.index(self.container)
+        if containers[index].get("command"):
             raise InvalidRequestError(
                 f"The command of container {self.container!r} is overridden.",
                 "Remove `command` from executor_config and run_task_kwargs: it is Airflow's.",
             )
-        environment = containers[origin].get("environment") or []
+        environment = containers[index].get("environment") or []
         if not any(variable.get("name") == _MARK["name"] for variable in environment):
             environment = [*environment, _MARK]
-        containers[origin] = {**containers[origin], "environment": environment, "command": command}
+        containers[index] = {**containers[index], "environment": environment, "command": command}
         return {**body, "overrides": {**overrides, "containerOverrides": containers}}
 
     def _problems(self, body: Body, layer: Layer) -> list[str]:

@@ -121,8 +121,8 @@ class _Normaliser:
 
     def _hint(self, key: str, shape: Any) -> str:
         known = {name.replace("_", ""): name for name in self._beside} | spellings(shape)
-        if origin := _places().get(fold(key)):
-            return f"Write it as {origin}."
+        if path_of_member := _paths().get(fold(key)):
+            return f"Write it as {path_of_member}."
         if shape is run_task_shape():
             known = spellings(container_shape()) | known
         if elsewhere := _elsewhere(fold(key)):
@@ -181,7 +181,7 @@ def spellings(shape: Shape) -> dict[str, str]:
 
 
 @cache
-def _places() -> dict[str, str]:
+def _paths() -> dict[str, str]:
     """Map each member to its path in a request, for people who write it elsewhere, such as `subnets` at the top."""
     paths: dict[str, str] = {}
     ways = [(run_task_shape(), "")]

@@ -48,7 +48,7 @@ class Director:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _began: float = field(init=False)
-    _playing: list[Component] = field(default_factory=list, init=False)
+    _started: list[Component] = field(default_factory=list, init=False)
     _ready_after: dict[str, float] = field(default_factory=dict, init=False)
     _logs_url: str = field(default="", init=False)
     _snapshot: Snapshot = field(default=Snapshot(at=0.0), init=False)
@@ -63,9 +63,9 @@ class Director:
         Interrupted.
         """
         try:
-            self._enter(self.cast.local_ecs, self.cast.migration)
+            self._start(self.cast.local_ecs, self.cast.migration)
             self._until(self._infrastructure_is_ready)
-            self._enter(*self.cast.airflow, environment=logs_environment(self._logs_url))
+            self._start(*self.cast.airflow, environment=logs_environment(self._logs_url))
             self._until(self._api_answers)
             self.api.warm_up()
             self._run_dags()
@@ -81,10 +81,10 @@ class Director:
             self._check()
             self.sleep(_TICK)
 
-    def _enter(self, *components: Component, environment: Mapping[str, str] | None = None) -> None:
+    def _start(self, *components: Component, environment: Mapping[str, str] | None = None) -> None:
         for component in components:
             component.start(environment)
-            self._playing.append(component)
+            self._started.append(component)
 
     def _until(self, done: Callable[[], bool]) -> None:
         """Tick until `done` returns true."""
@@ -92,15 +92,15 @@ class Director:
             self._check()
             if self._elapsed > self.timeout:
                 raise DemoFailedError(self._what_is_missing())
-            self._look()
+            self._take_snapshot()
             self.sleep(_TICK)
 
     def _check(self) -> None:
         self.interruption.check()
-        for component in self._playing:
+        for component in self._started:
             component.check()
 
-    def _look(self) -> None:
+    def _take_snapshot(self) -> None:
         if self.cast.migration.name in self._ready_after:
             # If it is busy, the next snapshot will do. If it is dead, the next check reports it.
             with suppress(httpx.TransportError, sqlite3.OperationalError):
@@ -120,7 +120,7 @@ class Director:
     def _infrastructure_is_ready(self) -> bool:
         migration = self.cast.migration
         if migration.exit_code == 0:
-            self._playing = [component for component in self._playing if component is not migration]
+            self._started = [component for component in self._started if component is not migration]
             self._note_ready(migration)
         self._logs_url = self._logs_url or self.ecs.logs_url() or ""
         if self._logs_url:

@@ -139,7 +139,7 @@ class Settings(BaseModel):
     )
     deployment: str = _ours(
         "default",
-        "Name of this Airflow in the `startedBy` of its ECS tasks: airflow/<deployment>/<run id>.",
+        "Name of this Airflow in the `startedBy` of its ECS tasks: `airflow/<deployment>/<run id>`.",
         "production",
         pattern=r"^[A-Za-z0-9_-]{1,64}$",
     )
@@ -152,7 +152,7 @@ class Settings(BaseModel):
     concurrency: int = _ours(50, "Maximum number of RunTask calls in flight at once.", ge=1, le=1000)
     poll_interval: float = _ours(
         10.0,
-        "Longest time between two polls of a running task, in seconds. It grows beyond 5,000 tasks to save `read_rate`.",
+        "Longest time between two polls of a running task, in seconds. With over 5,000 tasks it grows, to save `read_rate`.",
         ge=1,
     )
     capacity_timeout: float = _ours(
@@ -176,7 +176,7 @@ class Settings(BaseModel):
     )
     rate_share: float = _ours(
         1.0,
-        "Fraction of each rate and burst below that this executor may use, if other clients share the AWS account.",
+        "Fraction of the configured rates and bursts that this executor may use, if other clients share the AWS account.",
         gt=0,
         le=1,
     )

@@ -1,4 +1,4 @@
-"""The command `ecs-async`. One module a subcommand: `add_parser(subparsers)` and `run(args) -> exit code`."""
+"""The command `ecs-async`. Each subcommand is a module with `add_parser(subparsers)` and `run(args) -> exit code`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ecs_async_executor.cli.parser import Parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `ecs-async`; the exit code. Wrong usage ends the process with exit code 2."""
+    """Run `ecs-async` and return the exit code. Wrong usage ends the process with exit code 2."""
     parser: argparse.ArgumentParser = Parser(
         prog="ecs-async",
         description="Airflow on Amazon ECS, without waiting. On a laptop, too.",

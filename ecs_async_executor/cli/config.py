@@ -1,4 +1,4 @@
-"""`ecs-async config`: the RunTask request that a task gets, and where each value of it comes from."""
+"""`ecs-async config`: shows a task's RunTask request, and where each of its values comes from."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the request; 1 if something must be corrected."""
+    """Print the request; return 1 if the user must correct something."""
     try:
         shown = describe(args.executor_config, args.team, args.queue)
     except (ConfigurationError, InvalidRequestError) as error:
@@ -53,13 +53,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def run_in_airflow(args: argparse.Namespace) -> None:
-    """Do it as `airflow ecs-async config`, whose commands give no exit code."""
+    """Run as `airflow ecs-async config`: Airflow's commands return no exit code, so raise SystemExit."""
     if code := run(args):
         raise SystemExit(code)
 
 
 def describe(executor_config: str | None, team: str | None, queue: str = "") -> dict[str, Any]:
-    """Give the request and the origin of each value, both masked; raises what the executor would raise."""
+    """Return the request and each value's origin, with secrets masked; raises what the executor would raise."""
     from airflow.executors.base_executor import ExecutorConf  # noqa: PLC0415  a second of imports
 
     from ecs_async_executor.config.configuration import read_configuration  # noqa: PLC0415  it imports botocore
@@ -90,7 +90,7 @@ def describe(executor_config: str | None, team: str | None, queue: str = "") -> 
 
 
 def as_text(shown: Mapping[str, Any]) -> str:
-    """Give the values in groups, one for each origin, the lowest layer first."""
+    """Format the values grouped by origin, the lowest layer first."""
     lines = ["The RunTask request of a task, by where its values come from; what stands lower wins:"]
     for origin, values in groupby(shown["values"], key=itemgetter("origin")):
         lines += ["", origin, *(f"    {each['path']} = {json.dumps(each['value'])}" for each in values)]
@@ -102,7 +102,7 @@ def as_text(shown: Mapping[str, Any]) -> str:
 
 
 def _besides(configuration: Configuration, profile: Profile) -> list[dict[str, Any]]:
-    """Give what is no part of the request: where it is sent, and what becomes of the task."""
+    """Return settings outside the request: where it is sent, and how the executor treats the task."""
     from ecs_async_executor.config.profiles import split  # noqa: PLC0415  it imports botocore
     from ecs_async_executor.config.reading import origin  # noqa: PLC0415  it imports pydantic
     from ecs_async_executor.executor.connection import effective_region  # noqa: PLC0415  it imports the Amazon provider

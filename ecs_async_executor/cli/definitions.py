@@ -1,4 +1,4 @@
-"""The files of `ecs-async local --task-definition`: read, tried as ECS would, and shown."""
+"""Reads the files of `ecs-async local --task-definition`, registers them as ECS would, and describes them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OPTION = "--task-definition"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A task definition of a file, and as what ECS registers it."""
+    """A task definition from a file, and the result of registering it."""
 
     path: str
     source: FileDefinition
@@ -33,7 +33,7 @@ def load(paths: Sequence[str], region: str, account: str) -> list[Loaded]:
     """Read the task definitions of all files.
 
     Raises:
-        ConfigurationError: names the file, what is wrong with it, and what to do.
+        ConfigurationError: Names the file, the problem, and what to do.
     """
     registry = Registry(region, account)
     registry.register(AIRFLOW_TASK)
@@ -68,7 +68,7 @@ def _registered(registry: Registry, path: str, request: dict[str, Any]) -> TaskD
 
 
 def describe(definitions: Sequence[Loaded], groups: Collection[str] | None) -> Iterator[str]:
-    """Yield lines on what was added; `groups` are the log groups that exist, or None if there are no logs at all."""
+    """Yield lines that describe what was added; `groups` are the existing log groups, or None without logs."""
     for loaded in definitions:
         registered = loaded.registered
         containers = ", ".join(f"{container.name} ({container.image})" for container in registered.containers)

@@ -1,4 +1,4 @@
-"""`ecs-async demo`: Airflow and ECS on this machine, running the example Dags before your eyes."""
+"""`ecs-async demo`: runs the example Dags on a local Airflow and a local ECS, and shows their progress."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the demo; the exit code."""
+    """Run the demo and return the exit code."""
     if any(find_spec(name) is None for name in _NEEDS):
         sys.stderr.write(
             "The demo needs more packages: in a clone of the repository, pip install -c constraints.txt '.[local]'\n"

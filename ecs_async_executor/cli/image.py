@@ -1,4 +1,4 @@
-"""``ecs-async image``: the image of the task containers has the scheduler's Airflow and Python, or it is said so."""
+"""`ecs-async image`: checks that the task containers' image has the scheduler's Airflow and Python."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ print(json.dumps({"airflow": airflow, "python": "%d.%d" % sys.version_info[:2]})
 
 
 _PATIENCE = 900.0
-"""Seconds; the image may have to be pulled before."""
+"""In seconds; the engine may have to pull the image first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """What an image and its scheduler must have in common."""
+    """The versions that an image and its scheduler must share."""
 
     airflow: str
-    """Of apache-airflow-core, such as 3.3.2."""
+    """The version of apache-airflow-core, such as 3.3.2."""
     python: str
     """Without the patch level, such as 3.12."""
 
     def __str__(self) -> str:
-        """Say both."""
+        """Return both versions as text."""
         return f"Airflow {self.airflow} on Python {self.python}"
 
     @property
     def build_args(self) -> str:
-        """The arguments of `docker build` that make such an image."""
+        """The arguments of `docker build` that produce such an image."""
         return f"--build-arg airflow_version={self.airflow} --build-arg python_version={self.python}"
 
 
@@ -104,7 +104,7 @@ def _build_args(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     expected = _expected(args)
     try:
-        found = _look_into(args.image, args.engine)
+        found = _versions_in(args.image, args.engine)
     except EcsAsyncError as error:
         sys.stderr.write(f"ecs-async image check: {error}\n")
         return 1
@@ -119,11 +119,11 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _expected(args: argparse.Namespace) -> Versions:
-    # 3.12.4 is meant as well as 3.12.
+    # Accept 3.12.4 as 3.12.
     return Versions(args.airflow_version, ".".join(args.python_version.split(".")[:2]))
 
 
-def _look_into(image: str, engine: str) -> Versions:
+def _versions_in(image: str, engine: str) -> Versions:
     command = [engine, "run", "--rm", "--network", "none", "--entrypoint", "python", image, "-c", _PROBE]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE)  # noqa: S603  what the user named
@@ -137,10 +137,12 @@ def _look_into(image: str, engine: str) -> Versions:
             "with the scheduler's versions as --airflow-version and --python-version."
         ) from None
     if answer.returncode:
-        said = answer.stderr.strip() or f"{engine} ended with exit code {answer.returncode} and said nothing."
-        raise EcsAsyncError(f"{image} can't be looked into: {said}")
+        output = (
+            answer.stderr.strip() or f"{engine} ended with exit code {answer.returncode} and said nothing."
+        )
+        raise EcsAsyncError(f"{image} can't be looked into: {output}")
     try:
-        # Whatever else the image prints at its start comes before.
+        # The image may print other lines first.
         document = json.loads(answer.stdout.splitlines()[-1])
         airflow, python = document["airflow"], document["python"]
     except (IndexError, KeyError, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""``ecs-async local``: run a local ECS in the foreground."""
+"""`ecs-async local`: runs a local ECS in the foreground."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SUBNETS = "awsvpcConfiguration={subnets=[subnet-1]}"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the ``local`` command."""
+    """Add the command `local`."""
     parser = subparsers.add_parser(
         "local",
         help="run a local ECS, without AWS",
@@ -113,7 +113,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until Ctrl-C or SIGTERM; 1 when it can't start."""
+    """Serve until Ctrl-C or SIGTERM; return 1 if it can't start."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for name in args.pass_env:
         if name not in os.environ:
@@ -124,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
         asyncio.run(_serve(_options(args, definitions), definitions))
     except KeyboardInterrupt:
         return 0
-    except BrokenPipeError:  # as in `ecs-async local | head`: nobody reads any more
+    except BrokenPipeError:  # as in `ecs-async local | head`: the reader is gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (EcsAsyncError, OSError) as error:
@@ -217,7 +217,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _explain(error: Exception, args: argparse.Namespace) -> str:
-    """Say what can't be done, and by which option to do it otherwise."""
+    """Describe the error, and name the option that avoids it."""
     if isinstance(error, socket.gaierror) or getattr(error, "errno", None) == errno.EADDRNOTAVAIL:
         return (
             f"--host {args.host}: it is not an address of this machine. Leave it out to listen on 127.0.0.1."

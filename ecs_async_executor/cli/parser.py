@@ -1,4 +1,4 @@
-"""The parser of every `ecs-async` command: what it does not know, it says, with the nearest that it does know."""
+"""The parser of every `ecs-async` command: it rejects unknown words and suggests the closest known one."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing_extensions import override
 
 
 class Parser(argparse.ArgumentParser):
-    """Its sub-parsers are of this class, too. Wrong usage ends with exit code 2."""
+    """An argument parser whose sub-parsers have the same class. Wrong usage ends with exit code 2."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"allow_abbrev": False, **kwargs})
 
     @override
-    def parse_known_args(  # type: ignore[override]  # it is called by argparse, with these two
+    def parse_known_args(  # type: ignore[override]  # argparse calls it with these two
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
-        """Parse everything, or say what is unknown: nothing is left over."""
+        """Parse all arguments, or exit and name the unknown one; never leaves any over."""
         given = list(sys.argv[1:] if args is None else args)
         if commands := self._commands():
             self._check_command(given, commands)

@@ -1,4 +1,4 @@
-"""What options of several commands take, for argparse's `type`."""
+"""Value types for argparse that several commands share."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import math
 
 
 def seconds(text: str) -> float:
-    """Read a finite number of seconds that is not negative.
+    """Parse a finite, non-negative number of seconds.
 
     Raises:
-        ArgumentTypeError: it is none.
+        ArgumentTypeError: The text is not such a number.
     """
     try:
         value = float(text)
@@ -22,10 +22,10 @@ def seconds(text: str) -> float:
 
 
 def some_seconds(text: str) -> float:
-    """Read a number of seconds above zero.
+    """Parse a positive number of seconds.
 
     Raises:
-        ArgumentTypeError: it is none.
+        ArgumentTypeError: The text is not such a number.
     """
     if not (value := seconds(text)):
         raise argparse.ArgumentTypeError("it must be more than 0 seconds")

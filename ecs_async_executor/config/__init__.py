@@ -1,1 +1,1 @@
-"""The configuration: options, queue profiles and executor_config, checked, and made into RunTask requests."""
+"""Checks options, queue profiles and executor_config, and builds RunTask requests from them."""

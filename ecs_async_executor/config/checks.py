@@ -1,4 +1,4 @@
-"""Says what ECS would refuse in a request, under the names that its author wrote. Pure."""
+"""Finds what ECS would reject in a request, and names it as its author wrote it. Pure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _OVERRIDES = ("overrides", "containerOverrides")
 
 
 def problems(body: Body, container: str = "", short: Collection[str] = ()) -> list[str]:
-    """Give a sentence for each wrong type and missing member, else for each value that ECS doesn't take. Shows no value.
+    """Return a sentence per wrong type or missing member, or else per value ECS rejects. No sentence shows a value.
 
-    `short` are the members of the override of `container` that stand at the top of what the author wrote.
+    `short` are members of `container`'s override that the author wrote at the top level.
     """
     shape = run_task_shape()
     if not _is_valid()(body) and (wrong := why_not(body, shape)):
@@ -31,17 +31,17 @@ def problems(body: Body, container: str = "", short: Collection[str] = ()) -> li
 
 
 def refusals(part: Body) -> Iterator[str]:
-    """Say what ECS refuses in what one option says, to follow the option's name; `part` is its part of a request."""
+    """Yield what ECS rejects in one option's `part` of a request, worded to follow the option's name."""
     for each in violations(part, run_task_shape()):
         yield f"{_of_option(each)} {each.says}"
 
 
 def _of_option(violation: Violation) -> str:
     *_, last = violation.path
-    places = [step for step in violation.path if isinstance(step, int)]
-    if not places or _OVERRIDES[1] in violation.path:
+    indexes = [step for step in violation.path if isinstance(step, int)]
+    if not indexes or _OVERRIDES[1] in violation.path:
         return "it"
-    item = f"item {places[-1] + 1}"
+    item = f"item {indexes[-1] + 1}"
     return item if isinstance(last, int) else f"{last} of {item}"
 
 
@@ -51,11 +51,11 @@ def _is_valid() -> Check:
 
 
 def _steps(path: str) -> Path:
-    return tuple(int(origin) if origin else name for origin, name in _STEP.findall(path))
+    return tuple(int(index) if index else name for index, name in _STEP.findall(path))
 
 
 def _written(path: Path, body: Body, container: str, short: Collection[str]) -> str:
-    """Name a place in a body: items by their names, and what is short as its author wrote it."""
+    """Name a path in a body: items by name, short members as the author wrote them."""
     if path[:2] == _OVERRIDES and path[3:] and path[3] in short:
         override = body["overrides"]["containerOverrides"][path[2]]
         if override.get("name") == container:
@@ -73,8 +73,8 @@ def _named(path: Path, value: Any, shape: Any) -> str:
             identity = IDENTITY.get(shape.name)
             name = value.get(identity) if identity and isinstance(value, dict) else None
             if shape.name == "KeyValuePair" and isinstance(name, str):
-                name = name.partition("=")[0]  # behind it stands what was meant for the value
-            # Items that have names are merged, so that their places are nobody's.
+                name = name.partition("=")[0]  # what follows "=" was meant as the value
+            # Named items are merged, so their index means nothing to the author.
             text += f"[{name[:40]}]" if name and isinstance(name, str) else "" if identity else f"[{step}]"
         elif not (step == "value" and name):  # as `ecs-async config` shows it: tags[team], environment[A]
             value = value.get(step) if isinstance(value, dict) else None

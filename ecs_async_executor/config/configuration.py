@@ -1,4 +1,4 @@
-"""The whole configuration as the executor uses it: read, checked, and refused in one message if anything is wrong."""
+"""The complete configuration: read and checked, with all problems reported in one error."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from ecs_async_executor.errors import InvalidRequestError, OptionsError
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What is configured. Nothing of it was asked of AWS."""
+    """The configuration. Reading it calls no AWS API."""
 
     settings: Settings
     found: Mapping[str, Found]
-    """Where each option that is set stands."""
+    """Where each option is set, for those that are."""
     profiles: Profiles
     bucket: Bucket | None
-    """Where workloads go that are too long for RunTask."""
+    """Where workloads that are too long for RunTask go."""
     queued_timeout: float
     """`[scheduler] task_queued_timeout`, in seconds."""
     warnings: tuple[str, ...]
-    """What is probably wrong."""
+    """Probable mistakes."""
 
 
 def read_configuration(conf: Conf) -> Configuration:
-    """Read and check everything; raises one `OptionsError` that lists all that is wrong."""
+    """Read and check everything; raises one `OptionsError` that lists every problem."""
     settings, found, problems = read_options(conf)
-    airflow = airflow_conf()  # a team's has defaults where the scheduler has options
+    airflow = airflow_conf()  # a team's conf has only defaults where the scheduler has options
     default_queue = airflow.get("operators", "default_queue", fallback="default") or "default"
     try:
         profiles = make_profiles(
@@ -56,16 +56,16 @@ def read_configuration(conf: Conf) -> Configuration:
 
 
 def _of_requests(profiles: Profiles, bucket: Bucket | None) -> Iterator[str]:
-    """Tell what only a task's own executor_config can mend; once, if it concerns all."""
+    """Yield problems that only a task's executor_config can fix, each once even if all queues have it."""
     workload = "x" * SHORTEST_WORKLOAD
     deliver = Delivery(bucket, str(UUID(int=0)), workload) if bucket else None
-    said = set()
+    seen = set()
     for profile in profiles:
         try:
             profile.request(in_command(workload), None, deliver=deliver)
         except InvalidRequestError as error:
-            if str(error) not in said:
-                said.add(str(error))
+            if str(error) not in seen:
+                seen.add(str(error))
                 whose = f"Tasks of the queue {profile.name}" if profile.name else "Tasks"
                 yield f"{whose} can't be launched, unless their executor_config says otherwise. {error}"
 

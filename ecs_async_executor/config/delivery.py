@@ -8,9 +8,9 @@ from ecs_async_executor.engine.payloads import NOT_FETCHED, url_of
 from ecs_async_executor.messages import Payload
 
 _MODULE = "airflow.sdk.execution_time.execute_workload"
-# It runs in the task's image and needs what Airflow's own has: Python and the Amazon provider's boto3. The workload
-# touches no disk and stands in no command line; then the process becomes Airflow's usual one. It is terse since it counts
-# among the characters that ECS takes.
+# This runs in the task's image and needs what Airflow's own image has: Python and the Amazon provider's boto3. It writes
+# the workload to no disk and no command line, then becomes Airflow's usual process. It is terse because it counts towards
+# ECS's limit on characters.
 FETCH = f"""\
 import os, sys
 *region, url = sys.argv[1:]
@@ -25,27 +25,27 @@ except Exception as error:
 os.execv(sys.executable, [sys.executable, "-m", "{_MODULE}", "--json-path", f"/proc/self/fd/{{file}}"])
 """
 SHORTEST_WORKLOAD = 1000
-"""Characters of a workload with the shortest names."""
+"""Length of a workload with the shortest names, in characters."""
 FETCH_SIZE = 800
-"""Characters that the command takes, about: more than 600, and the names of bucket and prefix."""
+"""Approximate length of the command in characters: over 600, plus the names of bucket and prefix."""
 
 
 def in_command(workload: str) -> list[str]:
-    """Give the command that holds the workload."""
+    """Return the command that contains the workload."""
     return ["python", "-m", _MODULE, "--json-string", workload]
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Where in S3 long workloads go."""
+    """The place in S3 for long workloads."""
 
     location: str
     """As `s3://bucket/prefix/`."""
     region: str | None = None
-    """For the container's S3 client. None: as its environment says; S3 finds the bucket from any Region that answers."""
+    """For the container's S3 client. None: its environment decides; S3 finds the bucket from any Region that answers."""
 
     def deliver(self, name: str, workload: str) -> tuple[list[str], Payload]:
-        """Give the command that fetches the workload, and what it is to find."""
+        """Return the command that fetches the workload, and the payload it will find."""
         url = url_of(self.location, name)
         region = [self.region] if self.region else []
         return ["python", "-c", FETCH, *region, url], Payload(url, workload.encode())
@@ -53,13 +53,13 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A workload on its way through a bucket, if it turns out to be too long."""
+    """Sends a workload through a bucket if it turns out to be too long."""
 
     bucket: Bucket
     name: str
     workload: str = field(repr=False)
-    """It holds a token."""
+    """It contains a token."""
 
     def __call__(self) -> tuple[list[str], Payload]:
-        """Give the command that fetches the workload, and what the engine has to put where that command looks."""
+        """Return the command that fetches the workload, and the payload the engine must upload for it."""
         return self.bucket.deliver(self.name, self.workload)

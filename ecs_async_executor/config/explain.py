@@ -1,4 +1,4 @@
-"""Tells which layer each value of a request comes from, for `ecs-async config` and for what ECS refuses. Pure."""
+"""Traces each value of a request to its layer, for `ecs-async config` and for diagnoses of what ECS rejects. Pure."""
 
 from __future__ import annotations
 
@@ -30,36 +30,37 @@ class Line:
 
 
 def explain(body: Mapping[str, Any], layers: Iterable[Layer], container: str, rest: str) -> list[Line]:
-    """Give every value of a request and the uppermost layer that sets it, in the order of the layers.
+    """Return every value of a request with the highest layer that sets it, in the order of the layers.
 
-    `rest` names who has set what no layer has.
+    Values that no layer sets are attributed to `rest`.
     """
     stack = [*layers]
-    origin = _origins(stack, container)
+    origins = _origins(stack, container)
     order = [rest, *(layer.name for layer in stack)]
     lines = [
-        Line(path, _masked(path, value), origin.get(path, rest)) for path, value in leaves(dict(body)).items()
+        Line(path, _masked(path, value), origins.get(path, rest))
+        for path, value in leaves(dict(body)).items()
     ]
     return sorted(lines, key=lambda line: (order.index(line.layer), line.path))
 
 
 def origin_of(member: str, layers: Iterable[Layer], container: str, found: Mapping[str, Found]) -> str | None:
-    """Say where a member of RunTask (a path such as `overrides.cpu`), or what is in it, is set; None if nowhere.
+    """Say where a member of RunTask (a path such as `overrides.cpu`) or anything below it is set; None if nowhere.
 
-    `found` tells where options are set.
+    `found` maps options to where they are set.
     """
     names = [
         layer
         for path, layer in _origins(layers, container).items()
         if path == member or path.startswith((f"{member}.", f"{member}["))
     ]
-    # The executor itself passes Airflow's options on: there is nothing to correct in those.
-    places = [_place(name, found) for name in dict.fromkeys(names) if name != OF_AIRFLOW]
-    return " and ".join(places) or None
+    # The executor itself passes on Airflow's options, so the user has nothing to correct there.
+    origins = [_where_set(name, found) for name in dict.fromkeys(names) if name != OF_AIRFLOW]
+    return " and ".join(origins) or None
 
 
 def _origins(layers: Iterable[Layer], container: str) -> dict[str, str]:
-    """Give the name of the uppermost layer that sets each value, by the value's path."""
+    """Map each value's path to the name of the highest layer that sets it."""
     return {
         path: layer.name
         for layer in layers
@@ -68,14 +69,14 @@ def _origins(layers: Iterable[Layer], container: str) -> dict[str, str]:
     }
 
 
-def _place(layer: str, found: Mapping[str, Found]) -> str:
+def _where_set(layer: str, found: Mapping[str, Found]) -> str:
     if layer == "executor_config":
         return "this task's executor_config"
     return f"the profile of the {layer}" if layer.startswith("queue ") else origin(layer, found)
 
 
 def masked(body: Any) -> Any:
-    """Give a copy of a request that may be shown."""
+    """Return a copy of a request that is safe to show."""
     if isinstance(body, dict):
         pair = body.get("name", body.get("key")) if "value" in body else None
         if pair is not None:

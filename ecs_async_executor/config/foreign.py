@@ -1,4 +1,4 @@
-"""What people bring along from elsewhere into a RunTask request, whose it is, and what to do instead. Pure."""
+"""Names that people bring to a RunTask request from elsewhere: what they belong to, and what to write instead. Pure."""
 
 from __future__ import annotations
 
@@ -92,4 +92,4 @@ FOREIGN: Mapping[str, str] = {
     ),
     "valuefrom": "Secrets belong to the task definition, as `secrets` of the container.",
 }
-"""By the name in small letters without underscores. The task definition's own members come from botocore's model."""
+"""Keyed by name in lower case without underscores. The task definition's members come from botocore's model."""

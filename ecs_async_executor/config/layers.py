@@ -1,4 +1,4 @@
-"""Layers of configuration: each brought into AWS's spelling, and laid one over the other. Pure.
+"""Normalises layers of configuration to AWS's spelling and merges them. Pure.
 
 Lists whose items have names are merged by name, tags by key; `null` removes a key.
 """
@@ -29,26 +29,27 @@ _AIRFLOWS = {
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Members of RunTask, or of a container's override, in anybody's spelling."""
+    """Members of RunTask, or of a container's override, in any spelling."""
 
     name: str
-    """Where they come from, for `ecs-async config` and messages."""
+    """Where the members come from, for `ecs-async config` and messages."""
     value: Mapping[str, Any]
     beside: tuple[str, ...] = ()
-    """What else may stand where it is written, and is no part of it: for proposals."""
+    """Other names allowed in the same place, for suggestions; they are not part of the layer."""
 
     def __repr__(self) -> str:
-        """Leave the value out: it may hold secrets."""
+        """Omit the value: it may contain secrets."""
         return f"Layer({self.name!r})"
 
 
 def normalise_layer(
     value: Mapping[Any, Any], container: str, problems: list[str], beside: tuple[str, ...] = ()
 ) -> tuple[Body, ...]:
-    """Bring a layer into AWS's spelling; adds what is wrong with its keys to `problems`, and leaves it out.
+    """Normalise a layer to AWS's spelling; adds each wrong key to `problems` and drops it.
 
-    Members of a container's override (`cpu`, `environment` ...) at the top, and overrides without a name, are for the
-    Airflow container. Gives the former first, by themselves: those that are spelled out are to be laid over them.
+    Members of a container's override (`cpu`, `environment` ...) at the top level, and overrides without a name, apply to
+    the Airflow container. The former are returned first, as a separate body, so that the caller merges the spelled-out
+    overrides over them.
     """
     of_container = _short_spellings()
     short = {key: item for key, item in value.items() if fold(key) in of_container}
@@ -66,7 +67,7 @@ def normalise_layer(
 
 
 def short_members(value: Mapping[Any, Any]) -> frozenset[str]:
-    """Give the members of the Airflow container's override that are written at the top of a layer, and only there."""
+    """Return the members of the Airflow container's override that a layer has at its top level and nowhere else."""
     keys = {fold(key) for key in value}
     known = spellings(container_shape())
     return frozenset(known[key] for key in keys & _short_spellings() if "overrides" not in keys)
@@ -85,7 +86,7 @@ def _name_containers(body: Body, container: str) -> None:
 
 
 def merge(lower: Body, upper: Body, shape: Any = None) -> Body:
-    """Lay `upper` over `lower`; both are normalised, neither is changed."""
+    """Merge `upper` over `lower`. Both must be normalised; neither is changed."""
     shape = shape or run_task_shape()
     result = dict(lower)
     for one, other in (EXCLUSIVE, EXCLUSIVE[::-1]):
@@ -100,7 +101,7 @@ def merge(lower: Body, upper: Body, shape: Any = None) -> Body:
 
 
 def _merge_value(low: Any, high: Any, shape: Any) -> Any:
-    # What is laid over nothing is merged as well, so that a null inside it still means "absent".
+    # Merge even if `low` is missing, so that a null inside `high` still means "absent".
     if shape.type_name == "structure" and isinstance(high, dict):
         return merge(low if isinstance(low, dict) else {}, high, shape)
     identity = IDENTITY.get(shape.member.name) if shape.type_name == "list" else None
@@ -111,12 +112,12 @@ def _merge_value(low: Any, high: Any, shape: Any) -> Any:
 
 def _merge_by(identity: str, low: list[Any], high: list[Any], shape: Any) -> list[Any]:
     result: dict[Any, Any] = {}
-    for origin, item in enumerate(low):
-        result.setdefault(_name_of(item, identity, origin), item)
-    for origin, item in enumerate(high, start=len(low)):
-        name = _name_of(item, identity, origin)
-        if name != origin and item.get("value", ...) is None:
-            # {"environment": {"A": null}}: null removes the item, as it removes a key.
+    for index, item in enumerate(low):
+        result.setdefault(_name_of(item, identity, index), item)
+    for index, item in enumerate(high, start=len(low)):
+        name = _name_of(item, identity, index)
+        if name != index and item.get("value", ...) is None:
+            # {"environment": {"A": null}}: null removes the item, just as it removes a key.
             result.pop(name, None)
         elif name in result:
             result[name] = merge(result[name], item, shape)
@@ -125,16 +126,16 @@ def _merge_by(identity: str, low: list[Any], high: list[Any], shape: Any) -> lis
     return [*result.values()]
 
 
-def _name_of(item: Any, identity: str, origin: int) -> str | int:
-    """Give what tells an item from others: its place in the list if it has no name."""
+def _name_of(item: Any, identity: str, index: int) -> str | int:
+    """Return the item's name, or its index if it has none."""
     name = item.get(identity) if isinstance(item, dict) else None
-    return name if isinstance(name, str) else origin
+    return name if isinstance(name, str) else index
 
 
 def leaves(value: Any, shape: Any = None, path: str = "") -> dict[str, Any]:
-    """Give each single value of a normalised body under its path, such as `overrides.containerOverrides[airflow].cpu`.
+    """Map the path of each value in a normalised body to the value: `overrides.containerOverrides[airflow].cpu`.
 
-    A list without names is one value.
+    A list whose items have no names is a single value.
     """
     shape = shape or run_task_shape()
     if shape.type_name == "structure" and isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What each option says about the request, as a layer of its own name. Pure."""
+"""Turns each option that affects the request into a layer with the option's name. Pure."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from ecs_async_executor.config.layers import Layer
 from ecs_async_executor.config.settings import Settings
 
 OF_AIRFLOW = "the scheduler's [core] options"
-"""The one layer that is neither named after an option nor written for a queue or a task."""
+"""The only layer that is not an option, a queue's profile or a task's executor_config."""
 
 
 def airflow_layers(environment: Mapping[str, str] | None) -> Iterator[Layer]:
-    """Give what every Airflow container gets of Airflow's own options, as the lowest layer."""
+    """Yield the lowest layer: the Airflow options that every Airflow container gets."""
     if environment:
         yield Layer(OF_AIRFLOW, {"environment": environment})
 
 
 def option_layers(settings: Settings) -> Iterator[Layer]:
-    """Give each option that says something about the request as a layer of its own name."""
+    """Yield a layer for each option that affects the request."""
     yield Layer("cluster", {"cluster": settings.cluster})
     if settings.task_definition:
         yield Layer("task_definition", {"taskDefinition": settings.task_definition})
@@ -30,7 +30,7 @@ def option_layers(settings: Settings) -> Iterator[Layer]:
             "capacity_provider_strategy", {"capacityProviderStrategy": settings.capacity_provider_strategy}
         )
     if settings.platform_version and settings.platform_version.upper() != "LATEST":
-        # LATEST is AWS's default; sent with anything but Fargate, even LATEST is refused.
+        # LATEST is AWS's default on Fargate, and AWS rejects it anywhere else.
         yield Layer("platform_version", {"platformVersion": settings.platform_version})
     if settings.subnets:
         yield _network("subnets", {"subnets": list(settings.subnets)})

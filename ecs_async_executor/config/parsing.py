@@ -1,4 +1,4 @@
-"""The forms in which people write lists, JSON and capacity providers into options. No message shows a value."""
+"""Parses lists, JSON and capacity providers as people write them in options. No message shows a value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WRITE = "write name:weight:base, separated by commas, such as FARGATE_SPOT:3,FA
 
 
 def parse_list(value: object) -> object:
-    """Take `a, b`, or a JSON list."""
+    """Parse `a, b` or a JSON list."""
     if not isinstance(value, str):
         return value
     text = value.strip()
@@ -21,7 +21,7 @@ def parse_list(value: object) -> object:
 
 
 def parse_json(value: object) -> object:
-    """Take JSON, or what Python prints; raises ValueError, for a name that stands twice in one object as well."""
+    """Parse JSON or a Python literal; raises ValueError, also if an object has the same name twice."""
     if not isinstance(value, str):
         return value
     try:
@@ -41,11 +41,11 @@ def parse_json(value: object) -> object:
 
 
 class TwiceError(ValueError):
-    """A name stands twice in one object: without it, the first would be lost without a word."""
+    """An object has the same name twice; parsing would silently drop the first."""
 
 
 def refuse_twins(names: Iterable[str], where: str = "") -> None:
-    """Raise `TwiceError` if a name is there twice."""
+    """Raise `TwiceError` if a name occurs twice."""
     seen: set[str] = set()
     for name in names:
         if name in seen:
@@ -67,7 +67,7 @@ def _literal(text: str) -> object:
 
 
 def leftover(text: str) -> str | None:
-    """Say what a file's or a shell's syntax has left around a value, if anything has."""
+    """Describe quotes or a comment that a file's or a shell's syntax left around a value; None if there are none."""
     text = text.strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
         return "it is in quotes, which Airflow takes for a part of the value: remove the quotes"
@@ -79,7 +79,7 @@ def leftover(text: str) -> str | None:
 
 
 def parse_strategy(value: object) -> object:
-    """Take `name:weight:base, ...` (left out: weight 1, base 0), or a JSON list; raises ValueError."""
+    """Parse `name:weight:base, ...` (default weight 1, base 0) or a JSON list; raises ValueError."""
     if isinstance(value, str):
         text = value.strip()
         value = (
@@ -94,7 +94,7 @@ def parse_strategy(value: object) -> object:
 
 
 def _provider(text: str) -> object:
-    """Read name:weight:base."""
+    """Parse name:weight:base."""
     name, *numbers = (part.strip() for part in text.split(":"))
     if len(numbers) > 2 or not all(re.fullmatch("[0-9]{1,9}", number) for number in numbers):
         raise ValueError(_WRITE)
@@ -103,9 +103,9 @@ def _provider(text: str) -> object:
 
 
 def _item(item: object) -> dict[str, object]:
-    """Bring one capacity provider into AWS's spelling."""
+    """Normalise one capacity provider to AWS's spelling."""
     if not isinstance(item, dict):
-        raise ValueError(f"each capacity provider is an object; {_WRITE}")  # noqa: TRY004  pydantic takes ValueErrors
+        raise ValueError(f"each capacity provider is an object; {_WRITE}")  # noqa: TRY004  pydantic handles ValueError
     known = {"capacityprovider": "capacityProvider", "weight": "weight", "base": "base"}
     folded = {str(key).replace("_", "").lower(): each for key, each in item.items()}
     if "capacityprovider" not in folded or not folded.keys() <= known.keys():
@@ -121,7 +121,7 @@ def _item(item: object) -> dict[str, object]:
 
 
 def parse_bucket(value: object) -> object:
-    """Take `bucket` or `s3://bucket/prefix`, and give `s3://bucket/prefix/`; raises ValueError."""
+    """Parse `bucket` or `s3://bucket/prefix` into `s3://bucket/prefix/`; raises ValueError."""
     if not isinstance(value, str):
         return value
     parts = re.fullmatch(
@@ -135,5 +135,5 @@ def parse_bucket(value: object) -> object:
 
 
 def parse_launch_type(value: object) -> object:
-    """Take it in any case."""
+    """Convert a launch type to upper case."""
     return value.strip().upper() if isinstance(value, str) else value

@@ -1,7 +1,7 @@
-"""Where a RunTask request runs: launch type or capacity providers, and what AWS refuses with each. Pure.
+"""Decides where a request runs (launch type or capacity providers) and drops what AWS rejects there. Pure.
 
-Neither of both in a request means the cluster's default capacity provider strategy. Without one AWS takes EC2, but
-AwsEcsExecutor takes FARGATE, and so do we: the engine asks for the cluster's default before it sends such a request.
+A request with neither uses the cluster's default capacity provider strategy. If the cluster has none, AWS would use EC2;
+AwsEcsExecutor uses FARGATE, and so do we: the engine looks up the cluster's default before it sends such a request.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ EXCLUSIVE = ("launchType", "capacityProviderStrategy")
 
 
 def is_open(body: Mapping[str, Any]) -> bool:
-    """Tell whether the cluster's default strategy decides."""
+    """Tell whether the cluster's default strategy decides where the request runs."""
     return not any(body.get(name) for name in EXCLUSIVE)
 
 
@@ -25,7 +25,7 @@ def is_fargate(launch_type: object, strategy: object) -> bool:
     """Tell whether tasks start on Fargate. A strategy can't mix Fargate with other providers (Amazon ECS clusters)."""
     if not strategy:
         return str(launch_type).upper() == "FARGATE"
-    if isinstance(strategy, str):  # name:weight:base, ..., as it is written in `run_task_kwargs`
+    if isinstance(strategy, str):  # name:weight:base, ..., as users write it in `run_task_kwargs`
         return any(part.split(":")[0].strip().upper() in FARGATE_PROVIDERS for part in strategy.split(","))
     items = strategy if isinstance(strategy, (list, tuple)) else []
     names = {str(each).upper() for item in items if isinstance(item, Mapping) for each in item.values()}
@@ -33,10 +33,10 @@ def is_fargate(launch_type: object, strategy: object) -> bool:
 
 
 def settled(body: Mapping[str, Any], default_strategy: Strategy = ()) -> dict[str, Any]:
-    """Give the request as it can be sent; raises `InvalidRequestError`.
+    """Return the request in the form to send; raises `InvalidRequestError`.
 
-    `default_strategy`, the cluster's, matters only to a request that is open. What options of lower layers say about
-    Fargate or the network is left out where AWS refuses it.
+    `default_strategy` is the cluster's and only matters for an open request. Settings for Fargate or the network that
+    come from lower layers are dropped where AWS rejects them.
     """
     result = dict(body)
     strategy = result.get("capacityProviderStrategy") or result.pop("capacityProviderStrategy", None)

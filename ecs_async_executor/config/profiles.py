@@ -1,7 +1,7 @@
-"""Queue profiles: what the tasks of an Airflow queue get instead of what all tasks get. Pure.
+"""Queue profiles: what tasks of an Airflow queue get instead of the defaults.
 
-A profile holds members of RunTask, in the spellings of `executor_config`, and options of its own (`Options`). The queue
-is looked up by its name, then by the patterns in their order (`*`, `?`, `[...]`); any other queue gets the default.
+A profile contains members of RunTask, in the spellings of `executor_config`, and its own `Options`. A queue is looked up
+by name, then by the patterns in their order (`*`, `?`, `[...]`); any other queue gets the default profile.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class Options(BaseModel):
-    """What a profile may say beside members of RunTask. What it leaves out is as for all tasks; times are in seconds."""
+    """A profile's own options, in addition to members of RunTask. None means the general option; times in seconds."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, str_strip_whitespace=True
@@ -40,11 +40,11 @@ class Options(BaseModel):
     launch_timeout: float | None = Field(None, ge=0, le=LONGEST)
     capacity_timeout: float | None = Field(None, ge=0)
     rate_share: float | None = Field(None, gt=0, le=1)
-    """The part of `run_task_rate`, as configured, that launches of this queue may use."""
+    """The fraction of the configured `run_task_rate` that launches of this queue may use."""
     fallback: str | None = None
-    """The profile to use instead, once a task has waited `capacity_timeout` for capacity, ..."""
+    """The profile to use once a task has waited `capacity_timeout` for capacity."""
     fallback_after: int | None = Field(None, ge=1)
-    """... or was interrupted so often (AWS took Spot capacity back)."""
+    """Also fall back after this many interruptions (AWS took Spot capacity back)."""
 
 
 _OWN = tuple(Options.model_fields)
@@ -52,10 +52,10 @@ _OWN = tuple(Options.model_fields)
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What tasks of some queues get, complete."""
+    """The complete settings for tasks of one or more queues."""
 
     name: str
-    """Of the queue, or the pattern; empty for the default."""
+    """The queue's name or the pattern; empty for the default."""
     template: RequestTemplate
     max_starts: int
     capacity_timeout: float
@@ -64,29 +64,29 @@ class Profile:
     fallback: Profile | None = None
     fallback_after: int | None = None
     refusal: InvalidRequestError | None = None
-    """Why tasks of this queue are not run."""
+    """Why the executor refuses to run tasks of this queue."""
 
     def request(
         self, command: Sequence[str], executor_config: object, *, deliver: Deliver | None = None
     ) -> Request:
-        """Make one task's request; raises `InvalidRequestError`, which never shows the command."""
+        """Build one task's request; raises `InvalidRequestError`, which never shows the command."""
         if self.refusal is not None:
-            # A new one each time: an exception keeps the frames that it passed, and with them the command's token.
+            # Raise a new one each time: an exception keeps the frames it passed through, and so the command's token.
             raise InvalidRequestError(self.refusal.problem, self.refusal.remedy)
         return self.template.request(command, executor_config, deliver=deliver)
 
     @property
     def patience(self) -> float:
-        """Seconds that a task may wait for capacity, with all fallbacks."""
+        """Seconds that a task may wait for capacity, including all fallbacks."""
         return self.capacity_timeout + (self.fallback.patience if self.fallback is not None else 0.0)
 
     def __repr__(self) -> str:
-        """Name it: the rest may hold secrets."""
+        """Show only the name: the rest may contain secrets."""
         return f"Profile({self.name!r})"
 
 
 class Profiles:
-    """The profile of every queue."""
+    """The profiles of all queues."""
 
     def __init__(
         self,
@@ -101,15 +101,15 @@ class Profiles:
         self._refuse_unknown = refuse_unknown
         self._named = dict(named or {})
         self._known: dict[str, Profile] = {}
-        self._strangers: dict[str, str] = {}
+        self._warnings: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Profile]:
-        """Give all of them, the default first."""
+        """Yield all profiles, the default first."""
         yield self.default
         yield from self._named.values()
 
     def of(self, queue: str, fallbacks: int = 0) -> Profile:
-        """Give the profile of a queue, or the one that it has come to after so many fallbacks."""
+        """Return a queue's profile, or the one reached after that many fallbacks."""
         profile = self._known.get(queue)
         if profile is None:
             profile = self._known[sys.intern(queue)] = self._find(queue)
@@ -133,14 +133,14 @@ class Profiles:
                 "Correct the task's `queue`, or give it a profile: the option unknown_queue says `refuse`."
             )
             return replace(self.default, refusal=InvalidRequestError(problem, remedy))
-        self._strangers[queue] = f"{problem} Its tasks run as if there were no profiles."
-        log.warning("%s", self._strangers[queue])
+        self._warnings[queue] = f"{problem} Its tasks run as if there were no profiles."
+        log.warning("%s", self._warnings[queue])
         return self.default
 
     def stranger(self, queue: str) -> str | None:
-        """Say that tasks of a queue run by the default profile although there are others; None if all is well."""
+        """Return the warning for a queue that has no profile although `queues` is set; None if it has one."""
         self.of(queue)
-        return self._strangers.get(queue)
+        return self._warnings.get(queue)
 
 
 def make_profiles(
@@ -151,24 +151,24 @@ def make_profiles(
     team: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Profiles:
-    """Make the profiles that `queues` describes, and the default; raises `OptionsError` with all that is wrong.
+    """Build the default profile and those of `queues`; raises `OptionsError` with every problem.
 
-    `found` tells where options are set, and `team` whose they are, for messages. `environment` is what every Airflow
-    container gets of Airflow's own options.
+    Messages use `found` to say where options are set, and `team` to say whose they are. `environment` holds the Airflow
+    options that every Airflow container gets.
     """
     problems, is_whole = [], True
     try:
         template = RequestTemplate(settings, environment=environment)
     except InvalidRequestError as error:
-        # What a profile says is wrong or right without it as well.
+        # Profiles can be checked without it.
         where = origin("run_task_kwargs", found or {}, team)
         problems.append(f"{where}: {str(error).removeprefix('run_task_kwargs: ')}")
-        stand_ins = {
+        placeholders = {
             "run_task_kwargs": {},
             "task_definition": settings.task_definition or "unknown",
             "subnets": settings.subnets or ("unknown",),
         }
-        settings = settings.model_copy(update=stand_ins)
+        settings = settings.model_copy(update=placeholders)
         template = RequestTemplate(settings, environment=environment)
         is_whole = False
     default = Profile(
@@ -184,7 +184,7 @@ def make_profiles(
 
 
 class _Maker:
-    """Makes each profile once, the one that it falls back to before."""
+    """Builds each profile once, after the one it falls back to."""
 
     def __init__(
         self, settings: Settings, default: Profile, environment: Mapping[str, str] | None, *, is_whole: bool
@@ -193,7 +193,7 @@ class _Maker:
         self._default = default
         self._environment = environment
         self._is_whole = is_whole
-        """Whether what all profiles are laid over is complete."""
+        """Whether the base of all profiles is complete."""
         self._made: dict[str, Profile] = {}
         self._making: list[str] = []
         self.problems: list[str] = []
@@ -270,8 +270,8 @@ class _Maker:
             return None
         fallback = self.make(target)
         if template is None or fallback is self._default or not self._is_whole:
-            return None  # where tasks go is not clear before the rest is right
-        # A scheduler that starts again knows the queue only: it must find the task, and judge it, all the same.
+            return None  # until the rest is right, it is unclear where tasks go
+        # A restarted scheduler knows only the queue. From that it must find the task and judge its outcome.
         for what in ("cluster", "container"):
             if getattr(fallback.template, what) != getattr(template, what):
                 self.problems.append(f"{name}: fallback: {target!r} has another {what}, which can't be.")
@@ -279,7 +279,7 @@ class _Maker:
 
 
 def split(value: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Give a profile's own options in our spelling, and its members of RunTask as they are. `null` is left out of ours.
+    """Split a profile into its own options, in our spelling and without nulls, and its members of RunTask, unchanged.
 
     Raises `InvalidRequestError`.
     """

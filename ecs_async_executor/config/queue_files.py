@@ -1,4 +1,4 @@
-"""Reads the option `queues`: an object in JSON, or a file of JSON or YAML that holds one. No message shows a value."""
+"""Reads the option `queues`: a JSON object, or a JSON or YAML file that contains one. No message shows a value."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import yaml
 from ecs_async_executor.config.parsing import TwiceError, parse_json, refuse_twins
 
 _PATH = re.compile(r"[\w ./~@+-]{1,300}")
-"""Anything else may be broken JSON, with secrets in it, and is not shown."""
+"""Anything else may be broken JSON that contains secrets, so messages don't show it."""
 
 
 def parse_queues(value: object) -> object:
-    """Take the object, or the path of a file; raises ValueError."""
+    """Parse the object, or read the file at this path; raises ValueError."""
     if isinstance(value, str):
         text = value.strip()
         value = _in_file(text) if _PATH.fullmatch(text) else parse_json(text)
     if not isinstance(value, dict):
         problem = "it is not an object that has an object for each queue, nor the path of a file with one"
-        raise ValueError(problem)  # noqa: TRY004  pydantic takes ValueErrors
+        raise ValueError(problem)  # noqa: TRY004  pydantic handles ValueError
     if wrong := [problem for name, each in value.items() if (problem := _wrong(name, each))]:
         raise ValueError("; ".join(wrong))
     return {name: each or {} for name, each in value.items()}
@@ -41,7 +41,7 @@ def _in_file(text: str) -> object:
     path = Path(text)
     try:
         path = path.expanduser().absolute()
-        return yaml.load(path.read_text("utf-8-sig"), _Loader)  # noqa: S506  it is a SafeLoader; JSON is YAML, too
+        return yaml.load(path.read_text("utf-8-sig"), _Loader)  # noqa: S506  it is a SafeLoader; JSON is also YAML
     except yaml.YAMLError as error:
         raise ValueError(f"the file {path} is neither JSON nor YAML{_of(error)}") from None
     except RecursionError:

@@ -1,4 +1,4 @@
-"""Reads all options out of Airflow's configuration, and finds what is wrong with them."""
+"""Reads all options from Airflow's configuration and finds every problem with them."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _SPELLINGS = {"region_name": ("region_name", "region")}
 
 
 def read_options(conf: Conf) -> tuple[Settings, dict[str, Found], list[str]]:
-    """Give all options, where each that is set stands, and what is wrong with any of them.
+    """Return all options, where each set option comes from, and every problem.
 
-    Wrong ones have their default in the settings, or the example, so that what is made of the others can be checked.
+    In the settings, an invalid option has its default or its example, so that callers can still check the others.
     """
     found, unreadable = _find(conf)
     team = team_of(conf)
@@ -44,14 +44,14 @@ def read_options(conf: Conf) -> tuple[Settings, dict[str, Found], list[str]]:
         if left := leftover(text):
             wrong.add(name)
             problems.append(_explain(name, found, left, team))
-    told = frozenset(wrong)
+    reported = frozenset(wrong)
     try:
         Settings.model_validate(raw)
     except ValidationError as error:
         for each in error.errors():
             name = str(each["loc"][0])
             wrong.add(name)
-            if name not in told:
+            if name not in reported:
                 whose = _of_team(team, name) if team and each["type"] == "missing" else ""
                 problems.append(_explain(name, found, f"{in_words(each)}{whose}", team))
     for name, problem in _check_together(found, wrong, team):
@@ -69,14 +69,14 @@ def read_options(conf: Conf) -> tuple[Settings, dict[str, Found], list[str]]:
 def _settings_of(raw: Mapping[str, str], wrong: set[str], *, complete: bool) -> Settings:
     good = {name: value for name, value in raw.items() if name not in wrong}
     if not complete:
-        # Without these the others can't be checked.
+        # The other options can't be checked without these.
         missing = {"cluster", "container_name", "task_definition", "subnets"} - good.keys()
         good |= {name: of_option(Settings.model_fields[name], "example") for name in missing}
     return Settings.model_validate(good)
 
 
 def _refused(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Give option and problem, of values that ECS doesn't take."""
+    """Yield option and problem for each value that ECS rejects."""
     from ecs_async_executor.config.checks import refusals  # noqa: PLC0415  botocore; `airflow` imports this module
     from ecs_async_executor.config.layers import Layer, normalise_layer  # noqa: PLC0415  as above
     from ecs_async_executor.config.option_layers import option_layers  # noqa: PLC0415  as above
@@ -89,7 +89,7 @@ def _refused(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _find(conf: Conf) -> tuple[dict[str, Found], dict[str, str]]:
-    """Give where each option is set; and of those that can't be read, why."""
+    """Return where each option is set, and for unreadable ones the reason."""
     found: dict[str, Found] = {}
     unreadable: dict[str, str] = {}
     for name, field in Settings.model_fields.items():
@@ -106,7 +106,7 @@ def _find(conf: Conf) -> tuple[dict[str, Found], dict[str, str]]:
 
 
 def _let_the_higher_section_win(found: dict[str, Found]) -> None:
-    """Of two options that exclude each other, keep the one in `[ecs_async_executor]`."""
+    """If two options exclude each other, keep the one in `[ecs_async_executor]`."""
     pair = [name for name in _EXCLUSIVE if name in found]
     ours = [name for name in pair if found[name].section == SECTION]
     if len(pair) == 2 and len(ours) == 1:
@@ -121,13 +121,13 @@ def _explain(name: str, found: dict[str, Found], what: str, team: str | None) ->
 
 
 def _of_team(team: str, name: str) -> str:
-    """Say where a team's option would stand: it inherits none."""
+    """Say where a team would set an option, because a team inherits none."""
     by_variable, by_section = variable(DROP_IN_SECTION, team, name), heading(DROP_IN_SECTION, team)
     return f" for the team {team!r} ({by_variable}, or the section {by_section})"
 
 
 def origin(name: str, found: Mapping[str, Found], team: str | None = None) -> str:
-    """Name an option, and where it is set: `[section] name (airflow.cfg)`. `team` matters if it is not set."""
+    """Return `[section] name (airflow.cfg)` for an option. `team` only matters if the option is not set."""
     if name in found:
         return f"{heading(found[name].section, found[name].team)} {name} ({found[name].where})"
     section = DROP_IN_SECTION if is_drop_in(Settings.model_fields[name]) else SECTION
@@ -135,13 +135,13 @@ def origin(name: str, found: Mapping[str, Found], team: str | None = None) -> st
 
 
 def _check_together(found: dict[str, Found], wrong: set[str], team: str | None) -> Iterator[tuple[str, str]]:
-    """Give option and problem, of what concerns several options. Works on what is set, so that all are found at once."""
-    # Whatever is wrong with it: what it was to say may be what is missing.
+    """Yield option and problem for options that conflict. Checks raw values, so that one run finds every problem."""
+    # If run_task_kwargs is invalid, it may have been meant to set what seems to be missing.
     members = None if "run_task_kwargs" in wrong else _members(found.get("run_task_kwargs"))
-    said = found.keys() | wrong
+    mentioned = found.keys() | wrong
 
     def misses(option: str, member: str) -> bool:
-        return option not in said and members is not None and member not in members
+        return option not in mentioned and members is not None and member not in members
 
     if misses("task_definition", "taskDefinition"):
         whose = _of_team(team, "task_definition") if team else ""
@@ -162,7 +162,7 @@ def _check_together(found: dict[str, Found], wrong: set[str], team: str | None) 
 
 
 def _members(run_task_kwargs: Found | None) -> set[str] | None:
-    """Give what `run_task_kwargs` sets at its top; None if that is not clear."""
+    """Return the top-level members that `run_task_kwargs` sets; None if it has problems."""
     from ecs_async_executor.config.layers import normalise_layer  # noqa: PLC0415  botocore; `airflow` imports this module
 
     problems: list[str] = []
@@ -172,7 +172,7 @@ def _members(run_task_kwargs: Found | None) -> set[str] | None:
 
 
 def strange_names(conf: Conf) -> list[str]:
-    """Find what is probably misspelt in `[aws_ecs_executor]`. It may be an option of a newer provider: so it is no error."""
+    """Find probable typos in `[aws_ecs_executor]`: only warnings, because a newer provider may have such an option."""
     known = _names(*(name for name, field in Settings.model_fields.items() if is_drop_in(field)))
     return [
         f"{heading(DROP_IN_SECTION, team_of(conf))} {name} ({where}): AsyncEcsExecutor knows no such option. {_hint(name, known)}"
@@ -182,7 +182,7 @@ def strange_names(conf: Conf) -> list[str]:
 
 
 def unknown_team(team: str) -> str:
-    """Say that a team has no executor, and which have."""
+    """Say that a team has no executor, and which teams have one."""
     known = known_teams()
     if not known:
         return f"There is no team {team!r}: [core] executor names no teams, or [core] multi_team is not on."
@@ -192,7 +192,7 @@ def unknown_team(team: str) -> str:
 
 
 def options_of_unknown_teams() -> list[str]:
-    """Find options that nobody reads, since no team of that name has executors."""
+    """Find options that nothing reads because no team of that name has an executor."""
     return [
         f"{origin}: nobody reads it. {unknown_team(team)}"
         for team, origin in strange_teams((DROP_IN_SECTION, SECTION))
@@ -200,7 +200,7 @@ def options_of_unknown_teams() -> list[str]:
 
 
 def _unknown_names(conf: Conf) -> list[str]:
-    """Find what is set in our section to no effect."""
+    """Find names in our section that aren't options."""
     known = _names(*Settings.model_fields)
     problems = []
     for name, where in names(conf, SECTION):
@@ -221,7 +221,7 @@ def _stem(name: str) -> str:
 
 
 def _is_form_of(section: str, name: str, known: set[str]) -> bool:
-    """Tell whether it is an option's _CMD or _SECRET form, which Airflow reads."""
+    """Tell whether this is an option's _CMD or _SECRET form that Airflow reads."""
     return _stem(name) in known and takes_commands(section, _stem(name))
 
 

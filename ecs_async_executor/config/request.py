@@ -1,4 +1,4 @@
-"""Makes RunTask requests: options, run_task_kwargs, a queue's profile and executor_config in layers, checked. Pure."""
+"""Builds RunTask requests from layers: options, run_task_kwargs, a queue's profile, executor_config. Pure."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.messages import Payload, Request
 
 _MARK = {"name": "AIRFLOW_IS_EXECUTOR_CONTAINER", "value": "true"}
-"""What Airflow's logging asks for (`logging_mixin`). AwsEcsExecutor sets it as well."""
+"""Airflow's logging looks for this variable (`logging_mixin`). AwsEcsExecutor sets it too."""
 _as_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 Deliver: TypeAlias = Callable[[], tuple[list[str], Payload]]
-"""Gives the command that fetches the workload, and what the engine has to put where that command looks."""
+"""Returns the command that fetches the workload, and the payload the engine must upload for it."""
 
 
 class RequestTemplate:
-    """What all requests of this executor, or of one of its queues, have in common."""
+    """The part that all requests of this executor, or of one queue, share."""
 
     def __init__(
         self,
@@ -37,10 +37,10 @@ class RequestTemplate:
         container: str | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Lay `layers` over the options and run_task_kwargs; raises `InvalidRequestError`, which names the layer.
+        """Merge `layers` over the options and run_task_kwargs; raises `InvalidRequestError`, which names the layer.
 
-        `container` is the one that runs Airflow, if it is not the option's. `environment` is what it gets of Airflow's own
-        options; every layer wins over it.
+        `container` runs Airflow, if it isn't the option's. `environment` holds the Airflow options passed to it; every
+        layer overrides them.
         """
         self.container = container or settings.container_name
         above = (Layer("run_task_kwargs", settings.run_task_kwargs), *layers)
@@ -58,15 +58,15 @@ class RequestTemplate:
 
     @property
     def cluster(self) -> str:
-        """Where its requests go, unless an executor_config says otherwise."""
+        """The cluster of its requests, unless an executor_config changes it."""
         return str(self._base["cluster"])
 
     def request(
         self, command: Sequence[str], executor_config: object, *, deliver: Deliver | None = None
     ) -> Request:
-        """Make one task's request; raises `InvalidRequestError`, which never shows the command.
+        """Build one task's request; raises `InvalidRequestError`, which never shows the command.
 
-        `deliver` is called if ECS would find the overrides too long.
+        Calls `deliver` if the overrides would be too long for ECS.
         """
         complete, payload = self._assemble(command, executor_config, deliver)
         if is_open(complete):
@@ -81,7 +81,7 @@ class RequestTemplate:
             body = self._with_executor_config(body, executor_config)
         complete = self._with_command(body, list(command))
         size = _size(complete)
-        # AWS does not say how it counts. To use S3 without need costs little, so that counts what is sent, escapes and all.
+        # AWS doesn't document how it counts. An unneeded trip through S3 costs little, so count the escaped bytes as sent.
         fits = size <= OVERRIDES and (deliver is None or len(json.dumps(complete["overrides"])) <= OVERRIDES)
         return (complete, None) if fits else self._delivered(body, size, deliver)
 
@@ -89,7 +89,7 @@ class RequestTemplate:
         return Request(settled(body, default_strategy), self.container, payload=payload)
 
     def _delivered(self, body: Body, size: int, deliver: Deliver | None) -> tuple[Body, Payload]:
-        """Give the command that fetches the workload instead; raises `InvalidRequestError` if that is too long as well."""
+        """Use the command that fetches the workload; raises `InvalidRequestError` if even that is too long."""
         own = _size(self._with_command(body, []))
         facts = f"The overrides have {size} characters; ECS takes {OVERRIDES}."
         where = "the executor_config, the queue's profile or run_task_kwargs"
@@ -121,10 +121,10 @@ class RequestTemplate:
         return body
 
     def _checked(self, body: Body, layer: Layer) -> Body:
-        """Lay a layer over others; raises one `InvalidRequestError` for all that is wrong then."""
+        """Merge a layer over a body; raises one `InvalidRequestError` for every problem of the result."""
         problems: list[str] = []
         body = self._lay(body, layer, problems)
-        # What a misspelt member would have said is not missing.
+        # Don't report a member as missing if it may only be misspelled.
         problems += [
             each for each in self._problems(body, layer) if not (problems and each.endswith(" is missing."))
         ]
@@ -138,23 +138,23 @@ class RequestTemplate:
         return body
 
     def _with_command(self, body: Body, command: list[str]) -> Body:
-        """Give the Airflow container its command and mark, wherever it stands; add it if absent. Changes nothing shared."""
+        """Set the Airflow container's command and mark; add the container if absent. Copies whatever it changes."""
         overrides = dict(body.get("overrides") or {})
         containers = list(overrides.get("containerOverrides") or [])
         names = [container.get("name") for container in containers]
         if self.container not in names:
             names.append(self.container)
             containers.append({"name": self.container})
-        origin = names.index(self.container)
-        if containers[origin].get("command"):
+        index = names.index(self.container)
+        if containers[index].get("command"):
             raise InvalidRequestError(
                 f"The command of container {self.container!r} is overridden.",
                 "Remove `command` from executor_config and run_task_kwargs: it is Airflow's.",
             )
-        environment = containers[origin].get("environment") or []
+        environment = containers[index].get("environment") or []
         if not any(variable.get("name") == _MARK["name"] for variable in environment):
             environment = [*environment, _MARK]
-        containers[origin] = {**containers[origin], "environment": environment, "command": command}
+        containers[index] = {**containers[index], "environment": environment, "command": command}
         return {**body, "overrides": {**overrides, "containerOverrides": containers}}
 
     def _problems(self, body: Body, layer: Layer) -> list[str]:
@@ -169,5 +169,5 @@ class RequestTemplate:
 
 
 def _size(body: Body) -> int:
-    """Count characters of JSON, in its shortest form."""
+    """Count the characters of the overrides as compact JSON."""
     return len(_as_json(body["overrides"]))

@@ -1,4 +1,4 @@
-"""Where options stand: Airflow's environment variables and airflow.cfg. Tells where a value came from, and which are set."""
+"""Finds options in Airflow's environment variables and airflow.cfg, and says where each value comes from."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 FORMS = ("", "_cmd", "_secret")
-"""Airflow takes a value itself, the output of a command, or a secrets backend's entry."""
+"""Airflow accepts the value itself, a command that prints it, or the name of a secrets backend's entry."""
 
 
 class Conf(Protocol):
-    """What of Airflow's configuration is needed: `conf`, or a team's `ExecutorConf`."""
+    """The part of Airflow's configuration we use: `conf`, or a team's `ExecutorConf`."""
 
     def get(self, section: str, key: str, *, fallback: str | None) -> str | None:
-        """Look an option up, with its environment, _CMD and _SECRET forms."""
+        """Look up an option, including its environment, _CMD and _SECRET forms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +29,19 @@ class Found:
     where: str
     """Such as `airflow.cfg`; never the value."""
     team: str | None = None
-    """Whose option it is; None for the options of all."""
+    """The team that owns the option; None for the general options."""
 
     def __repr__(self) -> str:
-        """Leave the value out: it may be a secret."""
+        """Omit the value: it may be a secret."""
         return f"Found({self.section!r}, {self.where!r})"
 
 
 class UnreadableError(Exception):
-    """Airflow can't give an option's value. Says where it stands; Airflow's own words may show a command's output."""
+    """Airflow can't read an option. The message only says where it is: Airflow's own may show a command's output."""
 
 
 def look_up(conf: Conf, sections: Iterable[str], spellings: Iterable[str]) -> Found | None:
-    """Give the first that is set and not blank; raises `UnreadableError`."""
+    """Return the first option that is set and not blank; raises `UnreadableError`."""
     for section in sections:
         for name in spellings:
             try:
@@ -58,18 +58,18 @@ def look_up(conf: Conf, sections: Iterable[str], spellings: Iterable[str]) -> Fo
 
 
 def where(conf: Conf, section: str, name: str) -> str:
-    """Tell where an option is set. Runs no command and asks no secrets backend."""
+    """Say where an option is set, without running commands or calling a secrets backend."""
     spellings = {name + form for form in FORMS} if takes_commands(section, name) else {name}
     return next((origin for known, origin in names(conf, section) if known in spellings), "default")
 
 
 def takes_commands(section: str, name: str) -> bool:
-    """Tell whether Airflow reads the _CMD and _SECRET forms of an option: only if it is declared as sensitive."""
+    """Tell whether Airflow reads an option's _CMD and _SECRET forms: only if it is declared as sensitive."""
     return (section, name) in airflow_conf().sensitive_config_values
 
 
 def names(conf: Conf, section: str) -> Iterator[tuple[str, str]]:
-    """Give the name of all that is set in a section, and where: first the environment, which wins, then airflow.cfg."""
+    """Yield each name set in a section and where: first the environment, which takes precedence, then airflow.cfg."""
     prefix = _prefix(team_of(conf), section)
     for variable in sorted(os.environ):
         if variable.startswith(prefix):
@@ -87,12 +87,12 @@ def team_of(conf: Conf) -> str | None:
 
 
 def heading(section: str, team: str | None) -> str:
-    """Write a section as it stands in airflow.cfg: a team's has the team's name before it."""
+    """Format a section's header as in airflow.cfg, prefixed with the team's name if there is one."""
     return f"[{team}={section}]" if team else f"[{section}]"
 
 
 def variable(section: str, team: str | None, name: str) -> str:
-    """Name the environment variable of an option."""
+    """Return the name of an option's environment variable."""
     return f"{_prefix(team, section)}{name.upper()}"
 
 
@@ -101,7 +101,7 @@ def _prefix(team: str | None, section: str) -> str:
 
 
 def known_teams() -> list[str]:
-    """Name the teams that have executors: `[core] executor` is `Global;team=Executor`. Empty without `[core] multi_team`."""
+    """Return the teams with executors, from `[core] executor = Global;team=Executor`; none without `[core] multi_team`."""
     if not airflow_conf().getboolean("core", "multi_team", fallback=False):
         return []
     groups = str(airflow_conf().get("core", "executor", fallback="")).split(";")
@@ -113,7 +113,7 @@ def known_teams() -> list[str]:
 
 
 def strange_teams(sections: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Give the teams that have options in these sections but no executor, and where: first in the environment."""
+    """Yield teams with options in these sections but no executor, and where; the environment comes first."""
     known = {team.upper() for team in known_teams()}
     found: dict[str, tuple[str, str]] = {}
     for section in sections:
@@ -129,7 +129,7 @@ def strange_teams(sections: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def airflow_conf() -> Any:
-    """Give Airflow's own options: those of no team."""
-    from airflow.configuration import conf  # noqa: PLC0415  it imports the providers' info, and so this package
+    """Return Airflow's own configuration, without any team's options."""
+    from airflow.configuration import conf  # noqa: PLC0415  it imports provider info, and through it this package
 
     return conf

@@ -1,4 +1,4 @@
-"""Brings members of RunTask into AWS's spelling and forms, by botocore's own model of the request. Pure."""
+"""Normalises members of RunTask to AWS's spelling and types, using botocore's model of the request. Pure."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from ecs_async_executor.ecs_rules import FARGATE_PROVIDERS
 
 Body: TypeAlias = dict[str, Any]
 IDENTITY = {"KeyValuePair": "name", "ContainerOverride": "name", "Tag": "key"}
-"""Shapes whose lists are merged, and the member that tells their items apart."""
+"""Shapes whose lists are merged, and the member that identifies an item."""
 OURS = {
     "clientToken": "The executor sets it, so that no task is started twice.",
     "count": "One Airflow task is one ECS task.",
     "startedBy": "The executor sets it; choose its middle part with the option `deployment`.",
 }
-"""Members that can't be configured, and why."""
+"""Members that users can't configure, and why."""
 _BITS = 64
-"""Longer numbers are no sizes, and Python writes those of more than 4,300 digits only with an error."""
+"""Longer numbers aren't sizes, and Python refuses to print integers of more than 4,300 digits."""
 _KNOWN = {"capacityProvider": FARGATE_PROVIDERS, "platformVersion": ("LATEST",)}
-"""Values that AWS knows, of members that are no enums."""
+"""Values that AWS defines for members that aren't enums."""
 _WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
@@ -45,15 +45,15 @@ def _model() -> ServiceModel:
 
 @cache
 def container_shape() -> Any:
-    """Give the part of it that overrides one container."""
+    """Return the shape of one container's override."""
     return run_task_shape().members["overrides"].members["containerOverrides"].member
 
 
 def normalise(value: Any, shape: Any, problems: list[str], *, beside: tuple[str, ...] = ()) -> Any:
-    """Bring keys into AWS's spelling, dicts of tags and environment into lists, numbers into text or back as AWS has them.
+    """Normalise keys to AWS's spelling, dicts of tags and environment to lists, and numbers or text to AWS's type.
 
-    Adds what is unknown to `problems`, with proposals, of which some may be `beside` the members of `shape`. Other wrong
-    types are left for the validator, which knows them all.
+    Adds unknown names to `problems`, with suggestions from `shape`'s members and the names in `beside`. The validator
+    reports other wrong types.
     """
     return _Normaliser(problems, beside).of(value, shape, "")
 
@@ -101,7 +101,7 @@ class _Normaliser:
         return value
 
     def _pairs(self, value: Mapping[Any, Any], identity: str, path: str) -> list[Body]:
-        """Take {"team": "data"}, and {"key": "team", "value": "data"} as well."""
+        """Convert {"team": "data"}, and also {"key": "team", "value": "data"}, to a list."""
         if set(value) == {identity, "value"}:
             return [dict(value)]
         self._problems += [
@@ -121,8 +121,8 @@ class _Normaliser:
 
     def _hint(self, key: str, shape: Any) -> str:
         known = {name.replace("_", ""): name for name in self._beside} | spellings(shape)
-        if origin := _places().get(fold(key)):
-            return f"Write it as {origin}."
+        if path_of_member := _paths().get(fold(key)):
+            return f"Write it as {path_of_member}."
         if shape is run_task_shape():
             known = spellings(container_shape()) | known
         if elsewhere := _elsewhere(fold(key)):
@@ -139,12 +139,12 @@ def _fold_text(key: str) -> str:
 
 
 def fold(key: object) -> str:
-    """Give what all spellings of a name have in common; nothing if it is none."""
+    """Return the form that all spellings of a name share; empty if the key is not text."""
     return _fold_text(key) if isinstance(key, str) else ""
 
 
 def _text(value: object) -> object:
-    """Write a number as text."""
+    """Convert a number to text; return anything else unchanged."""
     is_number = (type(value) is int and value.bit_length() < _BITS) or (
         type(value) is float and isfinite(value)
     )
@@ -152,14 +152,14 @@ def _text(value: object) -> object:
 
 
 def _spelled(value: object, known: Sequence[str] | None) -> object:
-    """Give one of `known` in AWS's spelling if it is there in another case; else the value."""
+    """Return AWS's spelling of the value if `known` has it in another case, otherwise the value."""
     if not known or not isinstance(value, str) or value in known:
         return value
     return next((each for each in known if fold(each) == fold(value)), value)
 
 
 def _elsewhere(name: str) -> str | None:
-    """Tell whose a member is that RunTask doesn't have, and what to do instead."""
+    """Say where a member that RunTask lacks belongs, and what to write instead; None if unknown."""
     return FOREIGN.get(name) or (TASK_DEFINITION if name in _of_task_definitions() else None)
 
 
@@ -176,13 +176,13 @@ def _shown(key: object) -> str:
 
 @cache
 def spellings(shape: Shape) -> dict[str, str]:
-    """Give a structure's members by what their spellings have in common."""
+    """Map a structure's members by the form that their spellings share."""
     return {str(member).lower(): str(member) for member in shape.members}
 
 
 @cache
-def _places() -> dict[str, str]:
-    """Give where a request has each member, for people who write it elsewhere, such as `subnets` at the top."""
+def _paths() -> dict[str, str]:
+    """Map each member to its path in a request, for people who write it elsewhere, such as `subnets` at the top."""
     paths: dict[str, str] = {}
     ways = [(run_task_shape(), "")]
     for shape, path in ways:

@@ -1,4 +1,4 @@
-"""Says in words what pydantic has found wrong. Pure; shows no value."""
+"""Puts pydantic's errors into words, without showing a value. Pure."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _WORDS = {
 
 
 def in_words(error: ErrorDetails) -> str:
-    """Give what is wrong, to follow a name and a colon."""
+    """Describe the problem, worded to follow a name and a colon."""
     words = _WORDS.get(error["type"])
-    if words is None:  # our own, out of `parsing`
+    if words is None:  # our own, raised in `parsing`
         return error["msg"].removeprefix("Value error, ").removesuffix(".")
     return words.format(**error.get("ctx", {}))

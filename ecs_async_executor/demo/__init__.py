@@ -1,1 +1,1 @@
-"""`ecs-async demo`: a whole Airflow and a local ECS on this machine, running the example Dags."""
+"""`ecs-async demo`: a complete Airflow and a local ECS on this machine that run the example Dags."""

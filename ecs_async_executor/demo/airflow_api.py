@@ -1,4 +1,4 @@
-"""The few calls of Airflow's public REST API that the demo makes."""
+"""The few calls to Airflow's public REST API that the demo makes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TIMEOUT = 20.0  # seconds; the API server shares two cores with everything else
 
 
 class AirflowApi:
-    """Airflow's REST API, logged in through the simple auth manager."""
+    """A client of Airflow's REST API that logs in through the simple auth manager."""
 
     def __init__(self, url: str, user: str, password: str) -> None:
         self._http = httpx.Client(base_url=url, timeout=_TIMEOUT, trust_env=False)
@@ -24,7 +24,7 @@ class AirflowApi:
         self._http.close()
 
     def health(self) -> dict[str, bool]:
-        """Which of metadatabase, scheduler, triggerer and dag_processor are healthy; empty until it answers."""
+        """Return which of metadatabase, scheduler, triggerer and dag_processor are healthy; empty until the API answers."""
         try:
             answer = self._http.get("/api/v2/monitor/health")
         except httpx.TransportError:
@@ -34,15 +34,15 @@ class AirflowApi:
         return {name: part.get("status") == "healthy" for name, part in answer.json().items()}
 
     def warm_up(self) -> None:
-        """Ask the Execution API anything: its first answer takes seconds. Raises httpx.HTTPError."""
+        """Call the Execution API once, because its first response takes seconds. Raises httpx.HTTPError."""
         self._http.get("/execution/health").raise_for_status()
 
     def dag_ids(self) -> set[str]:
-        """The Dags that the Dag processor has delivered. Raises httpx.HTTPError."""
+        """Return the Dags that the Dag processor has delivered. Raises httpx.HTTPError."""
         return {dag["dag_id"] for dag in self._request("GET", "/api/v2/dags")["dags"]}
 
     def import_errors(self) -> list[str]:
-        """One text per Dag file that can't be imported. Raises httpx.HTTPError."""
+        """Return a text per Dag file that Airflow can't import. Raises httpx.HTTPError."""
         errors = self._request("GET", "/api/v2/importErrors")["import_errors"]
         return [f"{error['filename']}: {error['stack_trace']}" for error in errors]
 

@@ -1,4 +1,4 @@
-"""The demo's processes: which there are and how each is started."""
+"""The demo's processes, and the command that starts each."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ecs_async_executor.demo import environment as env
 from ecs_async_executor.demo.components import Component
 from ecs_async_executor.demo.environment import Stage
 
-# Not the script `ecs-async`: it may be anywhere, while this Python surely has the package.
+# Don't use the script `ecs-async`: it may be anywhere, but this Python certainly has the package.
 _ECS_ASYNC = "import sys; from ecs_async_executor.cli import main; sys.exit(main())"
-# Seconds: a hundredth of Fargate's, but long enough to be seen.
+# Seconds: a hundredth of Fargate's, but long enough to see.
 _PLAN = {"provisioning": [0.4, 1.2], "pending": [0.2, 0.6], "deprovisioning": 0.3}
 
 
 @dataclass(frozen=True)
 class Cast:
-    """Every process. ``migration`` ends by itself; the others run until they are stopped."""
+    """All processes. `migration` ends by itself; the others run until we stop them."""
 
     local_ecs: Component
     migration: Component
@@ -31,17 +31,17 @@ class Cast:
 
     @property
     def airflow(self) -> tuple[Component, ...]:
-        """What can start once the database is there, the slowest first."""
+        """The processes that can start once the database exists, the slowest first."""
         return (self.api_server, self.scheduler, self.dag_processor, self.triggerer)
 
     @property
     def everything(self) -> tuple[Component, ...]:
-        """All of them."""
+        """All processes."""
         return (self.local_ecs, self.migration, *self.airflow)
 
 
 def cast(inherited: Mapping[str, str], stage: Stage) -> Cast:
-    """The processes, none started yet."""
+    """Return the processes, none of them started."""
     airflow_environment = env.component_environment(inherited, stage)
 
     def log(name: str) -> Path:
@@ -57,7 +57,7 @@ def cast(inherited: Mapping[str, str], stage: Stage) -> Cast:
         ),
         migration=airflow("database", "db", "migrate"),
         api_server=airflow("API server", "api-server"),
-        # Their log servers would take fixed ports, and the logs are in this home anyway.
+        # The log servers would use fixed ports, and the logs are in this home anyway.
         scheduler=airflow("scheduler", "scheduler", "--skip-serve-logs"),
         dag_processor=airflow("Dag processor", "dag-processor"),
         triggerer=airflow("triggerer", "triggerer", "--skip-serve-logs"),

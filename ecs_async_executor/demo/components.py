@@ -1,4 +1,4 @@
-"""Starting, watching and stopping the demo's processes, each in a process group of its own."""
+"""Starts, watches and stops the demo's processes, each in its own process group."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ComponentFailedError(EcsAsyncError):
 
 
 class Component:
-    """A process whose output goes to a file."""
+    """A process that writes its output to a file."""
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.name = name
@@ -34,11 +34,11 @@ class Component:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __repr__(self) -> str:
-        """Its name and exit code, never its environment: that holds secrets."""
+        """Show the name and exit code, never the environment: it contains secrets."""
         return f"<Component {self.name!r} exit_code={self.exit_code}>"
 
     def start(self, further_environment: Mapping[str, str] | None = None) -> None:
-        """Start it; its output is appended to its log."""
+        """Start the process and append its output to its log."""
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603  the demo's own command line
                 self._command,
@@ -46,43 +46,43 @@ class Component:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # a group of its own: Ctrl-C reaches only us, and we stop them in order
+                start_new_session=True,  # its own group: Ctrl-C reaches only us, and we stop them in order
             )
 
     @property
     def exit_code(self) -> int | None:
-        """Its exit code; None while it runs or before it started."""
+        """The exit code; None while the process runs or before it starts."""
         return None if self._process is None else self._process.poll()
 
     @property
     def is_running(self) -> bool:
-        """Whether it was started and has not ended."""
+        """Whether the process has started and not ended."""
         return self._process is not None and self._process.poll() is None
 
     def check(self) -> None:
-        """Raise ComponentFailedError if it has died."""
+        """Raise ComponentFailedError if the process has died."""
         if self.exit_code is not None:
             raise self.failure(f"died with exit code {self.exit_code}")
 
     def failure(self, what: str) -> ComponentFailedError:
-        """The error that says so, with the last log lines."""
+        """Return an error that says what happened, with the last log lines."""
         return ComponentFailedError(f"The {self.name} {what}. Its last log lines:\n{self.tail()}")
 
     def tail(self, lines: int = 15) -> str:
-        """The last lines of its log."""
+        """Return the last lines of the log."""
         if not self.log.exists():
             return "(no output)"
         text = self.log.read_text(encoding="utf-8", errors="replace")
         return "\n".join(text.splitlines()[-lines:]) or "(no output)"
 
     def signal_group(self, number: signal.Signals) -> None:
-        """Send a signal to its whole process group; nothing happens if that is gone."""
+        """Send a signal to the whole process group; do nothing if the group is gone."""
         if self._process is not None:
             with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
                 os.killpg(self._process.pid, number)
 
     def family(self) -> set[psutil.Process]:
-        """Its living descendants, whatever group or session they have moved to."""
+        """Return the living descendants, in whatever group or session."""
         if self._process is None:
             return set()
         with suppress(psutil.Error):
@@ -90,15 +90,15 @@ class Component:
         return set()
 
     def reap(self) -> None:
-        """Wait for it, after a SIGKILL, so that no zombie is left."""
+        """Wait for the process after a SIGKILL, so that it leaves no zombie."""
         if self._process is not None:
             self._process.wait()
 
 
 def stop_all(components: Sequence[Component], grace: float) -> None:
-    """SIGTERM to every group at once, up to ``grace`` seconds for all together, then SIGKILL to all that is left.
+    """Send SIGTERM to every group, wait up to `grace` seconds for all of them, then send SIGKILL to the rest.
 
-    Task processes have process groups of their own, and outlive a container that is killed: so descendants count.
+    Task processes have their own process groups and outlive a killed container, so this kills descendants too.
     """
     relatives: set[psutil.Process] = set()
     for component in components:
@@ -116,17 +116,17 @@ def stop_all(components: Sequence[Component], grace: float) -> None:
 
 
 def adopt_orphans() -> None:
-    """On Linux, become the parent of every descendant whose own parent dies, so that none gets lost.
+    """On Linux, become the parent of every descendant whose own parent dies, so that we can find it.
 
-    A task's process renames itself, which erases the environment that would tell whose it is, and has a process group
-    of its own: once its supervisor is killed, only its parent knows it.
+    A task's process renames itself, which erases the environment that would identify it, and has its own process
+    group. Once its supervisor is killed, only its parent knows it.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def kill_leftovers(home: Path, spare: Collection[psutil.Process] = ()) -> None:
-    """SIGKILL all our descendants except ``spare``, and every process whose AIRFLOW_HOME is in ``home``."""
+    """Kill all our descendants except `spare`, and every process whose AIRFLOW_HOME is in `home`."""
     descendants = set(psutil.Process().children(recursive=True))
     _kill({process for process in descendants if process not in spare})
     _kill({process for process in psutil.process_iter() if _lives_in(process, home)})
@@ -140,7 +140,7 @@ def _lives_in(process: psutil.Process, home: Path) -> bool:
 
 
 def _kill(processes: Collection[psutil.Process]) -> None:
-    """SIGKILL, unless the process id belongs to another process by now: psutil checks that."""
+    """Send SIGKILL. psutil checks that a process id doesn't belong to another process by now."""
     for process in processes:
         with suppress(psutil.Error):
             process.kill()

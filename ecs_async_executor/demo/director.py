@@ -1,4 +1,4 @@
-"""Brings the components up in order, runs the example Dags and watches until all is over."""
+"""Starts the components in order, runs the example Dags and watches until all of them have ended."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from ecs_async_executor.demo.screen import Screen
 from ecs_async_executor.demo.snapshot import Snapshot
 from ecs_async_executor.errors import EcsAsyncError
 
-_TICK = 0.25  # seconds between two looks: often enough to see every phase
+_TICK = 0.25  # seconds between two snapshots: often enough to see every phase
 
 
 class DemoFailedError(EcsAsyncError):
-    """The demo can't be brought to its end; the message says why."""
+    """The demo can't finish; the message says why."""
 
 
 @dataclass(kw_only=True)
 class Director:
-    """One performance of the demo.
+    """One run of the demo.
 
-    ``address`` is shown once the UI is up; ``timeout`` is in seconds, from now to the end of the last Dag run.
+    The display shows `address` once the UI is up; `timeout` is in seconds, from now to the end of the last Dag run.
     """
 
     cast: Cast
@@ -48,7 +48,7 @@ class Director:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _began: float = field(init=False)
-    _playing: list[Component] = field(default_factory=list, init=False)
+    _started: list[Component] = field(default_factory=list, init=False)
     _ready_after: dict[str, float] = field(default_factory=dict, init=False)
     _logs_url: str = field(default="", init=False)
     _snapshot: Snapshot = field(default=Snapshot(at=0.0), init=False)
@@ -57,52 +57,52 @@ class Director:
         self._began = self.clock()
 
     def perform(self) -> Snapshot:
-        """From nothing to the end of every Dag run.
+        """Start everything and run until every Dag run has ended.
 
-        Raises ComponentFailedError, DemoFailedError (time is up, a Dag can't be imported, an API refuses) or
+        Raises ComponentFailedError, DemoFailedError (timeout, a Dag that can't be imported, an API error) or
         Interrupted.
         """
         try:
-            self._enter(self.cast.local_ecs, self.cast.migration)
+            self._start(self.cast.local_ecs, self.cast.migration)
             self._until(self._infrastructure_is_ready)
-            self._enter(*self.cast.airflow, environment=logs_environment(self._logs_url))
+            self._start(*self.cast.airflow, environment=logs_environment(self._logs_url))
             self._until(self._api_answers)
             self.api.warm_up()
             self._run_dags()
             self._until(self._all_is_over)
         except httpx.HTTPError as error:
-            self._check()  # rather than that the API server does not answer, say why it died
+            self._check()  # if the API server died, report why instead of its silence
             raise DemoFailedError(f"Airflow's REST API refused: {error}") from error
         return self._snapshot
 
     def keep(self) -> None:
-        """Watch the components until somebody interrupts. Raises ComponentFailedError or Interrupted."""
+        """Watch the components until the user interrupts. Raises ComponentFailedError or Interrupted."""
         while True:
             self._check()
             self.sleep(_TICK)
 
-    def _enter(self, *components: Component, environment: Mapping[str, str] | None = None) -> None:
+    def _start(self, *components: Component, environment: Mapping[str, str] | None = None) -> None:
         for component in components:
             component.start(environment)
-            self._playing.append(component)
+            self._started.append(component)
 
     def _until(self, done: Callable[[], bool]) -> None:
-        """Tick until it is done."""
+        """Tick until `done` returns true."""
         while not done():
             self._check()
             if self._elapsed > self.timeout:
                 raise DemoFailedError(self._what_is_missing())
-            self._look()
+            self._take_snapshot()
             self.sleep(_TICK)
 
     def _check(self) -> None:
         self.interruption.check()
-        for component in self._playing:
+        for component in self._started:
             component.check()
 
-    def _look(self) -> None:
+    def _take_snapshot(self) -> None:
         if self.cast.migration.name in self._ready_after:
-            # Busy: the next look will do. Dead: the next check says so.
+            # If it is busy, the next snapshot will do. If it is dead, the next check reports it.
             with suppress(httpx.TransportError, sqlite3.OperationalError):
                 self._snapshot = self.observer.snapshot()
         self.screen.show(
@@ -120,7 +120,7 @@ class Director:
     def _infrastructure_is_ready(self) -> bool:
         migration = self.cast.migration
         if migration.exit_code == 0:
-            self._playing = [component for component in self._playing if component is not migration]
+            self._started = [component for component in self._started if component is not migration]
             self._note_ready(migration)
         self._logs_url = self._logs_url or self.ecs.logs_url() or ""
         if self._logs_url:

@@ -1,4 +1,4 @@
-"""What the demo shows: renderables and lines from snapshots. Pure."""
+"""Turns snapshots into what the demo shows: renderables and lines. Pure."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _STYLE = {
     Phase.SKIPPED: "bright_magenta",
     Phase.OTHER: "red",
 }
-_OVERHEAD = 5  # lines of the live display that are no task: title, components, heads of columns, progress
-_WIDE = 100  # columns, from which on a whole ECS task id (32 characters) fits
+_OVERHEAD = 5  # lines of the live display that aren't tasks: title, components, column heads, progress
+_WIDE = 100  # columns; from this width, a whole ECS task id (32 characters) fits
 
 
 @dataclass(frozen=True)
 class ComponentStatus:
-    """A component and how long it took to be ready, in seconds; None while it starts."""
+    """A component, and the seconds it took to become ready; None while it starts."""
 
     name: str
     ready_after: float | None
@@ -44,7 +44,7 @@ class ComponentStatus:
 
 @dataclass(frozen=True)
 class View:
-    """All that the live display shows; ``elapsed`` is in seconds."""
+    """Everything the live display shows; `elapsed` is in seconds."""
 
     elapsed: float
     components: tuple[ComponentStatus, ...]
@@ -53,7 +53,7 @@ class View:
 
 
 def live(view: View, *, width: int, height: int) -> RenderableType:
-    """The live display, folded so that it fits into ``height`` lines."""
+    """Return the live display, folded to fit into `height` lines."""
     title = Text.assemble(
         ("ecs-async demo ", "bold"), f"{view.elapsed:4.0f} s", overflow="ellipsis", no_wrap=True
     )
@@ -96,7 +96,7 @@ class Line:
 
 
 def fold(snapshot: Snapshot, height: int) -> list[Line]:
-    """The lines of the task table: mapped instances become one line if there are more than ``height`` lines."""
+    """Return the lines of the task table. If they exceed `height`, mapped instances share a line."""
     unfolded: list[Line] = []
     folded: list[Line] = []
     for dag_id in dict.fromkeys(run.dag_id for run in snapshot.dag_runs):
@@ -113,7 +113,7 @@ def fold(snapshot: Snapshot, height: int) -> list[Line]:
 
 
 def _by_expectation(task: TaskInstance) -> tuple[int, str, int]:
-    """The order of the expectations is the order in which the tasks run."""
+    """Sort key: the order of the expectations, in which the tasks run."""
     order = list(EXPECTED.get(task.dag_id, ()))
     place = order.index(task.task_id) if task.task_id in order else len(order)
     return (place, task.task_id, task.map_index)
@@ -161,7 +161,7 @@ def _folded_cells(tasks: Sequence[TaskInstance]) -> tuple[RenderableType, ...]:
 
 
 def summary(snapshot: Snapshot, expectations: Mapping[str, Mapping[str, Expected]] = EXPECTED) -> Table:
-    """Seconds in each phase of every task instance, and its outcome against what its author expects."""
+    """Return a table with each task instance's seconds per phase, and whether it ended as its author expects."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("task", no_wrap=True)
     for name in ("sched", "launch", "prov", "start", "run", "total"):
@@ -204,7 +204,7 @@ Seconds, summed over all ECS tasks of a task:
 
 
 def changes(before: Snapshot, after: Snapshot) -> list[str]:
-    """One line per task instance whose phase has changed: the live display for those who have no terminal."""
+    """Return a line per task instance whose phase has changed: replaces the live display without a terminal."""
     earlier = {(task.dag_id, task.name): phase(task) for task in before.tasks}
     lines: list[str] = []
     for task in after.tasks:
@@ -216,7 +216,7 @@ def changes(before: Snapshot, after: Snapshot) -> list[str]:
 
 
 def verdict(snapshot: Snapshot) -> str:
-    """The last line if all is well."""
+    """Return the last line after a success."""
     launched = sum(len(task.ecs_tasks) for task in snapshot.tasks)
     return (
         f"✓ {len(snapshot.dag_runs)} Dag runs, {len(snapshot.tasks)} tasks, {launched} ECS tasks:"

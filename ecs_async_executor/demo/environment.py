@@ -1,4 +1,4 @@
-"""Where the demo's files are, and what each of its processes finds in its environment. Pure: no I/O here."""
+"""The paths of the demo's files, and the environment of each of its processes. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONTAINER = "worker"
 REGION = "us-east-1"
 LOG_GROUP = "/ecs/airflow-demo"
 LOG_PREFIX = "airflow"
-_DAGS_EVERY = 10  # seconds; only where somebody may change Dags
+_DAGS_EVERY = 10  # seconds; only if somebody may change Dags
 EXECUTOR = "ecs_async_executor.AsyncEcsExecutor"
 
 # An allow-list: the user's own Airflow options, AWS keys and other secrets stay outside the demo.
@@ -24,13 +24,13 @@ _INHERITED = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "
 
 @dataclass(frozen=True)
 class Home:
-    """The demo's own folder; everything it writes is below it."""
+    """The demo's folder; the demo writes only below it."""
 
     root: Path
 
     @property
     def dags(self) -> Path:
-        """The copy of the example Dags that runs."""
+        """The copy of the example Dags that Airflow runs."""
         return self.root / "dags"
 
     @property
@@ -45,7 +45,7 @@ class Home:
 
     @property
     def worker(self) -> Path:
-        """AIRFLOW_HOME of the containers: nothing of the scheduler's is in it."""
+        """The containers' AIRFLOW_HOME, with none of the scheduler's files."""
         return self.root / "worker"
 
     @property
@@ -84,7 +84,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class Secrets:
-    """What only the components know. ``fernet_key`` is 32 bytes in urlsafe base64."""
+    """Secrets that only the components know. `fernet_key` is 32 bytes in urlsafe base64."""
 
     password: str = field(repr=False)
     jwt_secret: str = field(repr=False)
@@ -94,9 +94,9 @@ class Secrets:
 
 @dataclass(frozen=True)
 class Stage:
-    """Everything that is particular to one run of the demo.
+    """Everything specific to one run of the demo.
 
-    ``parallelism`` is the number of tasks at a time; ``keep`` says that somebody goes on with it afterwards.
+    `parallelism` is the number of tasks at a time; `keep` means that the user continues with the demo afterwards.
     """
 
     home: Home
@@ -107,7 +107,7 @@ class Stage:
 
 
 def whereabouts(stage: Stage, *, keeps_home: bool) -> str:
-    """What somebody needs who goes on with the demo: where the UI, the Dags, the logs and the local ECS are."""
+    """Say where the UI, the Dags, the logs and the local ECS are, for users who continue with the demo."""
     home, ports = stage.home, stage.ports
     after = "stops everything" if keeps_home else "stops everything and removes the folder"
     return "\n".join(
@@ -123,7 +123,7 @@ def whereabouts(stage: Stage, *, keeps_home: bool) -> str:
 
 
 def _python_environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """The inherited variables that Python needs, with this interpreter first on the PATH."""
+    """Return the inherited variables that Python needs, with this interpreter first on the PATH."""
     environment = {name: inherited[name] for name in _INHERITED if name in inherited}
     here = str(Path(sys.executable).parent)
     environment["PATH"] = f"{here}:{inherited.get('PATH', '/usr/bin:/bin')}"
@@ -131,7 +131,7 @@ def _python_environment(inherited: Mapping[str, str]) -> dict[str, str]:
 
 
 def _fake_aws(ports: Ports) -> dict[str, str]:
-    """ECS as the SDKs find it: on this machine, with keys that open nothing."""
+    """Return variables that point the SDKs to the local ECS, with dummy keys."""
     return {
         "AWS_ACCESS_KEY_ID": "demo",
         "AWS_SECRET_ACCESS_KEY": "demo",
@@ -144,14 +144,14 @@ def _fake_aws(ports: Ports) -> dict[str, str]:
 
 
 def logs_environment(logs_url: str) -> dict[str, str]:
-    """What the components need beside: where CloudWatch Logs is, known once the local ECS has started it."""
+    """Return the variable for CloudWatch Logs, whose URL is known once the local ECS has started it."""
     return {"AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": logs_url}
 
 
 def component_environment(inherited: Mapping[str, str], stage: Stage) -> dict[str, str]:
-    """The environment of the scheduler, API server, Dag processor and triggerer.
+    """Return the environment of the scheduler, API server, Dag processor and triggerer.
 
-    ``inherited`` is this process's environment, of which only what Python itself needs is taken over.
+    Of `inherited`, this process's environment, it keeps only what Python itself needs.
     """
     home, ports, secrets, parallelism = stage.home, stage.ports, stage.secrets, stage.parallelism
     dags_every = str(_DAGS_EVERY if stage.keep else 3600)  # seconds
@@ -182,7 +182,7 @@ def component_environment(inherited: Mapping[str, str], stage: Stage) -> dict[st
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home.database}",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.task_logs),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        # Short waits: nobody else uses this database.
+        # Short waits are fine: nobody else uses this database.
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": dags_every,
@@ -200,12 +200,12 @@ def component_environment(inherited: Mapping[str, str], stage: Stage) -> dict[st
 
 
 def local_ecs_environment(inherited: Mapping[str, str], stage: Stage) -> dict[str, str]:
-    """The environment of the local ECS; AIRFLOW_HOME only marks the process as the demo's."""
+    """Return the local ECS's environment; AIRFLOW_HOME only marks the process as the demo's."""
     return {**_python_environment(inherited), "AIRFLOW_HOME": str(stage.home.worker)}
 
 
 def worker_environment(inherited: Mapping[str, str], stage: Stage) -> dict[str, str]:
-    """What a container needs to run a task: where the Dags, the logs and the Execution API are. No secret."""
+    """Return what a container needs to run a task: the Dags, the logs and the Execution API, but no secret."""
     home, ports = stage.home, stage.ports
     return {
         **_python_environment(inherited),
@@ -215,15 +215,15 @@ def worker_environment(inherited: Mapping[str, str], stage: Stage) -> dict[str, 
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{ports.airflow_url}/execution/",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.task_logs),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        # Seconds. The API server shares this machine with every task: a slow answer is no failure.
+        # Seconds. The API server shares this machine with every task, so a slow response is not a failure.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
-        # Seconds. It is also how late Airflow's supervisor may notice that its task has ended.
+        # Seconds. Airflow's supervisor may notice the end of its task this late.
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     }
 
 
 def task_definition(environment: Mapping[str, str]) -> dict[str, Any]:
-    """A RegisterTaskDefinition request for the demo's only task definition."""
+    """Return a RegisterTaskDefinition request for the demo's only task definition."""
     return {
         "family": TASK_DEFINITION,
         "requiresCompatibilities": ["FARGATE"],

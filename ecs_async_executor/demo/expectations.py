@@ -1,4 +1,4 @@
-"""What the authors of the example Dags expect of them, and whether it came true. Pure."""
+"""How the example Dags should end, and whether they did. Pure."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Expected:
-    """How each instance of a task ends, after how many ECS tasks."""
+    """How each instance of a task should end, and after how many ECS tasks."""
 
     state: str = "success"
     ecs_tasks: int = 1
     instances: int = 1
 
     def __str__(self) -> str:
-        """As a complaint says it."""
+        """Return the text that complaints use."""
         return f"{self.state} after {_ecs_tasks(self.ecs_tasks)}"
 
     def fits(self, task: TaskInstance) -> bool:
-        """Whether this task instance ended so."""
+        """Tell whether a task instance ended like this."""
         return (task.state, len(task.ecs_tasks)) == (self.state, self.ecs_tasks)
 
 
@@ -34,7 +34,7 @@ def _ecs_tasks(count: int) -> str:
 EXPECTED: Mapping[str, Mapping[str, Expected]] = {
     "waiting": {
         "deferred": Expected(ecs_tasks=2),  # one to begin, one to resume
-        "rescheduled": Expected(ecs_tasks=2),  # one per look
+        "rescheduled": Expected(ecs_tasks=2),  # one per poke
         "go": Expected(),
     },
     "fan_out": {
@@ -62,7 +62,7 @@ TASK_INSTANCES = sum(task.instances for tasks in EXPECTED.values() for task in t
 
 @dataclass(frozen=True)
 class Complaint:
-    """A sentence on what is not as expected, and the ECS tasks of the task that it is about."""
+    """A sentence about a deviation, and the ECS tasks of the task concerned."""
 
     text: str
     ecs_tasks: tuple[EcsTask, ...] = ()
@@ -71,7 +71,7 @@ class Complaint:
 def complaints(
     snapshot: Snapshot, expectations: Mapping[str, Mapping[str, Expected]] = EXPECTED
 ) -> tuple[Complaint, ...]:
-    """Everything that is not as expected; empty if all is well."""
+    """Return every deviation from the expectations."""
     states = {run.dag_id: run.state for run in snapshot.dag_runs}
     found: list[Complaint] = []
     for dag_id, expected_tasks in expectations.items():

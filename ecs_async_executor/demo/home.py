@@ -1,4 +1,4 @@
-"""Making the demo's folder, ports and secrets."""
+"""Creates the demo's folder, ports and secrets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ecs_async_executor.errors import EcsAsyncError
 
 
 def example_dags() -> Path:
-    """The example Dags: beside this file in an installed wheel, ``examples/dags`` in a checkout."""
+    """Return the folder of example Dags: next to this file in an installed wheel, `examples/dags` in a checkout."""
     here = Path(__file__).parent
     for folder in (here / "dags", here.parents[1] / "examples" / "dags"):
         if folder.is_dir():
@@ -32,7 +32,7 @@ def example_dags() -> Path:
 
 
 def furnish(stage: Stage, inherited: Mapping[str, str]) -> None:
-    """Make the folders, copy the Dags, write the task definition and the login."""
+    """Create the folders, copy the Dags, write the task definition and the login."""
     home = stage.home
     for folder in (home.task_logs, home.component_logs, home.worker):
         folder.mkdir(parents=True)
@@ -42,12 +42,12 @@ def furnish(stage: Stage, inherited: Mapping[str, str]) -> None:
     home.passwords.touch(mode=0o600)
     home.passwords.write_text(json.dumps({USER: stage.secrets.password}), encoding="utf-8")
     for airflow_home in (home.root, home.worker):
-        # An airflow.cfg that exists is not generated, by several processes at once, with secrets in it.
+        # If airflow.cfg were missing, several processes would generate it at once, with secrets in it.
         (airflow_home / "airflow.cfg").touch()
 
 
 def new_secrets() -> Secrets:
-    """Secrets of this demo only."""
+    """Generate secrets for this run."""
     return Secrets(
         password=secrets.token_urlsafe(9),
         jwt_secret=secrets.token_urlsafe(64),  # HS512 wants 64 bytes
@@ -57,7 +57,7 @@ def new_secrets() -> Secrets:
 
 
 def free_ports() -> Ports:
-    """Two loopback ports that were free a moment ago."""
+    """Return two loopback ports that were free a moment ago."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
         for each in sockets:

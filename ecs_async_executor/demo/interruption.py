@@ -1,4 +1,4 @@
-"""Signals as a question the demo asks between two steps, so that none breaks off the cleaning up."""
+"""Records signals, which the demo checks between two steps, so that no signal interrupts the cleanup."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(Exception):  # noqa: N818  a request, not an error
-    """Somebody asked the demo to stop; ``number`` is the signal's."""
+    """A signal asked the demo to stop; `number` is its number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -18,14 +18,14 @@ class Interrupted(Exception):  # noqa: N818  a request, not an error
 
 
 class Interruption:
-    """Notes SIGINT, SIGTERM and SIGHUP."""
+    """Records SIGINT, SIGTERM and SIGHUP."""
 
     def __init__(self) -> None:
         self._number: int | None = None
 
     @contextmanager
     def noted(self) -> Iterator[None]:
-        """Note signals inside this context instead of letting them raise."""
+        """Record signals inside this context instead of letting them raise."""
         before = {number: signal.signal(number, self._note) for number in _SIGNALS}
         try:
             yield
@@ -34,7 +34,7 @@ class Interruption:
                 signal.signal(number, handler)
 
     def check(self) -> None:
-        """Raise Interrupted if there was a signal."""
+        """Raise Interrupted if a signal has arrived."""
         if self._number is not None:
             raise Interrupted(self._number)
 

@@ -1,4 +1,4 @@
-"""The demo's side of the local ECS: is it there, and which ECS tasks are there?"""
+"""The demo's client of the local ECS: whether it is up, and its ECS tasks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ecs_async_executor.demo.environment import CONTAINER, LOG_GROUP, LOG_PREFIX
 
 
 class LocalEcs:
-    """The control endpoint of `ecs-async local`."""
+    """A client of the control endpoint of `ecs-async local`."""
 
     def __init__(self, url: str) -> None:
         self._http = httpx.Client(base_url=url, timeout=5.0, trust_env=False)
@@ -23,7 +23,7 @@ class LocalEcs:
         self._http.close()
 
     def logs_url(self) -> str | None:
-        """Where its CloudWatch Logs is; None until it answers."""
+        """Return the URL of its CloudWatch Logs; None until the local ECS answers."""
         try:
             answer = self._http.get("/_local/health")
         except httpx.TransportError:
@@ -31,13 +31,13 @@ class LocalEcs:
         return str(answer.json()["logs"]) if answer.is_success else None
 
     def container_log(self, ecs_task_id: str, lines: int) -> list[str]:
-        """The last lines of a container, from its CloudWatch Logs. Raises httpx.HTTPError."""
+        """Return a container's last lines from CloudWatch Logs. Raises httpx.HTTPError."""
         answer = self._http.post(
             self.logs_url() or "",
             headers={
                 "Content-Type": "application/x-amz-json-1.1",
                 "X-Amz-Target": "Logs_20140328.GetLogEvents",
-                # Nobody checks the signature, but moto takes the Region from it.
+                # moto doesn't check the signature, but takes the Region from it.
                 "Authorization": f"AWS4-HMAC-SHA256 Credential=demo/20260101/{REGION}/logs/aws4_request",
             },
             json={
@@ -49,6 +49,6 @@ class LocalEcs:
         return [event["message"] for event in answer.raise_for_status().json()["events"]]
 
     def tasks(self) -> list[dict[str, Any]]:
-        """Every ECS task, shaped as DescribeTasks answers. Raises httpx.HTTPError."""
+        """Return every ECS task, as DescribeTasks shows it. Raises httpx.HTTPError."""
         found: list[dict[str, Any]] = self._http.get("/_local/tasks").raise_for_status().json()["tasks"]
         return found

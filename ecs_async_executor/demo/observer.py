@@ -1,7 +1,7 @@
 """Reads Airflow's database and the local ECS into snapshots.
 
-Airflow's rows come from its SQLite file, read-only, since the REST API does not tell a task instance's
-``external_executor_id``, which is what links it to its ECS tasks. (The file is in WAL mode: reading blocks no writer.)
+It reads Airflow's rows from the SQLite file, read-only, because the REST API doesn't expose a task instance's
+`external_executor_id`, which links it to its ECS tasks. (The file is in WAL mode, so readers block no writer.)
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _EARLIER_TRIES = """
 SELECT dag_id, task_id, map_index, state, try_number, external_executor_id, scheduled_dttm, queued_dttm
 FROM task_instance_history
 """
-# The Execution API logs one such row per start of a container: start_date does not change on resume.
+# The Execution API logs such a row at each container start; start_date doesn't change on resume.
 _STARTS = "SELECT dag_id, task_id, map_index, dttm FROM log WHERE event = 'running' ORDER BY dttm"
 
 Key = tuple[str, str, int]
@@ -45,7 +45,7 @@ class Row:
 
 
 class Observer:
-    """Takes snapshots, and remembers every queueing: Airflow overwrites its row at the next one."""
+    """Takes snapshots, and remembers every queueing, because Airflow overwrites the row at the next one."""
 
     def __init__(
         self,
@@ -53,14 +53,14 @@ class Observer:
         describe_ecs_tasks: Callable[[], list[dict[str, Any]]],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """``describe_ecs_tasks`` returns the ``tasks`` of the local ECS's ``/_local/tasks``."""
+        """Take ECS tasks from `describe_ecs_tasks`: the `tasks` of the local ECS's `/_local/tasks`."""
         self._database = f"file:{database}?mode=ro"
         self._describe_ecs_tasks = describe_ecs_tasks
         self._clock = clock
         self._queueings: dict[str, tuple[Key, Queueing]] = {}
 
     def snapshot(self) -> Snapshot:
-        """Look at both now. Raises what ``describe_ecs_tasks`` raises, and sqlite3.Error."""
+        """Read both now. Raises what `describe_ecs_tasks` raises, and sqlite3.Error."""
         with closing(sqlite3.connect(self._database, uri=True)) as connection:
             runs = tuple(DagRun(*row) for row in connection.execute(_RUNS))
             earlier = [read_row(row) for row in connection.execute(_EARLIER_TRIES)]
@@ -69,7 +69,7 @@ class Observer:
                 ((dag_id, task_id, map_index), moment(dttm))
                 for dag_id, task_id, map_index, dttm in connection.execute(_STARTS)
             ]
-        # After Airflow's rows: an ARN in a row is then surely known here.
+        # Read these after Airflow's rows, so that they include every ARN in a row.
         ecs_tasks = [read_ecs_task(task) for task in self._describe_ecs_tasks()]
         run_ids = {ecs_task.arn: ecs_task.run_id for ecs_task in ecs_tasks}
         for row in (*earlier, *now):
@@ -81,7 +81,7 @@ class Observer:
         )
 
     def _remember(self, row: Row, run_ids: dict[str, str]) -> None:
-        """A row names its latest queueing, by run id or, once launched, by ARN."""
+        """Remember a row's latest queueing, which it names by run id or, once launched, by ARN."""
         if row.external_executor_id is None:
             return
         run_id = run_ids.get(row.external_executor_id, row.external_executor_id)
@@ -119,7 +119,7 @@ class Observer:
 
 
 def with_ecs_tasks(queueing: Queueing, ecs_tasks: Iterable[EcsTask], starts: Iterable[float]) -> Queueing:
-    """The queueing with its ECS tasks, and the first start that the latest of them reported."""
+    """Return the queueing with its ECS tasks, and the first start that the latest of them reported."""
     mine = sorted((t for t in ecs_tasks if t.run_id == queueing.run_id), key=lambda t: t.created_at)
     if not mine or mine[-1].started_at is None:
         return replace(queueing, ecs_tasks=tuple(mine))
@@ -129,7 +129,7 @@ def with_ecs_tasks(queueing: Queueing, ecs_tasks: Iterable[EcsTask], starts: Ite
 
 
 def read_row(row: tuple[Any, ...]) -> Row:
-    """A Row from the columns of the queries above."""
+    """Build a Row from the columns of the queries above."""
     dag_id, task_id, map_index, state, try_number, external_id, scheduled, queued = row
     return Row(
         key=(dag_id, task_id, map_index),
@@ -142,7 +142,7 @@ def read_row(row: tuple[Any, ...]) -> Row:
 
 
 def read_ecs_task(task: dict[str, Any]) -> EcsTask:
-    """An EcsTask from a DescribeTasks-shaped task."""
+    """Build an EcsTask from a task as DescribeTasks shows it."""
     containers = task.get("containers") or [{}]
     return EcsTask(
         arn=task["taskArn"],
@@ -157,7 +157,7 @@ def read_ecs_task(task: dict[str, Any]) -> EcsTask:
 
 
 def moment(text: str | None) -> float | None:
-    """Seconds since the epoch of SQLite's text form of a UTC time."""
+    """Convert SQLite's text form of a UTC time to seconds since the epoch."""
     if text is None:
         return None
     parsed = datetime.fromisoformat(text)

@@ -1,4 +1,4 @@
-"""Which phase a task instance is in, since when, and how long each phase took. Pure."""
+"""Which phase a task instance is in, when it began, and how long each phase took. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Phase(str, Enum):
-    """A task instance's phase: Airflow's state, and while that is QUEUED, what ECS is doing about it."""
+    """A task instance's phase: Airflow's state, or while that is QUEUED, the progress in ECS."""
 
     WAITING = "waiting"  # for the tasks before it
     SCHEDULED = "scheduled"  # waits for one of the [core] parallelism slots
@@ -29,7 +29,7 @@ class Phase(str, Enum):
 
     @property
     def is_final(self) -> bool:
-        """Whether it ends here."""
+        """Whether no phase follows."""
         return self in {Phase.SUCCESS, Phase.FAILED, Phase.SKIPPED}
 
 
@@ -50,12 +50,12 @@ _BEFORE_RUNNING = frozenset({"PROVISIONING", "PENDING", "ACTIVATING"})
 
 
 def current_queueing(task: TaskInstance) -> Queueing | None:
-    """The queueing that Airflow's row speaks of, if it was ever queued."""
+    """Return the queueing that Airflow's row refers to; None if the task was never queued."""
     return next((queueing for queueing in task.queueings if queueing.run_id == task.current), None)
 
 
 def phase(task: TaskInstance) -> Phase:
-    """The phase it is in now."""
+    """Return the current phase."""
     if task.state != "queued":
         return _OF_STATE.get(task.state, Phase.OTHER)
     queueing = current_queueing(task)
@@ -69,7 +69,7 @@ def phase(task: TaskInstance) -> Phase:
 
 
 def phase_began(task: TaskInstance) -> float | None:
-    """When the current phase began; None where nobody recorded it, and for phases that last for ever."""
+    """Return when the current phase began; None if that isn't recorded, and for final phases."""
     queueing = current_queueing(task)
     ecs_task = queueing.ecs_tasks[-1] if queueing is not None and queueing.ecs_tasks else None
     now = phase(task)
@@ -90,7 +90,7 @@ def phase_began(task: TaskInstance) -> float | None:
 
 @dataclass(frozen=True)
 class Durations:
-    """Seconds in each phase, summed over all queueings. ``total`` is from first scheduled to the end."""
+    """Seconds in each phase, summed over all queueings. `total` runs from first scheduled to the end."""
 
     scheduled: float = 0.0
     launching: float = 0.0
@@ -101,7 +101,7 @@ class Durations:
 
 
 def durations(task: TaskInstance) -> Durations:
-    """How long each phase took; a phase that is not over counts nothing yet."""
+    """Return how long each phase took; an unfinished phase counts as nothing."""
     scheduled = launching = provisioning = starting = running = 0.0
     for queueing in task.queueings:
         scheduled += _between(queueing.scheduled_at, queueing.queued_at)
@@ -120,10 +120,10 @@ def durations(task: TaskInstance) -> Durations:
 
 
 def finished(snapshot: Snapshot) -> int:
-    """How many task instances have ended."""
+    """Return how many task instances have ended."""
     return sum(phase(task).is_final for task in snapshot.tasks)
 
 
 def _between(begin: float | None, end: float | None) -> float:
-    """Seconds between two moments of possibly different clocks' resolution; 0 if either is missing."""
+    """Return the seconds between two moments, whose clocks may differ in resolution; 0 if either is missing."""
     return 0.0 if begin is None or end is None else max(0.0, end - begin)

@@ -1,4 +1,4 @@
-"""The demo from start to end, and nothing left behind."""
+"""Runs the demo from start to end, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
     from ecs_async_executor.demo.snapshot import Snapshot
 
-_GRACE = 3.0  # seconds from SIGTERM to SIGKILL: what they would still write is thrown away
+_GRACE = 3.0  # seconds from SIGTERM to SIGKILL: we discard whatever they would still write
 
 
 @dataclass(frozen=True)
 class Options:
-    """The command line's options. ``timeout`` is in seconds, from the start to the end of the last Dag run."""
+    """The command line's options. `timeout` is in seconds, from the start to the end of the last Dag run."""
 
     timeout: float = 300.0
     live: bool = True
@@ -49,7 +49,7 @@ def run(options: Options, console: Console) -> int:
     """Run the demo.
 
     Returns:
-        0 if every task ended as its author expects, 1 if not or if the demo failed, 128 + n after signal n.
+        0 if every task ended as its author expects, 1 if one didn't or the demo failed, 128 + n after signal n.
     """
     home = Home(Path(tempfile.mkdtemp(prefix="ecs-async-demo-")).resolve())
     interruption = Interruption()
@@ -111,7 +111,7 @@ def _run(options: Options, console: Console, home: Home, interruption: Interrupt
 
 
 def _judge(snapshot: Snapshot, ecs: LocalEcs, console: Console) -> int:
-    """Print the summary and what is not as expected; the exit code."""
+    """Print the summary and every deviation, and return the exit code."""
     console.print(display.summary(snapshot))
     console.print(display.LEGEND, style="dim", highlight=False)
     found = complaints(snapshot)
@@ -136,5 +136,5 @@ def _last_words(ecs: LocalEcs, ecs_task_id: str) -> str:
 
 
 def _parallelism() -> int:
-    """Tasks at a time: each is a Python process that imports Airflow, about two seconds of CPU."""
+    """Return the number of tasks at a time: each imports Airflow, which takes about two seconds of CPU."""
     return max(4, min(16, 4 * (os.cpu_count() or 1)))

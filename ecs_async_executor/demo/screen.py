@@ -1,4 +1,4 @@
-"""Where the demo's progress goes: redrawn in place on a terminal, a line per change elsewhere."""
+"""Shows the demo's progress: redrawn in place on a terminal, a line per change elsewhere."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ecs_async_executor.demo.snapshot import Snapshot
 
 
 class Screen(AbstractContextManager["Screen"]):
-    """Shows views, one after the other; leaving the context leaves the terminal as it was."""
+    """Shows views one after another; leaving the context restores the terminal."""
 
     @abstractmethod
     def show(self, view: View) -> None:
-        """Show what is true now."""
+        """Show the current view."""
 
     def __exit__(
         self,
@@ -27,18 +27,18 @@ class Screen(AbstractContextManager["Screen"]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Nothing to undo."""
+        """Do nothing."""
 
 
 class LiveScreen(Screen):
-    """The live display: it disappears at the end, and the summary takes its place."""
+    """The live display, which disappears at the end to make room for the summary."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True)  # show() redraws: no thread
 
     def show(self, view: View) -> None:
-        """Redraw, to the terminal's size of now."""
+        """Redraw in the terminal's current size."""
         self._live.start()
         width, height = self._console.size
         self._live.update(display.live(view, width=width, height=height), refresh=True)
@@ -54,7 +54,7 @@ class LiveScreen(Screen):
 
 
 class PlainScreen(Screen):
-    """A line per change."""
+    """Prints a line per change."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

@@ -1,4 +1,4 @@
-"""What is true at one moment in Airflow and in ECS. All times are seconds since the epoch."""
+"""The state of Airflow and ECS at one moment. All times are seconds since the epoch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FINISHED_RUN = frozenset({"success", "failed"})
 
 @dataclass(frozen=True)
 class EcsTask:
-    """One ECS task, as DescribeTasks tells it; ``run_id`` is the last part of its ``startedBy``."""
+    """An ECS task, as DescribeTasks shows it; `run_id` is the last part of its `startedBy`."""
 
     arn: str
     run_id: str
@@ -28,7 +28,7 @@ class EcsTask:
 
 @dataclass(frozen=True)
 class Queueing:
-    """One passage of a task instance through QUEUED, and the ECS tasks launched for it (one, if all is well)."""
+    """One queueing of a task instance, and the ECS tasks launched for it (one, unless something failed)."""
 
     run_id: str
     try_number: int
@@ -40,7 +40,7 @@ class Queueing:
 
 @dataclass(frozen=True)
 class TaskInstance:
-    """A task instance with all its queueings, oldest first; ``current`` is the run id of its latest."""
+    """A task instance with all its queueings, oldest first; `current` is the run id of the latest."""
 
     dag_id: str
     task_id: str
@@ -54,12 +54,12 @@ class TaskInstance:
 
     @property
     def name(self) -> str:
-        """``task`` or, of a mapped task, ``task[3]``."""
+        """The name: `task` or, for a mapped task, `task[3]`."""
         return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
 
     @property
     def ecs_tasks(self) -> tuple[EcsTask, ...]:
-        """Its ECS tasks, oldest first."""
+        """All its ECS tasks, oldest first."""
         found = (ecs_task for queueing in self.queueings for ecs_task in queueing.ecs_tasks)
         return tuple(sorted(found, key=lambda ecs_task: ecs_task.created_at))
 
@@ -74,14 +74,14 @@ class DagRun:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Every Dag run and task instance."""
+    """Every Dag run and task instance at one moment."""
 
     at: float
     dag_runs: tuple[DagRun, ...] = ()
     tasks: tuple[TaskInstance, ...] = ()
 
     def tasks_of(self, dag_id: str) -> tuple[TaskInstance, ...]:
-        """The task instances of one Dag."""
+        """Return the task instances of one Dag."""
         return tuple(task for task in self.tasks if task.dag_id == dag_id)
 
     @property

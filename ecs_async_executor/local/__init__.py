@@ -1,8 +1,8 @@
-"""A local ECS: it speaks the API's wire protocol and runs tasks as processes, or simulates them by the thousand.
+"""A local ECS: speaks the API's wire protocol and runs tasks as processes, or simulates thousands of them.
 
-``serve`` runs it in one's own event loop, ``serve_in_thread`` beside synchronous code, ``serve_in_process``
-where it must not share this process's GIL; each is a context manager that yields a `Control`.
-Signatures are not checked: any credentials will do. It is for tests and laptops, and listens on loopback.
+`serve` runs it in the caller's event loop, `serve_in_thread` in a thread for synchronous code, `serve_in_process`
+in a process that doesn't share this one's GIL. Each is a context manager that yields a `Control`.
+It accepts any credentials, because it checks no signatures. It is for tests and laptops, and listens on loopback.
 """
 
 from __future__ import annotations

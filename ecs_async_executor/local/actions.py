@@ -1,4 +1,4 @@
-"""Every action but RunTask, and the table of all."""
+"""Every action except RunTask, and the table of all actions."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 # Amazon ECS API Reference, "DescribeTasks" and "ListTasks".
 MAX_DESCRIBED = 100
 MAX_PAGE = 100
-# ListTasks: with startedBy nothing else may be given; desiredStatus has been seen to work all the same.
+# ListTasks documents that startedBy excludes other filters, but AWS accepts desiredStatus in practice.
 _BESIDE_STARTED_BY = frozenset({"cluster", "startedBy", "desiredStatus", "maxResults", "nextToken"})
 
 
 def describe_tasks(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
-    """Describe up to 100 tasks as they were `consistency_lag` ago; those unknown then are MISSING."""
+    """Describe up to 100 tasks as of `consistency_lag` ago; tasks that didn't exist then are MISSING."""
     cluster = ecs.store.cluster(params.get("cluster"))
     names = params["tasks"]
     if not names:
@@ -53,7 +53,7 @@ def describe_tasks(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
 
 
 def list_tasks(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
-    """List the ARNs of a cluster's tasks in the order of their creation, a page at a time."""
+    """List a page of a cluster's task ARNs, in order of creation."""
     cluster = ecs.store.cluster(params.get("cluster"))
     size = params.get("maxResults", MAX_PAGE)
     if not 1 <= size <= MAX_PAGE:
@@ -71,7 +71,7 @@ def list_tasks(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
 def _matching(
     ecs: Ecs, cluster: Cluster, params: Mapping[str, Any], now: float, after: int
 ) -> Iterable[Task]:
-    """Yield the tasks a ListTasks request asks for; no task runs on an instance or in a service here."""
+    """Yield the tasks that match a ListTasks request; none runs on an instance or in a service here."""
     if params.keys() & {"containerInstance", "serviceName", "daemonName"}:
         return
     seen_at = ecs.seen_at(now)
@@ -98,7 +98,7 @@ def _read_token(token: str) -> int:
 
 
 def stop_task(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
-    """Ask a task to stop and return at once; stopping again changes nothing."""
+    """Ask a task to stop and return at once; repeating this changes nothing."""
     task = _known(ecs.store.cluster(params.get("cluster")), params["task"], now)
     task.tags.clear()  # "Any tags associated with the task will be deleted": API Reference, "StopTask"
     task.described = None
@@ -107,7 +107,7 @@ def stop_task(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
 
 
 def tag_resource(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
-    """Tag a task; other resources carry no tags here."""
+    """Tag a task; other resources have no tags here."""
     arn = params["resourceArn"]
     if ":task/" not in arn:
         raise invalid("The local ECS tags tasks only.")
@@ -121,7 +121,7 @@ def tag_resource(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
 
 
 def describe_clusters(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
-    """Describe clusters and count their tasks; unknown ones are MISSING."""
+    """Describe clusters and count their tasks; unknown clusters are MISSING."""
     shown, failures = [], []
     for name in params.get("clusters") or ["default"]:
         cluster = ecs.store.clusters.get(name.rpartition("/")[2])

@@ -1,16 +1,16 @@
-"""The control side, under ``/_local/``: a pure function of method, path and JSON, so that it needs no network.
+"""The control API under `/_local/`: a function of method, path and JSON that needs no network.
 
 ========  ==============================  ===========================================================
 GET       /_local/health                  {"status": "ok", "runtime": ..., "logs": URL or null}
 GET       /_local/faults                  the conditions in force (see `local.conditions`)
-PUT       /_local/faults                  replace those that the body names
+PUT       /_local/faults                  replace the conditions that the body names
 POST      /_local/faults                  add one fault (see `local.faults`)
-DELETE    /_local/faults                  back to none
+DELETE    /_local/faults                  remove all conditions
 PUT       /_local/plan                    replace the plan (see `local.plan`)
-PUT       /_local/clusters/<name>         {"defaultCapacityProviderStrategy": [...]}; made if need be
+PUT       /_local/clusters/<name>         {"defaultCapacityProviderStrategy": [...]}; created if missing
 GET       /_local/calls                   {action: {outcome: count}}
-GET       /_local/history                 {startedBy: {"tasks": launched, "ran": of which started}}
-GET       /_local/tasks                   {"tasks": [...]}, without values of commands and environments
+GET       /_local/history                 {startedBy: {"tasks": launched, "ran": how many of them started}}
+GET       /_local/tasks                   {"tasks": [...]}, without the values of commands and environments
 POST      /_local/tasks/<id>/interrupt    {"kind": "spot" or "host"}
 POST      /_local/reset                   forget tasks, conditions, plan, calls and history
 ========  ==============================  ===========================================================
@@ -37,15 +37,15 @@ PREFIX = "/_local/"
 
 
 class UnknownPathError(Exception):
-    """There is nothing at this path, or not with this method."""
+    """The path doesn't exist, or not with this method."""
 
 
 def handle(ecs: Ecs, method: str, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Do one control call.
+    """Handle one control call.
 
     Raises:
-        UnknownPathError: see there.
-        ConfigurationError: the body is wrong; nothing has changed.
+        UnknownPathError: No such path or method.
+        ConfigurationError: The body is wrong; nothing has changed.
     """
     head, *rest = path.removeprefix(PREFIX).rstrip("/").split("/")
     if not rest and (simple := _SIMPLE.get((method, head))):

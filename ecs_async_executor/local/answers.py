@@ -1,4 +1,4 @@
-"""What an action hands to the server: bytes to send, and a word for the count of outcomes."""
+"""What an action returns to the server: the bytes to send, and the outcome to count."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A JSON body of HTTP status 200."""
+    """A JSON body to send with HTTP status 200."""
 
     body: bytes
     outcome: str = "ok"
@@ -24,6 +24,6 @@ def json_answer(document: Mapping[str, Any]) -> Answer:
 
 
 def task_answer(tasks: Sequence[bytes], failures: Sequence[Mapping[str, str]], outcome: str = "ok") -> Answer:
-    """Join tasks that are encoded already with failures that aren't."""
+    """Join encoded tasks with failures that aren't encoded yet."""
     body = b'{"tasks": [%b], "failures": %b}' % (b", ".join(tasks), json.dumps(list(failures)).encode())
     return Answer(body, outcome)

@@ -1,4 +1,4 @@
-"""A local ECS beside synchronous code: in a thread with a loop of its own, or in a process of its own."""
+"""Runs a local ECS for synchronous code: in a thread with its own event loop, or in a separate process."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def serve_in_thread(options: Options | None = None) -> Iterator[Control]:
     """Run a local ECS in a thread.
 
     Raises:
-        ConfigurationError: an option is wrong.
-        OSError: the port is taken.
+        ConfigurationError: An option is wrong.
+        OSError: The port is in use.
     """
     started: Future[tuple[Control, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
@@ -59,16 +59,16 @@ def serve_in_thread(options: Options | None = None) -> Iterator[Control]:
 
 @contextmanager
 def serve_in_process(options: Options | None = None) -> Iterator[Control]:
-    """Run a local ECS in a subprocess, which ends when this context, or this process, does.
+    """Run a local ECS in a subprocess that ends with this context or this process.
 
     Raises:
-        ConfigurationError: an option is wrong, or the port is taken.
+        ConfigurationError: An option is wrong, or the port is in use.
     """
     process = subprocess.Popen(  # noqa: S603  our own module
         [sys.executable, "-m", __name__, (options or Options()).to_json()],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        start_new_session=True,  # a Ctrl-C is for the parent, which then closes our standard input
+        start_new_session=True,  # the parent handles Ctrl-C, and then closes our standard input
     )
     with process:
         try:
@@ -106,7 +106,7 @@ def _say(hello: dict[str, str | None]) -> None:
 
 
 def main() -> None:
-    """Serve with the options of the first argument and greet the parent with one line of JSON."""
+    """Serve with the options in the first argument, and print a line of JSON for the parent once ready."""
     logging.basicConfig(level=logging.WARNING)
     try:
         asyncio.run(_serve_until_stdin_ends(Options.from_json(sys.argv[1])))

@@ -1,4 +1,4 @@
-"""AWS's request throttles: token buckets per account and Region.
+"""AWS's request rate limits: token buckets per account and Region.
 
 Numbers: Amazon ECS API Reference, "Request throttling for the Amazon ECS API", and Amazon ECS Developer
 Guide, "AWS Fargate throttling quotas".
@@ -41,7 +41,7 @@ BUCKET_OF: Mapping[str, str] = {
 
 @dataclass(slots=True)
 class TokenBucket:
-    """`burst` tokens at most, refilled at `rate` per second; it starts full."""
+    """Holds up to `burst` tokens and refills at `rate` per second; starts full."""
 
     burst: float
     rate: float
@@ -49,11 +49,11 @@ class TokenBucket:
     at: float
 
     def available(self, now: float) -> float:
-        """Return the tokens there would be at `now`."""
+        """Return how many tokens the bucket has at `now`."""
         return min(self.burst, self.tokens + max(0.0, now - self.at) * self.rate)
 
     def take(self, count: float, now: float) -> None:
-        """Spend `count` tokens, which `available` must have shown."""
+        """Take `count` tokens; the caller must have checked `available`."""
         self.tokens, self.at = self.available(now) - count, now
 
 
@@ -61,7 +61,7 @@ class Buckets:
     """All buckets of one account and Region.
 
     Raises:
-        ConfigurationError: `rates` names an unknown bucket or is no pair of positive numbers.
+        ConfigurationError: `rates` names an unknown bucket, or a rate is not a pair of positive numbers.
     """
 
     def __init__(self, rates: Mapping[str, Sequence[float]], now: float) -> None:
@@ -80,7 +80,7 @@ class Buckets:
         }
 
     def admit(self, needs: Iterable[tuple[str, float]], now: float) -> bool:
-        """Take all of `needs` (bucket, tokens), or nothing and return False."""
+        """Take all of `needs` (bucket, tokens) and return True, or take nothing and return False."""
         wanted = [(self._buckets[name], count) for name, count in needs]
         if any(bucket.available(now) < count for bucket, count in wanted):
             return False
@@ -90,7 +90,7 @@ class Buckets:
 
 
 def needs_of(action: str, provider: str = "", count: int = 1) -> list[tuple[str, float]]:
-    """Return what a call of `action` costs; `provider` is a RunTask's launch type or capacity provider."""
+    """Return the cost of a call of `action`; `provider` is RunTask's launch type or capacity provider."""
     needs = [(BUCKET_OF[action], 1.0)] if action in BUCKET_OF else []
     if action == "RunTask" and provider.startswith("FARGATE"):
         tasks = "fargate_spot_tasks" if provider == "FARGATE_SPOT" else "fargate_on_demand_tasks"

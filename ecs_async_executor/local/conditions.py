@@ -1,11 +1,11 @@
-"""The weather: how slow, how busy and how broken this ECS is at the moment.
+"""The current conditions: how slow, how busy and how broken this ECS is.
 
-In JSON, where every key is optional::
+In JSON, with every key optional::
 
-    {"latency": {"*": [0.05, 0.02], "RunTask": 0.2},   seconds, and jitter added at random up to that much
+    {"latency": {"*": [0.05, 0.02], "RunTask": 0.2},   seconds, plus random jitter up to the second number
      "throttling": true,                               AWS's buckets, or {"cluster_resource_read": [10, 2], ...}
-     "consistency_lag": 2.0,                           DescribeTasks and ListTasks see the past, in seconds
-     "task_limit": 50,                                 tasks that may live at once
+     "consistency_lag": 2.0,                           by how many seconds DescribeTasks and ListTasks lag
+     "task_limit": 50,                                 how many tasks may exist at once
      "faults": [{"kind": "throttle", "times": 3}]}     see `local.faults`
 """
 
@@ -33,7 +33,7 @@ DEFAULTS: Mapping[str, Any] = {
 
 
 class Conditions:
-    """The conditions in force; changed as a whole or key by key."""
+    """The conditions in force, which change all at once or key by key."""
 
     latency: dict[str, tuple[float, float]]
     throttling: bool | Mapping[str, Any]
@@ -47,14 +47,14 @@ class Conditions:
         self.clear(now)
 
     def clear(self, now: float) -> None:
-        """Go back to fast, unlimited and reliable."""
+        """Make this ECS fast, unlimited and reliable again."""
         self.update(DEFAULTS, now)
 
     def update(self, document: Mapping[str, Any], now: float) -> None:
-        """Replace the conditions that `document` names; nothing changes when something in it is wrong.
+        """Replace the conditions that `document` names; if anything in it is wrong, change nothing.
 
         Raises:
-            ConfigurationError: a name or value is wrong.
+            ConfigurationError: A name or value is wrong.
         """
         if unknown := sorted(set(document) - set(DEFAULTS)):
             raise ConfigurationError(f"unknown {', '.join(unknown)}; known are {', '.join(DEFAULTS)}.")
@@ -80,7 +80,7 @@ class Conditions:
             setattr(self, name, value)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the conditions in force, with what is left of each fault's `times`."""
+        """Return the conditions in force, with the remaining `times` of each fault."""
         return {
             "latency": self.latency,
             "throttling": self.throttling,
@@ -90,7 +90,7 @@ class Conditions:
         }
 
     def delay(self, action: str) -> float:
-        """Draw how many seconds a call of `action` takes before any work is done."""
+        """Draw the delay of a call of `action` before ECS does any work, in seconds."""
         if not self.latency:
             return 0.0
         base, jitter = self.latency.get(action) or self.latency.get("*", (0.0, 0.0))

@@ -1,4 +1,4 @@
-"""The remote control of a local ECS: the same methods, whether it runs in this loop, a thread or a process."""
+"""Controls a local ECS, with the same methods whether it runs in this loop, a thread or a process."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Send = Callable[[str, str, Mapping[str, Any]], dict[str, Any]]
 
 
 class ControlError(EcsAsyncError):
-    """The local ECS refused a control call; the message says why."""
+    """The local ECS rejected a control call; the message says why."""
 
 
 class Control:
     """A handle on a running local ECS.
 
     `endpoint_url` is ECS's, for AWS_ENDPOINT_URL_ECS; `logs_endpoint_url` is that of CloudWatch Logs, or
-    None. Documents are those of `local.conditions`, `local.faults` and `local.plan`. Over HTTP the calls
-    block: with `serve`, which answers in the caller's own loop, they don't use the network.
+    None. `local.conditions`, `local.faults` and `local.plan` describe the documents. Calls over HTTP block. With
+    `serve`, which runs in the caller's own loop, calls don't use the network.
 
     Raises:
-        ControlError: from every method, when the server refuses the call.
+        ControlError: From every method, if the server rejects the call.
     """
 
     def __init__(
@@ -41,52 +41,52 @@ class Control:
         return self._call("GET", "health")
 
     def conditions(self) -> dict[str, Any]:
-        """Return the conditions in force, the faults among them."""
+        """Return the conditions in force, including the faults."""
         return self._call("GET", "faults")
 
     def set_conditions(self, **conditions: Any) -> None:
-        """Replace the conditions named: latency, throttling, consistency_lag, task_limit, faults."""
+        """Replace the named conditions: latency, throttling, consistency_lag, task_limit, faults."""
         self._call("PUT", "faults", conditions)
 
     def add_fault(self, kind: str, **fields: Any) -> None:
-        """Put one more fault in force."""
+        """Add a fault."""
         self._call("POST", "faults", {"kind": kind, **fields})
 
     def clear_conditions(self) -> None:
-        """Be fast, unlimited and reliable again."""
+        """Make ECS fast, unlimited and reliable again."""
         self._call("DELETE", "faults")
 
     def set_plan(self, *rules: Mapping[str, Any], **defaults: Any) -> None:
-        """Replace the plan of simulated tasks; it concerns launches from now on."""
+        """Replace the plan of simulated tasks, for launches from now on."""
         self._call("PUT", "plan", {"defaults": defaults, "rules": rules})
 
     def set_cluster(self, name: str, default_strategy: list[dict[str, Any]]) -> None:
-        """Make a cluster, or change its defaultCapacityProviderStrategy."""
+        """Create a cluster, or change its defaultCapacityProviderStrategy."""
         body = {"defaultCapacityProviderStrategy": default_strategy}
         self._call("PUT", f"clusters/{quote(name, safe='')}", body)
 
     def tasks(self) -> list[dict[str, Any]]:
-        """Return all tasks in DescribeTasks' shape, with their clientToken and without secret values."""
+        """Return all tasks as DescribeTasks shows them, plus their clientToken, minus secret values."""
         return list(self._call("GET", "tasks")["tasks"])
 
     def calls(self) -> dict[str, dict[str, int]]:
         """Return the number of calls by action and outcome.
 
-        Outcomes are ok, an error's code, the kind of the fault that spoiled an answer, and for RunTask also
+        Outcomes are ok, an error's code, the kind of the fault that spoiled a response, and for RunTask also
         replayed, failures and empty.
         """
         return self._call("GET", "calls")
 
     def history(self) -> dict[str, dict[str, int]]:
-        """Return, by startedBy, {"tasks": ever launched, "ran": of these, how many started running}."""
+        """Return {"tasks": ever launched, "ran": how many of them started running} by startedBy."""
         return self._call("GET", "history")
 
     def interrupt(self, task: str, kind: Literal["spot", "host"] = "spot") -> None:
-        """Take a task's capacity away: a Spot interruption, or a host lost without exit codes. `task`: id or ARN."""
+        """Take away the capacity of `task` (id or ARN): a Spot interruption, or a host lost without exit codes."""
         self._call("POST", f"tasks/{task.rpartition('/')[2]}/interrupt", {"kind": kind})
 
     def reset(self) -> None:
-        """Forget tasks, conditions, plan, calls and history, and kill what runs."""
+        """Forget tasks, conditions, plan, calls and history, and kill running containers."""
         self._call("POST", "reset")
 
     def _call(self, method: str, path: str, document: Mapping[str, Any] | None = None) -> dict[str, Any]:

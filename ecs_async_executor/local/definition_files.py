@@ -1,7 +1,7 @@
-"""Task definitions as people have them in files, made into RegisterTaskDefinition requests. Pure.
+"""Turns task definitions, in the forms people keep in files, into RegisterTaskDefinition requests. Pure.
 
-Read are the request itself, what `aws ecs describe-task-definition` and the console show, the skeleton of the AWS
-CLI, a CloudFormation resource or template in JSON, and a list of any of these.
+It reads the request itself, the output of `aws ecs describe-task-definition` and the console, the AWS CLI's skeleton,
+a CloudFormation resource or template in JSON, and a list of any of these.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ecs_async_executor.local.protocol import input_shape, is_of, service_model
 Document: TypeAlias = dict[str, Any]
 Scalar: TypeAlias = Callable[[Shape, Any], Any]
 RESOURCE = "AWS::ECS::TaskDefinition"
-# What has no effect in the process runtime, of a task definition and of its containers.
+# Members of a task definition and of its containers that have no effect in the process runtime.
 _INEFFECTIVE = ("volumes", "proxyConfiguration")
 _INEFFECTIVE_IN_CONTAINERS = (
     *("dependsOn", "environmentFiles", "healthCheck", "linuxParameters", "mountPoints", "portMappings"),
     *("resourceRequirements", "secrets", "ulimits", "user", "workingDirectory"),
 )
-# The model's types, as they are written in JSON.
+# The model's types, as JSON writes them.
 _KINDS = {
     "structure": "an object, {...}",
     "map": "an object, {...}",
@@ -43,14 +43,14 @@ _UNRESOLVED = "{path} is CloudFormation's {call}, which only AWS can resolve. Wr
 
 @dataclass(frozen=True, slots=True)
 class FileDefinition:
-    """One task definition of a file: its request, and the members that only AWS sets, which it leaves out."""
+    """A task definition from a file: its request, and the members left out because only AWS sets them."""
 
     request: Document
     left_out: tuple[str, ...]
 
     @property
     def ineffective(self) -> list[str]:
-        """The members that have no effect on a process of this machine."""
+        """Return the members that have no effect on a process on this machine."""
         containers = self.request.get("containerDefinitions", ())
         found = [name for name in _INEFFECTIVE if name in self.request]
         found += [name for name in _INEFFECTIVE_IN_CONTAINERS if any(name in each for each in containers)]
@@ -58,10 +58,10 @@ class FileDefinition:
 
 
 def read_definitions(text: str) -> list[FileDefinition]:
-    """Read every task definition of a file's text.
+    """Read every task definition in a file's text.
 
     Raises:
-        ConfigurationError: says which line or member is wrong, and what to do.
+        ConfigurationError: Says which line or member is wrong, and what to do.
     """
     try:
         document = json.loads(text)
@@ -85,7 +85,7 @@ def _no_json(text: str, error: json.JSONDecodeError) -> str:
 
 
 def _found(document: Any, path: str = "") -> Iterator[tuple[str, Document]]:
-    """Yield the task definitions in a document, out of whatever is around them, and where they stand."""
+    """Yield each task definition in a document, unwrapped, with its path."""
     if isinstance(document, list):
         if document and all(isinstance(each, dict) and _is_container(each) for each in document):
             raise ConfigurationError(f"it is a list of containers. {_WRAP}")
@@ -136,7 +136,7 @@ def _definition(document: Any, path: str) -> FileDefinition:
     if _is_container(document):
         raise ConfigurationError(f"{path or 'it'} is a container. {_WRAP}")
     given = {name: value for name, value in document.items() if name not in read_only}
-    # CloudFormation writes members in PascalCase, and numbers and booleans as text, or the other way round.
+    # CloudFormation writes members in PascalCase, and may write numbers and booleans as text or vice versa.
     clean = _of_cloudformation if given and all(name[:1].isupper() for name in given) else _as_it_is
     return FileDefinition(
         _cleaned(shape, given, path, clean), tuple(name for name in document if name in read_only)
@@ -144,7 +144,7 @@ def _definition(document: Any, path: str) -> FileDefinition:
 
 
 def _cleaned(shape: Shape, value: Any, path: str, scalar: Scalar) -> Any:
-    """Return a value without members that are empty, spelled as the shape spells them."""
+    """Return a value without empty members, spelled as in the shape."""
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         if call := _cloudformation_call(value):
             raise ConfigurationError(_UNRESOLVED.format(path=path, call=call))
@@ -176,7 +176,7 @@ def _as_it_is(_: Shape, value: Any) -> Any:
 
 
 def _of_cloudformation(shape: Shape, value: Any) -> Any:
-    """Return what CloudFormation writes in another type in the type that ECS takes."""
+    """Convert a value from the type CloudFormation uses to the type ECS takes."""
     kind = shape.type_name
     if kind in {"integer", "long"} and isinstance(value, str) and value.isdecimal():
         return int(value)

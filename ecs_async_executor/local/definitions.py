@@ -1,4 +1,4 @@
-"""Task definitions: what is registered, and what of it a runtime needs."""
+"""Task definitions: the registry, and the parts that a runtime needs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class LogTarget:
 
 @dataclass(frozen=True, slots=True)
 class ContainerDefinition:
-    """One container as its task definition describes it; `stop_timeout` is in seconds."""
+    """A container as its task definition describes it; `stop_timeout` is in seconds."""
 
     name: str
     image: str
@@ -68,14 +68,14 @@ class ContainerDefinition:
 
 @dataclass(frozen=True, slots=True)
 class TaskDefinition:
-    """One revision: the document AWS would answer with, and its parts that launches read."""
+    """A revision: the document that AWS would return, and the parts that launches read."""
 
     document: Mapping[str, Any]
     containers: tuple[ContainerDefinition, ...]
 
     @property
     def arn(self) -> str:
-        """The ARN with its revision."""
+        """The ARN, including the revision."""
         return str(self.document["taskDefinitionArn"])
 
     @property
@@ -85,32 +85,32 @@ class TaskDefinition:
 
     @property
     def network_mode(self) -> str:
-        """The networkMode, or nothing."""
+        """The networkMode, or an empty string."""
         return str(self.document.get("networkMode", ""))
 
     @property
     def launch_types(self) -> frozenset[str]:
-        """The launch types that RunTask may ask for.
+        """The launch types that RunTask may request.
 
-        DescribeTaskDefinition shows EC2 as compatible for definitions that were validated for Fargate.
+        DescribeTaskDefinition shows EC2 as compatible for definitions validated for Fargate.
         """
         compatible = frozenset(self.document["compatibilities"])
         required = frozenset(self.document.get("requiresCompatibilities", compatible))
         return compatible & (required | {"EC2"} if "FARGATE" in required else required)
 
     def main_of(self, overrides: Mapping[str, Any]) -> str:
-        """Return the container that a launch is about: the first essential one which it gives a command."""
+        """Return a launch's main container: the first essential one whose command it overrides."""
         commanded = {item["name"] for item in overrides.get("containerOverrides", ()) if item.get("command")}
         essential = [container.name for container in self.containers if container.essential]
         return next((name for name in essential if name in commanded), essential[0])
 
     def stop_timeout_of(self, name: str) -> float:
-        """Return the stopTimeout, in seconds, of a container."""
+        """Return a container's stopTimeout in seconds."""
         return next(container.stop_timeout for container in self.containers if container.name == name)
 
 
 class Registry:
-    """Every task definition, by family and revision."""
+    """All task definitions, by family and revision."""
 
     def __init__(self, region: str, account: str) -> None:
         self._prefix = f"arn:aws:ecs:{region}:{account}:task-definition/"
@@ -120,7 +120,7 @@ class Registry:
         """Add a revision from a RegisterTaskDefinition request.
 
         Raises:
-            AwsError: ClientException for what no launch type, or a required one, can run;
+            AwsError: ClientException if no launch type, or not the required one, can run it;
                 InvalidParameterException for its tags.
         """
         for problem in tag_problems(params.get("tags", [])):
@@ -145,12 +145,12 @@ class Registry:
         return definition
 
     def log_targets(self) -> Iterator[LogTarget]:
-        """Yield where the containers of all task definitions write."""
+        """Yield the log targets of all containers in all task definitions."""
         for definition in itertools.chain.from_iterable(self._families.values()):
             yield from (container.log for container in definition.containers if container.log is not None)
 
     def find(self, name: str, unknown: str = "Unable to describe task definition.") -> TaskDefinition:
-        """Look up a family, a family:revision or an ARN; without a revision, or with `:*`, it is the latest.
+        """Look up a family, a family:revision or an ARN; no revision, or `:*`, means the latest.
 
         Raises:
             AwsError: ClientException with the message `unknown`.
@@ -165,7 +165,7 @@ class Registry:
 
 
 def _sizes(params: Mapping[str, Any]) -> dict[str, str]:
-    """Return the task's sizes as ECS keeps them: CPU units and MiB, whatever unit they were written in."""
+    """Return the task's sizes as ECS stores them: CPU units and MiB, whatever the original unit."""
     readers = {"cpu": cpu_units, "memory": mebibytes}
     return {name: str(read(params[name])) for name, read in readers.items() if name in params}
 
@@ -196,5 +196,5 @@ def _log_target(configuration: Mapping[str, Any]) -> LogTarget | None:
 
 
 def pairs(variables: Any) -> dict[str, str]:
-    """Turn AWS's list of names and values into a dict."""
+    """Convert AWS's list of names and values to a dict."""
     return {variable.get("name", ""): variable.get("value", "") for variable in variables}

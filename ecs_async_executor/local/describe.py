@@ -1,4 +1,4 @@
-"""A task as DescribeTasks shows it, encoded once per change: describing a hundred costs next to nothing."""
+"""Describes tasks as DescribeTasks does. It encodes a task once per change, so describing a hundred is cheap."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TIMES = (
 
 
 def describe(task: Task, now: float, *, tags: bool) -> dict[str, Any]:
-    """Return the Task document of `now`; its times are epoch seconds, as in ECS's JSON."""
+    """Return the Task document at `now`; its times are epoch seconds, as in ECS's JSON."""
     return {**task.static, **_changing(task, now, tags=tags)}
 
 
@@ -56,7 +56,7 @@ def _changing(task: Task, now: float, *, tags: bool) -> dict[str, Any]:
 
 
 def brief(task: Task, now: float) -> bytes:
-    """Return what a replayed clientToken shows of a stopped task ("Ensuring idempotency", ECS API Reference)."""
+    """Return the record a replayed clientToken gets of a stopped task ("Ensuring idempotency", ECS API Reference)."""
     timeline = task.timeline
     return json.dumps(
         {
@@ -68,7 +68,7 @@ def brief(task: Task, now: float) -> bytes:
 
 
 def without_secrets(task: Task, now: float) -> dict[str, Any]:
-    """Return `describe` with the clientToken, but without the values of commands and environments."""
+    """Return `describe` plus the clientToken, minus the values of commands and environments."""
     document = describe(task, now, tags=True)
     overrides = [_names_only(override) for override in task.overrides.get("containerOverrides", [])]
     document["overrides"] = {**task.overrides, "containerOverrides": overrides}

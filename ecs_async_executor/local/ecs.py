@@ -1,4 +1,4 @@
-"""The state of one local ECS, and what a call of an action does to it, from throttles to answer."""
+"""The state of one local ECS, and how it handles a call, from throttling to the response."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
 
 
 class Clock:
-    """Epoch seconds that run with an event loop's clock, so that tests which bend it bend ECS, too."""
+    """Epoch seconds that follow an event loop's clock, so that tests in virtual time control ECS too."""
 
     def __init__(self, loop_time: Callable[[], float]) -> None:
         self._loop_time = loop_time
         self._offset = time.time() - loop_time()
 
     def __call__(self) -> float:
-        """Return the epoch seconds of now."""
+        """Return the current epoch seconds."""
         return self._loop_time() + self._offset
 
 
 class Ecs:
-    """Everything that one local ECS knows. Only the event loop's thread may touch it.
+    """The whole state of one local ECS. Only the event loop's thread may use it.
 
     Raises:
-        ConfigurationError: an option is wrong.
+        ConfigurationError: An option is wrong.
     """
 
     def __init__(
@@ -66,10 +66,10 @@ class Ecs:
             self._register(dict(definition))
 
     def answer(self, action: str, body: bytes) -> tuple[Answer, Fault | None]:
-        """Do one call; the fault, if any, spoils the way the answer takes.
+        """Handle one call; the returned fault, if any, spoils the response on its way to the caller.
 
         Raises:
-            AwsError: the error answer.
+            AwsError: The error response.
         """
         now = self.clock()
         params = parse(body)
@@ -83,15 +83,15 @@ class Ecs:
         return answer, faults.first(Stage.AFTER, action, launch)
 
     def count(self, action: str, outcome: str) -> None:
-        """Note how a call went."""
+        """Count a call by its outcome."""
         self.calls[action, outcome] += 1
 
     def seen_at(self, now: float) -> float:
-        """Return the time that eventually consistent reads show."""
+        """Return the time as of which eventually consistent reads see the state."""
         return now - self.conditions.consistency_lag
 
     def reset(self) -> None:
-        """Forget every task, fault, plan and count; clusters and task definitions stay."""
+        """Forget all tasks, faults, plans and counts; keep clusters and task definitions."""
         self.runtime.kill_all()
         self.store.forget_tasks()
         self.conditions.clear(self.clock())

@@ -1,6 +1,6 @@
-"""Everything that can go wrong on purpose.
+"""The faults that can be injected.
 
-A fault in JSON is ``{"kind": ..., "action": ..., "probability": ..., "times": ...}`` plus what its kind takes:
+A fault in JSON is `{"kind": ..., "action": ..., "probability": ..., "times": ...}` plus the keys of its kind:
 
 =====================  =====================================================================================
 before the work        throttle, disguised_throttle, server_error, expired_credentials, access_denied,
@@ -8,11 +8,11 @@ before the work        throttle, disguised_throttle, server_error, expired_crede
 instead of the work    capacity (`reason` of the failures[] entry), empty_answer: RunTask only
 after the work         lost_response (the connection drops), late_response (`seconds`)
 in DescribeTasks       malformed_task: the first record is broken
-in a task's course     start_failure (`reason`, `container`), spot_interruption, spot_before_start, host_terminated
+during a task          start_failure (`reason`, `container`), spot_interruption, spot_before_start, host_terminated
                        (`seconds` after the start or creation), sidecar_exit (`container`, `exit_code`)
 =====================  =====================================================================================
 
-`action` limits wire faults to one API action; `times` to the next N calls that match; `started_by`,
+`action` limits wire faults to one API action, `times` to the next N matching calls, and `started_by`,
 `family` and `environment` to matching launches.
 """
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Stage(Enum):
-    """Where in a call a fault takes effect."""
+    """When during a call a fault takes effect."""
 
     BEFORE = "before"
     INSTEAD = "instead"
@@ -44,7 +44,7 @@ class Stage(Enum):
     COURSE = "course"
 
 
-# kind: (code, HTTP status, message); texts as seen on AWS.
+# kind: (code, HTTP status, message); the texts are AWS's.
 ERRORS: Mapping[str, tuple[str, int, str]] = {
     "throttle": ("ThrottlingException", 400, "Rate exceeded"),
     "disguised_throttle": (
@@ -75,7 +75,7 @@ NO_CAPACITY = (
     "Capacity is unavailable at this time. Please try again later or in a different availability zone"
 )
 NO_IMAGE = "CannotPullContainerError: pull image manifest has been retried 5 time(s): dial tcp: i/o timeout"
-# The container that `sidecar_exit` means if it names none.
+# The container that `sidecar_exit` affects by default.
 SIDECAR = "sidecar"
 STAGES: Mapping[str, Stage] = {
     **dict.fromkeys(ERRORS, Stage.BEFORE),
@@ -95,7 +95,7 @@ _LAUNCH_ONLY = frozenset({Stage.INSTEAD, Stage.COURSE})
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault; see the module for its keys. An empty `action` means every action its kind can hit."""
+    """A fault; the module describes its keys. An empty `action` means every action its kind can affect."""
 
     kind: str
     action: str = ""
@@ -127,7 +127,7 @@ class Fault:
         return STAGES[self.kind]
 
     def hits(self, action: str, launch: Launch | None) -> bool:
-        """Say whether a call is one this fault is meant for."""
+        """Tell whether this fault applies to a call."""
         if self.stage in _LAUNCH_ONLY and action != "RunTask":
             return False
         if self.stage is Stage.RECORD and action != "DescribeTasks":
@@ -135,7 +135,7 @@ class Fault:
         return self.action in {"", action} and self.match.covers(launch)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the JSON this was read from, defaults included."""
+        """Return this fault as JSON, including defaults."""
         names = ("kind", "action", "probability", "times", "reason", "code", "status", "seconds")
         document = {name: getattr(self, name) for name in names}
         document |= {"container": self.container, "exit_code": self.exit_code}
@@ -143,22 +143,22 @@ class Fault:
 
 
 class Faults:
-    """The faults in force, and how many calls each may still hit."""
+    """The faults in force, and how many more calls each may affect."""
 
     def __init__(self, faults: tuple[Fault, ...], rng: random.Random) -> None:
         self._left: list[tuple[Fault, int | None]] = [(fault, fault.times) for fault in faults]
         self._rng = rng
 
     def add(self, fault: Fault) -> None:
-        """Put one more fault in force."""
+        """Add a fault."""
         self._left.append((fault, fault.times))
 
     def in_force(self) -> list[Fault]:
-        """Return the faults with what is left of their `times`."""
+        """Return the faults with their remaining `times`."""
         return [replace(fault, times=left) for fault, left in self._left]
 
     def draw(self, stage: Stage, action: str, launch: Launch | None) -> Iterator[Fault]:
-        """Yield the faults of `stage` that strike this call; one not taken from here is not spent."""
+        """Yield the faults of `stage` that affect this call; a fault counts as used only once it is yielded."""
         for index, (fault, left) in enumerate(self._left):
             if fault.stage is not stage or left == 0 or not fault.hits(action, launch):
                 continue
@@ -168,12 +168,12 @@ class Faults:
                 yield fault
 
     def first(self, stage: Stage, action: str, launch: Launch | None) -> Fault | None:
-        """Return the first fault of `stage` that strikes this call, spending no other."""
+        """Return the first fault of `stage` that affects this call, without using up others."""
         return next(self.draw(stage, action, launch), None) if self._left else None
 
 
 def error_of(fault: Fault) -> AwsError:
-    """Return the error answer that a fault of stage BEFORE stands for."""
+    """Return the error response of a fault of stage BEFORE."""
     code, status, message = ERRORS[fault.kind]
     if fault.kind == "error":
         code, status = fault.code or code, fault.status
@@ -181,7 +181,7 @@ def error_of(fault: Fault) -> AwsError:
 
 
 def bend(course: Course, fault: Fault) -> Course:
-    """Return the course of a task that a fault of stage COURSE strikes."""
+    """Return the course of a task after a fault of stage COURSE."""
     if fault.kind == "start_failure":
         return replace(course, start_failure=fault.reason or NO_IMAGE, failed_container=fault.container)
     if fault.kind == "sidecar_exit":
@@ -196,7 +196,7 @@ def fault_of(document: Mapping[str, Any]) -> Fault:
     """Read one fault.
 
     Raises:
-        ConfigurationError: it has an unknown key or kind.
+        ConfigurationError: It has an unknown key or kind.
     """
     if isinstance(document, dict) and "kind" not in document:
         raise ConfigurationError(f"fault: kind is missing; known are {', '.join(sorted(STAGES))}.")

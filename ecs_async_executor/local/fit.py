@@ -1,6 +1,6 @@
-"""Whether a RunTask request fits the task definition that it names: a table of rules, in ECS's own words.
+"""Checks that a RunTask request fits the task definition it names: a table of rules, in ECS's own words.
 
-Sources: Amazon ECS API Reference, "RunTask" and "TaskOverride"; the texts are those of error messages that
+Sources: Amazon ECS API Reference, "RunTask" and "TaskOverride"; the texts come from error messages that
 users have published.
 """
 
@@ -26,7 +26,7 @@ _CONTAINER_SIZES = ("cpu", "memory", "memoryReservation")
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A RunTask request, its task definition, and the launch type or capacity provider that it ends up with."""
+    """A RunTask request, its task definition, and the resulting launch type or capacity provider."""
 
     params: Mapping[str, Any]
     definition: TaskDefinition
@@ -34,24 +34,24 @@ class Launch:
 
     @property
     def launch_types(self) -> tuple[str, ...]:
-        """What the provider may be; one of somebody's own is an Auto Scaling group or Managed Instances."""
+        """The possible launch types of the provider; a custom one is an Auto Scaling group or Managed Instances."""
         if self.provider in FARGATE_PROVIDERS:
             return ("FARGATE",)
         return (self.provider,) if self.provider in LAUNCH_TYPES else ("EC2", "MANAGED_INSTANCES")
 
     @property
     def unsupported(self) -> str:
-        """The launch type that its task definition is not for, if it is for none that the provider may be."""
+        """The launch type to reject, if the task definition supports none of the provider's; else an empty string."""
         return self.launch_types[0] if self.definition.launch_types.isdisjoint(self.launch_types) else ""
 
     @property
     def on_fargate(self) -> bool:
-        """Whether Fargate runs it."""
+        """Whether Fargate runs the task."""
         return self.launch_types == ("FARGATE",)
 
     @property
     def network(self) -> Mapping[str, Any]:
-        """The awsvpcConfiguration, or nothing."""
+        """The awsvpcConfiguration, or an empty one."""
         network: Mapping[str, Any] = self.params.get("networkConfiguration", {}).get(
             "awsvpcConfiguration", {}
         )
@@ -59,13 +59,13 @@ class Launch:
 
     @property
     def overrides(self) -> Mapping[str, Any]:
-        """The overrides, or nothing."""
+        """The overrides, or empty ones."""
         overrides: Mapping[str, Any] = self.params.get("overrides", {})
         return overrides
 
 
 def check_fit(params: Mapping[str, Any], definition: TaskDefinition, provider: str) -> None:
-    """Check a request against the task definition that it names.
+    """Check a request against the task definition it names.
 
     Raises:
         AwsError: InvalidParameterException, or PlatformUnknownException.
@@ -91,7 +91,7 @@ def _has_task_role(launch: Launch) -> bool:
 
 
 def _overridden_size_problems(launch: Launch) -> Iterator[str]:
-    """Yield what is wrong with the sizes that the overrides make."""
+    """Yield problems with the sizes that result from the overrides."""
     overridden = {
         override["name"]: {name: override[name] for name in _CONTAINER_SIZES if name in override}
         for override in launch.overrides.get("containerOverrides", ())
@@ -110,7 +110,7 @@ def _overridden_size_problems(launch: Launch) -> Iterator[str]:
         yield from fargate_size_problems(merged)
 
 
-# The first returns what is wrong (shown as "{found}"), or something false.
+# The function returns the problem (shown as "{found}"), or a false value.
 _RULES: Sequence[tuple[Callable[[Launch], object], str]] = (
     (
         lambda launch: launch.unsupported,

@@ -1,7 +1,7 @@
-"""A task's life as a value: what ECS would say of it is a function of its timeline and of `now`.
+"""A task's lifecycle as a value: its status is a function of its timeline and of `now`. Pure.
 
-Times are epoch seconds. The order of lastStatus values is AWS's ("Amazon ECS task lifecycle"); a moment
-that a task never reaches is `NEVER`, so a stop before the start simply skips the moments between.
+Times are epoch seconds. The order of lastStatus values is AWS's ("Amazon ECS task lifecycle"). A moment
+that a task never reaches is `NEVER`, so a stop before the start simply skips the moments in between.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _moments_of = attrgetter(*(name for name, _ in MOMENTS))
 
 @dataclass(frozen=True, slots=True)
 class ContainerEnd:
-    """How and when one container ended. ECS leaves `exit_code` out when it never ran or nobody saw it end."""
+    """How and when a container ended. ECS omits `exit_code` if it never ran or its end was not observed."""
 
     at: float = NEVER
     exit_code: int | None = None
@@ -47,7 +47,7 @@ class ContainerEnd:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """When a task reaches each moment of its life, past or planned; `ends` stands in its containers' order."""
+    """When a task reaches each moment of its lifecycle, past or planned; `ends` is in its containers' order."""
 
     created_at: float
     pending_at: float = NEVER
@@ -75,11 +75,11 @@ class Timeline:
         return MOMENTS[self.rank(now)][1]
 
     def desired_status(self, now: float) -> str:
-        """Return ECS's desiredStatus; it only ever says RUNNING or STOPPED."""
+        """Return ECS's desiredStatus, which is always RUNNING or STOPPED."""
         return "STOPPED" if self.deactivating_at <= now else "RUNNING"
 
     def version(self, now: float) -> int:
-        """Return a number that rises with every change that DescribeTasks can show."""
+        """Return a number that increases with every change that DescribeTasks can show."""
         return 1 + self.rank(now) + sum(end.at <= now for end in self.ends)
 
 
@@ -94,10 +94,10 @@ class Interruption:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What happens to one task when nobody stops it. Durations are seconds.
+    """What happens to a task that nobody stops. Durations are in seconds.
 
-    `stop_seconds` lies between SIGTERM and the exit; `ends` gives containers other than the main one an
-    exit code and reason of their own; `start_failure` is the stoppedReason of a task that never runs, because of
+    `stop_seconds` is the time from SIGTERM to the exit. `ends` gives containers other than the main one their
+    own exit code and reason. `start_failure` is the stoppedReason of a task that never runs because of
     `failed_container` (the main one if empty).
     """
 
@@ -121,7 +121,7 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A stop that comes from outside the task. `exit_code` is that of containers which SIGTERM or SIGKILL ends."""
+    """A stop from outside the task. `exit_code` is for containers that SIGTERM or SIGKILL ends."""
 
     at: float
     code: str
@@ -133,7 +133,7 @@ class Stop:
 
 
 def stopped(timeline: Timeline, stop: Stop) -> Timeline:
-    """Return the timeline as it continues after `stop`; a task that is ending already takes no notice."""
+    """Return the timeline after `stop`; a task that is already ending ignores it."""
     if timeline.deactivating_at <= stop.at:
         return timeline
     past = {
@@ -159,7 +159,7 @@ def stopped(timeline: Timeline, stop: Stop) -> Timeline:
 
 
 def stop_of(course: Course, at: float, verdict: tuple[str, str], stop_timeout: float) -> Stop:
-    """Return the stop of a simulated task: SIGTERM, then SIGKILL when it has not gone by `stop_timeout`."""
+    """Return the stop of a simulated task: SIGTERM, then SIGKILL if it still runs after `stop_timeout`."""
     code, reason = verdict
     in_time = course.stop_seconds <= stop_timeout
     return Stop(
@@ -174,14 +174,14 @@ def stop_of(course: Course, at: float, verdict: tuple[str, str], stop_timeout: f
 
 
 def host_lost(at: float) -> Stop:
-    """Return the end of a task whose host is gone: nobody is left to report exit codes."""
+    """Return the stop of a task whose host is gone, so that nothing reports exit codes."""
     return Stop(at, *HOST_TERMINATED, exit_code=None)
 
 
 def planned(
     created_at: float, course: Course, names: Sequence[str], main: str, stop_timeout: float
 ) -> Timeline:
-    """Return the whole timeline of a simulated task with the containers `names`, `main` deciding its end."""
+    """Return the whole timeline of a simulated task with the containers `names`; `main` decides its end."""
     pending_at = created_at + course.provisioning
     pull_started_at = pending_at + course.pending
     pull_stopped_at = pull_started_at + course.pull

@@ -1,6 +1,6 @@
-"""What ECS refuses in a RunTask request before it looks at the task definition, although all types are right.
+"""Checks that ECS makes on a RunTask request of valid types before it looks up the task definition.
 
-These are the rules of `ecs_rules`, and some for what the executor sets itself (Amazon ECS API Reference, "RunTask").
+These are the rules of `ecs_rules`, plus some for members that the executor sets (Amazon ECS API Reference, "RunTask").
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CLIENT_TOKEN = re.compile(r"[\x21-\x7e]{0,64}")
 
 
 def check_run_task(params: Mapping[str, Any]) -> None:
-    """Check what needs no look-up.
+    """Check everything that needs no look-up.
 
     Raises:
         AwsError: InvalidParameterException.
@@ -45,7 +45,7 @@ def _problems(params: Mapping[str, Any]) -> Iterator[str]:
 
 
 def tag_problems(tags: list[dict[str, str]]) -> Iterator[str]:
-    """Yield what is wrong with a resource's tags."""
+    """Yield problems with a resource's tags."""
     yield from _broken_rules({"tags": tags}, "TagResource")
 
 
@@ -56,5 +56,5 @@ def _broken_rules(params: Mapping[str, Any], action: str) -> Iterator[str]:
 
 
 def compact(document: Any) -> str:
-    """Return JSON without spaces, as AWS counts it."""
+    """Return JSON without spaces, whose characters AWS counts."""
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Ships containers' output to CloudWatch Logs, in the background: a slow or absent service loses lines, never time."""
+"""Ships containers' output to CloudWatch Logs in the background: a slow or absent service loses lines, not time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 MAX_EVENTS = 10_000
 MAX_BYTES = 1_048_576
 EVENT_OVERHEAD = 26
-# The awslogs driver's own buffer is bounded, too ("max-buffer-size"); the oldest lines go first.
+# The awslogs driver's buffer is bounded too ("max-buffer-size"); we drop the oldest lines first.
 MAX_BUFFERED = 50_000
 _EVERY_SECONDS = 0.25
 _CLOSE_SECONDS = 2.0
@@ -32,7 +32,7 @@ _ATTEMPTS = 20
 
 
 class _RefusedError(Exception):
-    """CloudWatch Logs answered with an error."""
+    """CloudWatch Logs returned an error."""
 
     def __init__(self, action: str, status: int, answer: str) -> None:
         super().__init__(f"{action}: HTTP {status}")
@@ -49,7 +49,7 @@ class _Stream:
 
 
 class LogShipper:
-    """Writes log streams named ``prefix/container/task-id``, making them, and groups that may be made, as needed."""
+    """Writes log streams named `prefix/container/task-id`; creates them, and groups where allowed, as needed."""
 
     def __init__(self, endpoint_url: str, clock: Callable[[], float]) -> None:
         self._endpoint_url = endpoint_url
@@ -61,10 +61,10 @@ class LogShipper:
         self._background = asyncio.get_running_loop().create_task(self._ship_until_closed())
 
     async def create_groups(self, names: Sequence[str], regions: Sequence[str]) -> None:
-        """Make log groups, each in every Region; those that are there already stay.
+        """Create log groups, each in every Region; keep existing ones.
 
         Raises:
-            ConfigurationError: CloudWatch Logs refuses one, or does not answer.
+            ConfigurationError: CloudWatch Logs rejects one, or does not answer.
         """
         for name, region in itertools.product(names, regions):
             group = _Stream(LogTarget(name, "", region, create_group=True), "")
@@ -74,9 +74,9 @@ class LogShipper:
                 raise ConfigurationError(f"the log group {name!r} can't be made ({error}).") from None
 
     async def lacks_group(self, target: LogTarget, container: str, task_id: str) -> bool:
-        """Say whether a container can't start since its log group is not there, and may not be made.
+        """Tell whether a container can't start because its log group is missing and may not be created.
 
-        As the awslogs driver does, it makes the stream. A service that does not answer lacks nothing.
+        Creates the stream, as the awslogs driver does. If the service does not answer, the group counts as present.
         """
         if target.create_group or target in self._known_groups:
             return False
@@ -92,18 +92,18 @@ class LogShipper:
         return False
 
     def open(self, target: LogTarget, container: str, task_id: str) -> Callable[[str], None]:
-        """Return the function that takes one container's lines."""
+        """Return the function that accepts a container's lines."""
         stream = _Stream(target, _name(target, container, task_id))
 
         def write(line: str) -> None:
-            if line:  # CloudWatch Logs takes no empty events
+            if line:  # CloudWatch Logs rejects empty events
                 stream.events.append((int(self._clock() * 1000), line))
                 self._waiting[stream.name] = stream
 
         return write
 
     async def close(self) -> None:
-        """Ship what is there, for two seconds at most."""
+        """Ship the remaining lines, for at most two seconds."""
         self._closing.set()
         await asyncio.wait([self._background], timeout=_CLOSE_SECONDS)
         self._background.cancel()
@@ -118,7 +118,7 @@ class LogShipper:
                 await self._ship(stream)
 
     async def _ship(self, stream: _Stream) -> None:
-        """Write all that waits in one stream, giving it up after repeated failures."""
+        """Write a stream's waiting lines; give the stream up after repeated failures."""
         try:
             if not stream.created:
                 await self._create(stream)
@@ -151,7 +151,7 @@ class LogShipper:
         tolerate: bool = False,
         **params: Any,
     ) -> None:
-        """Call an action of CloudWatch Logs; `tolerate` takes ResourceAlreadyExistsException for an answer."""
+        """Call an action of CloudWatch Logs; `tolerate` accepts ResourceAlreadyExistsException as success."""
         if action != "CreateLogGroup":
             params["logStreamName"] = stream.name
         headers = {
@@ -172,7 +172,7 @@ def _name(target: LogTarget, container: str, task_id: str) -> str:
 
 
 def _batch(events: deque[tuple[int, str]]) -> list[tuple[int, str]]:
-    """Return the longest beginning of `events` that one PutLogEvents may carry."""
+    """Return the longest prefix of `events` that fits into one PutLogEvents call."""
     batch: list[tuple[int, str]] = []
     size = 0
     for at, line in events:

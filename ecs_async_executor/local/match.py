@@ -1,4 +1,4 @@
-"""Which launches a plan's rule or a fault is meant for, and the small readers their JSON shares."""
+"""Matches launches for plan rules and faults, and holds the JSON helpers that both share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 T = TypeVar("T")
-# A field's annotation: the types of its JSON, and how to name them.
+# A field's annotation: its JSON types, and what messages call them.
 _JSON_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "str": ((str,), "a text"),
     "str | None": ((str, type(None)), "a text or null"),
@@ -27,7 +27,7 @@ _JSON_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What is known of a RunTask request when a rule is asked about it."""
+    """The parts of a RunTask request that rules can match."""
 
     started_by: str = ""
     family: str = ""
@@ -36,10 +36,10 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A filter over launches: every condition that is given must hold.
+    """A filter for launches: every given condition must hold.
 
-    ``started_by`` is a prefix; ``family`` and the values of ``environment`` (the overrides' variables of
-    any container) are compared whole.
+    `started_by` is a prefix. `family` and the values of `environment` (the overrides' variables of
+    any container) must be equal.
     """
 
     started_by: str = ""
@@ -48,11 +48,11 @@ class Match:
 
     @property
     def is_open(self) -> bool:
-        """Whether this matches everything."""
+        """Whether this filter matches everything."""
         return not (self.started_by or self.family or self.environment)
 
     def covers(self, launch: Launch | None) -> bool:
-        """Say whether `launch` is meant; None is a call that launches nothing."""
+        """Tell whether the filter matches `launch`; None stands for a call that launches nothing."""
         if launch is None:
             return self.is_open
         return (
@@ -63,7 +63,7 @@ class Match:
 
 
 def launch_of(params: Mapping[str, Any]) -> Launch:
-    """Read what rules may ask about from a RunTask request, whatever its shape: it is not validated yet."""
+    """Extract the parts that rules can match from a RunTask request, which isn't validated yet."""
     overrides = params.get("overrides")
     containers = overrides.get("containerOverrides") if isinstance(overrides, dict) else None
     environment: dict[str, str] = {}
@@ -80,7 +80,7 @@ def expect(kind: type[T], what: str, value: Any) -> T:
     """Return `value` if it is of the JSON type `kind`, a dict or a list.
 
     Raises:
-        ConfigurationError: it is something else.
+        ConfigurationError: It has another type.
     """
     if not isinstance(value, kind):
         raise ConfigurationError(f"{what}: expected a JSON {'object' if kind is dict else 'array'}.")
@@ -88,20 +88,20 @@ def expect(kind: type[T], what: str, value: Any) -> T:
 
 
 def is_number(value: Any) -> bool:
-    """Say whether JSON has a number here."""
+    """Tell whether a JSON value is a number."""
     return _is_one_of(value, (int, float)) and math.isfinite(value)
 
 
 def _is_one_of(value: Any, kinds: tuple[type, ...]) -> bool:
-    # Python takes true for a number.
+    # In Python, true is a number.
     return isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds)
 
 
 def build(cls: type[T], what: str, document: Mapping[str, Any]) -> T:
-    """Make the dataclass `cls` from JSON; keys of `Match`, if `cls` has one, stand beside the others.
+    """Build the dataclass `cls` from JSON; if `cls` has a `Match`, its keys are on the same level.
 
     Raises:
-        ConfigurationError: names the keys that `cls` does not know.
+        ConfigurationError: Names the keys that `cls` doesn't have.
     """
     expect(dict, what, document)
     own = {item.name for item in dataclasses.fields(cls)}  # type: ignore[arg-type]  # cls is a dataclass

@@ -1,4 +1,4 @@
-"""CloudWatch Logs, by moto, in a process of its own: importing moto would patch this one's botocore."""
+"""Runs moto's CloudWatch Logs in a separate process, because importing moto would patch botocore in this one."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _HOST = "127.0.0.1"
 async def moto_server(port: int = 0) -> AsyncIterator[str]:
     """Run a moto server on a port (0: a free one) and yield its URL.
 
-    It ends with its standard input, so it never outlives us.
+    The server ends when its standard input closes, so it never outlives us.
 
     Raises:
-        ConfigurationError: the port can't be used.
+        ConfigurationError: The port can't be used.
         EcsAsyncError: moto is not installed, or did not start.
     """
     _check_port(port)
@@ -37,7 +37,7 @@ async def moto_server(port: int = 0) -> AsyncIterator[str]:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        start_new_session=True,  # a Ctrl-C is ours to handle
+        start_new_session=True,  # this process handles Ctrl-C
     )
     try:
         url = (await process.stdout.readline()).decode().strip() if process.stdout else ""
@@ -54,7 +54,7 @@ async def moto_server(port: int = 0) -> AsyncIterator[str]:
 
 
 def _check_port(port: int) -> None:
-    """Look before moto does, which would not say that it could not listen."""
+    """Check the port first, because moto doesn't report that it can't listen."""
     try:
         socket.create_server((_HOST, port)).close()
     except OSError as error:
@@ -66,7 +66,7 @@ def _check_port(port: int) -> None:
 
 
 def main() -> None:
-    """Serve on the port of the first argument, or a free one, until standard input ends."""
+    """Serve on the port in the first argument, or a free one, until standard input closes."""
     from moto.server import ThreadedMotoServer  # noqa: PLC0415  imported in the child process only
 
     server = ThreadedMotoServer(ip_address=_HOST, port=int(sys.argv[1]) if sys.argv[1:] else 0, verbose=False)

@@ -1,4 +1,4 @@
-"""How a local ECS is set up."""
+"""The options of a local ECS."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ RUNTIMES = ("process", "simulated")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a local ECS starts with; everything is plain JSON, so that it can cross into a subprocess.
+    """What a local ECS starts with. All values are plain JSON, so that they can be passed to a subprocess.
 
     host, port: where to listen; port 0 takes a free one.
     runtime: "process" runs each container's command, "simulated" follows `plan`.
-    clusters: names, beside `default`.
-    task_definitions: RegisterTaskDefinition requests, beside the family `airflow-task` (container `airflow`).
-    plan: see `local.plan`; the process runtime follows its start and stop delays only.
+    clusters: names of clusters in addition to `default`.
+    task_definitions: RegisterTaskDefinition requests in addition to `airflow-task` (container `airflow`).
+    plan: see `local.plan`; the process runtime only uses its start and stop delays.
     conditions: see `local.conditions`: latency, throttling, consistency_lag, task_limit, faults.
-    logs: True starts a moto server for CloudWatch Logs, an URL ships there, False drops the output.
-    logs_port: where that server listens; 0 takes a free one.
+    logs: True starts a moto server for CloudWatch Logs, a URL ships output there, False drops it.
+    logs_port: the port of that server; 0 takes a free one.
     log_groups: names of log groups that exist from the start.
-    pass_environment: names of own environment variables that containers may see.
-    seed: of every random choice, or None for a different one each time.
+    pass_environment: names of this process's environment variables that containers get.
+    seed: the seed of all random choices, or None for a different one each time.
     """
 
     host: str = "127.0.0.1"
@@ -50,10 +50,10 @@ class Options:
             raise ConfigurationError(f"runtime: {self.runtime!r} is not one of {', '.join(RUNTIMES)}.")
 
     def to_json(self) -> str:
-        """Return these options for `from_json`."""
+        """Serialise these options for `from_json`."""
         return json.dumps(dataclasses.asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Options:
-        """Read what `to_json` wrote."""
+        """Parse the output of `to_json`."""
         return cls(**json.loads(text))

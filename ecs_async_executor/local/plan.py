@@ -1,14 +1,14 @@
-"""What simulated tasks do: defaults, and rules for the launches that should behave differently.
+"""How simulated tasks behave: defaults, and rules for launches that should behave differently.
 
-In JSON, where every key is optional::
+In JSON, with every key optional::
 
     {"defaults": {"duration": [1, 5], "exit_code": {"0": 0.95, "1": 0.05}},
      "rules": [{"started_by": "airflow/", "nth": [1], "duration": 3600},
                {"environment": {"POOL": "spot"}, "interruption": {"after": 10}}]}
 
-A number may be drawn at random: ``[low, high]`` is uniform, ``{"median": m, "sigma": s}`` lognormal; an exit
-code may be a table of weights. The first rule that covers a launch changes the defaults it names. `nth`
-counts, from 1, the launches that the rule's other conditions cover.
+A number may be random: `[low, high]` is uniform, `{"median": m, "sigma": s}` lognormal. An exit
+code may be a table of weights. The first rule that matches a launch overrides the defaults it names. `nth`
+counts the launches that match the rule's other conditions, from 1.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _COURSE_KEYS = frozenset(item.name for item in dataclasses.fields(Course))
 
 
 def seconds(value: Any, rng: random.Random) -> float:
-    """Draw a duration from a number, a ``[low, high]`` range or a ``{"median", "sigma"}`` lognormal.
+    """Draw a duration from a number, a `[low, high]` range or a `{"median", "sigma"}` lognormal.
 
     Raises:
-        ConfigurationError: it is none of these.
+        ConfigurationError: The value is none of these.
     """
     if is_number(value) and value >= 0:
         return float(value)
@@ -65,7 +65,7 @@ def exit_code(value: Any, rng: random.Random) -> int | None:
     """Draw an exit code from a number, None or a table of weights by code.
 
     Raises:
-        ConfigurationError: it is none of these.
+        ConfigurationError: The value is none of these.
     """
     if value is None or isinstance(value, int):
         return value
@@ -93,10 +93,10 @@ def _ends(value: Any) -> dict[str, tuple[int | None, str | None]]:
 
 
 def course_of(changes: Mapping[str, Any], rng: random.Random) -> Course:
-    """Draw one task's course from a plan's merged keys.
+    """Draw a task's course from a plan's merged keys.
 
     Raises:
-        ConfigurationError: a key or a value is wrong.
+        ConfigurationError: A key or a value is wrong.
     """
     values: dict[str, Any] = {
         key: seconds(value, rng) if key in _DURATIONS else value for key, value in changes.items()
@@ -121,7 +121,7 @@ class Rule:
 
 @dataclass(slots=True)
 class Plan:
-    """The defaults, the rules, and how many launches each rule has seen."""
+    """The defaults, the rules, and how many launches each rule has matched."""
 
     defaults: Mapping[str, Any] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
@@ -132,10 +132,10 @@ class Plan:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any], rng: random.Random) -> Plan:
-        """Read a plan, drawing once from everything in it so that mistakes show now.
+        """Parse a plan, and draw once from everything in it to find mistakes now.
 
         Raises:
-            ConfigurationError: something in it is wrong.
+            ConfigurationError: Something in it is wrong.
         """
         if unknown := set(document) - {"defaults", "rules"}:
             raise ConfigurationError(

@@ -1,7 +1,7 @@
-"""The wire: ECS's JSON 1.1 protocol as botocore's own service model describes it.
+"""ECS's JSON 1.1 wire protocol, as botocore's own service model describes it.
 
-The checks walk botocore's input shapes as its ParamValidator does, but also hold enums, and their messages
-never repeat a value: a task's command carries secrets.
+The checks walk botocore's input shapes as its ParamValidator does, but also check enums. Their messages
+never repeat a value, because a task's command contains secrets.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _JSON_TYPES: dict[str, tuple[type, ...]] = {
 
 
 class AwsError(Exception):
-    """An error answer: ``{"__type": code, "message": message, **extra}`` with an HTTP status."""
+    """An error response: `{"__type": code, "message": message, **extra}` with an HTTP status."""
 
     def __init__(self, code: str, message: str, status: int = 400, **extra: Any) -> None:
         super().__init__(f"{code}: {message}")
@@ -55,18 +55,18 @@ class AwsError(Exception):
         self.extra = extra
 
     def body(self) -> bytes:
-        """Return the answer's JSON."""
+        """Return the response's JSON."""
         return json.dumps({"__type": self.code, "message": self.message, **self.extra}).encode()
 
 
 def invalid(message: str) -> AwsError:
-    """Return ECS's answer to a request that has the right types and wrong contents."""
+    """Return ECS's error for a request with valid types but invalid contents."""
     return AwsError("InvalidParameterException", message)
 
 
 @lru_cache(maxsize=1)
 def service_model() -> ServiceModel:
-    """Return botocore's model of ECS; loading it takes some tens of milliseconds, once."""
+    """Return botocore's model of ECS; the first load takes some tens of milliseconds."""
     return ServiceModel(Loader().load_service_model("ecs", "service-2"), "ecs")
 
 
@@ -80,10 +80,10 @@ def input_shape(action: str) -> StructureShape:
 
 
 def action_of(target: str) -> str:
-    """Read the action from the X-Amz-Target header.
+    """Parse the action from the X-Amz-Target header.
 
     Raises:
-        AwsError: UnknownOperationException when this is not an action of ECS that we have.
+        AwsError: UnknownOperationException if we don't implement such an action.
     """
     action = target.removeprefix(TARGET_PREFIX)
     if action == target or action not in ACTIONS:
@@ -92,7 +92,7 @@ def action_of(target: str) -> str:
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """Read a request's JSON object.
+    """Parse a request's JSON object.
 
     Raises:
         AwsError: SerializationException.
@@ -107,12 +107,12 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 def _without_nulls(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """AWS reads null as absent."""
+    """Drop nulls, because AWS treats null as absent."""
     return {key: value for key, value in pairs if value is not None}
 
 
 def validate(action: str, params: dict[str, Any]) -> None:
-    """Check a request against botocore's shape of it.
+    """Check a request against botocore's shape.
 
     Raises:
         AwsError: SerializationException for wrong types and unknown names, InvalidParameterException for
@@ -123,7 +123,7 @@ def validate(action: str, params: dict[str, Any]) -> None:
 
 
 def _problems(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Yield the error code and message of everything wrong with `value`."""
+    """Yield error code and message of each problem with `value`."""
     if isinstance(shape, StructureShape):
         yield from _structure_problems(shape, value, path)
     elif isinstance(shape, ListShape):
@@ -145,9 +145,9 @@ def _problems(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def is_of(shape: Shape, value: Any) -> bool:
-    """Say whether a value is of a shape's JSON type; its members are not looked at."""
+    """Tell whether a value has a shape's JSON type, without checking its members."""
     kinds = _JSON_TYPES[shape.type_name]
-    # Python takes true for a number.
+    # In Python, true is a number.
     return isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds)
 
 

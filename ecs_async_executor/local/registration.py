@@ -1,7 +1,7 @@
-"""What ECS refuses in a task definition although its types are right: tables of rules, in ECS's own words.
+"""Checks that ECS makes on a task definition of valid types: tables of rules, in ECS's own words.
 
 Sources: Amazon ECS API Reference, "RegisterTaskDefinition" and "ContainerDefinition"; Developer Guide, "Task
-definition differences for Fargate"; the texts are those of error messages that users have published.
+definition differences for Fargate"; the texts come from error messages that users have published.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from ecs_async_executor.local.sizes import cpu_units, fargate_has, mebibytes
 
 Document: TypeAlias = Mapping[str, Any]
-# The first returns what is wrong (shown as "{found}"), or something false.
+# The function returns the problem (shown as "{found}"), or a false value.
 TaskRule: TypeAlias = tuple[Callable[[Document], object], str]
 ContainerRule: TypeAlias = tuple[Callable[[Document, Document], object], str]
 
@@ -29,32 +29,32 @@ FARGATE_MAX_STOP_TIMEOUT = 120
 
 
 def problems(request: Document) -> Iterator[str]:
-    """Yield why ECS refuses a task definition, whatever the launch type."""
+    """Yield reasons to reject a task definition, whatever the launch type."""
     yield from _of_task(_TASK, request)
     yield from _of_containers(_CONTAINERS, request)
     yield from size_problems(request)
 
 
 def size_problems(request: Document) -> Iterator[str]:
-    """Yield what is wrong with the sizes of a task and its containers; RunTask's overrides can break them, too."""
+    """Yield problems with the sizes of a task and its containers, which RunTask's overrides can cause too."""
     yield from _of_task(_TASK_SIZES, request)
     yield from _of_containers(_CONTAINER_SIZES, request)
 
 
 def fargate_problems(request: Document) -> Iterator[str]:
-    """Yield why Fargate refuses a task definition that has no other `problems`."""
+    """Yield Fargate's reasons to reject a task definition that has no other `problems`."""
     yield from _of_task(_FARGATE_TASK, request)
     yield from fargate_size_problems(request)
     yield from _of_containers(_FARGATE_CONTAINERS, request)
 
 
 def fargate_size_problems(request: Document) -> Iterator[str]:
-    """Yield why Fargate refuses the size of a task."""
+    """Yield Fargate's reasons to reject a task's size."""
     yield from _of_task(_FARGATE_SIZES, request)
 
 
 def launch_types(request: Document) -> tuple[str, ...]:
-    """Return the launch types that a task definition without `problems` validates for (`compatibilities`)."""
+    """Return the launch types that a task definition without `problems` is valid for (`compatibilities`)."""
     mode = request.get("networkMode", "bridge")
     fits = (
         ("EC2", True),
@@ -119,7 +119,7 @@ def _ports_differ(container: Document, request: Document) -> str:
 
 
 def _depends_on(container: Document, request: Document) -> Iterator[tuple[str, Document | None]]:
-    """Yield the condition and the container of every dependency; None if there is no such container."""
+    """Yield each dependency's condition and container; None if the container doesn't exist."""
     by_name = {other.get("name"): other for other in request["containerDefinitions"]}
     for dependency in container.get("dependsOn", ()):
         yield dependency["condition"], by_name.get(dependency["containerName"])
@@ -242,7 +242,7 @@ _CONTAINER_SIZES: Sequence[ContainerRule] = (
 
 
 def _not_on_fargate(task: Document) -> str:
-    """Return the first member that only container instances can give."""
+    """Return the first member that only container instances support."""
     hosts = [volume.get("host", {}).get("sourcePath") for volume in task.get("volumes", ())]
     volumes = [volume.get("dockerVolumeConfiguration") for volume in task.get("volumes", ())]
     members = {

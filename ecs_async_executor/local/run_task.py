@@ -1,4 +1,4 @@
-"""RunTask: tokens, refusals, and the birth of a task."""
+"""RunTask: checks clientTokens, rejects requests, and creates tasks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def run_task(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
-    """Launch `count` tasks, or say again what the same clientToken was told."""
+    """Launch `count` tasks, or repeat the response to the same clientToken."""
     cluster = ecs.store.cluster(params.get("cluster"))
     token = params.get("clientToken", "")
     fingerprint = _fingerprint(params)
@@ -59,7 +59,7 @@ def run_task(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
 
 
 def provider_of(params: Mapping[str, Any], cluster: Cluster) -> str:
-    """Return the launch type or the (heaviest) capacity provider that a request ends up with."""
+    """Return the resulting launch type, or capacity provider (the one with the highest weight), of a request."""
     if launch_type := params.get("launchType"):
         return str(launch_type)
     strategy = params.get("capacityProviderStrategy") or cluster.default_strategy
@@ -69,7 +69,7 @@ def provider_of(params: Mapping[str, Any], cluster: Cluster) -> str:
 
 
 def _fingerprint(params: Mapping[str, Any]) -> bytes:
-    """Return what two requests share exactly when their parameters, the token aside, are the same."""
+    """Return a digest that is equal for two requests exactly if their parameters, except the token, are equal."""
     rest = {key: value for key, value in params.items() if key != "clientToken"}
     return hashlib.blake2b(json.dumps(rest, sort_keys=True).encode(), digest_size=16).digest()
 
@@ -99,14 +99,14 @@ def _check_task_limit(ecs: Ecs, count: int, now: float) -> None:
 
 
 def _failure(ecs: Ecs, cluster: Cluster, reason: str) -> dict[str, str]:
-    """Return an entry of failures[]; only refusals by a container instance name one."""
+    """Return an entry of failures[]; only failures of a container instance name one."""
     if not reason.startswith(("RESOURCE:", "AGENT", "ATTRIBUTE", "LOCATION")):
         return {"reason": reason}
     instance = cluster.arn.replace(":cluster/", ":container-instance/")
     return {"arn": f"{instance}/{ecs.rng.getrandbits(128):032x}", "reason": reason}
 
 
-def _launch(  # noqa: PLR0913,PLR0917  all that makes a task
+def _launch(  # noqa: PLR0913,PLR0917  everything a task consists of
     ecs: Ecs,
     cluster: Cluster,
     definition: TaskDefinition,
@@ -142,14 +142,14 @@ def _launch(  # noqa: PLR0913,PLR0917  all that makes a task
 
 
 def _container_names(definition: TaskDefinition, course: Course) -> tuple[str, ...]:
-    """Return the task's containers: its definition's, and those that a fault injects, as AWS's agents are."""
+    """Return the task's containers: its definition's, and those a fault injects, as AWS injects its agents."""
     names = [container.name for container in definition.containers]
     injected = dict.fromkeys((*course.ends, *filter(None, [course.failed_container])))
     return (*names, *(name for name in injected if name not in names))
 
 
 def _echo(overrides: Mapping[str, Any], definition: TaskDefinition) -> dict[str, Any]:
-    """Return the overrides as ECS shows them: an entry for every container."""
+    """Return the overrides as ECS shows them, with an entry for every container."""
     given = list(overrides.get("containerOverrides", []))
     named = {override["name"] for override in given}
     rest = [{"name": container.name} for container in definition.containers if container.name not in named]

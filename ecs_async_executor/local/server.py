@@ -1,4 +1,4 @@
-"""The HTTP edge: ECS's protocol at ``/``, the control side at ``/_local/``."""
+"""The HTTP server: ECS's protocol at `/`, the control API at `/_local/`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ecs_async_executor.local.faults import Fault
 
 log = logging.getLogger(__name__)
-# ECS itself takes far less; this bounds memory.
+# This bounds memory; ECS itself accepts far less.
 _MAX_BODY = 1024 * 1024
 
 
@@ -37,8 +37,8 @@ async def serve(options: Options | None = None) -> AsyncIterator[Control]:
     """Run a local ECS in the current event loop and yield its control.
 
     Raises:
-        ConfigurationError: an option is wrong.
-        OSError: the port is taken.
+        ConfigurationError: An option is wrong.
+        OSError: The port is in use.
     """
     options = Options.from_json((options or Options()).to_json())  # the same JSON as in a subprocess
     clock = Clock(asyncio.get_running_loop().time)
@@ -76,20 +76,20 @@ async def serve(options: Options | None = None) -> AsyncIterator[Control]:
 
 
 async def _try_to_listen(options: Options) -> None:
-    """Fail by ECS's own port first: a second local ECS finds both taken, and another one for the logs would not help."""
+    """Check ECS's port before the logs' port: for a second local ECS both are in use, and only the former matters."""
     server = await asyncio.get_running_loop().create_server(asyncio.Protocol, options.host, options.port)
     server.close()
     await server.wait_closed()
 
 
 class _Edge:
-    """Requests in, answers out; everything that waits or drops connections happens here."""
+    """Turns requests into responses; does all the waiting and the dropping of connections."""
 
     def __init__(self, ecs: Ecs) -> None:
         self._ecs = ecs
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request."""
+        """Handle one request."""
         if "Origin" in request.headers:  # only browsers send it, and this server runs commands
             return _json({"message": "The local ECS takes no requests from web pages."}, 403)
         body = b""
@@ -122,7 +122,7 @@ class _Edge:
         return _aws_response(answer.body, 200)
 
     async def _spoil(self, request: web.BaseRequest, fault: Fault) -> None:
-        """Keep an answer from its caller: drop the connection, or wait until nobody is waiting."""
+        """Withhold a response: drop the connection, or wait until the caller has given up."""
         if fault.kind == "late_response":
             await asyncio.sleep(fault.seconds)
         elif request.transport is not None:

@@ -1,4 +1,4 @@
-"""Task sizes: what ECS reads as CPU units and MiB, and which pairs Fargate has. Pure.
+"""Task sizes: parses CPU units and MiB as ECS does, and knows the pairs that Fargate offers. Pure.
 
 Sources: Amazon ECS API Reference, "RegisterTaskDefinition" (cpu, memory); Developer Guide, "Task size".
 """
@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from ecs_async_executor.ecs_rules import CPU, MEMORY
 
-# The least and the most CPU units of a task: 0.125 and 192 vCPUs.
+# The minimum and maximum CPU units of a task: 0.125 and 192 vCPUs.
 MIN_CPU, MAX_CPU = 128, 196_608
-# CPU units: the MiB of memory that go with them.
+# CPU units: the memory sizes in MiB that Fargate allows with them.
 FARGATE: Mapping[int, frozenset[int]] = {
     256: frozenset({512, 1024, 2048}),
     512: frozenset(range(1024, 4096 + 1, 1024)),
@@ -25,18 +25,18 @@ FARGATE: Mapping[int, frozenset[int]] = {
 
 
 def cpu_units(text: str) -> int | None:
-    """Read a task's `cpu` ("256", ".25 vCPU") as CPU units; None if ECS refuses it."""
+    """Parse a task's `cpu` ("256", ".25 vCPU") as CPU units; None if ECS rejects it."""
     units = _read(text, CPU)
     return units if units is not None and MIN_CPU <= units <= MAX_CPU else None
 
 
 def mebibytes(text: str) -> int | None:
-    """Read a task's `memory` ("512", "0.5 GB") as MiB; None if ECS refuses it."""
+    """Parse a task's `memory` ("512", "0.5 GB") as MiB; None if ECS rejects it."""
     return _read(text, MEMORY) or None
 
 
 def _read(text: str, form: re.Pattern[str]) -> int | None:
-    """Read a whole number, or 1,024 times the number before a unit."""
+    """Parse a whole number, or a number with a unit, multiplied by 1,024."""
     if (match := form.fullmatch(text)) is None:
         return None
     if match["whole"]:
@@ -46,5 +46,5 @@ def _read(text: str, form: re.Pattern[str]) -> int | None:
 
 
 def fargate_has(cpu: int, memory: int) -> bool:
-    """Say whether Fargate runs tasks of so many CPU units and MiB."""
+    """Tell whether Fargate offers this combination of CPU units and MiB."""
     return memory in FARGATE.get(cpu, ())

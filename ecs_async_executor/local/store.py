@@ -1,4 +1,4 @@
-"""The clusters and their tasks: everything ECS would remember."""
+"""The clusters and their tasks: everything ECS stores."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _EVICT_EVERY = 1024
 
 @dataclass(slots=True, eq=False, repr=False)
 class Task:
-    """One ECS task. `static` is the part of its description that never changes; `described` caches the rest.
+    """An ECS task. `static` is the part of its description that never changes; `described` caches the rest.
 
-    `main` is the container that the launch is about, which decides the end of a simulated task.
+    `main` is the launch's main container, which decides the end of a simulated task.
 
-    It has no repr of its own: overrides hold secrets.
+    There is no generated repr, because overrides contain secrets.
     """
 
     id: str
@@ -55,18 +55,18 @@ class Task:
 
     @property
     def overrides(self) -> Mapping[str, Any]:
-        """The overrides as ECS shows them: an entry for every container."""
+        """The overrides as ECS shows them, with an entry for every container."""
         overrides: Mapping[str, Any] = self.static["overrides"]
         return overrides
 
     def gone(self, now: float) -> bool:
-        """Say whether DescribeTasks has forgotten this task."""
+        """Tell whether DescribeTasks no longer shows this task."""
         return self.timeline.stopped_at + STOPPED_KEPT < now
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a clientToken was used for."""
+    """The request and the response of a clientToken."""
 
     fingerprint: bytes
     tasks: tuple[Task, ...]
@@ -74,14 +74,14 @@ class Token:
     created_at: float
 
     def expired(self, now: float) -> bool:
-        """Say whether ECS has forgotten this token."""
+        """Tell whether ECS no longer knows this token."""
         last_stop = max((task.timeline.stopped_at for task in self.tasks), default=self.created_at)
         return now > min(self.created_at + TOKEN_LIFE, last_stop + TOKEN_AFTER_STOP)
 
 
 @dataclass(slots=True)
 class Started:
-    """How many tasks were launched, and how many of them ever ran, for one startedBy."""
+    """How many tasks of one startedBy were launched, and how many of them ever ran."""
 
     tasks: int = 0
     ran: int = 0
@@ -89,7 +89,7 @@ class Started:
 
 @dataclass(slots=True, eq=False)
 class Cluster:
-    """A cluster: its tasks by id, by startedBy and in the order of their creation."""
+    """A cluster: its tasks by id, by startedBy and in order of creation."""
 
     name: str
     arn: str
@@ -102,7 +102,7 @@ class Cluster:
     launched: int = 0
 
     def add(self, task: Task, now: float) -> None:
-        """Remember a new task; now and then, forget those that DescribeTasks has forgotten."""
+        """Add a task; from time to time, drop tasks that DescribeTasks no longer shows."""
         self.tasks[task.id] = task
         self.in_order.append(task)
         self.by_started_by.setdefault(task.started_by, []).append(task)
@@ -115,17 +115,17 @@ class Cluster:
         return self.tasks.get(name.rpartition("/")[2])
 
     def after(self, sequence: int, started_by: str | None) -> Iterator[Task]:
-        """Yield the tasks created after the one numbered `sequence`, of one startedBy or of all."""
+        """Yield the tasks created after number `sequence`, of one startedBy or of all."""
         tasks = self.in_order if started_by is None else self.by_started_by.get(started_by, [])
         return itertools.islice(tasks, bisect_right(tasks, sequence, key=attrgetter("sequence")), None)
 
     def token(self, name: str, now: float) -> Token | None:
-        """Look up a clientToken that is still known."""
+        """Look up a clientToken that hasn't expired."""
         token = self.tokens.get(name)
         return None if token is None or token.expired(now) else token
 
     def count_into(self, history: dict[str, Started], now: float) -> None:
-        """Add up, per startedBy, the tasks ever launched and those whose containers ever started."""
+        """Add to `history`, per startedBy, the tasks ever launched and those that ever started running."""
         for name, past in self.forgotten.items():
             entry = history.setdefault(name, Started())
             entry.tasks += past.tasks
@@ -158,17 +158,17 @@ class Store:
             self.ensure_cluster(name)
 
     def ensure_cluster(self, name: str) -> Cluster:
-        """Return the cluster of this name, making it if need be."""
+        """Return the cluster of this name; create it if it doesn't exist."""
         if name not in self.clusters:
             self.clusters[name] = Cluster(name, self.cluster_arn(name))
         return self.clusters[name]
 
     def cluster_arn(self, name: str) -> str:
-        """Return the ARN that a cluster has, or would have."""
+        """Return the ARN of a cluster, whether it exists or not."""
         return f"{self._arn_prefix}cluster/{name}"
 
     def cluster(self, name: str | None) -> Cluster:
-        """Look up a cluster by name or ARN; None is `default`.
+        """Look up a cluster by name or ARN; None means `default`.
 
         Raises:
             AwsError: ClusterNotFoundException.
@@ -183,7 +183,7 @@ class Store:
         return f"{self._arn_prefix}task/{cluster.name}/{task_id}"
 
     def next_sequence(self) -> int:
-        """Return the place of the next task in the order of creation."""
+        """Return the next task's number in order of creation."""
         return next(self._sequence)
 
     def all_tasks(self) -> Iterator[Task]:
@@ -192,7 +192,7 @@ class Store:
             yield from cluster.tasks.values()
 
     def forget_tasks(self) -> None:
-        """Empty every cluster: tasks, tokens and history."""
+        """Remove all tasks, tokens and history from every cluster."""
         for name, cluster in self.clusters.items():
             self.clusters[name] = Cluster(name, cluster.arn, cluster.default_strategy)
 

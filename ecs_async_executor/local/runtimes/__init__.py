@@ -1,4 +1,4 @@
-"""What makes tasks live: real processes, or a plan."""
+"""The runtimes that run tasks: as real processes, or simulated by a plan."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ if TYPE_CHECKING:
 
 
 class Runtime(Protocol):
-    """Moves a task's timeline. Every method but `close` returns at once; `now` is in epoch seconds."""
+    """Advances a task's timeline. All methods except `close` return at once; `now` is in epoch seconds."""
 
     def start(self, task: Task, now: float) -> None:
-        """Begin a task's life."""
+        """Start a task."""
 
     def stop(self, task: Task, now: float, verdict: tuple[str, str]) -> None:
-        """End it from outside, for the stopCode and stoppedReason of `verdict`; once is as good as twice."""
+        """Stop a task with the stopCode and stoppedReason in `verdict`; repeating this has no effect."""
 
     def lose_host(self, task: Task, now: float) -> None:
-        """End it without a trace: no SIGTERM, no exit codes."""
+        """End a task as if its host had gone: no SIGTERM, no exit codes."""
 
     def kill_all(self) -> None:
-        """End every task at once, without regard for its timeline."""
+        """Kill every task at once, whatever its timeline."""
 
     async def close(self) -> None:
-        """End everything and wait for it."""
+        """Kill everything and wait until it has ended."""

@@ -1,4 +1,4 @@
-"""One container as a process group of its own: start it, signal it, see it end, leave nothing behind."""
+"""A container as its own process group: starts it, signals it, waits for its end, leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-# The variable that marks a container's processes, whatever session they move to.
+# The variable that marks a container's processes, whichever session they move to.
 MARK = "ECS_LOCAL_TASK"
 # The awslogs driver cuts lines at Docker's 16 KiB.
 MAX_LINE = 16 * 1024
@@ -22,20 +22,20 @@ _DRAIN_SECONDS = 1.0
 
 
 class Container(Protocol):
-    """What a task's life needs of a container."""
+    """What a task needs from a container."""
 
     def signal(self, number: int) -> None:
-        """Send a signal, if there still is anybody to get it."""
+        """Send a signal if the container still runs."""
 
     async def wait(self) -> int:
         """Wait for the end and return the exit code, 128 + n after signal n."""
 
     async def close(self) -> None:
-        """Release what is left of it."""
+        """Release the container's resources."""
 
 
 class IdleContainer:
-    """A container without a command: it idles until SIGTERM."""
+    """A container without a command, which idles until SIGTERM."""
 
     def __init__(self) -> None:
         self._exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -50,11 +50,11 @@ class IdleContainer:
         return await asyncio.shield(self._exit)
 
     async def close(self) -> None:
-        """Nothing is left."""
+        """Do nothing."""
 
 
 class ContainerProcess:
-    """A command in a session, a process group and a temporary directory of its own."""
+    """A command in its own session, process group and temporary directory."""
 
     def __init__(self, process: asyncio.subprocess.Process, directory: str, output: _Output | None) -> None:
         self._process = process
@@ -66,11 +66,11 @@ class ContainerProcess:
     async def start(
         cls, command: Sequence[str], environment: Mapping[str, str], sink: Callable[[str], None] | None
     ) -> ContainerProcess:
-        """Run `command`; each line that it writes goes to `sink`, or nowhere.
+        """Run `command`; pass each line it writes to `sink`, or drop the lines.
 
         Raises:
-            OSError: there is no such program, or it may not be run.
-            ValueError: an argument holds a NUL.
+            OSError: There is no such program, or we may not run it.
+            ValueError: An argument contains a NUL.
         """
         directory = tempfile.mkdtemp(prefix="ecs-local-")
         output = await _Output.open(sink) if sink is not None else None
@@ -95,14 +95,14 @@ class ContainerProcess:
         return cls(process, directory, output)
 
     def signal(self, number: int) -> None:
-        """Signal the whole process group, unless its number may be another's by now."""
+        """Signal the whole process group, unless its id may belong to another group by now."""
         if self._gone:
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
             os.killpg(self._process.pid, number)
 
     async def wait(self) -> int:
-        """Wait for the command; what it left running in its group and session ends with it."""
+        """Wait for the command, then kill what it left running in its group and session."""
         code = await self._process.wait()
         if not self._gone:
             self.signal(signal.SIGKILL)
@@ -111,7 +111,7 @@ class ContainerProcess:
         return code if code >= 0 else 128 - code
 
     async def close(self) -> None:
-        """Kill it, take in the last output, for a second at most, and remove the directory."""
+        """Kill the container, read its last output for at most a second, and remove the directory."""
         self.signal(signal.SIGKILL)
         await self.wait()
         if self._output is not None:
@@ -170,9 +170,9 @@ class _Output(asyncio.Protocol):
 
 
 def _end_session(session: int) -> None:
-    """Kill what is left of a session: Airflow's task process, for one, has a group of its own.
+    """Kill the rest of a session: Airflow's task process, for example, has its own group.
 
-    Only Linux lists processes under /proc; elsewhere the group is all that is killed.
+    Only Linux lists processes under /proc; elsewhere we kill only the group.
     """
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -181,9 +181,9 @@ def _end_session(session: int) -> None:
 
 
 def sweep(mark: str) -> None:
-    """Kill every process whose mark starts with `mark`: those that left their group, as a real container's end would.
+    """Kill every process whose mark starts with `mark`, even outside its group, as a real container's end would.
 
-    Only Linux shows other processes' environments; elsewhere the groups are all that is killed.
+    Only Linux shows other processes' environments; elsewhere we kill only the groups.
     """
     needle = f"{MARK}={mark}".encode()
     for entry in Path("/proc").glob("[0-9]*/environ"):

@@ -1,4 +1,4 @@
-"""Tasks that really run: every container's command is a process on this machine."""
+"""Really runs tasks: every container's command is a process on this machine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ecs_async_executor.local.store import Task
 
 log = logging.getLogger(__name__)
-# What ECS says when a log group is missing, on container instances and on Fargate.
+# ECS's messages for a missing log group, on container instances and on Fargate.
 _NO_GROUP = "failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist."
 _ON_INSTANCES = "CannotStartContainerError: Error response from daemon: failed to initialize logging driver"
 _ON_FARGATE = (
@@ -38,7 +38,7 @@ _NO_LOG_GROUP = (f"{_ON_INSTANCES}: {_NO_GROUP}", f"{_ON_FARGATE}: {_NO_GROUP} :
 class ProcessRuntime:
     """Runs containers' commands as subprocesses; closing it kills all of them.
 
-    `names` are variables of this process that containers may see, beside PATH and LANG.
+    `names` are variables of this process that containers get, in addition to PATH and LANG.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class ProcessRuntime:
         self._mark = uuid.uuid4().hex
         self._lives: dict[str, tuple[_Life, asyncio.Task[None]]] = {}
 
-    def start(self, task: Task, now: float) -> None:  # noqa: ARG002  its life reads the clock itself
-        """Begin the task's life in the background."""
+    def start(self, task: Task, now: float) -> None:  # noqa: ARG002  `_Life` reads the clock itself
+        """Start the task in the background."""
         environment = {**self._base, MARK: f"{self._mark}/{task.id}"}
         life = _Life(task, self._clock, environment, self._logs)
         background = asyncio.get_running_loop().create_task(self._live(life))
@@ -63,20 +63,20 @@ class ProcessRuntime:
             self._lives[task.id][0].stop(verdict)
 
     def lose_host(self, task: Task, now: float) -> None:  # noqa: ARG002  as above
-        """Kill the task's containers, and nobody sees how they end."""
+        """Kill the task's containers without recording how they end."""
         if task.id in self._lives:
             self._lives[task.id][0].lose_host()
 
     def kill_all(self) -> None:
-        """Kill every process group and let the lives end."""
+        """Kill every process group and let the tasks end."""
         for life, background in self._lives.values():
             life.kill()
-            if not life.closing:  # a cancellation would interrupt its cleaning up
+            if not life.closing:  # a cancellation would interrupt its cleanup
                 life.closing = True
                 background.cancel()
 
     async def close(self) -> None:
-        """Kill everything and wait until it is gone."""
+        """Kill everything and wait until it has ended."""
         self.kill_all()
         await asyncio.gather(*(background for _, background in self._lives.values()), return_exceptions=True)
         sweep(self._mark)
@@ -95,7 +95,7 @@ class ProcessRuntime:
 
 
 class _Life:
-    """One task from PROVISIONING to STOPPED."""
+    """Runs one task from PROVISIONING to STOPPED."""
 
     def __init__(
         self, task: Task, clock: Callable[[], float], environment: Mapping[str, str], logs: LogShipper | None
@@ -114,14 +114,14 @@ class _Life:
         self._timers: list[asyncio.TimerHandle] = []
 
     def stop(self, verdict: tuple[str, str]) -> None:
-        """End the task from outside, unless it is ending already."""
+        """Stop the task, unless it is already ending."""
         if not self._over.is_set():
             self._verdict = verdict
             self._over.set()
             self._mark("deactivating_at")
 
     def lose_host(self) -> None:
-        """End it without a trace."""
+        """End the task as if its host had gone."""
         if not self._over.is_set():
             self._lost = True
             self.kill()
@@ -133,7 +133,7 @@ class _Life:
             container.signal(signal.SIGKILL)
 
     async def live(self) -> None:
-        """Live, as far as nobody cancels it."""
+        """Run the task to its end, unless cancelled."""
         self._arm(early=True)
         if await self._start():
             self._mark("started_at")
@@ -159,7 +159,7 @@ class _Life:
             self._timers.append(loop.call_later(interruption.after, what))
 
     async def _start(self) -> bool:
-        """Go as far as RUNNING; False when the task is to end before."""
+        """Bring the task to RUNNING; return False if it must end before."""
         course = self.task.course
         for moment, before in (
             ("pending_at", course.provisioning),
@@ -179,7 +179,7 @@ class _Life:
         return await self._launch()
 
     async def _launch(self) -> bool:
-        """Start every container; the first that can't be started ends the task."""
+        """Start every container; the first that can't start ends the task."""
         overrides = {item["name"]: item for item in self.task.overrides["containerOverrides"]}
         for definition in self.task.definition.containers:
             if await self._lacks_log_group(definition):
@@ -237,7 +237,7 @@ class _Life:
                 *(self._terminate(definition) for definition in self.task.definition.containers)
             )
         else:
-            self.kill()  # some had been started when another could not be
+            self.kill()  # some containers had started when another could not
         await asyncio.to_thread(sweep, self._environment[MARK])
         self._swept = True
         for name in self.task.containers:
@@ -247,7 +247,7 @@ class _Life:
         self._mark("stopped_at")
 
     async def _terminate(self, definition: ContainerDefinition) -> None:
-        """SIGTERM, then SIGKILL after the container's stopTimeout."""
+        """Send SIGTERM, then SIGKILL after the container's stopTimeout."""
         watcher, container = self._watchers[definition.name], self._containers[definition.name]
         if not watcher.done():
             container.signal(signal.SIGTERM)
@@ -256,7 +256,7 @@ class _Life:
             await asyncio.wait([watcher])
 
     async def _pause(self, seconds: float) -> bool:
-        """Wait, and say whether the task is to end instead of going on."""
+        """Wait, and tell whether the task must end instead of continuing."""
         if seconds:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._over.wait(), seconds)
@@ -269,7 +269,7 @@ class _Life:
         self.task.timeline = timeline
 
     def _end_container(self, name: str, end: ContainerEnd) -> None:
-        """Note a container's end, once; a fault may have another story to tell."""
+        """Record a container's end, once; a fault may change what is recorded."""
         task = self.task
         ends = list(task.timeline.ends)
         index = task.containers.index(name)
@@ -283,7 +283,7 @@ class _Life:
 
 
 def _base_environment(names: Sequence[str]) -> dict[str, str]:
-    """Return what every container sees: this Python first on its PATH, and variables chosen by name."""
+    """Return the environment of every container: this Python first on the PATH, and the named variables."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     base = {"PATH": path, "LANG": os.environ.get("LANG", "C.UTF-8")}
     return base | {name: os.environ[name] for name in names if name in os.environ}
@@ -294,7 +294,7 @@ def _strings(value: object) -> list[str]:
 
 
 def _problem(error: OSError | ValueError) -> str:
-    """Name the program that can't be started; the arguments, which may be secret, stay out of it."""
+    """Name the program that can't start, without its arguments, which may be secret."""
     if isinstance(error, OSError):
         return f'exec: "{error.filename}": {error.strerror}: unknown'
     return "the command can't be executed"

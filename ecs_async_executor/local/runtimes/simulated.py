@@ -1,4 +1,4 @@
-"""Tasks that exist on paper only: a launch computes the whole life, and nothing runs afterwards."""
+"""Simulates tasks: a launch computes the task's whole timeline, and nothing runs."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ if TYPE_CHECKING:
 
 
 class SimulatedRuntime:
-    """A task costs nothing while it lives, so tens of thousands may."""
+    """Simulates tasks at no cost while they live, so tens of thousands are fine."""
 
     def start(self, task: Task, now: float) -> None:
-        """Plan the task's whole life."""
+        """Plan the task's whole timeline."""
         timeout = task.definition.stop_timeout_of(task.main)
         task.timeline = planned(now, task.course, task.containers, task.main, timeout)
 
     def stop(self, task: Task, now: float, verdict: tuple[str, str]) -> None:
-        """Replan the rest of it."""
+        """Replan the rest of the timeline."""
         timeout = task.definition.stop_timeout_of(task.main)
         task.timeline = stopped(task.timeline, stop_of(task.course, now, verdict, timeout))
 
     def lose_host(self, task: Task, now: float) -> None:
-        """End it now, without exit codes."""
+        """End the task now, without exit codes."""
         task.timeline = stopped(task.timeline, host_lost(now))
 
     def kill_all(self) -> None:
-        """Nothing runs."""
+        """Do nothing, because nothing runs."""
 
     async def close(self) -> None:
-        """Nothing runs."""
+        """Do nothing, because nothing runs."""

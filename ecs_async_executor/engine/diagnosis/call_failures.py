@@ -77,7 +77,7 @@ class Failure:
     """Somebody between answered, who may have passed the request on to AWS."""
 
     @property
-    def is_unclear(self) -> bool:
+    def is_unknown_outcome(self) -> bool:
         """Whether AWS may have done what it was asked."""
         return self.passed_on or self.kind is Kind.UNKNOWN or self.kind is Kind.FAULT
 
@@ -120,7 +120,7 @@ CREDENTIAL_CODES = frozenset(
         "UnrecognizedClientException",
     }
 )
-UNCLEAR_CODES = frozenset(
+UNKNOWN_OUTCOME_CODES = frozenset(
     {
         "InternalFailure",
         "RequestAbortedException",
@@ -298,7 +298,7 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
         )
     if (failure := _on_the_way(code, message, status)) is not None:
         return failure
-    if status >= 500 or code in UNCLEAR_CODES:
+    if status >= 500 or code in UNKNOWN_OUTCOME_CODES:
         return Failure(
             Kind.UNKNOWN,
             Diagnosis("ECS had an internal error.", facts, "Nothing to do: it is asked again."),
@@ -335,14 +335,14 @@ def _on_the_way(code: str, message: str, status: int) -> Failure | None:
         return Failure(
             Kind.CREDENTIALS, Diagnosis("AWS refuses the credentials.", facts, _CREDENTIALS_REMEDY)
         )
-    if is_nobodys_code(code, status) and status < 500 and status not in _SIZE_STATUS:
+    if is_foreign_answer(code, status) and status < 500 and status not in _SIZE_STATUS:
         summary = f"Something other than ECS answered, with status {status}."
         # A proxy may pass the request on, and then put its page in the place of the answer.
         return Failure(Kind.NETWORK, Diagnosis(summary, remedy=_NOT_AWS_REMEDY), passed_on=True)
     return None
 
 
-def is_nobodys_code(code: str, status: int) -> bool:
+def is_foreign_answer(code: str, status: int) -> bool:
     """Tell an answer that is not AWS's, but a proxy's or firewall's page: AWS's names an error code.
 
     botocore gives the status as the code of a page, or none at all.

@@ -10,12 +10,12 @@ from ecs_async_executor.engine.diagnosis.call_failures import (
     CLOCK_REMEDY,
     CREDENTIAL_CODES,
     THROTTLE_CODES,
-    UNCLEAR_CODES,
+    UNKNOWN_OUTCOME_CODES,
     Failure,
     Kind,
     classify,
     is_clock_error,
-    is_nobodys_code,
+    is_foreign_answer,
     request_id_of,
 )
 from ecs_async_executor.engine.diagnosis.faults import text_of
@@ -30,7 +30,7 @@ _ENCRYPTED = (
 _CREDENTIAL_CODES = CREDENTIAL_CODES | {"TokenRefreshRequired"}
 _PASSING_CODES = (
     THROTTLE_CODES
-    | UNCLEAR_CODES
+    | UNKNOWN_OUTCOME_CODES
     | {"BadDigest", "IncompleteBody"}  # it was broken on its way
     | {"DependencyTimeoutException", "InternalException", "KMSInternalException", "KeyUnavailableException"}
 )
@@ -78,7 +78,7 @@ def _classify_answer(error: boto.ClientError, url: str) -> Failure:
         return _passing(Kind.CREDENTIALS, error, url, CLOCK_REMEDY)
     if code in _CREDENTIAL_CODES:
         return _passing(Kind.CREDENTIALS, error, url)
-    if is_nobodys_code(code, status) and status < 500:
+    if is_foreign_answer(code, status) and status < 500:
         return Failure(
             Kind.PAYLOAD,
             Diagnosis(f"Something other than S3 answered, with status {status}.", url, _NOT_S3_REMEDY),

@@ -11,7 +11,7 @@ from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by, split, u
 from ecs_async_executor.engine.responses import Task, parse_tasks
 from ecs_async_executor.engine.state.entry import Entry, State
 from ecs_async_executor.engine.state.ledger import Ledger
-from ecs_async_executor.engine.state.payload_objects import MOST, PayloadObjects
+from ecs_async_executor.engine.state.payload_objects import MAX_DELETIONS, PayloadObjects
 from ecs_async_executor.messages import Diagnosis, Payload, Recovery, Stopped, Watch
 from tests.support.engine import options, order
 
@@ -84,7 +84,7 @@ def ended(found: Task, *, payloads: str) -> tuple[Stopped, list[str]]:
     (entry,) = ledger
     (report,) = ledger.described(entry, found, 1.0)
     assert isinstance(report, Stopped)
-    return report, ledger.spent
+    return report, ledger.deletions
 
 
 def test_of_an_adopted_task_its_command_tells_what_to_delete() -> None:
@@ -125,7 +125,7 @@ def lost(*seen: Task, **watch: Any) -> list[str]:
         ledger.described(entry, each, 1.0)
     (report,) = ledger.not_listed(entry, 9999.0, asked=True)
     assert isinstance(report, Stopped)
-    return ledger.spent
+    return ledger.deletions
 
 
 def alive(*command: str) -> Task:
@@ -155,7 +155,7 @@ def test_of_a_run_that_is_not_found_its_launch_tells_what_to_delete() -> None:
     assert entry is not None
     (report,) = ledger.failed(entry, Failure(Kind.NOT_FOUND, Diagnosis("gone")), 9999.0)
     assert isinstance(report, Stopped)
-    assert ledger.spent == [URL]
+    assert ledger.deletions == [URL]
 
 
 @pytest.mark.parametrize("unreadable", UNREADABLE)
@@ -164,7 +164,7 @@ def test_of_a_task_whose_command_can_not_be_read_its_launch_tells_what_to_delete
 
 
 def test_no_more_than_that_are_kept_to_be_deleted() -> None:
-    leftovers = PayloadObjects(OURS)
-    for number in range(MOST + 1):
-        leftovers.spend(Entry(str(number), "label", 1, State.WAITING, stored=f"{OURS}{number}.json"))
-    assert len(leftovers.spent) == MOST
+    objects = PayloadObjects(OURS)
+    for number in range(MAX_DELETIONS + 1):
+        objects.run_ended(Entry(str(number), "label", 1, State.WAITING, stored=f"{OURS}{number}.json"))
+    assert len(objects.deletions) == MAX_DELETIONS

@@ -335,7 +335,7 @@ async def test_a_request_that_can_not_be_built_fails_what_others_had_in_hand_aft
         await at.idle(59)
         assert reports.of(LaunchFailed) == []
         await at.idle()
-        assert at.ledger.spent == ["s3://bucket/airflow/run-1.json"]
+        assert at.ledger.deletions == ["s3://bucket/airflow/run-1.json"]
     (failed,) = reports.of(LaunchFailed)
     assert failed.permanent
     assert "9000 characters" in failed.diagnosis.summary

@@ -144,7 +144,7 @@ def test_a_launch_type_on_a_cluster_without_instances_waits_and_says_to_use_the_
     assert failure.diagnosis == Diagnosis(
         "The cluster has no container instances.",
         f"InvalidParameterException: {NO_INSTANCES}",
-        "A launch type starts none: use the capacity provider (`capacity_provider_strategy`) instead of `launch_type`,"
+        "A launch type doesn't start any: use a capacity provider (`capacity_provider_strategy`) instead of `launch_type`,"
         " or register instances.",
     )
 

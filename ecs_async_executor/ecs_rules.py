@@ -1,7 +1,7 @@
-"""What ECS refuses in a RunTask request whose types are right: one table, for the configuration and for the local ECS. Pure.
+"""What ECS refuses in a RunTask request whose types are right: one table for the configuration and the local ECS. Pure.
 
-Enums, patterns and lengths come from botocore's model of the request, of which its validator checks the least lengths only.
-The rest is in `RULES` and `LIMITS`, from the ECS API Reference (RunTask and the types it names) and the Developer Guide
+Enums, patterns and lengths come from botocore's model of the request; botocore's own validator checks only the minimum
+lengths. `RULES` and `LIMITS` hold the rest, from the ECS API Reference (RunTask and its types) and the Developer Guide
 (service quotas).
 """
 
@@ -16,25 +16,27 @@ from typing import Any, TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
 OVERRIDES = 8192
-"""Characters of `overrides` as JSON (RunTask)."""
+"""Maximum characters of `overrides` as JSON (RunTask)."""
 FARGATE_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
-"""AWS's own; nobody else's may begin with aws, ecs or fargate (CreateCapacityProvider)."""
+"""AWS's own providers; the names of others may not begin with aws, ecs or fargate (CreateCapacityProvider)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing that ECS refuses."""
+    """One problem for which ECS refuses a request."""
 
     path: Path
     says: str
-    """What is wrong, to follow the path: `is none of ENABLED, DISABLED`. Shows no text of the value, but characters that are wrong in a tag."""
+    """What is wrong, phrased to follow the path: `is none of ENABLED, DISABLED`.
+
+    It never quotes the value, except for the wrong characters of a tag."""
     aws: str = ""
-    """How ECS says it, where that is known."""
+    """ECS's own error message, if known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What must hold of a value, and what is said if it doesn't."""
+    """A condition on a value, and the message for values that break it."""
 
     holds: Callable[[Any], object]
     says: str
@@ -42,7 +44,7 @@ class Rule:
 
 
 def violations(value: Any, shape: Any) -> Iterator[Violation]:
-    """Find all that ECS refuses in a value of this botocore shape, whose types are right already."""
+    """Yield everything ECS refuses in a value of this botocore shape; its types must be right already."""
     found: list[Violation] = []
     _part(shape, "").check(value, (), found)
     yield from found
@@ -54,7 +56,7 @@ def _part(shape: Any, key: str) -> _Part:
 
 
 class _Part:
-    """What must hold of one part of a request: looked up once, since every task with an executor_config asks."""
+    """The rules for one part of a request; cached, because every task with an executor_config is checked."""
 
     def __init__(self, shape: Any, key: str) -> None:
         self._shape, self._key, self._kind = shape, key, shape.type_name
@@ -69,16 +71,16 @@ class _Part:
         broken = [rule for rule in self._rules if not rule.holds(value)] if self._rules else ()
         found += [Violation(path, rule.says, rule.aws) for rule in broken] if broken else ()
         if self._least is not None or self._most is not None:
-            found += self._of_size(value, path)
+            found += self._size_violations(value, path)
         if self._kind == "structure":
             for name, item in value.items():
                 self._member(name).check(item, (*path, name), found)
         elif self._kind == "list":
             items = self._item()
-            for place, item in enumerate(value):
-                items.check(item, (*path, place), found)
+            for index, item in enumerate(value):
+                items.check(item, (*path, index), found)
         elif (self._values or self._pattern) and not broken:
-            found += self._of_text(value, path)
+            found += self._text_violations(value, path)
 
     def _member(self, name: str) -> _Part:
         part = self._parts.get(name)
@@ -92,7 +94,7 @@ class _Part:
             self._parts[""] = _Part(self._shape.member, f"{self._key}[]")
         return self._parts[""]
 
-    def _of_size(self, value: Any, path: Path) -> Iterator[Violation]:
+    def _size_violations(self, value: Any, path: Path) -> Iterator[Violation]:
         size = value if self._kind == "integer" else len(value)
         if (self._least or 0) <= size <= (size if self._most is None else self._most):
             return
@@ -102,7 +104,7 @@ class _Part:
         takes = f"{self._least} to {self._most}" if self._least else f"at most {self._most}"
         yield Violation(path, f"{what}; ECS takes {takes}")
 
-    def _of_text(self, value: str, path: Path) -> Iterator[Violation]:
+    def _text_violations(self, value: str, path: Path) -> Iterator[Violation]:
         if self._values and value not in self._values:
             near = difflib.get_close_matches(value.upper(), self._enum, n=1)
             meant = f"; did you mean {self._enum[near[0]]}?" if near else ""
@@ -111,7 +113,7 @@ class _Part:
             pattern = self._shape.metadata["pattern"]
             taken = _ALPHABETS.get(pattern, f"what matches {pattern}")
             strange = _strange_characters(value, self._pattern)
-            yield Violation(path, f"has {strange}; ECS takes {taken}", _SAID_OF_TAGS)
+            yield Violation(path, f"has {strange}; ECS takes {taken}", _ECS_MESSAGE_FOR_TAGS)
 
 
 def _strange_characters(value: str, pattern: re.Pattern[str]) -> str:
@@ -121,7 +123,7 @@ def _strange_characters(value: str, pattern: re.Pattern[str]) -> str:
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """Compile a pattern of AWS's; None if there is none, or none that Python reads: then ECS decides."""
+    """Compile one of AWS's patterns; None if it is empty or Python can't compile it, and then ECS decides."""
     # Python's `re` has no Unicode categories; its \w is \p{L}, \p{N} and the underscore.
     for category, characters in _CATEGORIES.items():
         pattern = pattern.replace(category, characters)
@@ -137,7 +139,7 @@ _CATEGORIES = {
     r"\p{Z}": " \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
 }
 _ALPHABETS = {r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)": "letters, numbers, spaces and + - = . _ : / @"}
-_SAID_OF_TAGS = "Some tags contain invalid characters. Valid characters: UTF-8 letters, spaces, numbers and _ . / = + - : @."
+_ECS_MESSAGE_FOR_TAGS = "Some tags contain invalid characters. Valid characters: UTF-8 letters, spaces, numbers and _ . / = + - : @."
 
 
 def _matches(pattern: str) -> Callable[[Any], object]:
@@ -175,11 +177,11 @@ def _size(unit: str) -> re.Pattern[str]:
 
 
 CPU, MEMORY = _size("vcpu"), _size("gb")
-"""The sizes of a task that ECS reads (RegisterTaskDefinition): CPU units or vCPUs, MiB or GB."""
+"""The task sizes that ECS understands (RegisterTaskDefinition): CPU units or vCPUs, MiB or GB."""
 _NAME = r"[A-Za-z0-9_-]{1,255}"
 _NAMES_HAVE = "letters, numbers, - and _"
 _SIZE = ". For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
-_IN_NO_CONTAINER = "has a NUL character, which no container can be given"
+_NUL_IN_TEXT = "has a NUL character, which can't be passed to a container"
 
 LIMITS: Mapping[str, tuple[int, int]] = {
     "capacityProviderStrategy": (0, 20),
@@ -190,13 +192,13 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "placementStrategy": (0, 5),
     "referenceId": (0, 1024),
 }
-"""Of what botocore's model has no limits: items, characters, or the number itself; by path in the request."""
+"""Limits that botocore's model lacks: of items, characters, or the number itself; by path in the request."""
 
 RULES: Mapping[str, Sequence[Rule]] = {
     "cluster": [
         Rule(
             _matches(rf"{_NAME}|arn:[\w-]+:ecs:[\w-]*:[0-9]*:cluster/{_NAME}"),
-            f"is neither a cluster's name, which has {_NAMES_HAVE}, nor its ARN",
+            f"is neither a cluster's name ({_NAMES_HAVE}) nor its ARN",
         )
     ],
     "taskDefinition": [
@@ -220,7 +222,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "propagateTags": [
         Rule(
             lambda value: value != "SERVICE",
-            "is SERVICE, which a task that belongs to no service can't have: write TASK_DEFINITION or NONE",
+            "is SERVICE, which only the tasks of an ECS service can have: write TASK_DEFINITION or NONE",
             "propagateTags SERVICE is not valid for RunTask.",
         )
     ],
@@ -239,36 +241,36 @@ RULES: Mapping[str, Sequence[Rule]] = {
         ),
         Rule(
             _can_choose,
-            "has only weights of 0, so that none can be chosen",
+            "has only weights of 0, so ECS can't choose any",
             "At least one capacity provider in the strategy must have a weight greater than 0.",
         ),
-        Rule(_has_one_base, "has more than one base; one capacity provider may have one"),
+        Rule(_has_one_base, "has more than one base; only one capacity provider may have one"),
     ],
     "capacityProviderStrategy[].capacityProvider": [
-        Rule(_matches(_NAME), f"is not a capacity provider's name, which has {_NAMES_HAVE}"),
+        Rule(_matches(_NAME), f"is not a capacity provider's name ({_NAMES_HAVE})"),
         Rule(
             _is_free,
-            "begins with aws, ecs or fargate, which only AWS's own may: FARGATE and FARGATE_SPOT",
+            "begins with aws, ecs or fargate, which AWS reserves for its own: FARGATE and FARGATE_SPOT",
         ),
     ],
     "overrides.cpu": [
         Rule(
             CPU.fullmatch,
-            "is not a size that ECS reads: write CPU units, such as 512, or vCPUs, such as '.5 vCPU'",
+            "is not a size that ECS understands: write CPU units, such as 512, or vCPUs, such as '.5 vCPU'",
             f"Invalid 'cpu' setting for task{_SIZE}",
         )
     ],
     "overrides.memory": [
         Rule(
             MEMORY.fullmatch,
-            "is not a size that ECS reads: write MiB, such as 2048, or GB, such as '2 GB'",
+            "is not a size that ECS understands: write MiB, such as 2048, or GB, such as '2 GB'",
             f"Invalid 'memory' setting for task{_SIZE}",
         )
     ],
     "overrides.containerOverrides[].name": [
-        Rule(_matches(_NAME), f"is not a container's name, which has {_NAMES_HAVE}")
+        Rule(_matches(_NAME), f"is not a container's name ({_NAMES_HAVE})")
     ],
-    "overrides.containerOverrides[].command[]": [Rule(lambda value: "\0" not in value, _IN_NO_CONTAINER)],
+    "overrides.containerOverrides[].command[]": [Rule(lambda value: "\0" not in value, _NUL_IN_TEXT)],
     "overrides.containerOverrides[].environmentFiles[].value": [
         Rule(
             _matches(r"arn:[\w-]+:s3:::[^\n]+\.env"),
@@ -277,19 +279,20 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ],
     "EnvironmentVariables": [Rule(_all_have("name"), "has a variable without a name")],
     "overrides.containerOverrides[].environment[].name": [
-        Rule(lambda value: "\0" not in value, _IN_NO_CONTAINER),
+        Rule(lambda value: "\0" not in value, _NUL_IN_TEXT),
         Rule(
-            lambda value: "=" not in value, "has a = in the variable's name, where a container's value begins"
+            lambda value: "=" not in value,
+            "has a = in the variable's name: a container reads what follows it as the value",
         ),
     ],
     "overrides.containerOverrides[].environment[].value": [
-        Rule(lambda value: "\0" not in value, _IN_NO_CONTAINER)
+        Rule(lambda value: "\0" not in value, _NUL_IN_TEXT)
     ],
     "Tags": [Rule(_all_have("key"), "has a tag without a key")],
     "TagKey": [
         Rule(
             lambda value: not value.lower().startswith("aws:"),
-            "begins with aws:, which is AWS's own",
+            "begins with aws:, which AWS reserves",
             "Tag keys must not start with aws:.",
         )
     ],

@@ -186,6 +186,6 @@ class Engine:
         self._watcher.wakeup.notify_at(self.ledger.due.next_at())
         if self.ledger.stops:
             self._stopper.wakeup.notify()
-        if self.ledger.spent:
+        if self.ledger.deletions:
             self._deleter.wakeup.notify()
         self._on_change.notify()

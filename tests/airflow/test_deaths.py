@@ -37,8 +37,8 @@ DEATHS: dict[str, tuple[dict[str, Any], str]] = {
         {"duration": 0, "exit_code": 137, "reason": "OutOfMemoryError: Container killed due to memory usage"},
         "it used more memory than it has",
     ),
-    "spot": ({"interruption": {"after": 0}}, "AWS took the Spot capacity back."),
-    "host_lost": ({"interruption": {"after": 0, "host_lost": True}}, "The machine under the task went away."),
+    "spot": ({"interruption": {"after": 0}}, "AWS reclaimed the Spot capacity."),
+    "host_lost": ({"interruption": {"after": 0, "host_lost": True}}, "The task lost its container instance."),
 }
 
 

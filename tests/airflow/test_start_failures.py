@@ -48,7 +48,7 @@ def test_when_all_starts_have_failed_the_task_fails_with_the_reason_in_its_audit
     assert len(logged_events("ecs launch failed")) == 2
     (ended,) = logged_events("ecs task ended")
     (mismatch,) = logged_events("state mismatch")
-    assert ended.startswith("The image, its secrets or its log group could not be reached.")
+    assert ended.startswith("ECS could not reach the image's registry, the task's secrets or its log group.")
     assert PASSING in ended
     assert f"Extra info: {ended}" in mismatch
 

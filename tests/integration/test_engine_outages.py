@@ -95,7 +95,7 @@ def test_aws_that_is_down_at_the_start_is_waited_for(impatient: None, unblocked:
         assert {end.exit_code for end in ends.values()} == {0}
         assert containers(ecs) == dict.fromkeys(runs, 1)
         assert len(engine.of(Paused)) == len(engine.of(Resumed)) == 1
-        assert "reached" in engine.of(Paused)[0].diagnosis.summary
+        assert "can't reach" in engine.of(Paused)[0].diagnosis.summary
 
 
 def test_aws_that_goes_away_and_comes_back_is_waited_for(impatient: None, unblocked: None):

@@ -40,7 +40,7 @@ def test_a_start_that_fails_in_passing_may_be_tried_again(ecs: Control, engine: 
     ecs.add_fault("start_failure", times=1)
     end = end_of_one(ecs, engine)
     assert (end.exit_code, end.ran, end.permanent) == (None, False, False)
-    assert "could not be reached" in end.diagnosis.summary
+    assert "could not reach" in end.diagnosis.summary
     assert "TaskFailedToStart" in end.diagnosis.detail
 
 

@@ -292,7 +292,7 @@ REFUSALS = {
         "F17",
         "ECS reads CPU units and vCPUs.",
         lambda setup: any((layer.get("overrides") or {}).get("cpu") == "500m" for layer in _layers(setup)),
-        "not a size that ECS reads",
+        "not a size that ECS understands",
         (SENT,),
     ),
     "value that RunTask doesn't have": Refusal(

@@ -1,4 +1,4 @@
-"""Whatever people write: either a request that botocore takes, or one clear error, and no harm to anybody else."""
+"""Any configuration gives either a request that botocore accepts or one clear error, and affects no other task."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ JSON = st.recursive(
 
 
 def of_shape(shape: Any, depth: int = 4) -> st.SearchStrategy[Any]:
-    """Give values that look right, and now and then any others."""
+    """Return a strategy for values that look right, and now and then for any others."""
     if depth == 0:
         return SCALARS
     if shape.type_name == "structure":
@@ -118,7 +118,7 @@ def deliver() -> tuple[list[str], Payload]:
 def answer(
     template: RequestTemplate, config: Any, *, long: bool = False
 ) -> list[Request] | InvalidRequestError:
-    """Give all requests that may come of it, whatever the cluster's default is."""
+    """Return the requests it gives for each possible default strategy of the cluster, or the error."""
     try:
         request = (
             template.request([*COMMAND, "x" * 9000], config, deliver=deliver)
@@ -154,7 +154,7 @@ def check(found: list[Request] | InvalidRequestError, container: str = "airflow"
 @example({"overrides": {"containerOverrides": [{"name": None}]}})
 @example({"environment": [{}]})
 @example({"overrides": {"containerOverrides": [{"name": "side", "environment": [{"value": "x"}]}]}})
-def test_any_executor_config_gives_a_valid_request_or_fails_its_task_alone(config: Any) -> None:
+def test_any_executor_config_gives_a_valid_request_or_fails_only_its_own_task(config: Any) -> None:
     before = deepcopy([config])
     check(answer(TEMPLATE, config))
     check(answer(TEMPLATE, config, long=True))
@@ -221,7 +221,7 @@ OPTIONS = st.fixed_dictionaries(
     },
     True,
 )
-def test_any_options_give_templates_or_one_error(options: dict[str, str], ours: bool) -> None:
+def test_any_options_give_valid_templates_or_one_error(options: dict[str, str], ours: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in options.items():
             drop_in = is_drop_in(Settings.model_fields[name]) and not ours

@@ -1,7 +1,7 @@
-"""The whole executor in virtual time, with schedulers that die and an AWS that fails: exactly once, always.
+"""Simulates the whole executor in virtual time, with schedulers that die and an AWS that fails: exactly once, always.
 
-Everything of ours is real but the thread and the database driver; Airflow's and ECS's rules are in `simulation`. Time
-and chance come from hypothesis, so that a failure can be repeated.
+All of our code is real except the thread and the database driver; `simulation` holds Airflow's and ECS's rules.
+Hypothesis supplies all randomness, and time is virtual, so a failure can be reproduced.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ from ecs_async_executor.executor.rows.statements import Publication, Read
 from ecs_async_executor.executor.rows.thread import RowAnswer, RowQuery, answer
 from ecs_async_executor.messages import Order, Report
 from tests.property.simulation.airflow import Airflow, TaskRow
-from tests.property.simulation.ecs import EcsTask, SimulatedEcs, Weather
+from tests.property.simulation.ecs import Conditions, EcsTask, SimulatedEcs
 from tests.property.simulation.s3 import SimulatedS3
 from tests.support.virtual_time import VirtualTimeLoop
 from tests.support.workloads import token_generator
 
 QUEUES = ("default", "long", "long", "spot-a", "spot-b")
-"""Of the tasks."""
-STORMY = 900.0
-"""Seconds until schedulers stop dying and AWS behaves."""
-A_MOMENT = 5.0
-"""Seconds for which a library that wraps the calls may fail without costing a task a try."""
-PATIENCE = 3 * 3600.0
-"""Seconds until everything must be over."""
+"""The tasks' queues."""
+CALM_AFTER = 900.0
+"""Seconds after which schedulers no longer die and AWS no longer fails."""
+SHORT_FAULT = 5.0
+"""Seconds for which a library that wraps the AWS calls may fail without costing a task a try."""
+TIME_LIMIT = 3 * 3600.0
+"""Seconds after which everything must have ended."""
 CELERY_JOB = 1
-"""Id of a scheduler that is gone."""
+"""Job id of a dead scheduler."""
 SETTINGS = Settings(
     cluster="default",
     container_name="airflow",
@@ -70,7 +70,7 @@ SETTINGS = Settings(
             "fallback_after": 2,
             "capacity_timeout": 60,
         },
-        "long": {"environment": {"A": "x" * 6900}},  # so that the workload goes through S3
+        "long": {"environment": {"A": "x" * 6900}},  # long enough to send the workload through S3
         "on-demand": {"launchType": "FARGATE", "max_run_task_attempts": 20},
     },
 )
@@ -78,11 +78,11 @@ PROFILES = make_profiles(SETTINGS)
 
 
 class Executor(BaseExecutor):
-    """The base class is enough."""
+    """The base class does everything this test needs."""
 
 
 class LateDatabase:
-    """The database, in a thread that reads at some time between the question and the next turn of the loop."""
+    """The database thread: it reads at a random time between the query and a later heartbeat."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
@@ -110,7 +110,7 @@ class LateDatabase:
 
 
 class Scheduler:
-    """One scheduler: its executor's supervisor and its engine, in one loop."""
+    """One scheduler: its executor's reconciler and its engine, in one event loop."""
 
     def __init__(self, job_id: int, airflow: Airflow, random: Random) -> None:
         self.executor = Executor(parallelism=1000)
@@ -123,7 +123,7 @@ class Scheduler:
         bucket = Bucket(str(SETTINGS.payload_bucket))
         orders = OrderFactory(PROFILES, token_generator(), queued_timeout=600, bucket=bucket)
         loop = asyncio.get_running_loop()
-        self.supervisor = Reconciler(
+        self.reconciler = Reconciler(
             self.executor,
             Dispatcher(orders, self.submit),
             RetryPolicy(PROFILES, random.random),
@@ -151,17 +151,17 @@ class Scheduler:
         self.engine.inbox_wakeup.notify()
 
     async def kill(self) -> None:
-        """Die: what was in flight is neither finished nor known to anybody."""
+        """Die: calls in flight never finish, and nobody learns of them."""
         self.running.cancel()
         with suppress(asyncio.CancelledError):
             await self.running
 
     async def restart_engine(self) -> None:
-        """Lose the engine alone, as the keeper sees it."""
+        """Kill only the engine and start another, as the engine supervisor does."""
         await self.kill()
         self.reports.clear()
-        self.inbox = SimpleQueue()  # the dead one's
-        orders = list(self.supervisor.live_orders())
+        self.inbox = SimpleQueue()  # drops the dead engine's orders
+        orders = list(self.reconciler.live_orders())
         self.start_engine()
         self.submit(orders)
 
@@ -174,10 +174,10 @@ class Scheduler:
             else:
                 runs.append(run)
                 self.airflow.adopt(orphan, self.job_id)
-        self.supervisor.adopt(runs)
+        self.reconciler.adopt(runs)
 
     def steps(self, locked: float) -> list[Callable[[], None]]:
-        """One turn of the scheduler's loop."""
+        """The steps of one heartbeat of the scheduler."""
         return [
             self.queue,
             self.sync,
@@ -189,19 +189,19 @@ class Scheduler:
         for workload in self.airflow.queue(self.job_id):
             run = airflow_compat.make_run(self.executor, workload)
             self.executor.running.add(run.key)
-            self.submit([self.supervisor.accept(run)])
+            self.submit([self.reconciler.accept(run)])
 
     def purge(self) -> None:
-        """Fail the tasks whose workers send no heartbeats, as core does."""
+        """Fail the tasks whose workers stopped sending heartbeats, as core does."""
         for row in self.airflow.without_heartbeats(self.job_id):
             self.executor.change_state(row.key, TaskInstanceState.FAILED)
-            self.supervisor.ended_by_airflow(row.key)
+            self.reconciler.ended_by_airflow(row.key)
 
     def sync(self) -> None:
         reports, self.reports[:] = list(self.reports), []
         for report in reports:
-            self.supervisor.note(report)
-        self.supervisor.decide()
+            self.reconciler.note(report)
+        self.reconciler.decide()
 
 
 @dataclass
@@ -209,30 +209,30 @@ class World:
     """Airflow, ECS, and the schedulers between them."""
 
     random: Random
-    weather: Weather
+    conditions: Conditions
     schedulers: int
     deadly: float
-    """Probability that a scheduler dies in a turn of its loop."""
+    """Probability that a scheduler dies in a heartbeat."""
     blocked: float
-    """Probability that a scheduler's loop stands still for so long that others believe it dead."""
+    """Probability that a scheduler's loop hangs for so long that the others take it for dead."""
     locked: float
-    """Probability that core drops an event, since the row is locked."""
-    meddles: bool
+    """Probability that core drops an event because the row is locked."""
+    users_interfere: bool
     """Users clear and mark tasks."""
-    switched: bool
-    """Some tasks are CeleryExecutor's, whose scheduler is gone."""
+    has_celery_tasks: bool
+    """Some tasks were queued by CeleryExecutor, in a scheduler that has died."""
 
     def __post_init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.airflow = Airflow(self.random, QUEUES, self.loop.time)
         self.s3 = SimulatedS3(self)
-        self.ecs = SimulatedEcs(self.random, self.weather, self.launch, self.loop.time, self.s3.objects)
+        self.ecs = SimulatedEcs(self.random, self.conditions, self.launch, self.loop.time, self.s3.objects)
         self.unfetched = 0
-        """Containers that found nothing to fetch."""
+        """Containers that couldn't find their workload in S3."""
         self.lives: set[asyncio.Task[None]] = set()
         self.jobs = CELERY_JOB
         self.kills = 0
-        self.doubled: list[str] = []
+        self.duplicates: list[str] = []
         self.living: list[Scheduler] = []
 
     # --- containers ------------------------------------------------------------------------------------
@@ -242,18 +242,18 @@ class World:
         queueing = (row.name, row.try_number, row.queued) if row else None
         for other in self.ecs.tasks:
             if other is not task and other.alive and other.queueing == queueing and row:
-                self.doubled.append(f"{queueing}: {other.arn[-4:]} and {task.arn[-4:]}")
+                self.duplicates.append(f"{queueing}: {other.arn[-4:]} and {task.arn[-4:]}")
         task.queueing = queueing
         life = self.loop.create_task(self.live(task))
         self.lives.add(life)
         life.add_done_callback(self.lives.discard)
 
     async def live(self, task: EcsTask) -> None:
-        """Be a container: start, ask whether the code may run, run it, end one way or another."""
+        """Act as a container: start, ask the API server whether the code may run, run it, and end somehow."""
         await self.pass_time(task, self.random.uniform(1, 40))
         if not task.stop_asked.is_set() and self.is_interrupted(task):
             self.end(task, None, "Your Spot Task was interrupted.")
-        elif not task.stop_asked.is_set() and self.random.random() < self.weather.start_failure:
+        elif not task.stop_asked.is_set() and self.random.random() < self.conditions.start_failure:
             self.end(task, None, "CannotPullContainerError: i/o timeout")
         elif task.stop_asked.is_set():
             self.end(task, None, task.reason)
@@ -274,8 +274,8 @@ class World:
         if row is None:
             self.end(task, 1, "")
             return
-        task.hidden = self.random.random() < self.weather.hidden
-        hangs = self.random.random() < 0.1  # it does not even notice that Airflow has moved on
+        task.hidden = self.random.random() < self.conditions.hidden
+        hangs = self.random.random() < 0.1  # it doesn't notice that Airflow has moved on
         until = self.loop.time() + self.random.uniform(0, 60)
         while self.loop.time() < until and not task.stop_asked.is_set():
             await self.pass_time(task, min(10.0, until - self.loop.time()))
@@ -293,13 +293,13 @@ class World:
         self.end(task, 137 if outcome == "dies" else 0, "")
 
     def is_interrupted(self, task: EcsTask) -> bool:
-        """Take its capacity back, perhaps."""
-        if task.spot and self.random.random() < self.weather.interrupted:
+        """Return whether AWS reclaims the task's Spot capacity, at random."""
+        if task.spot and self.random.random() < self.conditions.interrupted:
             task.stop_code = "SpotInterruption"
         return task.stop_code is not None
 
     async def pass_time(self, task: EcsTask, seconds: float) -> None:
-        """Let time pass, unless the task is told to stop."""
+        """Let time pass until the task is told to stop."""
         with anyio.move_on_after(seconds):
             await task.stop_asked.wait()
 
@@ -310,7 +310,7 @@ class World:
     # --- another executor's workers ---------------------------------------------------------------------
 
     async def be_celery_worker(self, row: TaskRow) -> None:
-        """Take up what a scheduler with CeleryExecutor has queued: at once, or when the message is found in its broker."""
+        """Act as a Celery worker: take a task at once, or later, when it finds the message in its broker."""
         row.state, row.queued_by_job_id, row.external_executor_id = "queued", CELERY_JOB, str(uuid.uuid4())
         row.queued += 1
         ti_id = str(row.id)
@@ -330,7 +330,7 @@ class World:
     # --- schedulers ------------------------------------------------------------------------------------
 
     def chance_of_a_lock(self) -> float:
-        return self.locked if self.loop.time() < STORMY else 0.0
+        return self.locked if self.loop.time() < CALM_AFTER else 0.0
 
     def read_rows(self, reads: Iterable[Read]) -> dict[str, Row]:
         if self.random.random() < self.chance_of_a_lock() / 5:
@@ -348,7 +348,7 @@ class World:
         return scheduler
 
     async def be_scheduler(self) -> None:
-        """Be a scheduler that is started again whenever it has died."""
+        """Act as a scheduler that is restarted whenever it dies."""
         await asyncio.sleep(self.random.uniform(0, 5))
         while True:
             scheduler = self.start_scheduler()
@@ -363,18 +363,18 @@ class World:
     async def run_scheduler(self, scheduler: Scheduler) -> bool:
         adopt_at = self.loop.time() + 60
         while not self.over:
-            stormy = self.loop.time() < STORMY
-            dies = stormy and self.random.random() < self.deadly
+            calm = self.loop.time() >= CALM_AFTER
+            dies = not calm and self.random.random() < self.deadly
             steps = scheduler.steps(self.chance_of_a_lock())
-            dies_at, stands_at = (self.random.randrange(len(steps)) for _ in range(2))
-            stands = stormy and self.random.random() < self.blocked
+            dies_at, hangs_at = (self.random.randrange(len(steps)) for _ in range(2))
+            hangs = not calm and self.random.random() < self.blocked
             for number, step in enumerate(steps):
                 if dies and number == dies_at:
                     return True
-                if stands and number == stands_at:
-                    await self.stand_still(scheduler)
+                if hangs and number == hangs_at:
+                    await self.hang(scheduler)
                 step()
-            if stormy and self.random.random() < self.deadly:
+            if not calm and self.random.random() < self.deadly:
                 await scheduler.restart_engine()
             if self.loop.time() >= adopt_at:
                 adopt_at += 60
@@ -382,42 +382,42 @@ class World:
             await asyncio.sleep(self.random.choice((0.05, 1.0, 1.0, 3.0)))
         return False
 
-    async def stand_still(self, scheduler: Scheduler) -> None:
-        """Let its loop hang, so that the others take it for dead; its engine goes on."""
+    async def hang(self, scheduler: Scheduler) -> None:
+        """Let its loop hang so that the others take it for dead, while its engine keeps running."""
         self.living.remove(scheduler)
         await asyncio.sleep(self.random.uniform(30, 150))
         self.living.append(scheduler)
 
     @property
     def over(self) -> bool:
-        """Whether all rows are final, all containers have ended and no executor holds anything."""
+        """Whether all rows are final, all containers have ended and no executor holds a run."""
         return (
             all(row.over for row in self.airflow.rows)
             and not any(task.alive for task in self.ecs.tasks)
-            and not any(len(each.supervisor.runs) or each.executor.running for each in self.living)
+            and not any(len(each.reconciler.runs) or each.executor.running for each in self.living)
         )
 
     async def be_user(self) -> None:
-        """Clear and mark tasks now and then, whatever they are doing."""
-        while self.loop.time() < STORMY:
+        """Clear or mark a task now and then, whatever it is doing."""
+        while self.loop.time() < CALM_AFTER:
             await asyncio.sleep(self.random.uniform(5, 200))
-            self.airflow.meddle()
+            self.airflow.interfere()
 
     async def run(self) -> None:
-        async def clear_up() -> None:
-            await asyncio.sleep(STORMY)
-            faults = {"faulty": self.weather.faulty, "faulty_until": self.weather.faulty_until}
-            self.ecs.weather = self.weather = Weather(latency=0.1, **faults)
+        async def calm_down() -> None:
+            await asyncio.sleep(CALM_AFTER)
+            faults = {"faulty": self.conditions.faulty, "faulty_until": self.conditions.faulty_until}
+            self.ecs.conditions = self.conditions = Conditions(latency=0.1, **faults)
 
-        others = [self.loop.create_task(clear_up())]
-        if self.switched:
+        others = [self.loop.create_task(calm_down())]
+        if self.has_celery_tasks:
             workers = [self.be_celery_worker(row) for row in self.airflow.rows[:2]]
             others += [self.loop.create_task(worker) for worker in workers]
-            await asyncio.sleep(0)  # so that it is before the first scheduler of ours
-        if self.meddles:
+            await asyncio.sleep(0)  # lets the workers' tasks be queued before our first scheduler starts
+        if self.users_interfere:
             others.append(self.loop.create_task(self.be_user()))
         try:
-            with anyio.move_on_after(PATIENCE):
+            with anyio.move_on_after(TIME_LIMIT):
                 async with anyio.create_task_group() as tasks:
                     for _ in range(self.schedulers):
                         tasks.start_soon(self.be_scheduler)
@@ -429,8 +429,8 @@ class World:
 
 
 chances = st.sampled_from([0.0, 0.0, 0.05, 0.3])
-weathers = st.builds(
-    Weather,
+conditions_of_aws = st.builds(
+    Conditions,
     lost=chances,
     broken=chances,
     blocked=st.sampled_from([0.0, 0.0, 0.05]),
@@ -443,36 +443,38 @@ weathers = st.builds(
     lag=st.sampled_from([0.0, 3.0, 30.0]),
     latency=st.sampled_from([0.01, 0.3, 3.0]),
     faulty=st.sampled_from([0.0, 0.0, 0.3, 1.0]),
-    faulty_until=st.sampled_from([A_MOMENT, STORMY, inf]),
+    faulty_until=st.sampled_from([SHORT_FAULT, CALM_AFTER, inf]),
 )
 
 
 @pytest.mark.timeout(600)
 @given(
     seed=st.integers(0, 2**32),
-    weather=weathers,
+    conditions=conditions_of_aws,
     schedulers=st.sampled_from([1, 1, 2, 3]),
     deadly=st.sampled_from([0.0, 0.02, 0.1]),
     blocked=st.sampled_from([0.0, 0.0, 0.02, 0.1]),
     locked=st.sampled_from([0.0, 0.1, 0.5]),
-    meddles=st.booleans(),
-    switched=st.booleans(),
+    users_interfere=st.booleans(),
+    has_celery_tasks=st.booleans(),
 )
-def test_whatever_dies_each_queueing_has_one_container_and_each_task_its_right_end(
+def test_each_queueing_has_one_container_and_each_task_ends_right_whatever_fails(
     seed: int,
-    weather: Weather,
+    conditions: Conditions,
     schedulers: int,
     deadly: float,
     blocked: float,
     locked: float,
-    meddles: bool,
-    switched: bool,
+    users_interfere: bool,
+    has_celery_tasks: bool,
 ) -> None:
     random = Random(seed)  # noqa: S311  a game of chance, not cryptography
     with closing(VirtualTimeLoop()) as loop, pytest.MonkeyPatch.context() as patch:
 
         async def simulate() -> World:
-            world = World(random, weather, schedulers, deadly, blocked, locked, meddles, switched)
+            world = World(
+                random, conditions, schedulers, deadly, blocked, locked, users_interfere, has_celery_tasks
+            )
             patch.setattr(engine_module, "EcsClient", lambda *_, **__: world.ecs)
             patch.setattr(engine_module, "S3Client", lambda *_, **__: world.s3)
             patch.setattr(thread, "read_rows", world.read_rows)
@@ -483,20 +485,20 @@ def test_whatever_dies_each_queueing_has_one_container_and_each_task_its_right_e
 
         world = loop.run_until_complete(simulate())
     note(f"{world.kills} kills, {len(world.ecs.tasks)} containers, {world.airflow.resets} resets")
-    assert not world.doubled
+    assert not world.duplicates
     assert all(count == 1 for count in world.airflow.code_runs.values()), world.airflow.code_runs
-    if weather.faulty == 1 and weather.faulty_until == inf:
-        # Nothing comes to a good end, but each run is given up, and Airflow goes on to the next try or to the end.
+    if conditions.faulty == 1 and conditions.faulty_until == inf:
+        # No task succeeds, but the engine gives each run up, and Airflow moves to the next try or fails the task.
         assert all(row.over or row.try_number > 1 for row in world.airflow.rows)
         return
-    # A run whose task nobody can see is given up: that costs a try.
-    is_given_up = weather.faulty > 0 and weather.faulty_until > A_MOMENT
+    # The engine gives up a run whose task it can't see, and that costs a try.
+    is_given_up = conditions.faulty > 0 and conditions.faulty_until > SHORT_FAULT
     for row in world.airflow.rows:
         assert row.state == (row.marked or "success"), row
         lost = row.try_number - (1 + row.deaths + row.clears)
         assert lost == 0 or (lost > 0 and is_given_up), f"{row.name} lost {lost} tries"
     assert world.airflow.resets == 0
-    assert not world.airflow.wronged
+    assert not world.airflow.wrongly_failed
     assert world.over
     if not (deadly or blocked or is_given_up):
         assert not world.unfetched

@@ -1,4 +1,4 @@
-"""The ledger against a model of ECS: whatever goes wrong, each order ends once and no run has two live tasks."""
+"""Tests the ledger against a model of ECS: whatever fails, each order ends once, and no run has two live tasks."""
 
 from __future__ import annotations
 
@@ -53,19 +53,19 @@ def failure(kind: Kind) -> Failure:
 
 @dataclass
 class EcsTask:
-    """One task on the model of ECS."""
+    """One task in the model of ECS."""
 
     arn: str
     run_id: str
     cluster: str
     status: str = "PROVISIONING"
-    gone: bool = False
-    """ECS has forgotten it."""
+    forgotten: bool = False
+    """ECS no longer shows it."""
 
 
 @dataclass
 class Ecs:
-    """ECS as far as clientTokens go: it knows what each started, and refuses one that comes with another body."""
+    """ECS's rules for clientTokens: it remembers the body and the task of each token."""
 
     tasks: list[EcsTask] = field(default_factory=list)
     by_token: dict[str, tuple[object, EcsTask | None]] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Ecs:
 
 
 class LedgerOnEcs(RuleBasedStateMachine):
-    """Plays launcher, watcher and stopper on a ledger, with every answer that ECS may give."""
+    """Acts as the launcher, watcher and stopper of a ledger, with every answer that ECS may give."""
 
     @initialize(jitter=st.sampled_from([0.0, 0.5, 0.999]))
     def begin(self, jitter: float) -> None:
@@ -93,13 +93,13 @@ class LedgerOnEcs(RuleBasedStateMachine):
         self.orders: Counter[str] = Counter()
         self.terminals: Counter[str] = Counter()
         self.runs = {slot: f"run-{slot}" for slot in SLOTS}
-        """The run that stands for each slot; a cancelled one is over for good."""
+        """Each slot's run; after a run is cancelled, its slot gets another one."""
         self.numbers: dict[str, int] = {}
-        """The launch number the shell goes on with, by run."""
+        """The launch number of each run's next order."""
         self.bodies: dict[str, object] = {}
-        """What was sent with each token."""
+        """The body sent with each token."""
         self.tokens: dict[object, str] = {}
-        """With which token each body was sent."""
+        """The token each body was sent with."""
         self.stop_accepted: list[Entry] = []
 
     # --- orders ---------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
     @precondition(lambda self: len(self.ledger) > 0)
     @rule(crash=st.sampled_from([False, False, False, True]))
     def launch_after_a_crash(self, crash: bool) -> None:
-        """A new engine is given what the shell knows: ARNs to watch, launches to order again with their number."""
+        """Give a new engine what the executor knows: ARNs to watch, and launches to order again by number."""
         if not crash:
             return
         live = list(self.ledger)
@@ -154,7 +154,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
     @precondition(lambda self: len(self.ledger.launches) > 0)
     @rule()
     def send(self) -> None:
-        """Send the next run, when it is due."""
+        """Let time pass until the next run is due, and send it."""
         self.now = self.ledger.launches.next_at(self.now) or self.now
         entry = self.ledger.take(self.now)
         assert entry is not None
@@ -170,7 +170,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
     @precondition(lambda self: self.sending)
     @rule(pick=picks, lost=losses)
     def answer_runtask(self, pick: int, lost: Kind | None) -> None:
-        """ECS does what it was asked; the answer may get lost on its way, or in a library that wraps the call."""
+        """ECS carries out the call; its answer may be lost on the network, or in a library that wraps the call."""
         entry = self.sending.pop(pick % len(self.sending))
         if entry.fault is not None:
             self.search(entry, entry.fault)
@@ -182,7 +182,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
         if known is None:
             task: EcsTask | None = self.ecs.start(token, body, entry.run_id, cluster)
         else:
-            task = known[1]  # replayed or, with another body, named by the ConflictException
+            task = known[1]  # returned to a replay, or named by the ConflictException for another body
         entry.sent |= lost is not None
         if lost is not None:
             self.take_reports(self.ledger.failed(entry, failure(lost), self.now))
@@ -192,7 +192,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
             self.take_reports(self.ledger.launched(entry, task.arn, task.cluster, "airflow", self.now))
 
     def search(self, entry: Entry, fault: Failure) -> None:
-        """A run that is given up is only looked for."""
+        """Search for the task of a run that the launcher no longer sends."""
         task = next(iter(self.ecs.alive(entry.run_id)), None)
         if task is None:
             self.take_reports(self.ledger.failed(entry, fault, self.now))
@@ -202,7 +202,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
     @precondition(lambda self: self.sending)
     @rule(pick=picks, kind=st.sampled_from(REFUSALS), lost=losses)
     def refuse_runtask(self, pick: int, kind: Kind, lost: Kind | None) -> None:
-        """ECS refuses, unless the token has started a task: the launcher makes sure of that."""
+        """ECS refuses the call, unless its token has started a task: the launcher rules that out."""
         entry = self.sending[pick % len(self.sending)]
         if entry.fault is not None:
             self.sending.remove(entry)
@@ -218,13 +218,13 @@ class LedgerOnEcs(RuleBasedStateMachine):
         self.sending.remove(entry)
         entry.sent |= lost is not None
         if kind in {Kind.THROTTLE, Kind.CREDENTIALS, Kind.NETWORK} and not entry.sent:
-            # ECS has not seen the token: its next body may be a fresh one.
+            # ECS hasn't seen the token, so the next send may have another body.
             self.bodies.pop(entry.client_token, None)
         if kind is Kind.CAPACITY:
             self.ecs.by_token[entry.client_token] = (
                 self.body_of(entry),
                 None,
-            )  # failures[] are replayed, too
+            )  # ECS replays failures[] too
         self.take_reports(self.ledger.failed(entry, failure(lost or kind), self.now))
 
     @precondition(lambda self: len(self.ledger.launches) > 0)
@@ -245,8 +245,8 @@ class LedgerOnEcs(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.ledger.due) > 0)
     @rule(limit=st.integers(1, 3))
-    def read(self, limit: int) -> None:
-        """Describe the next tasks, when they are due."""
+    def poll(self, limit: int) -> None:
+        """Let time pass until the next tasks are due, and poll them."""
         self.now = max(self.now, self.ledger.due.next_at() or 0.0)
         batch = self.ledger.due.take(self.now, limit=limit)
         assert len({entry.cluster for entry in batch}) <= 1
@@ -260,20 +260,20 @@ class LedgerOnEcs(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.ledger.due) > 0)
     @rule(answer=st.sampled_from(["task", "missing"]))
-    def look_and_answer(self, answer: str) -> None:
-        self.read(1)
+    def poll_and_answer(self, answer: str) -> None:
+        self.poll(1)
         self.answer_describetasks(-1, answer)
 
     def describe(self, entry: Entry, answer: str) -> None:
         task = next(task for task in self.ecs.tasks if task.arn == entry.arn)
         if answer == "error":
             self.ledger.poll_again(entry, self.now)
-        elif answer == "task" and not task.gone:
+        elif answer == "task" and not task.forgotten:
             container = Container(name="airflow", exit_code=0 if task.status == "STOPPED" else None)
             seen = Task(task_arn=task.arn, last_status=task.status, containers=(container,))
             self.take_reports(self.ledger.described(entry, seen, self.now))
         elif self.ledger.not_seen(entry, self.now):
-            if task.gone:
+            if task.forgotten:
                 self.take_reports(self.ledger.not_listed(entry, self.now, asked=True))
             else:
                 self.ledger.poll_again(entry, self.now)
@@ -281,11 +281,11 @@ class LedgerOnEcs(RuleBasedStateMachine):
     # --- ECS and time ---------------------------------------------------------------------------------
 
     @precondition(lambda self: self.ecs.tasks)
-    @rule(pick=picks, status=st.sampled_from(["RUNNING", "STOPPED", "STOPPED", "gone"]))
+    @rule(pick=picks, status=st.sampled_from(["RUNNING", "STOPPED", "STOPPED", "forgotten"]))
     def live(self, pick: int, status: str) -> None:
         task = self.ecs.tasks[pick % len(self.ecs.tasks)]
-        if status == "gone":
-            task.gone = task.status == "STOPPED"
+        if status == "forgotten":
+            task.forgotten = task.status == "STOPPED"
         elif task.status != "STOPPED":
             task.status = status
 
@@ -315,14 +315,14 @@ class LedgerOnEcs(RuleBasedStateMachine):
             self.terminals[report.run_id] += 1
             assert report.run_id not in self.ledger
         if isinstance(report, (LaunchFailed, Cancelled)):
-            assert not self.ecs.alive(report.run_id), "reported as not started, and yet it lives"
+            assert not self.ecs.alive(report.run_id), "reported as not started, but it is alive"
         if isinstance(report, Cancelled):
             slot = next(slot for slot, run_id in self.runs.items() if run_id == report.run_id)
             self.runs[slot] = f"{report.run_id}a"
         elif isinstance(report, LaunchFailed):
             self.numbers[report.run_id] = report.number + 1
         elif isinstance(report, Stopped):
-            assert not self.ecs.alive(report.run_id), "reported as stopped, and yet it lives"
+            assert not self.ecs.alive(report.run_id), "reported as stopped, but it is alive"
             self.numbers[report.run_id] = report.number + 1
         elif isinstance(report, (Launched, Running)):
             assert report.run_id in self.ledger
@@ -335,21 +335,21 @@ class LedgerOnEcs(RuleBasedStateMachine):
             assert len(self.ecs.alive(run_id)) <= 1
 
     @invariant()
-    def each_order_has_ended_once_or_is_in_hand(self) -> None:
+    def each_order_has_ended_once_or_is_in_the_ledger(self) -> None:
         for run_id in self.orders:
             assert self.orders[run_id] == self.terminals[run_id] + (run_id in self.ledger)
 
     @invariant()
-    def each_run_in_hand_is_in_exactly_one_place(self) -> None:
+    def each_run_is_in_exactly_one_place(self) -> None:
         queued, due = self.ledger.launches._waiting, self.ledger.due
         for entry in self.ledger:
             places = [entry in queued, entry in self.sending, entry in due, entry in self.describing]
             assert sum(places) == 1, (entry.run_id, entry.state, places)
             expected = {State.WAITING: 0, State.SENDING: 1}.get(entry.state)
             assert places.index(True) == expected if expected is not None else places.index(True) >= 2
-        in_hand = set(self.ledger)
-        assert queued.keys() <= in_hand
-        assert len(due) == sum(entry in due for entry in in_hand)
+        held = set(self.ledger)
+        assert queued.keys() <= held
+        assert len(due) == sum(entry in due for entry in held)
         assert self.ledger.sending == len(self.sending)
 
     @invariant()
@@ -367,12 +367,12 @@ class LedgerOnEcs(RuleBasedStateMachine):
                 assert entry in self.ledger.stops or entry in self.stop_accepted
 
     @invariant()
-    def a_run_that_waits_has_its_builder(self) -> None:
+    def only_a_watched_run_has_no_builder(self) -> None:
         for entry in self.ledger:
             assert (entry.build is None) == (entry.state is State.WATCHING)
 
     def teardown(self) -> None:
-        """Let everything take its course: each run must come to its end."""
+        """Let everything run to its end: each run must end too."""
         if not hasattr(self, "ledger"):
             return
         for _ in range(100):
@@ -385,17 +385,17 @@ class LedgerOnEcs(RuleBasedStateMachine):
                 self.answer_runtask(0, lost=None)
             for task in self.ecs.tasks:
                 task.status = "STOPPED"
-            self.describing.extend(self.look_at_all())
+            self.describing.extend(self.poll_all())
             while self.describing:
                 self.describe(self.describing.pop(), "task")
-            self.each_run_in_hand_is_in_exactly_one_place()
+            self.each_run_is_in_exactly_one_place()
             if not len(self.ledger):
                 break
-        assert len(self.ledger) == 0, "a run never comes to its end"
+        assert len(self.ledger) == 0, "a run never ends"
         assert self.terminals == self.orders
         assert len(self.ledger.launches) == len(self.ledger.due) == 0
 
-    def look_at_all(self) -> list[Entry]:
+    def poll_all(self) -> list[Entry]:
         taken: list[Entry] = []
         while batch := self.ledger.due.take(self.now, limit=100):
             taken.extend(batch)

@@ -84,7 +84,7 @@ REFUSED: dict[str, Row] = {
     ),
     "propagated from a service": Row(
         {"propagateTags": "SERVICE"},
-        "propagateTags is SERVICE, which a task that belongs to no service",
+        "propagateTags is SERVICE, which only the tasks of an ECS service",
         "SERVICE",
     ),
     "placement strategy": Row(
@@ -111,7 +111,7 @@ REFUSED: dict[str, Row] = {
         "overrides.ephemeralStorage.sizeInGiB is 10; ECS takes 21 to 200.",
     ),
     "cpu in Kubernetes' way": Row(
-        {"overrides": {"cpu": "500m"}}, "overrides.cpu is not a size that ECS reads", SIZE
+        {"overrides": {"cpu": "500m"}}, "overrides.cpu is not a size that ECS understands", SIZE
     ),
     "cpu as a fraction": Row(
         {"overrides": {"cpu": "0.5"}}, "such as 512, or vCPUs, such as '.5 vCPU'.", SIZE

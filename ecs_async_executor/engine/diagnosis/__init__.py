@@ -1,1 +1,1 @@
-"""What errors and stopped tasks mean. Does no I/O."""
+"""What failed calls and stopped tasks mean, and what to do about them. Sans-I/O."""

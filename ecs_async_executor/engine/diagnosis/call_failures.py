@@ -1,4 +1,4 @@
-"""Why a call to ECS failed, and what that means for the launch: who pays, and what a person should do.
+"""Why a call to ECS failed: who pays for it, and what a person should do about it.
 
 Pure: exceptions and answers in, a `Failure` out. Sources: ECS API reference (RunTask errors), "API failure
 reasons" and "API error messages" of the ECS developer guide; botocore's exception classes.
@@ -35,29 +35,29 @@ class Kind(Enum):
     """Who pays for a failure (see docs/architecture.md, "Failure classes")."""
 
     THROTTLE = "throttle"
-    """Nobody: slow down, keep the place in the queue."""
+    """Nobody: the launch slows down and keeps its position in the queue."""
     CAPACITY = "capacity"
-    """Time, not attempts."""
+    """The run's time, not its start attempts."""
     UNKNOWN = "unknown outcome"
-    """Nobody: send the same bytes with the same clientToken until the outcome is known."""
+    """Nobody: the launcher sends the same bytes with the same clientToken until the outcome is known."""
     CREDENTIALS = "credentials"
-    """The whole engine pauses and takes its credentials anew."""
+    """The whole engine: it pauses, and fetches its credentials again."""
     NETWORK = "network"
-    """The whole engine pauses."""
+    """The whole engine: it pauses."""
     START = "start failure"
     """One of the run's start attempts."""
     DENIED = "denied"
-    """One of the run's start attempts: a change of IAM takes seconds to spread, and may be under way."""
+    """One of the run's start attempts: an IAM change takes seconds to spread, and one may be under way."""
     PAYLOAD = "payload"
-    """Time, as capacity: S3 can't take what the container is to fetch just now, and so nothing was sent to ECS."""
+    """The run's time, as for capacity: S3 can't take its payload at the moment, so nothing was sent to ECS."""
     CONFIGURATION = "configuration"
-    """The run fails at once: sending it again can't help."""
+    """The run: it fails at once, because sending it again can't help."""
     EXISTS = "exists"
-    """Nobody: the token's task is running already; adopt it."""
+    """Nobody: this clientToken has already started a task, which the engine adopts."""
     NOT_FOUND = "not found"
-    """ECS knows no such task, or no such cluster to look for it. Never of RunTask."""
+    """ECS knows no such task, or not the cluster to search in. RunTask never fails like this."""
     FAULT = "fault"
-    """The run, after a few replays: code in this process failed around a call, which AWS may have done all the same."""
+    """The run, after a few replays: code in this process raised around a call that AWS may have carried out anyway."""
 
 
 PAUSING = frozenset({Kind.CREDENTIALS, Kind.NETWORK})
@@ -70,15 +70,15 @@ class Failure:
     kind: Kind
     diagnosis: Diagnosis
     arns: tuple[str, ...] = ()
-    """Of `EXISTS`: the tasks that the clientToken started."""
+    """For `EXISTS`: the tasks the clientToken started."""
     members: tuple[str, ...] = ()
-    """The members of the request that are to be changed, as paths such as `overrides.cpu`."""
+    """The members of the request to correct, as paths such as `overrides.cpu`."""
     passed_on: bool = False
-    """Somebody between answered, who may have passed the request on to AWS."""
+    """Something between the scheduler and AWS answered, and may have passed the request on."""
 
     @property
-    def is_unclear(self) -> bool:
-        """Whether AWS may have done what it was asked."""
+    def is_unknown_outcome(self) -> bool:
+        """Whether AWS may have carried out the call."""
         return self.passed_on or self.kind is Kind.UNKNOWN or self.kind is Kind.FAULT
 
 
@@ -120,7 +120,7 @@ CREDENTIAL_CODES = frozenset(
         "UnrecognizedClientException",
     }
 )
-UNCLEAR_CODES = frozenset(
+UNKNOWN_OUTCOME_CODES = frozenset(
     {
         "InternalFailure",
         "RequestAbortedException",
@@ -132,12 +132,12 @@ UNCLEAR_CODES = frozenset(
 )
 _DENIED_CODES = frozenset({"AccessDenied", "AccessDeniedException", "NotAuthorized"})
 _SIZE_STATUS = frozenset({413, 414, 431})
-"""The request is too long for whoever answers; any other request may not be."""
+"""Something rejects this one request for its length; other requests may pass."""
 _CREDENTIALS_REMEDY = (
-    "Check the AWS connection (`conn_id`), or the scheduler's role, AWS variables and files."
+    "Check the AWS connection (`conn_id`), or the scheduler's role, AWS_* variables and AWS files."
 )
 CLOCK_REMEDY = (
-    "Correct the scheduler's clock (NTP): AWS takes a difference of 5 minutes, and no time zone plays a part."
+    "Correct the scheduler's clock (NTP): AWS tolerates a difference of 5 minutes. Time zones don't matter."
 )
 _ENDPOINT_REMEDY = (
     "Check the network, the Region, and the connection's `endpoint_url` or AWS_ENDPOINT_URL_ECS."
@@ -162,7 +162,7 @@ _CREDENTIAL_ERRORS = (
 
 _CLOCK_TEXT = re.compile(r"signature expired|signature not yet current|^request has expired", re.IGNORECASE)
 _CLOCK_CODES = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
-# As AWS writes them: the names of somebody's resources may stand around them.
+# Matched in AWS's exact wording, because the names of a user's resources may surround it.
 _THROTTLE_TEXT = re.compile(
     r"\bRate exceeded\b|\bRequest limit exceeded\b|\(ErrorCode: (Throttling|RequestLimitExceeded)\)"
 )
@@ -177,7 +177,7 @@ _CONFIGURATION_REMEDY = "Correct the executor's options or this task's executor_
 
 
 class CallError(Exception):
-    """A call failed; never leaves the engine."""
+    """A call failed. Never leaves the engine."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(str(failure.diagnosis))
@@ -185,7 +185,7 @@ class CallError(Exception):
 
 
 def classify(error: BaseException) -> Failure:
-    """Say what an exception out of an ECS call means."""
+    """Classify an exception that an ECS call raised."""
     if isinstance(error, InvalidRequestError):
         return Failure(Kind.CONFIGURATION, Diagnosis(error.problem, remedy=error.remedy))
     if isinstance(error, ConnectError):
@@ -193,7 +193,7 @@ def classify(error: BaseException) -> Failure:
         inner = classify(cause) if cause is not error else None
         if inner is not None and inner.kind in PAUSING:
             return inner
-        remedy = _ENDPOINT_REMEDY if _is_no_endpoint(cause) else _CREDENTIALS_REMEDY
+        remedy = _ENDPOINT_REMEDY if _is_invalid_endpoint(cause) else _CREDENTIALS_REMEDY
         return Failure(Kind.CREDENTIALS, Diagnosis(str(error), text_of(cause), remedy))
     if isinstance(error, boto.ClientError):
         return _classify_client_error(error)
@@ -207,46 +207,46 @@ def classify(error: BaseException) -> Failure:
             Kind.CREDENTIALS,
             Diagnosis("The AWS credentials can't be used.", text_of(error), _CREDENTIALS_REMEDY),
         )
-    if (failure := _classify_way(error)) is not None:
+    if (failure := _classify_connection_failure(error)) is not None:
         return failure
     if not is_expected(error):
         return _classify_fault(error)
     return Failure(
         Kind.UNKNOWN,
         Diagnosis(
-            "ECS gave no clear answer.",
+            "The call to ECS got no usable answer.",
             text_of(error),
-            "Nothing to do if it passes: it is asked again with the same clientToken. If it lasts, check the endpoint's URL, "
-            "and what lies between (a proxy, a firewall).",
+            "Nothing to do if it passes: the executor repeats the call. If it lasts, check the endpoint's URL and whatever "
+            "is between it and the scheduler (a proxy, a firewall).",
         ),
     )
 
 
-def _classify_way(error: BaseException) -> Failure | None:
-    """Say what keeps requests from leaving for AWS: no Region, no trusted connection, or none at all."""
+def _classify_connection_failure(error: BaseException) -> Failure | None:
+    """Classify an error that kept the request from being sent: no Region, no trusted connection, or no connection."""
     if isinstance(error, (boto.NoRegionError, boto.InvalidRegionError)):
         is_unset = isinstance(error, boto.NoRegionError)
         return Failure(
             Kind.CREDENTIALS,
             Diagnosis(
-                "No AWS Region is set." if is_unset else "The AWS Region is not one.",
+                "No AWS Region is set." if is_unset else "The AWS Region is not valid.",
                 text_of(error),
-                "Set the option `region_name`, or AWS_DEFAULT_REGION, to a code such as eu-central-1.",
+                "Set the option `region_name`, or AWS_DEFAULT_REGION, to a Region code such as eu-central-1.",
             ),
         )
     if _has_no_tls(error):
         return Failure(
             Kind.NETWORK,
             Diagnosis(
-                "No trusted connection to AWS can be made.",
+                "The scheduler can't make a trusted TLS connection to AWS.",
                 text_of(error),
-                "Set AWS_CA_BUNDLE, or the connection's `verify`, to a file that the scheduler can read, with the certificate "
-                "authority of whoever answers (a proxy may answer in AWS's place); or correct the endpoint's URL.",
+                "Set AWS_CA_BUNDLE, or the connection's `verify`, to a file that the scheduler can read and that holds the "
+                "certificate authority of the server (a proxy may answer in AWS's place), or correct the endpoint's URL.",
             ),
         )
     if _never_connected(error):
         remedy = _NOT_AWS_REMEDY if isinstance(error, boto.ProxyConnectionError) else _ENDPOINT_REMEDY
-        return Failure(Kind.NETWORK, Diagnosis("AWS can't be reached.", text_of(error), remedy))
+        return Failure(Kind.NETWORK, Diagnosis("The scheduler can't reach AWS.", text_of(error), remedy))
     return None
 
 
@@ -262,7 +262,7 @@ def _classify_fault(error: BaseException) -> Failure:
 
 
 def classify_run_task_failure(failure: TaskFailure) -> Failure:
-    """Say what an entry of RunTask's `failures` means (HTTP 200, nothing started)."""
+    """Classify an entry of RunTask's `failures` (HTTP 200, but nothing started)."""
     reason, detail = failure.reason or "no reason given", failure.detail or ""
     facts = "; ".join(part for part in (reason, detail) if part)
     if cause := find_cause(START_FAILURES, reason, detail):
@@ -277,31 +277,32 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
     status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     facts = (f"{code}: {message}" if message else code) + request_id_of(answer)
     if error.operation_name not in _OPERATIONS:
-        # Raised on the way to a call of ours, while credentials were fetched (STS, SSO).
+        # A call that fetches credentials (STS, SSO) raised this, before the call to ECS was sent.
         return Failure(
             Kind.CREDENTIALS,
             Diagnosis(
-                f"AWS gives no credentials ({error.operation_name}).",
+                f"AWS did not provide credentials ({error.operation_name}).",
                 facts,
                 remedy_of(message) or _CREDENTIALS_REMEDY,
             ),
         )
     if code in THROTTLE_CODES or status == 429 or _THROTTLE_TEXT.search(message):
         return Failure(
-            Kind.THROTTLE, Diagnosis("AWS throttles the calls.", facts, "Nothing to do: it slows down.")
+            Kind.THROTTLE,
+            Diagnosis("AWS throttled the call.", facts, "Nothing to do: the executor slows down."),
         )
     if code == "ConflictException":
         return Failure(
             Kind.EXISTS,
-            Diagnosis("This launch has been sent before.", facts),
+            Diagnosis("This launch was already sent, with a different request.", facts),
             tuple(answer.get("resourceIds") or ()),
         )
-    if (failure := _on_the_way(code, message, status)) is not None:
+    if (failure := _classify_rejection_of_all_calls(code, message, status)) is not None:
         return failure
-    if status >= 500 or code in UNCLEAR_CODES:
+    if status >= 500 or code in UNKNOWN_OUTCOME_CODES:
         return Failure(
             Kind.UNKNOWN,
-            Diagnosis("ECS had an internal error.", facts, "Nothing to do: it is asked again."),
+            Diagnosis("ECS had an internal error.", facts, "Nothing to do: the executor repeats the call."),
         )
     if code in _DENIED_CODES:
         remedy = remedy_of(message) or missing(_SCHEDULER, f"ecs:{error.operation_name}", "*")
@@ -325,59 +326,59 @@ def _failure(cause: Cause, facts: str) -> Failure:
     )
 
 
-def _on_the_way(code: str, message: str, status: int) -> Failure | None:
-    """Say what keeps every call from ECS: credentials, the clock, or whoever answers in its place."""
+def _classify_rejection_of_all_calls(code: str, message: str, status: int) -> Failure | None:
+    """Classify an answer that every call would get: refused credentials, a wrong clock, or a proxy's page."""
     facts = f"{code}: {message}" if message else code
     if is_clock_error(code, message):
-        summary = "AWS finds the request's time too far from its own."
+        summary = "The scheduler's clock is too far from AWS's."
         return Failure(Kind.CREDENTIALS, Diagnosis(summary, facts, CLOCK_REMEDY))
     if code in CREDENTIAL_CODES:
         return Failure(
-            Kind.CREDENTIALS, Diagnosis("AWS refuses the credentials.", facts, _CREDENTIALS_REMEDY)
+            Kind.CREDENTIALS, Diagnosis("AWS rejected the credentials.", facts, _CREDENTIALS_REMEDY)
         )
-    if is_nobodys_code(code, status) and status < 500 and status not in _SIZE_STATUS:
+    if is_foreign_answer(code, status) and status < 500 and status not in _SIZE_STATUS:
         summary = f"Something other than ECS answered, with status {status}."
-        # A proxy may pass the request on, and then put its page in the place of the answer.
+        # A proxy may have passed the request on, and then replaced the answer with its own page.
         return Failure(Kind.NETWORK, Diagnosis(summary, remedy=_NOT_AWS_REMEDY), passed_on=True)
     return None
 
 
-def is_nobodys_code(code: str, status: int) -> bool:
-    """Tell an answer that is not AWS's, but a proxy's or firewall's page: AWS's names an error code.
+def is_foreign_answer(code: str, status: int) -> bool:
+    """Return whether the answer is not AWS's, but a proxy's or firewall's page: AWS always names an error code.
 
-    botocore gives the status as the code of a page, or none at all.
+    For such a page, botocore sets the code to the HTTP status or to nothing.
     """
     return code in {"", str(status)}
 
 
 def is_clock_error(code: str, message: str) -> bool:
-    """Tell credentials that are refused for the time at which the request says it was signed."""
+    """Return whether AWS rejected the request because of the time at which it was signed."""
     return code in _CLOCK_CODES or _CLOCK_TEXT.search(message) is not None
 
 
-def _is_no_endpoint(error: BaseException) -> bool:
-    """Tell a URL that is none, of a Region that is none or of a configured endpoint."""
+def _is_invalid_endpoint(error: BaseException) -> bool:
+    """Return whether the endpoint's URL is invalid, because of the Region or of a configured endpoint."""
     return isinstance(error, ValueError) and "endpoint" in str(error)
 
 
 def _has_no_tls(error: BaseException) -> bool:
-    """Tell certificates that are not trusted, or can't be read: aiobotocore passes the error of opening them on."""
+    """Return whether certificates aren't trusted or can't be read: aiobotocore wraps the error from opening them."""
     if isinstance(error, boto.HTTPClientError) and type(error) is boto.HTTPClientError:
         return isinstance(error.kwargs.get("error"), (FileNotFoundError, IsADirectoryError, PermissionError))
     return isinstance(error, boto.SSLError)
 
 
 def _never_connected(error: BaseException) -> bool:
-    """Tell a connection that could not be made from one that broke: only the latter may have done its work."""
+    """Return whether no connection was made; one that broke may have carried the call to AWS."""
     if isinstance(error, (boto.ConnectTimeoutError, boto.ProxyConnectionError)):
         return True
     if isinstance(error, boto.EndpointConnectionError):
-        # aiobotocore uses this class for both; the original tells them apart.
+        # aiobotocore raises this class for both cases; the wrapped error distinguishes them.
         return isinstance(error.kwargs.get("error"), (aiohttp.ClientConnectorError, socket.gaierror))
     return False
 
 
 def request_id_of(answer: Mapping[str, Any]) -> str:
-    """Give what AWS Support asks for first, as the end of a diagnosis's facts."""
+    """Return the request id, which AWS Support asks for first, as the end of a diagnosis's facts."""
     request_id = answer.get("ResponseMetadata", {}).get("RequestId")
     return f"; request id {request_id}" if request_id else ""

@@ -1,4 +1,4 @@
-"""Tells faults of this process (the executor, a library that wraps its calls) from errors of AWS and of the way to it. Pure."""
+"""Distinguishes faults in this process (a bug, a library that wraps the AWS calls) from AWS's and network errors. Pure."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _CREDENTIAL_MODULES = frozenset(
     {"aiobotocore.credentials", "aiobotocore.tokens", "botocore.credentials", "botocore.tokens"}
 )
 _OURS = frozenset({"", "ecs_async_executor", "aiobotocore", "botocore", "aiohttp", "anyio", "msgspec"})
-"""Packages whose faults are reported to this project first."""
+"""Packages whose faults users should report to this project first."""
 _LONGEST_MESSAGE = 200
-"""Characters of a message that are shown. A longer one may repeat the request, and a workload's token alone is longer."""
+"""Characters. A longer message isn't shown: it may repeat the request, and a workload's token alone is longer."""
 
 
 def is_expected(error: BaseException) -> bool:
-    """Tell errors of AWS and of the way to it from faults of this process."""
-    return isinstance(_origin(error), _EXPECTED)
+    """Return whether it is an error of AWS or of the network, not a fault in this process."""
+    return isinstance(_unwrapped(error), _EXPECTED)
 
 
 def fault_of(error: BaseException) -> Diagnosis:
-    """Name an exception that isn't expected, and the module that raised it."""
-    error = _origin(error)
+    """Name an unexpected exception and the module that raised it."""
+    error = _unwrapped(error)
     module = _module_that_raised(error)
     package = module.partition(".")[0]
     remedy = (
@@ -47,49 +47,50 @@ def fault_of(error: BaseException) -> Diagnosis:
         else f"Upgrade {package}, or disable its integration with botocore, aiobotocore and aiohttp."
     )
     return Diagnosis(
-        "The executor, or a library that wraps its AWS calls, failed.",
+        "The executor, or a library that wraps its AWS calls, raised an unexpected exception.",
         "".join([_fact(error), module and f", raised in {module}"]),
         remedy,
     )
 
 
 def stack_of(error: BaseException) -> str:
-    """Give where it was raised, for a log, without its message, which may hold a token."""
-    return "".join(format_tb(_origin(error).__traceback__)).rstrip()
+    """Return its traceback for a log, without its message, which may hold a token."""
+    return "".join(format_tb(_unwrapped(error).__traceback__)).rstrip()
 
 
 def in_credentials(error: BaseException) -> bool:
-    """Tell that it was raised while the credentials for a call were fetched."""
-    return not _CREDENTIAL_MODULES.isdisjoint(_modules(_origin(error)))
+    """Return whether it was raised while credentials were being fetched."""
+    return not _CREDENTIAL_MODULES.isdisjoint(_modules(_unwrapped(error)))
 
 
 def text_of(error: BaseException) -> str:
-    """Give an exception's class and message, without the values of a request that botocore refuses (STS's, for example)."""
+    """Return an exception's class and message, without the values of a request botocore rejects (to STS, for example)."""
     text = without_values(str(error)) if isinstance(error, boto.ParamValidationError) else str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def without_values(report: str) -> str:
-    """Take the values out of botocore's validation report: they may be somebody's secrets.
+    """Remove the values from botocore's validation report: they may be secrets.
 
-    Greedy on purpose: a value may look like the text around it, so all between the first and the last goes.
+    The pattern is greedy on purpose: a value may look like the text around it, so everything between the first value
+    and the last one goes.
     """
     return " ".join(re.sub(r"value: .*, (?=type:|valid )", "", report, flags=re.DOTALL).split())
 
 
-def _origin(error: BaseException) -> BaseException:
-    """Unwrap what aiobotocore wraps whatever it is: agents wrap aiohttp, too, inside of its `send`."""
+def _unwrapped(error: BaseException) -> BaseException:
+    """Unwrap aiobotocore's HTTPClientError: it wraps any exception, also an agent's that instruments aiohttp."""
     inner = getattr(error, "kwargs", {}).get("error") if type(error) is boto.HTTPClientError else None
     return inner if isinstance(inner, BaseException) else error
 
 
 def _modules(error: BaseException) -> list[str]:
-    """Give the modules of the traceback; the last one raised it."""
+    """Return the modules in its traceback; the last one raised it."""
     return [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
 
 
 def _module_that_raised(error: BaseException) -> str:
-    """Give the innermost module, one of Python's own only if there is no other; empty if it was never raised."""
+    """Return the innermost module, preferring any to the standard library's; empty if it was never raised."""
     modules = _modules(error)[::-1]
     others = [name for name in modules if name.partition(".")[0] not in sys.stdlib_module_names]
     return next(iter(others or modules), "")

@@ -1,6 +1,6 @@
-"""What AWS denies, and the policy statement that is missing. Pure.
+"""Reads AWS's denials, and writes the policy statement that is missing. Pure.
 
-Source: "Troubleshoot access denied error messages" of the IAM user guide. docs/iam.md has the whole policies.
+Source: "Troubleshoot access denied error messages" of the IAM user guide. The complete policies are in docs/iam.md.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ROLE = re.compile(r"arn:[\w-]+:sts::\d+:assumed-role/(?P<role>[^/\s]+)/")
 _REVISION = re.compile(r"(:task-definition/[^:]+):\d+$")
 _OBJECT = re.compile(r"(:s3:::[^/]+/(?:.*/)?)[^/]*$")
 
-# What AWS says after the action. An Allow in the caller's own policy helps only where that is what is missing.
+# What AWS says after the action. For these policies, an Allow in the caller's own policy wouldn't help.
 _ALLOW_ELSEWHERE = (
     (
         "service control policy",
@@ -54,7 +54,7 @@ _CONDITIONS: Mapping[str, Mapping[str, Any]] = {
 
 
 def allow(action: str, resource: str) -> dict[str, Any]:
-    """Make the statement that allows an action, for all revisions of a task definition and all objects of a folder."""
+    """Return the statement that allows an action, on all revisions of a task definition and all objects of a folder."""
     resource = _OBJECT.sub(r"\1*", _REVISION.sub(r"\1:*", resource))
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
     condition = _CONDITIONS.get(action)
@@ -62,12 +62,12 @@ def allow(action: str, resource: str) -> dict[str, Any]:
 
 
 def arn_of(url: str) -> str:
-    """Give the ARN of an object, of `s3://bucket/key`. In the partition of the usual Regions."""
+    """Return the ARN of the object `s3://bucket/key`, in the partition `aws`."""
     return f"arn:aws:s3:::{url.removeprefix('s3://')}"
 
 
 def remedy_of(message: str) -> str | None:
-    """Say who must allow what, if AWS's message tells; None if it doesn't."""
+    """Return who must allow what; None if AWS's message doesn't tell."""
     if encoded := _ENCODED.search(message):
         return (
             "See what was denied: aws sts decode-authorization-message --query DecodedMessage --output text "
@@ -79,20 +79,20 @@ def remedy_of(message: str) -> str | None:
     who, action, why = _name(denial["user"]), denial["action"], denial["why"] or ""
     if "explicit deny" in why:
         policy = why.partition("explicit deny in ")[2] or "a policy"
-        return f"Remove the Deny of {action} from {policy}: no Allow outweighs it."
+        return f"Remove the Deny of {action} from {policy}: no Allow overrides it."
     for policy, elsewhere in _ALLOW_ELSEWHERE:
         if policy in why:
-            return f"{elsewhere.format(who=who)} It denies {action} now."
+            return f"{elsewhere.format(who=who)} At the moment it denies {action}."
     return missing(who, action, denial["resource"] or "*")
 
 
 def missing(who: str, action: str, resource: str) -> str:
-    """Say which statement somebody's policy needs."""
-    return f"Add to the policy of {who} (docs/iam.md has it whole): {one_line(allow(action, resource))}"
+    """Return a remedy that adds a statement to `who`'s policy."""
+    return f"Add to the policy of {who} (docs/iam.md has all of it): {one_line(allow(action, resource))}"
 
 
 def one_line(policy: Mapping[str, Any]) -> str:
-    """Write a policy, or a statement of one, as JSON that can be pasted."""
+    """Return a policy, or a statement, as JSON on one line that people can paste."""
     return json.dumps(policy)
 
 

@@ -1,4 +1,4 @@
-"""Completes a failure by where AWS was asked, and by who has set the members of the request that are to be changed. Pure."""
+"""Adds to a failure which cluster and Region the call went to, and where the wrong request members were set. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ecs_async_executor.messages import Request
 log = logging.getLogger(__name__)
 
 _SHOWN = 80
-"""Characters of a value, at most."""
+"""Characters of a value to show."""
 
 
 def located(failure: Failure, cluster: str, region: str, request: Request | None = None) -> Failure:
-    """Name the cluster and the Region; and of the request's members, what they are and where they are set."""
+    """Add the cluster and the Region to the failure, and the wrong members' values and where they are set."""
     if not failure.members:
         return failure
     diagnosis = failure.diagnosis
@@ -36,7 +36,7 @@ def _origins(members: tuple[str, ...], request: Request) -> Iterator[str]:
 
 
 def _origin(request: Request, member: str) -> str | None:
-    """Ask who has set a member. An explanation that fails costs its sentence, and nothing else."""
+    """Return where a member was set. If finding out fails, the remedy only loses that sentence."""
     try:
         return request.origin(member) if request.origin is not None else None
     except Exception:
@@ -52,7 +52,7 @@ def _value(body: Mapping[str, Any], member: str) -> Any:
 
 
 def _shown(value: Any) -> str:
-    """Show names; not structures, which may hold secrets."""
+    """Return text and lists of text for showing, but no structures, which may hold secrets."""
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         value = ", ".join(value)
     return f" {value[:_SHOWN]!r}" if isinstance(value, str) else ""

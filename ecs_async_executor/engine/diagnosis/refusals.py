@@ -1,6 +1,6 @@
-"""What RunTask's refusals mean: which member of the request is wrong, and what to do. Pure.
+"""What RunTask's refusals mean: which member of the request is wrong, and how to correct it. Pure.
 
-Sources: ECS API reference (RunTask, "Errors"); texts in public reports of what ECS answered.
+Sources: ECS API reference (RunTask, "Errors"); ECS's error texts in public bug reports.
 """
 
 from __future__ import annotations
@@ -33,28 +33,28 @@ _BY_CODE: Mapping[str, Cause] = {
     "PlatformTaskDefinitionIncompatibilityException": _row(
         "",
         "The platform version can't run the task definition.",
-        "Make `platform_version` and the task definition fit.",
+        "Change `platform_version` or the task definition so that they fit.",
         "platformVersion",
         "taskDefinition",
     ),
     "UnsupportedFeatureException": _row(
         "",
-        "The task asks for something that this Region does not offer.",
-        "Remove it, or use another Region.",
+        "The task uses a feature that this Region does not offer.",
+        "Stop using it, or use another Region.",
     ),
 }
 
-# Specific texts come first: many name a subnet, a container or a task definition beside what is wrong.
+# Specific texts come first: many also name a subnet, a container or a task definition that isn't the problem.
 _BY_TEXT = (
     _row(
         r"Container Overrides length must be at most",
         "The overrides are too long for ECS.",
-        "Shorten the executor_config: its environment and names count.",
+        "Shorten the executor_config: its environment and names count too.",
         "overrides",
     ),
     _row(
         r"Network Configuration is not valid for the given networkMode",
-        "Subnets and security groups are only for tasks of the network mode awsvpc.",
+        "The request has subnets or security groups, but the task definition's network mode is not awsvpc.",
         "Remove `subnets`, `security_groups` and `assign_public_ip`, or use a task definition with networkMode awsvpc.",
         f"{_NETWORK}.subnets",
         f"{_NETWORK}.securityGroups",
@@ -62,14 +62,14 @@ _BY_TEXT = (
     ),
     _row(
         r"Network Configuration must be provided when networkMode 'awsvpc' is specified|subnets can not be empty",
-        "Tasks of the network mode awsvpc need subnets.",
+        "The task definition's network mode is awsvpc, which needs subnets, and the request has none.",
         "Set the option `subnets`, or `networkConfiguration` where the task definition is set.",
         "taskDefinition",
     ),
     _row(
         r"does not support launch_type",
         "The task definition can't run on this launch type.",
-        "Add the launch type to the task definition's requiresCompatibilities, or choose another one.",
+        "Add the launch type to the task definition's requiresCompatibilities, or choose another launch type.",
         "launchType",
         "capacityProviderStrategy",
         "taskDefinition",
@@ -97,9 +97,9 @@ _BY_TEXT = (
     ),
     _row(
         r"Override for container named \S+ is not a container in the TaskDefinition",
-        "The task definition has no container of a name that the request overrides.",
+        "The request overrides a container that the task definition does not have.",
         "Set `container_name` (the option, or in the queue's profile) to the task definition's Airflow container, or "
-        "correct the names in `overrides`.",
+        "correct the container names in `overrides`.",
         "taskDefinition",
         "overrides",
     ),
@@ -107,7 +107,7 @@ _BY_TEXT = (
         r"'(cpu|memory)' setting for container .* is greater than|No Fargate configuration exists for given values"
         r"|Invalid '(cpu|memory)' setting for task",
         "The task can't have this size.",
-        "Choose `cpu` and `memory` that fit together, each container's at most the task's.",
+        "Choose `cpu` and `memory` values that ECS allows together; no container may have more than the task.",
         "overrides",
         "taskDefinition",
     ),
@@ -120,8 +120,8 @@ _BY_TEXT = (
     ),
     _row(
         r"new ARN and resource ID format must be enabled|[Ll]ong arn format must be used",
-        "This account must use the long format of ARNs before tasks can have tags.",
-        "aws ecs put-account-setting-default --name taskLongArnFormat --value enabled, or remove the tags.",
+        "This account must use the long ARN format before its tasks can have tags.",
+        "Run `aws ecs put-account-setting-default --name taskLongArnFormat --value enabled`, or remove the tags.",
         "tags",
         "propagateTags",
         "enableECSManagedTags",
@@ -162,5 +162,5 @@ _BY_TEXT = (
 
 
 def refusal_of(code: str, message: str) -> Cause | None:
-    """Give what a refusal means, by its code or its text; None if neither is known."""
+    """Return what a refusal means, by its code or its text; None if neither is known."""
     return _BY_CODE.get(code) or find_cause(_BY_TEXT, message)

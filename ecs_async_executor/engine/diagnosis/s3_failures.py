@@ -1,4 +1,4 @@
-"""Why a call to S3 failed, and what that means for the launch. Pure. Source: "Error responses" of the S3 API reference."""
+"""Why a call to S3 failed, and who pays for it. Pure. Source: "Error responses" of the S3 API reference."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ecs_async_executor.engine.diagnosis.call_failures import (
     CLOCK_REMEDY,
     CREDENTIAL_CODES,
     THROTTLE_CODES,
-    UNCLEAR_CODES,
+    UNKNOWN_OUTCOME_CODES,
     Failure,
     Kind,
     classify,
     is_clock_error,
-    is_nobodys_code,
+    is_foreign_answer,
     request_id_of,
 )
 from ecs_async_executor.engine.diagnosis.faults import text_of
@@ -24,47 +24,52 @@ from ecs_async_executor.messages import Diagnosis
 
 _ACTIONS = {"PutObject": "s3:PutObject", "DeleteObject": "s3:DeleteObject"}
 _ENCRYPTED = (
-    "If a KMS key of yours encrypts the bucket, it needs kms:GenerateDataKey of that key, too. If the bucket's policy "
-    "demands an encryption header, have its default encryption do that instead."
+    "If a customer managed KMS key encrypts the bucket, the role needs kms:GenerateDataKey on that key too. If the bucket's "
+    "policy requires an encryption header, use the bucket's default encryption instead."
 )
 _CREDENTIAL_CODES = CREDENTIAL_CODES | {"TokenRefreshRequired"}
 _PASSING_CODES = (
     THROTTLE_CODES
-    | UNCLEAR_CODES
-    | {"BadDigest", "IncompleteBody"}  # it was broken on its way
+    | UNKNOWN_OUTCOME_CODES
+    | {"BadDigest", "IncompleteBody"}  # the request was damaged in transit
     | {"DependencyTimeoutException", "InternalException", "KMSInternalException", "KeyUnavailableException"}
 )
 _KMS = "KMS."
-"""Begins what KMS says, which S3 passes on."""
+"""Prefix of KMS's error codes, which S3 passes on."""
 _PASSING_STATUS = frozenset({408, 409, 429})
 _BUCKET_CODES = frozenset({"InvalidBucketName", "NoSuchBucket", "PermanentRedirect"})
 _BUCKET_REMEDY = "Set the option `payload_bucket` to a bucket that exists."
 _OTHER_REMEDY = (
-    "Correct what S3 names in the bucket, or set the option `payload_bucket` to another one. A store that is not AWS's may "
+    "Correct in the bucket what S3 names, or set the option `payload_bucket` to another bucket. An S3-compatible store may "
     "need AWS_REQUEST_CHECKSUM_CALCULATION=when_required."
 )
-_PASSING_REMEDY = "Nothing to do: it is tried again. If it lasts, check the way to S3 and the credentials."
-_NOT_S3_REMEDY = "It is tried again. Check the proxy (HTTPS_PROXY, the connection's `proxies`) and the firewall on the way to S3."
+_PASSING_REMEDY = (
+    "Nothing to do: the executor tries again. If it lasts, check the network path to S3 and the credentials."
+)
+_NOT_S3_REMEDY = (
+    "The executor tries again. Check the proxy (HTTPS_PROXY, the connection's `proxies`) and the firewall between the "
+    "scheduler and S3."
+)
 _KEY_REMEDY = (
     "Enable the KMS key that encrypts the bucket, or set another one in the bucket's default encryption."
 )
 
 
 def classify_s3(error: BaseException, url: str) -> Failure:
-    """Say what an exception out of PutObject or DeleteObject means.
+    """Classify an exception that PutObject or DeleteObject raised.
 
-    `CONFIGURATION`, `DENIED`, `CREDENTIALS` (it concerns S3's client only) or else `PAYLOAD`.
+    As `CONFIGURATION`, `DENIED`, `CREDENTIALS` (affects only the S3 client), and otherwise as `PAYLOAD`.
     """
     if isinstance(error, boto.ParamValidationError):
         return Failure(
             Kind.CONFIGURATION,
-            Diagnosis("S3 can't take the workload.", f"{url} is not valid", _BUCKET_REMEDY),
+            Diagnosis("The name of the workload's S3 object is not valid.", url, _BUCKET_REMEDY),
         )
     if isinstance(error, boto.ClientError) and error.operation_name in _ACTIONS:
         return _classify_answer(error, url)
     failure = classify(error)
     if failure.kind is Kind.FAULT:
-        # To put it again does no harm, and nothing was sent to ECS: as bounded as S3's own failures.
+        # Another upload does no harm, and nothing was sent to ECS: the retries are limited as for S3's own failures.
         return replace(failure, kind=Kind.PAYLOAD)
     refused = failure.kind is Kind.CREDENTIALS
     return _passing(Kind.CREDENTIALS if refused else Kind.PAYLOAD, error, url)
@@ -78,7 +83,7 @@ def _classify_answer(error: boto.ClientError, url: str) -> Failure:
         return _passing(Kind.CREDENTIALS, error, url, CLOCK_REMEDY)
     if code in _CREDENTIAL_CODES:
         return _passing(Kind.CREDENTIALS, error, url)
-    if is_nobodys_code(code, status) and status < 500:
+    if is_foreign_answer(code, status) and status < 500:
         return Failure(
             Kind.PAYLOAD,
             Diagnosis(f"Something other than S3 answered, with status {status}.", url, _NOT_S3_REMEDY),
@@ -90,14 +95,16 @@ def _classify_answer(error: boto.ClientError, url: str) -> Failure:
         return Failure(
             Kind.DENIED,
             Diagnosis(
-                "S3 denies the workload.", facts, remedy_of(message) or _missing(error.operation_name, url)
+                "S3 denied access to the workload's object.",
+                facts,
+                remedy_of(message) or _missing(error.operation_name, url),
             ),
         )
     if code.startswith(_KMS):
         remedy = _KEY_REMEDY
     else:
         remedy = _BUCKET_REMEDY if code in _BUCKET_CODES else _OTHER_REMEDY
-    return Failure(Kind.CONFIGURATION, Diagnosis("S3 refuses the workload.", facts, remedy))
+    return Failure(Kind.CONFIGURATION, Diagnosis("S3 refused the workload's object.", facts, remedy))
 
 
 def _missing(operation: str, url: str) -> str:

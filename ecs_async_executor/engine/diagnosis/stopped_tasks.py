@@ -25,23 +25,23 @@ class Verdict:
     """How a task ended."""
 
     exit_code: int | None
-    """Of the container that decides; None is never success."""
+    """The deciding container's exit code; None never means success."""
     ran: bool
-    """Its code may have run."""
+    """The task's code may have run."""
     permanent: bool
     """It never ran, and the same request would fail the same way again."""
     capacity: bool
-    """It never ran, for lack of capacity."""
+    """It never ran, because ECS had no capacity."""
     interrupted: bool
-    """AWS took its Spot capacity back."""
+    """AWS reclaimed its Spot capacity."""
     unexplained: bool
-    """Nothing but the exit code tells why it ended, and that one can mean anything."""
+    """Only an exit code tells why it ended, and one that can mean anything."""
     diagnosis: Diagnosis
 
 
-# The first that fits counts. AWS wraps passing network faults and lasting refusals in the same sentences ("unable to
-# pull secrets or registry auth: ..."), so the causes that pass come first. AWS's own words are matched as AWS writes
-# them, those of registries and drivers in any case.
+# The first match counts. AWS wraps temporary network faults and permanent refusals in the same sentences ("unable to
+# pull secrets or registry auth: ..."), so temporary causes come first. Patterns match AWS's exact wording, and the
+# wording of registries and drivers in any case.
 _STARTS = r"\b(CannotPull\w*|ResourceInitializationError)\b.*"
 _REASONS = (
     Cause(
@@ -57,16 +57,16 @@ _REASONS = (
     ),
     Cause(
         as_aws_writes(r"CannotPull.*(toomanyrequests|(?i:too many requests|pull rate limit))"),
-        "The registry limits how often images are pulled.",
-        "Let the execution role log in to the registry, or copy the image to ECR (pull through cache).",
+        "The registry limits how often images may be pulled, and the limit was reached.",
+        "Log in to the registry (repositoryCredentials in the task definition), or copy the image to ECR (pull through cache).",
     ),
     Cause(
         as_aws_writes(
             _STARTS + r"(?i:i/o timeout|connection issue|throttling|rate exceeded|deadline exceeded|timed out"
             r"|\bEOF\b|reset by peer)"
         ),
-        "The image, its secrets or its log group could not be reached.",
-        "Check the way from the subnets to AWS (NAT gateway or VPC endpoints) if it comes back.",
+        "ECS could not reach the image's registry, the task's secrets or its log group.",
+        "If it happens again, check the route from the subnets to AWS (NAT gateway or VPC endpoints).",
     ),
     Cause(
         as_aws_writes(
@@ -80,22 +80,22 @@ _REASONS = (
     Cause(
         as_aws_writes(r"\bCannotPull"),
         "The image could not be pulled.",
-        "Check the way from the subnets to the registry (NAT gateway or VPC endpoints).",
+        "Check the route from the subnets to the registry (NAT gateway or VPC endpoints).",
     ),
     Cause(
         as_aws_writes(
             r"(\bResourceInitializationError\b|failed to initialize logging driver).*"
             r"(?i:AccessDenied|not authorized|ResourceNotFound|does not exist)"
         ),
-        "The task's secrets or logs could not be set up.",
-        "Check the execution role and the secrets and log options of the task definition.",
+        "ECS could not set up the task's secrets or logs.",
+        "Check the execution role, and the secrets and log options in the task definition.",
         Outlook.USELESS,
     ),
     Cause(
         as_aws_writes(
             r"exec: \"[^\"]*\": .*(?i:executable file not found|no such file or directory|permission denied)"
         ),
-        "The image has no such program, or it may not be run.",
+        "The image has no such program, or the program is not executable.",
         "Use an image that has it on its PATH, or correct the task definition's entryPoint and PATH.",
         Outlook.USELESS,
     ),
@@ -106,11 +106,11 @@ _REASONS = (
             r"|\bContainerRuntime(Timeout)?Error\b|\bInternalError\b|EphemeralStorage"
         ),
         "The task could not be started.",
-        "It is usually a passing fault of the platform; see the detail if it comes back.",
+        "This is usually a temporary fault at AWS. If it happens again, see the detail.",
     ),
     Cause(
         as_aws_writes(r"Host EC2 \(instance|deregistration forced by user"),
-        "The machine under the task went away.",
+        "The task lost its container instance.",
         "Let the task retry.",
     ),
     Cause(
@@ -125,55 +125,58 @@ _STOP_CODES = {
     "InfrastructureHealth": ("AWS stopped the task: its host is unhealthy.", "Let the task retry."),
 }
 _CUT_OFF = (
-    'If the container\'s log says "Too many failed heartbeats", the API server was out of reach for too long, and the task was ended by its'
-    " own supervisor: raise AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS in the task definition."
+    'If the container\'s log says "Too many failed heartbeats", its Airflow process could not reach the API server for too'
+    " long and ended the task: raise AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS in the task definition."
 )
 _UNEXPLAINED = {
-    # Airflow's supervisor ends its task's process after three failed heartbeats, and exits with 0 if the task has retries
-    # left, else with 1, since it can't tell the end either (airflow.sdk 1.3's supervisor, tried).
+    # After three failed heartbeats, Airflow's supervisor kills its task's process. It exits with 0 if the task has
+    # retries left, and otherwise with 1, because it can't report the end either (tried with airflow.sdk 1.3).
     0: (
         "The container ended (exit code 0).",
-        f"If its task was running, its process was killed, for example for lack of memory. {_CUT_OFF}",
+        f"If its Airflow task was running, something killed its process, for example lack of memory. {_CUT_OFF}",
     ),
     1: (
         "The container ended with exit code 1.",
-        f"Look into its log: the Airflow process could not start the task or lost its API server. {_CUT_OFF}",
+        f"Check its log: the Airflow process could not start the task, or lost the API server. {_CUT_OFF}",
     ),
 }
 _EXIT_CODES = {
     75: (
-        "The container's entrypoint gave up (exit code 75), for a reason that may pass.",
-        "Look into its log: with this project's image, the Dags could not be fetched.",
+        "The container's entrypoint gave up (exit code 75), for a reason that may be temporary.",
+        "Check its log: with this project's image, it could not fetch the Dags.",
     ),
     78: (
         "The container's entrypoint gave up (exit code 78).",
-        "Look into its log: with this project's image, the Dags can't be fetched as it is configured.",
+        "Check its log: with this project's image, the configuration doesn't let it fetch the Dags.",
     ),
-    127: ("The container's command was not found (exit code 127).", "The image must be an Airflow image."),
+    127: ("The container's command was not found (exit code 127).", "Use an Airflow image."),
     137: (
         "The container was killed (SIGKILL, exit code 137).",
-        "If nobody stopped it, it used too much memory: give the task more.",
+        "If nobody stopped it, it probably used too much memory: give the task more.",
     ),
-    139: ("The container crashed (SIGSEGV, exit code 139).", "Look for a faulty native library."),
+    139: (
+        "The container crashed (SIGSEGV, exit code 139).",
+        "Look for a faulty native library in the image.",
+    ),
     143: ("The container was terminated (SIGTERM, exit code 143).", "See the detail for who stopped it."),
 }
 
 
 def without_workload(verdict: Verdict, url: str) -> Verdict:
-    """Judge a task whose container says that it could not fetch its workload from S3: nothing of it ran."""
+    """Return the verdict on a task whose container exited because it couldn't fetch its workload: its code never ran."""
     summary = "The container could not fetch its workload from S3."
     needed = missing("the task role", "s3:GetObject", arn_of(url))
-    remedy = f"Look into the container's log. If access is denied: {needed}"
+    remedy = f"Check the container's log. If it says that access was denied: {needed}"
     return replace(verdict, ran=False, diagnosis=Diagnosis(summary, verdict.diagnosis.detail, remedy))
 
 
 def judge(task: Task, container_name: str) -> Verdict:
-    """Judge a task with lastStatus STOPPED by its container `container_name`; the others are only reported."""
+    """Judge a task with lastStatus STOPPED by its container `container_name`; the facts list the others too."""
     decider = next((c for c in task.containers if c.name == container_name), None)
     exit_code = decider.exit_code if decider else None
     ran = task.started_at is not None or exit_code is not None
     facts = _facts(task)
-    # A sidecar's reason counts only where the container that decides never ran.
+    # A sidecar's reason counts only if the deciding container never ran.
     texts = [task.stopped_reason or "", (decider.reason if decider else None) or ""]
     if not ran:
         texts += [c.reason or "" for c in task.containers]
@@ -194,7 +197,7 @@ def judge(task: Task, container_name: str) -> Verdict:
         )
 
     if interrupted:
-        return verdict("AWS took the Spot capacity back.", "Let the task retry, or run it on demand.")
+        return verdict("AWS reclaimed the Spot capacity.", "Let the task retry, or run it on demand.")
     if task.stop_code in _STOP_CODES:
         return verdict(*_STOP_CODES[task.stop_code])
     if cause := find_cause(_REASONS, *texts):
@@ -203,7 +206,7 @@ def judge(task: Task, container_name: str) -> Verdict:
     if exit_code in _EXIT_CODES:
         return verdict(*_EXIT_CODES[exit_code])
     if exit_code is not None:
-        unknown = (f"The container ended with exit code {exit_code}.", "Look into the container's log.")
+        unknown = (f"The container ended with exit code {exit_code}.", "Check the container's log.")
         return verdict(*_UNEXPLAINED.get(exit_code, unknown), unexplained=True)
     if decider is None and task.containers:
         return verdict(
@@ -212,14 +215,14 @@ def judge(task: Task, container_name: str) -> Verdict:
             Outlook.USELESS,
         )
     if ran:
-        return verdict("The task stopped, and ECS has no exit code of it.", "Look into the container's log.")
+        return verdict("The task stopped, and ECS has no exit code for it.", "Check the container's log.")
     return verdict("The task stopped before it ran.", "See the detail.")
 
 
 def _is_interruption(stop_code: str | None, stopped_reason: str) -> bool:
-    """Tell whether AWS took Spot capacity back.
+    """Return whether AWS reclaimed Spot capacity.
 
-    A machine that goes away gives a termination notice as well, on demand or not: then the text says what happened.
+    Any EC2 instance that stops sends a termination notice too, on demand or not; then the text says what happened.
     """
     if stop_code in {"SpotInterruption", "UserInitiated"}:
         return stop_code == "SpotInterruption"

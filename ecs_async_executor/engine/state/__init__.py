@@ -1,1 +1,1 @@
-"""The state of every ECS task, and the queues around it. Does no I/O."""
+"""The state of every ECS task, and the queues its runs wait in. Sans-I/O."""

@@ -1,4 +1,4 @@
-"""What the ledger knows of one run."""
+"""What the ledger knows about one run."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from ecs_async_executor.messages import Build, RateShare, Recovery, Request
 
 
 class State(Enum):
-    """Where a run stands."""
+    """What the engine is doing for a run."""
 
-    WAITING = "waiting to be sent"
-    PREPARING = "looked for, or something is asked or put before it is sent"
+    WAITING = "waiting in a queue"
+    PREPARING = "searching for its task, asking ECS, or uploading its payload, before RunTask is called"
     SENDING = "RunTask in flight"
     WATCHING = "launched"
 
 
 class Phase(IntEnum):
-    """How far a launched task was seen to be; it only goes forward."""
+    """How far DescribeTasks has seen a launched task get. It never moves back."""
 
     STARTING = 0
     RUNNING = 1
     ENDING = 2
-    """It is to stop (desiredStatus), or past RUNNING."""
+    """Its desiredStatus is STOPPED, or its lastStatus is past RUNNING."""
 
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One run: everything the engine knows of it."""
+    """Everything the engine knows about one run."""
 
     run_id: str
     label: str
@@ -38,33 +38,33 @@ class Entry:
     priority: int = 0
     lane: RateShare | None = None
     launch_timeout: float = 0.0
-    """Seconds; 0: for ever."""
+    """Seconds; 0 means no limit."""
     build: Build | None = None
     request: Request | None = None
-    """Built for the first send of this launch number, and from that send on frozen until the outcome is known."""
+    """Built for this launch number's first send, and frozen from that send until its outcome is known."""
     built_at: float = 0.0
     sent: bool = False
-    """This very request was sent by this engine, and may have started something: not a byte of it changes any more."""
+    """This engine sent exactly this request, which may have started a task: none of its bytes may change now."""
     stored: str | None = None
-    """The object in S3 that was put for its request, or that its task was seen to fetch: it goes when the run ends."""
-    presumed: str | None = None
-    """The object that somebody else may have put for it; None as soon as its task was seen."""
+    """The S3 object this engine uploaded for it, or its task is known to fetch; deleted when the run ends."""
+    maybe_stored: str | None = None
+    """The S3 object another engine may have uploaded for it; None once DescribeTasks has shown its task."""
     puts: int = 0
-    """PutObject calls for it that failed."""
+    """Failed PutObject calls."""
     recovery: Recovery = Recovery.NONE
     sent_at: float = 0.0
-    """When it was last sent with an outcome that is unknown; or, if others had it before, when it came."""
+    """Time of the last send with an unknown outcome. If another engine had the run before, the time it arrived here."""
     unknown_sends: int = 0
-    """Sends of this launch number whose outcome is unknown, those of others included: the task may exist."""
+    """Sends of this launch number with an unknown outcome, by any engine. If there are any, its task may exist."""
     faults: int = 0
-    """Calls for this launch number in or around which code of this process failed."""
+    """Calls for this launch number that failed because code in this process raised."""
     fault: Failure | None = None
-    """Set once there were too many: RunTask isn't sent again, the task is only looked for."""
+    """Set after too many faults: from then on the engine searches for the task, and calls RunTask no more."""
     last_waiting_kind: Kind | None = None
-    """The cause of waiting that was reported last."""
+    """The reason for waiting that was last reported."""
     arn: str = ""
     cluster: str = ""
-    """Where its task is, or is looked for; as is `container`, the order's until its request is built."""
+    """Where its task runs, or is searched for. Until its request is built, the order's; so is `container`."""
     container: str = ""
     launched_at: float = 0.0
     phase: Phase = Phase.STARTING
@@ -73,17 +73,17 @@ class Entry:
     """DescribeTasks has shown its task."""
     seen_running: bool = False
     due_at: float | None = None
-    """When it is looked at next; None while it is not on the due list."""
+    """The time of its next poll; None while it isn't in the poll schedule."""
     missing: int = 0
-    """Sightings as MISSING in a row."""
+    """How many polls in a row reported it as MISSING."""
     missing_since: float = 0.0
     listed: bool = True
-    """ListTasks finds it by its `startedBy`."""
+    """ListTasks can find it by its `startedBy`."""
     stop_reason: str | None = None
     timed_out: bool = False
-    """It is stopped because it has not run within the launch timeout."""
+    """The engine is stopping it because it wasn't running within the launch timeout."""
 
     @property
     def client_token(self) -> str:
-        """Tie the launch to its number; at most 64 characters (RunTask)."""
+        """The launch id: one per launch number, and at most 64 characters long (RunTask)."""
         return f"{self.run_id}-{self.number}"

@@ -1,4 +1,4 @@
-"""What runs leave in S3: which object a run has there, and what is to be deleted. Pure."""
+"""The S3 objects of runs: which object each run has, and which ones to delete. Sans-I/O."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ from ecs_async_executor.engine.payloads import fetched_by, url_of
 from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.state.entry import Entry
 
-MOST = 10_000
-"""Objects that wait to be deleted: while S3 is away the rest is left to the bucket's lifecycle rule."""
+MAX_DELETIONS = 10_000
+"""Objects that may wait for deletion. While S3 is down, the bucket's lifecycle rule deletes the rest."""
 
 
 class PayloadObjects:
-    """Follows the objects of runs at one location (`s3://bucket/prefix/`); without one there are none to follow."""
+    """Tracks the runs' objects at one location (`s3://bucket/prefix/`). Without a location, there are none."""
 
     def __init__(self, location: str) -> None:
         self._location = location
-        self.spent: list[str] = []
+        self.deletions: list[str] = []
         """Objects of runs that have ended."""
 
-    def presume(self, entry: Entry) -> None:
-        """Somebody else has launched the run, or may have: then its name tells which object it has, if it has one."""
-        entry.presumed = url_of(self._location, entry.client_token) if self._location else None
+    def assume_stored(self, entry: Entry) -> None:
+        """Another engine has launched the run, or may have: note the object it would have uploaded."""
+        entry.maybe_stored = url_of(self._location, entry.client_token) if self._location else None
 
-    def see(self, entry: Entry, task: Task) -> None:
-        """The task itself tells what it fetches, whoever has launched it."""
+    def observe(self, entry: Entry, task: Task) -> None:
+        """Read from the task's own command which object it fetches, whoever launched it."""
         fetched = fetched_by(task, entry.container)
         if fetched is None:
             return
-        entry.presumed = None
+        entry.maybe_stored = None
         if entry.stored is None and self._location and fetched.startswith(self._location):
             entry.stored = fetched
 
-    def spend(self, entry: Entry) -> None:
-        """The run has ended."""
-        left = entry.stored or entry.presumed
-        if left is not None and len(self.spent) < MOST:
-            self.spent.append(left)
+    def run_ended(self, entry: Entry) -> None:
+        """Schedule the run's object for deletion, if it has one."""
+        url = entry.stored or entry.maybe_stored
+        if url is not None and len(self.deletions) < MAX_DELETIONS:
+            self.deletions.append(url)

@@ -1,4 +1,4 @@
-"""When a task is looked at next, by what was seen of it. Pure."""
+"""When to poll each task next, judging by its phase and how long it has been in it. Sans-I/O."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NOT_YET_RUNNING = frozenset({"PROVISIONING", "PENDING", "ACTIVATING"})
 
 
 def phase_of(task: Task) -> Phase:
-    """Tell how far a task is that has not stopped."""
+    """Return the phase of a task that hasn't stopped."""
     if task.desired_status == "STOPPED":
         return Phase.ENDING
     if task.last_status in NOT_YET_RUNNING:
@@ -19,27 +19,28 @@ def phase_of(task: Task) -> Phase:
     return Phase.RUNNING if task.last_status == "RUNNING" else Phase.ENDING
 
 
-def next_poll(phase_age: float, even: float, poll_interval: float) -> float:
-    """Seconds until the next look at a task whose phase was first seen `phase_age` seconds ago.
+def next_poll(phase_age: float, uniform_interval: float, poll_interval: float) -> float:
+    """Return the seconds until the next poll of a task that entered its phase `phase_age` seconds ago.
 
-    Soon after it was launched, began to run or to end, and then less and less often: what is seen comes late by a
-    tenth of how long it took, up to `poll_interval`. `even` is the interval at which looking at all tasks alike takes
-    half of what the watcher may: with many tasks, none is looked at more often, and old ones not even that often.
+    Polls are frequent just after a task is launched, starts to run or starts to end, and then become rarer: a change is
+    noticed late by a tenth of the time it took to come, and by `poll_interval` at most. `uniform_interval` is the
+    interval at which polling all tasks equally often would use half of the watcher's rate. With many tasks, no task is
+    polled more often than that, and old ones less often.
     """
-    shortest, longest = sorted((even, poll_interval))
+    shortest, longest = sorted((uniform_interval, poll_interval))
     return min(max(1.0, shortest, phase_age / 10), longest)
 
 
-class DueList:
-    """Tasks to look at, the longest overdue first.
+class PollSchedule:
+    """The tasks to poll, the longest overdue first.
 
-    A task's date stands in its entry. It tells live items from stale ones, of a task that was discarded or given
-    another date; those are dropped when their own time comes.
+    An entry's `due_at` holds its task's due time. A heap item with any other time is stale: its task was discarded or
+    rescheduled. Stale items are dropped when they reach the top of their heap.
     """
 
     def __init__(self) -> None:
         self._heaps: dict[str, list[tuple[float, int, Entry]]] = {}
-        """By cluster, since a call is about one."""
+        """By cluster, because a DescribeTasks call covers only one."""
         self._items = 0
         self._length = 0
 
@@ -50,24 +51,24 @@ class DueList:
         return entry.due_at is not None
 
     def add(self, entry: Entry, due: float) -> None:
-        """Look at the task at `due`; an earlier date of the same task is forgotten."""
+        """Schedule the task's poll for `due`, in place of any time it was scheduled for before."""
         self._length += entry.due_at is None
         entry.due_at = due
         self._items += 1
         heapq.heappush(self._heaps.setdefault(entry.cluster, []), (due, self._items, entry))
 
     def discard(self, entry: Entry) -> None:
-        """Forget a task, whether it is on the list or not."""
+        """Remove a task; it needn't be scheduled."""
         self._length -= entry.due_at is not None
         entry.due_at = None
 
     def next_at(self) -> float | None:
-        """When the next task is due; None if none is watched."""
+        """Return when the next task is due; None if none is scheduled."""
         head = self._head()
         return head[0] if head else None
 
     def take(self, now: float, *, limit: int) -> list[Entry]:
-        """Take up to `limit` tasks of one cluster that are due at `now`: the cluster of the longest overdue."""
+        """Take up to `limit` tasks due at `now`, all in one cluster: that of the longest overdue task."""
         batch: list[Entry] = []
         head = self._head()
         heap = self._heaps[head[2].cluster] if head else []

@@ -1,4 +1,4 @@
-"""How a run ended whose task was launched, or may have been: its terminal report. Pure."""
+"""Terminal reports of runs whose task was launched, or may have been. Pure."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.messages import Cancelled, Diagnosis, LaunchFailed, Recovery, Stopped
 
-NOT_SHOWN = (
+LOST_REMEDY = (
     "See the task's log for how it ended. If it may still run, check that the executor asks in the cluster, Region and"
     " account in which it was launched."
 )
-"""The remedy if ECS does not show a task: it may have forgotten it, or the wrong place is asked."""
+"""The remedy if ECS doesn't show a task: ECS may have forgotten it, or the executor may be asking the wrong place."""
 
 
 def stopped(entry: Entry, task: Task) -> Stopped:
-    """Report the end of a task that was seen with lastStatus STOPPED."""
+    """Report the end of a task whose lastStatus is STOPPED."""
     verdict = judge(task, entry.container)
     if verdict.exit_code == NOT_FETCHED and (url := entry.stored or fetched_by(task, entry.container)):
         verdict = without_workload(verdict, url)
@@ -43,8 +43,8 @@ def stopped(entry: Entry, task: Task) -> Stopped:
     )
 
 
-def gone(entry: Entry, diagnosis: Diagnosis) -> Stopped:
-    """Report a task that ECS does not show: neither that it has ended nor how was seen."""
+def lost(entry: Entry, diagnosis: Diagnosis) -> Stopped:
+    """Report a task that ECS doesn't show: whether and how it ended is unknown."""
     return Stopped(
         entry.run_id,
         entry.number,
@@ -58,15 +58,15 @@ def gone(entry: Entry, diagnosis: Diagnosis) -> Stopped:
 
 
 def given_up(entry: Entry, diagnosis: Diagnosis) -> LaunchFailed | Stopped | Cancelled:
-    """Report a run whose task nobody can see, though RunTask may have started it: its calls fail in this process.
+    """Report a run whose task RunTask may have started but the engine can't see: code in this process breaks its calls.
 
-    No code runs twice. If Airflow's row is still QUEUED, this fails the task; its next try has another id, and the API
-    server refuses the `run` of a container that begins under the old one (404; 409 while the row is failed). If the row is
-    RUNNING by then, nothing is failed, but the task is looked for again. StopTask can't be tried: it needs the ARN, which
-    RunTask and ListTasks didn't give.
+    No code runs twice. If Airflow's row is still QUEUED, this report fails the task. Its next try has another id, and
+    the API server rejects the `run` call of a container that starts under the old id (404; 409 while the row is failed).
+    If the row is RUNNING by then, nothing fails, and the engine searches for the task again. StopTask isn't an option:
+    it needs the ARN, which neither RunTask nor ListTasks returned.
     """
     if entry.stop_reason is not None:
         return Cancelled(entry.run_id)
     if entry.recovery is Recovery.FIND:
-        return gone(entry, diagnosis)
+        return lost(entry, diagnosis)
     return LaunchFailed(entry.run_id, entry.number, diagnosis, permanent=True)

@@ -35,15 +35,15 @@ class Deleter:
     async def run(self, tasks: TaskGroup) -> None:
         """Delete until cancelled."""
         while True:
-            while not self._ledger.spent:
+            while not self._ledger.deletions:
                 await self.wakeup.wait(None)
             await self._slots.acquire()
             self._deleting += 1
-            tasks.start_soon(self._delete, self._ledger.spent.pop(0))
+            tasks.start_soon(self._delete, self._ledger.deletions.pop(0))
 
     async def finish(self) -> None:
         """Wait until nothing is left to delete."""
-        while self._ledger.spent or self._deleting:
+        while self._ledger.deletions or self._deleting:
             await self._done.wait(None)
 
     async def _delete(self, url: str) -> None:

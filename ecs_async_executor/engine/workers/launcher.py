@@ -21,7 +21,7 @@ from ecs_async_executor.engine.diagnosis.origins import located
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.ledger import Ledger
-from ecs_async_executor.engine.state.terminal_reports import NOT_SHOWN
+from ecs_async_executor.engine.state.terminal_reports import LOST_REMEDY
 from ecs_async_executor.engine.workers.recovery import TaskSearch, is_refused_replay
 from ecs_async_executor.engine.workers.requests import STOPPED, Requests, raise_if_stopped
 from ecs_async_executor.engine.workers.wakeup import Wakeup
@@ -42,7 +42,7 @@ _NOT_FOUND = Failure(
     Diagnosis(
         "ECS shows no running task of this run.",
         "ListTasks lists none, or can't be asked",
-        NOT_SHOWN,
+        LOST_REMEDY,
     ),
 )
 
@@ -119,7 +119,7 @@ class Launcher:
 
     def _leave_sending(self, entry: Entry) -> None:
         """Stop counting this run as an in-flight RunTask."""
-        self._ledger.asks(entry)
+        self._ledger.prepare(entry)
         self._on_change()
 
     async def _search(self, entry: Entry) -> None:
@@ -142,7 +142,7 @@ class Launcher:
             return await self._task_search.find(entry.fault, entry)
         if arns := await self._task_search.search(entry):
             return arns[0]
-        self._ledger.has_asked(entry, anyio.current_time())
+        self._ledger.prepared(entry, anyio.current_time())
         return None
 
     async def _run_task(self, permit: Permit, entry: Entry) -> str | None:
@@ -158,7 +158,7 @@ class Launcher:
                 self._leave_sending(entry)
                 await self._requests.settle(entry)
                 raise_if_stopped(entry)
-                self._ledger.has_asked(entry, anyio.current_time())
+                self._ledger.prepared(entry, anyio.current_time())
                 return None
             if request.payload is not None:
                 is_free = self._ledger.must_put(entry, anyio.current_time())
@@ -183,7 +183,7 @@ class Launcher:
         try:
             return await self._call(permit, self._requests.body(entry, request))
         except CallError as error:
-            if error.failure.is_unclear:
+            if error.failure.is_unknown_outcome:
                 entry.sent_at = anyio.current_time()
             elif error.failure.kind is not Kind.EXISTS:  # it has definitely started nothing
                 entry.sent = before

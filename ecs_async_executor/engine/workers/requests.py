@@ -70,7 +70,7 @@ class Requests:
             request = entry.request = self._build(entry, entry.build)
             entry.built_at, entry.cluster, entry.container = now, request.cluster, request.container
             if entry.recovery is not Recovery.NONE:  # an earlier sender uploaded the payload before its send
-                entry.presumed = request.payload.url if request.payload is not None else None
+                entry.maybe_stored = request.payload.url if request.payload is not None else None
         request = entry.request
         if request.settle is not None and request.cluster in self._strategies.known:
             strategy = self._strategies.known[request.cluster]

@@ -1,7 +1,7 @@
-"""Airflow as an executor sees it: rows, a scheduler's turn, and what the API server says to workers.
+"""Simulates Airflow as an executor sees it: rows, a scheduler's heartbeat, and the API server's answers to workers.
 
-The rules are those of airflow-core 3.3: a run id committed with QUEUED, events that are dropped for locked rows, rows
-of dead schedulers that are adopted or reset.
+It follows airflow-core 3.3: the run id is committed with QUEUED, events for locked rows are dropped, and rows of dead
+schedulers are adopted or reset.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ADOPTABLE = ("queued", "running", "restarting")
 
 @dataclass(eq=False)
 class TaskRow:
-    """A task instance, and the truth about it."""
+    """A task instance's row, and what really happened to its task."""
 
     name: str
     queue: str = "default"
@@ -38,12 +38,12 @@ class TaskRow:
     external_executor_id: str | None = None
     queued_by_job_id: int | None = None
     queued: int = 0
-    """How often it was queued."""
+    """How often the task was queued."""
     deferrals: int = 0
     deaths: int = 0
-    """Containers that died without telling, while the task ran."""
+    """Containers that died without reporting it while the task ran."""
     dead: bool = False
-    """Its code has died, and Airflow does not know yet."""
+    """Its code has died, and Airflow doesn't know yet."""
     clears: int = 0
     marked: str = ""
     last_heartbeat_at: float | None = None
@@ -75,7 +75,7 @@ class TaskRow:
 
 
 class Airflow:
-    """The database, with what core and the API server do to it."""
+    """The database, and what core and the API server do to it."""
 
     def __init__(self, random: Random, queues: Iterable[str], now: Callable[[], float]) -> None:
         self.random = random
@@ -84,9 +84,9 @@ class Airflow:
         self.code_runs: Counter[tuple[str, int, int]] = Counter()
         """How often user code was started, by task, try and queueing."""
         self.resets = 0
-        """Orphans that were given a new try because no executor adopted them."""
-        self.wronged: list[str] = []
-        """Tasks that an executor has failed while their workers lived."""
+        """Orphans that core gave a new try because no executor adopted them."""
+        self.wrongly_failed: list[str] = []
+        """Tasks that an executor failed while their workers were alive."""
 
     def by_id(self, ti_id: Any) -> TaskRow | None:
         return next((row for row in self.rows if str(row.id) == str(ti_id)), None)
@@ -111,7 +111,7 @@ class Airflow:
         return next((row for row in rows if row.external_executor_id in read.ids), None)
 
     def write_external_ids(self, publications: Iterable[Publication], locked: float) -> frozenset[str]:
-        """Write what is as it was when it was read; rows that somebody has locked are left out."""
+        """Write to the rows that haven't changed since they were read; locked rows are left out."""
         written = set()
         for publish in publications:
             row = self.by_id(publish.ti_id)
@@ -133,7 +133,7 @@ class Airflow:
     # --- what the scheduler does -----------------------------------------------------------------------
 
     def queue(self, job_id: int) -> list[ExecuteTask]:
-        """Commit QUEUED and the run ids, and give the workloads."""
+        """Commit QUEUED and the run ids, and return the workloads."""
         rows = [row for row in self.rows if row.state == "scheduled"]
         for row in rows:
             row.state, row.queued_by_job_id, row.external_executor_id = "queued", job_id, str(uuid.uuid4())
@@ -141,7 +141,7 @@ class Airflow:
         return [row.workload() for row in rows]
 
     def process_events(self, executor: BaseExecutor, locked: float) -> None:
-        """Take the events, which are lost for rows that somebody has locked."""
+        """Process the events; those for locked rows are lost."""
         for key, (state, _) in executor.get_event_buffer().items():
             assert isinstance(key, TaskInstanceKey)
             row = next(row for row in self.rows if row.name == key.task_id)
@@ -151,7 +151,7 @@ class Airflow:
                 self._end(row, str(state))
 
     def without_heartbeats(self, job_id: int) -> list[TaskRow]:
-        """Give the rows whose workers this scheduler takes for dead."""
+        """Return the rows whose workers this scheduler takes for dead."""
         rows = [row for row in self.rows if row.queued_by_job_id == job_id]
         return [
             row
@@ -161,7 +161,7 @@ class Airflow:
 
     def _end(self, row: TaskRow, state: str) -> None:
         if row.state == "running" and not row.dead:
-            self.wronged.append(f"{row.name}, try {row.try_number}: {state}")
+            self.wrongly_failed.append(f"{row.name}, try {row.try_number}: {state}")
         if (
             row.state == "running"
             or (state == "failed" and row.state == "queued")
@@ -170,7 +170,7 @@ class Airflow:
             row.next_try()
 
     def orphans(self, living: Iterable[int]) -> list[Any]:
-        """Give the rows of dead schedulers as core hands them to an executor."""
+        """Return the rows of dead schedulers, as core passes them to an executor."""
         dead = [
             row for row in self.rows if row.state in ADOPTABLE and row.queued_by_job_id not in set(living)
         ]
@@ -200,13 +200,13 @@ class Airflow:
 
     # --- what users do ---------------------------------------------------------------------------------
 
-    def meddle(self) -> None:
-        """Clear or mark a task, as the UI does; nobody tells the executor."""
+    def interfere(self) -> None:
+        """Clear or mark a task, as the UI does; the executor isn't told."""
         row = self.random.choice(self.rows)
         if row.state not in ADOPTABLE:
             return
         if row.dead:
-            row.deaths, row.dead = row.deaths - 1, False  # the user was quicker
+            row.deaths, row.dead = row.deaths - 1, False  # the user acts before Airflow notices the death
         if self.random.random() < 0.3:
             row.clears -= row.state == "restarting"  # marked before it could run again
             row.marked = row.state = self.random.choice(("success", "failed"))
@@ -220,7 +220,7 @@ class Airflow:
     # --- what the API server tells workers -------------------------------------------------------------
 
     def start_code(self, ti_id: str) -> TaskRow | None:
-        """PATCH /run: the row whose code may start now; None is 404 or 409."""
+        """PATCH /run: return the row whose code may start now; None stands for 404 or 409."""
         row = self.by_id(ti_id)
         if row is None or row.state not in {"queued", "restarting"}:
             return None
@@ -229,7 +229,7 @@ class Airflow:
         return row
 
     def is_running(self, row: TaskRow, ti_id: str) -> bool:
-        """Answer a worker's heartbeat: False is 409 or 410."""
+        """Answer a worker's heartbeat; False stands for 409 or 410."""
         if str(row.id) != ti_id or row.state != "running":
             return False
         row.last_heartbeat_at = self._now()

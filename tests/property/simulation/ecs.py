@@ -1,4 +1,4 @@
-"""ECS as the engine sees it, in virtual time: eventually consistent, throttled, full, and with answers that get lost."""
+"""Simulates ECS as the engine sees it, in virtual time: eventually consistent, throttled, full, and losing answers."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from ecs_async_executor.engine.responses import Container, Task, TaskFailure, Ta
 from tests.support.engine import error
 
 REMEMBERED = 3600.0
-"""Seconds for which ECS describes a stopped task, and a clientToken outlives its task (ECS developer guide)."""
+"""Seconds for which ECS describes a stopped task and remembers its clientToken (ECS developer guide)."""
 
 
 @dataclass(eq=False)
 class EcsTask:
-    """One task, and when what happens to it."""
+    """One ECS task and its state."""
 
     arn: str
     started_by: str
     payload: dict[str, Any]
     created_at: float
     url: str | None
-    """What its command fetches from S3, if it does."""
+    """The S3 object its command fetches, if any."""
     seen_from: float
-    """Until then DescribeTasks and ListTasks don't show it."""
+    """The time from which DescribeTasks and ListTasks show it."""
     status: str = "PROVISIONING"
     stop_asked: anyio.Event = field(default_factory=anyio.Event)
     queueing: object = None
-    """For which queueing of which try it was started; None for a task that Airflow does not know any more."""
+    """The try and queueing it was started for; None if Airflow no longer knows its task instance."""
     stopped_at: float | None = None
     exit_code: int | None = None
     spot: bool = False
@@ -41,7 +41,7 @@ class EcsTask:
     ran: bool = False
     reason: str = ""
     hidden: bool = False
-    """ECS does not show it any more, as if another account were asked."""
+    """ECS no longer shows it, as if the engine asked in another account."""
 
     @property
     def alive(self) -> bool:
@@ -49,46 +49,46 @@ class EcsTask:
 
 
 @dataclass
-class Weather:
-    """How bad AWS is: probabilities for each call, and seconds."""
+class Conditions:
+    """How badly AWS behaves: probabilities for each call, and times in seconds."""
 
     lost: float = 0.0
     broken: float = 0.0
     blocked: float = 0.0
-    """A proxy has passed the call on, and puts its page in the place of the answer."""
+    """A proxy passes the call on and replaces the answer with its own page."""
     throttled: float = 0.0
     unreachable: float = 0.0
     full: float = 0.0
     start_failure: float = 0.0
     interrupted: float = 0.0
-    """Of a task on Spot, before it runs and while it does."""
+    """For a task on Spot: drawn once before it runs, and once when it ends."""
     hidden: float = 0.0
-    """Of a task, when its code starts."""
+    """For a task: drawn when its code starts."""
     lag: float = 0.0
     latency: float = 0.1
     faulty: float = 0.0
-    """That code which wraps the call raises after it was done ..."""
+    """A library that wraps the call raises after AWS has carried it out ..."""
     faulty_until: float = 0.0
     """... before this time."""
 
 
 class SimulatedEcs:
-    """Stands for `EcsClient`. `run` makes the life of a new task; it is the world's, and outlives every engine."""
+    """Replaces `EcsClient`. The world's `run` starts a new task's container, which outlives every engine."""
 
     region = "eu-central-1"
 
     def __init__(
         self,
         random: Random,
-        weather: Weather,
+        conditions: Conditions,
         run: Callable[[EcsTask], None],
         now: Callable[[], float],
         objects: Mapping[str, bytes],
     ) -> None:
         self.random = random
-        self.weather = weather
+        self.conditions = conditions
         self.objects = objects
-        """What is in S3."""
+        """The objects in S3."""
         self.tasks: list[EcsTask] = []
         self._run = run
         self._now = now
@@ -97,10 +97,10 @@ class SimulatedEcs:
     # --- what the engine calls ------------------------------------------------------------------------
 
     def forget(self) -> None:
-        """Credentials are fetched anew; here they never fail."""
+        """Fetch credentials anew; here that never fails."""
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Close nothing, as nothing is open."""
 
     async def run_task(self, body: Mapping[str, Any]) -> Tasks:
         await self._arrive("RunTask")
@@ -129,7 +129,7 @@ class SimulatedEcs:
         return arns
 
     async def default_strategy(self, _: str) -> list[dict[str, str]]:
-        """The cluster has none."""
+        """Return an empty strategy: the cluster has no default."""
         await self._arrive("DescribeClusters")
         await self._return("DescribeClusters")
         return []
@@ -142,7 +142,7 @@ class SimulatedEcs:
             task.stop_asked.set()
         await self._return("StopTask")
 
-    # --- what it does ---------------------------------------------------------------------------------
+    # --- how ECS acts ---------------------------------------------------------------------------------
 
     def _run_task(self, body: Mapping[str, Any]) -> Tasks | Exception:
         token = str(body["clientToken"])
@@ -154,7 +154,7 @@ class SimulatedEcs:
                 conflict: Exception = error("ConflictException", resourceIds=[task.arn] if task else [])
                 return conflict
             return Tasks(tasks=(self._describe(task),)) if task else _FULL
-        if self.random.random() < self.weather.full:
+        if self.random.random() < self.conditions.full:
             self._tokens[token] = (dict(body), None)
             return _FULL
         now = self._now()
@@ -162,7 +162,7 @@ class SimulatedEcs:
         assert len(json.dumps(body["overrides"])) <= 8192
         argument = container["command"][-1]
         url = argument if argument.startswith("s3://") else None
-        # It must be there before the task is.
+        # The object must exist before the task starts.
         workload = self.objects[url] if url else argument
         task = EcsTask(
             arn=f"arn:aws:ecs:us-east-1:123456789012:task/default/{len(self.tasks):032x}",
@@ -171,7 +171,7 @@ class SimulatedEcs:
             url=url,
             created_at=now,
             spot="FARGATE_SPOT" in str(body.get("capacityProviderStrategy")),
-            seen_from=now + self.random.uniform(0, self.weather.lag),
+            seen_from=now + self.random.uniform(0, self.conditions.lag),
         )
         self.tasks.append(task)
         self._tokens[token] = (dict(body), task)
@@ -198,27 +198,27 @@ class SimulatedEcs:
             containers=(Container(name="airflow", exit_code=task.exit_code),),
         )
 
-    # --- the way there and back -----------------------------------------------------------------------
+    # --- how calls and answers travel -----------------------------------------------------------------
 
     async def _arrive(self, operation: str) -> None:
-        await anyio.sleep(self.random.uniform(0, self.weather.latency))
+        await anyio.sleep(self.random.uniform(0, self.conditions.latency))
         chance = self.random.random
-        if chance() < self.weather.unreachable:
+        if chance() < self.conditions.unreachable:
             raise ConnectTimeoutError(endpoint_url="https://ecs")
-        if chance() < self.weather.throttled:
+        if chance() < self.conditions.throttled:
             raise error("ThrottlingException", "Rate exceeded", operation=operation)
-        if chance() < self.weather.broken:
+        if chance() < self.conditions.broken:
             raise error("ServerException", status=500, operation=operation)
 
     async def _return(self, operation: str) -> None:
-        await anyio.sleep(self.random.uniform(0, self.weather.latency))
-        if self.random.random() < self.weather.lost:
+        await anyio.sleep(self.random.uniform(0, self.conditions.latency))
+        if self.random.random() < self.conditions.lost:
             raise TimeoutError
-        if self.random.random() < self.weather.broken:
+        if self.random.random() < self.conditions.broken:
             raise error("ServerException", status=500, operation=operation)
-        if self.random.random() < self.weather.blocked:
+        if self.random.random() < self.conditions.blocked:
             raise error("403", status=403, operation=operation)
-        if self._now() < self.weather.faulty_until and self.random.random() < self.weather.faulty:
+        if self._now() < self.conditions.faulty_until and self.random.random() < self.conditions.faulty:
             raise KeyError("ResponseMetadata")
 
 

@@ -1,4 +1,4 @@
-"""S3 as the engine sees it: consistent, but now and then away."""
+"""Simulates S3 as the engine sees it: consistent, but down now and then."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ import anyio
 
 from ecs_async_executor.engine.diagnosis.call_failures import CallError, Failure, Kind
 from ecs_async_executor.messages import Diagnosis
-from tests.property.simulation.ecs import Weather
+from tests.property.simulation.ecs import Conditions
 
-AWAY = CallError(Failure(Kind.PAYLOAD, Diagnosis("S3 can't take the workload now.")))
+S3_DOWN = CallError(Failure(Kind.PAYLOAD, Diagnosis("S3 can't take the workload now.")))
 
 
 class World(Protocol):
-    """Whose weather it is."""
+    """The part of the simulated world that S3 needs."""
 
-    weather: Weather
+    conditions: Conditions
     random: Random
 
 
 class SimulatedS3:
-    """Stands for `S3Client`. What is put outlives every engine."""
+    """Replaces `S3Client`. Its objects outlive every engine."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.objects: dict[str, bytes] = {}
 
     async def put(self, url: str, data: bytes) -> None:
-        await self._pass(self.world.weather.unreachable)
+        await self._transfer(self.world.conditions.unreachable)
         self.objects[url] = data
-        await self._pass(self.world.weather.lost)
+        await self._transfer(self.world.conditions.lost)
 
     async def delete(self, url: str) -> None:
-        await self._pass(self.world.weather.unreachable)
+        await self._transfer(self.world.conditions.unreachable)
         self.objects.pop(url, None)
-        await self._pass(self.world.weather.lost)
+        await self._transfer(self.world.conditions.lost)
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Close nothing, as nothing is open."""
 
-    async def _pass(self, failing: float) -> None:
-        await anyio.sleep(self.world.random.uniform(0, self.world.weather.latency))
+    async def _transfer(self, failing: float) -> None:
+        await anyio.sleep(self.world.random.uniform(0, self.world.conditions.latency))
         if self.world.random.random() < failing:
-            raise AWAY
+            raise S3_DOWN

@@ -81,7 +81,7 @@ def test_a_number_sign_inside_of_json_is_no_comment(options: Set, text: str) -> 
         (
             "cluster",
             "my cluster",
-            "it is neither a cluster's name, which has letters, numbers, - and _, nor its ARN.",
+            "it is neither a cluster's name (letters, numbers, - and _) nor its ARN.",
         ),
         ("cluster", "arn:aws:ecs:eu-central-1:1:service/x", "it is neither a cluster's name"),
         (
@@ -92,7 +92,7 @@ def test_a_number_sign_inside_of_json_is_no_comment(options: Set, text: str) -> 
         (
             "container_name",
             "the airflow",
-            "it is not a container's name, which has letters, numbers, - and _.",
+            "it is not a container's name (letters, numbers, - and _).",
         ),
         ("launch_type", "LAMBDA", "it is none of EC2, FARGATE, EXTERNAL, MANAGED_INSTANCES."),
         (
@@ -106,7 +106,7 @@ def test_a_number_sign_inside_of_json_is_no_comment(options: Set, text: str) -> 
         ("security_groups", ",".join(["s"] * 6), "it has 6 items; ECS takes at most 5."),
         ("capacity_provider_strategy", "FARGATE:1,my-asg:1", "it mixes FARGATE or FARGATE_SPOT with other"),
         ("capacity_provider_strategy", "a:1001", "weight of item 1 is 1001; ECS takes at most 1000."),
-        ("capacity_provider_strategy", "a:0,b:0", "it has only weights of 0, so that none can be chosen."),
+        ("capacity_provider_strategy", "a:0,b:0", "it has only weights of 0, so ECS can't choose any."),
     ],
 )
 def test_an_option_that_ecs_refuses_is_told_with_its_name_and_meaning(

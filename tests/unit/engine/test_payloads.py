@@ -11,7 +11,7 @@ from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by, split, u
 from ecs_async_executor.engine.responses import Task, parse_tasks
 from ecs_async_executor.engine.state.entry import Entry, State
 from ecs_async_executor.engine.state.ledger import Ledger
-from ecs_async_executor.engine.state.payload_objects import MOST, PayloadObjects
+from ecs_async_executor.engine.state.payload_objects import MAX_DELETIONS, PayloadObjects
 from ecs_async_executor.messages import Diagnosis, Payload, Recovery, Stopped, Watch
 from tests.support.engine import options, order
 
@@ -84,7 +84,7 @@ def ended(found: Task, *, payloads: str) -> tuple[Stopped, list[str]]:
     (entry,) = ledger
     (report,) = ledger.described(entry, found, 1.0)
     assert isinstance(report, Stopped)
-    return report, ledger.spent
+    return report, ledger.deletions
 
 
 def test_an_adopted_tasks_command_names_the_object_to_delete() -> None:
@@ -125,7 +125,7 @@ def lost(*seen: Task, **watch: Any) -> list[str]:
         ledger.described(entry, each, 1.0)
     (report,) = ledger.not_listed(entry, 9999.0, asked=True)
     assert isinstance(report, Stopped)
-    return ledger.spent
+    return ledger.deletions
 
 
 def alive(*command: str) -> Task:
@@ -155,7 +155,7 @@ def test_the_launch_of_a_run_that_is_not_found_names_the_object_to_delete() -> N
     assert entry is not None
     (report,) = ledger.failed(entry, Failure(Kind.NOT_FOUND, Diagnosis("gone")), 9999.0)
     assert isinstance(report, Stopped)
-    assert ledger.spent == [URL]
+    assert ledger.deletions == [URL]
 
 
 @pytest.mark.parametrize("unreadable", UNREADABLE)
@@ -165,6 +165,6 @@ def test_the_launch_of_a_task_with_an_unreadable_command_names_the_object_to_del
 
 def test_the_number_of_objects_waiting_for_deletion_is_limited() -> None:
     objects = PayloadObjects(OURS)
-    for number in range(MOST + 1):
-        objects.spend(Entry(str(number), "label", 1, State.WAITING, stored=f"{OURS}{number}.json"))
-    assert len(objects.spent) == MOST
+    for number in range(MAX_DELETIONS + 1):
+        objects.run_ended(Entry(str(number), "label", 1, State.WAITING, stored=f"{OURS}{number}.json"))
+    assert len(objects.deletions) == MAX_DELETIONS

@@ -124,7 +124,7 @@ def test_an_error_answer_is_classified_by_its_code_status_and_text(
 @pytest.mark.parametrize(
     ("code", "status"), [("AccessDenied", 403), ("Throttling", 400), ("InternalFailure", 500)]
 )
-def test_an_error_of_the_call_that_gets_credentials_is_never_taken_for_an_answer_of_ecs(
+def test_an_error_from_fetching_credentials_is_never_taken_for_ecss_answer(
     operation: str, code: str, status: int
 ):
     assert classify(client_error(code, status=status, operation=operation)).kind is Kind.CREDENTIALS
@@ -177,7 +177,7 @@ def test_an_error_of_the_call_that_gets_credentials_is_never_taken_for_an_answer
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.name,
 )
-def test_an_exception_without_an_answer_is_classified_by_whether_the_call_may_have_done_its_work(
+def test_an_exception_without_an_answer_is_classified_by_whether_aws_may_have_carried_out_the_call(
     error: Exception, kind: Kind
 ):
     failure = classify(error)
@@ -196,7 +196,7 @@ def test_an_exception_without_an_answer_is_classified_by_whether_the_call_may_ha
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.name,
 )
-def test_a_connection_that_could_not_be_made_pauses_whatever_the_cause(cause: Exception, kind: Kind):
+def test_a_connection_that_can_not_be_made_pauses_the_engine_whatever_the_cause(cause: Exception, kind: Kind):
     error = ConnectError("The AWS connection can't be made.")
     error.__cause__ = cause
     failure = classify(error)
@@ -226,7 +226,7 @@ def test_a_request_that_can_not_be_built_keeps_its_remedy():
         ("ClientException", "Something new", "options"),
     ],
 )
-def test_a_configuration_error_comes_with_what_to_correct(code: str, message: str, remedy: str):
+def test_a_refusals_remedy_says_what_to_correct(code: str, message: str, remedy: str):
     assert remedy in classify(client_error(code, message)).diagnosis.remedy
 
 
@@ -264,7 +264,7 @@ def test_an_entry_of_failures_is_classified_by_its_reason(reason: str | None, de
     assert (detail or "") in failure.diagnosis.detail
 
 
-def test_a_request_that_botocore_refuses_shows_no_value():
+def test_a_request_that_botocore_rejects_shows_no_values():
     shape = (
         DenormalizedStructureBuilder()
         .with_members({"command": {"type": "list", "member": {"type": "string"}}})
@@ -289,7 +289,9 @@ def test_an_error_answer_shows_the_request_id_that_aws_support_asks_for():
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 407])
 @pytest.mark.parametrize("as_code", [str, lambda _: ""], ids=["status as code", "no code"])
-def test_a_page_in_place_of_an_answer_pauses_and_fails_no_task(status: int, as_code: Callable[[int], str]):
+def test_a_page_instead_of_an_answer_pauses_the_engine_and_fails_no_task(
+    status: int, as_code: Callable[[int], str]
+):
     failure = classify(client_error(as_code(status), "<html>blocked by policy</html>", status))
     assert failure.kind is Kind.NETWORK
     assert str(status) in failure.diagnosis.summary
@@ -301,7 +303,7 @@ def test_a_page_in_place_of_an_answer_pauses_and_fails_no_task(status: int, as_c
     ("status", "kind"),
     [(413, Kind.CONFIGURATION), (429, Kind.THROTTLE), (502, Kind.UNKNOWN), (504, Kind.UNKNOWN)],
 )
-def test_a_page_about_one_request_or_an_overload_pauses_nothing(status: int, kind: Kind):
+def test_a_page_about_one_request_or_an_overload_does_not_pause_the_engine(status: int, kind: Kind):
     assert classify(client_error(str(status), "<html>", status)).kind is kind
 
 
@@ -317,7 +319,7 @@ def test_a_page_about_one_request_or_an_overload_pauses_nothing(status: int, kin
         ("RequestTimeTooSkewed", ""),
     ],
 )
-def test_a_wrong_clock_is_told_from_wrong_credentials(code: str, message: str):
+def test_a_wrong_clock_is_distinguished_from_wrong_credentials(code: str, message: str):
     failure = classify(client_error(code, message))
     assert failure.kind is Kind.CREDENTIALS
     assert "clock" in failure.diagnosis.remedy
@@ -333,14 +335,14 @@ def test_a_wrong_clock_is_told_from_wrong_credentials(code: str, message: str):
         ("RequestAbortedException", 400, Kind.UNKNOWN),
     ],
 )
-def test_awss_common_errors_are_not_taken_for_a_wrong_request(code: str, status: int, kind: Kind):
+def test_awss_common_errors_are_not_blamed_on_the_request(code: str, status: int, kind: Kind):
     assert classify(client_error(code, "why", status)).kind is kind
 
 
 @pytest.mark.parametrize(
     "error", [FileNotFoundError(2, "No such file"), PermissionError(13, "Permission denied")]
 )
-def test_certificates_that_can_not_be_read_pause_and_are_named(error: OSError):
+def test_unreadable_certificates_pause_the_engine_and_the_remedy_names_them(error: OSError):
     failure = classify(boto.HTTPClientError(error=error))
     assert failure.kind is Kind.NETWORK
     assert "AWS_CA_BUNDLE" in failure.diagnosis.remedy
@@ -354,7 +356,7 @@ def test_certificates_that_can_not_be_read_pause_and_are_named(error: OSError):
     ],
     ids=["Region", "endpoint"],
 )
-def test_a_region_or_endpoint_that_is_none_is_not_blamed_on_the_credentials(cause: Exception, remedy: str):
+def test_an_invalid_region_or_endpoint_is_not_blamed_on_the_credentials(cause: Exception, remedy: str):
     error = ConnectError("The AWS connection can't be made.")
     error.__cause__ = cause
     failure = classify(error)
@@ -363,7 +365,7 @@ def test_a_region_or_endpoint_that_is_none_is_not_blamed_on_the_credentials(caus
     assert "role" not in failure.diagnosis.remedy
 
 
-def test_what_sts_refuses_to_be_asked_shows_no_value():
+def test_a_request_to_sts_that_botocore_rejects_shows_no_values():
     error = ConnectError("AWS gives no credentials.")
     error.__cause__ = boto.ParamValidationError(
         report="Invalid type for parameter ExternalId, value: 8731946, type: <class 'int'>, valid types: <class 'str'>"

@@ -1,4 +1,4 @@
-"""Errors are really raised here, in modules of the names that matter: the traceback is what is read."""
+"""These tests raise real errors, in modules with the names that matter, because the code reads the traceback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ecs_async_executor.engine.diagnosis.faults import fault_of
 
 
 def raising(name: str, code: str) -> Callable[[], None]:
-    """Make a function of a module of this name, which raises."""
+    """Return a function that raises, in a module of this name."""
     module = ModuleType(name)
     exec(f"import json\ndef call(inner=None):\n    {code}", module.__dict__)  # noqa: S102  the module's name is the point
     call: Callable[[], None] = module.__dict__["call"]
@@ -24,7 +24,7 @@ def raising(name: str, code: str) -> Callable[[], None]:
 def raised(call: Callable[[], Any]) -> Exception:
     try:
         call()
-    except Exception as error:  # noqa: BLE001  it is what the test looks at
+    except Exception as error:  # noqa: BLE001  the test inspects it
         return error
     raise AssertionError("it did not raise")
 
@@ -39,13 +39,13 @@ def test_a_fault_names_the_exception_the_module_that_raised_it_and_the_library_t
     assert "Nothing to do" not in str(diagnosis)
 
 
-def test_a_fault_in_pythons_own_modules_is_that_of_the_module_that_called_them():
+def test_a_fault_in_the_standard_library_is_blamed_on_the_module_that_called_it():
     error = raised(raising("newrelic.hooks", "json.loads('no JSON')"))
     assert fault_of(error).detail.endswith("raised in newrelic.hooks")
 
 
 @pytest.mark.parametrize("name", ["ecs_async_executor.engine.aws.serializer", "aiobotocore.endpoint"])
-def test_a_fault_of_ours_is_to_be_reported(name: str):
+def test_a_fault_of_ours_asks_for_a_bug_report(name: str):
     assert "Report it as a bug" in fault_of(raised(raising(name, "None + 1"))).remedy
 
 
@@ -53,8 +53,8 @@ def test_an_exception_that_was_never_raised_has_no_module():
     assert fault_of(KeyError("x")).detail == "KeyError: 'x'"
 
 
-def test_what_an_agent_raises_inside_of_aiohttp_is_a_fault_of_the_agent():
-    """aiobotocore wraps whatever is raised while it sends."""
+def test_an_exception_that_an_agent_raises_inside_aiohttp_is_the_agents_fault():
+    """aiobotocore wraps any exception raised while it sends."""
     inner = raised(raising("opentelemetry.instrumentation.aiohttp_client", "{}['span']"))
     failure = classify(boto.HTTPClientError(error=inner))
     assert failure.kind is Kind.FAULT
@@ -62,8 +62,8 @@ def test_what_an_agent_raises_inside_of_aiohttp_is_a_fault_of_the_agent():
 
 
 @pytest.mark.parametrize("name", ["botocore.credentials", "aiobotocore.credentials", "aiobotocore.tokens"])
-def test_a_fault_while_credentials_are_fetched_pauses_since_nothing_was_sent(name: str):
-    """botocore lets the JSONDecodeError of a `credential_process` that prints no JSON out as it is."""
+def test_a_fault_while_credentials_are_fetched_pauses_because_nothing_was_sent(name: str):
+    """botocore doesn't wrap the JSONDecodeError of a `credential_process` that prints no JSON."""
     failure = classify(raised(raising(name, "json.loads('no JSON')")))
     assert failure.kind is Kind.CREDENTIALS
     assert failure.kind in PAUSING
@@ -71,6 +71,6 @@ def test_a_fault_while_credentials_are_fetched_pauses_since_nothing_was_sent(nam
     assert "credentials" in failure.diagnosis.summary
 
 
-def test_a_long_message_is_left_out_since_it_may_repeat_a_request_and_its_token():
+def test_a_long_message_is_left_out_because_it_may_repeat_a_request_and_its_token():
     error = ValueError("can't trace {'command': ['run', 'the-secret" + "x" * 200 + "']}")
     assert fault_of(error).detail == "ValueError"

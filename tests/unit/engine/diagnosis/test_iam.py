@@ -85,7 +85,7 @@ def statement_in(remedy: str | None) -> dict[str, object]:
         ),
     ],
 )
-def test_a_denial_comes_with_the_statement_that_is_missing_and_whose_policy_it_goes_into(
+def test_a_denials_remedy_is_the_missing_statement_and_whose_policy_needs_it(
     message: str, statement: dict[str, object]
 ) -> None:
     remedy = remedy_of(message)
@@ -116,7 +116,7 @@ def test_a_denial_comes_with_the_statement_that_is_missing_and_whose_policy_it_g
         ("because no resource-based policy allows the ecs:RunTask action", "policy of the resource"),
     ],
 )
-def test_where_a_statement_of_the_role_would_not_help_it_says_whose_policy_denies(
+def test_the_remedy_names_the_denying_policy_if_a_statement_for_the_role_would_not_help(
     why: str, remedy: str
 ) -> None:
     found = remedy_of(f"User: {ROLE} is not authorized to perform: ecs:RunTask on resource: {TASKS}:7 {why}")
@@ -126,7 +126,7 @@ def test_where_a_statement_of_the_role_would_not_help_it_says_whose_policy_denie
     assert "ecs:RunTask" in found
 
 
-def test_an_encoded_message_comes_with_the_command_that_decodes_it() -> None:
+def test_an_encoded_messages_remedy_is_the_command_that_decodes_it() -> None:
     remedy = remedy_of(
         "You are not authorized to perform this operation. Encoded authorization failure message: 0l-KPW_x"
     )
@@ -136,7 +136,7 @@ def test_an_encoded_message_comes_with_the_command_that_decodes_it() -> None:
 
 
 @pytest.mark.parametrize("message", ["", "Access Denied", "not authorized"])
-def test_a_message_that_names_no_action_tells_nothing(message: str) -> None:
+def test_a_message_that_names_no_action_has_no_remedy(message: str) -> None:
     assert remedy_of(message) is None
 
 
@@ -146,10 +146,10 @@ def test_a_user_is_named_by_its_arn() -> None:
     assert f"the policy of {user}" in str(remedy)
 
 
-def test_a_statement_for_one_object_is_for_all_of_its_folder() -> None:
+def test_a_statement_for_one_object_covers_its_folder() -> None:
     assert allow("s3:GetObject", "arn:aws:s3:::b/run-1.json")["Resource"] == "arn:aws:s3:::b/*"
 
 
-def test_ecs_tasks_may_assume_what_the_trust_policy_is_of() -> None:
+def test_the_trust_policy_lets_ecs_tasks_assume_the_role() -> None:
     (statement,) = TRUSTS_ECS_TASKS["Statement"]
     assert statement["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}

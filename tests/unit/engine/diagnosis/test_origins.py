@@ -27,34 +27,34 @@ def located_remedy(*members: str) -> str:
     return located(failure(*members), "prod", "eu-west-1", request).diagnosis.remedy
 
 
-def test_a_failure_names_the_cluster_and_the_region_that_were_asked() -> None:
+def test_a_failure_names_the_cluster_and_the_region_of_the_call() -> None:
     detail = located(failure("cluster"), "prod", "eu-west-1").diagnosis.detail
     assert detail == "why; cluster prod, Region eu-west-1"
     assert located(failure("cluster"), "prod", "").diagnosis.detail == "why; cluster prod"
 
 
-def test_a_failure_that_is_about_no_member_stays_as_it_is() -> None:
+def test_a_failure_about_no_member_is_left_unchanged() -> None:
     assert located(failure(), "prod", "eu-west-1") == failure()
 
 
-def test_a_remedy_says_what_each_member_is_and_where_it_is_set() -> None:
+def test_a_remedy_shows_each_members_value_and_where_it_is_set() -> None:
     assert located_remedy("taskDefinition", SUBNETS) == (
         "Correct it. Where it is set: taskDefinition 'airflow:7' in this task's executor_config;"
         " subnets 'subnet-1, subnet-2' in airflow.cfg."
     )
 
 
-def test_a_structure_is_not_shown_since_it_may_hold_secrets() -> None:
+def test_a_structure_is_not_shown_because_it_may_hold_secrets() -> None:
     assert located_remedy("overrides") == "Correct it. Where it is set: overrides in the profile."
 
 
-def test_what_nobody_has_set_is_not_mentioned() -> None:
+def test_members_that_are_set_nowhere_are_not_mentioned() -> None:
     assert located_remedy("cluster", "platformVersion", "overrides.cpu.none") == "Correct it."
-    asked_by_nobody = located(failure("cluster"), "prod", "", Request(BODY, "airflow"))
-    assert asked_by_nobody.diagnosis.remedy == "Correct it."
+    without_origin = located(failure("cluster"), "prod", "", Request(BODY, "airflow"))
+    assert without_origin.diagnosis.remedy == "Correct it."
 
 
-def test_an_explanation_that_fails_costs_its_sentence_only() -> None:
+def test_a_remedy_loses_only_its_last_sentence_if_the_origin_can_not_be_found() -> None:
     def broken(member: str) -> str | None:
         raise KeyError(member)
 

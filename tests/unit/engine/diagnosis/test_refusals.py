@@ -1,4 +1,4 @@
-"""RunTask's refusals, in the texts that AWS gave to people who reported them."""
+"""RunTask's refusals, with AWS's texts from public bug reports."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ PUBLIC_IP = "networkConfiguration.awsvpcConfiguration.assignPublicIp"
         ("ClientException", "Something new about a task definition and its subnets", (), "options"),
     ],
 )
-def test_a_refusal_names_the_members_that_are_to_be_changed_and_how(
+def test_a_refusal_names_the_members_to_correct_and_how(
     code: str, message: str, members: tuple[str, ...], remedy: str
 ) -> None:
     failure = classify(error(code, message))

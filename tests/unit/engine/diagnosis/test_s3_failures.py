@@ -36,7 +36,7 @@ def refusal(code: str, status: int = 400, operation: str = "PutObject") -> Excep
         (boto.ParamValidationError(report="Invalid bucket name"), "`payload_bucket`"),
     ],
 )
-def test_what_s3_refuses_for_good_is_configuration_with_its_remedy(raised: Exception, remedy: str):
+def test_a_permanent_refusal_is_configuration_with_its_remedy(raised: Exception, remedy: str):
     failure = classify_s3(raised, URL)
     assert failure.kind is Kind.CONFIGURATION
     assert URL in failure.diagnosis.detail
@@ -64,7 +64,7 @@ def test_what_s3_refuses_for_good_is_configuration_with_its_remedy(raised: Excep
         (refusal("AllAccessDisabled", 403), "s3:PutObject"),
     ],
 )
-def test_what_is_denied_may_be_allowed_in_a_moment(raised: Exception, remedy: str):
+def test_a_denial_is_its_own_kind_and_comes_with_its_remedy(raised: Exception, remedy: str):
     failure = classify_s3(raised, URL)
     assert failure.kind is Kind.DENIED
     assert URL in failure.diagnosis.detail
@@ -88,7 +88,7 @@ def test_what_is_denied_may_be_allowed_in_a_moment(raised: Exception, remedy: st
         boto.ConnectTimeoutError(endpoint_url="http://s3"),
     ],
 )
-def test_what_may_pass_is_waited_for(raised: Exception):
+def test_a_temporary_failure_makes_the_run_wait(raised: Exception):
     failure = classify_s3(raised, URL)
     assert failure.kind is Kind.PAYLOAD
     assert URL in failure.diagnosis.detail
@@ -105,22 +105,22 @@ def test_what_may_pass_is_waited_for(raised: Exception):
         ConnectError("The AWS connection can't be made."),
     ],
 )
-def test_refused_credentials_are_told_from_denied_permissions(raised: Exception):
+def test_refused_credentials_are_distinguished_from_denied_permissions(raised: Exception):
     assert classify_s3(raised, URL).kind is Kind.CREDENTIALS
 
 
-def test_a_proxys_page_in_place_of_s3s_answer_is_waited_for():
+def test_a_proxys_page_instead_of_s3s_answer_makes_the_run_wait():
     failure = classify_s3(refusal("", 403), URL)
     assert failure.kind is Kind.PAYLOAD
     assert "403" in failure.diagnosis.summary
     assert "proxy" in failure.diagnosis.remedy
 
 
-def test_a_wrong_clock_is_named():
+def test_a_wrong_clocks_remedy_names_the_clock():
     assert "clock" in classify_s3(refusal("RequestTimeTooSkewed", 403), URL).diagnosis.remedy
 
 
-def test_a_refusal_that_is_not_about_the_bucket_does_not_send_people_to_look_for_it():
+def test_a_refusal_that_is_not_about_the_bucket_does_not_blame_the_bucket():
     failure = classify_s3(refusal("InvalidRequest"), URL)
     assert failure.kind is Kind.CONFIGURATION
     assert "that exists" not in failure.diagnosis.remedy

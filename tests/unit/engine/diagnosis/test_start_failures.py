@@ -1,4 +1,4 @@
-"""AWS's words for why a task can't start mean the same wherever AWS says them."""
+"""AWS's reasons why a task can't start mean the same wherever AWS gives them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def kind_of(verdict: Verdict) -> Kind:
         ("MemberOf placement constraint unsatisfied.", Kind.CONFIGURATION),
     ],
 )
-def test_a_placement_keyword_means_the_same_in_an_answer_of_run_task_and_of_a_stopped_task(
+def test_a_placement_keyword_means_the_same_from_run_task_and_in_a_stopped_task(
     keyword: str, kind: Kind
 ) -> None:
     answered = classify_run_task_failure(TaskFailure(reason=keyword))
@@ -73,7 +73,7 @@ def test_a_placement_keyword_means_the_same_in_an_answer_of_run_task_and_of_a_st
 @pytest.mark.parametrize(
     "text", ["AGENTS ARE TIRED", "LOCATIONS", "the AGENT of the ATTRIBUTE", "resource:cpu", "RESOURCE: none"]
 )
-def test_what_only_looks_like_a_keyword_is_none(text: str) -> None:
+def test_a_text_that_only_resembles_a_keyword_is_not_taken_for_one(text: str) -> None:
     assert classify_run_task_failure(TaskFailure(reason=text)).kind is Kind.START
     assert kind_of(never_ran(f"TaskFailedToStart: {text}")) is Kind.START
 
@@ -100,7 +100,7 @@ LOGS = (
     ("reason", "action"),
     [(SSM, "ssm:GetParameters"), (ECR, "ecr:GetAuthorizationToken"), (LOGS, "logs:CreateLogStream")],
 )
-def test_a_resource_that_is_denied_is_no_lack_of_capacity_and_the_missing_statement_is_said(
+def test_a_denied_resource_is_no_lack_of_capacity_and_its_remedy_is_the_missing_statement(
     reason: str, action: str
 ) -> None:
     verdict = never_ran(reason)
@@ -110,7 +110,7 @@ def test_a_resource_that_is_denied_is_no_lack_of_capacity_and_the_missing_statem
 
 
 @pytest.mark.parametrize("reason", ["CannotPullContainerError: registry/OutOfMemory/RESOURCE:CPU: not found"])
-def test_the_name_of_an_image_explains_nothing(reason: str) -> None:
+def test_keywords_in_the_name_of_an_image_are_ignored(reason: str) -> None:
     assert never_ran(reason).diagnosis.summary == "The image can't be pulled."
 
 
@@ -126,7 +126,7 @@ def test_the_name_of_an_image_explains_nothing(reason: str) -> None:
         ("InvalidParameterException", INFRASTRUCTURE, "ecs.amazonaws.com"),
     ],
 )
-def test_a_role_that_ecs_can_not_assume_yet_costs_a_start_attempt_and_comes_with_what_to_set(
+def test_a_role_that_ecs_can_not_assume_yet_costs_a_start_attempt_and_the_remedy_says_what_to_set(
     code: str, text: str, remedy: str
 ) -> None:
     refused = classify(error(code, text))
@@ -137,14 +137,14 @@ def test_a_role_that_ecs_can_not_assume_yet_costs_a_start_attempt_and_comes_with
         assert text.rstrip(".") in diagnosis.detail
 
 
-def test_a_launch_type_on_a_cluster_without_instances_waits_and_says_to_use_the_capacity_provider() -> None:
+def test_a_launch_type_on_a_cluster_without_instances_waits_and_its_remedy_is_a_capacity_provider() -> None:
     failure = classify(error("InvalidParameterException", NO_INSTANCES))
     assert failure.kind is Kind.CAPACITY
     assert failure.members == ("launchType",)
     assert failure.diagnosis == Diagnosis(
         "The cluster has no container instances.",
         f"InvalidParameterException: {NO_INSTANCES}",
-        "A launch type starts none: use the capacity provider (`capacity_provider_strategy`) instead of `launch_type`,"
+        "A launch type doesn't start any: use a capacity provider (`capacity_provider_strategy`) instead of `launch_type`,"
         " or register instances.",
     )
 
@@ -160,7 +160,7 @@ def test_a_launch_type_on_a_cluster_without_instances_waits_and_says_to_use_the_
         ),
     ],
 )
-def test_lack_of_room_is_one_class_wherever_aws_says_it(text: str) -> None:
+def test_lack_of_capacity_is_one_kind_wherever_aws_reports_it(text: str) -> None:
     assert classify(error("ClientException", text)).kind is Kind.CAPACITY
     assert classify_run_task_failure(TaskFailure(reason=text)).kind is Kind.CAPACITY
     assert kind_of(never_ran(text)) is Kind.CAPACITY

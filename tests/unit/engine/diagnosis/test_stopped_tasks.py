@@ -78,13 +78,13 @@ def test_a_task_that_lost_its_api_server_is_told_which_option_to_raise(exit_code
         ("SpotInterruption", "Your Spot Task was interrupted.", "Spot"),
         ("TerminationNotice", "Your Spot Task was interrupted.", "Spot"),
         (None, "Your Spot Task was interrupted.", "Spot"),
-        ("TerminationNotice", "Host EC2 (instance i-1) terminated.", "machine"),
-        ("TerminationNotice", "Host EC2 (instance i-1) stopped.", "machine"),
+        ("TerminationNotice", "Host EC2 (instance i-1) terminated.", "container instance"),
+        ("TerminationNotice", "Host EC2 (instance i-1) stopped.", "container instance"),
         ("UserInitiated", "by me, since the Spot Task was interrupted", "StopTask"),
         ("UserInitiated", "Task stopped by user", "StopTask"),
         ("InfrastructureHealth", "unhealthy", "unhealthy"),
-        ("EssentialContainerExited", "Host EC2 (instance i-1) terminated.", "machine"),
-        ("SomethingNew", "Container instance deregistration forced by user", "machine"),
+        ("EssentialContainerExited", "Host EC2 (instance i-1) terminated.", "container instance"),
+        ("SomethingNew", "Container instance deregistration forced by user", "container instance"),
         (
             "SomethingNew",
             "ECS is performing maintenance on the underlying infrastructure hosting the task",
@@ -103,7 +103,7 @@ def test_a_stop_from_outside_is_explained_and_never_permanent(
     assert verdict.interrupted is (summary == "Spot")
 
 
-def test_a_termination_notice_without_a_text_is_that_of_spot():
+def test_a_termination_notice_without_a_text_is_a_spot_interruption():
     assert verdict_of(airflow(143), stop_code="TerminationNotice").interrupted
 
 
@@ -120,7 +120,7 @@ def test_a_termination_notice_without_a_text_is_that_of_spot():
         (1, {**EXITED, "stopped_reason": "Host EC2 (instance i-1) terminated."}, False),
     ],
 )
-def test_an_exit_code_that_can_mean_anything_explains_nothing(
+def test_an_end_is_unexplained_if_its_only_sign_is_an_ambiguous_exit_code(
     exit_code: int | None, members: dict[str, Any], unexplained: bool
 ):
     assert verdict_of(airflow(exit_code), **members).unexplained is unexplained
@@ -132,10 +132,10 @@ def test_an_exit_code_that_can_mean_anything_explains_nothing(
         (NO_IMAGE, "image can't be pulled", True),
         ("CannotPullContainerError: pull access denied, repository does not exist", "can't be pulled", True),
         ("CannotPullContainerError: unexpected status code 403 Forbidden", "can't be pulled", True),
-        (NO_REGISTRY, "could not be reached", False),
-        ("CannotPullContainerError: ... EOF", "could not be reached", False),
-        (NO_ECR, "could not be reached", False),
-        (ECR_THROTTLED, "could not be reached", False),
+        (NO_REGISTRY, "could not reach", False),
+        ("CannotPullContainerError: ... EOF", "could not reach", False),
+        (NO_ECR, "could not reach", False),
+        (ECR_THROTTLED, "could not reach", False),
         (
             "CannotPullContainerError: 123404567890.dkr.ecr.eu-west-1.amazonaws.com/a: no route",
             "be pulled",
@@ -214,7 +214,7 @@ def test_a_task_that_never_ran_is_judged_by_its_reason(
     assert reason in verdict.diagnosis.detail
 
 
-def test_memory_is_blamed_for_137_only_where_ecs_says_so():
+def test_exit_code_137_is_blamed_on_memory_only_if_ecs_says_so():
     reason = "OutOfMemoryError: Container killed due to memory usage"
     verdict = verdict_of(airflow(137, reason), **EXITED)
     assert (verdict.exit_code, verdict.permanent) == (137, False)
@@ -222,7 +222,7 @@ def test_memory_is_blamed_for_137_only_where_ecs_says_so():
     assert "SIGKILL" in verdict_of(airflow(137), **EXITED).diagnosis.summary
 
 
-def test_the_container_that_decides_decides_whatever_a_sidecar_did():
+def test_only_the_named_container_decides_whatever_a_sidecar_did():
     killed = Container(name="proxy", exit_code=137, reason="OutOfMemoryError: Container killed")
     verdict = verdict_of(killed, airflow(0), **EXITED)
     assert (verdict.exit_code, verdict.ran, verdict.permanent) == (0, True, False)
@@ -230,7 +230,7 @@ def test_the_container_that_decides_decides_whatever_a_sidecar_did():
     assert "container proxy: exit code 137, OutOfMemoryError" in verdict.diagnosis.detail
 
 
-def test_a_sidecar_is_blamed_where_it_kept_the_task_from_running():
+def test_a_sidecar_is_blamed_if_it_kept_the_task_from_running():
     sidecar = Container(name="proxy", reason=NO_IMAGE)
     verdict = verdict_of(
         airflow(), sidecar, ran=False, stop_code=FAILED, stopped_reason="Task failed to start"
@@ -239,18 +239,18 @@ def test_a_sidecar_is_blamed_where_it_kept_the_task_from_running():
     assert verdict.permanent
 
 
-def test_a_reason_that_would_be_permanent_is_not_once_the_task_ran():
+def test_a_permanent_reason_is_not_permanent_once_the_task_ran():
     verdict = verdict_of(airflow(None, NO_IMAGE), ran=True, **EXITED)
     assert (verdict.exit_code, verdict.ran, verdict.permanent) == (None, True, False)
 
 
-def test_a_task_that_ran_without_an_exit_code_is_never_a_success():
+def test_a_task_that_ran_but_has_no_exit_code_is_never_a_success():
     verdict = verdict_of(airflow(None), ran=True, **EXITED)
     assert (verdict.exit_code, verdict.ran, verdict.permanent) == (None, True, False)
     assert "no exit code" in verdict.diagnosis.summary
 
 
-def test_an_exit_code_proves_that_it_ran():
+def test_an_exit_code_proves_that_the_task_ran():
     assert verdict_of(airflow(1), ran=False).ran
 
 
@@ -260,7 +260,7 @@ def test_a_task_without_containers_is_no_success():
 
 
 @pytest.mark.parametrize("ran", [True, False])
-def test_a_task_without_the_container_that_decides_says_which_option_is_wrong(ran: bool):
+def test_a_task_without_the_named_container_says_which_option_is_wrong(ran: bool):
     verdict = verdict_of(Container(name="main", exit_code=0), ran=ran, **EXITED)
     assert verdict.exit_code is None
     assert "'airflow'" in verdict.diagnosis.summary
@@ -268,7 +268,7 @@ def test_a_task_without_the_container_that_decides_says_which_option_is_wrong(ra
     assert verdict.permanent is (not ran)
 
 
-def test_nothing_but_stopped_is_known():
+def test_a_stopped_task_with_no_other_information_never_ran():
     verdict = judge(Task(task_arn="arn:task/1", last_status="STOPPED"), "airflow")
     assert (verdict.exit_code, verdict.ran, verdict.permanent) == (None, False, False)
     assert verdict.diagnosis.detail == "arn:task/1"

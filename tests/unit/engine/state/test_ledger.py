@@ -55,7 +55,7 @@ def sent(ledger: Ledger, **more: Any) -> Entry:
 
 
 def watched(ledger: Ledger, *, now: float = 0.0) -> Entry:
-    """Have a task launched, its first look taken from the due list."""
+    """Launch a task, and take its first poll from the schedule."""
     entry = sent(ledger)
     ledger.launched(entry, ARN, "default", "airflow", now)
     ledger.due.discard(entry)
@@ -76,7 +76,7 @@ def test_a_launch_order_waits_to_be_sent(ledger: Ledger):
     assert ledger.take(0.0) is None
 
 
-def test_an_order_for_a_run_in_hand_changes_nothing(ledger: Ledger):
+def test_an_order_for_a_run_the_ledger_holds_changes_nothing(ledger: Ledger):
     entry = watched(ledger)
     ledger.launch(order("run", number=9), 1.0)
     ledger.watch(Watch("run", "label", "arn:other", "other", "airflow"), 1.0)
@@ -86,7 +86,7 @@ def test_an_order_for_a_run_in_hand_changes_nothing(ledger: Ledger):
     assert ledger.due.next_at() is None
 
 
-def test_a_watch_order_is_looked_at_soon(ledger: Ledger):
+def test_a_task_from_a_watch_order_is_polled_soon(ledger: Ledger):
     ledger.watch(Watch("run", "label", ARN, "cluster", "airflow", number=2), 5.0)
     assert ledger.due.next_at() == 6.0
     (entry,) = ledger
@@ -96,7 +96,7 @@ def test_a_watch_order_is_looked_at_soon(ledger: Ledger):
 # --- launching --------------------------------------------------------------------------------------------
 
 
-def test_a_launched_run_is_reported_and_watched_and_its_request_forgotten(ledger: Ledger):
+def test_a_launched_run_is_reported_and_watched_and_its_request_dropped(ledger: Ledger):
     entry = sent(ledger)
     entry.request = order("run").build()
     reports = ledger.launched(entry, ARN, "default", "airflow", 10.0)
@@ -124,7 +124,9 @@ def test_an_unknown_outcome_is_sent_again_with_the_same_token_and_request(ledger
 
 
 @pytest.mark.parametrize("kind", HELD)
-def test_what_others_pay_for_keeps_the_launch_and_the_place_and_is_not_said(ledger: Ledger, kind: Kind):
+def test_a_failure_that_is_not_the_runs_keeps_its_launch_and_position_and_is_not_reported(
+    ledger: Ledger, kind: Kind
+):
     entry = sent(ledger)
     ledger.launch(order("second"), 0.0)
     assert ledger.failed(entry, failure(kind), 0.0) == []
@@ -133,7 +135,7 @@ def test_what_others_pay_for_keeps_the_launch_and_the_place_and_is_not_said(ledg
 
 
 @pytest.mark.parametrize("kind", [Kind.CAPACITY, Kind.EXISTS])
-def test_what_neither_the_task_nor_its_request_is_to_blame_for_ends_the_launch_and_costs_no_attempt(
+def test_a_failure_that_neither_task_nor_request_causes_ends_the_launch_and_costs_no_attempt(
     ledger: Ledger, kind: Kind
 ):
     (report,) = ledger.failed(sent(ledger), failure(kind), 0.0)
@@ -141,13 +143,13 @@ def test_what_neither_the_task_nor_its_request_is_to_blame_for_ends_the_launch_a
     assert "run" not in ledger
 
 
-def test_an_outcome_that_stays_unknown_is_said_once(ledger: Ledger):
+def test_an_outcome_that_stays_unknown_is_reported_once(ledger: Ledger):
     entry = sent(ledger)
-    last_waiting_kind = []
+    reports = []
     for _ in range(3):
-        last_waiting_kind += ledger.failed(entry, failure(Kind.UNKNOWN), 0.0)
+        reports += ledger.failed(entry, failure(Kind.UNKNOWN), 0.0)
         assert ledger.take(90.0) is entry
-    assert last_waiting_kind == [Waiting("run", failure(Kind.UNKNOWN).diagnosis)]
+    assert reports == [Waiting("run", failure(Kind.UNKNOWN).diagnosis)]
 
 
 def test_a_configuration_error_ends_the_run_for_good(ledger: Ledger):
@@ -156,7 +158,7 @@ def test_a_configuration_error_ends_the_run_for_good(ledger: Ledger):
     assert "run" not in ledger
 
 
-def test_a_start_failure_ends_the_run_which_may_be_launched_again(ledger: Ledger):
+def test_a_start_failure_ends_the_launch_and_the_run_may_be_launched_again(ledger: Ledger):
     (report,) = ledger.failed(sent(ledger), failure(Kind.START), 0.0)
     assert report == LaunchFailed("run", 1, failure(Kind.START).diagnosis, permanent=False)
     ledger.launch(order("run", number=2), 1.0)
@@ -165,7 +167,7 @@ def test_a_start_failure_ends_the_run_which_may_be_launched_again(ledger: Ledger
     assert entry.client_token == "run-2"
 
 
-# --- what others had in hand ------------------------------------------------------------------------------
+# --- runs that another engine held ------------------------------------------------------------------------------
 
 
 def test_a_run_whose_code_has_started_is_lost_if_its_task_is_not_found(ledger: Ledger):
@@ -178,7 +180,7 @@ def test_a_run_whose_code_has_started_is_lost_if_its_task_is_not_found(ledger: L
 
 
 @pytest.mark.parametrize("state", ["waiting", "watching"])
-def test_a_run_that_is_forgotten_is_neither_launched_nor_looked_at(ledger: Ledger, state: str):
+def test_a_forgotten_run_is_neither_launched_nor_polled(ledger: Ledger, state: str):
     if state == "waiting":
         ledger.launch(order("run"), 0.0)
     else:
@@ -190,7 +192,7 @@ def test_a_run_that_is_forgotten_is_neither_launched_nor_looked_at(ledger: Ledge
     assert len(ledger) == 0
 
 
-def test_the_answer_to_a_run_that_was_forgotten_in_flight_changes_nothing(ledger: Ledger):
+def test_an_answer_for_a_run_forgotten_in_flight_changes_nothing(ledger: Ledger):
     entry = sent(ledger)
     ledger.forget("run")
     ledger.launch(order("run"), 0.0)
@@ -266,13 +268,13 @@ def test_a_watched_task_is_stopped_at_once_and_once(ledger: Ledger):
 @pytest.mark.parametrize(
     "status", ["PROVISIONING", "PENDING", "ACTIVATING", "DEPROVISIONING", "TOMORROW", ""]
 )
-def test_a_task_that_has_not_stopped_is_looked_at_again(ledger: Ledger, status: str):
+def test_a_task_that_has_not_stopped_is_polled_again(ledger: Ledger, status: str):
     entry = watched(ledger)
     assert ledger.described(entry, task(status), 3.0) == []
     assert ledger.due.next_at() == 4.0
 
 
-def test_running_is_said_once(ledger: Ledger):
+def test_running_is_reported_once(ledger: Ledger):
     entry = watched(ledger)
     assert ledger.described(entry, task("RUNNING"), 1.0) == [Running("run", ARN)]
     assert ledger.described(entry, task("RUNNING"), 2.0) == []
@@ -289,7 +291,7 @@ def test_stopped_ends_the_run_with_the_verdict(ledger: Ledger):
     assert ledger.due.next_at() is None
 
 
-def test_what_is_seen_of_a_run_that_has_ended_changes_nothing(ledger: Ledger):
+def test_polls_of_a_run_that_has_ended_change_nothing(ledger: Ledger):
     entry = watched(ledger)
     ledger.described(entry, STOPPED, 3.0)
     assert ledger.described(entry, STOPPED, 4.0) == []
@@ -298,7 +300,7 @@ def test_what_is_seen_of_a_run_that_has_ended_changes_nothing(ledger: Ledger):
     assert ledger.due.next_at() is None
 
 
-def test_a_missing_task_is_doubted_only_after_grace_and_repeated_sightings(ledger: Ledger):
+def test_a_missing_task_is_searched_for_only_after_the_grace_time_and_several_polls(ledger: Ledger):
     entry = watched(ledger)
     for now in (1.0, 2.0, 3.0, 19.9):
         assert not ledger.not_seen(entry, now)
@@ -307,7 +309,7 @@ def test_a_missing_task_is_doubted_only_after_grace_and_repeated_sightings(ledge
     assert ledger.not_seen(entry, 20.0)
 
 
-def test_a_sighting_starts_the_count_of_missing_anew(ledger: Ledger):
+def test_a_poll_that_shows_the_task_resets_the_count_of_missing_ones(ledger: Ledger):
     entry = watched(ledger)
     ledger.not_seen(entry, 30.0)
     ledger.not_seen(entry, 31.0)
@@ -317,7 +319,7 @@ def test_a_sighting_starts_the_count_of_missing_anew(ledger: Ledger):
     assert ledger.not_seen(entry, 35.0)
 
 
-def test_a_task_that_ecs_does_not_show_ends_the_run_without_an_exit_code_and_is_called_lost(ledger: Ledger):
+def test_a_task_that_ecs_does_not_show_ends_the_run_as_lost_without_an_exit_code(ledger: Ledger):
     (report,) = ledger.not_listed(watched(ledger), 30.0, asked=True)
     assert isinstance(report, Stopped)
     assert (report.exit_code, report.ran, report.permanent) == (None, True, False)
@@ -327,7 +329,7 @@ def test_a_task_that_ecs_does_not_show_ends_the_run_without_an_exit_code_and_is_
     assert len(ledger) == 0
 
 
-def test_a_missing_task_that_listtasks_cant_be_asked_for_is_given_up_when_ecs_has_forgotten_it(
+def test_a_missing_task_is_given_up_without_listtasks_once_ecs_may_have_forgotten_it(
     ledger: Ledger,
 ):
     entry = watched(ledger)
@@ -369,7 +371,7 @@ def test_a_task_that_runs_or_ends_does_not_time_out(ledger: Ledger, status: str)
     assert ledger.stops == []
 
 
-def test_a_launch_timeout_of_zero_is_none():
+def test_a_launch_timeout_of_zero_means_no_limit():
     ledger = Ledger(EngineOptions(launch_timeout=0), lambda: 1.0)
     ledger.described(watched(ledger), task("PENDING"), 10_000.0)
     assert ledger.stops == []
@@ -397,7 +399,7 @@ def test_an_interruption_is_reported_as_one(ledger: Ledger):
     assert report.interrupted
 
 
-def test_its_repr_counts_the_runs_by_state(ledger: Ledger):
+def test_the_repr_counts_runs_by_state(ledger: Ledger):
     watched(ledger)
     ledger.launch(order("other"), 0.0)
     assert repr(ledger) == "<Ledger {'waiting': 1, 'preparing': 0, 'sending': 0, 'watching': 1}>"

@@ -1,4 +1,4 @@
-"""Launches whose container fetches its workload from S3: it is there before RunTask is sent."""
+"""Launches whose container fetches its workload from S3: the object must be there before RunTask is called."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ pytestmark = pytest.mark.virtual_time
 BODY = {"cluster": "default", "taskDefinition": "t"}
 
 
-async def test_the_object_is_there_when_runtask_is_sent(
+async def test_the_object_is_in_s3_when_runtask_is_called(
     launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
 ):
     there: list[bytes | None] = []
 
-    def look(sent: dict[str, Any]) -> Any:
+    def run_task(sent: dict[str, Any]) -> Any:
         there.append(s3.objects.get(URL))
         return started(f"arn:{sent['clientToken']}")
 
-    client.script["run_task"].append(look)
+    client.script["run_task"].append(run_task)
     async with launching() as at:
         at.launch("run", build=fetching())
         await at.idle()
-        assert at.ledger.spent == []
+        assert at.ledger.deletions == []
     assert there == [b"token 1"]
     assert reports == [Launched("run", 1, "arn:run-1", "default", "airflow")]
 
 
-async def test_nothing_is_put_for_a_command_that_holds_its_workload(launching: Any, s3: FakeS3):
+async def test_a_command_that_holds_its_workload_needs_no_upload(launching: Any, s3: FakeS3):
     async with launching() as at:
         at.launch("run")
         await at.idle()
     assert s3.asked == []
 
 
-async def test_a_replay_sends_the_same_bytes_and_puts_nothing_again(
+async def test_a_replay_sends_the_same_bytes_and_uploads_nothing_again(
     launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
 ):
     client.script["run_task"].extend([TimeoutError(), error("ServerException", status=500)])
@@ -64,7 +64,7 @@ async def test_a_replay_sends_the_same_bytes_and_puts_nothing_again(
     assert len(reports.of(Launched)) == 1
 
 
-async def test_a_throttled_launch_puts_a_fresh_token_under_the_same_name(
+async def test_a_throttled_launch_uploads_a_fresh_token_under_the_same_name(
     launching: Any, client: FakeClient, s3: FakeS3
 ):
     client.script["run_task"].append(error("ThrottlingException"))
@@ -74,7 +74,7 @@ async def test_a_throttled_launch_puts_a_fresh_token_under_the_same_name(
     assert s3.objects == {URL: b"token 2"}
 
 
-async def test_while_s3_takes_nothing_only_its_runs_wait_and_pay_nothing(
+async def test_while_s3_is_down_only_runs_that_need_it_wait_and_it_costs_them_nothing(
     launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
 ):
     s3.script.extend([s3_error(Kind.PAYLOAD)] * 3)
@@ -89,44 +89,44 @@ async def test_while_s3_takes_nothing_only_its_runs_wait_and_pay_nothing(
     assert len(client.calls("run_task")) == 2
 
 
-async def test_what_s3_denies_costs_a_start_attempt_and_leaves_nothing_to_delete(
+async def test_an_upload_that_s3_denies_costs_a_start_attempt_and_leaves_nothing_to_delete(
     launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
 ):
     s3.script.append(s3_error(Kind.DENIED))
     async with launching() as at:
         at.launch("run", build=fetching())
         await at.idle()
-        assert at.ledger.spent == []
+        assert at.ledger.deletions == []
     (failed,) = reports.of(LaunchFailed)
     assert (failed.permanent, failed.costs_attempt) == (False, True)
     assert client.calls("run_task") == []
 
 
-async def test_what_s3_refuses_fails_its_run_at_once_and_leaves_nothing_to_delete(
+async def test_an_upload_that_s3_refuses_fails_its_run_at_once_and_leaves_nothing_to_delete(
     launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
 ):
     s3.script.append(s3_error(Kind.CONFIGURATION))
     async with launching() as at:
         at.launch("run", build=fetching())
         await at.idle()
-        assert at.ledger.spent == []
+        assert at.ledger.deletions == []
     (failed,) = reports.of(LaunchFailed)
     assert failed.permanent
     assert client.calls("run_task") == []
 
 
-async def test_a_launch_that_fails_after_the_put_leaves_its_object_to_be_deleted(
+async def test_a_launch_that_fails_after_its_upload_has_its_object_deleted(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["run_task"].append(error("InvalidParameterException"))
     async with launching() as at:
         at.launch("run", build=fetching())
         await at.idle()
-        assert at.ledger.spent == [URL]
+        assert at.ledger.deletions == [URL]
     assert len(reports.of(LaunchFailed)) == 1
 
 
-async def test_a_put_whose_answer_was_lost_is_deleted_when_the_run_is_cancelled(
+async def test_an_object_whose_upload_may_have_worked_is_deleted_when_the_run_is_cancelled(
     launching: Any, s3: FakeS3, reports: Reports
 ):
     s3.script.extend([s3_error(Kind.PAYLOAD)] * 99)
@@ -136,12 +136,12 @@ async def test_a_put_whose_answer_was_lost_is_deleted_when_the_run_is_cancelled(
         for report in at.ledger.stop("run", "because"):
             reports(report)
         await at.idle()
-        assert at.ledger.spent == [URL]
+        assert at.ledger.deletions == [URL]
     assert reports.of(Cancelled) == [Cancelled("run")]
 
 
 @pytest.mark.parametrize("recovery", [Recovery.NONE, Recovery.REPLAY])
-async def test_a_run_that_is_stopped_during_its_put_is_not_launched(
+async def test_a_run_stopped_during_its_upload_is_not_launched(
     launching: Any, client: FakeClient, s3: FakeS3, reports: Reports, recovery: Recovery
 ):
     s3.latency = 5.0
@@ -150,12 +150,12 @@ async def test_a_run_that_is_stopped_during_its_put_is_not_launched(
         await at.idle(1)
         at.ledger.stop("run", "because")
         await at.idle()
-        assert at.ledger.spent == [URL]
+        assert at.ledger.deletions == [URL]
     assert {name for name, _ in client.asked} == ({"list_tasks"} if recovery is Recovery.REPLAY else set())
     assert reports.of(Cancelled) == [Cancelled("run")]
 
 
-async def test_a_refused_put_is_no_proof_that_a_dead_engine_has_launched_nothing(
+async def test_a_refused_upload_does_not_prove_that_a_dead_engine_launched_nothing(
     launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
 ):
     s3.script.append(s3_error(Kind.CONFIGURATION))
@@ -167,7 +167,7 @@ async def test_a_refused_put_is_no_proof_that_a_dead_engine_has_launched_nothing
     assert client.calls("run_task") == []
 
 
-async def test_what_a_dead_scheduler_has_launched_is_found_without_a_put(
+async def test_a_task_that_a_dead_scheduler_launched_is_found_without_an_upload(
     launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
 ):
     client.script["list_tasks"].append(("arn:before",))
@@ -178,7 +178,7 @@ async def test_what_a_dead_scheduler_has_launched_is_found_without_a_put(
     assert s3.asked == []
 
 
-async def test_what_a_dead_scheduler_has_not_launched_is_looked_for_once_before_its_put(
+async def test_a_run_that_a_dead_scheduler_did_not_launch_is_searched_for_once_before_its_upload(
     launching: Any, client: FakeClient, s3: FakeS3
 ):
     async with launching() as at:
@@ -188,7 +188,7 @@ async def test_what_a_dead_scheduler_has_not_launched_is_looked_for_once_before_
     assert s3.objects == {URL: b"token 1"}
 
 
-async def test_the_object_of_a_launch_that_somebody_else_has_sent_is_left_to_its_container(
+async def test_the_object_of_a_launch_that_another_engine_sent_is_left_for_its_container(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["run_task"].extend([error("ConflictException")] * 100)
@@ -197,11 +197,11 @@ async def test_the_object_of_a_launch_that_somebody_else_has_sent_is_left_to_its
         await at.idle(59)
         assert reports.of(LaunchFailed) == []
         await at.idle()
-        assert at.ledger.spent == []
+        assert at.ledger.deletions == []
     assert len(reports.of(LaunchFailed)) == 1
 
 
-async def test_a_task_that_somebody_else_has_started_is_found_as_soon_as_listtasks_knows_it(
+async def test_a_task_that_another_engine_started_is_found_as_soon_as_listtasks_lists_it(
     launching: Any, client: FakeClient, reports: Reports
 ):
     client.script["run_task"].extend([error("ConflictException")] * 100)
@@ -209,11 +209,11 @@ async def test_a_task_that_somebody_else_has_started_is_found_as_soon_as_listtas
     async with launching(missing_grace=60) as at:
         at.launch("run", build=fetching())
         await at.idle()
-        assert at.ledger.spent == []
+        assert at.ledger.deletions == []
     assert [report.arn for report in reports.of(Launched)] == ["arn:theirs"]
 
 
-async def test_the_failures_of_a_put_that_went_well_at_last_are_forgotten(
+async def test_a_successful_upload_resets_the_count_of_failed_ones(
     launching: Any, client: FakeClient, s3: FakeS3, reports: Reports
 ):
     s3.script.extend([*[s3_error(Kind.PAYLOAD)] * (PUTS - 1), None, s3_error(Kind.PAYLOAD)])
@@ -224,7 +224,7 @@ async def test_the_failures_of_a_put_that_went_well_at_last_are_forgotten(
     assert len(reports.of(Launched)) == 1
 
 
-async def test_an_open_request_is_settled_before_its_put(launching: Any, client: FakeClient, s3: FakeS3):
+async def test_an_open_request_is_settled_before_its_upload(launching: Any, client: FakeClient, s3: FakeS3):
     payload = Payload(URL, b"token")
 
     def settle(_: Any) -> Request:
@@ -245,6 +245,6 @@ async def test_the_next_launch_has_an_object_of_its_own(launching: Any, client: 
         await at.idle()
         at.launch("run", number=2, build=fetching(second))
         await at.idle()
-        assert at.ledger.spent == [URL]
+        assert at.ledger.deletions == [URL]
     assert [body["clientToken"] for body in client.calls("run_task")] == ["run-1", "run-2"]
     assert second in s3.objects

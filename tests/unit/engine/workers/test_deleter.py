@@ -29,7 +29,7 @@ class Bench:
         self._ledger = ledger
 
     def delete(self, *urls: str) -> None:
-        self._ledger.spent.extend(urls)
+        self._ledger.deletions.extend(urls)
         self._deleter.wakeup.notify()
 
 

@@ -335,7 +335,7 @@ async def test_a_run_owned_by_others_before_fails_after_the_grace_time_if_its_re
         await at.idle(59)
         assert reports.of(LaunchFailed) == []
         await at.idle()
-        assert at.ledger.spent == ["s3://bucket/airflow/run-1.json"]
+        assert at.ledger.deletions == ["s3://bucket/airflow/run-1.json"]
     (failed,) = reports.of(LaunchFailed)
     assert failed.permanent
     assert "9000 characters" in failed.diagnosis.summary

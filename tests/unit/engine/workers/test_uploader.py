@@ -223,7 +223,7 @@ async def test_a_run_forgotten_during_its_upload_is_not_launched_and_its_object_
         await at.idle(1)
         at.ledger.forget("run")
         await at.idle()
-        assert at.ledger.spent == []
+        assert at.ledger.deletions == []
         assert len(at.ledger.launches) == len(at.ledger.puts) == at.ledger.sending == 0
     assert client.asked == []
     assert s3.objects == {URL: b"token 1"}
@@ -237,7 +237,7 @@ async def test_the_object_of_a_run_forgotten_while_its_task_runs_is_left_to_the_
         at.launch("run", build=fetching())
         await at.idle()
         at.ledger.forget("run")
-        assert at.ledger.spent == []
+        assert at.ledger.deletions == []
     assert s3.objects == {URL: b"token 1"}
 
 
@@ -267,7 +267,7 @@ async def test_a_launch_is_given_up_as_if_for_lack_of_capacity_if_s3_stays_down(
     async with launching() as at:
         at.launch("run", build=fetching())
         await at.idle()
-        assert at.ledger.spent == [URL]
+        assert at.ledger.deletions == [URL]
     (failed,) = reports.of(LaunchFailed)
     assert (failed.permanent, failed.costs_attempt) == (False, False)
     assert len(s3.asked) == PUTS
@@ -322,4 +322,4 @@ async def test_an_object_of_a_dead_scheduler_is_deleted_even_if_its_task_is_neve
         await at.idle()
         (entry,) = at.ledger
         at.ledger.not_listed(entry, 9999.0, asked=True)
-        assert at.ledger.spent == [URL]
+        assert at.ledger.deletions == [URL]

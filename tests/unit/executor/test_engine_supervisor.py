@@ -40,7 +40,7 @@ class Bench:
         self.now = 0.0
         self.live: list[Launch] = []
         self.reports: list[Report] = []
-        connect = lambda: Connection(get_session(), "us-east-1", ecs.endpoint_url)  # noqa: E731  it is one line
+        connect = lambda: Connection(get_session(), "us-east-1", ecs.endpoint_url)  # noqa: E731  one line
         self.keeper = EngineSupervisor(connect, EngineOptions(), lambda: self.live, clock=lambda: self.now)
 
     def until(self, done: Callable[[], Any]) -> None:
@@ -84,7 +84,7 @@ def test_a_death_is_logged_with_its_cause(bench: Bench, caplog: pytest.LogCaptur
     bench.kill()
     assert "The engine died (AttributeError" in caplog.text
     assert "No task is lost." in caplog.text
-    assert repr(bench.keeper) == "<EngineKeeper <EngineThread not alive>, 1 deaths>"
+    assert repr(bench.keeper) == "<EngineSupervisor <EngineThread not alive>, 1 deaths>"
 
 
 def test_the_engine_starts_again_only_when_its_time_has_come(bench: Bench) -> None:

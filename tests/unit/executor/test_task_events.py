@@ -71,7 +71,7 @@ def test_an_exception_at_each_heartbeat_is_logged_with_its_traceback_once_and_th
     def break_down(_: float) -> Any:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(watching._rows, "hear", break_down)
+    monkeypatch.setattr(watching._rows, "answers", break_down)
     for _ in range(61):
         watching.decide()
         clock.now += 1

@@ -205,7 +205,7 @@ def test_if_a_question_can_t_even_be_put_nothing_is_decided(
     poller.ask(READ_AGAIN_AFTER)
     assert [publish.run_id for publish in database.questions[0].publications] == ["shown"]
     poller.read_at(run, READ_AGAIN_AFTER)
-    database.answer(published_ids=frozenset({"shown"}))
+    database.answer(published=frozenset({"shown"}))
     assert heard(poller, READ_AGAIN_AFTER) == []
     poller.ask(READ_AGAIN_AFTER)
     database.answer()
@@ -230,7 +230,7 @@ def test_a_row_that_is_not_as_it_should_be_is_read_again_and_decided_about(
 ) -> None:
     poller.read_in_turn(run, 0.0)
     poller.ask(CHECK_AFTER)
-    database.answer(strays=frozenset({"run", "forgotten meanwhile"}))
+    database.answer(unexpected=frozenset({"run", "forgotten meanwhile"}))
     assert heard(poller, CHECK_AFTER) == []
     poller.ask(CHECK_AFTER)
     assert database.asked == [[], ["run"]]
@@ -316,7 +316,7 @@ def test_a_launch_is_shown_by_a_row_that_was_not_read_and_is_looked_at_in_turn_f
     poller.publish_launch(run, instead_of="run")
     poller.ask(CHECK_AFTER)
     assert database.questions == [RowQuery(publications=(Publication("run", "run", 1, 7, "run", "arn"),))]
-    database.answer(published_ids=frozenset({"run"}))
+    database.answer(published=frozenset({"run"}))
     assert heard(poller, CHECK_AFTER) == []
     assert not run.unpublished
     poller.ask(2 * CHECK_AFTER)
@@ -328,7 +328,7 @@ def test_a_launch_is_shown_with_the_next_question(poller: RowPoller, database: R
     poller.publish(run, ROW)
     poller.ask(0.0)
     assert database.questions == [RowQuery(publications=(Publication("run", "run", 1, 7, "run", "arn"),))]
-    database.answer(published_ids=frozenset({"run"}))
+    database.answer(published=frozenset({"run"}))
     assert heard(poller, 0.0) == []
     assert not run.unpublished
 
@@ -342,7 +342,7 @@ def test_launches_are_shown_together_a_few_times_a_second_or_with_what_is_asked_
         poller.ask(now)
         if database.is_busy:
             database.answer(
-                published_ids=frozenset(publish.run_id for publish in database.questions[-1].publications)
+                published=frozenset(publish.run_id for publish in database.questions[-1].publications)
             )
         heard(poller, now)
 
@@ -379,7 +379,7 @@ def test_a_row_that_was_read_with_the_writing_counts_whether_it_was_written_or_n
         poller.publish(run, ROW)
         poller.read_at(run, 0.0)  # it has ended meanwhile
     poller.ask(0.0)
-    database.answer(published_ids=frozenset({"shown"}))
+    database.answer(published=frozenset({"shown"}))
     assert heard(poller, 0.0) == [("shown", ROW), ("not shown", ROW)]
 
 
@@ -403,7 +403,7 @@ def test_a_launch_that_is_shown_is_not_the_one_before_it(
     poller.ask(0.0)
     run.launched, run.unpublished = Launched("run", 2, "arn", "c", "airflow"), True
     poller.publish_launch(run, instead_of="run-2")
-    database.answer(published_ids=frozenset({"run"}))
+    database.answer(published=frozenset({"run"}))
     assert heard(poller, 0.0) == []
     assert run.unpublished
     poller.ask(PUBLISH_AFTER)
@@ -424,7 +424,7 @@ def test_many_launches_are_shown_in_parts(poller: RowPoller, database: RowThread
     for now in (0.0, PUBLISH_AFTER):
         poller.ask(now)
         database.answer(
-            published_ids=frozenset(publish.run_id for publish in database.questions[-1].publications)
+            published=frozenset(publish.run_id for publish in database.questions[-1].publications)
         )
         assert heard(poller, now) == []
     assert [[publish.run_id for publish in question.publications] for question in database.questions] == [

@@ -13,7 +13,14 @@ from sqlalchemy.exc import OperationalError
 from ecs_async_executor.executor.decisions import Row
 from ecs_async_executor.executor.rows import thread as module
 from ecs_async_executor.executor.rows.statements import Publication, Read
-from ecs_async_executor.executor.rows.thread import GIVEN_UP, SLOW, RowAnswer, RowQuery, RowThread, answer
+from ecs_async_executor.executor.rows.thread import (
+    GIVE_UP_AFTER,
+    WARN_AFTER,
+    RowAnswer,
+    RowQuery,
+    RowThread,
+    answer,
+)
 from ecs_async_executor.log_digest import LogDigest
 
 ROW = Row("queued", 1, "run", 7)
@@ -64,7 +71,7 @@ def test_it_is_asked_in_a_thread_of_its_own_and_written_before_it_is_read(
     busy = [database.is_busy]
     database.ask(RowQuery((LOOK,), (SHOW,)))
     busy.append(database.is_busy)
-    assert wait_for(database) == RowAnswer({"run": ROW}, published_ids=frozenset({"run"}))
+    assert wait_for(database) == RowAnswer({"run": ROW}, published=frozenset({"run"}))
     assert [*busy, database.is_busy] == [False, True, False]
     assert reads == [f"{what} in ecs-database" for what in ("write", "read", "workloads")]
 
@@ -96,17 +103,19 @@ def test_of_the_rows_whose_turn_it_is_those_are_told_that_are_not_as_expected(
     reads: list[str], expected: Row | None, stray: bool
 ) -> None:
     given = answer(RowQuery(in_turn=(replace(LOOK, expected=expected),)))
-    assert given == RowAnswer(strays=frozenset({"run"} if stray else ()))
+    assert given == RowAnswer(unexpected=frozenset({"run"} if stray else ()))
 
 
 def test_a_row_that_is_gone_is_not_as_expected(reads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "read_rows", lambda _: {})
-    assert answer(RowQuery(in_turn=(replace(LOOK, expected=ROW),))) == RowAnswer(strays=frozenset({"run"}))
+    assert answer(RowQuery(in_turn=(replace(LOOK, expected=ROW),))) == RowAnswer(
+        unexpected=frozenset({"run"})
+    )
 
 
 def test_an_error_of_the_database_is_an_answer(reads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "read_rows", fail)
-    assert answer(RowQuery((LOOK,), (SHOW,))) == RowAnswer(published_ids=frozenset({"run"}), failed=True)
+    assert answer(RowQuery((LOOK,), (SHOW,))) == RowAnswer(published=frozenset({"run"}), failed=True)
 
 
 def test_what_can_t_be_written_keeps_nothing_from_being_read(
@@ -161,10 +170,10 @@ def test_an_answer_that_never_comes_is_missed_aloud_and_then_given_up(
         patch.setattr(module, "answer", hang)
         database.ask(RowQuery((LOOK,)))
         assert asked.wait(10)
-        for now[0] in (0.0, SLOW - 1, SLOW, SLOW + 1, GIVEN_UP - 1):
+        for now[0] in (0.0, WARN_AFTER - 1, WARN_AFTER, WARN_AFTER + 1, GIVE_UP_AFTER - 1):
             assert database.take() is None
     assert caplog.text.count("The database has not answered") == 1
-    now[0] = GIVEN_UP
+    now[0] = GIVE_UP_AFTER
     assert database.take() == RowAnswer(failed=True)
     database.ask(RowQuery((LOOK,)))
     released.set()

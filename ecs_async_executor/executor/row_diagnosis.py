@@ -24,8 +24,8 @@ class _Finding:
 _NOT_STARTED = _Finding(
     "The container ended with exit code {exit_code} before Airflow had started the task.",
     "Look into the container's log. If the API server can't be reached, correct [core] "
-    "execution_api_server_url in the container. If it refuses the token, set [api_auth] jwt_secret to the same "
-    "value for the scheduler and the API server.",
+    "execution_api_server_url in the container. If it refuses the token, set [api_auth] jwt_secret to the "
+    "same value for the scheduler and the API server.",
 )
 # Keys: the row's state and the exit code; None matches any other code.
 _FINDINGS: Mapping[tuple[str | None, int | None], _Finding] = {

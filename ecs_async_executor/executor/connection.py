@@ -83,8 +83,9 @@ def _look_up(conn_id: str | None, region_name: str | None, option: str) -> Any:
     # its own default that is what everyone expects; for any other connection it may be the wrong account.
     if conn_id not in {None, DEFAULT_CONN_ID} and not exists:
         raise ConfigurationError(
-            f"{option}: there is no Airflow connection {conn_id!r}, or none that Airflow can read. Create "
-            "it, or correct the option. If it is a URI, its secret must be URL-encoded (%2F for /, %2B for +)."
+            f"{option}: there is no Airflow connection {conn_id!r}, or none that Airflow can read. "
+            "Create it, or correct the option. "
+            "If it is a URI, its secret must be URL-encoded (%2F for /, %2B for +)."
         )
     return hook
 

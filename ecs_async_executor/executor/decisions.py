@@ -155,8 +155,8 @@ def _is_history(row: Row, run: RunView) -> bool:
     external_id = row.external_executor_id or ""
     known = external_id in run.ids or external_id.rpartition("-")[0] in run.ids
     if known or not run.id_committed or row.queued_by_job_id == run.job_id:
-        # We would know a newer queueing of our own. So an unknown id was written late, by an earlier scheduler of
-        # this run that had stalled: core writes the id for any executor that asks.
+        # We would know a newer queueing of our own. So an unknown id was written late, by a scheduler that
+        # had this run earlier and then stalled: core writes the id for any executor that asks.
         return False
     # An ARN may be this very run's, published by the scheduler that has adopted it.
     return not external_id.startswith("arn:")

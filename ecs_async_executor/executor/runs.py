@@ -44,7 +44,7 @@ class Run:
     starts: int = 1
     """Start attempts used, including the current one."""
     waits_since: float | None = None
-    """When the first launch failed without costing an attempt, since the last that did cost one."""
+    """When its current wait for capacity began: when a launch first failed without costing an attempt."""
     waits_for: set[str] = field(default_factory=set)
     """The causes of waiting that are already in its Audit Log."""
     launched: Launched | None = None

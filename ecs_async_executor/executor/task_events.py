@@ -28,7 +28,7 @@ class TaskEvents:
         self._digest.note(cause, text, self._clock(), level=level)
 
     def exception(self, what: str, text: str) -> None:
-        """Log the exception being handled; with a traceback only once, since each heartbeat may raise it."""
+        """Log the exception being handled; with a traceback only once: each heartbeat may raise it."""
         kind, _, stack = sys.exc_info()
         # The cause is where it was raised, not its message, which may name a task.
         *_, (frame, line) = traceback.walk_tb(stack)

@@ -92,7 +92,7 @@ ARN = "arn:aws:ecs:us-east-1:123456789012:task/c/0123456789abcdef0123456789abcde
 RUN_ID = "12345678-1234-4234-8234-123456789012"
 
 
-def rows_say(monkeypatch: pytest.MonkeyPatch, state: str | None) -> None:
+def rows_show(monkeypatch: pytest.MonkeyPatch, state: str | None) -> None:
     monkeypatch.setattr(
         DATABASE + "read_rows", lambda runs: {r.run_id: Row(state, 1, r.run_id, None) for r in runs}
     )

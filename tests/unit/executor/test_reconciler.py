@@ -38,7 +38,7 @@ from tests.support.reconciler import (
     launched,
     make_reconciler,
     orphan,
-    rows_say,
+    rows_show,
 )
 from tests.support.workloads import callback_workload, task_workload
 
@@ -235,10 +235,10 @@ def test_a_run_is_dropped_if_its_row_moves_on_before_its_next_launch(
     state: str | None,
 ) -> None:
     run = accept(reconciler)
-    rows_say(monkeypatch, "queued")
+    rows_show(monkeypatch, "queued")
     reconciler.note(LaunchFailed(run.run_id, 1, WHY, permanent=False))
     decide(reconciler)
-    rows_say(monkeypatch, state)
+    rows_show(monkeypatch, state)
     clock.now += 60.0
     decide(reconciler)
     assert submitted == []
@@ -314,12 +314,12 @@ def test_the_wait_for_capacity_restarts_after_a_launch_that_found_some(
 ) -> None:
     reconciler = make_reconciler(Executor(), submitted, clock)
     run = accept(reconciler)
-    since = []
+    waited = []
     for costs_attempt in (False, False, True, False):
         clock.now += 100
         reconciler.note(LaunchFailed(run.run_id, 1, WHY, permanent=False, costs_attempt=costs_attempt))
-        since.append(run.waits_since and clock.now - run.waits_since)
-    assert since == [0, 100, None, 0]
+        waited.append(run.waits_since and clock.now - run.waits_since)
+    assert waited == [0, 100, None, 0]
 
 
 def test_a_permanent_failure_is_not_launched_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -377,7 +377,7 @@ def test_the_next_try_of_an_interrupted_task_is_launched_with_the_fallback_profi
     run = accept(with_queues, queue="spot")
     with_queues.note(launched(run))
     end = Stopped(run.run_id, 1, "arn", 143, ran=True, permanent=False, diagnosis=WHY, interrupted=True)
-    rows_say(monkeypatch, "up_for_retry")
+    rows_show(monkeypatch, "up_for_retry")
     with_queues.note(end)
     decide(with_queues)
     assert len(with_queues.runs) == 0

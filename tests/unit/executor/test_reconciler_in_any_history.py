@@ -1,4 +1,4 @@
-"""Whatever the engine reports and whatever the rows say, no slot leaks and nothing is raised."""
+"""Whatever the engine reports and the rows show, no slot leaks and nothing raises."""
 
 from __future__ import annotations
 

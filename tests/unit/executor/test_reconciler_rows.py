@@ -29,7 +29,7 @@ from tests.support.reconciler import (
     decide,
     launched,
     orphan,
-    rows_say,
+    rows_show,
 )
 from tests.support.workloads import task_workload
 
@@ -38,7 +38,7 @@ def test_a_run_waiting_in_the_engine_is_cancelled_some_time_after_its_row_moves_
     reconciler: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = accept(reconciler)
-    rows_say(monkeypatch, "failed")
+    rows_show(monkeypatch, "failed")
     clock.now = CHECK_AFTER
     decide(reconciler)
     assert submitted == [], "RunTask's answer may be lost, and its worker about to end"
@@ -72,9 +72,9 @@ def test_a_live_task_gets_time_to_end_by_itself_after_its_row_moves_on(
 ) -> None:
     run = accept(reconciler)
     reconciler.note(launched(run))
-    rows_say(monkeypatch, "running")
+    rows_show(monkeypatch, "running")
     decide(reconciler)
-    rows_say(monkeypatch, "success")
+    rows_show(monkeypatch, "success")
     for clock.now in (CHECK_AFTER, 2 * CHECK_AFTER, UNWANTED_GRACE):
         decide(reconciler)
     assert submitted == []
@@ -93,7 +93,7 @@ def test_the_time_to_end_starts_over_if_the_row_wants_its_task_again(
     run = accept(reconciler)
     reconciler.note(launched(run))
     for state in ("success", "running", "success"):
-        rows_say(monkeypatch, state)
+        rows_show(monkeypatch, state)
         clock.now += UNWANTED_GRACE - 1
         decide(reconciler)
     assert submitted == []
@@ -103,7 +103,7 @@ def test_an_arn_is_written_again_while_its_row_does_not_show_it(
     reconciler: Reconciler, clock: Clock, written: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = accept(reconciler)
-    rows_say(monkeypatch, "running")
+    rows_show(monkeypatch, "running")
     reconciler.note(launched(run))
     for clock.now in (0.0, CHECK_AFTER, 2 * CHECK_AFTER):
         decide(reconciler)
@@ -122,7 +122,7 @@ def test_a_failed_write_is_repeated_a_second_later(
         return frozenset()
 
     monkeypatch.setattr(DATABASE + "write_external_ids", locked)
-    rows_say(monkeypatch, "queued")
+    rows_show(monkeypatch, "queued")
     run = accept(reconciler)
     reconciler.note(launched(run))
     for clock.now in (0.0, 0.5, 1.0, 1.5, 2.0):
@@ -147,7 +147,7 @@ def test_the_event_of_a_task_that_airflow_ended_is_sent_again_if_core_dropped_it
 ) -> None:
     run = accept(reconciler)
     reconciler.note(launched(run))
-    rows_say(monkeypatch, "running")
+    rows_show(monkeypatch, "running")
     reconciler.ended_by_airflow(run.key)
     reconciler.note(
         Stopped(run.run_id, 1, f"arn-{run.run_id}-1", 137, ran=True, permanent=False, diagnosis=WHY)
@@ -155,7 +155,7 @@ def test_the_event_of_a_task_that_airflow_ended_is_sent_again_if_core_dropped_it
     for clock.now in (0.0, 10.0):
         decide(reconciler)
         assert reconciler._executor.get_event_buffer()[run.key][0] == "failed"
-    rows_say(monkeypatch, "up_for_retry")
+    rows_show(monkeypatch, "up_for_retry")
     clock.now = 20.0
     decide(reconciler)
     assert len(reconciler.runs) == 0
@@ -165,10 +165,10 @@ def test_a_run_whose_row_is_running_after_all_is_searched_for_and_not_launched_a
     reconciler: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = accept(reconciler)
-    rows_say(monkeypatch, "queued")
+    rows_show(monkeypatch, "queued")
     reconciler.note(LaunchFailed(run.run_id, 1, WHY, permanent=False))
     decide(reconciler)
-    rows_say(monkeypatch, "running")
+    rows_show(monkeypatch, "running")
     clock.now += 60.0
     decide(reconciler)
     (read,) = submitted
@@ -180,7 +180,7 @@ def test_an_orphan_marked_failed_before_its_workload_is_read_is_searched_for_and
     reconciler: Reconciler, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reconciler.adopt([orphan(reconciler, RUN_ID)])
-    rows_say(monkeypatch, "failed")
+    rows_show(monkeypatch, "failed")
     monkeypatch.setattr(DATABASE + "read_workloads", lambda _: {})
     decide(reconciler)
     (read,) = submitted
@@ -192,7 +192,7 @@ def test_a_run_whose_row_is_running_but_whose_container_never_ran_is_searched_fo
     reconciler: Reconciler, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = accept(reconciler)
-    rows_say(monkeypatch, "running")
+    rows_show(monkeypatch, "running")
     monkeypatch.setattr(DATABASE + "read_workloads", lambda _: {run.run_id: task_workload()})
     reconciler.note(launched(run))
     reconciler.note(Stopped(run.run_id, 1, "arn", None, ran=False, permanent=False, diagnosis=WHY))
@@ -266,7 +266,7 @@ def test_the_age_of_a_heartbeat_counts_from_the_query_for_its_row(
     heartbeat_age: float,
     is_left: bool,
 ) -> None:
-    """A busy scheduler may decide seconds later; a dead worker's last heartbeat must not look younger then."""
+    """A busy scheduler may decide seconds later; a dead worker's heartbeat must not look younger then."""
     run = accept(reconciler)
     rows = {run.run_id: Row("running", 1, run.run_id, None, heartbeat_age)}
     monkeypatch.setattr(

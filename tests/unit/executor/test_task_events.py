@@ -8,7 +8,7 @@ import pytest
 from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.rows.thread import RowQuery, RowThread
 from ecs_async_executor.messages import Diagnosis, LaunchFailed, Waiting
-from tests.support.reconciler import DATABASE, WHY, Clock, accept, decide, launched, rows_say
+from tests.support.reconciler import DATABASE, WHY, Clock, accept, decide, launched, rows_show
 
 FULL = Diagnosis("ECS has no capacity for the task now.", "RESOURCE:CPU")
 
@@ -36,7 +36,7 @@ def test_a_hundred_waiting_tasks_log_two_lines_and_one_audit_log_event_each(
 def test_start_failures_with_one_cause_are_summed_up(
     reconciler: Reconciler, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    rows_say(monkeypatch, "queued")
+    rows_show(monkeypatch, "queued")
     runs = [accept(reconciler, task_id=f"t{number}") for number in range(50)]
     for run in runs:
         reconciler.note(LaunchFailed(run.run_id, 1, WHY, permanent=False))
@@ -53,7 +53,7 @@ def test_log_lines_for_rows_that_moved_on_are_summed_up(
     reconciler: Reconciler, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level("INFO")
-    rows_say(monkeypatch, "success")
+    rows_show(monkeypatch, "success")
     reconciler.unwanted_grace = 0
     for number in range(20):
         reconciler.note(launched(accept(reconciler, task_id=f"t{number}")))

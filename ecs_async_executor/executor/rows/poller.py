@@ -130,9 +130,8 @@ class RowPoller:
         self._answer = RowAnswer(failed=True)  # until the answer arrives
         self._asked.extend((run, run.stage) for run in due)
         for run_id in tuple(islice(self._publications, PUBLICATIONS_PER_QUERY)):
-            self._writing[run_id] = self._publications.pop(
-                run_id
-            )  # plus any left from a query that didn't start
+            # `_writing` may still hold those of a query that didn't start.
+            self._writing[run_id] = self._publications.pop(run_id)
         query = RowQuery(
             reads=tuple(make_read(run) for run in due if not run.is_callback),
             publications=tuple(self._writing.values()),

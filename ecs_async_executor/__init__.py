@@ -1,7 +1,7 @@
 """An Airflow executor that runs every task as its own Amazon ECS task and never blocks the scheduler.
 
-Importing this package is cheap: the executor, and Airflow with it, is imported at first use, so that
-the engine and the local ECS work without Airflow.
+Importing this package is cheap: it imports the executor, and Airflow with it, only at first use. So the
+engine and the local ECS work without Airflow.
 """
 
 from __future__ import annotations

@@ -1,23 +1,23 @@
-"""Every error this package raises: one small hierarchy."""
+"""The errors that this package raises on purpose and that callers may want to catch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 MOST_PROBLEMS = 5
-"""Of one request, in one message."""
+"""How many problems of one request a message lists."""
 
 
 class EcsAsyncError(Exception):
-    """The root: catch this to catch whatever this package raises on purpose."""
+    """The base class of the errors below."""
 
 
 class ConfigurationError(EcsAsyncError):
-    """What was configured can't be used. The message says what to write instead."""
+    """The configuration can't be used. The message says what to write instead."""
 
 
 class OptionsError(ConfigurationError):
-    """Options of the executor are missing or wrong; the message lists every one of them."""
+    """Options of the executor are missing or invalid; the message lists all of them."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = [*problems]
@@ -26,9 +26,9 @@ class OptionsError(ConfigurationError):
 
 
 class InvalidRequestError(EcsAsyncError):
-    """One task's RunTask request can't be built; it concerns that task only.
+    """One task's RunTask request can't be built; other tasks are not affected.
 
-    ``remedy`` says what its Dag author should change.
+    ``remedy`` tells the Dag author what to change.
     """
 
     def __init__(self, problem: str, remedy: str) -> None:
@@ -37,23 +37,23 @@ class InvalidRequestError(EcsAsyncError):
         self.remedy = remedy
 
     def within(self, name: str) -> InvalidRequestError:
-        """Say where it is wrong."""
+        """Prefix the problem with where it was found."""
         return InvalidRequestError(f"{name}: {self.problem}", self.remedy)
 
     @classmethod
     def of(cls, problems: Sequence[str], remedy: str) -> InvalidRequestError:
-        """Make one of several problems; of very many it says the first."""
+        """Combine several problems into one error; it lists the first `MOST_PROBLEMS`."""
         more = len(problems) - MOST_PROBLEMS
         return cls(" ".join(problems[:MOST_PROBLEMS]), f"There are {more} more." if more > 0 else remedy)
 
 
 class ConnectError(EcsAsyncError):
-    """The AWS connection can't be made; its cause says why."""
+    """The AWS connection can't be made; `__cause__` says why."""
 
 
 class UnreadableAnswerError(EcsAsyncError):
-    """What came back from ECS is no answer of ECS's (a proxy's page, a text cut short); whether it did its work is unknown."""
+    """An answer isn't from ECS (a proxy's page) or is cut short; whether the call worked is unknown."""
 
 
 class EngineStartError(EcsAsyncError):
-    """The engine's thread did not come up."""
+    """The engine's thread did not start."""

@@ -1,8 +1,8 @@
-"""The seam: the only things that cross between the scheduler's thread and the engine's.
+"""The seam: the frozen messages between the scheduler's thread and the engine's; nothing else crosses it.
 
-Orders go in, reports come out; both are frozen. A run is one queueing of one Airflow task (or anything
-else that wants exactly one container). Every `Launch` or `Watch` is answered by exactly one terminal report:
-`LaunchFailed`, `Stopped` or `Cancelled`; unless it is forgotten.
+The scheduler's thread sends orders, the engine sends reports. A run is one queueing of one Airflow task (or
+of anything else that needs exactly one container). The engine answers every `Launch` or `Watch` with exactly
+one terminal report (`LaunchFailed`, `Stopped` or `Cancelled`), unless a `Forget` comes first.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Any, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What happened, in words a person can act on."""
+    """What happened, in words that people can act on."""
 
     summary: str
-    """One sentence: what happened."""
+    """What happened, in one sentence."""
     detail: str = ""
-    """The facts behind it, as AWS gave them."""
+    """The facts, in AWS's words."""
     remedy: str = ""
-    """One sentence: what to do about it."""
+    """What to do about it, in one sentence."""
 
     def __str__(self) -> str:
-        """Give all three parts on one line."""
+        """Return all three parts on one line."""
         return " ".join(
             part for part in (self.summary, self.detail and f"({self.detail})", self.remedy) if part
         )
@@ -33,67 +33,69 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What a request is too small for: an object in S3 that the container fetches."""
+    """A workload too long for its request, stored as an S3 object that the container fetches."""
 
     url: str
-    """As `s3://bucket/key`; of this launch only."""
+    """`s3://bucket/key`; each launch has its own."""
     data: bytes
 
     def __repr__(self) -> str:
-        """Leave the data out: it holds a token."""
+        """Omit the data: it contains a token."""
         return f"Payload({self.url!r})"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A RunTask request, and which of its containers decides how the task ended."""
+    """A RunTask request and the name of the container whose exit code counts."""
 
     body: Mapping[str, Any]
     """RunTask members in AWS's spelling; the engine adds `clientToken` and `startedBy`."""
     container: str
     settle: Callable[[Sequence[Mapping[str, Any]]], Request] | None = None
-    """Set if neither a launch type nor capacity providers are: makes the request that can be sent, of the cluster's
-    default capacity provider strategy (empty: it has none). Raises `InvalidRequestError`."""
+    """Set if the body names neither a launch type nor capacity providers: takes the cluster's default
+    capacity provider strategy (empty if it has none) and returns the request to send. Raises
+    `InvalidRequestError`."""
     payload: Payload | None = None
-    """The engine puts it before it sends the request, and deletes it when this launch is over."""
+    """The engine uploads it before it sends the request and deletes it when this launch is over."""
     origin: Callable[[str], str | None] | None = None
-    """Says where a member is set, given as a path such as `overrides.cpu`; None if nobody has set it. Called, in the
-    engine's thread, only when ECS refuses the request."""
+    """Takes the path of a member, such as `overrides.cpu`, and returns where it is set (None: nowhere). The
+    engine calls it, in its own thread, only when ECS rejects the request."""
 
     @property
     def cluster(self) -> str:
-        """Where it goes."""
+        """The cluster it is sent to."""
         return str(self.body.get("cluster", "default"))
 
     def __repr__(self) -> str:
-        """Leave the body out: its command holds a token."""
+        """Omit the body: its command contains a token."""
         return f"Request(container={self.container!r})"
 
 
 Build: TypeAlias = Callable[[], Request]
-"""Makes the request of one launch, in the engine's thread, right before it is sent for the first time; never for
-a run that is only looked for. Raises `InvalidRequestError` if this run can't be launched at all."""
+"""Builds the request of one launch. The engine calls it, in its own thread, right before it first sends the
+launch; never for a run that it only searches for. Raises `InvalidRequestError` if that run can't be launched
+at all."""
 
 
 # --- orders: scheduler thread -> engine -------------------------------------------------------------------
 
 
 class Recovery(Enum):
-    """What a launch must reckon with, if somebody else has had the run in hand before."""
+    """What an earlier engine or scheduler may already have done for this launch."""
 
-    NONE = "nothing was sent"
-    REPLAY = "an engine that died may have sent it: its clientToken tells"
-    LOOK = "a scheduler that died may have sent it: ask ListTasks, then send it under its clientToken"
-    FIND = "its code has started: ask ListTasks, never send it"
+    NONE = "nobody has sent it"
+    REPLAY = "an engine that died may have sent it: send it again, the clientToken finds its task"
+    LOOK = "a scheduler that died may have sent it: search (ListTasks), then send it under its clientToken"
+    FIND = "its code has started: search (ListTasks), never send it"
 
 
 @dataclass(frozen=True, slots=True)
 class RateShare:
-    """Launches that together may use only a part of the rate."""
+    """A group of launches that together may use only part of the RunTask rate."""
 
     name: str
     share: float
-    """Of `run_task_rate` and its burst, more than 0 and at most 1."""
+    """The part of `run_task_rate` and its burst: more than 0, at most 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +107,22 @@ class Launch:
     """Names the run in logs: which task of which Dag run."""
     build: Build
     cluster: str = "default"
-    """Where its task is looked for before, or without, a request being built; as the request says."""
+    """The request's cluster. The engine searches it for the task before, or without, building the request."""
     container: str = ""
-    """The one that decides how a task ended which is found so; as the request says."""
+    """The request's container: its exit code counts if a search finds the task."""
     number: int = 1
-    """The launch number: 1, or one more than the last that definitely failed."""
+    """The launch number: 1, or one more than that of the last launch that definitely failed."""
     priority: int = 0
-    """Higher goes first among the runs that wait."""
+    """Among waiting runs, the highest goes first."""
     recovery: Recovery = Recovery.NONE
     lane: RateShare | None = None
     launch_timeout: float | None = None
-    """Seconds that its task may take to run; 0: for ever; None: what `EngineOptions` says."""
+    """Seconds its task may take to reach RUNNING; 0: no limit; None: the default in `EngineOptions`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Take over a task that is launched already."""
+    """Take over a task that was launched earlier."""
 
     run_id: str
     label: str
@@ -129,30 +131,30 @@ class Watch:
     container: str
     number: int = 1
     listed: bool = True
-    """False: its `startedBy` is not this run's, so ListTasks can't be asked for it."""
+    """False: its `startedBy` isn't this run's, so ListTasks can't find it."""
     launch_timeout: float | None = None
-    """As of a launch."""
+    """As in `Launch`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Stop this run's task; if it is not launched yet, don't launch it."""
+    """Stop this run's task; if it isn't launched yet, don't launch it."""
 
     run_id: str
     reason: str
-    """Shown in the ECS console as the stopped reason; at most 255 characters reach AWS."""
+    """The ECS console shows it as the stopped reason; AWS gets its first 255 characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Leave this run's task alone: somebody else has it in hand. Nothing more is reported of it."""
+    """Leave this run's task alone: someone else manages it. The engine reports nothing more about it."""
 
     run_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class CheckHealth:
-    """Ask ECS one harmless question about this cluster."""
+    """Make one harmless call to ECS about this cluster."""
 
     cluster: str
 
@@ -165,7 +167,7 @@ Order: TypeAlias = Launch | Watch | Stop | Forget | CheckHealth
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The run can't be launched just now; the engine goes on trying. Said once per cause."""
+    """The run can't be launched now; the engine keeps trying. Reported once per cause."""
 
     run_id: str
     diagnosis: Diagnosis
@@ -184,7 +186,7 @@ class Launched:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The task was seen with lastStatus RUNNING. A short task may stop without ever being seen so."""
+    """A poll found the task with lastStatus RUNNING. A short task may stop before any poll does."""
 
     run_id: str
     arn: str
@@ -192,7 +194,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class LaunchFailed:
-    """Terminal: this launch has started nothing; or, if calls fail in this process, nobody can see what it has started."""
+    """Terminal: this launch started nothing; or, if calls fail in this process, nothing that can be found."""
 
     run_id: str
     number: int
@@ -200,7 +202,7 @@ class LaunchFailed:
     permanent: bool
     """True: launching again can't help."""
     costs_attempt: bool = True
-    """False: neither the task nor its request is to blame (no capacity, a clientToken that was used up)."""
+    """False: neither the task nor its request is at fault (no capacity, a clientToken that is used up)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,51 +213,52 @@ class Stopped:
     number: int
     arn: str
     exit_code: int | None
-    """Of the container that decides; None if it never ran or ECS can't tell."""
+    """The exit code of the container that counts; None if it never ran or ECS doesn't know."""
     ran: bool
-    """False: for sure none of its code ran."""
+    """False: none of its code can have run."""
     permanent: bool
     """True: launching the same request again can't help."""
     diagnosis: Diagnosis
     costs_attempt: bool = True
     """False: it never ran, for lack of capacity."""
     interrupted: bool = False
-    """AWS took its Spot capacity back."""
+    """AWS reclaimed its Spot capacity."""
     unexplained: bool = False
-    """Nothing but the exit code tells why it ended, and that one can mean anything."""
+    """Only the exit code hints at why it ended, and that can mean anything."""
     lost: bool = False
-    """ECS shows no such task: that it has ended was not seen."""
+    """ECS shows no such task: no poll saw it stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """Terminal: a `Stop` came before the launch."""
+    """Terminal: a `Stop` arrived before the launch."""
 
     run_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """AWS can't be used at all (credentials, network). All orders are kept; the engine goes on trying."""
+    """AWS can't be used at all (credentials, network). The engine keeps all orders and keeps trying."""
 
     diagnosis: Diagnosis
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """AWS answers again."""
+    """AWS answers again, after a `Paused`."""
 
 
 @dataclass(frozen=True, slots=True)
 class HealthChecked:
-    """The answer to `CheckHealth`: None if all is well."""
+    """The answer to `CheckHealth`."""
 
     diagnosis: Diagnosis | None
+    """None: all is well."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineDied:
-    """The engine's loop ended by an error. Nothing more will come from it."""
+    """An error ended the engine's loop. It will report nothing more."""
 
     error: str
 

@@ -1,4 +1,7 @@
-"""What Airflow learns of this package: its executor and its options. Imported by every `airflow` command: keep it cheap."""
+"""Tells Airflow about this package: its executor, its options, its commands.
+
+Every `airflow` command imports this module: keep it cheap.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Runs every task on Amazon ECS and never blocks the scheduler.",
         "executors": ["ecs_async_executor.AsyncEcsExecutor"],
         "cli": ["ecs_async_executor.provider.get_cli_commands"],
-        # Only our own section: a second declaration of [aws_ecs_executor] would replace the Amazon provider's.
+        # Only our own section: declaring [aws_ecs_executor] again would replace the Amazon provider's.
         "config": {
             SECTION: {
                 "description": (
@@ -34,8 +37,8 @@ def get_provider_info() -> dict[str, Any]:
 
 
 def get_cli_commands() -> list[Any]:
-    """Give `airflow ecs-async config`."""
-    from airflow.cli import cli_config  # noqa: PLC0415  Airflow's command line is there already when it asks for ours
+    """Return the command `airflow ecs-async config`."""
+    from airflow.cli import cli_config  # noqa: PLC0415  Airflow has loaded it by the time it calls this
 
     make: Any = cli_config.Arg
     arguments = (
@@ -61,7 +64,7 @@ def get_cli_commands() -> list[Any]:
 
 
 def _option(name: str, field: FieldInfo) -> dict[str, Any]:
-    # A default of a drop-in option here would hide what stands in [aws_ecs_executor].
+    # A drop-in option gets no default here: it would hide the value in [aws_ecs_executor].
     default = None if field.default in (None, PydanticUndefined, {}) else str(field.default)
     inherited = f" Unset in this section: [{DROP_IN_SECTION}] {name}" + (
         f", else {default}." if default else "."
@@ -69,7 +72,7 @@ def _option(name: str, field: FieldInfo) -> dict[str, Any]:
     return {
         "description": f"{field.description}{inherited if is_drop_in(field) else ''}",
         "version_added": "0.1.0",
-        "type": _TYPES.get(field.annotation, "string"),  # type: ignore[arg-type]  # other annotations are strings here
+        "type": _TYPES.get(field.annotation, "string"),  # type: ignore[arg-type]  # all others are strings
         "example": of_option(field, "example"),
         "default": None if is_drop_in(field) else default,
         "sensitive": of_option(field, "sensitive"),

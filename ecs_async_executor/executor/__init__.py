@@ -1,1 +1,1 @@
-"""The scheduler's half: runs in the scheduler's thread, and knows Airflow."""
+"""The scheduler's half: it runs in the scheduler's thread and knows Airflow."""

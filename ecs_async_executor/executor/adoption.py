@@ -1,7 +1,8 @@
-"""What the row of a task tells of a scheduler that is gone: under which id its launch is found again. Pure.
+"""Reads from a row how to find the launch of a scheduler that is gone. Pure.
 
-A row's `external_executor_id` is, in this order: the run id that core committed together with QUEUED; the same with the
-launch number behind it, once a launch has failed; the ARN, once the task is launched. AwsEcsExecutor's is the ARN.
+A row's `external_executor_id` starts as the run id, which core commits together with QUEUED. Once a launch
+has failed, it is the run id with the launch number appended; once the task is launched, it is the ARN.
+AwsEcsExecutor writes the ARN.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 _ARN = re.compile(r"arn:aws[a-z-]*:ecs:[^:]+:[^:]+:task/(?:(?P<cluster>[^/]+)/)?(?P<task>[^/]+)")
-# A UUID; or a token's `jti`, which stands there only with a number.
+# A UUID; or a token's `jti`, which rows hold only with a launch number.
 _RUN_ID = re.compile(
     r"(?P<run>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}(?=-))"
     r"(?:-(?P<number>\d+))?"
@@ -19,18 +20,18 @@ _RUN_ID = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class AdoptedId:
-    """What is left of a run."""
+    """The identity of an earlier scheduler's run, as its row shows it."""
 
     run_id: str
-    """The run's own; of a launched task ECS's, since its row does not know the run's any more."""
+    """The run's own id; for a launched task the ECS task's id, because its row no longer holds the run's."""
     number: int = 1
     arn: str | None = None
     cluster: str | None = None
-    """None in ARNs of the old format, which do not name it."""
+    """None for ARNs of the old format, which don't contain it."""
 
 
 def parse_external_id(external_id: str | None) -> AdoptedId | None:
-    """Read a row's external executor id; None if it names neither an ECS task nor a run of ours."""
+    """Parse a row's `external_executor_id`; None if it names neither an ECS task nor one of our runs."""
     if arn := _ARN.fullmatch(external_id or ""):
         return AdoptedId(arn["task"], arn=external_id, cluster=arn["cluster"])
     if run := _RUN_ID.fullmatch(external_id or ""):

@@ -1,4 +1,7 @@
-"""What differs between Airflow versions, and nothing else. Floor: apache-airflow-core 3.2.2."""
+"""Hides the differences between Airflow versions, and makes runs of Airflow's objects.
+
+The oldest supported version is apache-airflow-core 3.2.2.
+"""
 
 from __future__ import annotations
 
@@ -19,23 +22,23 @@ from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.messages import Launched, Recovery
 
 CAN_RUN_CALLBACKS = hasattr(BaseExecutor, "run_workload")
-"""`execute_workload` runs callbacks in a container since 3.3."""
+"""Since 3.3, `execute_workload` can run callbacks in a container."""
 
 _QUEUES = ("queued_tasks", "queued_callbacks", "queued_connection_tests")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 def supported_workload_types() -> frozenset[Any]:
-    """Give what 3.4 wants instead of `supports_callbacks`."""
+    """Return the workload types that 3.4 asks for instead of `supports_callbacks`."""
     try:
-        kinds: Any = import_module("airflow.executors.workloads.base").WorkloadType  # it exists since 3.4
+        kinds: Any = import_module("airflow.executors.workloads.base").WorkloadType  # new in 3.4
     except AttributeError:
         return frozenset()
     return frozenset({kinds.EXECUTE_TASK, kinds.EXECUTE_CALLBACK})
 
 
 def key_of(executor: BaseExecutor, workload: Any) -> Hashable:
-    """Give the key under which the base class knows a workload; raises `AttributeError` if it has none."""
+    """Return the base class's key for a workload; raise `AttributeError` if it has none."""
     key: Hashable
     if isinstance(workload, ExecuteTask):
         key = key_of_row(executor, workload.ti)
@@ -47,21 +50,21 @@ def key_of(executor: BaseExecutor, workload: Any) -> Hashable:
 
 
 def key_of_row(executor: BaseExecutor, ti: Any) -> Hashable:
-    """Give the key under which the base class would know a row's workload."""
-    get_task_key = getattr(executor, "get_task_key", None)  # since 3.4
+    """Return the base class's key for a row's workload."""
+    get_task_key = getattr(executor, "get_task_key", None)  # new in 3.4
     key: Hashable = get_task_key(ti) if get_task_key else ti.key
     return key
 
 
 def label_of(ti: Any) -> str:
-    """Name a task instance (a row, or a workload's) for people."""
+    """Return a readable name for a task instance, a row or a workload's."""
     mapped = f"[{ti.map_index}]" if ti.map_index >= 0 else ""
     return f"{ti.dag_id}.{ti.task_id}{mapped} of {ti.run_id}, try {ti.try_number}"
 
 
 def pop_queued(executor: BaseExecutor, key: Hashable) -> None:
-    """Take a workload out of whichever queue of the base class holds it."""
-    queues = getattr(executor, "executor_queues", None)  # since 3.4
+    """Remove a workload from whichever of the base class's queues holds it."""
+    queues = getattr(executor, "executor_queues", None)  # new in 3.4
     if queues is not None:
         for queue in queues.values():
             queue.pop(key, None)
@@ -72,17 +75,17 @@ def pop_queued(executor: BaseExecutor, key: Hashable) -> None:
 
 
 def is_queued(executor: BaseExecutor, key: Hashable) -> bool:
-    """Tell whether the base class holds a workload of this key that was not handed over yet."""
-    queues = getattr(executor, "executor_queues", None)  # since 3.4
+    """Return whether the base class still holds a workload of this key that it hasn't handed over."""
+    queues = getattr(executor, "executor_queues", None)  # new in 3.4
     return (
         any(key in queue for queue in queues.values()) if queues is not None else key in executor.queued_tasks
     )
 
 
 def make_run(executor: BaseExecutor, workload: Any, *, stale_id: bool = False) -> Run:
-    """Make the run of a workload that was queued just now; raises `TypeError` for types we don't run.
+    """Make the run of a workload that was just queued; raise `TypeError` for unsupported types.
 
-    `stale_id`: what the row holds is left over from an earlier queueing.
+    `stale_id`: the row's external executor id is left over from an earlier queueing.
     """
     if not isinstance(workload, (ExecuteTask, ExecuteCallback)):
         raise TypeError(f"workloads of type {type(workload).__name__} are not supported")
@@ -104,15 +107,15 @@ def make_run(executor: BaseExecutor, workload: Any, *, stale_id: bool = False) -
 
 
 def make_orphaned_run(executor: BaseExecutor, ti: Any, profiles: Profiles) -> Run | None:
-    """Make the run of a row whose scheduler is gone; None if the row leaves no trace of it.
+    """Make the run of a row whose scheduler is gone; None if the row doesn't say how to find it.
 
-    Its queue's profile names the container that decides, and the cluster for ARNs that do not name theirs.
+    The queue's profile names the container that counts, and the cluster if the ARN doesn't.
     """
-    trace = parse_external_id(ti.external_executor_id)
-    if trace is None:
+    adopted = parse_external_id(ti.external_executor_id)
+    if adopted is None:
         return None
     run = Run(
-        trace.run_id,
+        adopted.run_id,
         key_of_row(executor, ti),
         label_of(ti),
         None,
@@ -120,23 +123,23 @@ def make_orphaned_run(executor: BaseExecutor, ti: Any, profiles: Profiles) -> Ru
         try_number=ti.try_number,
         queue=intern(ti.queue),
         id_committed=True,
-        number=trace.number,
+        number=adopted.number,
         ids=frozenset({ti.external_executor_id}),
     )
-    if trace.arn is not None:
+    if adopted.arn is not None:
         run.adopted_by_arn = True
         template = profiles.of(run.queue).template
-        cluster = trace.cluster or template.cluster
-        run.launched = Launched(run.run_id, run.number, trace.arn, cluster, template.container)
+        cluster = adopted.cluster or template.cluster
+        run.launched = Launched(run.run_id, run.number, adopted.arn, cluster, template.container)
     else:
         run.recovery = Recovery.LOOK if ti.state == "queued" else Recovery.FIND
     return run
 
 
 def _token_id(token: str) -> str:
-    """Give the token's `jti`, unique per queueing as well, where core has committed no UUID.
+    """Return the token's `jti`, which is unique per queueing as well, for when core has committed no UUID.
 
-    That is so in `dag.test`, for executors named by their class, and for callbacks.
+    Core commits none in `dag.test`, for executors configured by their class path, and for callbacks.
     """
     try:
         claims = jwt.decode(token, options={"verify_signature": False})

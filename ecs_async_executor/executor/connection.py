@@ -1,4 +1,4 @@
-"""The AWS connection of the executor, resolved through the Amazon provider as for every other Airflow component."""
+"""Resolves the executor's AWS connection through the Amazon provider, like every other Airflow component."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ DEFAULT_CONN_ID = "aws_default"
 
 
 def resolve_connection(conn_id: str | None, region_name: str | None, option: str = "conn_id") -> Connect:
-    """Look the connection up, here and now; raises `ConfigurationError`, which names `option`, if it does not exist.
+    """Look the connection up now; if it doesn't exist, raise a `ConfigurationError` that names `option`.
 
-    Call it in the scheduler's thread, in `start()`: before, connections kept in the metadata database are not found.
-    What it gives asks AWS nothing until the engine calls it (assuming a role takes an STS call). From its second call
-    on the connection is looked up again, so that rotated credentials are found.
+    Call it in the scheduler's thread, in `start()`: earlier, Airflow doesn't find connections kept in the
+    metadata database. The returned function calls AWS only when the engine calls it (assuming a role takes an
+    STS call). From its second call on, it looks the connection up again, to find rotated credentials.
     """
     hooks = [_look_up(conn_id, region_name, option)]
 
@@ -35,7 +35,7 @@ def resolve_connection(conn_id: str | None, region_name: str | None, option: str
         except IndexError:
             hook = _look_up(conn_id, region_name, option)
         session = hook.get_session(region_name=hook.region_name, deferrable=True)
-        _refresh_beside_the_loop(session, conn_id)
+        _refresh_off_the_loop(session, conn_id)
         return Connection(
             session,
             region_name=hook.region_name,
@@ -49,9 +49,10 @@ def resolve_connection(conn_id: str | None, region_name: str | None, option: str
 
 
 def effective_region(conn_id: str | None, region_name: str | None) -> tuple[str | None, str]:
-    """Give the Region that calls go to, and where it is set. Asks neither AWS nor the database nor a secrets backend.
+    """Return the Region that calls go to, and where it is set.
 
-    `region_name` is the option, which wins; then its connection; then botocore's own sources.
+    The option `region_name` wins over the connection, and that over botocore's own sources. This asks neither
+    AWS nor the database nor a secrets backend.
     """
     if region_name:
         return region_name, "the option region_name"
@@ -75,22 +76,23 @@ def _look_up(conn_id: str | None, region_name: str | None, option: str) -> Any:
         exists = bool(hook.conn_config)
     except (AttributeError, BotoCoreError, KeyError, TypeError) as error:
         raise ConfigurationError(
-            f"{option}: the extra of the Airflow connection {conn_id!r} can't be used ({text_of(error)}). In it `config_kwargs` "
-            "is a JSON object, not text, with the members of botocore.config.Config."
+            f"{option}: the extra of the Airflow connection {conn_id!r} can't be used ({text_of(error)}). "
+            "In it `config_kwargs` is a JSON object, not text, with the members of botocore.config.Config."
         ) from error
-    # The provider only warns about a missing connection and goes on with the environment's credentials. For its own
-    # default that is what everybody expects; for any other it would be somebody else's account.
+    # The provider only warns about a missing connection and uses the environment's credentials instead. For
+    # its own default that is what everyone expects; for any other connection it may be the wrong account.
     if conn_id not in {None, DEFAULT_CONN_ID} and not exists:
         raise ConfigurationError(
-            f"{option}: there is no Airflow connection {conn_id!r}, or none that Airflow can read. Create it, or correct the "
-            "option. If it is a URI, its secret must be URL-encoded (%2F for /, %2B for +)."
+            f"{option}: there is no Airflow connection {conn_id!r}, or none that Airflow can read. "
+            "Create it, or correct the option. "
+            "If it is a URI, its secret must be URL-encoded (%2F for /, %2B for +)."
         )
     return hook
 
 
-def _refresh_beside_the_loop(session: Any, conn_id: str | None) -> None:
+def _refresh_off_the_loop(session: Any, conn_id: str | None) -> None:
     """Refresh assumed-role credentials in a worker thread: the provider's refresh is a blocking STS call."""
-    credentials = session._credentials  # noqa: SLF001  where the provider puts them, and the only way to them
+    credentials = session._credentials  # noqa: SLF001  where the provider puts them; there is no other way
     refresh = getattr(credentials, "_refresh_using", None)
     if refresh is None:
         return

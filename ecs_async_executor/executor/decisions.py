@@ -1,7 +1,7 @@
-"""What to tell Airflow about a run, by what its row in the database says. Pure: one table, one test per row.
+"""Decides by a run's row what to tell Airflow about the run. Pure: one table, one test per row.
 
-The worker reports its own result through the API server. An executor's event is only for what died without telling;
-a wrong one fails a healthy task. So before any event the row is read, and the row decides.
+The worker itself reports its result through the API server. The executor's events are only for workers that
+die without reporting; a wrong event fails a healthy task. So we read the row before any event: it decides.
 """
 
 from __future__ import annotations
@@ -15,69 +15,71 @@ HEARTBEAT_TIMEOUT = 300.0
 HEARTBEAT_INTERVAL = 5.0
 """Seconds: Airflow's default of `[workers] min_heartbeat_interval`."""
 HEARTBEATS_WAITED = 3
-"""Heartbeats that a worker may miss before it is taken for none, where one is waited for."""
+"""Heartbeat intervals to wait for another worker's heartbeat before concluding that there is none."""
 
 
 class Decision(Enum):
     """What to do about a run."""
 
-    FORGET_AND_STOP = "it is history: forget it, stop its task if it lives"
-    FORGET = "another scheduler has adopted it: forget it, leave its task alone"
-    PUBLISH = "its row does not show its launch: write it there"
+    FORGET_AND_STOP = "it is history: forget it, and stop its task if it lives"
+    FORGET = "another scheduler has adopted it: forget it, and leave its task alone"
+    PUBLISH = "its row doesn't show its launch: write the launch there"
     RELAUNCH = "its code never ran: launch it again"
-    FAIL = "it died without telling: tell Airflow it failed"
-    LEAVE = "what ended was not its code, whose worker lives: forget it, Airflow decides"
+    FAIL = "it died without reporting a result: tell Airflow that it failed"
+    LEAVE = "its code runs in a worker that we can't see: forget it, Airflow decides"
     WAIT = "another worker may have started its code: wait for a heartbeat"
-    SUCCEED = "it was cleared while running: tell Airflow it ended, so that it runs again at once"
-    DONE = "Airflow knows already: no event, free the slot"
-    LAUNCH = "its row wants it, and shows the launch: send it"
-    FIND = "its code has started, or shall not start: look for its task, never send it"
-    KEEP = "all is as it should be"
-    UNWANTED = "Airflow has moved on: it should be ending by itself"
+    SUCCEED = "it was cleared while running: tell Airflow that it ended, so that it runs again at once"
+    DONE = "Airflow knows already: send no event, free the slot"
+    LAUNCH = "its row still wants it and shows the launch: send it"
+    FIND = "its code has started, or must not start: search for its task, never send it"
+    KEEP = "its row is as it should be: change nothing"
+    UNWANTED = "Airflow has moved on: the task should end by itself"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The task instance as the database has it now."""
+    """A task instance's row, as read from the database."""
 
     state: str | None
     try_number: int
     external_executor_id: str | None
     queued_by_job_id: int | None
     heartbeat_age: float | None = field(default=None, compare=False)
-    """Seconds since its worker's last heartbeat, when the row was read; None if there was none. Rows are compared without
-    it: it is never the same twice."""
+    """Seconds from its worker's last heartbeat to the read; None if there was none.
+
+    Comparisons ignore it: it is different at every read."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """The run as the executor has it."""
+    """What the decision table needs to know about a run."""
 
     try_number: int
     ids: frozenset[str]
-    """Its run id, and the ARNs it was launched with."""
+    """All external executor ids that its row may show."""
     id_committed: bool
-    """Its run id stands in the row since the row was QUEUED: any other id there means a newer queueing."""
+    """Core committed its run id to the row together with QUEUED: another id there means a newer queueing."""
     current: bool
     """No newer run of the same key is known."""
     job_id: Any
-    """Of this scheduler; None outside of one (`dag.test`)."""
+    """This scheduler's job id; None outside of a scheduler (`dag.test`)."""
     may_relaunch: bool = False
-    """Start attempts are left, and trying again can help."""
+    """Start attempts are left, and launching again can help."""
     ran: bool = True
     """Its code may have run."""
     lost: bool = False
-    """ECS shows no task of it: that it has ended was not seen."""
+    """ECS shows no task for it: no poll saw it stop."""
     refused_for: float | None = None
-    """Seconds from when its container was seen to have ended as one does whose task another worker has started, to when the
-    row was asked for (a younger heartbeat is another worker's); None if it ended otherwise."""
+    """Set if its container exited with `REFUSED`, as it does when another worker has started the task.
+
+    The seconds from the report of that to the query for the row: a younger heartbeat is another worker's."""
     heartbeat_interval: float = HEARTBEAT_INTERVAL
     """Seconds between two heartbeats of a worker (`[workers] min_heartbeat_interval`)."""
     heartbeat_timeout: float = HEARTBEAT_TIMEOUT
-    """Seconds after its last heartbeat when Airflow takes a worker for dead, and fails its task itself
+    """Seconds without a heartbeat after which Airflow considers a worker dead and fails its task
     (`[scheduler] task_instance_heartbeat_timeout`)."""
     published: str | None = None
-    """What the row shall show as its external executor id."""
+    """What the row's external executor id should be; None if it doesn't matter."""
 
 
 def decide_when_launched(row: Row | None, run: RunView) -> Decision:
@@ -92,7 +94,7 @@ def decide_when_launched(row: Row | None, run: RunView) -> Decision:
 
 
 def decide_when_ended(row: Row | None, run: RunView) -> Decision:
-    """Decide about a run whose ECS task has stopped, or could not be started."""
+    """Decide about a run whose ECS task has stopped or could not be started."""
     if row is None or _is_history(row, run):
         return Decision.FORGET_AND_STOP
     if row.queued_by_job_id != run.job_id:
@@ -101,7 +103,7 @@ def decide_when_ended(row: Row | None, run: RunView) -> Decision:
         return Decision.RELAUNCH if run.may_relaunch else Decision.FAIL
     if row.state == "running":
         if not run.ran:
-            return Decision.FIND  # what never ran can't be what runs: another launch of it does
+            return Decision.FIND  # this launch never ran, so the row must be another launch's
         return _decide_by_heartbeat(row, run)
     if row.state == "restarting":
         return Decision.SUCCEED
@@ -109,7 +111,7 @@ def decide_when_ended(row: Row | None, run: RunView) -> Decision:
 
 
 def decide_before_launch(row: Row | None, run: RunView, *, nothing_lives: bool) -> Decision:
-    """Decide about a run that is to be launched: again (then `nothing_lives`), or after another scheduler."""
+    """Decide about a run to launch: again (`nothing_lives`), or after another scheduler."""
     if row is None or _is_history(row, run):
         return Decision.FORGET if nothing_lives else Decision.FORGET_AND_STOP
     if row.queued_by_job_id != run.job_id:
@@ -122,27 +124,28 @@ def decide_before_launch(row: Row | None, run: RunView, *, nothing_lives: bool) 
 
 
 def decide_while_live(row: Row | None, run: RunView) -> Decision:
-    """Decide about a run that the engine has in hand, and about which it has nothing to report."""
+    """Decide about a run that the engine has and has reported nothing new about."""
     if row is None or _is_history(row, run):
         return Decision.FORGET_AND_STOP
     if row.queued_by_job_id != run.job_id:
         return Decision.FORGET
     if row.state in {"queued", "running"}:
-        # Another scheduler may have written late, or the row may have been locked.
+        # Another scheduler may have overwritten it late, or a lock may have kept us from writing.
         return Decision.KEEP if _is_published(row, run) else Decision.PUBLISH
     return Decision.UNWANTED
 
 
-def say_left(row: Row, heartbeat_timeout: float) -> str:
-    """Say why a run is left to Airflow, and what comes now."""
+def describe_left(row: Row, heartbeat_timeout: float) -> str:
+    """Explain why a run is left to Airflow, and what happens next."""
     return (
-        f"It was neither stopped nor failed: a worker of this task sent a heartbeat {row.heartbeat_age or 0:.0f} s before. What"
-        f" that worker reports counts; if its heartbeats stop for {heartbeat_timeout:.0f} s, Airflow fails the task."
+        "It was neither stopped nor failed: a worker of this task sent a heartbeat"
+        f" {row.heartbeat_age or 0:.0f} s before. What that worker reports counts; if its heartbeats stop for"
+        f" {heartbeat_timeout:.0f} s, Airflow fails the task."
     )
 
 
 def is_as_expected(row: Row, expected: Row) -> bool:
-    """Tell that `decide_while_live` would keep a run whose row is to be like this: QUEUED or RUNNING, and all the rest."""
+    """Return whether `decide_while_live` would say KEEP: a row QUEUED or RUNNING, otherwise as expected."""
     return row.state in {"queued", "running"} and replace(row, state=expected.state) == expected
 
 
@@ -152,10 +155,10 @@ def _is_history(row: Row, run: RunView) -> bool:
     external_id = row.external_executor_id or ""
     known = external_id in run.ids or external_id.rpartition("-")[0] in run.ids
     if known or not run.id_committed or row.queued_by_job_id == run.job_id:
-        # A newer queueing of ours would be known: a strange id comes from a scheduler that had the run before, stood
-        # still, and has written late. Core writes it for whoever says so.
+        # We would know a newer queueing of our own. So an unknown id was written late, by a scheduler that
+        # had this run earlier and then stalled: core writes the id for any executor that asks.
         return False
-    # An ARN may be that of this very run, published by the scheduler that has adopted it.
+    # An ARN may be this very run's, published by the scheduler that has adopted it.
     return not external_id.startswith("arn:")
 
 
@@ -167,7 +170,7 @@ def _decide_by_heartbeat(row: Row, run: RunView) -> Decision:
         return Decision.LEAVE
     if run.refused_for is None:
         return Decision.FAIL
-    # Another executor's worker may have been quicker, by a message that was left in CeleryExecutor's broker.
+    # Another executor's worker may have been faster, started by a message left in CeleryExecutor's broker.
     if age < run.refused_for:
         return Decision.LEAVE
     return Decision.WAIT if run.refused_for < HEARTBEATS_WAITED * run.heartbeat_interval else Decision.FAIL

@@ -1,4 +1,4 @@
-"""The runs as the engine has them, or shall have them: orders given, orders to come, and all again for a new engine."""
+"""Tracks which runs the engine has, which come later, and what to order again from a new engine."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from ecs_async_executor.messages import (
 class Dispatcher:
     """Gives the engine its orders."""
 
-    def __init__(self, orders: OrderFactory, submit: Callable[[Iterable[Order]], None]) -> None:
-        self._order_factory = orders
+    def __init__(self, order_factory: OrderFactory, submit: Callable[[Iterable[Order]], None]) -> None:
+        self._order_factory = order_factory
         self._submit = submit
         self._pending: dict[str, Run] = {}
-        """Runs that the engine does not have yet: adopted ones, and those to be launched again."""
+        """Runs that the engine doesn't have yet: adopted runs, and runs that wait for their next launch."""
         self._stopping: dict[str, tuple[Run, Stop]] = {}
-        """Dropped runs whose task is to be stopped, until the engine says that it has ended."""
+        """Dropped runs whose task is being stopped, until the engine reports its end."""
 
     def is_stopping(self, run_id: str) -> bool:
-        """Tell whether a run was dropped, and its task is still to be stopped."""
+        """Return whether a dropped run's task is still being stopped."""
         return run_id in self._stopping
 
     def nothing_lives(self, run: Run) -> bool:
-        """Tell whether all launches of a run are over, and the next one is to come."""
+        """Return whether all launches so far of a run are over and it waits for its next one."""
         return self.is_pending(run) and run.recovery is Recovery.NONE
 
     def order(self, run: Run) -> Order:
-        """Give the order for a run: to launch it, or to watch its task."""
+        """Make a run's order: to launch it, or to watch its task."""
         return (
             self._order_factory.launch(run)
             if run.launched is None
@@ -47,7 +47,7 @@ class Dispatcher:
         )
 
     def submit(self, runs: Iterable[Run]) -> None:
-        """Have runs launched or watched now."""
+        """Order runs to be launched or watched now."""
         orders = []
         for run in runs:
             self._pending.pop(run.run_id, None)
@@ -55,24 +55,24 @@ class Dispatcher:
         self._submit(orders)
 
     def postpone(self, run: Run) -> None:
-        """Have a run launched later."""
+        """Keep a run for a later launch."""
         self._pending[run.run_id] = run
 
     def is_pending(self, run: Run) -> bool:
-        """Tell whether the engine does not have a run yet."""
+        """Return whether the engine doesn't have a run yet."""
         return run.run_id in self._pending
 
-    def settle(self, run: Run) -> None:
-        """Order nothing more for a run that has ended."""
+    def discard_pending(self, run: Run) -> None:
+        """Don't order a run that has ended."""
         self._pending.pop(run.run_id, None)
 
     def stop(self, run: Run, reason: str) -> None:
-        """Have a run's task stopped; its end will be reported."""
+        """Order a run's task to be stopped; the engine will report its end."""
         run.stop = Stop(run.run_id, reason)
         self._submit([run.stop])
 
     def drop(self, run: Run, *, stop: str | None = None) -> None:
-        """Let a run go: leave its task alone, or have it stopped without a report."""
+        """Forget a run and its task; if `stop` gives a reason, order the task to be stopped first."""
         over = run.ended is not None or self.nothing_lives(run)
         pending = self._pending.pop(run.run_id, None) is not None
         if over:
@@ -85,7 +85,7 @@ class Dispatcher:
         self._submit([self.order(run), order] if pending else [order])
 
     def note(self, report: Report) -> None:
-        """Take in what the engine says of a run that was dropped: only its end matters."""
+        """Handle a report about a dropped run: only its ARN and its end matter."""
         run_id = getattr(report, "run_id", "")
         if isinstance(report, Launched) and run_id in self._stopping:
             self._stopping[run_id][0].launched = report
@@ -93,7 +93,7 @@ class Dispatcher:
             self._stopping.pop(run_id, None)
 
     def live_orders(self, runs: Iterable[Run]) -> Iterator[Order]:
-        """Order again all that is live, from a new engine."""
+        """Make the orders for all live runs again, for a new engine."""
         for run in runs:
             if run.ended is None and not self.is_pending(run):
                 yield self._order_again(run)

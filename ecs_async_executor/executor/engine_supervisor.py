@@ -1,4 +1,4 @@
-"""Keeps an engine running: its death is logged, it is started anew, and what was live is ordered again."""
+"""Keeps an engine running: logs its death, starts a new one, and orders all live runs again."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ecs_async_executor.messages import EngineDied, Order, Report
 log = logging.getLogger(__name__)
 
 REPORTS_AT_ONCE = 100
-"""Reports that one `drain` gives at most."""
+"""How many reports one `drain` returns at most."""
 RESTART_AGAIN_AFTER = 60.0
-"""Seconds until the next try, if an engine can't even be started."""
+"""Seconds until the next try if a new engine doesn't start."""
 STABLE_AFTER = 600.0
-"""Seconds after which an engine's death starts a new count."""
+"""Seconds of uptime after which an engine's death counts as the first again."""
 
 
 class EngineSupervisor:
-    """One engine at a time. All methods are for the scheduler's thread, and none waits for AWS."""
+    """Runs one engine at a time. Call it from the scheduler's thread only; no method waits for AWS."""
 
     def __init__(
         self,
@@ -39,24 +39,24 @@ class EngineSupervisor:
         self._live_orders = live_orders
         self._clock = clock
         self._deaths = 0
-        """In a row, each soon after its start."""
+        """How many engines in a row died soon after their start."""
         self._started_at = clock()
         self._restart_at: float | None = None
         self._engine = EngineThread(connect, options)
 
     def __repr__(self) -> str:
-        return f"<EngineKeeper {self._engine!r}, {self._deaths} deaths>"
+        return f"<EngineSupervisor {self._engine!r}, {self._deaths} deaths>"
 
     def start(self) -> None:
         """Start the first engine; raises `EngineStartError`."""
         self._engine.start()
 
     def submit(self, orders: Iterable[Order]) -> None:
-        """Hand orders over. A dead engine drops them: its successor is told all that is live."""
+        """Pass orders to the engine. A dead one drops them: its successor gets orders for all live runs."""
         self._engine.submit(orders)
 
     def drain(self) -> list[Report]:
-        """Take some of the reports that have come, and see to it that an engine runs."""
+        """Return some of the reports that have arrived; restart a dead engine when its back-off is over."""
         reports = list(self._engine.drain(REPORTS_AT_ONCE))
         died = next((report for report in reports if isinstance(report, EngineDied)), None)
         if died is not None:
@@ -72,12 +72,12 @@ class EngineSupervisor:
         return reports
 
     def close(self, timeout: float) -> list[Report]:
-        """End the engine within `timeout` seconds and give its last reports. Containers live on."""
+        """End the engine within `timeout` seconds and return its last reports. Containers keep running."""
         self._engine.close(timeout)
         return list(self._engine.drain())
 
     def _restart(self) -> None:
-        self._restart_at = self._clock() + RESTART_AGAIN_AFTER  # unless all of this goes well
+        self._restart_at = self._clock() + RESTART_AGAIN_AFTER  # unless the restart succeeds
         self._started_at = self._clock()
         try:
             orders = list(self._live_orders())

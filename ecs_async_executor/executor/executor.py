@@ -1,7 +1,7 @@
-"""The executor: a thin shim between the scheduler, which it must never delay, and the engine, which does the work.
+"""The executor: a thin shim between the scheduler, which it must never delay, and the engine.
 
-Everything here runs in the scheduler's thread. No method that the scheduler calls waits for AWS, and none lets an
-exception out (except `start()`, which refuses a wrong configuration before any task is taken).
+Everything here runs in the scheduler's thread. No method that the scheduler calls waits for AWS, and none
+raises (except `start()`, which rejects an invalid configuration before the executor accepts any task).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ecs_async_executor.executor.connection import resolve_connection
 from ecs_async_executor.executor.decisions import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT
 from ecs_async_executor.executor.dispatcher import Dispatcher
 from ecs_async_executor.executor.engine_supervisor import EngineSupervisor
-from ecs_async_executor.executor.interpreter import restore, show_plainly, tune
+from ecs_async_executor.executor.interpreter import print_without_traceback, restore, tune
 from ecs_async_executor.executor.order_factory import OrderFactory
 from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.retry_policy import RetryPolicy
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 SYNC_SECONDS = 0.005
-"""Bounds what one heartbeat spends on reports, and once more on decisions, for each second since the last one."""
+"""Seconds one heartbeat may spend on reports, and again on decisions, per second since the last heartbeat."""
 
 
 class AsyncEcsExecutor(BaseExecutor):
@@ -54,10 +54,10 @@ class AsyncEcsExecutor(BaseExecutor):
     supports_callbacks: bool = airflow_compat.CAN_RUN_CALLBACKS
     supports_multi_team: bool = True
     supported_workload_types: ClassVar[frozenset[Any]] = airflow_compat.supported_workload_types()
-    # Core commits a UUID together with QUEUED: the run id, which finds the ECS task again after any crash.
+    # Core commits a UUID together with QUEUED: the run id, which leads to the ECS task after any crash.
     pre_assigns_external_executor_id: ClassVar[bool] = True
 
-    # Set by start(): `__init__` is inert, since API servers make executors only to read logs.
+    # Set by start(): `__init__` does nothing, because API servers create executors only to read logs.
     _settings: Settings | None = None
     _profiles: Profiles | None = None
     _engine: EngineSupervisor | None = None
@@ -67,20 +67,20 @@ class AsyncEcsExecutor(BaseExecutor):
     _unsaved_events: Sequence[Any] = ()
 
     def start(self) -> None:
-        """Check the configuration, resolve the connection, start the engine; raises `ConfigurationError`."""
+        """Check the configuration, resolve the connection, start the engine; raise `ConfigurationError`."""
         try:
             configuration = read_configuration(self.conf)
             settings = configuration.settings
             option = origin("conn_id", configuration.found, team_of(self.conf))
             connect = resolve_connection(settings.conn_id, settings.region_name, option)
         except ConfigurationError as error:
-            show_plainly(error)
+            print_without_traceback(error)
             raise error.with_traceback(None) from None
         self._settings = settings
         self._profiles = profiles = configuration.profiles
         for warning in configuration.warnings:
             self.log.warning(warning)
-        orders = OrderFactory(
+        order_factory = OrderFactory(
             profiles,
             self.jwt_generator,
             queued_timeout=configuration.queued_timeout,
@@ -90,11 +90,11 @@ class AsyncEcsExecutor(BaseExecutor):
         self._database = RowThread()
         self._reconciler = Reconciler(
             self,
-            Dispatcher(orders, self._submit),
+            Dispatcher(order_factory, self._submit),
             RetryPolicy(profiles),
             self._database,
         )
-        airflow = airflow_conf()  # the scheduler goes by these, whatever this executor's team
+        airflow = airflow_conf()  # the scheduler uses these options, whichever team this executor is for
         overtime = airflow.get("core", "task_success_overtime", fallback=None)
         self._reconciler.unwanted_grace += float(overtime or 0)
         interval = airflow.get("workers", "min_heartbeat_interval", fallback=None)
@@ -110,21 +110,21 @@ class AsyncEcsExecutor(BaseExecutor):
         self.log.info("AsyncEcsExecutor runs tasks on the ECS cluster %s.", settings.cluster)
 
     def order_queued_tasks_by_priority(self) -> list[Any]:
-        """Put the highest priority first; core before 3.3 puts it last."""
+        """Sort by priority, highest first; core before 3.3 sorts it last."""
         return sorted(self.queued_tasks.items(), key=lambda item: item[1].ti.priority_weight, reverse=True)
 
     def _process_workloads(self, workload_items: Sequence[Any]) -> None:
         orders = []
         for workload in workload_items:
             try:
-                orders.append(self._take_in(workload))
+                orders.append(self._accept(workload))
             except Exception as error:
                 self.log.exception("Can't take in a workload of type %s", type(workload).__name__)
                 self._refuse(workload, f"The executor can't take it in: {type(error).__name__}.")
         self._submit(orders)
 
     def sync(self) -> None:
-        """Take the engine's reports and the database's answers in, decide what they mean, and tell Airflow."""
+        """Handle the engine's reports and the database's answers, and tell Airflow what they mean."""
         if self._engine is None or self._reconciler is None:
             return
         try:
@@ -141,15 +141,15 @@ class AsyncEcsExecutor(BaseExecutor):
         except Exception:  # noqa: BLE001  it is logged, with its traceback
             text = "sync() failed; what it left is taken up at the next heartbeat."
             self._reconciler.task_events.exception("sync", text)
-        # Core (seen in 3.3.2) hands the rows of its event log to SQLAlchemy through a generator, which lets them be
-        # collected before they are written. Somebody must hold them until then.
+        # Core (as of 3.3.2) passes its event log's rows to SQLAlchemy in a generator, so they can be garbage
+        # collected before SQLAlchemy writes them. This keeps them alive until then.
         self._unsaved_events = list(self._task_event_logs)
 
     def try_adopt_task_instances(self, tis: Sequence[TaskInstance]) -> Sequence[TaskInstance]:
-        """Go on with the tasks of a scheduler that is gone; gives those that can't be, which core resets.
+        """Adopt the tasks of a scheduler that is gone; return those that can't be adopted, which core resets.
 
-        It does not ask AWS, since the rows are locked meanwhile: whether a task lives is seen afterwards. The one method
-        that raises, and only `OperationalError`: core rolls back and calls it again.
+        The rows are locked, so this method doesn't ask AWS: the engine finds out later whether a task lives.
+        It may raise `OperationalError`: core then rolls back and calls it again.
         """
         if self._reconciler is None or self._profiles is None:
             return tis
@@ -159,7 +159,7 @@ class AsyncEcsExecutor(BaseExecutor):
         for ti in tis:
             try:
                 for name, value in left_out[ti.id].items():
-                    set_committed_value(ti, name, value)  # else each costs a query
+                    set_committed_value(ti, name, value)  # otherwise each costs a query
                 run = airflow_compat.make_orphaned_run(self, ti, self._profiles)
             except Exception:
                 self.log.exception("Can't adopt a task.")
@@ -181,7 +181,7 @@ class AsyncEcsExecutor(BaseExecutor):
         return rest
 
     def change_state(self, key: Any, state: Any, info: Any = None, remove_running: bool = True) -> None:  # noqa: FBT001, FBT002  the base class's signature
-        """Take an event; if it ends a task whose container lives (heartbeats timed out), stop that, too."""
+        """Record an event; if it ends a task whose container lives (heartbeats timed out), stop that."""
         super().change_state(key, state, info, remove_running)
         if self._reconciler is not None and str(state) in {"failed", "success"}:
             try:
@@ -190,7 +190,7 @@ class AsyncEcsExecutor(BaseExecutor):
                 self.log.exception("Can't stop a task that Airflow has ended.")
 
     def revoke_task(self, *, ti: TaskInstance) -> None:
-        """Drop a task that is stuck in QUEUED and stop its container; core requeues it. Silent by contract."""
+        """Drop a task stuck in QUEUED, send no event, and stop its container; core requeues the task."""
         try:
             key: Any = airflow_compat.key_of_row(self, ti)
             airflow_compat.pop_queued(self, key)
@@ -202,7 +202,10 @@ class AsyncEcsExecutor(BaseExecutor):
             self.log.exception("Can't revoke a task.")
 
     def end(self) -> None:
-        """Leave within `shutdown_timeout` seconds, and what it takes to write the last ARNs. Containers are not stopped."""
+        """Shut down within `shutdown_timeout` seconds, plus the time to write the last ARNs.
+
+        Containers keep running.
+        """
         engine, self._engine = self._engine, None
         if engine is None or self._settings is None:
             return
@@ -217,7 +220,7 @@ class AsyncEcsExecutor(BaseExecutor):
         try:
             if self._reconciler is not None and self._database is not None:
                 if not self._database.close(max(1.0, until - time.monotonic())):
-                    raise TimeoutError("the database does not answer")  # noqa: TRY301  told with the others
+                    raise TimeoutError("the database does not answer")  # noqa: TRY301  logged like the others
                 if unwritten := self._reconciler.publish_rest():
                     self.log.warning("%d ARNs could not be written: their rows are locked.", unwritten)
         except Exception:
@@ -227,15 +230,15 @@ class AsyncEcsExecutor(BaseExecutor):
         self.log.info("AsyncEcsExecutor has ended; its ECS tasks were not stopped.")
 
     def terminate(self) -> None:
-        """As `end()`: a scheduler that goes away is no reason to kill tasks."""
+        """Do the same as `end()`: a scheduler that exits is no reason to kill tasks."""
         self.end()
 
     def debug_dump(self) -> None:
-        """Log the state, on SIGUSR2."""
+        """Log the executor's state, on SIGUSR2."""
         super().debug_dump()  # type: ignore[no-untyped-call]  # Airflow's
         self.log.info("%r, %r", self._engine, self._reconciler)
 
-    def _take_in(self, workload: Any) -> Order:
+    def _accept(self, workload: Any) -> Order:
         if self._reconciler is None:
             raise RuntimeError("the executor was not started")
         run = airflow_compat.make_run(self, workload)

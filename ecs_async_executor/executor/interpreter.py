@@ -1,4 +1,4 @@
-"""What the scheduler's thread needs of the interpreter that it shares with a busy engine. It concerns the process."""
+"""Tunes the Python interpreter, which the scheduler shares with a busy engine. Affects the whole process."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import sys
 from types import TracebackType
 
 SWITCH_INTERVAL = 0.002
-"""Seconds that a busy engine may keep the GIL while the scheduler's thread waits for it; Python's default is 0.005.
-Shorter waits for database drivers that let go of the GIL for every row, and longer than a heartbeat takes, so that
+"""Seconds a busy engine may hold the GIL while the scheduler's thread waits; Python's default is 0.005.
+
+Low, because some database drivers release the GIL for every row; yet longer than a heartbeat takes, so that
 none is interrupted."""
 
 _users = 0
@@ -16,12 +17,13 @@ _switch_interval = 0.0
 
 
 def tune() -> None:
-    """Let threads take turns faster, and spare what is loaded now from garbage collection.
+    """Make threads switch sooner, and exempt the objects loaded so far from garbage collection.
 
-    A full collection walks all of Airflow (150-260 ms), again and again, and can fall into any heartbeat. What is
-    garbage already stays until the end. (LocalExecutor, beside this one, thaws everything whenever it forks.)
+    A full collection walks all of Airflow (150-260 ms), again and again, and can hit any heartbeat. Objects
+    that are garbage already stay until the end. (LocalExecutor in the same scheduler unfreezes all at each
+    fork.)
     """
-    global _users, _switch_interval  # noqa: PLW0603  they concern the process, as what they count does
+    global _users, _switch_interval  # noqa: PLW0603  these settings are per process, too
     if _users == 0:
         _switch_interval = sys.getswitchinterval()
         sys.setswitchinterval(min(_switch_interval, SWITCH_INTERVAL))
@@ -30,7 +32,7 @@ def tune() -> None:
 
 
 def restore() -> None:
-    """Put back what was changed, when the last executor of the process ends."""
+    """Undo `tune` when the last executor of the process ends."""
     global _users  # noqa: PLW0603  as above
     _users -= 1
     if _users == 0:
@@ -38,14 +40,14 @@ def restore() -> None:
         gc.unfreeze()
 
 
-def show_plainly(error: Exception) -> None:
-    """If `error` ends the process, print its message and no traceback, which would bury what is to be corrected."""
+def print_without_traceback(error: Exception) -> None:
+    """If `error` ends the process, print only its message: a traceback would bury it."""
     before = sys.excepthook
 
-    def publish(kind: type[BaseException], value: BaseException, traceback: TracebackType | None) -> None:
+    def excepthook(kind: type[BaseException], value: BaseException, traceback: TracebackType | None) -> None:
         if value is error:
             sys.stderr.write(f"\n{value}\n")
         else:
             before(kind, value, traceback)
 
-    sys.excepthook = publish
+    sys.excepthook = excepthook

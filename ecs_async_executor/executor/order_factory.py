@@ -1,4 +1,4 @@
-"""Makes the launch order of a run. The request itself is built later, in the engine's thread."""
+"""Makes the orders of runs. The engine builds the request itself later, in its own thread."""
 
 from __future__ import annotations
 
@@ -21,19 +21,23 @@ if TYPE_CHECKING:
     from airflow.api_fastapi.auth.tokens import JWTGenerator
 
 TOKEN_LIFETIME = 3600.0
-"""Seconds a launch's token lives at least: ECS may keep a task in PROVISIONING for 30 minutes, and pull for long."""
+"""The minimum lifetime of a launch's token, in seconds.
+
+ECS may keep a task in PROVISIONING for 30 minutes, and image pulls can be slow."""
 TOKEN_MARGIN = 600.0
-"""Seconds it lives beyond the launch timeout: that counts from ECS's answer, which the engine may wait for for some minutes
-since the token was made, and is seen at the next look."""
+"""Seconds a token lives beyond the launch timeout.
+
+The timeout counts from ECS's answer, which may come minutes after the token was made, and only the next poll
+notices that it is over."""
 _RETRIES = (
     "If the task has `retries`, Airflow uses them up, which no executor can prevent: each fails the same way."
 )
 CALLBACK_PRIORITY = 2**31
-"""Callbacks finish work that is done; Airflow, too, puts them before all tasks."""
+"""Callbacks complete work that is already done; Airflow, too, runs them before all tasks."""
 
 
 class OrderFactory:
-    """Makes launch orders, and in the engine's thread the requests of their launches."""
+    """Makes orders and, in the engine's thread, the requests of their launches."""
 
     def __init__(
         self,
@@ -44,7 +48,7 @@ class OrderFactory:
         bucket: Bucket | None = None,
         found: Mapping[str, Found] | None = None,
     ) -> None:
-        """Take the configuration; `found` tells where its options are set."""
+        """Take the configuration; `found` holds where each option is set."""
         self._profiles = profiles
         self._generator = generator
         self._queued_timeout = queued_timeout
@@ -52,9 +56,9 @@ class OrderFactory:
         self._found = found or {}
 
     def launch(self, run: Run, *, recovery: Recovery | None = None) -> Launch:
-        """Order the run's launch under its launch number.
+        """Make the order for a run's current launch.
 
-        A run whose workload is not read yet can only be looked for.
+        Until a run's workload has been read, the engine can only search for its task.
         """
         recovery = recovery or run.recovery if run.workload is not None else Recovery.FIND
         profile = self._profiles.of(run.queue, run.fallbacks)
@@ -73,7 +77,7 @@ class OrderFactory:
         )
 
     def watch(self, run: Run, at: Launched) -> Watch:
-        """Order that the run's task be watched, which was launched before."""
+        """Make the order to watch a run's task, which was launched earlier."""
         profile = self._profiles.of(run.queue, run.fallbacks)
         return Watch(
             run.run_id,
@@ -87,7 +91,7 @@ class OrderFactory:
         )
 
     def _build(self, run_id: str, number: int, workload: Any, profile: Profile) -> Request:
-        """Build the request, with a token that is fresh now."""
+        """Build the request, with a fresh token."""
         ti = getattr(workload, "ti", None)
         subject = ti.id if ti is not None else workload.callback.id
         lifetime = max(TOKEN_LIFETIME, self._queued_timeout, profile.launch_timeout + TOKEN_MARGIN)
@@ -104,14 +108,14 @@ class OrderFactory:
         return replace(request, origin=partial(self._origin, profile, executor_config))
 
     def _origin(self, profile: Profile, executor_config: Any, member: str) -> str | None:
-        """Say where a member of a task's request is set."""
+        """Return where a member of a task's request is set."""
         template = profile.template
         of_task = (Layer("executor_config", executor_config),) if executor_config else ()
         return origin_of(member, (*template.layers, *of_task), template.container, self._found)
 
 
 def _cluster(profile: Profile, executor_config: object) -> str:
-    """Say where the task is, even if its request can't be built."""
+    """Return the cluster of a task, even if its request can't be built."""
     config = executor_config if isinstance(executor_config, Mapping) else {}
     named = [value for key, value in config.items() if fold(key) == "cluster" and isinstance(value, str)]
     return named[0] if named else profile.template.cluster

@@ -1,6 +1,6 @@
-"""Follows every run from its order to its end: takes the engine's reports, has rows read, decides, tells Airflow.
+"""Reconciles the engine's reports with the rows: follows every run to its end, decides, and tells Airflow.
 
-Runs in the scheduler's thread. All it does to Airflow goes through the executor's base class and `RowPoller`.
+Runs in the scheduler's thread. It changes Airflow only through the executor's base class and `RowPoller`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ecs_async_executor.executor.decisions import (
     decide_when_ended,
     decide_when_launched,
     decide_while_live,
-    say_left,
+    describe_left,
 )
 from ecs_async_executor.executor.dispatcher import Dispatcher
 from ecs_async_executor.executor.retry_policy import RetryPolicy
@@ -51,43 +51,45 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 CONFIRM_AFTER = 5.0
-"""Seconds until a told event is checked: core drops events for rows that are locked at that instant."""
+"""Seconds until we check a sent event: core drops events for rows that are locked when it handles them."""
 UNWANTED_GRACE = 120.0
-"""Seconds for a task to end by itself, after Airflow has moved on: its worker learns of that at its next heartbeat, or
-has told the result itself, and then cleans up and uploads its log. `[core] task_success_overtime` comes on top."""
+"""Seconds a task gets to end by itself once Airflow has moved on.
+
+Its worker learns of that at its next heartbeat, or has reported the result itself; then it cleans up and
+uploads its log. `[core] task_success_overtime` is added to this."""
 
 _MOVED_ON = "Airflow has moved on: the task was cleared, marked or has ended"
 _SUPERSEDED = "superseded: Airflow has moved on"
 
 
 class Reconciler:
-    """All runs of one executor."""
+    """Follows all runs of one executor."""
 
     def __init__(
         self,
         executor: BaseExecutor,
-        launches: Dispatcher,
-        retries: RetryPolicy,
+        dispatcher: Dispatcher,
+        retry_policy: RetryPolicy,
         database: RowDatabase,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._executor = executor
         self.unwanted_grace = UNWANTED_GRACE
-        self._dispatcher = launches
-        self._retry_policy = retries
+        self._dispatcher = dispatcher
+        self._retry_policy = retry_policy
         self._clock = clock
         self.runs = Runs()
         self.task_events = TaskEvents(executor, clock)
         self._rows = RowPoller(database, self.runs, lambda: executor.job_id)
 
     def __repr__(self) -> str:
-        return f"<Supervisor {self.runs!r}, {self._rows!r}>"
+        return f"<Reconciler {self.runs!r}, {self._rows!r}>"
 
     # --- runs that come and go ----------------------------------------------------------------------------
 
     def accept(self, run: Run) -> Order:
-        """Make a run the current one of its key, and give its launch order."""
+        """Make a run the current one of its key, and return its launch order."""
         self._fall_back(run)
         order = self._dispatcher.order(run)
         self._add(run)
@@ -95,7 +97,7 @@ class Reconciler:
         return order
 
     def adopt(self, runs: Iterable[Run]) -> None:
-        """Go on with the runs of a former scheduler. Adopting one again changes nothing."""
+        """Take over the runs of an earlier scheduler. Adopting a run twice changes nothing."""
         launched = []
         for run in runs:
             known = self.runs.current(run.key)
@@ -103,7 +105,7 @@ class Reconciler:
                 self._rows.read_anew(known, self._clock())
                 continue
             if known is not None:
-                self.drop(known)  # others had it meanwhile, and have launched it again
+                self.drop(known)  # another scheduler had it in between and launched it again
             self._executor.running.add(run.key)
             self._add(run)
             if run.launched is None:
@@ -120,15 +122,15 @@ class Reconciler:
             self._rows.read_anew(before, self._clock())
 
     def live_orders(self) -> Iterator[Order]:
-        """Order again all that is live, from a new engine."""
+        """Make the orders for all live runs again, for a new engine."""
         return self._dispatcher.live_orders(self.runs)
 
     def knows(self, run_id: str) -> bool:
-        """Tell whether the engine may still have a run of this id."""
+        """Return whether the engine may still have a run of this id."""
         return self.runs.get(run_id) is not None or self._dispatcher.is_stopping(run_id)
 
     def drop(self, run: Run, *, stop: str | None = None) -> None:
-        """Forget a run and stop its task if asked; its slot is free unless a newer run of the key has it."""
+        """Forget a run; if `stop` gives a reason, stop its task. Frees its slot unless a newer run has it."""
         if self.runs.is_current(run):
             self._executor.running.discard(run.key)
         self.runs.forget(run)
@@ -136,7 +138,7 @@ class Reconciler:
         self._dispatcher.drop(run, stop=stop)
 
     def ended_by_airflow(self, key: Any) -> None:
-        """Airflow itself has ended this task (its heartbeats timed out): stop its container."""
+        """Stop the container of a task that Airflow itself has ended, because its heartbeats timed out."""
         run = self.runs.current(key)
         if run is None or run.ended is not None or run.stop is not None:
             return
@@ -147,13 +149,13 @@ class Reconciler:
         if self._dispatcher.is_pending(run):
             self.drop(run, stop=reason)
         else:
-            run.event_sent = True  # and again when it has stopped, if core has dropped the event
+            run.event_sent = True  # sent again once the task has stopped, if core dropped the event
             self._dispatcher.stop(run, reason)
 
     # --- reports ------------------------------------------------------------------------------------------
 
     def note(self, report: Report) -> None:
-        """Take in what the engine says of one run."""
+        """Handle a report about one run."""
         run = self.runs.get(getattr(report, "run_id", ""))
         if run is not None:
             self._guarded(self._note, run, report)
@@ -162,34 +164,34 @@ class Reconciler:
 
     def _note(self, run: Run, report: Report) -> None:
         if getattr(report, "number", run.number) != run.number:
-            return  # of a launch that was over before the run came into these hands again
+            return  # about a launch that was over before this scheduler got the run back
         match report:
             case Launched():
-                shown_before, run.launched = run.published, report
+                published_before, run.launched = run.published, report
                 if run.is_callback:
                     return
-                run.workload = None  # most of its memory; it can be read again
+                run.workload = None  # frees most of the run's memory; the row can provide it again
                 run.ids |= {report.arn}
                 run.unpublished = True
-                if shown_before is not None and self.runs.is_current(run):
-                    self._rows.publish_launch(run, instead_of=shown_before)
+                if published_before is not None and self.runs.is_current(run):
+                    self._rows.publish_launch(run, instead_of=published_before)
                 else:
                     self._rows.read_at(run, self._clock())
             case Running():
                 if run.is_callback and self.runs.is_current(run):
                     self._executor.running_state(run.key)
             case Waiting():
-                self._tell_that_it_waits(run, report.diagnosis)
+                self._record_waiting(run, report.diagnosis)
             case LaunchFailed() | Stopped() | Cancelled():
                 self._note_end(run, report)
 
     def _note_end(self, run: Run, report: Terminal) -> None:
         run.ended, run.ended_at = report, self._clock()
         run.unpublished = False
-        self._dispatcher.settle(run)
+        self._dispatcher.discard_pending(run)
         self._rows.read_at(run, self._clock())
         if run.costs_attempt:
-            run.waits_since = None  # it had capacity meanwhile
+            run.waits_since = None  # this launch did get capacity
         elif run.waits_since is None:
             run.waits_since = self._clock()
         if getattr(report, "interrupted", False):
@@ -198,9 +200,9 @@ class Reconciler:
     # --- decisions ----------------------------------------------------------------------------------------
 
     def decide(self, budget: float = math.inf) -> None:
-        """Decide by the rows that were read, and have those read that matter next. Does nothing if none does.
+        """Decide about the runs whose rows were read, and query the rows that are due next.
 
-        `budget`: seconds; what is not decided within them waits for the next call.
+        `budget`: seconds; runs that don't fit wait for the next call.
         """
         now = self._clock()
         try:
@@ -215,7 +217,7 @@ class Reconciler:
         self.task_events.flush()
 
     def publish_rest(self) -> int:
-        """Have all rows show their launches, now and in this thread, since it is the end; see `flush`."""
+        """Publish the launches that rows don't show yet, at shutdown, in this thread; see `flush`."""
         return flush(self.runs, self._view)
 
     def _decide(self, run: Run, row: Row | None) -> None:
@@ -231,7 +233,7 @@ class Reconciler:
             self._decide_live(run, row)
 
     def _decide_pending(self, run: Run, row: Row | None) -> None:
-        """Launch a run again: a scheduler that comes after a crash must be able to find it by its row."""
+        """Launch a run once its row shows the launch, so that the next scheduler finds it after a crash."""
         nothing_lives = self._dispatcher.nothing_lives(run)
         decision = (
             Decision.LAUNCH
@@ -239,7 +241,7 @@ class Reconciler:
             else decide_before_launch(row, self._view(run), nothing_lives=nothing_lives)
         )
         if decision is Decision.PUBLISH:
-            self._rows.publish(run, row)  # it is not launched before its row shows it
+            self._rows.publish(run, row)  # launched only when its row shows the launch
             self._postpone(run, self._clock() + READ_AGAIN_AFTER)
         elif decision is Decision.FIND:
             run.recovery = Recovery.FIND
@@ -264,7 +266,7 @@ class Reconciler:
             run.unpublished = False
 
     def _decide_live(self, run: Run, row: Row | None) -> None:
-        """Decide about a run of which nothing is reported: Airflow tells nobody what users do to its row."""
+        """Decide about a run without a report: Airflow doesn't tell executors when users change a row."""
         decision = decide_while_live(row, self._view(run))
         reason = _MOVED_ON if self.runs.is_current(run) else _SUPERSEDED
         if decision is Decision.PUBLISH:
@@ -272,11 +274,11 @@ class Reconciler:
         elif decision is Decision.FORGET:
             self.drop(run)
         elif decision is Decision.FORGET_AND_STOP and run.launched is None:
-            self.drop(run, stop=reason)  # its task would take the place of the newer run
+            self.drop(run, stop=reason)  # otherwise its task would take the newer run's place
         elif decision in {Decision.FORGET_AND_STOP, Decision.UNWANTED} and run.stop is None:
             if run.unwanted_since is None:
                 run.unwanted_since = self._clock()
-            # Its task may live, even if RunTask's answer was lost.
+            # Its task may live even if RunTask's answer was lost.
             if self._clock() - run.unwanted_since >= self.unwanted_grace:
                 self.task_events.log("moved on", f"{run.label} is stopped: its row has moved on.")
                 self._dispatcher.stop(run, reason)
@@ -288,7 +290,7 @@ class Reconciler:
             self._decide_callback(run)
             return
         decision = decide_when_ended(row, self._view(run))
-        if decision in {Decision.RELAUNCH, Decision.FAIL}:  # the row is this run's: what it shows is evidence
+        if decision in {Decision.RELAUNCH, Decision.FAIL}:  # the row is this run's, so it may explain the end
             run.ended = with_row(run.ended, row)
             decision = decide_when_ended(row, self._view(run))
         if decision is Decision.RELAUNCH:
@@ -303,13 +305,13 @@ class Reconciler:
             self._rows.read_at(run, self._clock() + CONFIRM_AFTER)
         else:
             if decision is Decision.LEAVE and row is not None:
-                text = f"{run.diagnosis} {say_left(row, self.runs.heartbeat_timeout)}"
+                text = f"{run.diagnosis} {describe_left(row, self.runs.heartbeat_timeout)}"
                 self.task_events.log("left", f"{run.label} is left to Airflow. {text}", logging.WARNING)
                 self.task_events.record(run, "ecs task left to airflow", text)
             self.drop(run)
 
     def _decide_callback(self, run: Run) -> None:
-        """Decide by the exit code: a callback has no row, and nobody else reports its end."""
+        """Decide by the exit code: a callback has no row, and nothing else reports its end."""
         ended = run.ended
         if not self.runs.is_current(run):
             self.task_events.log("superseded callback", f"{run.label} has been superseded.")
@@ -331,7 +333,7 @@ class Reconciler:
             asked_at=self._rows.asked_at,
         )
 
-    # --- what is done about it ----------------------------------------------------------------------------
+    # --- carrying decisions out ---------------------------------------------------------------------------
 
     def _relaunch(self, run: Run, row: Row | None) -> None:
         delay = self._retry_policy.delay(run)
@@ -348,10 +350,10 @@ class Reconciler:
             run.starts += 1
         elif run.diagnosis.summary not in run.waits_for:
             run.waits_for.add(run.diagnosis.summary)
-            self._tell_that_it_waits(run, run.diagnosis)
+            self._record_waiting(run, run.diagnosis)
         run.next_launch()
         if run.adopted_by_arn:
-            # Under which ids it was launched is not known, so none of them is used again.
+            # We don't know the ids of its earlier launches; a new run id avoids using any of them again.
             run.adopted_by_arn = False
             self._rows.forget(run)
             self.runs.rename(run, str(uuid.uuid4()))
@@ -361,19 +363,19 @@ class Reconciler:
         self._postpone(run, self._clock() + delay)
 
     def _fall_back(self, run: Run) -> None:
-        """Launch it by another profile, if its queue's says so by now."""
+        """Switch a run to its fallback profile if the retry policy says so."""
         reason = self._retry_policy.fall_back(run, self._clock())
         if reason is not None:
             self.task_events.log(("fallback", reason), f"{run.label}: {reason}")
             self.task_events.record(run, "ecs fallback", reason)
 
     def _postpone(self, run: Run, until: float) -> None:
-        """Look at a run's row then, and launch it if the row says so."""
+        """Read a run's row at that time, and launch the run if the row allows."""
         self._dispatcher.postpone(run)
         self._rows.read_at(run, until)
 
     def _send_event(self, run: Run, decision: Decision) -> None:
-        """Tell Airflow the end, and again after a while if the row has not moved."""
+        """Tell Airflow that a run ended, and again after a while if the row hasn't changed."""
         if not run.event_sent:
             run.event_sent = True
             if decision is Decision.SUCCEED:
@@ -384,16 +386,16 @@ class Reconciler:
             never_began = isinstance(run.ended, LaunchFailed) and run.recovery is Recovery.NONE
             event = "ecs task not launched" if never_began else "ecs task ended"
             self.task_events.record(run, event, str(run.diagnosis))
-        tell = self._executor.fail if decision is Decision.FAIL else self._executor.success
-        tell(run.key, str(run.diagnosis))
+        send = self._executor.fail if decision is Decision.FAIL else self._executor.success
+        send(run.key, str(run.diagnosis))
         self._rows.read_at(run, self._clock() + CONFIRM_AFTER)
 
-    def _tell_that_it_waits(self, run: Run, why: Diagnosis) -> None:
+    def _record_waiting(self, run: Run, why: Diagnosis) -> None:
         self.task_events.log(("waits", why.summary), f"{run.label} waits: {why}")
         self.task_events.record(run, "ecs launch waits", str(why))
 
     def _guarded(self, handle: Callable[[Run, T], None], run: Run, what: T) -> None:
-        """One bad record harms no other."""
+        """Handle one run's report or row; log exceptions, so that one bad run doesn't affect the others."""
         try:
             handle(run, what)
         except Exception:  # noqa: BLE001  it is logged, with its traceback

@@ -1,4 +1,7 @@
-"""Whether a run that never ran is launched again, when, and by which profile. The time and the dice come from the caller."""
+"""Decides whether a failed start is retried, when, and with which profile.
+
+The caller passes the time and the source of randomness.
+"""
 
 from __future__ import annotations
 
@@ -11,36 +14,42 @@ from ecs_async_executor.config.profiles import Profile, Profiles
 from ecs_async_executor.executor.runs import Run
 
 TASKS_REMEMBERED = 10_000
-"""Tasks whose interruptions are remembered over their tries, the latest."""
+"""How many tasks' interruptions are remembered across tries; the oldest are dropped."""
 
 
 class RetryPolicy:
-    """Lack of capacity costs time, every other start failure costs one of the run's start attempts."""
+    """Lack of capacity costs the run time; every other start failure costs it a start attempt."""
 
     def __init__(self, profiles: Profiles, random: Random = system_random) -> None:
         self._profiles = profiles
         self._random = random
         self._interruptions: OrderedDict[tuple[Hashable, str], int] = OrderedDict()
-        """By task, whatever its try, and profile. A scheduler that starts again begins to count anew."""
+        """Counts by task (all tries together) and profile. A restarted scheduler starts from zero."""
 
     def max_starts(self, run: Run) -> int:
-        """Start attempts of a run, the first included."""
+        """Return how many start attempts a run has, the first included."""
         return self._profile(run).max_starts
 
     def allow(self, run: Run, now: float) -> bool:
-        """Tell whether a run may be launched again."""
+        """Return whether a run may be launched again."""
         if not run.costs_attempt and run.waits_since is not None:
             return not self._waited_enough(run, now) or self._profile(run).fallback is not None
         return run.starts < self.max_starts(run) and not getattr(run.ended, "permanent", False)
 
     def delay(self, run: Run) -> float:
-        """Seconds until then. Thousands may wait for room, and each try takes one of the calls that AWS allows."""
+        """Return the seconds until a run's next launch.
+
+        Longer for lack of capacity: thousands may wait for it, and each try uses a call from AWS's limit.
+        """
         if run.costs_attempt:
             return backoff(run.starts, base=10.0, cap=60.0, random=self._random)
         return backoff(run.number, base=5.0, cap=300.0, random=self._random)
 
     def fall_back(self, run: Run, now: float) -> str | None:
-        """Let a run that has waited, or was interrupted, long and often enough go on by another profile; say so if it does."""
+        """Switch a run to its fallback profile if it has waited or was interrupted for long enough.
+
+        Returns the reason, for people to read; None if the run keeps its profile.
+        """
         before = self._profile(run)
         if not run.costs_attempt and before.fallback is not None and self._waited_enough(run, now):
             run.fallbacks += 1
@@ -60,7 +69,7 @@ class RetryPolicy:
         )
 
     def interrupted(self, run: Run) -> None:
-        """AWS has taken back the capacity that a run's task had."""
+        """Note that AWS reclaimed the capacity of a run's task."""
         profile = self._profile(run)
         if profile.fallback_after is None:
             return

@@ -1,6 +1,6 @@
-"""What the row adds to the diagnosis of a task that has ended. Pure: a table, a test per row.
+"""Completes the diagnosis of an ended task by what its row shows. Pure: one table, one test per row.
 
-ECS shows an exit code, and an exit code alone says little. The row tells whether Airflow had started in the container.
+ECS shows only an exit code, which says little. The row tells whether Airflow had started in the container.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ecs_async_executor.messages import Diagnosis, Stopped, Terminal
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """What an exit code means in a row's state."""
+    """What an exit code means while the row is in a given state."""
 
     summary: str
     remedy: str
@@ -23,15 +23,16 @@ class _Finding:
 
 _NOT_STARTED = _Finding(
     "The container ended with exit code {exit_code} before Airflow had started the task.",
-    "Look into the container's log. If the API server can't be reached, correct [core] execution_api_server_url in the "
-    "container. If it refuses the token, set [api_auth] jwt_secret to the same value for the scheduler and the API server.",
+    "Look into the container's log. If the API server can't be reached, correct [core] "
+    "execution_api_server_url in the container. If it refuses the token, set [api_auth] jwt_secret to the "
+    "same value for the scheduler and the API server.",
 )
-# By the row's state and the exit code; None stands for any other code.
+# Keys: the row's state and the exit code; None matches any other code.
 _FINDINGS: Mapping[tuple[str | None, int | None], _Finding] = {
     ("queued", 0): _Finding(
         "Airflow never started in the container, which ended with exit code 0.",
-        "Its entry point does not pass the command on: remove `entryPoint` from the task definition, or let its script "
-        'end with exec "$@" (as an array: "bash", "-c", "exec \\"$@\\"", "bash").',
+        "Its entry point does not pass the command on: remove `entryPoint` from the task definition, or let "
+        'its script end with exec "$@" (as an array: "bash", "-c", "exec \\"$@\\"", "bash").',
         permanent=True,
     ),
     ("queued", None): _NOT_STARTED,
@@ -42,7 +43,7 @@ UNREADABLE = Diagnosis("Airflow can't describe the task any more.", remedy="See 
 
 
 def with_row(ended: Terminal | None, row: Row | None) -> Terminal | None:
-    """Give the end as the run's own row explains it; as it was, if something else explains it already."""
+    """Return the end with the diagnosis its row allows; unchanged if the engine has explained it already."""
     if row is None or not (isinstance(ended, Stopped) and ended.ran and ended.unexplained):
         return ended
     finding = _FINDINGS.get((row.state, ended.exit_code)) or _FINDINGS.get((row.state, None))

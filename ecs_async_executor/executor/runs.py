@@ -1,7 +1,7 @@
-"""The runs in hand: which queueing of which key is current. Pure; touched by the scheduler's thread only.
+"""Keeps the executor's runs, and which run of each key is current. Sans-I/O; for the scheduler's thread only.
 
-A key is queued many times (deferral, reschedule, requeue), each time as a new run. At most one run of a key is
-current; an event may only be told for that one.
+Airflow queues a key many times (deferral, reschedule, requeue), each time as a new run. At most one run of a
+key is current, and only for that one may the executor send an event.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ecs_async_executor.executor.decisions import HEARTBEAT_INTERVAL, HEARTBEAT_
 from ecs_async_executor.messages import Diagnosis, Launched, Recovery, Stop, Stopped, Terminal
 
 REFUSED = 1
-"""Exit code of a worker whose task Airflow refuses to start, since another worker has started it (airflow.sdk 1.3)."""
+"""Exit code of a worker whose task Airflow refuses to start because another worker has (airflow.sdk 1.3)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -25,59 +25,59 @@ class Run:
     key: Any
     label: str
     workload: Any
-    """None for a run of a former scheduler, until it is read from the database; and for a task, once it is launched."""
+    """None for an adopted run, until it is read from the database, and for a task once it is launched."""
     ti_id: Any = None
-    """Primary key of the task instance; None for a callback, which has no row."""
+    """The task instance's primary key; None for a callback, which has no row."""
     try_number: int = 0
     queue: str = ""
-    """Airflow's; callbacks have none."""
+    """The Airflow queue; callbacks have none."""
     fallbacks: int = 0
-    """How often the queue's profile was given up for the one that it falls back to."""
+    """How many times the run has switched to a fallback profile."""
     id_committed: bool = False
     """Core has committed the run id to the row, together with QUEUED."""
     number: int = 1
-    """The launch number in use."""
+    """The current launch number."""
     adopted_by_arn: bool = False
-    """It was adopted by its ARN: it goes by ECS's id of that task, since its row does not know the run id any more."""
+    """Adopted by its ARN: its row no longer holds the run id, so the ECS task's id takes its place."""
     recovery: Recovery = Recovery.NONE
-    """What its launch must reckon with, if a former scheduler had it."""
+    """What an earlier scheduler may already have done for its launch."""
     starts: int = 1
-    """Start attempts used, this one included."""
+    """Start attempts used, including the current one."""
     waits_since: float | None = None
-    """When a launch of it failed for the first time without costing an attempt."""
+    """When its current wait for capacity began: when a launch first failed without costing an attempt."""
     waits_for: set[str] = field(default_factory=set)
-    """The causes of waiting that its Audit Log holds already."""
+    """The causes of waiting that are already in its Audit Log."""
     launched: Launched | None = None
     ended: Terminal | None = None
     ended_at: float = 0.0
-    """When that was reported."""
+    """When the engine reported its end."""
     event_sent: bool = False
-    """A terminal event was sent; the row has not moved yet."""
+    """A terminal event was sent; the row hasn't changed yet."""
     unwanted_since: float | None = None
-    """When its row was first seen to have moved on, while its task lived."""
+    """When we first read that its row had moved on while its task lived."""
     stop: Stop | None = None
-    """It is to be stopped, and its end awaited."""
+    """The order to stop its task; the run lasts until the engine reports the end."""
     unpublished: bool = False
-    """It is launched, and its row may not show that yet."""
+    """It is launched, but its row may not show that yet."""
     ids: frozenset[str] = frozenset()
-    """All that its row may show as external executor id."""
+    """All external executor ids that its row may show."""
 
     def __post_init__(self) -> None:
         self.ids |= {self.run_id}
 
     @property
     def task(self) -> Hashable:
-        """Tell its task from all others, whatever the try."""
+        """Identifies its task, whatever the try."""
         primary: Hashable = getattr(self.key, "primary", self.key)
         return primary
 
     @property
     def is_callback(self) -> bool:
-        """Callbacks have no row."""
+        """Whether it is a callback's, and so has no row."""
         return self.ti_id is None
 
     def next_launch(self) -> None:
-        """Go on to the next launch number; nothing of the launches before lives."""
+        """Move to the next launch number; call it only when nothing of the earlier launches lives."""
         self.ids -= {launch_id(self.run_id, self.number)}
         self.number += 1
         self.recovery = Recovery.NONE
@@ -85,14 +85,14 @@ class Run:
         self.unpublished = False
 
     def covers(self, other: Run) -> bool:
-        """Tell whether this is what an orphaned row shows, or a later launch of it."""
+        """Return whether this run is `other`, as made from an orphaned row, or a later launch of it."""
         if other.launched is not None:
             return other.launched.arn in self.ids
         return self.run_id == other.run_id and self.number >= other.number
 
     @property
     def published(self) -> str | None:
-        """What its row shall show as `external_executor_id`; None if that does not matter."""
+        """What its row's `external_executor_id` should be; None if it doesn't matter."""
         if self.launched is not None:
             return self.launched.arn
         if self.number > 1:
@@ -101,7 +101,7 @@ class Run:
 
     @property
     def stage(self) -> tuple[Any, ...]:
-        """What an answer about its row is worth: nothing, if this has changed since the question."""
+        """Changes when we learn something new about the run: answers to earlier queries are then stale."""
         return self.run_id, self.number, self.recovery, self.launched, self.ended
 
     @property
@@ -111,19 +111,19 @@ class Run:
 
     @property
     def diagnosis(self) -> Diagnosis:
-        """Why it ended."""
+        """Why the run ended."""
         return getattr(self.ended, "diagnosis", None) or Diagnosis(
             "The task was stopped before it was launched."
         )
 
 
 def launch_id(run_id: str, number: int) -> str:
-    """Name one launch of a run, as its clientToken does."""
+    """Return the id of one launch of a run, which is its clientToken as well."""
     return f"{run_id}-{number}"
 
 
 class Runs:
-    """All runs that are not over for this executor."""
+    """All runs that this executor has not finished with."""
 
     def __init__(self) -> None:
         self._by_id: dict[str, Run] = {}
@@ -131,7 +131,7 @@ class Runs:
         self.heartbeat_interval = HEARTBEAT_INTERVAL
         """Seconds between two heartbeats of a worker."""
         self.heartbeat_timeout = HEARTBEAT_TIMEOUT
-        """Seconds without a heartbeat after which Airflow takes a worker for dead."""
+        """Seconds without a heartbeat after which Airflow considers a worker dead."""
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -143,31 +143,31 @@ class Runs:
         return f"<Runs {len(self._by_id)} in hand, {len(self._current)} current>"
 
     def add(self, run: Run) -> None:
-        """Take a run in; it is the current one of its key from now on."""
+        """Add a run as the current one of its key."""
         self._by_id[run.run_id] = run
         self._current[run.key] = run
 
     def get(self, run_id: str) -> Run | None:
-        """Find a run, current or not."""
+        """Return a run by its id, current or not."""
         return self._by_id.get(run_id)
 
     def current(self, key: Hashable) -> Run | None:
-        """Find the current run of a key."""
+        """Return the current run of a key."""
         return self._current.get(key)
 
     def is_current(self, run: Run) -> bool:
-        """Tell whether no newer run of the same key is known."""
+        """Return whether no newer run of the same key is known."""
         return self._current.get(run.key) is run
 
     def rename(self, run: Run, run_id: str) -> None:
-        """Give a run an id of its own; what it was known by stays among its ids."""
+        """Give a run a new id; its earlier ids stay among `ids`."""
         del self._by_id[run.run_id]
         run.run_id = run_id
         run.ids |= {run_id}
         self._by_id[run_id] = run
 
     def forget(self, run: Run) -> None:
-        """Drop a run: nothing more will be told about it."""
+        """Remove a run: the executor sends no more events for it."""
         self._by_id.pop(run.run_id, None)
         if self.is_current(run):
             del self._current[run.key]
@@ -175,7 +175,7 @@ class Runs:
     def view(
         self, run: Run, *, job_id: Any, queued_again: bool, may_relaunch: bool, asked_at: float = 0.0
     ) -> RunView:
-        """Say what the decision table needs to know. `asked_at`: when the row was asked for."""
+        """Make the view of a run that the decision table needs. `asked_at`: when its row was queried."""
         return RunView(
             try_number=run.try_number,
             ids=run.ids,

@@ -1,4 +1,4 @@
-"""What people are told of runs: a task's own Audit Log tells all of it, the scheduler's log sums up what repeats itself."""
+"""Tells people what happens to runs: all of it in the task's Audit Log, a digest in the scheduler's log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class TaskEvents:
-    """Of one executor, for the scheduler's thread. `flush` it at each heartbeat."""
+    """Writes one executor's Audit Log events and log lines, in the scheduler's thread."""
 
     def __init__(self, executor: BaseExecutor, clock: Callable[[], float]) -> None:
         self._executor = executor
@@ -24,23 +24,23 @@ class TaskEvents:
         self._digest = LogDigest(log.log)
 
     def log(self, cause: Hashable, text: str, level: int = logging.INFO) -> None:
-        """Log what many runs may have in common at once: the first of a cause, and the sum of the others each minute."""
+        """Log a message that many runs may share: the first of each cause, then a summary once a minute."""
         self._digest.note(cause, text, self._clock(), level=level)
 
     def exception(self, what: str, text: str) -> None:
-        """Log the exception that is being handled, with its traceback the first time; it may come at each heartbeat."""
+        """Log the exception being handled; with a traceback only once: each heartbeat may raise it."""
         kind, _, stack = sys.exc_info()
-        # Its place, and not its message, which may name a task.
+        # The cause is where it was raised, not its message, which may name a task.
         *_, (frame, line) = traceback.walk_tb(stack)
         cause = (what, kind, frame.f_code.co_filename, line)
         detail = traceback.format_exc().rstrip()
         self._digest.note(cause, text, self._clock(), level=logging.ERROR, detail=detail)
 
     def record(self, run: Run, event: str, text: str) -> None:
-        """Write to the task's Audit Log."""
+        """Write to the task's Audit Log; a callback has none."""
         if not run.is_callback:
             self._executor.log_task_event(event=event, extra=text, ti_key=run.key)
 
     def flush(self) -> None:
-        """Log the sums that are due."""
+        """Log the summaries that are due. Call it at each heartbeat."""
         self._digest.flush(self._clock())

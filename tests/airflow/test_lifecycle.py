@@ -208,7 +208,7 @@ def test_debug_dump_shows_what_is_in_hand_but_no_token(
     capsys.readouterr()
     scheduler.executor.debug_dump()
     said = capsys.readouterr().out
-    assert "<EngineKeeper <EngineThread alive>, 0 deaths>" in said
+    assert "<EngineSupervisor <EngineThread alive>, 0 deaths>" in said
     assert "<Runs 1 in hand, 1 current>" in said
     assert "eyJ" not in said
 

@@ -1,4 +1,4 @@
-"""The supervisor alone: no engine, no database, a clock that tests move."""
+"""The reconciler alone, without an engine or a database, and with a clock that only tests move."""
 
 from __future__ import annotations
 
@@ -16,26 +16,20 @@ from ecs_async_executor.executor.order_factory import OrderFactory
 from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.retry_policy import RetryPolicy
 from ecs_async_executor.executor.runs import Run
-from ecs_async_executor.messages import (
-    Diagnosis,
-    Launched,
-    Order,
-)
+from ecs_async_executor.messages import Diagnosis, Launched, Order
 from tests.support.database import InlineDatabase
 from tests.support.workloads import task_workload, token_generator
 
 WHY = Diagnosis("Something happened.")
-
-
 DATABASE = "ecs_async_executor.executor.rows.thread."
 
 
 class Executor(BaseExecutor):
-    """The base class is enough."""
+    """The base class does all that these tests need."""
 
 
 class Clock:
-    """Moved by tests only."""
+    """A clock that only tests move."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -55,42 +49,41 @@ SETTINGS = Settings(
 PROFILES = make_profiles(SETTINGS)
 
 
-def make_supervisor(
+def make_reconciler(
     executor: BaseExecutor,
     submitted: list[Order],
     clock: Any = lambda: 0.0,
     *,
     profiles: Profiles = PROFILES,
 ) -> Reconciler:
-    launches = Dispatcher(OrderFactory(profiles, token_generator(), queued_timeout=600), submitted.extend)
-    return Reconciler(executor, launches, RetryPolicy(profiles), InlineDatabase(), clock=clock)
+    dispatcher = Dispatcher(OrderFactory(profiles, token_generator(), queued_timeout=600), submitted.extend)
+    return Reconciler(executor, dispatcher, RetryPolicy(profiles), InlineDatabase(), clock=clock)
 
 
-def decide(supervisor: Reconciler) -> None:
-    """Ask, read again what has strayed, decide by the answer, and have written what is to be written."""
+def decide(reconciler: Reconciler) -> None:
+    """Query the rows, read unexpected ones again, decide, and publish."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "ecs_async_executor.executor.rows.poller.PUBLISH_AFTER", 0.0
-        )  # the clock stands still meanwhile
+        # The clock stands still between these calls.
+        patch.setattr("ecs_async_executor.executor.rows.poller.PUBLISH_AFTER", 0.0)
         for _ in range(4):
-            supervisor.decide()
+            reconciler.decide()
 
 
 def launched(run: Run, number: int = 1) -> Launched:
     return Launched(run.run_id, number, f"arn-{run.run_id}-{number}", "c", "airflow")
 
 
-def accept(supervisor: Reconciler, **ti: Any) -> Run:
-    run = make_run(supervisor._executor, task_workload(**ti))
-    supervisor._executor.running.add(run.key)
-    supervisor.accept(run)
+def accept(reconciler: Reconciler, **ti: Any) -> Run:
+    run = make_run(reconciler._executor, task_workload(**ti))
+    reconciler._executor.running.add(run.key)
+    reconciler.accept(run)
     return run
 
 
-def orphan(supervisor: Reconciler, external_id: str, state: str = "queued", **ti: Any) -> Run:
+def orphan(reconciler: Reconciler, external_id: str, state: str = "queued", **ti: Any) -> Run:
     row = task_workload(external_executor_id=external_id, **ti).ti.model_copy(update={"state": state})
     row.__dict__["state"] = state
-    run = make_orphaned_run(supervisor._executor, row, PROFILES)
+    run = make_orphaned_run(reconciler._executor, row, PROFILES)
     assert run is not None
     return run
 
@@ -99,7 +92,7 @@ ARN = "arn:aws:ecs:us-east-1:123456789012:task/c/0123456789abcdef0123456789abcde
 RUN_ID = "12345678-1234-4234-8234-123456789012"
 
 
-def rows_say(monkeypatch: pytest.MonkeyPatch, state: str | None) -> None:
+def rows_show(monkeypatch: pytest.MonkeyPatch, state: str | None) -> None:
     monkeypatch.setattr(
         DATABASE + "read_rows", lambda runs: {r.run_id: Row(state, 1, r.run_id, None) for r in runs}
     )

@@ -1,1 +1,1 @@
-"""The task instances' rows: read and written by a thread of their own."""
+"""Reads and writes task instances' rows, in a thread of its own."""

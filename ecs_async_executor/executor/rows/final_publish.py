@@ -1,4 +1,4 @@
-"""The last thing a scheduler does: it writes what rows do not show yet. Waits for the database."""
+"""Publishes what rows don't show yet, as a scheduler's last act. It waits for the database."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ecs_async_executor.executor.runs import Run
 
 
 def flush(runs: Iterable[Run], view: Callable[[Run], RunView]) -> int:
-    """Have the rows of these runs show their launches, now and in this thread.
+    """Publish these runs' launches to their rows, now and in this thread.
 
-    Gives how many can't be written (somebody has locked them); raises what the database raises.
+    Returns how many rows it could not write (someone has locked them); database errors propagate.
     """
     unpublished = [run for run in runs if run.unpublished]
     rows = read_rows([make_read(run) for run in unpublished])
     publications = []
     for run in unpublished:
         row = rows.get(run.run_id)
-        # A strange id may be that of a newer queueing, which core did not come to hand over.
+        # An unknown id may belong to a newer queueing that core had no time to hand over.
         known = row is not None and (not run.id_committed or row.external_executor_id in run.ids)
         if row is not None and known and decide_when_launched(row, view(run)) is Decision.PUBLISH:
             publications.append(make_publication(run, row))

@@ -1,6 +1,6 @@
-"""Whose row is read next, and what it shall show: one question to the database after the other.
+"""Decides which rows to read and write next, and queries the database for them, one query at a time.
 
-Runs in the scheduler's thread. Costs what is due, however many runs there are.
+Runs in the scheduler's thread. It costs nothing for runs that aren't due.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from ecs_async_executor.executor.rows.thread import RowAnswer, RowDatabase, RowQ
 from ecs_async_executor.executor.runs import Run, Runs
 
 READS_PER_QUERY = 500
-"""Rows that are read at once: some ten milliseconds of a thread that nobody waits for."""
+"""Rows to read at once, at most: they take some ten milliseconds of a thread that nobody waits for."""
 PUBLISH_AFTER = 0.25
-"""Seconds between two questions that are only there to write: many rows cost little more than one."""
+"""Seconds between two queries that only write: writing many rows costs little more than writing one."""
 PUBLICATIONS_PER_QUERY = 500
-"""Rows that are written at once: ten transactions, and some milliseconds of a heartbeat to hear of them."""
+"""Rows to write at once, at most: ten transactions, and some milliseconds of a heartbeat for the answer."""
 READ_AGAIN_AFTER = 1.0
-"""Seconds until a row is read again that could not be read, or written, or does not show yet what it shall show."""
+"""Seconds until we read a row again that we could not read or write, or that doesn't show its launch yet."""
 
 
 def make_read(run: Run, expected: Row | None = None) -> Read:
-    """Say how to read the row of a run: with its workload, if it may be launched and has none."""
+    """Describe how to read a run's row: with the workload if the run may be launched and has none."""
     to_launch = run.launched is None and run.ended is None
     return Read(
         run.run_id,
@@ -40,7 +40,7 @@ def make_read(run: Run, expected: Row | None = None) -> Read:
 
 
 def make_publication(run: Run, row: Row) -> Publication:
-    """Say what the row of a run shall show, if it is then what it is now."""
+    """Describe what to write to a run's row, on condition that the row still is as it is now."""
     return Publication(
         run.run_id,
         run.ti_id,
@@ -52,9 +52,10 @@ def make_publication(run: Run, row: Row) -> Publication:
 
 
 class RowPoller:
-    """The agenda, the rounds, and the question that is open.
+    """The schedules of all runs' rows, and the open query.
 
-    A task's run is on the agenda, or being asked about, or shown; if nothing is going on, its row is looked at in turn.
+    A task's run is due at a set time, or in the open query, or waits to be published; otherwise we read its
+    row in turn.
     """
 
     def __init__(self, database: RowDatabase, runs: Runs, job_id: Callable[[], Any]) -> None:
@@ -64,59 +65,57 @@ class RowPoller:
         self._due = DueTimes()
         self._round_robin: RoundRobin[Read] = RoundRobin()
         self._asked: deque[tuple[Run, tuple[Any, ...]]] = deque()
-        """Whose rows are being read, or have been and wait to be heard of; and the stage that each run was in."""
+        """Runs in the open query, or whose rows wait for `answers`; each with its stage at the query."""
         self._answer = RowAnswer()
         self.asked_at = float("-inf")
-        """When the rows that are heard of now were asked for. None is older; decisions may come seconds later."""
+        """When the last query started: no row from `answers` is older. Decisions may come seconds later."""
         self._publications: dict[str, Publication] = {}
-        """What is to be written with the next question."""
+        """The publications for the next query."""
         self._writing: dict[str, Publication] = {}
-        """What is being written with this one."""
+        """The publications of the open query."""
 
     def __repr__(self) -> str:
-        return f"<Inquiries {len(self._due)} to come, {len(self._asked)} under way>"
+        return f"<RowPoller {len(self._due)} to come, {len(self._asked)} under way>"
 
     def read_at(self, run: Run, at: float) -> None:
-        """Read this run's row then; an answer that is under way does not count."""
+        """Read this run's row at a set time; ignore an answer that is under way."""
         self._round_robin.discard(run.run_id)
         self._due.add(run.run_id, at)
 
     def read_anew(self, run: Run, now: float) -> None:
-        """An answer that is under way does not count: its row is another now."""
+        """Read this run's row again because it has changed; ignore an answer that is under way."""
         if run.run_id not in self._due:
             self.read_at(run, now)
 
     def read_in_turn(self, run: Run, now: float) -> None:
-        """Read this run's row now and then, unless it is on the agenda, or the run is gone."""
+        """Read this run's row at intervals, unless it is due at a set time or the run is gone."""
         if run.is_callback or run.run_id in self._due or self._runs.get(run.run_id) is not run:
             return
         settled = run.unwanted_since is None and self._runs.is_current(run)
-        published_ids = run.published if settled else None
+        published = run.published if settled else None
         expected = (
-            Row("running", run.try_number, published_ids, self._job_id())
-            if published_ids is not None
-            else None
+            Row("running", run.try_number, published, self._job_id()) if published is not None else None
         )
         self._round_robin.add(run.run_id, make_read(run, expected), now)
 
     def publish(self, run: Run, row: Row | None) -> None:
-        """Have its row show its launch, if the row is then what it is now."""
+        """Publish a run's launch to its row, on condition that the row still is as it is now."""
         if row is not None and run.published is not None:
             self._publications[run.run_id] = make_publication(run, row)
 
     def publish_launch(self, run: Run, instead_of: str) -> None:
-        """Have its row show its launch without reading it before, if it shows `instead_of` then, and is ours."""
+        """Publish a run's launch without reading its row first, if the row is ours and shows `instead_of`."""
         self._round_robin.discard(run.run_id)
         self.publish(run, Row("queued", run.try_number, instead_of, self._job_id()))
 
     def forget(self, run: Run) -> None:
-        """Ask nothing more about a run."""
+        """Stop reading and writing a run's row."""
         self._due.discard(run.run_id)
         self._round_robin.discard(run.run_id)
         self._publications.pop(run.run_id, None)
 
     def ask(self, now: float) -> None:
-        """Ask about what is due, unless the last question is still open."""
+        """Query the rows that are due, unless the last query is still open or partly unhandled."""
         if self._database.is_busy or self._asked:
             return
         in_turn = self._round_robin.take(now)
@@ -124,37 +123,38 @@ class RowPoller:
             if read.expected is None and (run := self._runs.get(read.run_id)) is not None:
                 self.read_at(run, now)
         due = self._known(self._due.take(now, limit=READS_PER_QUERY))
-        to_show = (self._publications or self._writing) and now - self.asked_at >= PUBLISH_AFTER
-        if not due and not in_turn and not to_show:
+        publish_now = (self._publications or self._writing) and now - self.asked_at >= PUBLISH_AFTER
+        if not due and not in_turn and not publish_now:
             return
         self.asked_at = now
-        self._answer = RowAnswer(failed=True)  # until there is one
+        self._answer = RowAnswer(failed=True)  # until the answer arrives
         self._asked.extend((run, run.stage) for run in due)
         for run_id in tuple(islice(self._publications, PUBLICATIONS_PER_QUERY)):
-            self._writing[run_id] = self._publications.pop(run_id)  # beside what was never asked, if anything
-        question = RowQuery(
+            # `_writing` may still hold those of a query that didn't start.
+            self._writing[run_id] = self._publications.pop(run_id)
+        query = RowQuery(
             reads=tuple(make_read(run) for run in due if not run.is_callback),
             publications=tuple(self._writing.values()),
             in_turn=tuple(read for read in in_turn if read.expected is not None),
         )
-        self._database.ask(question)
+        self._database.ask(query)
 
     def _known(self, run_ids: Iterable[str]) -> list[Run]:
         return [run for run_id in run_ids if (run := self._runs.get(run_id)) is not None]
 
     def answers(self, now: float) -> Iterator[tuple[Run, Row | None]]:
-        """Give the runs whose rows have been read. What is not taken now comes with the next call."""
+        """Yield the runs whose rows were read. Runs that the caller doesn't take come with the next call."""
         answer = self._database.take()
         if answer is not None:
             self._answer = answer
             self._apply_published(answer, now)
-            for run_id in answer.strays:
+            for run_id in answer.unexpected:
                 if (run := self._runs.get(run_id)) is not None:
-                    self.read_anew(run, now)  # what it means is seen by a row that is read again
+                    self.read_anew(run, now)  # the decision needs a fresh row
         while self._asked and not self._database.is_busy:
             run, stage = self._asked.popleft()
             if self._runs.get(run.run_id) is not run or run.run_id in self._due:
-                continue  # what has happened since is on the agenda
+                continue  # the run is gone, or its row is due to be read again
             if self._answer.failed or run.stage != stage:
                 self.read_at(run, now + READ_AGAIN_AFTER)
                 continue
@@ -162,18 +162,17 @@ class RowPoller:
             yield run, self._answer.rows.get(run.run_id)
 
     def _apply_published(self, answer: RowAnswer, now: float) -> None:
-        asked = {
-            run.run_id for run, _ in self._asked
-        }  # their rows were read after the writing, and are heard next
-        for run_id, publish in self._writing.items():
+        # The query read these runs' rows after it wrote; `answers` yields them next.
+        asked = {run.run_id for run, _ in self._asked}
+        for run_id, publication in self._writing.items():
             run = self._runs.get(run_id)
             if run is None:
                 continue
-            if run_id in answer.published_ids:
-                run.unpublished = run.unpublished and run.published != publish.external_id
+            if run_id in answer.published:
+                run.unpublished = run.unpublished and run.published != publication.external_id
             if run_id in asked or run_id in self._due:
                 continue
-            if run_id in answer.published_ids:
+            if run_id in answer.published:
                 self.read_in_turn(run, now)
             else:
                 self.read_at(run, now + READ_AGAIN_AFTER)

@@ -1,4 +1,4 @@
-"""When each run's row is read next: at one time of its own, or in turn with all others. Sans-I/O."""
+"""Decides when each run's row is read next: at a set time, or in turn with all others. Sans-I/O."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 CHECK_AFTER = 15.0
-"""Seconds between two looks at a run's row, at least."""
+"""Seconds between two reads of a run's row in turn, at least."""
 CHECKS_PER_SECOND = 100
-"""Bounds the cost; with very many runs, each is looked at less often."""
+"""Rows read in turn per second, at most: with very many runs, each is read less often."""
 PAUSE = 0.25
-"""Seconds between two takes, each of which is so much smaller: no heartbeat does much, and no query is for a few."""
+"""Seconds between two batches: short enough to keep each small, long enough to make a query worthwhile."""
 
 
 class DueTimes:
-    """Runs, by id, each with the one time at which its row is to be looked at."""
+    """The time at which each run's row is due to be read, by run id."""
 
     def __init__(self) -> None:
         self._at: dict[str, float] = {}
         self._heap: list[tuple[float, int, str]] = []
-        """What `_at` says, and older times that it says no more. Of the same time, the first to come is first."""
+        """The times in `_at`, and stale ones that were replaced. The count keeps equal times in order."""
         self._count = 0
 
     def __len__(self) -> int:
@@ -32,17 +32,17 @@ class DueTimes:
         return run_id in self._at
 
     def add(self, run_id: str, at: float) -> None:
-        """Look at a run at this time, and at no other that was said before."""
+        """Schedule a run's row for this time instead of any earlier choice."""
         self._at[run_id] = at
         self._count += 1
         heapq.heappush(self._heap, (at, self._count, run_id))
 
     def discard(self, run_id: str) -> None:
-        """Forget a run, whether it is to be looked at or not."""
+        """Remove a run; do nothing if it isn't scheduled."""
         self._at.pop(run_id, None)
 
     def take(self, now: float, *, limit: int) -> list[str]:
-        """Take the runs that are due, the longest overdue first, `limit` at most."""
+        """Remove and return the runs that are due, the longest overdue first, `limit` at most."""
         taken: list[str] = []
         while self._heap and self._heap[0][0] <= now and len(taken) < limit:
             at, _, run_id = heapq.heappop(self._heap)
@@ -53,28 +53,28 @@ class DueTimes:
 
 
 class RoundRobin(Generic[T]):
-    """How to look at each of them, in the order in which they are due. The looks are made once, and used many times."""
+    """Repeats each run's read at intervals, the longest overdue first. Reads are made once and reused."""
 
     def __init__(self) -> None:
         self._reads: dict[str, T] = {}
         self._due: deque[tuple[float, str, T]] = deque()
-        """What `_reads` says, and older looks that it says no more."""
+        """The reads in `_reads`, and stale ones that were replaced or discarded."""
         self._last = 0.0
 
     def __len__(self) -> int:
         return len(self._reads)
 
     def add(self, run_id: str, read: T, now: float) -> None:
-        """Look at this run's row like this now and then, and no more as before."""
+        """Repeat this read of a run's row from now on, instead of any earlier one."""
         self._reads[run_id] = read
         self._due.append((now + CHECK_AFTER, run_id, read))
 
     def discard(self, run_id: str) -> None:
-        """Look at this run's row no more."""
+        """Stop reading this run's row in turn."""
         self._reads.pop(run_id, None)
 
     def take(self, now: float) -> list[T]:
-        """Give the looks that are due now, as many as the time since the last take allows; ten seconds' at most."""
+        """Return due reads, as many as the time since the last call allows (ten seconds' worth at most)."""
         passed = now - self._last
         if passed < PAUSE or not self._due or self._due[0][0] > now:
             return []

@@ -1,4 +1,4 @@
-"""The task instances' rows: all that the executor asks and tells the database itself."""
+"""The SQL statements by which the executor itself reads and writes task instances' rows."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from ecs_async_executor.executor.decisions import Row
 
 log = logging.getLogger(__name__)
 
-# Never the scoped session: in the scheduler's thread that is the scheduler's own, and closing it would release its
-# row locks.
+# Never use the scoped session: in the scheduler's thread it is the scheduler's own, and closing it would
+# release the scheduler's row locks.
 
 COLUMNS = (
     TaskInstance.id,
@@ -34,29 +34,29 @@ COLUMNS = (
     TaskInstance.last_heartbeat_at,
 )
 IDS_PER_QUERY = 500
-"""Databases limit the parameters of a statement."""
+"""Ids in one statement, at most: databases limit its parameters."""
 ROWS_PER_WRITE = 50
-"""Rows that are locked at once. A driver may send a statement for each, and workers wait for the locks meanwhile."""
+"""Rows locked at once, at most. The driver may send a statement per row, while workers wait for the locks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One run's row is to be read."""
+    """A request to read one run's row."""
 
     run_id: str
     ti_id: Any
     label: str
     ids: frozenset[str]
-    """By which the row is found after it was cleared, which gives it a new primary key."""
+    """External executor ids. They identify the row after a clear, which gives it a new primary key."""
     workload: bool = False
-    """Its workload is to be made again, too."""
+    """Whether to make the run's workload again, too."""
     expected: Row | None = None
-    """Nothing is to be decided if the row is still like this one; None if there is in any case."""
+    """A row like this needs no decision; None: any row needs one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One run's row is to show this external executor id, if it is otherwise like this (as read, or as core has made it)."""
+    """A request to write an external executor id to one run's row, if the row is as described here."""
 
     run_id: str
     ti_id: Any
@@ -67,11 +67,11 @@ class Publication:
 
 
 def read_rows(reads: Iterable[Read]) -> dict[str, Row]:
-    """Read the rows of these runs, by run id; a run whose row is gone is left out. Nothing is locked or written."""
+    """Read runs' rows, by run id, without locking or writing; the result omits runs whose row is gone."""
     wanted = list(reads)
     found: dict[str, Row] = {}
-    # API servers stamp heartbeats by this clock, and core compares them with it. Taken before the rows are read: none may
-    # look older than it is.
+    # API servers stamp heartbeats with this clock, and core compares them with it. We read it before the
+    # rows, so that no heartbeat looks older than it is.
     now = timezone.utcnow()
     if not wanted:
         return found
@@ -81,7 +81,7 @@ def read_rows(reads: Iterable[Read]) -> dict[str, Row]:
             query = select(*COLUMNS).where(TaskInstance.id.in_([read.ti_id for read in part]))
             by_ti = {str(row.id): _row(row, now) for row in session.execute(query)}
             found |= {read.run_id: by_ti[str(read.ti_id)] for read in part if str(read.ti_id) in by_ti}
-        # Clearing a running task gives its row a new id; what stays is the external executor id.
+        # Clearing a running task gives its row a new primary key but keeps the external executor id.
         by_external = {external: read for read in wanted if read.run_id not in found for external in read.ids}
         externals = list(by_external)
         for start in range(0, len(externals), IDS_PER_QUERY):
@@ -95,11 +95,11 @@ def read_rows(reads: Iterable[Read]) -> dict[str, Row]:
 
 
 LEFT_OUT = ("map_index", "try_number", "state", "queue")
-"""Columns of orphans that core, in one version or another, does not load: each would cost a query for each row."""
+"""Columns of orphans that some versions of core don't load: each would cost a query per row."""
 
 
 def read_left_out(ids: Sequence[Any]) -> dict[Any, dict[str, Any]]:
-    """Read what core leaves out of the task instances that it hands over, by their id."""
+    """Read the columns that core leaves out of the task instances it hands over, by task instance id."""
     found: dict[Any, dict[str, Any]] = {}
     columns = [getattr(TaskInstance, name) for name in LEFT_OUT]
     with create_session(scoped=False) as session:
@@ -115,7 +115,8 @@ def read_left_out(ids: Sequence[Any]) -> dict[Any, dict[str, Any]]:
 def read_workloads(reads: Sequence[Read]) -> dict[str, ExecuteTask | None]:
     """Make the workloads of these runs again, without a token, by run id.
 
-    A run whose row is gone is left out; None stands for a workload that can't be made. Raises `SQLAlchemyError`.
+    The result omits runs whose row is gone, and holds None for a workload that can't be made. Raises
+    `SQLAlchemyError`.
     """
     if not reads:
         return {}
@@ -127,7 +128,7 @@ def read_workloads(reads: Sequence[Read]) -> dict[str, ExecuteTask | None]:
         if len(reads) == 1:
             log.exception("Can't make the workload of %s again", reads[0].label)
             return {reads[0].run_id: None}
-    # One of them can't be read (its executor_config names a class that is not installed here): which?
+    # One of them can't be read (its executor_config names a class that isn't installed here): try each alone.
     return {run_id: workload for read in reads for run_id, workload in read_workloads([read]).items()}
 
 
@@ -144,32 +145,31 @@ def _read_workloads(reads: Sequence[Read]) -> dict[str, ExecuteTask | None]:
 
 
 def write_external_ids(publications: Sequence[Publication]) -> frozenset[str]:
-    """Write what rows shall show, and give the runs whose row shows it now.
+    """Write external executor ids, and return the runs whose row shows theirs afterwards.
 
-    Left out are rows that somebody has locked, and those that are not as their `Publication` says.
+    Skips rows that someone has locked, and rows that are not as their `Publication` describes.
     """
     written: set[str] = set()
     for start in range(0, len(publications), ROWS_PER_WRITE):
-        part = {str(publish.ti_id): publish for publish in publications[start : start + ROWS_PER_WRITE]}
-        ids = [publish.ti_id for publish in part.values()]
+        part = {str(each.ti_id): each for each in publications[start : start + ROWS_PER_WRITE]}
+        ids = [each.ti_id for each in part.values()]
         with create_session(scoped=False) as session:
-            # To wait for a lock would be to hold the others meanwhile.
+            # Waiting for a lock would mean holding the others all that time.
             query = select(TaskInstance.id).where(TaskInstance.id.in_(ids))
             locked = with_row_locks(query, of=TaskInstance, session=session, skip_locked=True)
             free = [part[str(ti_id)] for ti_id in session.scalars(locked)]
             if free:
-                # By the connection: a session makes of many updates one by primary key, which compares nothing.
-                session.connection().execute(_COMPARE_AND_SWAP, [_parameters(publish) for publish in free])
-            published_ids = select(TaskInstance.id, TaskInstance.external_executor_id).where(
-                TaskInstance.id.in_(ids)
-            )
-            for ti_id, external_id in session.execute(published_ids):
+                # Through the connection: a session would turn many updates into a bulk update by primary key,
+                # without the comparisons.
+                session.connection().execute(_COMPARE_AND_SWAP, [_parameters(each) for each in free])
+            after = select(TaskInstance.id, TaskInstance.external_executor_id).where(TaskInstance.id.in_(ids))
+            for ti_id, external_id in session.execute(after):
                 if part[str(ti_id)].external_id == external_id:
                     written.add(part[str(ti_id)].run_id)
     return frozenset(written)
 
 
-# `or_`, since `in_` makes parameters that no statement for many rows can have.
+# `or_` because an `executemany` statement can't have the expanding parameters of `in_`.
 _COMPARE_AND_SWAP = (
     update(TaskInstance)
     .where(
@@ -183,13 +183,13 @@ _COMPARE_AND_SWAP = (
 )
 
 
-def _parameters(publish: Publication) -> dict[str, Any]:
+def _parameters(publication: Publication) -> dict[str, Any]:
     return {
-        "ti_id": publish.ti_id,
-        "its_try": publish.try_number,
-        "its_job": publish.job_id,
-        "instead_of": publish.instead_of,
-        "external_id": publish.external_id,
+        "ti_id": publication.ti_id,
+        "its_try": publication.try_number,
+        "its_job": publication.job_id,
+        "instead_of": publication.instead_of,
+        "external_id": publication.external_id,
     }
 
 

@@ -1,6 +1,6 @@
-"""Asks the database in a thread of its own: on our account, the scheduler's thread never waits for it.
+"""Queries the database in a thread of its own, so that the scheduler's thread never waits for our queries.
 
-One question at a time crosses to the thread and one answer back; both are frozen.
+One query at a time goes to the thread and one answer comes back; both are frozen.
 """
 
 from __future__ import annotations
@@ -28,75 +28,76 @@ from ecs_async_executor.log_digest import LogDigest
 
 log = logging.getLogger(__name__)
 
-SLOW = 60.0
-"""Seconds without an answer until that is said."""
-GIVEN_UP = 300.0
-"""Seconds without an answer until another thread is asked. What the old one still writes is compared before."""
+WARN_AFTER = 60.0
+"""Seconds without an answer until we log that."""
+GIVE_UP_AFTER = 300.0
+"""Seconds without an answer until a new thread takes over. If the old one writes after all, compare-and-swap
+keeps that harmless."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowQuery:
-    """What is to be written, and then what is to be read."""
+    """Rows to write, and then rows to read."""
 
     reads: tuple[Read, ...] = ()
     publications: tuple[Publication, ...] = ()
     in_turn: tuple[Read, ...] = ()
-    """Of these, only those are told whose row is not as expected."""
+    """The answer names only those of them whose row is not as expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowAnswer:
-    """What was written and read, by run id."""
+    """What the query wrote and read, by run id."""
 
     rows: Mapping[str, Row] = field(default_factory=dict)
-    """A run whose row is gone is left out."""
+    """The rows of `reads`, without runs whose row is gone."""
     workloads: Mapping[str, Any] = field(default_factory=dict)
-    """Of those that were asked for; None if it can't be made."""
-    strays: frozenset[str] = frozenset()
-    """The runs whose turn it was, and whose row is not as expected."""
-    published_ids: frozenset[str] = frozenset()
-    """The runs whose row has been written."""
+    """The workloads that the query asked for; None if one can't be made."""
+    unexpected: frozenset[str] = frozenset()
+    """The runs of `in_turn` whose row is not as expected."""
+    published: frozenset[str] = frozenset()
+    """The runs whose row shows its publication."""
     failed: bool = False
-    """Nothing could be read."""
+    """The database could not be read."""
 
 
 class RowDatabase(Protocol):
-    """What the supervisor needs of a database."""
+    """The database as `RowPoller` uses it."""
 
     @property
     def is_busy(self) -> bool:
-        """Whether a question is open."""
+        """Whether a query is open."""
 
-    def ask(self, question: RowQuery) -> None:
-        """Put a question; none may be open."""
+    def ask(self, query: RowQuery) -> None:
+        """Start a query; none may be open."""
 
     def take(self) -> RowAnswer | None:
-        """Take the answer, if it has come."""
+        """Return the answer if it has arrived."""
 
 
-def answer(question: RowQuery, digest: LogDigest | None = None) -> RowAnswer:
-    """Ask the database; raises nothing. Failures go to the `digest`."""
+def answer(query: RowQuery, digest: LogDigest | None = None) -> RowAnswer:
+    """Run a query; log failures through `digest` instead of raising."""
     digest = digest or LogDigest(log.log)
-    published_ids: frozenset[str] = frozenset()
+    published: frozenset[str] = frozenset()
     try:
-        published_ids = write_external_ids(question.publications)
-    except Exception as error:  # noqa: BLE001  it is logged, and the thread goes on
-        _log_failure(digest, "write the ARNs", len(question.publications), error)
+        published = write_external_ids(query.publications)
+    except Exception as error:  # noqa: BLE001  it is logged, and the thread must live
+        _log_failure(digest, "write the ARNs", len(query.publications), error)
     try:
-        rows = read_rows((*question.reads, *question.in_turn))
+        rows = read_rows((*query.reads, *query.in_turn))
         return RowAnswer(
-            {read.run_id: rows[read.run_id] for read in question.reads if read.run_id in rows},
-            read_workloads([read for read in question.reads if read.workload]),
-            frozenset(read.run_id for read in question.in_turn if _is_stray(read, rows.get(read.run_id))),
-            published_ids,
+            {read.run_id: rows[read.run_id] for read in query.reads if read.run_id in rows},
+            read_workloads([read for read in query.reads if read.workload]),
+            frozenset(read.run_id for read in query.in_turn if _is_unexpected(read, rows.get(read.run_id))),
+            published,
         )
     except Exception as error:  # noqa: BLE001  as above
-        _log_failure(digest, "read the rows", len(question.reads) + len(question.in_turn), error)
-        return RowAnswer(published_ids=published_ids, failed=True)
+        _log_failure(digest, "read the rows", len(query.reads) + len(query.in_turn), error)
+        return RowAnswer(published=published, failed=True)
 
 
 def _log_failure(digest: LogDigest, what: str, count: int, error: Exception) -> None:
-    # Each second while the database is away: its own words are enough then.
+    # While the database is down this happens each second: its own message is enough then.
     known = isinstance(error, SQLAlchemyError)
     reason = f"{type(error).__name__}: {getattr(error, 'orig', None) or error}"
     digest.note(
@@ -107,78 +108,78 @@ def _log_failure(digest: LogDigest, what: str, count: int, error: Exception) -> 
     )
 
 
-def _is_stray(read: Read, row: Row | None) -> bool:
+def _is_unexpected(read: Read, row: Row | None) -> bool:
     return row is None or read.expected is None or not is_as_expected(row, read.expected)
 
 
 class RowThread:
-    """The thread. All methods are for the scheduler's thread, and none waits, except `close`."""
+    """The database's thread. Call it from the scheduler's thread only; no method waits, except `close`."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._asked_at: float | None = None
-        self._said_slow = False
-        self._hire()
+        self._warned = False
+        self._replace_thread()
 
     @property
     def is_busy(self) -> bool:
-        """Whether a question is open."""
+        """Whether a query is open."""
         return self._asked_at is not None
 
-    def ask(self, question: RowQuery) -> None:
-        """Put a question; none may be open."""
+    def ask(self, query: RowQuery) -> None:
+        """Start a query; none may be open."""
         self._asked_at = self._clock()
         try:
             if not self._thread.is_alive():
-                self._hire()
+                self._replace_thread()
                 self._thread.start()
         except RuntimeError as error:
             log.warning("Can't start the database's thread (%s); it is tried again.", error)
             self._answers.put(RowAnswer(failed=True))
         else:
-            self._questions.put(question)
+            self._queries.put(query)
 
     def take(self) -> RowAnswer | None:
-        """Take the answer, if it has come. One that never comes is given up: its connection has died unnoticed."""
+        """Return the answer if it has arrived. Gives up after a while: connections may die unnoticed."""
         if self._asked_at is None:
             return None
         if not self._answers.empty():
             given = self._answers.get()
         elif self._is_lost(self._clock() - self._asked_at):
-            self._questions.put(None)
-            self._hire()
+            self._queries.put(None)
+            self._replace_thread()
             given = RowAnswer(failed=True)
         else:
             return None
-        self._asked_at, self._said_slow = None, False
+        self._asked_at, self._warned = None, False
         return given
 
     def _is_lost(self, waited: float) -> bool:
-        if waited >= SLOW and not self._said_slow:
-            self._said_slow = True
+        if waited >= WARN_AFTER and not self._warned:
+            self._warned = True
             log.error(
                 "The database has not answered for %.0f s: no task's end can be told to Airflow.", waited
             )
-        return waited >= GIVEN_UP or not self._thread.is_alive()
+        return waited >= GIVE_UP_AFTER or not self._thread.is_alive()
 
     def close(self, timeout: float) -> bool:
-        """End the thread and tell whether it has ended; the answer to an open question is lost."""
-        self._questions.put(None)
+        """End the thread and return whether it has ended; the answer to an open query may be lost."""
+        self._queries.put(None)
         if self._thread.is_alive():
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def _hire(self) -> None:
-        """Make a new thread, which nobody's late answer can reach."""
-        self._questions: SimpleQueue[RowQuery | None] = SimpleQueue()
+    def _replace_thread(self) -> None:
+        """Make a new thread with new queues, so that we never see an earlier thread's late answer."""
+        self._queries: SimpleQueue[RowQuery | None] = SimpleQueue()
         self._answers: SimpleQueue[RowAnswer] = SimpleQueue()
         self._thread = threading.Thread(
-            target=_serve, args=(self._questions, self._answers), name="ecs-database", daemon=True
+            target=_serve, args=(self._queries, self._answers), name="ecs-database", daemon=True
         )
 
 
-def _serve(questions: SimpleQueue[RowQuery | None], answers: SimpleQueue[RowAnswer]) -> None:
+def _serve(queries: SimpleQueue[RowQuery | None], answers: SimpleQueue[RowAnswer]) -> None:
     digest = LogDigest(log.log)
-    while (question := questions.get()) is not None:
-        answers.put(answer(question, digest))
+    while (query := queries.get()) is not None:
+        answers.put(answer(query, digest))
         digest.flush(time.monotonic())

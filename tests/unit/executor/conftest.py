@@ -1,4 +1,4 @@
-"""A supervisor without an engine and a database."""
+"""A reconciler without an engine or a database."""
 
 from __future__ import annotations
 
@@ -8,15 +8,8 @@ import pytest
 
 from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.rows.statements import Publication
-from ecs_async_executor.messages import (
-    Order,
-)
-from tests.support.reconciler import (
-    DATABASE,
-    Clock,
-    Executor,
-    make_supervisor,
-)
+from ecs_async_executor.messages import Order
+from tests.support.reconciler import DATABASE, Clock, Executor, make_reconciler
 
 
 @pytest.fixture
@@ -26,20 +19,15 @@ def submitted() -> list[Order]:
 
 @pytest.fixture(autouse=True)
 def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What rows have been made to show, in this order."""
-    published_ids: list[str] = []
+    """The external executor ids that were written to rows, in order."""
+    external_ids: list[str] = []
 
     def write(publications: Iterable[Publication]) -> frozenset[str]:
-        published_ids.extend(publish.external_id for publish in publications)
-        return frozenset(publish.run_id for publish in publications)
+        external_ids.extend(each.external_id for each in publications)
+        return frozenset(each.run_id for each in publications)
 
     monkeypatch.setattr(DATABASE + "write_external_ids", write)
-    return published_ids
-
-
-@pytest.fixture
-def supervisor(submitted: list[Order]) -> Reconciler:
-    return make_supervisor(Executor(), submitted)
+    return external_ids
 
 
 @pytest.fixture
@@ -48,5 +36,5 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def watching(submitted: list[Order], clock: Clock) -> Reconciler:
-    return make_supervisor(Executor(), submitted, clock)
+def reconciler(submitted: list[Order], clock: Clock) -> Reconciler:
+    return make_reconciler(Executor(), submitted, clock)

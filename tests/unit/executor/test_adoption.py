@@ -1,4 +1,4 @@
-"""What a row's external executor id tells of a run."""
+"""What a row's external executor id tells about a run."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ TASK = "0123456789abcdef0123456789abcdef"
 ARN = f"arn:aws:ecs:eu-central-1:123456789012:task/my-cluster/{TASK}"
 
 TRACES = {
-    "the run id that core has committed": (RUN_ID, AdoptedId(RUN_ID, 1)),
+    "the run id that core committed": (RUN_ID, AdoptedId(RUN_ID, 1)),
     "the run id with a launch number": (f"{RUN_ID}-17", AdoptedId(RUN_ID, 17)),
     "an ARN": (ARN, AdoptedId(TASK, arn=ARN, cluster="my-cluster")),
-    "an ARN of China": (
+    "an ARN in China": (
         ARN.replace("aws:", "aws-cn:"),
         AdoptedId(TASK, arn=ARN.replace("aws:", "aws-cn:"), cluster="my-cluster"),
     ),
@@ -24,16 +24,16 @@ TRACES = {
     ),
     "the id of a token with a launch number": (f"{TASK}-2", AdoptedId(TASK, 2)),
     "nothing": (None, None),
-    "an empty text": ("", None),
+    "an empty string": ("", None),
     "another executor's id": ("celery-task-42", None),
-    "a UUID with something behind it": (f"{RUN_ID}-x", None),
-    "a UUID in another spelling": (RUN_ID.replace("-", ""), None),
+    "a UUID followed by more text": (f"{RUN_ID}-x", None),
+    "a UUID without dashes": (RUN_ID.replace("-", ""), None),
     "the ARN of a Batch job": ("arn:aws:batch:eu-central-1:123456789012:job/x", None),
     "the ARN of an ECS service": ("arn:aws:ecs:eu-central-1:123456789012:service/c/s", None),
-    "an ARN with something behind it": (f"{ARN}/more", None),
+    "an ARN followed by more text": (f"{ARN}/more", None),
 }
 
 
 @pytest.mark.parametrize(("external_id", "trace"), TRACES.values(), ids=TRACES)
-def test_the_trace_of(external_id: str | None, trace: AdoptedId | None) -> None:
+def test_the_adopted_id_of(external_id: str | None, trace: AdoptedId | None) -> None:
     assert parse_external_id(external_id) == trace

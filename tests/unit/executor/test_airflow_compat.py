@@ -15,7 +15,7 @@ ARN = "arn:aws:ecs:us-east-1:123456789012:task/default/0123456789abcdef012345678
 
 
 class Executor(BaseExecutor):
-    """As much of an executor as these functions need."""
+    """The base class has all that these functions need."""
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def executor() -> Executor:
     return Executor()
 
 
-def test_the_committed_uuid_is_the_run_id_and_fences_the_row(executor: Executor) -> None:
+def test_the_committed_uuid_is_the_run_id_and_counts_as_committed(executor: Executor) -> None:
     run = airflow_compat.make_run(executor, task_workload(external_executor_id=RUN_ID, try_number=3))
     assert (run.run_id, run.id_committed, run.try_number) == (RUN_ID, True, 3)
 
@@ -36,13 +36,13 @@ def test_without_a_committed_uuid_the_token_names_the_run(executor: Executor, le
 
 
 @pytest.mark.parametrize("token", ["", "not.a.token"])
-def test_without_any_id_a_run_gets_a_new_one(executor: Executor, token: str) -> None:
+def test_a_run_without_any_id_gets_a_new_one(executor: Executor, token: str) -> None:
     workload = task_workload(external_executor_id=None, token=token)
     one, two = airflow_compat.make_run(executor, workload), airflow_compat.make_run(executor, workload)
     assert uuid.UUID(one.run_id) != uuid.UUID(two.run_id)
 
 
-def test_a_uuid_left_from_an_earlier_queueing_is_not_used_again(executor: Executor) -> None:
+def test_a_uuid_left_over_from_an_earlier_queueing_is_not_reused(executor: Executor) -> None:
     run = airflow_compat.make_run(executor, task_workload(external_executor_id=RUN_ID), stale_id=True)
     assert run.run_id != RUN_ID
     assert not run.id_committed
@@ -54,7 +54,7 @@ def test_a_run_id_and_its_launch_number_fit_into_a_client_token(executor: Execut
         assert len(f"{airflow_compat.make_run(executor, workload).run_id}-{10**6}") <= 64
 
 
-def test_labels_name_the_task_in_words(executor: Executor) -> None:
+def test_labels_are_readable(executor: Executor) -> None:
     assert airflow_compat.make_run(executor, task_workload()).label == "dag.task of run, try 1"
     assert airflow_compat.make_run(executor, task_workload(map_index=4)).label == "dag.task[4] of run, try 1"
 
@@ -67,7 +67,7 @@ def test_a_callbacks_run_is_named_by_its_token_and_has_no_task_instance(executor
     assert run.key == airflow_compat.key_of(executor, workload)
 
 
-def test_other_workloads_are_refused(executor: Executor) -> None:
+def test_other_workloads_are_rejected(executor: Executor) -> None:
     with pytest.raises(TypeError, match="SimpleNamespace are not supported"):
         airflow_compat.make_run(executor, SimpleNamespace())
 
@@ -85,7 +85,7 @@ def test_a_workload_is_popped_from_the_queue_that_holds_it(executor: Executor) -
     assert not airflow_compat.is_queued(executor, keys[0])
 
 
-def test_the_queues_of_airflow_3_4_are_known() -> None:
+def test_the_queues_of_airflow_3_4_work_as_well() -> None:
     class Later(Executor):
         executor_queues: Any
 

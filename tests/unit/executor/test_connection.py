@@ -28,7 +28,7 @@ SetConnection = Callable[..., None]
 
 @pytest.fixture
 def set_connection(monkeypatch: pytest.MonkeyPatch) -> SetConnection:
-    """Define an Airflow connection, of type aws, by its environment variable."""
+    """Define an Airflow connection of type aws in its environment variable."""
 
     def define(conn_id: str, *, login: str = "", password: str = "", **extra: Any) -> None:
         uri = {"conn_type": "aws", "login": login, "password": password, "extra": extra}
@@ -50,7 +50,7 @@ def closed_port() -> int:
 
 
 async def failure_by(connect: Connect) -> Failure:
-    """What the engine makes of a call over this connection."""
+    """Return how the engine classifies the failure of a call over this connection."""
     client = EcsClient(connect, pool_size=1, call_timeout=10)
     with pytest.raises(ConnectError) as raised:
         await client.run_task({"taskDefinition": "airflow-task"})
@@ -63,10 +63,10 @@ async def frozen_credentials(session: Any) -> Any:
     return await credentials.get_frozen_credentials()
 
 
-# --- what the connection says ---------------------------------------------------------------------------------
+# --- what the connection sets -------------------------------------------------------------------------------
 
 
-async def test_without_an_aws_default_connection_the_environment_counts(
+async def test_without_an_aws_default_connection_the_environment_is_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-environment")
@@ -76,13 +76,13 @@ async def test_without_an_aws_default_connection_the_environment_counts(
     assert connection.endpoint_url is None
 
 
-async def test_no_connection_at_all_is_the_environment_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_empty_connection_id_means_the_environment_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-environment")
     connection = resolve_connection(None, None)()
     assert (await frozen_credentials(connection.session)).access_key == "of-the-environment"
 
 
-def test_a_named_connection_that_is_missing_is_not_replaced_by_the_environment() -> None:
+def test_the_environment_does_not_replace_a_missing_named_connection() -> None:
     with pytest.raises(ConfigurationError, match="conn_id: there is no Airflow connection 'production'"):
         resolve_connection("production", None)
 
@@ -141,7 +141,7 @@ async def test_a_profile_is_read_from_the_shared_files(
     assert (await frozen_credentials(connection.session)).access_key == "of-the-profile"
 
 
-async def test_rotated_keys_are_found_when_the_engine_connects_anew(set_connection: SetConnection) -> None:
+async def test_the_engine_finds_rotated_keys_when_it_connects_again(set_connection: SetConnection) -> None:
     set_connection("mine", login="old", password="s")
     connect = resolve_connection("mine", None)
     assert (await frozen_credentials(connect().session)).access_key == "old"
@@ -149,7 +149,7 @@ async def test_rotated_keys_are_found_when_the_engine_connects_anew(set_connecti
     assert (await frozen_credentials(connect().session)).access_key == "new"
 
 
-async def test_a_connection_that_is_deleted_later_pauses_the_engine(
+async def test_a_connection_deleted_later_pauses_the_engine(
     set_connection: SetConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_connection("mine")
@@ -162,7 +162,7 @@ async def test_a_connection_that_is_deleted_later_pauses_the_engine(
 
 
 @pytest.mark.parametrize(
-    ("config_kwargs", "published_ids"),
+    ("config_kwargs", "mentioned"),
     [
         ({"retriess": 1}, "retriess"),
         ('{"read_timeout": 5}', "JSON object, not text"),
@@ -170,26 +170,26 @@ async def test_a_connection_that_is_deleted_later_pauses_the_engine(
     ],
     ids=["unknown member", "text", "unknown retry option"],
 )
-def test_an_extra_that_botocore_does_not_take_is_found_at_the_start(
-    set_connection: SetConnection, config_kwargs: object, published_ids: str
+def test_an_extra_that_botocore_rejects_is_reported_at_startup(
+    set_connection: SetConnection, config_kwargs: object, mentioned: str
 ) -> None:
     set_connection("mine", login="k", password="the-secret", config_kwargs=config_kwargs)
     with pytest.raises(
         ConfigurationError, match="conn_id: the extra of the Airflow connection 'mine'"
     ) as raised:
         resolve_connection("mine", None)
-    assert published_ids in str(raised.value)
+    assert mentioned in str(raised.value)
     assert "the-secret" not in str(raised.value)
 
 
-def test_a_uri_whose_secret_is_not_encoded_is_said_to_be_possible(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_mentions_that_a_uris_secret_may_not_be_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_MINE", "aws://AKIA:abc/def+x@/")
     with pytest.raises(ConfigurationError, match="URL-encoded") as raised:
         resolve_connection("mine", None)
     assert "abc" not in str(raised.value)
 
 
-# --- roles ----------------------------------------------------------------------------------------------------
+# --- roles --------------------------------------------------------------------------------------------------
 
 
 async def test_a_role_is_assumed_at_sts(set_connection: SetConnection, sts: str) -> None:
@@ -219,9 +219,7 @@ async def test_a_role_is_assumed_by_web_identity(
     assert (await frozen_credentials(connection.session)).access_key.startswith("ASIA")
 
 
-async def test_an_sts_that_does_not_answer_pauses_the_engine(
-    set_connection: SetConnection, closed_port: int
-) -> None:
+async def test_an_unreachable_sts_pauses_the_engine(set_connection: SetConnection, closed_port: int) -> None:
     set_connection(
         "mine",
         login="k",
@@ -236,7 +234,7 @@ async def test_an_sts_that_does_not_answer_pauses_the_engine(
 
 
 class Sts:
-    """Credentials that are about to expire, then those of a slow STS call."""
+    """Returns credentials that are about to expire, then new ones from a slow STS call."""
 
     def __init__(self) -> None:
         self.calls: list[threading.Thread] = []
@@ -270,11 +268,11 @@ def slow_sts(monkeypatch: pytest.MonkeyPatch, set_connection: SetConnection) -> 
     return fake
 
 
-async def test_a_slow_sts_does_not_hold_up_the_loop(slow_sts: Sts) -> None:
+async def test_a_slow_sts_does_not_block_the_loop(slow_sts: Sts) -> None:
     connection = resolve_connection("mine", "us-east-1")()
     refreshing = asyncio.create_task(frozen_credentials(connection.session))
     ticks = 0
-    while ticks < 100 or len(slow_sts.calls) < 2:  # would stand still if the refresh ran on the loop
+    while ticks < 100 or len(slow_sts.calls) < 2:  # the loop would hang here if the refresh ran in it
         await asyncio.sleep(0)
         ticks += 1
     assert not refreshing.done()
@@ -284,7 +282,7 @@ async def test_a_slow_sts_does_not_hold_up_the_loop(slow_sts: Sts) -> None:
     assert slow_sts.calls[1] is not threading.current_thread()
 
 
-async def test_a_refused_refresh_pauses_the_engine_and_fails_no_task(slow_sts: Sts) -> None:
+async def test_a_denied_refresh_pauses_the_engine_and_fails_no_task(slow_sts: Sts) -> None:
     slow_sts.error = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "AssumeRole")
     slow_sts.answer.set()
     failure = await failure_by(resolve_connection("mine", "us-east-1"))

@@ -1,4 +1,4 @@
-"""The table of what to tell Airflow: one test per row."""
+"""The decision table: one test per row."""
 
 from __future__ import annotations
 
@@ -39,42 +39,42 @@ def run(**changes: object) -> RunView:
 WHEN_ENDED = {
     "a row that is gone makes the run history": (None, run(), HISTORY),
     "another try in the row makes the run history": (row(try_number=2), run(), HISTORY),
-    "another scheduler's run id in the row makes a fenced run history": (
+    "another scheduler's run id in the row makes a run with a committed id history": (
         row(external_executor_id="a newer run id", queued_by_job_id=OTHER_SCHEDULER),
         run(),
         HISTORY,
     ),
-    "an ARN that another scheduler has published may be this run's": (
+    "an ARN that another scheduler published may be this run's": (
         row(external_executor_id="arn:unknown", queued_by_job_id=OTHER_SCHEDULER),
         run(),
         ADOPTED,
     ),
-    "a strange id in a row of this scheduler was written late by another": (
+    "an unknown id in this scheduler's row was written late by another one": (
         row(external_executor_id="arn:of an older launch"),
         run(),
         Decision.FAIL,
     ),
-    "another launch of the same run in the row is no newer run": (
+    "another launch number in the row is not a newer run": (
         row(external_executor_id=f"{RUN_ID}-7"),
         run(),
         Decision.FAIL,
     ),
-    "an emptied external id makes a fenced run history": (
+    "an emptied external id makes a run with a committed id history": (
         row(external_executor_id=None, queued_by_job_id=None),
         run(),
         HISTORY,
     ),
-    "a run with a newer one of its key is history even if the row could be its own": (
+    "a run is history once its key has a newer run, even if the row could be its own": (
         row(),
         run(current=False),
         HISTORY,
     ),
-    "history is stopped even if another scheduler has queued the row anew": (
+    "history is stopped even if another scheduler has queued the row again": (
         row("queued", external_executor_id="a newer run id", queued_by_job_id=OTHER_SCHEDULER),
         run(),
         HISTORY,
     ),
-    "an unfenced run does not mind the external id": (
+    "a run without a committed id ignores the external id": (
         row(external_executor_id="left from an earlier queueing"),
         run(id_committed=False),
         Decision.FAIL,
@@ -89,26 +89,30 @@ WHEN_ENDED = {
         run(),
         ADOPTED,
     ),
-    "a queued row whose task ended is launched again while attempts last": (
+    "a queued row whose task ended is launched again while attempts are left": (
         row("queued"),
         run(may_relaunch=True),
         Decision.RELAUNCH,
     ),
-    "a queued row that never was launched is launched again while attempts last": (
+    "a queued row whose task never ran is launched again while attempts are left": (
         row("queued"),
         run(may_relaunch=True, ran=False),
         Decision.RELAUNCH,
     ),
     "a queued row is failed when no attempt is left": (row("queued"), run(), Decision.FAIL),
-    "a queued row is failed when it never could be launched": (
+    "a queued row is failed when its task never ran and no attempt is left": (
         row("queued"),
         run(ran=False),
         Decision.FAIL,
     ),
-    "a running row whose task ended has died without telling": (row(), run(), Decision.FAIL),
+    "a running row whose task ended has died without reporting": (row(), run(), Decision.FAIL),
     "a running row is never launched again": (row(), run(may_relaunch=True), Decision.FAIL),
-    "a running row is known by its ARN as well": (row(external_executor_id=ARN), run(), Decision.FAIL),
-    "a running row can't be that of a launch that never ran": (row(), run(ran=False), Decision.FIND),
+    "a running row may show the ARN instead of the run id": (
+        row(external_executor_id=ARN),
+        run(),
+        Decision.FAIL,
+    ),
+    "a running row whose launch never ran belongs to another launch": (row(), run(ran=False), Decision.FIND),
     "a running row whose task ECS does not show is left to Airflow while its worker sends heartbeats": (
         row(heartbeat_age=299.9),
         run(lost=True),
@@ -124,58 +128,58 @@ WHEN_ENDED = {
         run(lost=True),
         Decision.FAIL,
     ),
-    "how old a heartbeat may be is Airflow's option": (
+    "an Airflow option sets how old a heartbeat may be": (
         row(heartbeat_age=299.9),
         run(lost=True, heartbeat_timeout=60.0),
         Decision.FAIL,
     ),
-    "a task whose end was seen has died, however fresh its last heartbeat is": (
+    "a task that ECS shows as stopped has died, however fresh its last heartbeat": (
         row(heartbeat_age=0.0),
         run(),
         Decision.FAIL,
     ),
-    "a queued row has no worker: heartbeats in it are those of an earlier queueing": (
+    "a queued row has no worker: its heartbeat is from an earlier queueing": (
         row("queued", heartbeat_age=0.0),
         run(lost=True, may_relaunch=True),
         Decision.RELAUNCH,
     ),
-    "a restarting row has no worker that counts: its heartbeats are refused": (
+    "a restarting row has no worker that counts: Airflow rejects its heartbeats": (
         row("restarting", heartbeat_age=0.0),
         run(lost=True),
         Decision.SUCCEED,
     ),
-    "a heartbeat that came after a refused container had ended is another worker's": (
+    "a heartbeat after the end of a refused container is another worker's": (
         row(heartbeat_age=1.9),
         run(refused_for=2.0),
         Decision.LEAVE,
     ),
-    "a heartbeat that came before may be that container's, and the next one is waited for": (
+    "a heartbeat before the end may be the refused container's: wait for the next one": (
         row(heartbeat_age=2.0),
         run(refused_for=2.0),
         Decision.WAIT,
     ),
-    "a worker that sends no heartbeat for three of Airflow's intervals is none": (
+    "without a heartbeat for three of Airflow's intervals there is no other worker": (
         row(heartbeat_age=17.0),
         run(refused_for=15.0),
         Decision.FAIL,
     ),
-    "how often workers send heartbeats is Airflow's option": (
+    "an Airflow option sets how often workers send heartbeats": (
         row(heartbeat_age=17.0),
         run(refused_for=15.0, heartbeat_interval=10.0),
         Decision.WAIT,
     ),
-    "a refused container whose row knows no heartbeat has died without telling": (
+    "a refused container whose row has no heartbeat has died without reporting": (
         row(),
         run(refused_for=0.0),
         Decision.FAIL,
     ),
-    "a restarting row is told the end so that it runs again at once": (
+    "a restarting row gets a success event, so that it runs again at once": (
         row("restarting"),
         run(),
         Decision.SUCCEED,
     ),
     "a row without a state needs no event": (row(None), run(), Decision.DONE),
-    "outside of a scheduler nobody's job id is ours": (
+    "outside of a scheduler a row without a job id is ours": (
         row(queued_by_job_id=None),
         run(job_id=None),
         Decision.FAIL,
@@ -194,30 +198,30 @@ WHEN_LAUNCHED = {
         run(),
         HISTORY,
     ),
-    "an ARN that another scheduler has published is left alone": (
+    "a row whose ARN another scheduler published is left alone": (
         row("running", external_executor_id="arn:unknown", queued_by_job_id=OTHER_SCHEDULER),
         run(),
         ADOPTED,
     ),
-    "a run with a newer one of its key is history": (row("queued"), run(current=False), HISTORY),
+    "a run is history once its key has a newer run": (row("queued"), run(current=False), HISTORY),
     "a row adopted by another scheduler is left alone": (
         row("queued", queued_by_job_id=OTHER_SCHEDULER),
         run(),
         ADOPTED,
     ),
     "a queued row gets the ARN": (row("queued"), run(published=ARN), Decision.PUBLISH),
-    "a row that runs already gets the ARN": (row(), run(published=ARN), Decision.PUBLISH),
+    "a running row gets the ARN": (row(), run(published=ARN), Decision.PUBLISH),
     "a row that shows the ARN already is left alone": (
         row(external_executor_id=ARN),
         run(published=ARN),
         Decision.KEEP,
     ),
-    "a row that has the ARN of an earlier launch gets the new one": (
+    "a row with the ARN of an earlier launch gets the new one": (
         row("queued", external_executor_id=ARN),
         run(published="arn:of the new launch"),
         Decision.PUBLISH,
     ),
-    "an unfenced run publishes over a stale external id": (
+    "a run without a committed id overwrites a stale external id": (
         row("queued", external_executor_id="left from an earlier queueing"),
         run(id_committed=False, published=ARN),
         Decision.PUBLISH,
@@ -229,10 +233,10 @@ WHEN_LAUNCHED = {
 
 
 AGAIN, OTHERS = True, False
-"""What is to be launched again, of which nothing lives; and what a former scheduler may have launched."""
+"""AGAIN: the run's next launch, nothing lives. OTHERS: an earlier scheduler may have launched it."""
 BEFORE_LAUNCH = {
     "a row that is gone needs no launch": (None, run(), AGAIN, Decision.FORGET),
-    "of a row that is gone a task may live": (None, run(), OTHERS, HISTORY),
+    "a row that is gone may leave a live task": (None, run(), OTHERS, HISTORY),
     "a row with another scheduler's run needs no launch": (
         row("queued", external_executor_id="a newer run id", queued_by_job_id=OTHER_SCHEDULER),
         run(),
@@ -245,52 +249,57 @@ BEFORE_LAUNCH = {
         AGAIN,
         ADOPTED,
     ),
-    "a queued row that shows the launch gets it": (
+    "a queued row that shows the launch is launched": (
         row("queued", external_executor_id=f"{RUN_ID}-2"),
         run(published=f"{RUN_ID}-2"),
         AGAIN,
         Decision.LAUNCH,
     ),
-    "a queued row is told the launch first": (
+    "a queued row that doesn't show the launch gets its id first": (
         row("queued"),
         run(published=f"{RUN_ID}-2"),
         AGAIN,
         Decision.PUBLISH,
     ),
-    "a queued row of a former scheduler shows its launch": (row("queued"), run(), OTHERS, Decision.LAUNCH),
-    "a row that runs after all is never launched again": (row(), run(), AGAIN, Decision.FIND),
-    "a row that runs is looked for": (row(), run(), OTHERS, Decision.FIND),
-    "a row that was cleared while running is looked for": (row("restarting"), run(), OTHERS, Decision.FIND),
-    "a row that was cleared needs no other launch": (row("restarting"), run(), AGAIN, Decision.FORGET),
+    "a queued row from an earlier scheduler already shows its launch": (
+        row("queued"),
+        run(),
+        OTHERS,
+        Decision.LAUNCH,
+    ),
+    "a running row is searched for, never launched again": (row(), run(), AGAIN, Decision.FIND),
+    "a running row from an earlier scheduler is searched for": (row(), run(), OTHERS, Decision.FIND),
+    "a row cleared while running is searched for": (row("restarting"), run(), OTHERS, Decision.FIND),
+    "a cleared row needs no other launch": (row("restarting"), run(), AGAIN, Decision.FORGET),
     **{
         f"a row that is {state} needs no other launch": (row(state), run(), AGAIN, Decision.FORGET)
         for state in OTHER_STATES
     },
     **{
-        f"a row that is {state} is looked for, and never launched": (row(state), run(), OTHERS, Decision.FIND)
+        f"a row that is {state} is searched for, never launched": (row(state), run(), OTHERS, Decision.FIND)
         for state in OTHER_STATES
     },
 }
 
 WHILE_LIVE = {
     "a row that is gone does not want its task": (None, run(), HISTORY),
-    "a row with another try does not want it": (row(try_number=2), run(), HISTORY),
+    "a row of another try does not want it": (row(try_number=2), run(), HISTORY),
     "a row with another scheduler's run does not want it": (
         row("queued", external_executor_id="a newer run id", queued_by_job_id=OTHER_SCHEDULER),
         run(),
         HISTORY,
     ),
-    "a row with an ARN that another scheduler has published is left alone": (
+    "a live row whose ARN another scheduler published is left alone": (
         row(external_executor_id="arn:unknown", queued_by_job_id=OTHER_SCHEDULER),
         run(),
         ADOPTED,
     ),
-    "a row that another scheduler has written late is corrected": (
+    "a row that another scheduler wrote late is corrected": (
         row(external_executor_id="arn:of an older launch"),
         run(published=ARN),
         Decision.PUBLISH,
     ),
-    "a key with a newer run does not want it": (row("queued"), run(current=False), HISTORY),
+    "a row whose key has a newer run does not want its task": (row("queued"), run(current=False), HISTORY),
     "a row adopted by another scheduler is left alone": (
         row(queued_by_job_id=OTHER_SCHEDULER),
         run(),
@@ -308,13 +317,13 @@ WHILE_LIVE = {
         run(published=ARN),
         Decision.KEEP,
     ),
-    "a row that core did not write the ARN into gets it again": (row(), run(published=ARN), Decision.PUBLISH),
-    "a queued row gets the number of its next launch again": (
+    "a row that doesn't show the ARN yet gets it again": (row(), run(published=ARN), Decision.PUBLISH),
+    "a queued row that doesn't show its launch number yet gets it again": (
         row("queued"),
         run(published=f"{RUN_ID}-2"),
         Decision.PUBLISH,
     ),
-    "a task that was cleared while running ends by itself": (row("restarting"), run(), Decision.UNWANTED),
+    "a task cleared while running ends by itself": (row("restarting"), run(), Decision.UNWANTED),
     "a row without a state does not want it": (row(None), run(), Decision.UNWANTED),
     **{
         f"a row that is {state} does not want it": (row(state), run(), Decision.UNWANTED)
@@ -347,7 +356,7 @@ def test_when_a_run_was_launched(found: Row | None, view: RunView, decision: Dec
     assert decide_when_launched(found, view) is decision
 
 
-def test_no_state_of_airflow_is_missing_in_the_table() -> None:
+def test_the_table_covers_every_airflow_state() -> None:
     assert {str(state) for state in TaskInstanceState} == {*OTHER_STATES, "queued", "running", "restarting"}
 
 
@@ -361,7 +370,7 @@ ANY = st.builds(
 
 
 @given(ANY, st.sampled_from([RUN_ID, ARN]), st.booleans())
-def test_a_row_is_as_expected_exactly_if_it_would_be_kept(
+def test_a_row_is_as_expected_exactly_if_the_decision_is_keep(
     found: Row, published: str, id_committed: bool
 ) -> None:
     view = run(published=published, id_committed=id_committed)
@@ -370,6 +379,6 @@ def test_a_row_is_as_expected_exactly_if_it_would_be_kept(
 
 
 @given(st.none() | st.floats(0, 1e6))
-def test_a_heartbeat_makes_no_row_a_stray(age: float | None) -> None:
+def test_a_heartbeat_never_makes_a_row_unexpected(age: float | None) -> None:
     found = row(external_executor_id=ARN, heartbeat_age=age)
     assert is_as_expected(found, Row("running", 1, ARN, ME))

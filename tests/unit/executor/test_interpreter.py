@@ -18,7 +18,7 @@ def default_interval() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-def test_while_an_executor_runs_the_scheduler_gets_the_gil_soon_and_old_objects_are_not_collected() -> None:
+def test_a_running_executor_lowers_the_switch_interval_and_freezes_old_objects() -> None:
     gc.unfreeze()
     tune()
     assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL)
@@ -28,7 +28,7 @@ def test_while_an_executor_runs_the_scheduler_gets_the_gil_soon_and_old_objects_
     assert gc.get_freeze_count() == 0
 
 
-def test_of_several_executors_the_last_puts_back_what_the_first_has_changed() -> None:
+def test_the_last_of_several_executors_restores_what_the_first_changed() -> None:
     tune()
     tune()
     restore()
@@ -38,7 +38,7 @@ def test_of_several_executors_the_last_puts_back_what_the_first_has_changed() ->
     assert sys.getswitchinterval() == pytest.approx(0.005)
 
 
-def test_an_interval_that_is_shorter_already_is_left_alone() -> None:
+def test_a_shorter_switch_interval_is_left_alone() -> None:
     sys.setswitchinterval(0.0001)
     tune()
     assert sys.getswitchinterval() == pytest.approx(0.0001, abs=2e-6)
@@ -49,7 +49,7 @@ START = "from ecs_async_executor import AsyncEcsExecutor; AsyncEcsExecutor().sta
 
 
 @pytest.mark.parametrize("before", ["", "import sys; sys.excepthook = lambda *_: print('not this one'); "])
-def test_a_process_that_ends_for_its_configuration_prints_what_to_correct_and_no_traceback(
+def test_an_invalid_configuration_prints_what_to_correct_and_no_traceback(
     before: str,
 ) -> None:
     ended = subprocess.run(
@@ -61,7 +61,7 @@ def test_a_process_that_ends_for_its_configuration_prints_what_to_correct_and_no
     assert all(line.startswith("  - [aws_ecs_executor] ") for line in rest)
 
 
-def test_another_error_shows_its_traceback_even_after_one_of_the_configuration() -> None:
+def test_any_other_error_prints_its_traceback_even_after_a_configuration_error() -> None:
     code = f"""
 try:
     {START}

@@ -18,11 +18,11 @@ from tests.support.workloads import callback_workload, task_workload, token_clai
 
 
 @pytest.fixture
-def orders() -> OrderFactory:
-    return make_orders()
+def order_factory() -> OrderFactory:
+    return make_order_factory()
 
 
-def make_orders(
+def make_order_factory(
     queued_timeout: float = 600.0, launch_timeout: float = 1800.0, bucket: Bucket | None = None
 ) -> OrderFactory:
     settings = Settings(
@@ -39,7 +39,7 @@ def make_orders(
 
 
 def run_of(workload: Any) -> Run:
-    return airflow_compat.make_run(None, workload)  # type: ignore[arg-type]  # 3.4 alone asks the executor
+    return airflow_compat.make_run(None, workload)  # type: ignore[arg-type]  # only 3.4 uses the executor
 
 
 def sent_workload(launch: Launch) -> dict[str, Any]:
@@ -50,77 +50,77 @@ def sent_workload(launch: Launch) -> dict[str, Any]:
     return workload
 
 
-def test_an_order_carries_the_runs_number_and_priority(orders: OrderFactory) -> None:
+def test_an_order_carries_the_runs_number_and_priority(order_factory: OrderFactory) -> None:
     run = run_of(task_workload(priority_weight=7))
     run.number = 3
-    launch = orders.launch(run)
+    launch = order_factory.launch(run)
     assert (launch.run_id, launch.label, launch.number) == (run.run_id, run.label, 3)
     assert launch.priority == 7
 
 
-def test_an_order_says_what_a_former_scheduler_may_have_done(orders: OrderFactory) -> None:
+def test_an_order_says_what_an_earlier_scheduler_may_have_done(order_factory: OrderFactory) -> None:
     run = run_of(task_workload())
-    assert orders.launch(run).recovery is Recovery.NONE
-    assert orders.launch(run, recovery=Recovery.REPLAY).recovery is Recovery.REPLAY
+    assert order_factory.launch(run).recovery is Recovery.NONE
+    assert order_factory.launch(run, recovery=Recovery.REPLAY).recovery is Recovery.REPLAY
     run.recovery = Recovery.LOOK
-    assert orders.launch(run).recovery is Recovery.LOOK
+    assert order_factory.launch(run).recovery is Recovery.LOOK
 
 
-def test_a_run_whose_workload_is_not_read_yet_can_only_be_looked_for(orders: OrderFactory) -> None:
+def test_a_run_whose_workload_has_not_been_read_can_only_be_searched_for(order_factory: OrderFactory) -> None:
     run = Run("id", "key", "label", None, ti_id="ti", recovery=Recovery.LOOK)
-    launch = orders.launch(run, recovery=Recovery.REPLAY)
+    launch = order_factory.launch(run, recovery=Recovery.REPLAY)
     assert launch.recovery is Recovery.FIND
     assert (launch.cluster, launch.container) == ("c", "airflow")
 
 
 @pytest.mark.parametrize("key", ["cluster", "Cluster"])
-def test_an_order_says_where_its_task_is_even_if_its_request_can_not_be_built(
-    orders: OrderFactory, key: str
+def test_an_order_names_the_cluster_even_if_its_request_cannot_be_built(
+    order_factory: OrderFactory, key: str
 ) -> None:
-    launch = orders.launch(run_of(task_workload(executor_config={key: "mine", "wrong": 1})))
+    launch = order_factory.launch(run_of(task_workload(executor_config={key: "mine", "wrong": 1})))
     assert launch.cluster == "mine"
-    assert orders.launch(run_of(task_workload(executor_config={"wrong": 1}))).cluster == "c"
-    assert orders.launch(run_of(callback_workload())).cluster == "c"
+    assert order_factory.launch(run_of(task_workload(executor_config={"wrong": 1}))).cluster == "c"
+    assert order_factory.launch(run_of(callback_workload())).cluster == "c"
 
 
-def test_an_order_is_made_by_the_profile_of_the_tasks_queue(orders: OrderFactory) -> None:
+def test_an_order_follows_the_profile_of_the_tasks_queue(order_factory: OrderFactory) -> None:
     run = run_of(task_workload(queue="gpu"))
-    launch = orders.launch(run)
+    launch = order_factory.launch(run)
     assert (launch.lane, launch.launch_timeout) == (RateShare("gpu", 0.25), 60)
     assert launch.build().body["taskDefinition"] == "gpu"
-    other = orders.launch(run_of(task_workload()))
+    other = order_factory.launch(run_of(task_workload()))
     assert (other.lane, other.launch_timeout) == (None, 1800)
     assert other.build().body["taskDefinition"] == "t"
 
 
-def test_a_run_that_is_only_looked_for_waits_for_no_lane(orders: OrderFactory) -> None:
-    assert orders.launch(run_of(task_workload(queue="gpu")), recovery=Recovery.FIND).lane is None
+def test_a_run_that_is_only_searched_for_has_no_lane(order_factory: OrderFactory) -> None:
+    assert order_factory.launch(run_of(task_workload(queue="gpu")), recovery=Recovery.FIND).lane is None
 
 
-def test_a_task_that_runs_already_is_watched_by_its_profile_as_well(orders: OrderFactory) -> None:
+def test_a_watch_follows_the_profile_as_well(order_factory: OrderFactory) -> None:
     run = run_of(task_workload(queue="gpu"))
     run.adopted_by_arn = True
-    watch = orders.watch(run, Launched(run.run_id, 2, "arn", "c", "airflow"))
+    watch = order_factory.watch(run, Launched(run.run_id, 2, "arn", "c", "airflow"))
     assert watch == Watch(run.run_id, run.label, "arn", "c", "airflow", 2, listed=False, launch_timeout=60)
 
 
-def test_callbacks_go_before_every_task(orders: OrderFactory) -> None:
+def test_callbacks_go_before_every_task(order_factory: OrderFactory) -> None:
     callback, task = run_of(callback_workload()), run_of(task_workload(priority_weight=2**31 - 1))
-    assert orders.launch(callback).priority > orders.launch(task).priority
+    assert order_factory.launch(callback).priority > order_factory.launch(task).priority
 
 
-def test_the_command_is_the_workload_as_json(orders: OrderFactory) -> None:
+def test_the_command_is_the_workload_as_json(order_factory: OrderFactory) -> None:
     workload = task_workload(map_index=2)
-    sent = sent_workload(orders.launch(run_of(workload)))
+    sent = sent_workload(order_factory.launch(run_of(workload)))
     assert sent["type"] == "ExecuteTask"
     assert sent["ti"]["id"] == str(workload.ti.id)
     assert sent["ti"]["map_index"] == 2
     assert "executor_config" not in sent["ti"]
 
 
-def test_each_build_has_a_token_of_its_own_for_that_task(orders: OrderFactory) -> None:
+def test_each_build_makes_a_new_token_for_its_task(order_factory: OrderFactory) -> None:
     workload = task_workload(token="queued long ago")
-    launch = orders.launch(run_of(workload))
+    launch = order_factory.launch(run_of(workload))
     one, two = (token_claims(sent_workload(launch)["token"]) for _ in range(2))
     assert one["jti"] != two["jti"]
     assert (one["sub"], one["scope"]) == (str(workload.ti.id), "workload")
@@ -132,31 +132,31 @@ def test_each_build_has_a_token_of_its_own_for_that_task(orders: OrderFactory) -
     [(600, 1800, TOKEN_LIFETIME), (7200, 1800, 7200), (600, 7200, 7200 + TOKEN_MARGIN)],
 )
 def test_a_token_outlives_a_slow_start(queued_timeout: float, launch_timeout: float, lifetime: float) -> None:
-    launch = make_orders(queued_timeout, launch_timeout).launch(run_of(task_workload()))
+    launch = make_order_factory(queued_timeout, launch_timeout).launch(run_of(task_workload()))
     claims = token_claims(sent_workload(launch)["token"])
     assert claims["exp"] - claims["iat"] == lifetime
 
 
-def test_a_callbacks_token_is_for_the_callback(orders: OrderFactory) -> None:
+def test_a_callbacks_token_is_for_the_callback(order_factory: OrderFactory) -> None:
     workload = callback_workload()
-    sent = sent_workload(orders.launch(run_of(workload)))
+    sent = sent_workload(order_factory.launch(run_of(workload)))
     assert sent["type"] == "ExecuteCallback"
     assert token_claims(sent["token"])["sub"] == workload.callback.id
 
 
-def test_executor_config_shapes_the_request(orders: OrderFactory) -> None:
-    request = orders.launch(run_of(task_workload(executor_config={"group": "g"}))).build()
+def test_executor_config_shapes_the_request(order_factory: OrderFactory) -> None:
+    request = order_factory.launch(run_of(task_workload(executor_config={"group": "g"}))).build()
     assert request.body["group"] == "g"
 
 
-def test_a_wrong_executor_config_shows_when_the_request_is_built(orders: OrderFactory) -> None:
-    launch = orders.launch(run_of(task_workload(executor_config={"name": "x"})))
+def test_an_invalid_executor_config_fails_when_the_request_is_built(order_factory: OrderFactory) -> None:
+    launch = order_factory.launch(run_of(task_workload(executor_config={"name": "x"})))
     with pytest.raises(InvalidRequestError):
         launch.build()
 
 
-def test_a_request_that_cannot_be_built_says_that_the_retries_go_on(orders: OrderFactory) -> None:
-    launch = orders.launch(run_of(task_workload(executor_config={"name": "x"})))
+def test_the_error_of_a_request_that_cannot_be_built_warns_about_retries(order_factory: OrderFactory) -> None:
+    launch = order_factory.launch(run_of(task_workload(executor_config={"name": "x"})))
     with pytest.raises(InvalidRequestError, match="If the task has `retries`, Airflow uses them up"):
         launch.build()
 
@@ -173,7 +173,7 @@ def long_callback() -> Run:
 def test_a_workload_that_is_too_long_goes_to_s3_under_the_launchs_name() -> None:
     run = long_callback()
     run.number = 2
-    request = make_orders(bucket=BUCKET).launch(run).build()
+    request = make_order_factory(bucket=BUCKET).launch(run).build()
     (container,) = request.body["overrides"]["containerOverrides"]
     url = f"s3://bucket/airflow/{run.run_id}-2.json"
     assert container["command"] == ["python", "-c", FETCH, "us-east-1", url]
@@ -185,33 +185,37 @@ def test_a_workload_that_is_too_long_goes_to_s3_under_the_launchs_name() -> None
     assert sent["token"] not in str(request.body)
 
 
-def test_the_same_launch_built_again_has_the_same_request_whatever_its_token() -> None:
-    launch = make_orders(bucket=BUCKET).launch(long_callback())
+def test_building_a_launch_again_gives_the_same_request_although_the_token_differs() -> None:
+    launch = make_order_factory(bucket=BUCKET).launch(long_callback())
     one, two = launch.build(), launch.build()
     assert one.body == two.body
     assert one.payload != two.payload
 
 
 def test_a_workload_that_fits_stays_in_its_command() -> None:
-    launch = make_orders(bucket=BUCKET).launch(run_of(task_workload()))
+    launch = make_order_factory(bucket=BUCKET).launch(run_of(task_workload()))
     assert sent_workload(launch)["type"] == "ExecuteTask"
     assert launch.build().payload is None
 
 
-def test_without_a_bucket_a_long_workload_is_refused_with_the_option_that_helps(orders: OrderFactory) -> None:
+def test_without_a_bucket_a_long_workload_is_rejected_with_the_option_that_helps(
+    order_factory: OrderFactory,
+) -> None:
     with pytest.raises(InvalidRequestError, match=r"have 2\d{4} characters; ECS takes 8192") as refused:
-        orders.launch(long_callback()).build()
+        order_factory.launch(long_callback()).build()
     assert "`payload_bucket`" in refused.value.remedy
 
 
-def test_no_order_shows_a_token(orders: OrderFactory, caplog: pytest.LogCaptureFixture) -> None:
+def test_neither_orders_nor_logs_show_a_token(
+    order_factory: OrderFactory, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     token = token_generator().generate({"sub": "x"})
-    launch = orders.launch(run_of(task_workload(token=token)))
+    launch = order_factory.launch(run_of(task_workload(token=token)))
     fresh = sent_workload(launch)["token"]
-    published_ids = repr(launch) + caplog.text
-    assert token not in published_ids
-    assert fresh not in published_ids
+    visible = repr(launch) + caplog.text
+    assert token not in visible
+    assert fresh not in visible
 
 
 @pytest.mark.parametrize(
@@ -223,9 +227,9 @@ def test_no_order_shows_a_token(orders: OrderFactory, caplog: pytest.LogCaptureF
         ({}, "platformVersion", None),
     ],
 )
-def test_a_request_knows_where_its_members_are_set(
-    orders: OrderFactory, ti: dict[str, Any], member: str, origin: str | None
+def test_a_request_says_where_its_members_are_set(
+    order_factory: OrderFactory, ti: dict[str, Any], member: str, origin: str | None
 ) -> None:
-    request = orders.launch(run_of(task_workload(**ti))).build()
+    request = order_factory.launch(run_of(task_workload(**ti))).build()
     assert request.origin is not None
     assert request.origin(member) == origin

@@ -1,4 +1,4 @@
-"""Whatever the engine reports and whatever the rows say, no slot leaks and nothing is raised."""
+"""Whatever the engine reports and the rows show, no slot leaks and nothing raises."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.support.reconciler import (
     WHY,
     Executor,
     decide,
-    make_supervisor,
+    make_reconciler,
     orphan,
 )
 from tests.support.workloads import callback_workload, task_workload
@@ -53,7 +53,7 @@ STATES = [
 
 
 class AnyHistory(RuleBasedStateMachine):
-    """Runs come, the engine reports what it likes, rows say what they like, the database fails now and then."""
+    """Runs arrive, the engine reports anything, rows show anything, the database fails now and then."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,11 +61,11 @@ class AnyHistory(RuleBasedStateMachine):
         self.executor = Executor()
         self.executor.job_id = 1
         self.submitted: list[Order] = []
-        self.supervisor = make_supervisor(self.executor, self.submitted, lambda: self.now)
+        self.reconciler = make_reconciler(self.executor, self.submitted, lambda: self.now)
         self.all: list[Run] = []
         self.rows: dict[str, Row] = {}
         self.heartbeats: dict[str, float] = {}
-        """When the last one came, by run id."""
+        """When the last heartbeat came, by run id."""
         self.database_fails = False
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr("ecs_async_executor.executor.rows.thread.read_rows", self._read_rows)
@@ -91,20 +91,20 @@ class AnyHistory(RuleBasedStateMachine):
     @rule(task=st.sampled_from("ab"), launched=st.booleans(), state=st.sampled_from(["queued", "running"]))
     def adopt(self, task: str, launched: bool, state: str) -> None:
         external_id = f"{ARN[:-2]}{len(self.all):02}" if launched else str(uuid.uuid4())
-        run = orphan(self.supervisor, external_id, state, task_id=task)
+        run = orphan(self.reconciler, external_id, state, task_id=task)
         self.all.append(run)
         self.rows[run.run_id] = Row(state, 1, external_id, 1)
-        self.supervisor.adopt([run, run])
+        self.reconciler.adopt([run, run])
 
     @rule(task=st.sampled_from("ab"))
     def end_from_outside(self, task: str) -> None:
-        runs = self.supervisor.runs
+        runs = self.reconciler.runs
         run = next(
             (run for run in runs if runs.is_current(run) and getattr(run.key, "task_id", "") == task), None
         )
         if run is not None and run.ended is None:
             self.executor.change_state(run.key, TaskInstanceState.FAILED)
-            self.supervisor.ended_by_airflow(run.key)
+            self.reconciler.ended_by_airflow(run.key)
 
     @rule(task=st.sampled_from("ab"), id_committed=st.booleans())
     def queue_task(self, task: str, id_committed: bool) -> None:
@@ -117,7 +117,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     def _take_in(self, run: Run) -> None:
         self.executor.running.add(run.key)
-        self.supervisor.accept(run)
+        self.reconciler.accept(run)
         self.all.append(run)
         self.rows[run.run_id] = Row("queued", 1, run.run_id, 1)
 
@@ -141,7 +141,7 @@ class AnyHistory(RuleBasedStateMachine):
             self._lost(run_id, number),
             Cancelled(run_id),
         ]
-        self.supervisor.note(data.draw(st.sampled_from(reports)))
+        self.reconciler.note(data.draw(st.sampled_from(reports)))
 
     @rule(data=st.data(), state=st.sampled_from(STATES), mine=st.booleans(), same_try=st.booleans())
     def change_row(self, data: st.DataObject, state: str | None, mine: bool, same_try: bool) -> None:
@@ -151,14 +151,14 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule(data=st.data(), alive=st.booleans())
     def lose(self, data: st.DataObject, alive: bool) -> None:
-        """Let ECS show no task of a run that has started, whose worker may live."""
+        """Let ECS show no task for a started run whose worker may live."""
         if not self.all:
             return
         run = data.draw(st.sampled_from(self.all))
         self.rows[run.run_id] = Row("running", 1, run.run_id, 1)
         if alive:
             self.heartbeats[run.run_id] = self.now
-        self.supervisor.note(self._lost(run.run_id, run.number))
+        self.reconciler.note(self._lost(run.run_id, run.number))
 
     @staticmethod
     def _lost(run_id: str, number: int) -> Stopped:
@@ -173,16 +173,16 @@ class AnyHistory(RuleBasedStateMachine):
     @rule(fails=st.booleans())
     def decide(self, fails: bool) -> None:
         self.database_fails = fails
-        self.executor.get_event_buffer()  # what comes now is the supervisor's own
-        before = len(self.supervisor.runs)
-        decide(self.supervisor)
-        assert not fails or len(self.supervisor.runs) == before
+        self.executor.get_event_buffer()  # from here on, events are the reconciler's own
+        before = len(self.reconciler.runs)
+        decide(self.reconciler)
+        assert not fails or len(self.reconciler.runs) == before
         self.database_fails = False
         for key in self.executor.get_event_buffer():
-            run = self.supervisor.runs.current(key)
-            assert run is None or not self._has_a_worker_that_ecs_does_not_show(run)
+            run = self.reconciler.runs.current(key)
+            assert run is None or not self._may_have_a_live_worker(run)
 
-    def _has_a_worker_that_ecs_does_not_show(self, run: Run) -> bool:
+    def _may_have_a_live_worker(self, run: Run) -> bool:
         row = self._row(run.run_id)
         lost = isinstance(run.ended, Stopped) and run.ended.lost
         return lost and row.state == "running" and row.heartbeat_age is not None and row.heartbeat_age < 300
@@ -195,24 +195,24 @@ class AnyHistory(RuleBasedStateMachine):
     def revoke(self, data: st.DataObject) -> None:
         if self.all:
             run = data.draw(st.sampled_from(self.all))
-            if self.supervisor.runs.get(run.run_id) is run:
-                self.supervisor.drop(run, stop="revoked")
+            if self.reconciler.runs.get(run.run_id) is run:
+                self.reconciler.drop(run, stop="revoked")
 
     @invariant()
-    def a_slot_is_taken_by_exactly_the_current_runs_that_airflow_does_not_know_to_have_ended(self) -> None:
-        runs = self.supervisor.runs
+    def exactly_the_current_runs_without_a_sent_event_hold_a_slot(self) -> None:
+        runs = self.reconciler.runs
         holders = {run.key for run in runs if runs.is_current(run) and not run.event_sent}
         assert self.executor.running == holders
 
     @invariant()
-    def every_run_in_hand_is_with_the_engine_or_about_to_be_decided(self) -> None:
+    def every_run_is_with_the_engine_or_waits_for_a_decision(self) -> None:
         with_engine = {
-            order.run_id for order in self.supervisor.live_orders() if isinstance(order, (Launch, Watch))
+            order.run_id for order in self.reconciler.live_orders() if isinstance(order, (Launch, Watch))
         }
-        for run in self.supervisor.runs:
-            pending = self.supervisor._dispatcher.is_pending(run)
+        for run in self.reconciler.runs:
+            pending = self.reconciler._dispatcher.is_pending(run)
             assert [run.run_id in with_engine, run.ended is not None, pending].count(True) == 1
-            poller = self.supervisor._rows
+            poller = self.reconciler._rows
             asked = {asked.run_id for asked, _ in poller._asked}
             assert run.run_id in with_engine or run.run_id in asked or run.run_id in poller._due
 

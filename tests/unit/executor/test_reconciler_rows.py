@@ -1,4 +1,4 @@
-"""Rows that move on, and what the supervisor does about it."""
+"""What the reconciler does when rows move on."""
 
 from __future__ import annotations
 
@@ -29,91 +29,91 @@ from tests.support.reconciler import (
     decide,
     launched,
     orphan,
-    rows_say,
+    rows_show,
 )
 from tests.support.workloads import task_workload
 
 
-def test_a_run_that_waits_at_the_engine_is_cancelled_some_time_after_its_row_has_moved_on(
-    watching: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+def test_a_run_waiting_in_the_engine_is_cancelled_some_time_after_its_row_moves_on(
+    reconciler: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = accept(watching)
-    rows_say(monkeypatch, "failed")
+    run = accept(reconciler)
+    rows_show(monkeypatch, "failed")
     clock.now = CHECK_AFTER
-    decide(watching)
-    assert submitted == [], "the answer to its launch may be lost, and its worker about to end"
+    decide(reconciler)
+    assert submitted == [], "RunTask's answer may be lost, and its worker about to end"
     clock.now += UNWANTED_GRACE + CHECK_AFTER
-    decide(watching)
+    decide(reconciler)
     (stop,) = submitted
     assert isinstance(stop, Stop)
-    assert [type(order) for order in watching.live_orders()] == [Launch, Stop]
-    watching.note(Cancelled(run.run_id))
-    decide(watching)
-    assert len(watching.runs) == 0
-    assert not watching._executor.running
-    assert not watching._executor.event_buffer, "Airflow knows"
+    assert [type(order) for order in reconciler.live_orders()] == [Launch, Stop]
+    reconciler.note(Cancelled(run.run_id))
+    decide(reconciler)
+    assert len(reconciler.runs) == 0
+    assert not reconciler._executor.running
+    assert not reconciler._executor.event_buffer, "Airflow knows"
 
 
-def test_a_run_that_waits_at_the_engine_is_stopped_at_once_if_its_row_is_that_of_a_newer_one(
-    watching: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+def test_a_run_waiting_in_the_engine_is_stopped_at_once_if_its_row_has_a_newer_run(
+    reconciler: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = accept(watching)
+    run = accept(reconciler)
     newer = Row("queued", 2, "a newer run id", None)
     monkeypatch.setattr(DATABASE + "read_rows", lambda runs: {r.run_id: newer for r in runs})
     clock.now = CHECK_AFTER
-    decide(watching)
+    decide(reconciler)
     assert [type(order) for order in submitted] == [Stop]
-    assert len(watching.runs) == 0
-    assert run.key not in watching._executor.running
+    assert len(reconciler.runs) == 0
+    assert run.key not in reconciler._executor.running
 
 
-def test_a_run_whose_task_lives_has_time_to_end_by_itself(
-    watching: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+def test_a_live_task_gets_time_to_end_by_itself_after_its_row_moves_on(
+    reconciler: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = accept(watching)
-    watching.note(launched(run))
-    rows_say(monkeypatch, "running")
-    decide(watching)
-    rows_say(monkeypatch, "success")
+    run = accept(reconciler)
+    reconciler.note(launched(run))
+    rows_show(monkeypatch, "running")
+    decide(reconciler)
+    rows_show(monkeypatch, "success")
     for clock.now in (CHECK_AFTER, 2 * CHECK_AFTER, UNWANTED_GRACE):
-        decide(watching)
+        decide(reconciler)
     assert submitted == []
     clock.now = CHECK_AFTER + UNWANTED_GRACE + CHECK_AFTER
-    decide(watching)
+    decide(reconciler)
     assert [type(order) for order in submitted] == [Stop]
     clock.now += CHECK_AFTER
-    decide(watching)
+    decide(reconciler)
     assert len(submitted) == 1
-    assert run in list(watching.runs), "its end is awaited"
+    assert run in list(reconciler.runs), "it waits for its end"
 
 
-def test_a_row_that_is_wanted_again_gives_its_task_all_the_time_again(
-    watching: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+def test_the_time_to_end_starts_over_if_the_row_wants_its_task_again(
+    reconciler: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = accept(watching)
-    watching.note(launched(run))
+    run = accept(reconciler)
+    reconciler.note(launched(run))
     for state in ("success", "running", "success"):
-        rows_say(monkeypatch, state)
+        rows_show(monkeypatch, state)
         clock.now += UNWANTED_GRACE - 1
-        decide(watching)
+        decide(reconciler)
     assert submitted == []
 
 
-def test_an_arn_that_the_row_does_not_show_is_written_again(
-    watching: Reconciler, clock: Clock, written: list[str], monkeypatch: pytest.MonkeyPatch
+def test_an_arn_is_written_again_while_its_row_does_not_show_it(
+    reconciler: Reconciler, clock: Clock, written: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = accept(watching)
-    rows_say(monkeypatch, "running")
-    watching.note(launched(run))
+    run = accept(reconciler)
+    rows_show(monkeypatch, "running")
+    reconciler.note(launched(run))
     for clock.now in (0.0, CHECK_AFTER, 2 * CHECK_AFTER):
-        decide(watching)
+        decide(reconciler)
         assert set(written) == {f"arn-{run.run_id}-1"}
         written.clear()
-    assert not watching._executor.event_buffer, "core takes milliseconds for each event"
+    assert not reconciler._executor.event_buffer, "core takes milliseconds for each event"
 
 
-def test_what_could_not_be_written_is_written_a_second_later(
-    watching: Reconciler, clock: Clock, monkeypatch: pytest.MonkeyPatch
+def test_a_failed_write_is_repeated_a_second_later(
+    reconciler: Reconciler, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[Publication] = []
 
@@ -122,94 +122,92 @@ def test_what_could_not_be_written_is_written_a_second_later(
         return frozenset()
 
     monkeypatch.setattr(DATABASE + "write_external_ids", locked)
-    rows_say(monkeypatch, "queued")
-    run = accept(watching)
-    watching.note(launched(run))
+    rows_show(monkeypatch, "queued")
+    run = accept(reconciler)
+    reconciler.note(launched(run))
     for clock.now in (0.0, 0.5, 1.0, 1.5, 2.0):
-        decide(watching)
+        decide(reconciler)
     arn = f"arn-{run.run_id}-1"
     assert tried == [Publication(run.run_id, run.ti_id, 1, None, run.run_id, arn)] * 3
 
 
-def test_a_task_that_airflow_itself_has_ended_is_stopped_and_its_slot_is_free(
-    supervisor: Reconciler, submitted: list[Order]
-) -> None:
-    run = accept(supervisor)
-    supervisor.note(launched(run))
-    supervisor.ended_by_airflow(run.key)
-    supervisor.ended_by_airflow(run.key)
-    supervisor.ended_by_airflow("unknown")
+def test_a_task_that_airflow_ended_is_stopped_once(reconciler: Reconciler, submitted: list[Order]) -> None:
+    run = accept(reconciler)
+    reconciler.note(launched(run))
+    reconciler.ended_by_airflow(run.key)
+    reconciler.ended_by_airflow(run.key)
+    reconciler.ended_by_airflow("unknown")
     (stop,) = submitted
     assert isinstance(stop, Stop)
-    assert [type(order) for order in supervisor.live_orders()] == [Watch, Stop]
+    assert [type(order) for order in reconciler.live_orders()] == [Watch, Stop]
 
 
-def test_a_task_that_airflow_itself_has_ended_is_told_again_if_core_has_dropped_the_event(
-    watching: Reconciler, clock: Clock, monkeypatch: pytest.MonkeyPatch
+def test_the_event_of_a_task_that_airflow_ended_is_sent_again_if_core_dropped_it(
+    reconciler: Reconciler, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = accept(watching)
-    watching.note(launched(run))
-    rows_say(monkeypatch, "running")
-    watching.ended_by_airflow(run.key)
-    watching.note(
+    run = accept(reconciler)
+    reconciler.note(launched(run))
+    rows_show(monkeypatch, "running")
+    reconciler.ended_by_airflow(run.key)
+    reconciler.note(
         Stopped(run.run_id, 1, f"arn-{run.run_id}-1", 137, ran=True, permanent=False, diagnosis=WHY)
     )
     for clock.now in (0.0, 10.0):
-        decide(watching)
-        assert watching._executor.get_event_buffer()[run.key][0] == "failed"
-    rows_say(monkeypatch, "up_for_retry")
+        decide(reconciler)
+        assert reconciler._executor.get_event_buffer()[run.key][0] == "failed"
+    rows_show(monkeypatch, "up_for_retry")
     clock.now = 20.0
-    decide(watching)
-    assert len(watching.runs) == 0
+    decide(reconciler)
+    assert len(reconciler.runs) == 0
 
 
-def test_a_row_that_runs_after_all_is_looked_for_and_not_launched_again(
-    watching: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+def test_a_run_whose_row_is_running_after_all_is_searched_for_and_not_launched_again(
+    reconciler: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = accept(watching)
-    rows_say(monkeypatch, "queued")
-    watching.note(LaunchFailed(run.run_id, 1, WHY, permanent=False))
-    decide(watching)
-    rows_say(monkeypatch, "running")
+    run = accept(reconciler)
+    rows_show(monkeypatch, "queued")
+    reconciler.note(LaunchFailed(run.run_id, 1, WHY, permanent=False))
+    decide(reconciler)
+    rows_show(monkeypatch, "running")
     clock.now += 60.0
-    decide(watching)
+    decide(reconciler)
     (read,) = submitted
     assert isinstance(read, Launch)
     assert read.recovery is Recovery.FIND
 
 
-def test_an_orphan_that_is_marked_before_its_workload_is_read_is_looked_for_and_not_launched(
-    supervisor: Reconciler, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
+def test_an_orphan_marked_failed_before_its_workload_is_read_is_searched_for_and_not_launched(
+    reconciler: Reconciler, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    supervisor.adopt([orphan(supervisor, RUN_ID)])
-    rows_say(monkeypatch, "failed")
+    reconciler.adopt([orphan(reconciler, RUN_ID)])
+    rows_show(monkeypatch, "failed")
     monkeypatch.setattr(DATABASE + "read_workloads", lambda _: {})
-    decide(supervisor)
+    decide(reconciler)
     (read,) = submitted
     assert isinstance(read, Launch)
     assert read.recovery is Recovery.FIND
 
 
-def test_a_row_that_runs_though_its_container_never_did_is_not_failed_but_looked_for(
-    watching: Reconciler, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
+def test_a_run_whose_row_is_running_but_whose_container_never_ran_is_searched_for(
+    reconciler: Reconciler, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = accept(watching)
-    rows_say(monkeypatch, "running")
+    run = accept(reconciler)
+    rows_show(monkeypatch, "running")
     monkeypatch.setattr(DATABASE + "read_workloads", lambda _: {run.run_id: task_workload()})
-    watching.note(launched(run))
-    watching.note(Stopped(run.run_id, 1, "arn", None, ran=False, permanent=False, diagnosis=WHY))
-    decide(watching)
+    reconciler.note(launched(run))
+    reconciler.note(Stopped(run.run_id, 1, "arn", None, ran=False, permanent=False, diagnosis=WHY))
+    decide(reconciler)
     (read,) = submitted
     assert isinstance(read, Launch)
     assert read.recovery is Recovery.FIND
-    assert run in list(watching.runs)
-    assert "failed" not in {state for state, _ in watching._executor.event_buffer.values()}
+    assert run in list(reconciler.runs)
+    assert "failed" not in {state for state, _ in reconciler._executor.event_buffer.values()}
 
 
-def test_the_other_rows_are_looked_at_however_much_is_reported(
-    watching: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+def test_rows_are_read_in_turn_however_many_reports_arrive(
+    reconciler: Reconciler, submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    accept(watching, task_id="marked")
+    accept(reconciler, task_id="marked")
 
     def slow(reads: Iterable[Read]) -> dict[str, Row]:
         clock.now += 0.02
@@ -219,32 +217,32 @@ def test_the_other_rows_are_looked_at_however_much_is_reported(
     monkeypatch.setattr(DATABASE + "read_rows", slow)
     for number in range(100):
         clock.now += 2
-        watching.note(launched(accept(watching, task_id=f"new{number}")))
-        decide(watching)
+        reconciler.note(launched(accept(reconciler, task_id=f"new{number}")))
+        decide(reconciler)
     assert [type(order) for order in submitted] == [Stop]
 
 
-def test_a_run_that_a_newer_one_supersedes_is_looked_at_at_once(
-    watching: Reconciler, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
+def test_the_row_of_a_superseded_run_is_read_at_once(
+    reconciler: Reconciler, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = accept(watching)
-    watching.note(launched(old))
-    new = accept(watching)
+    old = accept(reconciler)
+    reconciler.note(launched(old))
+    new = accept(reconciler)
     assert old.key == new.key
     monkeypatch.setattr(
         DATABASE + "read_rows",
         lambda reads: {read.run_id: Row("queued", 1, new.run_id, None) for read in reads},
     )
-    decide(watching)
+    decide(reconciler)
     assert old.unwanted_since == 0.0, "it has time to end by itself"
     assert submitted == []
-    assert watching._executor.running == {new.key}
+    assert reconciler._executor.running == {new.key}
 
 
-def test_the_arn_of_a_later_launch_replaces_its_number(
-    watching: Reconciler, monkeypatch: pytest.MonkeyPatch
+def test_the_arn_of_a_later_launch_replaces_its_launch_id(
+    reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = accept(watching)
+    run = accept(reconciler)
     run.number = 2
     publications: list[Publication] = []
 
@@ -253,29 +251,29 @@ def test_the_arn_of_a_later_launch_replaces_its_number(
         return frozenset()
 
     monkeypatch.setattr(DATABASE + "write_external_ids", write)
-    watching.note(launched(run, 2))
-    decide(watching)
-    assert [(publish.instead_of, publish.external_id) for publish in publications] == [
+    reconciler.note(launched(run, 2))
+    decide(reconciler)
+    assert [(each.instead_of, each.external_id) for each in publications] == [
         (f"{run.run_id}-2", f"arn-{run.run_id}-2")
     ]
 
 
 @pytest.mark.parametrize(("heartbeat_age", "is_left"), [(2.0, False), (-1.0, True)], ids=["own", "another's"])
-def test_a_heartbeat_is_compared_with_the_end_as_of_when_its_row_was_asked_for(
-    watching: Reconciler,
+def test_the_age_of_a_heartbeat_counts_from_the_query_for_its_row(
+    reconciler: Reconciler,
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
     heartbeat_age: float,
     is_left: bool,
 ) -> None:
-    """A scheduler that is busy decides seconds later. The dead worker's last heartbeat is no older than that."""
-    run = accept(watching)
+    """A busy scheduler may decide seconds later; a dead worker's heartbeat must not look younger then."""
+    run = accept(reconciler)
     rows = {run.run_id: Row("running", 1, run.run_id, None, heartbeat_age)}
     monkeypatch.setattr(
         DATABASE + "read_rows", lambda reads: {read.run_id: rows[run.run_id] for read in reads}
     )
-    watching.note(Stopped(run.run_id, 1, "arn", 1, ran=True, permanent=False, diagnosis=WHY))
-    watching.decide()
+    reconciler.note(Stopped(run.run_id, 1, "arn", 1, ran=True, permanent=False, diagnosis=WHY))
+    reconciler.decide()
     clock.now += 10
-    watching.decide()
-    assert (watching.runs.get(run.run_id) is None) is is_left
+    reconciler.decide()
+    assert (reconciler.runs.get(run.run_id) is None) is is_left

@@ -1,4 +1,4 @@
-"""Who pays for a start that failed."""
+"""What a failed start costs, and when a run falls back to another profile."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PROFILES = make_profiles(
         queues=QUEUES,
     )
 )
-RETRIES = RetryPolicy(PROFILES, random=lambda: 1.0)
+POLICY = RetryPolicy(PROFILES, random=lambda: 1.0)
 FAULT = LaunchFailed("run", 1, WHY, permanent=False)
 CAPACITY = LaunchFailed("run", 1, WHY, permanent=False, costs_attempt=False)
 
@@ -42,37 +42,37 @@ def failed(end: Terminal, *, starts: int = 1, number: int = 1, waits_since: floa
 @pytest.mark.parametrize(
     ("run", "allowed"),
     [
-        pytest.param(failed(FAULT), True, id="a failed start, and starts are left"),
-        pytest.param(failed(FAULT, starts=2), True, id="the last but one"),
+        pytest.param(failed(FAULT), True, id="a failed start, and attempts are left"),
+        pytest.param(failed(FAULT, starts=2), True, id="the last attempt but one"),
         pytest.param(failed(FAULT, starts=3), False, id="the last"),
         pytest.param(
             failed(LaunchFailed("run", 1, WHY, permanent=True)), False, id="a failure that can only repeat"
         ),
-        pytest.param(failed(CAPACITY, waits_since=901.0), True, id="waiting, and there is time"),
-        pytest.param(failed(CAPACITY, waits_since=900.0), False, id="waiting, and the time is over"),
+        pytest.param(failed(CAPACITY, waits_since=901.0), True, id="waiting, and time is left"),
+        pytest.param(failed(CAPACITY, waits_since=900.0), False, id="waiting, and no time is left"),
+        pytest.param(failed(CAPACITY, starts=3, waits_since=999.0), True, id="waiting costs no attempt"),
         pytest.param(
-            failed(CAPACITY, starts=3, waits_since=999.0), True, id="waiting costs none of the starts"
+            failed(FAULT, waits_since=0.0), True, id="a fault counts as a fault even after a long wait"
         ),
-        pytest.param(failed(FAULT, waits_since=0.0), True, id="a fault after long waiting is a fault"),
-        pytest.param(failed(Cancelled("run")), True, id="cancelled, and wanted all the same"),
+        pytest.param(failed(Cancelled("run")), True, id="cancelled, but still wanted"),
     ],
 )
-def test_whether_it_is_launched_again(run: Run, allowed: bool) -> None:
-    assert RETRIES.allow(run, 1000.0) is allowed
+def test_whether_a_run_is_launched_again(run: Run, allowed: bool) -> None:
+    assert POLICY.allow(run, 1000.0) is allowed
 
 
-def test_failed_starts_wait_up_to_a_minute_and_capacity_up_to_five() -> None:
-    assert [RETRIES.delay(failed(FAULT, starts=n)) for n in (1, 2, 3, 4, 9)] == [10, 20, 40, 60, 60]
-    assert [RETRIES.delay(failed(CAPACITY, number=n)) for n in (1, 2, 3, 7, 99)] == [5, 10, 20, 300, 300]
+def test_failed_starts_wait_up_to_a_minute_and_lack_of_capacity_up_to_five() -> None:
+    assert [POLICY.delay(failed(FAULT, starts=n)) for n in (1, 2, 3, 4, 9)] == [10, 20, 40, 60, 60]
+    assert [POLICY.delay(failed(CAPACITY, number=n)) for n in (1, 2, 3, 7, 99)] == [5, 10, 20, 300, 300]
 
 
 @pytest.fixture
-def retries() -> RetryPolicy:
+def policy() -> RetryPolicy:
     return RetryPolicy(PROFILES)
 
 
 def in_queue(queue: str, *, number: int = 1, map_index: int = -1, **members: Any) -> Run:
-    """Make a run of the task's try of this number."""
+    """Make the run of a task's try with this number."""
     key = TaskInstanceKey("dag", "task", "run", number, map_index)
     return Run("run", key, "label", None, queue=queue, **members)
 
@@ -81,78 +81,78 @@ def profile(run: Run) -> str:
     return PROFILES.of(run.queue, run.fallbacks).name
 
 
-def test_a_profile_has_start_attempts_of_its_own(retries: RetryPolicy) -> None:
-    assert retries.allow(in_queue("on-demand", starts=4, ended=FAULT), 0.0)
-    assert not retries.allow(in_queue("spot", starts=4, ended=FAULT), 0.0)
+def test_each_profile_has_its_own_number_of_start_attempts(policy: RetryPolicy) -> None:
+    assert policy.allow(in_queue("on-demand", starts=4, ended=FAULT), 0.0)
+    assert not policy.allow(in_queue("spot", starts=4, ended=FAULT), 0.0)
 
 
-def test_a_run_that_found_no_capacity_long_enough_goes_on_by_the_fallback_and_waits_for_that_as_long(
-    retries: RetryPolicy,
+def test_a_run_without_capacity_falls_back_after_its_timeout_and_then_waits_for_the_fallbacks(
+    policy: RetryPolicy,
 ) -> None:
     run = in_queue("spot", ended=CAPACITY, waits_since=0.0)
-    assert retries.fall_back(run, 59.9) is None
+    assert policy.fall_back(run, 59.9) is None
     assert profile(run) == "spot"
-    assert retries.allow(run, 60.0)
-    assert retries.fall_back(run, 60.0) == (
+    assert policy.allow(run, 60.0)
+    assert policy.fall_back(run, 60.0) == (
         "Not started for 60 s, for lack of capacity or S3: the queue spot falls back to on-demand."
     )
     assert (profile(run), run.waits_since) == ("on-demand", None)
     run.waits_since = 60.0
-    assert retries.allow(run, 159.9)
-    assert not retries.allow(run, 160.0)
-    assert retries.fall_back(run, 160.0) is None, "there is no further one"
+    assert policy.allow(run, 159.9)
+    assert not policy.allow(run, 160.0)
+    assert policy.fall_back(run, 160.0) is None, "there is no other fallback"
 
 
-def test_a_task_that_was_interrupted_often_enough_goes_on_by_the_fallback_in_whichever_try(
-    retries: RetryPolicy,
+def test_a_task_interrupted_often_enough_falls_back_whichever_try_it_is(
+    policy: RetryPolicy,
 ) -> None:
     first, second, third = (in_queue("spot", number=number) for number in (1, 2, 3))
-    retries.interrupted(first)
-    assert retries.fall_back(second, 0.0) is None
-    retries.interrupted(second)
-    assert retries.fall_back(third, 0.0) == "Interrupted 2 times: the queue spot falls back to on-demand."
+    policy.interrupted(first)
+    assert policy.fall_back(second, 0.0) is None
+    policy.interrupted(second)
+    assert policy.fall_back(third, 0.0) == "Interrupted 2 times: the queue spot falls back to on-demand."
     assert profile(third) == "on-demand"
-    assert retries.fall_back(third, 0.0) is None, "said once"
-    assert retries.fall_back(in_queue("spot", map_index=1), 0.0) is None
+    assert policy.fall_back(third, 0.0) is None, "it falls back once"
+    assert policy.fall_back(in_queue("spot", map_index=1), 0.0) is None
 
 
-def test_each_profile_counts_its_own_interruptions(retries: RetryPolicy) -> None:
+def test_each_profile_counts_its_own_interruptions(policy: RetryPolicy) -> None:
     run = in_queue("first", ended=CAPACITY, waits_since=0.0)
-    retries.fall_back(run, 1000.0)
+    policy.fall_back(run, 1000.0)
     assert profile(run) == "spot"
     for _ in range(2):
-        retries.interrupted(run)
-    assert retries.fall_back(run, 1000.0) == "Interrupted 2 times: the queue spot falls back to on-demand."
+        policy.interrupted(run)
+    assert policy.fall_back(run, 1000.0) == "Interrupted 2 times: the queue spot falls back to on-demand."
     again = in_queue("first", number=2)
-    assert retries.fall_back(again, 0.0) is None, "its first profile was never interrupted"
+    assert policy.fall_back(again, 0.0) is None, "its first profile was never interrupted"
 
 
-def test_a_run_may_fall_back_through_several_profiles_at_once(retries: RetryPolicy) -> None:
+def test_a_run_may_fall_back_through_several_profiles_at_once(policy: RetryPolicy) -> None:
     first = in_queue("first")
     for _ in range(2):
-        retries.interrupted(first)
+        policy.interrupted(first)
     second = in_queue("first", number=2)
-    retries.fall_back(second, 0.0)
+    policy.fall_back(second, 0.0)
     for _ in range(2):
-        retries.interrupted(second)
+        policy.interrupted(second)
     third = in_queue("first", number=3)
-    assert retries.fall_back(third, 0.0) == "Interrupted 2 times: the queue spot falls back to on-demand."
+    assert policy.fall_back(third, 0.0) == "Interrupted 2 times: the queue spot falls back to on-demand."
     assert profile(third) == "on-demand"
 
 
-def test_interruptions_concern_nobody_without_a_fallback(retries: RetryPolicy) -> None:
+def test_interruptions_are_ignored_without_a_fallback(policy: RetryPolicy) -> None:
     run = in_queue("on-demand")
     for _ in range(5):
-        retries.interrupted(run)
-    assert retries.fall_back(run, 0.0) is None
-    assert not retries._interruptions
+        policy.interrupted(run)
+    assert policy.fall_back(run, 0.0) is None
+    assert not policy._interruptions
 
 
-def test_only_so_many_tasks_are_remembered(retries: RetryPolicy) -> None:
+def test_only_the_latest_interrupted_tasks_are_remembered(policy: RetryPolicy) -> None:
     for number in range(TASKS_REMEMBERED + 1):
         run = in_queue("spot", map_index=number)
         for _ in range(2):
-            retries.interrupted(run)
-    assert len(retries._interruptions) == TASKS_REMEMBERED
-    assert retries.fall_back(run, 0.0) is not None, "the latest are"
-    assert retries.fall_back(in_queue("spot", map_index=0), 0.0) is None
+            policy.interrupted(run)
+    assert len(policy._interruptions) == TASKS_REMEMBERED
+    assert policy.fall_back(run, 0.0) is not None, "the latest is remembered"
+    assert policy.fall_back(in_queue("spot", map_index=0), 0.0) is None

@@ -1,4 +1,4 @@
-"""What a row adds to an end: one test per row of the table."""
+"""What a row adds to the diagnosis of an end: one test per entry of the table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def row(state: str | None) -> Row:
     return Row(state, 1, "run", 7)
 
 
-def test_a_container_that_ends_well_while_its_task_is_queued_never_started_airflow_and_never_will() -> None:
+def test_exit_code_0_while_the_task_is_queued_means_airflow_never_started_and_never_will() -> None:
     ended = with_row(ENDED, row("queued"))
     assert isinstance(ended, Stopped)
     assert ended.permanent
@@ -28,7 +28,7 @@ def test_a_container_that_ends_well_while_its_task_is_queued_never_started_airfl
 
 
 @pytest.mark.parametrize("exit_code", [1, 2, 255])
-def test_a_container_that_fails_while_its_task_is_queued_is_told_with_what_airflow_needs_to_start(
+def test_a_failed_container_with_a_queued_task_gets_a_diagnosis_of_what_airflow_needs_to_start(
     exit_code: int,
 ) -> None:
     ended = with_row(replace(ENDED, exit_code=exit_code), row("queued"))
@@ -56,7 +56,7 @@ def test_once_airflow_has_started_the_task_the_row_adds_nothing(state: str | Non
         None,
     ],
 )
-def test_an_end_that_is_explained_already_stays_as_it_is(ended: Terminal | None) -> None:
+def test_an_end_that_is_already_explained_stays_as_it_is(ended: Terminal | None) -> None:
     assert with_row(ended, row("queued")) is ended
 
 
@@ -64,6 +64,6 @@ def test_a_row_that_is_gone_explains_nothing() -> None:
     assert with_row(ENDED, None) is ENDED
 
 
-def test_to_explain_it_twice_changes_nothing() -> None:
+def test_explaining_an_end_twice_changes_nothing() -> None:
     once = with_row(ENDED, row("queued"))
     assert with_row(once, row("queued")) == once

@@ -7,7 +7,7 @@ from ecs_async_executor.messages import Diagnosis, Launched, Stopped
 
 
 def make(run_id: str, key: str = "key", **members: object) -> Run:
-    return Run(run_id, key, f"label of {run_id}", workload=None, ti_id="ti", **members)  # type: ignore[arg-type]  # members by name
+    return Run(run_id, key, f"label of {run_id}", workload=None, ti_id="ti", **members)  # type: ignore[arg-type]
 
 
 def test_the_latest_run_of_a_key_is_its_current_one() -> None:
@@ -39,7 +39,7 @@ def test_forgetting_the_current_run_leaves_its_key_without_one() -> None:
     assert not runs.is_current(old)
 
 
-def test_forgetting_twice_or_what_was_never_there_is_harmless() -> None:
+def test_forgetting_a_run_twice_or_an_unknown_run_is_harmless() -> None:
     runs, run = Runs(), make("run")
     runs.forget(run)
     runs.add(run)
@@ -48,7 +48,7 @@ def test_forgetting_twice_or_what_was_never_there_is_harmless() -> None:
     assert len(runs) == 0
 
 
-def test_runs_of_other_keys_do_not_matter() -> None:
+def test_runs_of_different_keys_do_not_affect_each_other() -> None:
     runs, one, two = Runs(), make("one", "a"), make("two", "b")
     runs.add(one)
     runs.add(two)
@@ -63,7 +63,7 @@ def test_a_run_that_is_queued_again_is_not_current_though_no_newer_one_is_known(
     assert not runs.view(run, job_id=1, queued_again=True, may_relaunch=True).current
 
 
-def test_the_facts_know_a_run_by_its_id_and_its_arns() -> None:
+def test_the_view_of_a_run_has_its_id_and_its_arns() -> None:
     run = make("a", try_number=2, id_committed=True)
     known = Runs().view(run, job_id=1, queued_again=False, may_relaunch=True)
     assert (known.ids, known.try_number, known.id_committed) == (frozenset({"a"}), 2, True)
@@ -77,14 +77,14 @@ def test_the_facts_know_a_run_by_its_id_and_its_arns() -> None:
 
 
 ENDS = {
-    "ECS shows no task of it": (None, True, (True, None)),
-    "its container ended as a refused one does": (1, False, (False, 5.0)),
+    "ECS shows no task for it": (None, True, (True, None)),
+    "its container exited as refused ones do": (1, False, (False, 5.0)),
     "its container was killed": (137, False, (False, None)),
 }
 
 
 @pytest.mark.parametrize(("exit_code", "lost", "known"), ENDS.values(), ids=ENDS)
-def test_the_facts_say_what_may_not_be_the_end_of_its_code(
+def test_the_view_of_a_run_tells_when_its_code_may_not_have_ended(
     exit_code: int | None, lost: bool, known: tuple[bool, float | None]
 ) -> None:
     run, died = make("a", ended_at=100.0), Diagnosis("It died.")

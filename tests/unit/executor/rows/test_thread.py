@@ -1,4 +1,4 @@
-"""The database's thread: one question, one answer, whatever happens to it."""
+"""The database's thread: one answer to each query, whatever happens."""
 
 from __future__ import annotations
 
@@ -13,17 +13,24 @@ from sqlalchemy.exc import OperationalError
 from ecs_async_executor.executor.decisions import Row
 from ecs_async_executor.executor.rows import thread as module
 from ecs_async_executor.executor.rows.statements import Publication, Read
-from ecs_async_executor.executor.rows.thread import GIVEN_UP, SLOW, RowAnswer, RowQuery, RowThread, answer
+from ecs_async_executor.executor.rows.thread import (
+    GIVE_UP_AFTER,
+    WARN_AFTER,
+    RowAnswer,
+    RowQuery,
+    RowThread,
+    answer,
+)
 from ecs_async_executor.log_digest import LogDigest
 
 ROW = Row("queued", 1, "run", 7)
-LOOK = Read("run", "ti", "dag.task", frozenset({"run"}))
-SHOW = Publication("run", "ti", 1, 7, "run", "arn")
+READ = Read("run", "ti", "dag.task", frozenset({"run"}))
+PUBLICATION = Publication("run", "ti", 1, 7, "run", "arn")
 
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Replace what reaches the database; gives what was called, in this order, and by which thread."""
+    """Replace the functions that reach the database; return their calls and the calling threads, in order."""
     calls: list[str] = []
 
     def note(name: str, result: object) -> Callable[[object], object]:
@@ -58,31 +65,31 @@ def fail(_: object) -> None:
     raise RuntimeError("the database went away")
 
 
-def test_it_is_asked_in_a_thread_of_its_own_and_written_before_it_is_read(
+def test_a_query_runs_in_its_own_thread_and_writes_before_it_reads(
     database: RowThread, reads: list[str]
 ) -> None:
     busy = [database.is_busy]
-    database.ask(RowQuery((LOOK,), (SHOW,)))
+    database.ask(RowQuery((READ,), (PUBLICATION,)))
     busy.append(database.is_busy)
-    assert wait_for(database) == RowAnswer({"run": ROW}, published_ids=frozenset({"run"}))
+    assert wait_for(database) == RowAnswer({"run": ROW}, published=frozenset({"run"}))
     assert [*busy, database.is_busy] == [False, True, False]
     assert reads == [f"{what} in ecs-database" for what in ("write", "read", "workloads")]
 
 
-def test_without_a_question_there_is_no_answer_and_no_thread(database: RowThread) -> None:
+def test_without_a_query_there_is_no_answer_and_no_thread(database: RowThread) -> None:
     assert database.take() is None
     assert not database.is_busy
     assert "ecs-database" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_workloads_are_read_of_those_that_need_one(reads: list[str]) -> None:
+def test_workloads_are_read_for_runs_that_need_one(reads: list[str]) -> None:
     needs = Read("run", "ti", "dag.task", frozenset(), workload=True)
     assert answer(RowQuery((needs,))).workloads == {"run": "workload"}
-    assert answer(RowQuery((LOOK,))).workloads == {}
+    assert answer(RowQuery((READ,))).workloads == {}
 
 
 @pytest.mark.parametrize(
-    ("expected", "stray"),
+    ("expected", "unexpected"),
     [
         (None, True),
         (ROW, False),
@@ -92,28 +99,28 @@ def test_workloads_are_read_of_those_that_need_one(reads: list[str]) -> None:
         (replace(ROW, queued_by_job_id=8), True),
     ],
 )
-def test_of_the_rows_whose_turn_it_is_those_are_told_that_are_not_as_expected(
-    reads: list[str], expected: Row | None, stray: bool
+def test_an_answer_names_the_rows_read_in_turn_that_are_not_as_expected(
+    reads: list[str], expected: Row | None, unexpected: bool
 ) -> None:
-    given = answer(RowQuery(in_turn=(replace(LOOK, expected=expected),)))
-    assert given == RowAnswer(strays=frozenset({"run"} if stray else ()))
+    given = answer(RowQuery(in_turn=(replace(READ, expected=expected),)))
+    assert given == RowAnswer(unexpected=frozenset({"run"} if unexpected else ()))
 
 
 def test_a_row_that_is_gone_is_not_as_expected(reads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "read_rows", lambda _: {})
-    assert answer(RowQuery(in_turn=(replace(LOOK, expected=ROW),))) == RowAnswer(strays=frozenset({"run"}))
+    assert answer(RowQuery(in_turn=(replace(READ, expected=ROW),))) == RowAnswer(
+        unexpected=frozenset({"run"})
+    )
 
 
-def test_an_error_of_the_database_is_an_answer(reads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_error_is_an_answer_too(reads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "read_rows", fail)
-    assert answer(RowQuery((LOOK,), (SHOW,))) == RowAnswer(published_ids=frozenset({"run"}), failed=True)
+    assert answer(RowQuery((READ,), (PUBLICATION,))) == RowAnswer(published=frozenset({"run"}), failed=True)
 
 
-def test_what_can_t_be_written_keeps_nothing_from_being_read(
-    reads: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_does_not_prevent_the_read(reads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "write_external_ids", fail)
-    assert answer(RowQuery((LOOK,), (SHOW,))) == RowAnswer({"run": ROW})
+    assert answer(RowQuery((READ,), (PUBLICATION,))) == RowAnswer({"run": ROW})
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -125,13 +132,13 @@ def test_a_thread_that_dies_is_replaced(
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "answer", die)
-        database.ask(RowQuery((LOOK,)))
+        database.ask(RowQuery((READ,)))
         assert wait_for(database) == RowAnswer(failed=True)
-    database.ask(RowQuery((LOOK,)))
+    database.ask(RowQuery((READ,)))
     assert wait_for(database) == RowAnswer({"run": ROW})
 
 
-def test_if_no_thread_can_be_started_the_question_has_failed(
+def test_a_query_fails_if_no_thread_can_start(
     database: RowThread, reads: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(_: threading.Thread) -> None:
@@ -139,14 +146,14 @@ def test_if_no_thread_can_be_started_the_question_has_failed(
 
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        database.ask(RowQuery((LOOK,)))
+        database.ask(RowQuery((READ,)))
         assert database.take() == RowAnswer(failed=True)
     assert "can't start new thread" in caplog.text
-    database.ask(RowQuery((LOOK,)))
+    database.ask(RowQuery((READ,)))
     assert wait_for(database) == RowAnswer({"run": ROW})
 
 
-def test_an_answer_that_never_comes_is_missed_aloud_and_then_given_up(
+def test_a_missing_answer_is_logged_and_then_given_up(
     reads: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = [0.0]
@@ -159,33 +166,33 @@ def test_an_answer_that_never_comes_is_missed_aloud_and_then_given_up(
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "answer", hang)
-        database.ask(RowQuery((LOOK,)))
+        database.ask(RowQuery((READ,)))
         assert asked.wait(10)
-        for now[0] in (0.0, SLOW - 1, SLOW, SLOW + 1, GIVEN_UP - 1):
+        for now[0] in (0.0, WARN_AFTER - 1, WARN_AFTER, WARN_AFTER + 1, GIVE_UP_AFTER - 1):
             assert database.take() is None
     assert caplog.text.count("The database has not answered") == 1
-    now[0] = GIVEN_UP
+    now[0] = GIVE_UP_AFTER
     assert database.take() == RowAnswer(failed=True)
-    database.ask(RowQuery((LOOK,)))
+    database.ask(RowQuery((READ,)))
     released.set()
-    assert wait_for(database) == RowAnswer({"run": ROW}), "the late answer is nobody's"
+    assert wait_for(database) == RowAnswer({"run": ROW}), "the late answer is discarded"
     assert database.close(10)
 
 
-def test_an_answer_given_right_before_the_thread_ended_counts(database: RowThread, reads: list[str]) -> None:
-    database.ask(RowQuery((LOOK,)))
+def test_an_answer_given_right_before_the_thread_ends_counts(database: RowThread, reads: list[str]) -> None:
+    database.ask(RowQuery((READ,)))
     assert database.close(10)
     assert wait_for(database) == RowAnswer({"run": ROW})
 
 
-def test_a_database_that_is_away_is_told_in_its_own_words_and_not_by_a_traceback_each_second(
+def test_a_database_that_is_down_is_logged_in_its_own_words_without_a_traceback(
     reads: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def away(_: object) -> None:
         raise OperationalError("SELECT everything", {"id": 1}, Exception("connection refused"))
 
     monkeypatch.setattr(module, "read_rows", away)
-    answer(RowQuery((LOOK,)))
+    answer(RowQuery((READ,)))
     assert "Can't read the rows of 1 tasks (OperationalError: connection refused)" in caplog.text
     assert "Traceback" not in caplog.text
     assert "SELECT" not in caplog.text

@@ -28,13 +28,13 @@ def options(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__RUN_TASK_KWARGS", KWARGS)
 
 
-def published_ids(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert main(["config", *arguments]) == 0
     return capsys.readouterr().out
 
 
 def test_the_values_stand_under_where_they_come_from(capsys: pytest.CaptureFixture[str]) -> None:
-    assert published_ids(capsys, "--executor-config", CONFIG).split("\n\n")[1:] == [
+    assert shown(capsys, "--executor-config", CONFIG).split("\n\n")[1:] == [
         (
             "the executor\n    overrides.containerOverrides[airflow].command = "
             '["python", "-m", "airflow.sdk.execution_time.execute_workload", "--json-string", "..."]'
@@ -75,7 +75,7 @@ def test_the_values_stand_under_where_they_come_from(capsys: pytest.CaptureFixtu
 
 
 def test_json_has_the_request_as_it_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
-    document: dict[str, Any] = json.loads(published_ids(capsys, "--json", "--executor-config", CONFIG))
+    document: dict[str, Any] = json.loads(shown(capsys, "--json", "--executor-config", CONFIG))
     assert document["container"] == "airflow"
     assert document["request"]["launchType"] == "EC2"
     assert {"path": "launchType", "value": "EC2", "origin": "executor_config"} in document["values"]
@@ -83,9 +83,7 @@ def test_json_has_the_request_as_it_is_sent(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_without_a_launch_type_the_cluster_decides(capsys: pytest.CaptureFixture[str]) -> None:
-    assert '    launchType = "the cluster\'s default capacity providers, else FARGATE"\n' in published_ids(
-        capsys
-    )
+    assert '    launchType = "the cluster\'s default capacity providers, else FARGATE"\n' in shown(capsys)
 
 
 @pytest.fixture
@@ -99,7 +97,7 @@ def teams(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_team_has_its_own(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {**OPTIONS, "CLUSTER": "the-teams"}.items():
         monkeypatch.setenv(f"AIRFLOW__BLUE___AWS_ECS_EXECUTOR__{name}", value)
-    out = published_ids(capsys, "--team", "blue")
+    out = shown(capsys, "--team", "blue")
     assert '(AIRFLOW__BLUE___AWS_ECS_EXECUTOR__CLUSTER)\n    cluster = "the-teams"' in out
 
 
@@ -141,16 +139,16 @@ def test_the_region_is_the_one_that_calls_go_to_and_told_with_its_source(
 ) -> None:
     monkeypatch.setenv("AWS_REGION", "not-read-by-botocore")
     said = "set nowhere, unless the connection aws_default says otherwise; botocore does not read AWS_REGION"
-    assert f"region_name = null  ({said}" in published_ids(capsys)
+    assert f"region_name = null  ({said}" in shown(capsys)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     said = "AWS_DEFAULT_REGION, unless the connection aws_default says otherwise"
-    assert f'region_name = "eu-west-1"  ({said})' in published_ids(capsys)
+    assert f'region_name = "eu-west-1"  ({said})' in shown(capsys)
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", "aws://?region_name=us-east-2")
     said = "the connection aws_default (AIRFLOW_CONN_AWS_DEFAULT)"
-    assert f'region_name = "us-east-2"  ({said})' in published_ids(capsys)
+    assert f'region_name = "us-east-2"  ({said})' in shown(capsys)
     monkeypatch.setenv("AIRFLOW__AWS_ECS_EXECUTOR__REGION_NAME", "eu-central-1")
     said = "[aws_ecs_executor] region_name (AIRFLOW__AWS_ECS_EXECUTOR__REGION_NAME)"
-    assert f'region_name = "eu-central-1"  ({said})' in published_ids(capsys)
+    assert f'region_name = "eu-central-1"  ({said})' in shown(capsys)
 
 
 def test_an_unknown_queue_is_told(
@@ -179,7 +177,7 @@ def test_what_concerns_a_queue_beside_its_request_is_shown_with_where_it_is_set(
     }
     monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES", json.dumps(queues))
     monkeypatch.setenv("AIRFLOW__AWS_ECS_EXECUTOR__REGION", "eu-central-1")
-    besides = published_ids(capsys, "--queue", "gpu-1").split("Besides, for this task:\n")[1].splitlines()
+    besides = shown(capsys, "--queue", "gpu-1").split("Besides, for this task:\n")[1].splitlines()
     assert [line.strip() for line in besides if "gpu-*" in line] == [
         'profile = "gpu-*"  (queues)',
         "launch_timeout = 60.0  (queue gpu-*)",

@@ -25,8 +25,8 @@ from benchmarks.airflow_home import HOME, make_database
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.cell import Bench, Cell, Fault, run_cell
 from benchmarks.command import new_folder, parse
+from benchmarks.fault_case import Bench, Fault, FaultCase, run_case
 from benchmarks.scheduler_process import EXECUTORS
 from benchmarks.sizes import FAULTS as SIZES
 from ecs_async_executor.local import Options, serve_in_process
@@ -151,21 +151,21 @@ def main() -> None:
     logs = arguments.logs or Path(HOME.name)
     logs.mkdir(parents=True, exist_ok=True)
     console = Console(width=min(120, shutil.get_terminal_size((120, 50)).columns))
-    cells: list[Cell] = []
+    cells: list[FaultCase] = []
     try:
         with serve_in_process(Options(runtime="simulated", seed=1)) as ecs, console.status("") as status:
             os.environ["AWS_ENDPOINT_URL_ECS"] = ecs.endpoint_url
             bench = Bench(ecs, arguments.tasks, arguments.limit, logs)
             for fault, executor in product(chosen, EXECUTORS):
                 status.update(f"{fault.name} ({fault.says}): {executor}")
-                cells.append(run_cell(fault, executor, bench))
+                cells.append(run_case(fault, executor, bench))
                 if arguments.json:
                     _write(cells, arguments.json)
     finally:  # what was measured is not lost
         console.print(_table(chosen, cells, arguments))
 
 
-def _write(cells: list[Cell], path: Path) -> None:
+def _write(cells: list[FaultCase], path: Path) -> None:
     path.write_text(json.dumps([dataclasses.asdict(cell) for cell in cells], indent=2) + "\n", "utf-8")
 
 
@@ -175,7 +175,7 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--logs", type=new_folder, metavar="FOLDER", help="keep the schedulers' logs there")
 
 
-def _table(faults: list[Fault], cells: list[Cell], arguments: argparse.Namespace) -> Table:
+def _table(faults: list[Fault], cells: list[FaultCase], arguments: argparse.Namespace) -> Table:
     table = Table(
         title=f"{arguments.tasks} tasks in each cell",
         caption=f"containers: launched / needed; unfinished: not within {arguments.limit:.0f} s",
@@ -201,7 +201,7 @@ def _table(faults: list[Fault], cells: list[Cell], arguments: argparse.Namespace
     return table
 
 
-def _row(cell: Cell) -> tuple[str, ...]:
+def _row(cell: FaultCase) -> tuple[str, ...]:
     return (
         cell.executor,
         f"{cell.containers} / {cell.containers_needed}",

@@ -13,11 +13,11 @@ from benchmarks.command import parse, run, say
 from benchmarks.found.heartbeat import A_SECOND, BUSY, IDLE, SLOW, Heartbeats, report
 from benchmarks.found.launch import THEIRS
 from benchmarks.launch import measure_free
-from benchmarks.live import LIVES, live_tasks
-from benchmarks.loop import PAUSE, fresh
+from benchmarks.live_tasks import LIVES, live_tasks
 from benchmarks.report import Report
+from benchmarks.scheduler_loop import PAUSE, fresh
+from benchmarks.setup import prepare
 from benchmarks.sizes import HEARTBEAT
-from benchmarks.world import prepare
 
 
 def measure_one(live: int, latency: float, seconds: float, slow_seconds: float) -> list[Heartbeats]:

@@ -14,12 +14,12 @@ from typing import Any
 from benchmarks.command import parse, run, say
 from benchmarks.found.lag import Lags, report
 from benchmarks.limits import LAUNCH_RATE
-from benchmarks.live import live_tasks
-from benchmarks.loop import Loop, every, fresh
+from benchmarks.live_tasks import live_tasks
 from benchmarks.report import Report, median
-from benchmarks.row_workers import count_rows, external_ids, row_workers, succeed
+from benchmarks.scheduler_loop import Loop, every, fresh
+from benchmarks.setup import local_ecs, prepare, reads
 from benchmarks.sizes import LAG
-from benchmarks.world import local_ecs, prepare, reads
+from benchmarks.sql_workers import count_rows, external_ids, sql_workers, succeed
 from ecs_async_executor import AsyncEcsExecutor
 
 AHEAD = 5.0
@@ -89,7 +89,7 @@ def measure_ends(live: int, ends: int, seconds: float, latency: float) -> Lags:
 def measure_many(many: int, lives: float, latency: float) -> Lags:
     """Run many short tasks under AWS's default limits, from the first to the last. For a process of its own."""
     # The workers are forked first, while there is no thread yet.
-    with local_ecs(latency, throttling=True, task_seconds=lives) as ecs, row_workers(work=lives * 0.6):
+    with local_ecs(latency, throttling=True, task_seconds=lives) as ecs, sql_workers(work=lives * 0.6):
         executor = AsyncEcsExecutor()
         loop = Loop(executor, many)
         run_ids = external_ids()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from threading import Timer
 
-from benchmarks.world import (
+from benchmarks.setup import (
     launched,
     local_ecs,
     prepare,
@@ -24,13 +24,13 @@ from benchmarks.world import (
 from airflow.executors.base_executor import BaseExecutor
 from airflow.providers.amazon.aws.executors.ecs import AwsEcsExecutor
 
-from benchmarks import bare
+from benchmarks import bare_client
 from benchmarks.command import parse, run, say
 from benchmarks.found.launch import MINE, SETTLED, THEIRS, Free, Limited, report
 from benchmarks.limits import LAUNCH_BURST, LAUNCH_RATE
-from benchmarks.loop import Loop, created, cut_after, every, fresh
 from benchmarks.processes import beside, step_back
 from benchmarks.report import Report
+from benchmarks.scheduler_loop import Loop, created, cut_after, every, fresh
 from benchmarks.sizes import LAUNCH
 from ecs_async_executor import AsyncEcsExecutor
 
@@ -59,7 +59,7 @@ def measure_free(kind: str, tasks: int, latency: float, cap: float) -> Free:
 def measure_bare(tasks: int, latency: float) -> Free:
     """Launch them with a bare client, at the same niceness as the executors. For a process of its own."""
     with local_ecs(latency) as ecs:
-        begun = bare.launch(ecs.endpoint_url, tasks)
+        begun = bare_client.launch(ecs.endpoint_url, tasks)
         return Free(tasks, created(ecs)[-1] - begun)
 
 
@@ -70,7 +70,7 @@ def measure_limited(kind: str, seconds: float, *, other: bool) -> Limited:
     with ExitStack() as stack:
         ecs = stack.enter_context(local_ecs(0.1, throttling=True))
         # The other client is forked first, while there is no thread yet.
-        client = stack.enter_context(beside(bare.take_half, ecs.endpoint_url)) if other else None
+        client = stack.enter_context(beside(bare_client.take_half, ecs.endpoint_url)) if other else None
         step_back()
         executor = KINDS[kind]()
         loop = Loop(executor, tasks)

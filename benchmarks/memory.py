@@ -16,11 +16,11 @@ from pathlib import Path
 
 from benchmarks.command import parse, run, say
 from benchmarks.found.memory import FEW, Memory, report
-from benchmarks.live import live_tasks, raise_to
-from benchmarks.loop import fresh
+from benchmarks.live_tasks import live_tasks, raise_to
 from benchmarks.report import Report
+from benchmarks.scheduler_loop import fresh
+from benchmarks.setup import prepare
 from benchmarks.sizes import MEMORY
-from benchmarks.world import prepare
 
 
 def measure_one(live: int, rest: float, *, trace: bool) -> Memory:

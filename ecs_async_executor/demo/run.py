@@ -15,15 +15,15 @@ import psutil
 
 from ecs_async_executor.demo import display
 from ecs_async_executor.demo.airflow_api import AirflowApi
-from ecs_async_executor.demo.cast import cast
 from ecs_async_executor.demo.components import adopt_orphans, kill_leftovers, stop_all
-from ecs_async_executor.demo.director import Director
 from ecs_async_executor.demo.environment import USER, Home, Stage, whereabouts
 from ecs_async_executor.demo.expectations import complaints
 from ecs_async_executor.demo.home import free_ports, furnish, new_secrets
 from ecs_async_executor.demo.interruption import Interrupted, Interruption
 from ecs_async_executor.demo.local_ecs import LocalEcs
 from ecs_async_executor.demo.observer import Observer
+from ecs_async_executor.demo.processes import make_processes
+from ecs_async_executor.demo.runner import Runner
 from ecs_async_executor.demo.screen import LiveScreen, PlainScreen, Screen
 from ecs_async_executor.errors import EcsAsyncError
 
@@ -77,16 +77,16 @@ def _run(options: Options, console: Console, home: Home, interruption: Interrupt
     ports, secrets = free_ports(), new_secrets()
     stage = Stage(home, ports, secrets, _parallelism(), keep=options.keep)
     furnish(stage, os.environ)
-    actors = cast(os.environ, stage)
+    processes = make_processes(os.environ, stage)
     address = f"{ports.airflow_url} ({USER} / {secrets.password})"
     screen: Screen = LiveScreen(console) if options.live and console.is_terminal else PlainScreen(console)
     with ExitStack() as stack:
-        stack.callback(stop_all, actors.everything, _GRACE)
+        stack.callback(stop_all, processes.everything, _GRACE)
         stack.callback(console.print, "Stopping everything ...")
         ecs = stack.enter_context(LocalEcs(ports.ecs_url))
         api = stack.enter_context(AirflowApi(ports.airflow_url, USER, secrets.password))
-        director = Director(
-            cast=actors,
+        runner = Runner(
+            processes=processes,
             ecs=ecs,
             api=api,
             observer=Observer(home.database, ecs.tasks),
@@ -96,7 +96,7 @@ def _run(options: Options, console: Console, home: Home, interruption: Interrupt
             timeout=options.timeout,
         )
         with screen:
-            snapshot = director.perform()
+            snapshot = runner.perform()
         code = _judge(snapshot, ecs, console)
         if options.keep:
             console.print(
@@ -106,7 +106,7 @@ def _run(options: Options, console: Console, home: Home, interruption: Interrupt
                 soft_wrap=True,
             )
             with suppress(Interrupted):
-                director.keep()
+                runner.keep()
     return code
 
 

@@ -19,11 +19,11 @@ import psutil
 from ecs_async_executor.demo.components import adopt_orphans, kill_leftovers
 from ecs_async_executor.demo.interruption import Interrupted, Interruption
 from tests.chaos.airflow import Airflow, Setting, airflow
-from tests.chaos.dooms import ALL, dooms
-from tests.chaos.evidence import evidence
-from tests.chaos.findings import Container, Findings
-from tests.chaos.reaper import Lives, OutOfTimeError, Reaper
+from tests.chaos.debug_report import debug_report
+from tests.chaos.kill_plan import ALL, plan_kills
+from tests.chaos.observations import Container, Observations
 from tests.chaos.report import Verdict, judge
+from tests.chaos.scheduler_killer import LifeCycles, OutOfTimeError, SchedulerKiller
 
 _LAST_CONTAINERS = 15.0  # seconds for the last containers to end, once Airflow has nothing left to do
 
@@ -33,7 +33,7 @@ class Result:
     """A whole run of it."""
 
     tasks: int
-    lives: Lives
+    lives: LifeCycles
     verdict: Verdict
     failed_starts: int
     refusals: int
@@ -109,9 +109,9 @@ def _run(options: argparse.Namespace, root: Path, interruption: Interruption) ->
     with airflow(root, setting) as running:
         _say(f"Airflow is ready after {time.monotonic() - began:.0f} s")
         rng = random.Random(options.seed)  # noqa: S311  it shall be repeatable
-        reaper = Reaper(
+        killer = SchedulerKiller(
             running,
-            dooms(
+            plan_kills(
                 rng, kills=options.kills, freezes=options.freezes, life=options.life, places=options.at or ALL
             ),
             schedulers=options.schedulers,
@@ -121,21 +121,21 @@ def _run(options: argparse.Namespace, root: Path, interruption: Interruption) ->
         )
         complaints = []
         try:
-            reaper.reap()
+            killer.reap()
         except OutOfTimeError as error:
             complaints.append(str(error))
-        lives = reaper.lives
+        lives = killer.lives
         complaints += [*lives.crashes, *lives.orphans]
         if lives.kills.total() < options.kills:
             complaints.append(
                 f"All was over after {lives.kills.total()} of {options.kills} kills: more tasks!"
             )
         result = _judge(setting, running, lives, time.monotonic() - began, tuple(complaints))
-    return _send_event(result, options)
+    return _report(result, options)
 
 
 def _judge(
-    setting: Setting, running: Airflow, lives: Lives, seconds: float, complaints: tuple[str, ...]
+    setting: Setting, running: Airflow, lives: LifeCycles, seconds: float, complaints: tuple[str, ...]
 ) -> Result:
     deadline = time.monotonic() + _LAST_CONTAINERS
     while True:
@@ -146,14 +146,14 @@ def _judge(
         time.sleep(0.2)
     database = running.database
     verdict = judge(
-        setting.tasks, Findings(containers, running.journal, database.queueings(), database.ends())
+        setting.tasks, Observations(containers, running.journal, database.queueings(), database.ends())
     )
     event_sent = set()
     for violation in verdict.violations:
         _say(f"✗ {violation.task}: {violation.what}")
         if violation.task is None or violation.task not in event_sent:
             event_sent.add(violation.task)
-            for line in evidence(violation, running, ecs_tasks):
+            for line in debug_report(violation, running, ecs_tasks):
                 _say(f"    {line}")
     answers = running.ecs.calls().get("RunTask", {})
     refusals = answers.get("failures", 0) + answers.get("ClientException", 0)
@@ -161,7 +161,7 @@ def _judge(
     return Result(setting.tasks, lives, verdict, failed, refusals, seconds, complaints)
 
 
-def _send_event(result: Result, options: argparse.Namespace) -> int:
+def _report(result: Result, options: argparse.Namespace) -> int:
     for complaint in result.complaints:
         _say(f"✗ {complaint}")
     for line in result.lines():

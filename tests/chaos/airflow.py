@@ -17,9 +17,9 @@ from ecs_async_executor.demo.environment import Home, Ports, Stage, component_en
 from ecs_async_executor.demo.home import free_ports, new_secrets
 from ecs_async_executor.local import Control, Options, serve_in_process
 from tests.chaos import journal
-from tests.chaos.database import RowThread
-from tests.chaos.processes import Child, Nursery, nursery
-from tests.chaos.weather import CONDITIONS, EXECUTOR, PLAN
+from tests.chaos.database import Database
+from tests.chaos.ecs_conditions import CONDITIONS, EXECUTOR, PLAN
+from tests.chaos.processes import Child, ForkServer, fork_server
 from tests.support.postgres import postgres
 
 ROOT = Path(__file__).parents[2]
@@ -50,15 +50,17 @@ class Airflow:
 
     home: Home
     ecs: Control
-    database: RowThread
-    nursery: Nursery
+    database: Database
+    fork_server: ForkServer
     ports: Ports
     api: Child
 
     def scheduler(self, name: str, **environment: str) -> Child:
         """Start a scheduler; the name is that of its log, too."""
         environment["CHAOS_STRUCK"] = str(self._struck(name))
-        return self.nursery.start(name, "airflow", "scheduler", "--skip-serve-logs", environment=environment)
+        return self.fork_server.start(
+            name, "airflow", "scheduler", "--skip-serve-logs", environment=environment
+        )
 
     @property
     def journal(self) -> list[journal.Line]:
@@ -97,14 +99,14 @@ def airflow(root: Path, setting: Setting) -> Iterator[Airflow]:
             **_scheduling(url),
             "AWS_ENDPOINT_URL_ECS": ecs.endpoint_url,
         }
-        with nursery(environment, home.component_logs) as processes, RowThread(url) as database:
-            succeed(processes.start("stage", "tests.chaos.stage"))
+        with fork_server(environment, home.component_logs) as processes, Database(url) as database:
+            succeed(processes.start("setup", "tests.chaos.setup_airflow"))
             database.note_queueings()
             api = api_server(processes, "api-server", ports.airflow)
             yield Airflow(home, ecs, database, processes, ports, api)
 
 
-def api_server(processes: Nursery, name: str, port: int) -> Child:
+def api_server(processes: ForkServer, name: str, port: int) -> Child:
     """Start an API server and wait until it answers."""
     child = processes.start(name, "airflow", "api-server", "--apps", "execution", "--port", str(port))
     wait_for(f"http://127.0.0.1:{port}/execution/health", child)
@@ -131,7 +133,7 @@ def _scheduling(url: str) -> dict[str, str]:
     return {
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url,
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": "",
-        "AIRFLOW__CORE__EXECUTOR": "tests.chaos.mortal.MortalExecutor",
+        "AIRFLOW__CORE__EXECUTOR": "tests.chaos.self_killing_scheduler.SelfKillingExecutor",
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
         "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "3",
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "1.5",

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 from typing_extensions import Self
 
-from tests.chaos.findings import End, Queueings
+from tests.chaos.observations import End, Queueings
 
 _UNFINISHED = """
     SELECT (SELECT count(*) FROM task_instance WHERE state IS NULL OR state NOT IN ('success', 'failed'))
@@ -44,7 +44,7 @@ _AUDIT_LOG = """
 """
 
 
-class RowThread:
+class Database:
     """Airflow's database."""
 
     def __init__(self, url: str) -> None:
@@ -93,7 +93,7 @@ class RowThread:
             running.setdefault(job_id, set()).add((task_id, map_index))
         return running
 
-    def evidence(self, task_id: str, map_index: int) -> list[str]:
+    def debug_report(self, task_id: str, map_index: int) -> list[str]:
         """All rows about one task instance: now, history, Audit Log; one text each."""
         who = {"task_id": task_id, "map_index": map_index}
         return [_line(row) for query in (_ROWS, _AUDIT_LOG) for row in self._select(query, **who)]

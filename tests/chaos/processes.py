@@ -1,4 +1,4 @@
-"""The processes that the nursery starts, seen from outside."""
+"""The processes that the fork server starts, seen from outside."""
 
 from __future__ import annotations
 
@@ -60,15 +60,15 @@ def _session(leader: int) -> list[psutil.Process]:
     return alive
 
 
-class Nursery:
+class ForkServer:
     """The process that forks all others."""
 
     def __init__(self, environment: Mapping[str, str], logs: Path) -> None:
         self._logs = logs
         self._children: dict[str, Child] = {}
-        with (logs / "nursery.log").open("ab") as log:
+        with (logs / "fork-server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.nursery"],
+                [sys.executable, "-m", "tests.chaos.fork_server"],
                 env=dict(environment),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -95,7 +95,7 @@ class Nursery:
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         if not child.started.wait(60):
-            raise RuntimeError(f"The nursery did not start {name}: see {self._logs / 'nursery.log'}")
+            raise RuntimeError(f"The fork server did not start {name}: see {self._logs / 'fork-server.log'}")
         return child
 
     def close(self) -> None:
@@ -132,9 +132,9 @@ class Nursery:
 
 
 @contextmanager
-def nursery(environment: Mapping[str, str], logs: Path) -> Iterator[Nursery]:
-    """A nursery for the time being."""
-    opened = Nursery(environment, logs)
+def fork_server(environment: Mapping[str, str], logs: Path) -> Iterator[ForkServer]:
+    """Run a fork server for the time being."""
+    opened = ForkServer(environment, logs)
     try:
         yield opened
     finally:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.chaos.fates import FATES, shares
-from tests.chaos.findings import Container, End, Findings, Task
+from tests.chaos.expected_outcomes import EXPECTED, shares
+from tests.chaos.observations import Container, End, Observations, Task
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ GOOD = Verdict(
 )
 
 
-def judge(tasks: int, found: Findings) -> Verdict:
+def judge(tasks: int, found: Observations) -> Verdict:
     """Compare what was found with what the authors of so many tasks expect."""
     groups = list(found.containers_by_queueing().values())
     started = [[each for each in same if not each.failed_to_start] for same in groups]
@@ -92,7 +92,7 @@ def _at_once(same: Sequence[Container]) -> int:
     return most
 
 
-def _of(found: Findings, what: str, same: Sequence[Container]) -> Violation:
+def _of(found: Observations, what: str, same: Sequence[Container]) -> Violation:
     return Violation(what, found.task_of(same[0]), tuple(each.id for each in same))
 
 
@@ -102,7 +102,10 @@ def _wrong_ends(tasks: int, ends: Sequence[End]) -> Iterator[Violation]:
     yield from (Violation("It does not exist.", task) for task in sorted(expected - found.keys()))
     yield from (Violation("Nobody asked for it.", task) for task in sorted(found.keys() - expected))
     for task in sorted(expected & found.keys()):
-        end, fate = found[task], FATES[task[0]]
-        if (end.state, end.try_number) != (fate.state, fate.last_try):
-            is_, should = f"{end.state} in try {end.try_number}", f"{fate.state} in try {fate.last_try}"
+        end, right = found[task], EXPECTED[task[0]]
+        if (end.state, end.try_number) != (right.state, right.last_try):
+            is_, should = (
+                f"{end.state} in try {end.try_number}",
+                f"{right.state} in try {right.last_try}",
+            )
             yield Violation(f"It is {is_}, expected is {should}.", task)

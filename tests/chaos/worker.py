@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.chaos import journal
-from tests.chaos.fates import Outcome, outcome
+from tests.chaos.expected_outcomes import Outcome, outcome
 
 _ATTEMPTS = 5  # [workers] execution_api_retries
 _HEARTBEAT = 1.5  # seconds between two heartbeats

@@ -22,7 +22,7 @@ from ecs_async_executor.demo.environment import (
 from ecs_async_executor.demo.home import free_ports, new_secrets
 from ecs_async_executor.local import Options, serve_in_process
 from tests.chaos.airflow import ROOT, succeed, wait_for
-from tests.chaos.processes import nursery
+from tests.chaos.processes import fork_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -79,11 +79,11 @@ def run(
             "AWS_ENDPOINT_URL_ECS": ecs.endpoint_url,
             **scheduler,
         }
-        with nursery(environment, home.component_logs) as processes:
+        with fork_server(environment, home.component_logs) as processes:
             succeed(processes.start("database", "airflow", "db", "migrate"))
             if "team_name" in scheduler.get("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", ""):
                 succeed(processes.start("team", "airflow", "teams", "create", TEAM))
-            succeed(processes.start("stage", "tests.chaos.stage"))
+            succeed(processes.start("setup", "tests.chaos.setup_airflow"))
             api = processes.start("api-server", "airflow", "api-server", "--apps", "execution")
             wait_for(f"{ports.airflow_url}/execution/health", api)
             processes.start("scheduler", "airflow", "scheduler", "--skip-serve-logs")

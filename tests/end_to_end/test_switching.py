@@ -14,8 +14,8 @@ import pytest
 
 from ecs_async_executor.demo.home import free_ports
 from tests.chaos.airflow import Airflow, Setting, airflow, api_server
-from tests.chaos.findings import End, Task
-from tests.chaos.scenes import Scheduler, start, until
+from tests.chaos.multi_scheduler import Scheduler, start, until
+from tests.chaos.observations import End, Task
 from tests.support.switch import Switch, switch
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -87,7 +87,7 @@ def test_tasks_run_on_through_three_switches_and_a_rolling_replacement_of_the_ap
         ours = at.scheduler(OURS)
         at.until_all_run_under(ours)
         port = free_ports().airflow
-        api_server(at.world.nursery, "api-server-2", port)
+        api_server(at.world.fork_server, "api-server-2", port)
         at.balancer.lead_to(f"http://127.0.0.1:{port}")
         at.world.api.kill(signal.SIGTERM)
         assert at.world.api.ended.wait(30)
@@ -121,6 +121,6 @@ def test_tasks_die_while_the_api_server_is_away_by_default_and_their_events_name
         at.balancer.off()
         until(lambda: not at.world.database.unfinished(), seconds=60)
         assert {end.state for end in at.world.database.ends()} == {"failed"}
-        (told, *_) = [line for line in at.world.database.evidence(*min(ALL)) if "ecs task ended" in line]
+        (told, *_) = [line for line in at.world.database.debug_report(*min(ALL)) if "ecs task ended" in line]
         assert "exit code 1" in told
         assert "raise AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS in the task definition" in told

@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.chaos.airflow import Airflow, Setting, airflow
-from tests.chaos.findings import Task
+from tests.chaos.multi_scheduler import conclude, start, until
+from tests.chaos.observations import Task
 from tests.chaos.report import GOOD, Verdict
-from tests.chaos.scenes import conclude, start, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 from tests.parity import rewrites
-from tests.parity.senders import FRESH_TOKEN, RUN_ID, Body
+from tests.parity.captured_requests import FRESH_TOKEN, RUN_ID, Body
 from tests.parity.setups import Setup
 from tests.parity.spelling import as_aws_spells
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.parity import amends, rewrites
-from tests.parity.senders import Body
+from tests.parity.captured_requests import Body
 from tests.parity.setups import Setup
 
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.parity.cases import CHOICES
+from tests.parity.comparison import is_equal, judge
 from tests.parity.members import LAYERS, MEMBERS
 from tests.parity.setups import Setup
 from tests.parity.spelling import in_snake_case
 from tests.parity.test_parity import check_refusal
-from tests.parity.verdicts import is_equal, judge
 
 FRAGMENTS = [*MEMBERS.values(), *(layer for pair in LAYERS.values() for layer in pair)]
 

@@ -21,8 +21,8 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from ecs_async_executor import AsyncEcsExecutor
 from ecs_async_executor.config.configuration import read_configuration
+from tests.parity.captured_requests import Body, Refused, ours, theirs, wire
 from tests.parity.members import container
-from tests.parity.senders import Body, Refused, ours, theirs, wire
 from tests.parity.setups import BASE, Setup
 from tests.parity.spelling import in_snake_case
 

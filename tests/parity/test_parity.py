@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from airflow.configuration import conf
 
+from tests.parity.captured_requests import FRESH_TOKEN, OLD_TOKEN, Refused, ours
 from tests.parity.cases import all_cases, broken_cases
+from tests.parity.comparison import Verdict, is_equal, judge, what_theirs_does
 from tests.parity.differences import DIFFERENCES
 from tests.parity.members import MEMBERS, network
-from tests.parity.refusals import REFUSALS
-from tests.parity.senders import FRESH_TOKEN, OLD_TOKEN, Refused, ours
+from tests.parity.rejected_configurations import REFUSALS
 from tests.parity.setups import Setup
 from tests.parity.spelling import shape_of_run_task
-from tests.parity.verdicts import Verdict, is_equal, judge, what_theirs_does
 
 CASES = all_cases()
 BROKEN = broken_cases()
@@ -61,7 +61,7 @@ def check_refusal(found: Verdict) -> None:
 def test_no_listed_difference_can_be_left_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     labels = [label for label in CASES if name in verdict(label).applied]
     others = {other: each for other, each in DIFFERENCES.items() if other != name}
-    monkeypatch.setattr("tests.parity.verdicts.DIFFERENCES", others)
+    monkeypatch.setattr("tests.parity.comparison.DIFFERENCES", others)
     assert not all(is_explained(CASES[label]) for label in labels)
 
 
@@ -109,7 +109,7 @@ def test_every_member_of_run_task_is_compared() -> None:
 
 
 def test_a_difference_of_the_requests_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.parity.verdicts.ours", lambda _: verdict("container_name:main").ours)
+    monkeypatch.setattr("tests.parity.comparison.ours", lambda _: verdict("container_name:main").ours)
     assert not is_explained(Setup())
 
 

@@ -1,4 +1,4 @@
-"""The Dag of the crash test: one mapped task of each fate."""
+"""The Dag of the crash test: one mapped task of each expected outcome."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from airflow.sdk import DAG, BaseOperator, timezone
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from tests.chaos import journal
-from tests.chaos.fates import FATES, outcome, shares
+from tests.chaos.expected_outcomes import EXPECTED, outcome, shares
 
 
 class Fated(BaseOperator):
-    """Ends as its fate says. Only the real worker runs this; the light one does the same without importing Airflow."""
+    """Ends as expected of it. Only the real worker runs this; the light one does the same without importing Airflow."""
 
     def __init__(self, *, number: int, **rest: Any) -> None:
         super().__init__(**rest)
@@ -43,5 +43,5 @@ class Fated(BaseOperator):
 with DAG("crash_test", schedule=None, max_active_tasks=1000) as dag:
     for name, count in shares(int(os.environ["CHAOS_TASKS"])).items():
         Fated.partial(
-            task_id=name, retries=FATES[name].last_try - 1, retry_delay=timedelta(seconds=1)
+            task_id=name, retries=EXPECTED[name].last_try - 1, retry_delay=timedelta(seconds=1)
         ).expand(number=list(range(count)))

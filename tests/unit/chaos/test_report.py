@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.chaos.fates import FATES
-from tests.chaos.findings import Container, End, Findings, Queueings
+from tests.chaos.expected_outcomes import EXPECTED
 from tests.chaos.journal import SENT, Line
+from tests.chaos.observations import Container, End, Observations, Queueings
 from tests.chaos.report import GOOD, Verdict, judge
 
-TASKS = 6  # one of each fate
+TASKS = 6  # one of each expected outcome
 ARN = "arn:aws:ecs:us-east-1:123456789012:task/default/"
 
 
@@ -22,10 +22,10 @@ class World:
         self.containers: list[Container] = []
         self.journal: list[Line] = []
         self.queued: list[tuple[str, float]] = []
-        self.ends = [End(name, 0, fate.state, fate.last_try) for name, fate in FATES.items()]
-        for name, fate in FATES.items():
-            for number in range(1, fate.last_try + 1):
-                for _ in range(fate.waits + 1):
+        self.ends = [End(name, 0, expected.state, expected.last_try) for name, expected in EXPECTED.items()]
+        for name, expected in EXPECTED.items():
+            for number in range(1, expected.last_try + 1):
+                for _ in range(expected.waits + 1):
                     self.queue(name, number)
                     self.launch(name, number)
 
@@ -67,7 +67,7 @@ class World:
         self.journal.append(replace(self.journal[0], container="before-1"))
 
     def verdict(self) -> Verdict:
-        return judge(TASKS, Findings(self.containers, self.journal, Queueings(self.queued), self.ends))
+        return judge(TASKS, Observations(self.containers, self.journal, Queueings(self.queued), self.ends))
 
 
 def test_nothing_is_wrong_when_all_went_well():
@@ -197,7 +197,7 @@ def test_a_container_that_was_stopped_is_found():
 
 
 def test_an_empty_world_is_not_a_good_one():
-    verdict = judge(TASKS, Findings([], [], Queueings([]), []))
+    verdict = judge(TASKS, Observations([], [], Queueings([]), []))
 
     assert verdict.containers_per_queueing == 0
     assert verdict.wrong_ends == TASKS

@@ -19,7 +19,7 @@ _PLAN = {"provisioning": [0.4, 1.2], "pending": [0.2, 0.6], "deprovisioning": 0.
 
 
 @dataclass(frozen=True)
-class Cast:
+class Processes:
     """All processes. `migration` ends by itself; the others run until we stop them."""
 
     local_ecs: Component
@@ -40,7 +40,7 @@ class Cast:
         return (self.local_ecs, self.migration, *self.airflow)
 
 
-def cast(inherited: Mapping[str, str], stage: Stage) -> Cast:
+def make_processes(inherited: Mapping[str, str], stage: Stage) -> Processes:
     """Return the processes, none of them started."""
     airflow_environment = env.component_environment(inherited, stage)
 
@@ -51,7 +51,7 @@ def cast(inherited: Mapping[str, str], stage: Stage) -> Cast:
         argv = (sys.executable, "-m", "airflow", *command)
         return Component(name, argv, airflow_environment, log(name))
 
-    return Cast(
+    return Processes(
         local_ecs=Component(
             "local ECS", _local_ecs(stage), env.local_ecs_environment(inherited, stage), log("local ECS")
         ),

@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from tests.chaos.airflow import Airflow
-from tests.chaos.dooms import Doom
-from tests.chaos.life import Life
+from tests.chaos.kill_plan import PlannedKill
+from tests.chaos.scheduler_life_cycle import Life
 
 _TICK = 0.1
 _LOOK = 1.0  # seconds between two looks at the database
 
 
 @dataclass
-class Lives:
+class LifeCycles:
     """What happened to the schedulers."""
 
     kills: Counter[str] = field(default_factory=Counter)
@@ -35,22 +35,22 @@ class OutOfTimeError(Exception):
     """Not everything was over in time."""
 
 
-class Reaper:
+class SchedulerKiller:
     """Starts and ends the schedulers, so many at a time. ``timeout`` is in seconds, for all."""
 
     def __init__(
         self,
         airflow: Airflow,
-        dooms: Iterator[Doom],
+        plan_kills: Iterator[PlannedKill],
         *,
         schedulers: int,
         timeout: float,
         check: Callable[[], None] = lambda: None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.lives = Lives()
+        self.lives = LifeCycles()
         self._airflow = airflow
-        self._dooms = dooms
+        self._dooms = plan_kills
         self._schedulers = schedulers
         self._names = (f"scheduler-{number:03}" for number in itertools.count(1))
         self._deadline = time.monotonic() + timeout

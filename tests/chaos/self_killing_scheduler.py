@@ -1,6 +1,6 @@
 """The executor under test, unchanged, in a process that strikes itself at a chosen place.
 
-`CHAOS_DOOM` is {"place": ..., "visit": n, "signal": ...}: at the n-th visit of the place the process sends itself the
+`CHAOS_KILL` is {"place": ..., "visit": n, "signal": ...}: at the n-th visit of the place the process sends itself the
 signal, after it has noted the place in the file `CHAOS_STRUCK`. Every wrapper here only calls what it wraps; that of
 RunTask notes in the journal for which task instance a call is made.
 """
@@ -29,7 +29,7 @@ _IN_FLIGHT = 0.7  # seconds that a call may be under way: the local ECS answers 
 _LAUNCH_ID = re.compile(r"[0-9a-f-]{36}-\d+")
 
 
-class Blow:
+class Strike:
     """Waits at one place."""
 
     def __init__(self, place: str, visit: int, number: signal.Signals) -> None:
@@ -58,15 +58,15 @@ class Blow:
             time.sleep(60)  # not a step further
 
 
-def _blow() -> Blow:
-    plan = json.loads(os.environ.get("CHAOS_DOOM") or '{"place": "", "visit": 1, "signal": "SIGKILL"}')
-    return Blow(plan["place"], plan["visit"], signal.Signals[plan["signal"]])
+def _blow() -> Strike:
+    plan = json.loads(os.environ.get("CHAOS_KILL") or '{"place": "", "visit": 1, "signal": "SIGKILL"}')
+    return Strike(plan["place"], plan["visit"], signal.Signals[plan["signal"]])
 
 
 BLOW = _blow()
 
 
-class MortalExecutor(AsyncEcsExecutor):
+class SelfKillingExecutor(AsyncEcsExecutor):
     """Is struck before or after what the scheduler calls."""
 
     def queue_workload(self, workload: Any, session: Any) -> None:
@@ -101,17 +101,17 @@ class MortalExecutor(AsyncEcsExecutor):
 def _wrap_decide() -> None:
     decide = Reconciler.decide
 
-    def mortal(self: Reconciler, budget: float = math.inf) -> None:
+    def deadly(self: Reconciler, budget: float = math.inf) -> None:
         BLOW.visit("decide.before")
         decide(self, budget)
 
-    Reconciler.decide = mortal  # type: ignore[method-assign]  # that is the point
+    Reconciler.decide = deadly  # type: ignore[method-assign]  # that is the point
 
 
 def _wrap_write() -> None:
     write = statements.write_external_ids
 
-    def mortal(publications: Sequence[Publication]) -> frozenset[str]:
+    def deadly(publications: Sequence[Publication]) -> frozenset[str]:
         if publications:
             BLOW.visit("publish.before")
         written = write(publications)
@@ -121,13 +121,13 @@ def _wrap_write() -> None:
             BLOW.visit("relaunch.after")
         return written
 
-    thread.write_external_ids = mortal  # type: ignore[attr-defined]  # that is where it is called
+    thread.write_external_ids = deadly  # type: ignore[attr-defined]  # that is where it is called
 
 
 def _wrap_call(name: str, method: str, note: Callable[..., None] = lambda *_: None) -> None:
     call: Callable[..., Awaitable[Any]] = getattr(EcsClient, method)
 
-    async def mortal(self: EcsClient, *arguments: Any) -> Any:
+    async def deadly(self: EcsClient, *arguments: Any) -> Any:
         BLOW.visit(f"{name}.before")
         note(*arguments)
         if BLOW.strikes(f"{name}.during"):
@@ -137,7 +137,7 @@ def _wrap_call(name: str, method: str, note: Callable[..., None] = lambda *_: No
         BLOW.visit(f"{name}.after")
         return answer
 
-    setattr(EcsClient, method, mortal)
+    setattr(EcsClient, method, deadly)
 
 
 def _note_launch(body: Mapping[str, Any]) -> None:

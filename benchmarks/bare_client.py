@@ -14,7 +14,7 @@ from aiobotocore.session import get_session
 from botocore.exceptions import ClientError
 
 from benchmarks.limits import LAUNCH_RATE
-from benchmarks.world import CONCURRENCY, VARIABLES
+from benchmarks.setup import CONCURRENCY, VARIABLES
 
 BARE, OTHER = "bare", "other"
 """Their `startedBy`."""

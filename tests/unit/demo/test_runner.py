@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from ecs_async_executor.demo.components import ComponentFailedError
-from ecs_async_executor.demo.director import DemoFailedError, Director
 from ecs_async_executor.demo.display import View
 from ecs_async_executor.demo.expectations import EXPECTED
 from ecs_async_executor.demo.interruption import Interrupted
+from ecs_async_executor.demo.runner import DemoFailedError, Runner
 from ecs_async_executor.demo.snapshot import DagRun, Snapshot
 
 NAMES = ("local_ecs", "migration", "api_server", "scheduler", "dag_processor", "triggerer")
@@ -100,11 +100,11 @@ def stage() -> Stage:
     return Stage()
 
 
-def director(stage: Stage, timeout: float = 30.0) -> Director:
+def runner(stage: Stage, timeout: float = 30.0) -> Runner:
     ticks = itertools.count()
     double: Any = stage
-    return Director(
-        cast=double,
+    return Runner(
+        processes=double,
         ecs=double,
         api=double,
         observer=double,
@@ -118,20 +118,20 @@ def director(stage: Stage, timeout: float = 30.0) -> Director:
 
 
 def test_everything_starts_in_order_and_every_dag_runs_once(stage: Stage) -> None:
-    assert director(stage).perform() == OVER
+    assert runner(stage).perform() == OVER
     assert stage.started == list(NAMES)
     assert stage.triggered == ["warm-up", *EXPECTED]
 
 
 def test_airflow_learns_where_the_logs_are_and_the_rest_does_not(stage: Stage) -> None:
-    director(stage).perform()
+    runner(stage).perform()
     environments = [actor.environment for actor in stage.everything]
     assert environments == [None, None] + [{"AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": "http://127.0.0.1:9002"}] * 4
 
 
 def test_the_last_view_shows_everything_ready_and_the_address(stage: Stage) -> None:
     stage.snapshots = [Snapshot(at=0.0), OVER]
-    director(stage).perform()
+    runner(stage).perform()
     assert all(component.ready_after is not None for component in stage.views[-1].components)
     assert stage.views[-1].address == "http://127.0.0.1:8080"
 
@@ -139,7 +139,7 @@ def test_the_last_view_shows_everything_ready_and_the_address(stage: Stage) -> N
 def test_the_address_is_not_shown_before_the_ui_is_up(stage: Stage) -> None:
     stage.healthy = {}
     with pytest.raises(DemoFailedError):
-        director(stage).perform()
+        runner(stage).perform()
     assert {view.address for view in stage.views} == {None}
 
 
@@ -147,11 +147,11 @@ def test_the_address_is_not_shown_before_the_ui_is_up(stage: Stage) -> None:
 def test_a_component_that_dies_ends_the_demo(stage: Stage, name: str) -> None:
     stage.dies = name
     with pytest.raises(ComponentFailedError, match=f"The {name} died"):
-        director(stage).perform()
+        runner(stage).perform()
 
 
 def test_a_component_that_dies_after_the_show_is_reported_too(stage: Stage) -> None:
-    subject = director(stage)
+    subject = runner(stage)
     subject.perform()
     stage.dies = "scheduler"
     with pytest.raises(ComponentFailedError):
@@ -162,29 +162,29 @@ def test_after_the_timeout_the_components_that_are_not_ready_are_named(stage: St
     stage.healthy = {**HEALTHY, "triggerer": False}
     stage.snapshots = [Snapshot(at=0.0)]
     with pytest.raises(DemoFailedError, match=r"^The triggerer is not ready after 30 seconds$"):
-        director(stage).perform()
+        runner(stage).perform()
 
 
 def test_after_the_timeout_what_is_not_as_expected_is_named(stage: Stage) -> None:
     stage.snapshots = [Snapshot(at=0.0, dag_runs=(DagRun("retry", "running"),))]
     with pytest.raises(DemoFailedError, match="retry: the Dag run is running, expected success"):
-        director(stage).perform()
+        runner(stage).perform()
 
 
 def test_a_dag_that_cannot_be_imported_ends_the_demo(stage: Stage) -> None:
     stage.delivered = {"retry"}
     stage.errors = ["fan_out.py: SyntaxError"]
     with pytest.raises(DemoFailedError, match=r"A Dag can't be imported: fan_out\.py: SyntaxError"):
-        director(stage).perform()
+        runner(stage).perform()
 
 
 def test_a_signal_ends_the_demo_at_the_next_look(stage: Stage) -> None:
     stage.interrupted = True
     with pytest.raises(Interrupted, match="SIGINT"):
-        director(stage).perform()
+        runner(stage).perform()
 
 
 @pytest.mark.parametrize("trouble", [httpx.ReadTimeout("slow"), sqlite3.OperationalError("locked")])
 def test_a_look_that_fails_is_repeated(stage: Stage, trouble: Exception) -> None:
     stage.snapshots = [trouble, OVER]
-    assert director(stage).perform() == OVER
+    assert runner(stage).perform() == OVER

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.chaos.airflow import Airflow
-from tests.chaos.findings import Container, Findings
+from tests.chaos.observations import Container, Observations
 from tests.chaos.processes import Child
 from tests.chaos.report import Verdict, judge
 
@@ -46,4 +46,4 @@ def conclude(world: Airflow, tasks: int) -> Verdict:
         lambda found: all(container.stopped for container in found),
     )
     database = world.database
-    return judge(tasks, Findings(containers, world.journal, database.queueings(), database.ends()))
+    return judge(tasks, Observations(containers, world.journal, database.queueings(), database.ends()))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from tests.chaos.findings import Container, Queueing, Queueings
+from tests.chaos.observations import Container, Queueing, Queueings
 
 SHOWN = {
     "taskArn": "arn:aws:ecs:us-east-1:123456789012:task/default/abc",

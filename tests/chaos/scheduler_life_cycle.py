@@ -1,4 +1,4 @@
-"""One scheduler from its birth to its end: it is frozen, killed or told to leave as its doom says."""
+"""One scheduler from its birth to its end: it is frozen, killed or told to leave as the plan says."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 import time
 
 from tests.chaos.airflow import Airflow
-from tests.chaos.dooms import OUTSIDE, Doom
+from tests.chaos.kill_plan import OUTSIDE, PlannedKill
 from tests.chaos.processes import Child
 
 LEAVE = 20.0
@@ -15,13 +15,13 @@ _CORE_STUMBLES = "RuntimeError: UNEXPECTED COMMIT - THIS WILL BREAK HA LOCKS!"
 
 
 class Life:
-    """Without a doom it lives until `leave` is called."""
+    """Without a planned kill it lives until `leave` is called."""
 
-    def __init__(self, airflow: Airflow, name: str, doom: Doom | None) -> None:
+    def __init__(self, airflow: Airflow, name: str, plan: PlannedKill | None) -> None:
         self._airflow = airflow
-        self._doom = doom
-        self.scheduler: Child = airflow.scheduler(name, **(doom.environment if doom else {}))
-        self._next = time.monotonic() + doom.seconds if doom else None
+        self._plan = plan
+        self.scheduler: Child = airflow.scheduler(name, **(plan.environment if plan else {}))
+        self._next = time.monotonic() + plan.seconds if plan else None
         """When something is done to it from outside."""
         self._thaw = False
         self._told: float | None = None
@@ -44,7 +44,7 @@ class Life:
         code = self.scheduler.exit_code
         if code == -signal.SIGKILL:
             return True
-        polite = self._told is not None or (self._doom is not None and self._doom.signal == "SIGTERM")
+        polite = self._told is not None or (self._plan is not None and self._plan.signal == "SIGTERM")
         return polite and (code in {0, -signal.SIGTERM} or (code == 1 and self._stumbled))
 
     @property
@@ -59,16 +59,16 @@ class Life:
         now = time.monotonic()
         if self._told is not None:
             self._see_to_its_leaving(now)
-        elif self._doom is not None and self._doom.freeze and not self.freezes:
+        elif self._plan is not None and self._plan.freeze and not self.freezes:
             if self.scheduler.is_frozen or self._is_due(now):
                 self.scheduler.kill(signal.SIGSTOP)
                 self.freezes, self._thaw = 1, True
-                self._next = now + self._doom.freeze
-        elif self._doom is not None and self._is_due(now):
+                self._next = now + self._plan.freeze
+        elif self._plan is not None and self._is_due(now):
             if self._thaw:
                 self.scheduler.kill(signal.SIGCONT)
-                self._thaw, self._next = False, now + self._doom.rest
-            elif self._doom.signal == "SIGTERM":
+                self._thaw, self._next = False, now + self._plan.rest
+            elif self._plan.signal == "SIGTERM":
                 self.leave()
             else:
                 self.scheduler.kill()

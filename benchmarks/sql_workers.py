@@ -22,7 +22,7 @@ EVERY = 0.5
 
 
 @contextmanager
-def row_workers(*, work: float, spare: int = 0) -> Iterator[None]:
+def sql_workers(*, work: float, spare: int = 0) -> Iterator[None]:
     """Play the workers beside the `with` block: their code takes `work` seconds, but never ends for `spare` rows."""
     with beside(_play, work, spare) as connection:
         step_back()

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import httpx
 
 from ecs_async_executor.demo.airflow_api import AirflowApi
-from ecs_async_executor.demo.cast import Cast
 from ecs_async_executor.demo.components import Component
 from ecs_async_executor.demo.display import ComponentStatus, View
 from ecs_async_executor.demo.environment import logs_environment
@@ -19,6 +18,7 @@ from ecs_async_executor.demo.expectations import EXPECTED, complaints
 from ecs_async_executor.demo.interruption import Interruption
 from ecs_async_executor.demo.local_ecs import LocalEcs
 from ecs_async_executor.demo.observer import Observer
+from ecs_async_executor.demo.processes import Processes
 from ecs_async_executor.demo.screen import Screen
 from ecs_async_executor.demo.snapshot import Snapshot
 from ecs_async_executor.errors import EcsAsyncError
@@ -31,13 +31,13 @@ class DemoFailedError(EcsAsyncError):
 
 
 @dataclass(kw_only=True)
-class Director:
+class Runner:
     """One run of the demo.
 
     The display shows `address` once the UI is up; `timeout` is in seconds, from now to the end of the last Dag run.
     """
 
-    cast: Cast
+    processes: Processes
     ecs: LocalEcs
     api: AirflowApi
     observer: Observer
@@ -63,9 +63,9 @@ class Director:
         Interrupted.
         """
         try:
-            self._start(self.cast.local_ecs, self.cast.migration)
+            self._start(self.processes.local_ecs, self.processes.migration)
             self._until(self._infrastructure_is_ready)
-            self._start(*self.cast.airflow, environment=logs_environment(self._logs_url))
+            self._start(*self.processes.airflow, environment=logs_environment(self._logs_url))
             self._until(self._api_answers)
             self.api.warm_up()
             self._run_dags()
@@ -101,7 +101,7 @@ class Director:
             component.check()
 
     def _take_snapshot(self) -> None:
-        if self.cast.migration.name in self._ready_after:
+        if self.processes.migration.name in self._ready_after:
             # If it is busy, the next snapshot will do. If it is dead, the next check reports it.
             with suppress(httpx.TransportError, sqlite3.OperationalError):
                 self._snapshot = self.observer.snapshot()
@@ -110,28 +110,28 @@ class Director:
                 elapsed=self._elapsed,
                 components=tuple(
                     ComponentStatus(component.name, self._ready_after.get(component.name))
-                    for component in self.cast.everything
+                    for component in self.processes.everything
                 ),
                 snapshot=self._snapshot,
-                address=self.address if self.cast.api_server.name in self._ready_after else None,
+                address=self.address if self.processes.api_server.name in self._ready_after else None,
             )
         )
 
     def _infrastructure_is_ready(self) -> bool:
-        migration = self.cast.migration
+        migration = self.processes.migration
         if migration.exit_code == 0:
             self._started = [component for component in self._started if component is not migration]
             self._note_ready(migration)
         self._logs_url = self._logs_url or self.ecs.logs_url() or ""
         if self._logs_url:
-            self._note_ready(self.cast.local_ecs)
+            self._note_ready(self.processes.local_ecs)
         return len(self._ready_after) == 2
 
     def _api_answers(self) -> bool:
         return self._note_health().get("metadatabase", False)
 
     def _all_is_over(self) -> bool:
-        if len(self._ready_after) < len(self.cast.everything):
+        if len(self._ready_after) < len(self.processes.everything):
             self._note_health()
         begun = {run.dag_id for run in self._snapshot.dag_runs}
         return begun >= set(EXPECTED) and self._snapshot.is_over
@@ -139,10 +139,10 @@ class Director:
     def _note_health(self) -> dict[str, bool]:
         health = self.api.health()
         parts = {
-            "metadatabase": self.cast.api_server,
-            "scheduler": self.cast.scheduler,
-            "dag_processor": self.cast.dag_processor,
-            "triggerer": self.cast.triggerer,
+            "metadatabase": self.processes.api_server,
+            "scheduler": self.processes.scheduler,
+            "dag_processor": self.processes.dag_processor,
+            "triggerer": self.processes.triggerer,
         }
         for part, component in parts.items():
             if health.get(part):
@@ -175,7 +175,7 @@ class Director:
 
     def _what_is_missing(self) -> str:
         seconds = f"{self.timeout:.0f} seconds"
-        unready = [c for c in self.cast.everything if c.name not in self._ready_after]
+        unready = [c for c in self.processes.everything if c.name not in self._ready_after]
         if unready:
             return "\n".join(str(component.failure(f"is not ready after {seconds}")) for component in unready)
         return "\n".join([f"Not over after {seconds}:", *(each.text for each in complaints(self._snapshot))])

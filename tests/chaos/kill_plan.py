@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.chaos.places import DANGEROUS, PLACES
+from tests.chaos.fault_points import DANGEROUS, PLACES
 
 OUTSIDE = "from outside"
 ALL = (*PLACES, *DANGEROUS, OUTSIDE)
@@ -18,7 +18,7 @@ FREEZE = (6.0, 22.0)
 
 
 @dataclass(frozen=True)
-class Doom:
+class PlannedKill:
     """One scheduler's: something strikes it at a visit of a place, or from outside after so many seconds."""
 
     place: str
@@ -37,12 +37,12 @@ class Doom:
         if self.place == OUTSIDE:
             return {}
         strike = "SIGSTOP" if self.freeze else self.signal
-        return {"CHAOS_DOOM": json.dumps({"place": self.place, "visit": self.visit, "signal": strike})}
+        return {"CHAOS_KILL": json.dumps({"place": self.place, "visit": self.visit, "signal": strike})}
 
 
-def dooms(
+def plan_kills(
     rng: random.Random, *, kills: int, freezes: int, life: float, places: Sequence[str] = ALL
-) -> Iterator[Doom]:
+) -> Iterator[PlannedKill]:
     """So many kills, of which so many have a freeze before: every place in turn, shuffled anew each time round.
 
     No scheduler lives longer than `life` seconds untouched.
@@ -53,7 +53,7 @@ def dooms(
     for freezes_first in frozen:
         place = next(turns)
         seconds = rng.uniform(life / 10, life) if place == OUTSIDE else life
-        yield Doom(
+        yield PlannedKill(
             place,
             rng.randint(1, PLACES.get(place, 1)),
             seconds,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.parity import rewrites
+from tests.parity.captured_requests import Body, Outcome, Refused, ours, theirs
 from tests.parity.differences import DIFFERENCES
-from tests.parity.refusals import NO_START, NO_TASK, REFUSALS, SENT
-from tests.parity.senders import Body, Outcome, Refused, ours, theirs
+from tests.parity.rejected_configurations import NO_START, NO_TASK, REFUSALS, SENT
 from tests.parity.setups import Setup
 
 

@@ -12,14 +12,16 @@ from tests.chaos.report import Violation
 _LOG_LINES = 60
 
 
-def evidence(violation: Violation, airflow: Airflow, ecs_tasks: Sequence[dict[str, Any]]) -> Iterator[str]:
+def debug_report(
+    violation: Violation, airflow: Airflow, ecs_tasks: Sequence[dict[str, Any]]
+) -> Iterator[str]:
     """Its rows, its Audit Log, its containers and what they wrote, and the schedulers' words about all of these."""
     journal = [line for line in airflow.journal if _concerns(line, violation)]
     names = {line.container for line in journal} | set(violation.containers)
     tokens = {line.container for line in journal if line.event == SENT}
     needles = {line.ti_id for line in journal}
     if violation.task is not None:
-        yield from airflow.database.evidence(*violation.task)
+        yield from airflow.database.debug_report(*violation.task)
         task_id, map_index = violation.task
         needles.add(f"crash_test.{task_id}[{map_index}]")
         needles.add(f"task_id={task_id!r}, run_id={map_index}")

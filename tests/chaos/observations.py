@@ -96,7 +96,7 @@ class Queueings:
 
 
 @dataclass(frozen=True)
-class Findings:
+class Observations:
     """All of it."""
 
     containers: Sequence[Container]

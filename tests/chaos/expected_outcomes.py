@@ -12,7 +12,7 @@ asks to be run again a moment later, in the same try (a sensor's `mode="reschedu
 
 
 @dataclass(frozen=True)
-class Fate:
+class ExpectedOutcome:
     """How the tries of a task end; the last one is final."""
 
     tries: tuple[Outcome, ...]
@@ -30,13 +30,13 @@ class Fate:
         return len(self.tries)
 
 
-FATES: Mapping[str, Fate] = {
-    "succeeds": Fate(("succeed",)),
-    "fails": Fate(("raise",)),
-    "recovers": Fate(("raise", "succeed")),
-    "dies": Fate(("die",)),
-    "revives": Fate(("die", "succeed")),
-    "waits": Fate(("succeed",), waits=2),
+EXPECTED: Mapping[str, ExpectedOutcome] = {
+    "succeeds": ExpectedOutcome(("succeed",)),
+    "fails": ExpectedOutcome(("raise",)),
+    "recovers": ExpectedOutcome(("raise", "succeed")),
+    "dies": ExpectedOutcome(("die",)),
+    "revives": ExpectedOutcome(("die", "succeed")),
+    "waits": ExpectedOutcome(("succeed",), waits=2),
 }
 """By task id. Each is a mapped task."""
 
@@ -45,14 +45,14 @@ _EVERY = 12
 
 
 def shares(tasks: int) -> dict[str, int]:
-    """How many tasks of each fate there are, of so many in all (at least six)."""
-    counts = {name: max(1, tasks // _EVERY) for name in FATES if name != "succeeds"}
+    """How many tasks of each expected outcome there are, of so many in all (at least six)."""
+    counts = {name: max(1, tasks // _EVERY) for name in EXPECTED if name != "succeeds"}
     return {"succeeds": tasks - sum(counts.values()), **counts}
 
 
 def outcome(task_id: str, try_number: int, waited: int) -> Outcome:
     """How this run is to end, after so many waits. A try that nobody expects ends as the last one that was expected."""
-    fate = FATES[task_id]
-    if waited < fate.waits:
+    expected = EXPECTED[task_id]
+    if waited < expected.waits:
         return "wait"
-    return fate.tries[min(try_number, len(fate.tries)) - 1]
+    return expected.tries[min(try_number, len(expected.tries)) - 1]

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from benchmarks.loop import Loop, every
-from benchmarks.row_workers import count_rows, row_workers
-from benchmarks.world import launched, local_ecs, without_limits
+from benchmarks.scheduler_loop import Loop, every
+from benchmarks.setup import launched, local_ecs, without_limits
+from benchmarks.sql_workers import count_rows, sql_workers
 from ecs_async_executor import AsyncEcsExecutor
 from ecs_async_executor.local import Control
 
@@ -54,7 +54,7 @@ def live_tasks(
     if not limits:
         os.environ |= without_limits()
     # The workers are forked first, while there is no thread yet.
-    with local_ecs(QUICKLY) as ecs, row_workers(work=WORK, spare=count + more * stay):
+    with local_ecs(QUICKLY) as ecs, sql_workers(work=WORK, spare=count + more * stay):
         executor = AsyncEcsExecutor()
         loop = Loop(executor, count + more)
         raise_to(loop, ecs, count)

@@ -42,7 +42,7 @@ def main() -> None:
     os.dup2(2, 1)  # what an import prints is no answer
     for name in _IMPORTS:
         import_module(name)
-    _say({"name": "nursery", "pid": os.getpid()})
+    _say({"name": "fork-server", "pid": os.getpid()})
     children: dict[int, str] = {}
     while True:
         if select.select([sys.stdin], [], [], _TICK)[0]:

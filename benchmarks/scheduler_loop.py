@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
-from benchmarks.world import forget_all
+from benchmarks.setup import forget_all
 
 # isort: split
 from airflow.executors.base_executor import BaseExecutor
@@ -16,7 +16,7 @@ from airflow.jobs.job import Job
 from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.utils.session import create_session
 
-from benchmarks.bare import OTHER
+from benchmarks.bare_client import OTHER
 from benchmarks.processes import in_child
 from ecs_async_executor.local import Control
 from tests.support.bulk import make_workloads, queue_rows

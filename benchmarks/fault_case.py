@@ -63,7 +63,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class FaultCase:
     """What came of it. Every task is right or wrong."""
 
     fault: str
@@ -91,7 +91,7 @@ class Bench:
     """A folder for the schedulers' logs."""
 
 
-def run_cell(fault: Fault, executor: str, bench: Bench) -> Cell:
+def run_case(fault: Fault, executor: str, bench: Bench) -> FaultCase:
     """Give tasks to a scheduler while ECS is as `fault` says, until all are finished or the time is up."""
     ecs, tasks = bench.ecs, bench.tasks
     _forget_all()
@@ -129,7 +129,7 @@ def _run(fault: Fault, bench: Bench, workers: Workers, gauge: Gauge) -> float:
     return elapsed
 
 
-def _judge(fault: Fault, executor: str, workers: Workers, gauge: Gauge, seconds: float) -> Cell:
+def _judge(fault: Fault, executor: str, workers: Workers, gauge: Gauge, seconds: float) -> FaultCase:
     rows = task_instances()
     wrongs = Counter(filter(None, (_what_is_wrong(fault, ti, workers) for ti in rows)))
     notes = [f"{count} {what}" for what, count in wrongs.most_common()]
@@ -142,7 +142,7 @@ def _judge(fault: Fault, executor: str, workers: Workers, gauge: Gauge, seconds:
         notes.append(f"{silent} deaths unexplained")
     if workers.lateness > LATE:
         notes.append(f"NOT VALID: the benchmark itself was {workers.lateness:.1f} s late")
-    return Cell(
+    return FaultCase(
         fault=fault.name,
         executor=executor,
         tasks=len(rows),

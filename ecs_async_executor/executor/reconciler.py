@@ -28,7 +28,7 @@ from ecs_async_executor.executor.decisions import (
 from ecs_async_executor.executor.dispatcher import Dispatcher
 from ecs_async_executor.executor.retry_policy import RetryPolicy
 from ecs_async_executor.executor.row_diagnosis import UNREADABLE, with_row
-from ecs_async_executor.executor.rows.final_publish import flush
+from ecs_async_executor.executor.rows.final_publish import publish_all
 from ecs_async_executor.executor.rows.poller import READ_AGAIN_AFTER, RowPoller
 from ecs_async_executor.executor.rows.thread import RowDatabase
 from ecs_async_executor.executor.runs import Run, Runs, launch_id
@@ -217,8 +217,8 @@ class Reconciler:
         self.task_events.flush()
 
     def publish_rest(self) -> int:
-        """Publish the launches that rows don't show yet, at shutdown, in this thread; see `flush`."""
-        return flush(self.runs, self._view)
+        """Publish the launches that rows don't show yet, at shutdown, in this thread; see `publish_all`."""
+        return publish_all(self.runs, self._view)
 
     def _decide(self, run: Run, row: Row | None) -> None:
         if run.ended is not None:

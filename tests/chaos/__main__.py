@@ -148,11 +148,11 @@ def _judge(
     verdict = judge(
         setting.tasks, Observations(containers, running.journal, database.queueings(), database.ends())
     )
-    event_sent = set()
+    explained = set()
     for violation in verdict.violations:
         _say(f"✗ {violation.task}: {violation.what}")
-        if violation.task is None or violation.task not in event_sent:
-            event_sent.add(violation.task)
+        if violation.task is None or violation.task not in explained:
+            explained.add(violation.task)
             for line in debug_report(violation, running, ecs_tasks):
                 _say(f"    {line}")
     answers = running.ecs.calls().get("RunTask", {})

@@ -50,7 +50,7 @@ def judge(tasks: int, found: Observations) -> Verdict:
     groups = list(found.containers_by_queueing().values())
     started = [[each for each in same if not each.failed_to_start] for same in groups]
     runs = list(found.runs_by_queueing().values())
-    event_sent = [each for each in found.containers if each.was_told_to_stop]
+    told_to_stop = [each for each in found.containers if each.was_told_to_stop]
     live = [each for each in found.containers if not each.stopped]
     wrong = list(_wrong_ends(tasks, found.ends))
     violations = [
@@ -66,7 +66,7 @@ def judge(tasks: int, found: Observations) -> Verdict:
             if len(lines) > 1
         ),
         *wrong,
-        *(_of(found, "Its container was stopped.", [each]) for each in event_sent),
+        *(_of(found, "Its container was stopped.", [each]) for each in told_to_stop),
         *(_of(found, "It still lives.", [each]) for each in live),
     ]
     return Verdict(
@@ -74,7 +74,7 @@ def judge(tasks: int, found: Observations) -> Verdict:
         alive_at_once=max(map(_at_once, groups), default=0),
         runs_per_try=max(map(len, runs), default=0),
         wrong_ends=len(wrong),
-        stopped_containers=len(event_sent),
+        stopped_containers=len(told_to_stop),
         live_containers=len(live),
         violations=tuple(violations),
     )

@@ -102,17 +102,17 @@ def main() -> int:
     end = outcome(ti["task_id"], ti["try_number"], context.get("task_reschedule_count", 0))
     if end == "die":
         os.kill(os.getpid(), signal.SIGKILL)
-    event_sent = _told(end, can_retry=bool(context.get("should_retry")))
+    result = _result(end, can_retry=bool(context.get("should_retry")))
     try:
-        api.call("PATCH", "state", {**event_sent, "end_date": _now()})
+        api.call("PATCH", "state", {**result, "end_date": _now()})
     except RefusedError as refused:
-        journal.write(f"refused {event_sent['state']} {refused.status}", ti)
+        journal.write(f"refused {result['state']} {refused.status}", ti)
         return 1
-    journal.write(f"told {event_sent['state']}", ti)
+    journal.write(f"told {result['state']}", ti)
     return 0
 
 
-def _told(end: Outcome, *, can_retry: bool) -> dict[str, Any]:
+def _result(end: Outcome, *, can_retry: bool) -> dict[str, Any]:
     if end == "succeed":
         return {"state": "success", "task_outlets": [], "outlet_events": []}
     if end == "wait":

@@ -10,7 +10,7 @@ from ecs_async_executor.executor.rows.statements import read_rows, write_externa
 from ecs_async_executor.executor.runs import Run
 
 
-def flush(runs: Iterable[Run], view: Callable[[Run], RunView]) -> int:
+def publish_all(runs: Iterable[Run], view: Callable[[Run], RunView]) -> int:
     """Publish these runs' launches to their rows, now and in this thread.
 
     Returns how many rows it could not write (someone has locked them); database errors propagate.

@@ -29,7 +29,7 @@ def start(world: Airflow, name: str, **environment: str) -> Scheduler:
     return Scheduler(process, job)
 
 
-def until(look: Callable[[], Any], enough: Callable[[Any], Any] = bool, seconds: float = 40) -> Any:
+def until(look: Callable[[], Any], enough: Callable[[Any], Any] = bool, seconds: float = 120) -> Any:
     """Look again and again until it is enough, and give what was seen."""
     deadline = time.monotonic() + seconds
     while not ((seen := look()) and enough(seen)):
@@ -40,7 +40,7 @@ def until(look: Callable[[], Any], enough: Callable[[Any], Any] = bool, seconds:
 
 def conclude(world: Airflow, tasks: int) -> Verdict:
     """Wait until all is over, and judge it."""
-    until(lambda: not world.database.unfinished(), seconds=90)
+    until(lambda: not world.database.unfinished(), seconds=300)
     containers = until(
         lambda: [Container.of(task) for task in world.ecs.tasks()],
         lambda found: all(container.stopped for container in found),

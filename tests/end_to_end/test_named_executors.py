@@ -24,7 +24,7 @@ from ecs_async_executor.local import Options, serve_in_process
 from tests.chaos.airflow import ROOT, succeed, wait_for
 from tests.chaos.processes import fork_server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 OURS = "ecs_async_executor.AsyncEcsExecutor"
 OFFICIAL = "airflow.providers.amazon.aws.executors.ecs.ecs_executor.AwsEcsExecutor"

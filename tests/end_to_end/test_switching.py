@@ -18,7 +18,7 @@ from tests.chaos.multi_scheduler import Scheduler, start, until
 from tests.chaos.observations import End, Task
 from tests.support.switch import Switch, switch
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 OFFICIAL = "airflow.providers.amazon.aws.executors.ecs.AwsEcsExecutor"
 OURS = "ecs_async_executor.AsyncEcsExecutor"

@@ -16,7 +16,7 @@ from tests.chaos.multi_scheduler import conclude, start, until
 from tests.chaos.observations import Task
 from tests.chaos.report import GOOD, Verdict
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 # User code outlasts the time until a killed scheduler is missed: 3 s of [scheduler] health_check_threshold, and a check
 # every 1.5 s.

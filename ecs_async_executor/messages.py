@@ -85,8 +85,8 @@ class Recovery(Enum):
 
     NONE = "nobody has sent it"
     REPLAY = "an engine that died may have sent it: send it again, the clientToken finds its task"
-    LOOK = "a scheduler that died may have sent it: search (ListTasks), then send it under its clientToken"
-    FIND = "its code has started: search (ListTasks), never send it"
+    SEARCH = "a scheduler that died may have sent it: search (ListTasks), then send it under its clientToken"
+    SEARCH_ONLY = "its code has started: search (ListTasks), never send it"
 
 
 @dataclass(frozen=True, slots=True)

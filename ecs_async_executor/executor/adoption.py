@@ -10,12 +10,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ecs_async_executor.launch_id import LaunchId
+
 _ARN = re.compile(r"arn:aws[a-z-]*:ecs:[^:]+:[^:]+:task/(?:(?P<cluster>[^/]+)/)?(?P<task>[^/]+)")
-# A UUID; or a token's `jti`, which rows hold only with a launch number.
-_RUN_ID = re.compile(
-    r"(?P<run>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}(?=-))"
-    r"(?:-(?P<number>\d+))?"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +31,5 @@ def parse_external_id(external_id: str | None) -> AdoptedId | None:
     """Parse a row's `external_executor_id`; None if it names neither an ECS task nor one of our runs."""
     if arn := _ARN.fullmatch(external_id or ""):
         return AdoptedId(arn["task"], arn=external_id, cluster=arn["cluster"])
-    if run := _RUN_ID.fullmatch(external_id or ""):
-        return AdoptedId(run["run"], int(run["number"] or 1))
-    return None
+    launch_id = LaunchId.parse(external_id or "")
+    return AdoptedId(launch_id.run_id, launch_id.number) if launch_id else None

@@ -132,7 +132,7 @@ def make_orphaned_run(executor: BaseExecutor, ti: Any, profiles: Profiles) -> Ru
         cluster = adopted.cluster or template.cluster
         run.launched = Launched(run.run_id, run.number, adopted.arn, cluster, template.container)
     else:
-        run.recovery = Recovery.LOOK if ti.state == "queued" else Recovery.FIND
+        run.recovery = Recovery.SEARCH if ti.state == "queued" else Recovery.SEARCH_ONLY
     return run
 
 

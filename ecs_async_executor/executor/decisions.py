@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from ecs_async_executor.launch_id import run_id_of
+
 HEARTBEAT_TIMEOUT = 300.0
 """Seconds: Airflow's default of `[scheduler] task_instance_heartbeat_timeout`."""
 HEARTBEAT_INTERVAL = 5.0
@@ -31,7 +33,7 @@ class Decision(Enum):
     SUCCEED = "it was cleared while running: tell Airflow that it ended, so that it runs again at once"
     DONE = "Airflow knows already: send no event, free the slot"
     LAUNCH = "its row still wants it and shows the launch: send it"
-    FIND = "its code has started, or must not start: search for its task, never send it"
+    SEARCH = "its code has started, or must not start: search for its task, never send it"
     KEEP = "its row is as it should be: change nothing"
     UNWANTED = "Airflow has moved on: the task should end by itself"
 
@@ -103,7 +105,7 @@ def decide_when_ended(row: Row | None, run: RunView) -> Decision:
         return Decision.RELAUNCH if run.may_relaunch else Decision.FAIL
     if row.state == "running":
         if not run.ran:
-            return Decision.FIND  # this launch never ran, so the row must be another launch's
+            return Decision.SEARCH  # this launch never ran, so the row must be another launch's
         return _decide_by_heartbeat(row, run)
     if row.state == "restarting":
         return Decision.SUCCEED
@@ -119,7 +121,7 @@ def decide_before_launch(row: Row | None, run: RunView, *, nothing_lives: bool) 
     if row.state == "queued":
         return Decision.PUBLISH if nothing_lives and not _is_published(row, run) else Decision.LAUNCH
     if row.state == "running" or not nothing_lives:
-        return Decision.FIND
+        return Decision.SEARCH
     return Decision.FORGET
 
 
@@ -153,7 +155,7 @@ def _is_history(row: Row, run: RunView) -> bool:
     if row.try_number != run.try_number or not run.current:
         return True
     external_id = row.external_executor_id or ""
-    known = external_id in run.ids or external_id.rpartition("-")[0] in run.ids
+    known = external_id in run.ids or run_id_of(external_id) in run.ids
     if known or not run.id_committed or row.queued_by_job_id == run.job_id:
         # We would know a newer queueing of our own. So an unknown id was written late, by a scheduler that
         # had this run earlier and then stalled: core writes the id for any executor that asks.

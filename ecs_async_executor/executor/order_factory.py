@@ -14,7 +14,8 @@ from ecs_async_executor.config.profiles import Profile, Profiles
 from ecs_async_executor.config.sources import Found
 from ecs_async_executor.config.spelling import fold
 from ecs_async_executor.errors import InvalidRequestError
-from ecs_async_executor.executor.runs import Run, launch_id
+from ecs_async_executor.executor.runs import Run
+from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.messages import Launch, Launched, Recovery, Request, Watch
 
 if TYPE_CHECKING:
@@ -60,19 +61,19 @@ class OrderFactory:
 
         Until a run's workload has been read, the engine can only search for its task.
         """
-        recovery = recovery or run.recovery if run.workload is not None else Recovery.FIND
+        recovery = recovery or run.recovery if run.workload is not None else Recovery.SEARCH_ONLY
         profile = self._profiles.of(run.queue, run.fallbacks)
         ti = getattr(run.workload, "ti", None)
         return Launch(
             run.run_id,
             run.label,
-            partial(self._build, run.run_id, run.number, run.workload, profile),
+            partial(self._build, run.launch_id, run.workload, profile),
             cluster=_cluster(profile, getattr(ti, "executor_config", None)),
             container=profile.template.container,
             number=run.number,
             priority=CALLBACK_PRIORITY if run.is_callback else getattr(ti, "priority_weight", 0),
             recovery=recovery,
-            lane=None if recovery is Recovery.FIND else profile.lane,
+            lane=None if recovery is Recovery.SEARCH_ONLY else profile.lane,
             launch_timeout=profile.launch_timeout,
         )
 
@@ -90,7 +91,7 @@ class OrderFactory:
             launch_timeout=profile.launch_timeout,
         )
 
-    def _build(self, run_id: str, number: int, workload: Any, profile: Profile) -> Request:
+    def _build(self, launch_id: LaunchId, workload: Any, profile: Profile) -> Request:
         """Build the request, with a fresh token."""
         ti = getattr(workload, "ti", None)
         subject = ti.id if ti is not None else workload.callback.id
@@ -99,7 +100,7 @@ class OrderFactory:
             extras={"sub": str(subject), "scope": "workload"}, valid_for=lifetime
         )
         payload = workload.model_copy(update={"token": token}).model_dump_json()
-        deliver = Delivery(self._bucket, launch_id(run_id, number), payload) if self._bucket else None
+        deliver = Delivery(self._bucket, str(launch_id), payload) if self._bucket else None
         executor_config = ti.executor_config if ti is not None else None
         try:
             request = profile.request(in_command(payload), executor_config, deliver=deliver)

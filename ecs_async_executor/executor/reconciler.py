@@ -31,7 +31,7 @@ from ecs_async_executor.executor.row_diagnosis import UNREADABLE, with_row
 from ecs_async_executor.executor.rows.final_publish import publish_all
 from ecs_async_executor.executor.rows.poller import READ_AGAIN_AFTER, RowPoller
 from ecs_async_executor.executor.rows.thread import RowDatabase
-from ecs_async_executor.executor.runs import Run, Runs, launch_id
+from ecs_async_executor.executor.runs import Run, Runs
 from ecs_async_executor.executor.task_events import TaskEvents
 from ecs_async_executor.messages import (
     Cancelled,
@@ -243,8 +243,8 @@ class Reconciler:
         if decision is Decision.PUBLISH:
             self._rows.publish(run, row)  # launched only when its row shows the launch
             self._postpone(run, self._clock() + READ_AGAIN_AFTER)
-        elif decision is Decision.FIND:
-            run.recovery = Recovery.FIND
+        elif decision is Decision.SEARCH:
+            run.recovery = Recovery.SEARCH_ONLY
             self._dispatcher.submit([run])
         elif decision is not Decision.LAUNCH:
             self.drop(run, stop="Airflow has moved on" if decision is Decision.FORGET_AND_STOP else None)
@@ -295,9 +295,9 @@ class Reconciler:
             decision = decide_when_ended(row, self._view(run))
         if decision is Decision.RELAUNCH:
             self._relaunch(run, row)
-        elif decision is Decision.FIND and not run.adopted_by_arn:
+        elif decision is Decision.SEARCH and not run.adopted_by_arn:
             run.launched = run.ended = None
-            run.recovery = Recovery.FIND
+            run.recovery = Recovery.SEARCH_ONLY
             self._postpone(run, self._clock())
         elif decision in {Decision.FAIL, Decision.SUCCEED}:
             self._send_event(run, decision)
@@ -358,7 +358,7 @@ class Reconciler:
             self._rows.forget(run)
             self.runs.rename(run, str(uuid.uuid4()))
         if not run.is_callback:
-            run.ids |= {launch_id(run.run_id, run.number)}
+            run.ids |= {str(run.launch_id)}
             self._rows.publish(run, row)
         self._postpone(run, self._clock() + delay)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ecs_async_executor.executor.decisions import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, RunView
+from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.messages import Diagnosis, Launched, Recovery, Stop, Stopped, Terminal
 
 REFUSED = 1
@@ -76,9 +77,14 @@ class Run:
         """Whether it is a callback's, and so has no row."""
         return self.ti_id is None
 
+    @property
+    def launch_id(self) -> LaunchId:
+        """The id of its current launch."""
+        return LaunchId(self.run_id, self.number)
+
     def next_launch(self) -> None:
         """Move to the next launch number; call it only when nothing of the earlier launches lives."""
-        self.ids -= {launch_id(self.run_id, self.number)}
+        self.ids -= {str(self.launch_id)}
         self.number += 1
         self.recovery = Recovery.NONE
         self.launched = self.ended = self.stop = self.unwanted_since = None
@@ -96,7 +102,7 @@ class Run:
         if self.launched is not None:
             return self.launched.arn
         if self.number > 1:
-            return launch_id(self.run_id, self.number)
+            return str(self.launch_id)
         return self.run_id if self.id_committed else None
 
     @property
@@ -115,11 +121,6 @@ class Run:
         return getattr(self.ended, "diagnosis", None) or Diagnosis(
             "The task was stopped before it was launched."
         )
-
-
-def launch_id(run_id: str, number: int) -> str:
-    """Return the id of one launch of a run, which is its clientToken as well."""
-    return f"{run_id}-{number}"
 
 
 class Runs:

@@ -151,7 +151,7 @@ def ours(setup: Setup) -> Outcome:
         return Refused(at_start=False, error=error)
     entry = Entry(launch.run_id, launch.label, launch.number, State.WAITING)
     identity = {
-        "clientToken": entry.client_token,
+        "clientToken": str(entry.launch_id),
         "startedBy": f"{configuration.settings.engine_options.started_by}/{RUN_ID}",
     }
     calls.client.run_task(**request.body, **identity)

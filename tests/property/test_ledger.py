@@ -176,7 +176,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
             self.search(entry, entry.fault)
             return
         assert entry.request is not None
-        token, body = entry.client_token, self.body_of(entry)
+        token, body = str(entry.launch_id), self.body_of(entry)
         cluster = str(entry.request.body["cluster"])
         known = self.ecs.by_token.get(token)
         if known is None:
@@ -208,7 +208,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
             self.sending.remove(entry)
             self.search(entry, entry.fault)
             return
-        known = self.ecs.by_token.get(entry.client_token)
+        known = self.ecs.by_token.get(str(entry.launch_id))
         if (
             known is not None
             and known[1] is not None
@@ -219,9 +219,9 @@ class LedgerOnEcs(RuleBasedStateMachine):
         entry.sent |= lost is not None
         if kind in {Kind.THROTTLE, Kind.CREDENTIALS, Kind.NETWORK} and not entry.sent:
             # ECS hasn't seen the token, so the next send may have another body.
-            self.bodies.pop(entry.client_token, None)
+            self.bodies.pop(str(entry.launch_id), None)
         if kind is Kind.CAPACITY:
-            self.ecs.by_token[entry.client_token] = (
+            self.ecs.by_token[str(entry.launch_id)] = (
                 self.body_of(entry),
                 None,
             )  # ECS replays failures[] too
@@ -357,8 +357,8 @@ class LedgerOnEcs(RuleBasedStateMachine):
         for entry in self.sending:
             body = self.body_of(entry)
             if body != "after a crash":
-                assert self.bodies.setdefault(entry.client_token, body) is body
-                assert self.tokens.setdefault(body, entry.client_token) == entry.client_token
+                assert self.bodies.setdefault(str(entry.launch_id), body) is body
+                assert self.tokens.setdefault(body, str(entry.launch_id)) == str(entry.launch_id)
 
     @invariant()
     def a_stop_reaches_every_launched_task(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
+from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.messages import Build, RateShare, Recovery, Request
 
 
@@ -84,6 +85,6 @@ class Entry:
     """The engine is stopping it because it wasn't running within the launch timeout."""
 
     @property
-    def client_token(self) -> str:
-        """The launch id: one per launch number, and at most 64 characters long (RunTask)."""
-        return f"{self.run_id}-{self.number}"
+    def launch_id(self) -> LaunchId:
+        """The id of its launch."""
+        return LaunchId(self.run_id, self.number)

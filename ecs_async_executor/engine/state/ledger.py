@@ -189,7 +189,7 @@ class Ledger:
         """Queue the run again: ECS has answered, and if the launcher searched for a task, it found none."""
         if not self.holds(entry):
             return
-        if entry.recovery is Recovery.LOOK:
+        if entry.recovery is Recovery.SEARCH:
             entry.recovery = Recovery.REPLAY
         self._move(entry, State.WAITING)
         self.launches.add(entry, not_before=now)
@@ -266,7 +266,7 @@ class Ledger:
             delay = backoff(entry.puts, base=1.0, cap=30.0, random=self._random) if is_put else 0.0
             return self._wait(entry, failure, now + delay)
         # From here on, this launch number has definitely started nothing.
-        if entry.recovery is Recovery.FIND:
+        if entry.recovery is Recovery.SEARCH_ONLY:
             return self._end(entry, lost(entry, failure.diagnosis))
         failed = LaunchFailed(
             entry.run_id,
@@ -288,7 +288,7 @@ class Ledger:
                 entry.fault = failure
             return False
         # If the task may be running, or must be stopped, the launcher searches for as long as ECS remembers tasks.
-        is_urgent = entry.recovery is not Recovery.FIND and entry.stop_reason is None
+        is_urgent = entry.recovery is not Recovery.SEARCH_ONLY and entry.stop_reason is None
         patience = self._options.missing_grace if is_urgent else self._options.list_timeout
         return now - entry.sent_at >= patience
 
@@ -311,7 +311,7 @@ class Ledger:
             or failure.kind in PAUSING
             or failure.kind is entry.last_waiting_kind
         )
-        quiet = quiet or entry.recovery is Recovery.FIND
+        quiet = quiet or entry.recovery is Recovery.SEARCH_ONLY
         if quiet:
             return []
         entry.last_waiting_kind = failure.kind

@@ -20,7 +20,7 @@ class PayloadObjects:
 
     def assume_stored(self, entry: Entry) -> None:
         """Another engine has launched the run, or may have: note the object it would have uploaded."""
-        entry.maybe_stored = url_of(self._location, entry.client_token) if self._location else None
+        entry.maybe_stored = url_of(self._location, str(entry.launch_id)) if self._location else None
 
     def observe(self, entry: Entry, task: Task) -> None:
         """Read from the task's own command which object it fetches, whoever launched it."""

@@ -67,6 +67,6 @@ def given_up(entry: Entry, diagnosis: Diagnosis) -> LaunchFailed | Stopped | Can
     """
     if entry.stop_reason is not None:
         return Cancelled(entry.run_id)
-    if entry.recovery is Recovery.FIND:
+    if entry.recovery is Recovery.SEARCH_ONLY:
         return lost(entry, diagnosis)
     return LaunchFailed(entry.run_id, entry.number, diagnosis, permanent=True)

@@ -29,7 +29,7 @@ from ecs_async_executor.messages import Diagnosis, Recovery, Request
 
 SEARCHES = 10
 """The most ListTasks calls in flight for runs that are only searched for; these take no launch slot."""
-_SEARCHED = frozenset({Recovery.FIND, Recovery.LOOK})
+_SEARCHED = frozenset({Recovery.SEARCH_ONLY, Recovery.SEARCH})
 
 _EMPTY_ANSWER = Failure(
     Kind.UNKNOWN,
@@ -136,7 +136,7 @@ class Launcher:
         if entry.stop_reason is not None:
             # Sending it again just to be able to stop it could run its code.
             return await self._task_search.find(STOPPED, entry)
-        if entry.recovery is Recovery.FIND:
+        if entry.recovery is Recovery.SEARCH_ONLY:
             return await self._task_search.find(_NOT_FOUND, entry)
         if entry.fault is not None:
             return await self._task_search.find(entry.fault, entry)

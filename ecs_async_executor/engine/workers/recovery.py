@@ -64,7 +64,7 @@ class TaskSearch:
                 raise
             if kind is Kind.NOT_FOUND or (entry.unknown_sends and waited >= self._options.list_timeout):
                 return ()
-            if kind is Kind.DENIED and entry.recovery is Recovery.LOOK and entry.stop_reason is None:
+            if kind is Kind.DENIED and entry.recovery is Recovery.SEARCH and entry.stop_reason is None:
                 raise
             # Whatever the reason, it is still unknown whether the task exists.
             raise CallError(replace(error.failure, kind=Kind.UNKNOWN)) from error

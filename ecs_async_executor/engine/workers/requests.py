@@ -18,6 +18,7 @@ from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.workers.default_strategies import DefaultStrategies
 from ecs_async_executor.errors import InvalidRequestError
+from ecs_async_executor.launch_id import started_by
 from ecs_async_executor.messages import Diagnosis, Recovery, Request
 
 FRESH = 300.0
@@ -90,8 +91,8 @@ class Requests:
         """Return RunTask's members: the same for every send of a request."""
         return {
             **request.body,
-            "clientToken": entry.client_token,
-            "startedBy": f"{self._options.started_by}/{entry.run_id}",
+            "clientToken": str(entry.launch_id),
+            "startedBy": started_by(self._options.started_by, entry.run_id),
         }
 
     def _build(self, entry: Entry, build: Callable[[], Request]) -> Request:

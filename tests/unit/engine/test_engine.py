@@ -165,7 +165,7 @@ def open_request(_: object = None) -> Request:
     return Request({"cluster": "one"}, "airflow", open_request)
 
 
-@pytest.mark.parametrize("what", [{"recovery": Recovery.LOOK}, {"build": open_request}])
+@pytest.mark.parametrize("what", [{"recovery": Recovery.SEARCH}, {"build": open_request}])
 async def test_closing_does_not_wait_for_runs_that_still_prepare_their_launch(
     running: Any, client: FakeClient, what: dict[str, Any]
 ):
@@ -181,7 +181,7 @@ async def test_closing_does_not_wait_for_runs_that_still_prepare_their_launch(
 async def test_closing_does_not_wait_for_a_search_after_a_refused_launch(running: Any, client: FakeClient):
     client.script["run_task"].append(error("ConflictException"))
     async with running(read_rate=Rate(per_second=1 / 3600, burst=1)) as (submit, engine):
-        submit(order("takes the one call", recovery=Recovery.FIND))
+        submit(order("takes the one call", recovery=Recovery.SEARCH_ONLY))
         await anyio.sleep(0.5)
         submit(order("run"))
         await anyio.sleep(0.5)

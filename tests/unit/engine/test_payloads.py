@@ -150,7 +150,7 @@ def test_the_command_of_a_lost_task_that_was_seen_names_the_object_to_delete(lis
 
 def test_the_launch_of_a_run_that_is_not_found_names_the_object_to_delete() -> None:
     ledger = Ledger(options(payloads=OURS), lambda: 1.0)
-    ledger.launch(order("run", recovery=Recovery.FIND), 0.0)
+    ledger.launch(order("run", recovery=Recovery.SEARCH_ONLY), 0.0)
     entry = ledger.take(0.0)
     assert entry is not None
     (report,) = ledger.failed(entry, Failure(Kind.NOT_FOUND, Diagnosis("gone")), 9999.0)

@@ -112,7 +112,11 @@ WHEN_ENDED = {
         run(),
         Decision.FAIL,
     ),
-    "a running row whose launch never ran belongs to another launch": (row(), run(ran=False), Decision.FIND),
+    "a running row whose launch never ran belongs to another launch": (
+        row(),
+        run(ran=False),
+        Decision.SEARCH,
+    ),
     "a running row whose task ECS does not show is left to Airflow while its worker sends heartbeats": (
         row(heartbeat_age=299.9),
         run(lost=True),
@@ -267,16 +271,16 @@ BEFORE_LAUNCH = {
         OTHERS,
         Decision.LAUNCH,
     ),
-    "a running row is searched for, never launched again": (row(), run(), AGAIN, Decision.FIND),
-    "a running row from an earlier scheduler is searched for": (row(), run(), OTHERS, Decision.FIND),
-    "a row cleared while running is searched for": (row("restarting"), run(), OTHERS, Decision.FIND),
+    "a running row is searched for, never launched again": (row(), run(), AGAIN, Decision.SEARCH),
+    "a running row from an earlier scheduler is searched for": (row(), run(), OTHERS, Decision.SEARCH),
+    "a row cleared while running is searched for": (row("restarting"), run(), OTHERS, Decision.SEARCH),
     "a cleared row needs no other launch": (row("restarting"), run(), AGAIN, Decision.FORGET),
     **{
         f"a row that is {state} needs no other launch": (row(state), run(), AGAIN, Decision.FORGET)
         for state in OTHER_STATES
     },
     **{
-        f"a row that is {state} is searched for, never launched": (row(state), run(), OTHERS, Decision.FIND)
+        f"a row that is {state} is searched for, never launched": (row(state), run(), OTHERS, Decision.SEARCH)
         for state in OTHER_STATES
     },
 }

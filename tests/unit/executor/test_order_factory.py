@@ -62,14 +62,14 @@ def test_an_order_says_what_an_earlier_scheduler_may_have_done(order_factory: Or
     run = run_of(task_workload())
     assert order_factory.launch(run).recovery is Recovery.NONE
     assert order_factory.launch(run, recovery=Recovery.REPLAY).recovery is Recovery.REPLAY
-    run.recovery = Recovery.LOOK
-    assert order_factory.launch(run).recovery is Recovery.LOOK
+    run.recovery = Recovery.SEARCH
+    assert order_factory.launch(run).recovery is Recovery.SEARCH
 
 
 def test_a_run_whose_workload_has_not_been_read_can_only_be_searched_for(order_factory: OrderFactory) -> None:
-    run = Run("id", "key", "label", None, ti_id="ti", recovery=Recovery.LOOK)
+    run = Run("id", "key", "label", None, ti_id="ti", recovery=Recovery.SEARCH)
     launch = order_factory.launch(run, recovery=Recovery.REPLAY)
-    assert launch.recovery is Recovery.FIND
+    assert launch.recovery is Recovery.SEARCH_ONLY
     assert (launch.cluster, launch.container) == ("c", "airflow")
 
 
@@ -94,7 +94,9 @@ def test_an_order_follows_the_profile_of_the_tasks_queue(order_factory: OrderFac
 
 
 def test_a_run_that_is_only_searched_for_has_no_lane(order_factory: OrderFactory) -> None:
-    assert order_factory.launch(run_of(task_workload(queue="gpu")), recovery=Recovery.FIND).lane is None
+    assert (
+        order_factory.launch(run_of(task_workload(queue="gpu")), recovery=Recovery.SEARCH_ONLY).lane is None
+    )
 
 
 def test_a_watch_follows_the_profile_as_well(order_factory: OrderFactory) -> None:

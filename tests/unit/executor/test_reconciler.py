@@ -163,10 +163,10 @@ def test_an_orphan_is_launched_only_after_its_workload_is_read(
     decide(reconciler)
     (launch,) = submitted
     assert isinstance(launch, Launch)
-    assert (launch.run_id, launch.number, launch.recovery) == (RUN_ID, 3, Recovery.LOOK)
+    assert (launch.run_id, launch.number, launch.recovery) == (RUN_ID, 3, Recovery.SEARCH)
     (again,) = reconciler.live_orders()
     assert isinstance(again, Launch)
-    assert again.recovery is Recovery.LOOK
+    assert again.recovery is Recovery.SEARCH
 
 
 def test_an_orphan_whose_row_is_gone_is_forgotten(
@@ -188,7 +188,7 @@ def test_an_orphan_dropped_before_its_workload_is_read_is_searched_for_and_stopp
     reconciler.drop(run, stop="revoked")
     launch, stop = submitted
     assert isinstance(launch, Launch)
-    assert launch.recovery is Recovery.FIND
+    assert launch.recovery is Recovery.SEARCH_ONLY
     assert stop == Stop(RUN_ID, "revoked")
 
 

@@ -173,7 +173,7 @@ def test_a_run_whose_row_is_running_after_all_is_searched_for_and_not_launched_a
     decide(reconciler)
     (read,) = submitted
     assert isinstance(read, Launch)
-    assert read.recovery is Recovery.FIND
+    assert read.recovery is Recovery.SEARCH_ONLY
 
 
 def test_an_orphan_marked_failed_before_its_workload_is_read_is_searched_for_and_not_launched(
@@ -185,7 +185,7 @@ def test_an_orphan_marked_failed_before_its_workload_is_read_is_searched_for_and
     decide(reconciler)
     (read,) = submitted
     assert isinstance(read, Launch)
-    assert read.recovery is Recovery.FIND
+    assert read.recovery is Recovery.SEARCH_ONLY
 
 
 def test_a_run_whose_row_is_running_but_whose_container_never_ran_is_searched_for(
@@ -199,7 +199,7 @@ def test_a_run_whose_row_is_running_but_whose_container_never_ran_is_searched_fo
     decide(reconciler)
     (read,) = submitted
     assert isinstance(read, Launch)
-    assert read.recovery is Recovery.FIND
+    assert read.recovery is Recovery.SEARCH_ONLY
     assert run in list(reconciler.runs)
     assert "failed" not in {state for state, _ in reconciler._executor.event_buffer.values()}
 

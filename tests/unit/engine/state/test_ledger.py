@@ -71,7 +71,7 @@ def test_a_launch_order_waits_to_be_sent(ledger: Ledger):
     assert entry is not None
     assert (entry.run_id, entry.number, entry.priority) == ("run", 4, 7)
     assert entry.state is State.SENDING
-    assert entry.client_token == "run-4"
+    assert str(entry.launch_id) == "run-4"
     assert ledger.sending == 1
     assert ledger.take(0.0) is None
 
@@ -116,7 +116,7 @@ def test_an_unknown_outcome_is_sent_again_with_the_same_token_and_request(ledger
     ]
     assert ledger.take(0.9) is None
     assert ledger.take(1.0) is entry
-    assert (entry.client_token, entry.request) == ("run-1", request)
+    assert (str(entry.launch_id), entry.request) == ("run-1", request)
     assert ledger.failed(entry, failure(Kind.UNKNOWN), 1.0) == []
     assert ledger.take(2.9) is None
     assert ledger.take(3.0) is entry
@@ -164,14 +164,14 @@ def test_a_start_failure_ends_the_launch_and_the_run_may_be_launched_again(ledge
     ledger.launch(order("run", number=2), 1.0)
     entry = ledger.take(1.0)
     assert entry is not None
-    assert entry.client_token == "run-2"
+    assert str(entry.launch_id) == "run-2"
 
 
 # --- runs that another engine held ------------------------------------------------------------------------------
 
 
 def test_a_run_whose_code_has_started_is_lost_if_its_task_is_not_found(ledger: Ledger):
-    ledger.launch(order("run", recovery=Recovery.FIND), 0.0)
+    ledger.launch(order("run", recovery=Recovery.SEARCH_ONLY), 0.0)
     entry = ledger.take(0.0)
     assert entry is not None
     (report,) = ledger.failed(entry, failure(Kind.NOT_FOUND), 0.0)

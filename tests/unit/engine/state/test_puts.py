@@ -172,7 +172,7 @@ async def test_a_task_that_a_dead_scheduler_launched_is_found_without_an_upload(
 ):
     client.script["list_tasks"].append(("arn:before",))
     async with launching() as at:
-        at.launch("run", build=fetching(), recovery=Recovery.LOOK)
+        at.launch("run", build=fetching(), recovery=Recovery.SEARCH)
         await at.idle()
     assert [report.arn for report in reports.of(Launched)] == ["arn:before"]
     assert s3.asked == []
@@ -182,7 +182,7 @@ async def test_a_run_that_a_dead_scheduler_did_not_launch_is_searched_for_once_b
     launching: Any, client: FakeClient, s3: FakeS3
 ):
     async with launching() as at:
-        at.launch("run", build=fetching(), recovery=Recovery.LOOK)
+        at.launch("run", build=fetching(), recovery=Recovery.SEARCH)
         await at.idle()
     assert [name for name, _ in client.asked] == ["list_tasks", "run_task"]
     assert s3.objects == {URL: b"token 1"}

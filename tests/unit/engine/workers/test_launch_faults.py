@@ -91,7 +91,7 @@ async def test_a_run_whose_code_has_started_is_searched_for_as_long_as_ecs_keeps
 ):
     client.script["list_tasks"].extend(FOREVER)
     async with launching(missing_grace=60) as at:
-        at.launch("run", recovery=Recovery.FIND)
+        at.launch("run", recovery=Recovery.SEARCH_ONLY)
         await at.idle(3500)
         assert reports == []
         await at.idle(200)

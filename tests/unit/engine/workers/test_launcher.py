@@ -375,7 +375,7 @@ async def test_a_run_that_is_only_searched_for_needs_no_clusters_default(
     launching: Any, client: FakeClient, reports: Reports
 ):
     async with launching() as at:
-        at.launch("run", build=open_request, cluster="one", recovery=Recovery.FIND)
+        at.launch("run", build=open_request, cluster="one", recovery=Recovery.SEARCH_ONLY)
         await at.idle()
     assert client.calls("default_strategy") == []
     assert set(client.calls("list_tasks")) == {("one", "airflow/default/run")}

@@ -29,7 +29,7 @@ async def test_an_earlier_schedulers_run_is_searched_for_before_it_is_sent(
 ):
     client.script["list_tasks"].append(("arn:lives",))
     async with launching(started_by="airflow/prod") as at:
-        at.launch("run", recovery=Recovery.LOOK)
+        at.launch("run", recovery=Recovery.SEARCH)
         await at.idle()
     assert client.calls("list_tasks") == [("default", "airflow/prod/run")]
     assert client.calls("run_task") == []
@@ -41,7 +41,7 @@ async def test_an_earlier_schedulers_run_is_sent_with_its_token_if_no_task_is_fo
 ):
     client.script["list_tasks"].append(())
     async with launching() as at:
-        at.launch("run", number=3, recovery=Recovery.LOOK)
+        at.launch("run", number=3, recovery=Recovery.SEARCH)
         await at.idle()
     assert [body["clientToken"] for body in client.calls("run_task")] == ["run-3"]
     assert len(reports.of(Launched)) == 1
@@ -52,7 +52,7 @@ async def test_an_earlier_schedulers_run_is_sent_with_its_token_if_listtasks_is_
 ):
     client.script["list_tasks"].extend([error("AccessDeniedException", operation="ListTasks")])
     async with launching() as at:
-        at.launch("run", number=2, recovery=Recovery.LOOK)
+        at.launch("run", number=2, recovery=Recovery.SEARCH)
         await at.idle()
     assert [body["clientToken"] for body in client.calls("run_task")] == ["run-2"]
     assert len(reports.of(Launched)) == 1
@@ -63,7 +63,7 @@ async def test_a_run_whose_code_has_started_is_lost_after_an_hour_of_denied_list
 ):
     client.script["list_tasks"].extend([error("AccessDeniedException", operation="ListTasks")] * 1000)
     async with launching() as at:
-        at.launch("run", recovery=Recovery.FIND)
+        at.launch("run", recovery=Recovery.SEARCH_ONLY)
         await at.idle(3000)
         assert reports == []
         await at.idle(1000)
@@ -76,7 +76,7 @@ async def test_an_earlier_schedulers_run_is_not_sent_while_listtasks_fails(
     client.script["list_tasks"].extend([error("ServerException", status=500, operation="ListTasks")] * 3)
     client.script["list_tasks"].append(("arn:lives",))
     async with launching() as at:
-        at.launch("run", recovery=Recovery.LOOK)
+        at.launch("run", recovery=Recovery.SEARCH)
         await at.idle()
     assert client.calls("run_task") == []
     assert [report.arn for report in reports.of(Launched)] == ["arn:lives"]
@@ -87,7 +87,7 @@ async def test_a_run_whose_code_has_started_is_never_sent(
 ):
     client.script["list_tasks"].extend([(), ("arn:lives",)])
     async with launching() as at:
-        at.launch("run", recovery=Recovery.FIND)
+        at.launch("run", recovery=Recovery.SEARCH_ONLY)
         await at.idle()
     assert client.calls("run_task") == []
     assert [report.arn for report in reports.of(Launched)] == ["arn:lives"]
@@ -99,7 +99,7 @@ async def test_a_run_whose_code_has_started_is_lost_if_no_task_is_found_within_t
 ):
     client.script["list_tasks"].extend([answer] * 100)
     async with launching(missing_grace=60) as at:
-        at.launch("run", recovery=Recovery.FIND)
+        at.launch("run", recovery=Recovery.SEARCH_ONLY)
         await at.idle()
     assert client.calls("run_task") == []
     (lost,) = reports.of(Stopped)
@@ -123,7 +123,7 @@ async def test_runs_that_are_only_searched_for_take_neither_a_runtask_call_nor_a
 ):
     async with launching(run_task_rate=ONE, read_rate=Rate(per_second=1, burst=1), concurrency=1) as at:
         for number in range(1000):
-            at.launch(str(number), recovery=Recovery.FIND)
+            at.launch(str(number), recovery=Recovery.SEARCH_ONLY)
         at.launch("new")
         await at.idle(5)
         assert launched(reports) == ["new"]
@@ -137,7 +137,7 @@ async def test_at_most_ten_runs_are_searched_for_at_once(launching: Any, client:
     client.latency = 1
     async with launching() as at:
         for number in range(100):
-            at.launch(str(number), recovery=Recovery.FIND)
+            at.launch(str(number), recovery=Recovery.SEARCH_ONLY)
         await at.idle(60)
     assert client.most_in_flight == 10
 
@@ -148,7 +148,7 @@ async def test_a_stopping_launcher_does_not_wait_for_runs_still_to_be_searched_f
     client.latency = 1
     async with launching() as at:
         for number in range(100):
-            at.launch(str(number), recovery=Recovery.FIND)
+            at.launch(str(number), recovery=Recovery.SEARCH_ONLY)
         await at.idle(0.5)
         at.launcher.stopping = True
         await at.idle(1)
@@ -166,7 +166,7 @@ async def test_an_earlier_schedulers_live_run_leaves_its_runtask_permit_to_other
 ):
     client.script["list_tasks"].extend(answers)
     async with launching(run_task_rate=ONE) as at:
-        at.launch("old", recovery=Recovery.LOOK)
+        at.launch("old", recovery=Recovery.SEARCH)
         await at.idle(100)
         at.launch("new")
         await at.idle(100)
@@ -210,7 +210,7 @@ async def test_searches_that_end_together_are_followed_by_launches_at_their_rate
     client.latency = 25.0
     async with launching(run_task_rate=Rate(5, 5)) as at:
         for number in range(40):
-            at.launch(str(number), recovery=Recovery.LOOK)
+            at.launch(str(number), recovery=Recovery.SEARCH)
         await at.idle(200)
     calls = zip(client.asked, client.times, strict=True)
     times = [at for (name, _), at in calls if name == "run_task"]
@@ -223,7 +223,7 @@ async def test_a_run_that_is_forgotten_during_its_search_is_not_sent(
 ):
     client.latency = 5.0
     async with launching() as at:
-        at.launch("run", recovery=Recovery.LOOK)
+        at.launch("run", recovery=Recovery.SEARCH)
         await at.idle(1)
         at.ledger.forget("run")
         await at.idle()
@@ -236,7 +236,7 @@ async def test_a_run_that_is_stopped_during_its_search_is_not_sent(
 ):
     client.latency = 5.0
     async with launching(missing_grace=60) as at:
-        at.launch("run", recovery=Recovery.LOOK)
+        at.launch("run", recovery=Recovery.SEARCH)
         await at.idle(1)
         at.ledger.stop("run", "because")
         await at.idle()
@@ -254,7 +254,7 @@ def built(client: FakeClient) -> list[str]:
     return [body["taskDefinition"] for body in client.calls("run_task")]
 
 
-@pytest.mark.parametrize("recovery", [Recovery.LOOK, Recovery.REPLAY])
+@pytest.mark.parametrize("recovery", [Recovery.SEARCH, Recovery.REPLAY])
 async def test_a_send_of_ours_that_definitely_failed_is_repeated_with_a_fresh_token(
     launching: Any, client: FakeClient, reports: Reports, recovery: Recovery
 ):
@@ -269,7 +269,7 @@ async def test_a_send_of_ours_that_definitely_failed_is_repeated_with_a_fresh_to
     assert len(reports.of(Launched)) == 2
 
 
-@pytest.mark.parametrize("recovery", [Recovery.LOOK, Recovery.REPLAY])
+@pytest.mark.parametrize("recovery", [Recovery.SEARCH, Recovery.REPLAY])
 async def test_a_send_of_ours_with_an_unknown_outcome_is_repeated_byte_for_byte(
     launching: Any, client: FakeClient, reports: Reports, recovery: Recovery
 ):
@@ -287,7 +287,7 @@ async def test_a_run_that_was_searched_for_in_vain_is_not_searched_for_again(
 ):
     client.script["run_task"].extend([error("ThrottlingException"), TimeoutError()])
     async with launching() as at:
-        at.launch("run", recovery=Recovery.LOOK)
+        at.launch("run", recovery=Recovery.SEARCH)
         await at.idle()
     assert len(client.calls("list_tasks")) == 1
     assert len(reports.of(Launched)) == 1
@@ -300,7 +300,7 @@ def unbuildable() -> Request:
     raise InvalidRequestError("The overrides have 9000 characters.", "Shorten them.")
 
 
-@pytest.mark.parametrize("recovery", [Recovery.FIND, Recovery.LOOK, Recovery.REPLAY])
+@pytest.mark.parametrize("recovery", [Recovery.SEARCH_ONLY, Recovery.SEARCH, Recovery.REPLAY])
 @pytest.mark.parametrize("arns", [[("arn:lives",)], [(), ("arn:lives",)]], ids=["at once", "later"])
 async def test_a_run_launched_by_others_is_found_even_if_its_request_cannot_be_built(
     launching: Any, client: FakeClient, reports: Reports, recovery: Recovery, arns: list[Any]
@@ -326,7 +326,7 @@ async def test_a_run_launched_by_others_is_stopped_even_if_its_request_cannot_be
     assert len(reports.of(Launched)) == 1
 
 
-@pytest.mark.parametrize("recovery", [Recovery.LOOK, Recovery.REPLAY])
+@pytest.mark.parametrize("recovery", [Recovery.SEARCH, Recovery.REPLAY])
 async def test_a_run_owned_by_others_before_fails_after_the_grace_time_if_its_request_cannot_be_built(
     launching: Any, client: FakeClient, reports: Reports, recovery: Recovery
 ):

@@ -305,7 +305,7 @@ async def test_a_run_stopped_during_its_search_is_not_uploaded(
 ):
     client.latency = 5.0
     async with launching(missing_grace=60) as at:
-        at.launch("run", build=fetching(), recovery=Recovery.LOOK)
+        at.launch("run", build=fetching(), recovery=Recovery.SEARCH)
         await at.idle(1)
         at.ledger.stop("run", "because")
         await at.idle()
@@ -318,7 +318,7 @@ async def test_an_object_of_a_dead_scheduler_is_deleted_even_if_its_task_is_neve
 ):
     client.script["list_tasks"].append(("arn:before",))
     async with launching(payloads="s3://bucket/airflow/") as at:
-        at.launch("run", build=fetching(), recovery=Recovery.LOOK)
+        at.launch("run", build=fetching(), recovery=Recovery.SEARCH)
         await at.idle()
         (entry,) = at.ledger
         at.ledger.not_listed(entry, 9999.0, asked=True)

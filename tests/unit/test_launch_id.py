@@ -1,0 +1,39 @@
+"""The identity of a launch."""
+
+from __future__ import annotations
+
+import pytest
+
+from ecs_async_executor.launch_id import LaunchId, run_id_of, started_by
+
+RUN = "0198c0de-0000-7000-8000-000000000001"
+JTI = "0198c0de000070008000000000000001"
+
+
+def test_each_launch_of_a_run_has_its_own_id():
+    assert [str(LaunchId(RUN, number)) for number in (1, 2)] == [f"{RUN}-1", f"{RUN}-2"]
+
+
+@pytest.mark.parametrize("number", [1, 2, 10**18])
+@pytest.mark.parametrize("run_id", [RUN, JTI])
+def test_a_launch_id_reads_as_what_was_written(run_id: str, number: int):
+    launch_id = LaunchId(run_id, number)
+
+    assert LaunchId.parse(str(launch_id)) == launch_id
+    assert run_id_of(str(launch_id)) == run_id
+    assert len(str(launch_id)) <= 64  # RunTask's limit for a clientToken
+
+
+def test_a_uuid_alone_is_the_run_id_of_a_first_launch():
+    assert LaunchId.parse(RUN) == LaunchId(RUN, 1)
+
+
+@pytest.mark.parametrize(
+    "text", ["", JTI, "celery-task-id", f"{RUN}-", f"{RUN}-one", f"{RUN}-1-1", f" {RUN}"]
+)
+def test_anything_else_is_no_launch_id(text: str):
+    assert LaunchId.parse(text) is None
+
+
+def test_listtasks_finds_a_run_by_its_deployment_and_run_id():
+    assert started_by("airflow/prod", RUN) == f"airflow/prod/{RUN}"

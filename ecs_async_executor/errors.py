@@ -57,3 +57,12 @@ class UnreadableAnswerError(EcsAsyncError):
 
 class EngineStartError(EcsAsyncError):
     """The engine's thread did not start."""
+
+
+class ImpossibleTransitionError(EcsAsyncError):
+    """A run was about to enter a state that can't follow its current one: a bug of ours, not of a task."""
+
+    def __init__(self, label: str, before: str, after: str, why: str, history: object) -> None:
+        super().__init__(
+            f"{label} can't go from {before} to {after} ({why}). Please report it with this history: {history}."
+        )

@@ -8,11 +8,12 @@ from random import random as system_random
 
 import anyio
 from anyio.abc import TaskGroup
+from typing_extensions import assert_never
 
 from ecs_async_executor.backoff import Random
 from ecs_async_executor.engine.admission.calls import Calls, Emit
 from ecs_async_executor.engine.admission.circuit_breaker import CircuitBreaker
-from ecs_async_executor.engine.admission.rate_limits import Action, RateLimits
+from ecs_async_executor.engine.admission.rate_limits import RateLimits
 from ecs_async_executor.engine.aws.client import Connect, silence_request_logs
 from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.engine.aws.s3 import S3Client
@@ -25,6 +26,7 @@ from ecs_async_executor.engine.workers.deleter import Deleter
 from ecs_async_executor.engine.workers.launcher import SEARCHES, Launcher
 from ecs_async_executor.engine.workers.recovery import TaskSearch
 from ecs_async_executor.engine.workers.requests import Requests
+from ecs_async_executor.engine.workers.steps import Steps
 from ecs_async_executor.engine.workers.stopper import CALLS as STOP_CALLS
 from ecs_async_executor.engine.workers.stopper import Stopper
 from ecs_async_executor.engine.workers.uploader import CALLS as UPLOAD_CALLS
@@ -32,8 +34,9 @@ from ecs_async_executor.engine.workers.uploader import Uploader
 from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.engine.workers.watcher import CALLS as WATCH_CALLS
 from ecs_async_executor.engine.workers.watcher import Watcher
+from ecs_async_executor.launch_id import started_by
 from ecs_async_executor.log_digest import INTERVAL, LogDigest
-from ecs_async_executor.messages import CheckHealth, Forget, HealthChecked, Launch, Order, Watch
+from ecs_async_executor.messages import CheckHealth, Forget, HealthChecked, Launch, Order, Stop, Watch
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +84,26 @@ class Engine:
             backlog=self.ledger.launches.__len__,
         )
         self._started_by = options.started_by
-        requests, search = Requests(self.ledger, calls, emit, options), TaskSearch(calls, options)
-        self._launcher = Launcher(self.ledger, calls, requests, search, options, on_change=self._notify_all)
-        self._uploader = Uploader(self.ledger, self._s3, requests, search, on_change=self._notify_all)
-        self._watcher = Watcher(self.ledger, calls, emit, options, on_change=self._notify_all)
+        requests, search = Requests(calls, options), TaskSearch(calls, options)
+        steps = Steps(self.ledger, emit, digest)
+        self._launcher = Launcher(
+            self.ledger,
+            calls,
+            requests,
+            search,
+            steps,
+            concurrency=options.concurrency,
+            on_change=self._notify_all,
+        )
+        self._uploader = Uploader(self.ledger, self._s3, requests, search, steps, on_change=self._notify_all)
+        self._watcher = Watcher(
+            self.ledger,
+            calls,
+            emit,
+            search,
+            poll_interval=options.poll_interval,
+            on_change=self._notify_all,
+        )
         self._stopper = Stopper(self.ledger, calls, random, on_change=self._notify_all)
         self._deleter = Deleter(self.ledger, self._s3, random, digest)
         self._on_change = Wakeup()
@@ -143,27 +162,26 @@ class Engine:
         self._notify_all()
 
     def _take_order(self, order: Order, tasks: TaskGroup, now: float) -> None:
-        if isinstance(order, Launch):
-            self.ledger.launch(order, now)
-        elif isinstance(order, Watch):
-            self.ledger.watch(order, now)
-        elif isinstance(order, Forget):
-            self.ledger.forget(order.run_id)
-        elif isinstance(order, CheckHealth):
-            tasks.start_soon(self._check_health, order.cluster)
-        else:
-            for report in self.ledger.stop(order.run_id, order.reason):
-                self._emit(report)
+        match order:
+            case Launch():
+                self.ledger.launch(order, now)
+            case Watch():
+                self.ledger.watch(order, now)
+            case Stop():
+                for report in self.ledger.stop(order.run_id, order.reason, now):
+                    self._emit(report)
+            case Forget():
+                self.ledger.forget(order.run_id, now)
+            case CheckHealth():
+                tasks.start_soon(self._check_health, order.cluster)
+            case _:
+                assert_never(order)
 
     async def _check_health(self, cluster: str) -> None:
         """Call ListTasks until the answer is about the cluster or permissions, not about reaching AWS."""
         while True:
-            permit = await self._calls.permit(Action.LIST_TASKS)
             try:
-                await self._calls.make(
-                    permit,
-                    lambda: self._client.list_tasks_started_by(cluster, f"{self._started_by}/health-check"),
-                )
+                await self._calls.list_tasks(cluster, started_by(self._started_by, "health-check"))
             except CallError as error:
                 if error.failure.kind in {Kind.CONFIGURATION, Kind.DENIED, Kind.FAULT, Kind.NOT_FOUND}:
                     failure = located(error.failure, cluster, self._client.region)

@@ -147,7 +147,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
     @rule(slot=st.sampled_from([*SLOTS, *[None] * 3]))  # most runs are never stopped
     def stop(self, slot: int | None) -> None:
         if slot is not None:
-            self.take_reports(self.ledger.stop(self.runs[slot], "because"))
+            self.take_reports(self.ledger.stop(self.runs[slot], "because", self.now))
 
     # --- the launcher ---------------------------------------------------------------------------------
 
@@ -159,31 +159,31 @@ class LedgerOnEcs(RuleBasedStateMachine):
         entry = self.ledger.take(self.now)
         assert entry is not None
         assert entry.state is State.SENDING
-        assert entry.build is not None
-        entry.request = entry.request or entry.build()
+        assert entry.launch.build is not None
+        entry.launch.request = entry.launch.request or entry.launch.build()
         self.sending.append(entry)
 
     def body_of(self, entry: Entry) -> object:
-        assert entry.request is not None
-        return entry.request.body.get("nonce", "after a crash")
+        assert entry.launch.request is not None
+        return entry.launch.request.body.get("nonce", "after a crash")
 
     @precondition(lambda self: self.sending)
     @rule(pick=picks, lost=losses)
     def answer_runtask(self, pick: int, lost: Kind | None) -> None:
         """ECS carries out the call; its answer may be lost on the network, or in a library that wraps the call."""
         entry = self.sending.pop(pick % len(self.sending))
-        if entry.fault is not None:
-            self.search(entry, entry.fault)
+        if entry.launch.fault is not None:
+            self.search(entry, entry.launch.fault)
             return
-        assert entry.request is not None
+        assert entry.launch.request is not None
         token, body = str(entry.launch_id), self.body_of(entry)
-        cluster = str(entry.request.body["cluster"])
+        cluster = str(entry.launch.request.body["cluster"])
         known = self.ecs.by_token.get(token)
         if known is None:
             task: EcsTask | None = self.ecs.start(token, body, entry.run_id, cluster)
         else:
             task = known[1]  # returned to a replay, or named by the ConflictException for another body
-        entry.sent |= lost is not None
+        entry.launch.sent |= lost is not None
         if lost is not None:
             self.take_reports(self.ledger.failed(entry, failure(lost), self.now))
         elif task is None:
@@ -204,9 +204,9 @@ class LedgerOnEcs(RuleBasedStateMachine):
     def refuse_runtask(self, pick: int, kind: Kind, lost: Kind | None) -> None:
         """ECS refuses the call, unless its token has started a task: the launcher rules that out."""
         entry = self.sending[pick % len(self.sending)]
-        if entry.fault is not None:
+        if entry.launch.fault is not None:
             self.sending.remove(entry)
-            self.search(entry, entry.fault)
+            self.search(entry, entry.launch.fault)
             return
         known = self.ecs.by_token.get(str(entry.launch_id))
         if (
@@ -216,8 +216,8 @@ class LedgerOnEcs(RuleBasedStateMachine):
         ):
             return
         self.sending.remove(entry)
-        entry.sent |= lost is not None
-        if kind in {Kind.THROTTLE, Kind.CREDENTIALS, Kind.NETWORK} and not entry.sent:
+        entry.launch.sent |= lost is not None
+        if kind in {Kind.THROTTLE, Kind.CREDENTIALS, Kind.NETWORK} and not entry.launch.sent:
             # ECS hasn't seen the token, so the next send may have another body.
             self.bodies.pop(str(entry.launch_id), None)
         if kind is Kind.CAPACITY:
@@ -293,7 +293,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
     @rule()
     def stop_tasks(self) -> None:
         while self.ledger.stops:
-            entry = self.ledger.stops.pop(0)
+            entry = self.ledger.stops.popleft()
             self.stop_accepted.append(entry)
             if entry.run_id in self.ledger:
                 assert entry.arn, "only a launched task can be stopped"
@@ -369,7 +369,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
     @invariant()
     def only_a_watched_run_has_no_builder(self) -> None:
         for entry in self.ledger:
-            assert (entry.build is None) == (entry.state is State.WATCHING)
+            assert (entry.launch.build is None) == (entry.state is State.WATCHING)
 
     def teardown(self) -> None:
         """Let everything run to its end: each run must end too."""
@@ -378,8 +378,8 @@ class LedgerOnEcs(RuleBasedStateMachine):
         for _ in range(100):
             self.now += 1000.0
             while (entry := self.ledger.take(self.now)) is not None:
-                assert entry.build is not None
-                entry.request = entry.request or entry.build()
+                assert entry.launch.build is not None
+                entry.launch.request = entry.launch.request or entry.launch.build()
                 self.sending.append(entry)
             while self.sending:
                 self.answer_runtask(0, lost=None)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 import anyio
+from typing_extensions import Self
 
 from ecs_async_executor.engine.admission.adaptive_bucket import UNLIMITED
 from ecs_async_executor.engine.admission.circuit_breaker import CircuitBreaker
@@ -22,13 +22,47 @@ T = TypeVar("T")
 Emit: TypeAlias = Callable[[Report], None]
 
 
-@dataclass(frozen=True, slots=True)
 class Permit:
-    """Permission to make one call now."""
+    """Permission to make one call now. Leaving its `with` block gives it back, unless it was used."""
 
-    action: Action
-    generation: int
-    """The circuit breaker's, when it let this call through."""
+    __slots__ = ("_breaker", "_is_used", "_rate_limits", "action", "generation")
+
+    def __init__(
+        self, action: Action, generation: int, rate_limits: RateLimits, breaker: CircuitBreaker
+    ) -> None:
+        self.action = action
+        self.generation = generation
+        """The circuit breaker's, when it let this call through."""
+        self._rate_limits = rate_limits
+        self._breaker = breaker
+        self._is_used = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.give_back()
+
+    def use(self) -> None:
+        """Note that the call is being made; raises RuntimeError if the permit was used or given back."""
+        if self._is_used:
+            raise RuntimeError(f"A permit allows one {self.action.value} call; get another one.")
+        self._is_used = True
+
+    def give_back(self) -> None:
+        """Give it back, so that another caller may make a call instead; does nothing if it was used."""
+        if not self._is_used:
+            self._is_used = True
+            self._rate_limits.give_back(self.action)
+            self._breaker.give_back(self.generation)
+
+    def spend(self) -> None:
+        """Use up its rate without a call.
+
+        If the permit was the circuit breaker's probe, the next caller becomes the probe.
+        """
+        self.use()
+        self._breaker.give_back(self.generation)
 
 
 class Calls:
@@ -55,25 +89,24 @@ class Calls:
     async def permit(self, action: Action) -> Permit:
         """Wait until a call of this action may be made, and return the permit for it."""
         await self._rate_limits.acquire(action)
-        return Permit(action, await self._breaker.acquire())
+        return Permit(action, await self._breaker.acquire(), self._rate_limits, self._breaker)
 
-    def give_back(self, permit: Permit) -> None:
-        """Take back a permit that no call was made with."""
-        self._rate_limits.give_back(permit.action)
-        self._breaker.give_back(permit.generation)
+    async def call(self, action: Action, call: Callable[[], Awaitable[T]], name: str = "") -> T:
+        """Wait for a permit and make the call; raises what `make` raises."""
+        return await self.make(await self.permit(action), call, name)
 
-    def discard(self, permit: Permit) -> None:
-        """Use up the permit's rate without a call.
-
-        If the permit was the circuit breaker's probe, the next caller becomes the probe.
-        """
-        self._breaker.give_back(permit.generation)
+    async def list_tasks(self, cluster: str, started_by: str, name: str = "") -> tuple[str, ...]:
+        """Return the ARNs of the tasks with this `startedBy`; raises what `make` raises."""
+        return await self.call(
+            Action.LIST_TASKS, lambda: self.client.list_tasks_started_by(cluster, started_by), name
+        )
 
     async def make(self, permit: Permit, call: Callable[[], Awaitable[T]], name: str = "") -> T:
         """Make the call that `permit` allows; raises `CallError`.
 
         With a `name`, every failure is logged; without one, the caller reports AWS's failures.
         """
+        permit.use()
         sent_at = anyio.current_time()
         try:
             answer = await call()

@@ -1,22 +1,45 @@
-"""What the ledger knows about one run."""
+"""What the ledger knows about one run: its state, and records about its launch and about its task."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
+from ecs_async_executor.errors import ImpossibleTransitionError
+from ecs_async_executor.history import History
 from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.messages import Build, RateShare, Recovery, Request
+
+FAULTS = 5
+"""Faults in this process after which a launch is no longer replayed; with the waits between them, 15 seconds."""
 
 
 class State(Enum):
     """What the engine is doing for a run."""
 
-    WAITING = "waiting in a queue"
-    PREPARING = "searching for its task, asking ECS, or uploading its payload, before RunTask is called"
-    SENDING = "RunTask in flight"
-    WATCHING = "launched"
+    WAITING = "waiting for its turn to be sent"
+    PREPARING = "the launcher searches for its task, or asks for its cluster's default, before it is sent"
+    UPLOAD_WAITING = "waiting for the upload of its payload"
+    UPLOADING = "its payload is on its way to S3"
+    SENDING = "RunTask is in flight"
+    WATCHING = "its task is known, and is polled until it has stopped"
+    ENDED = "its terminal report was sent, or the run was forgotten"
+
+
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    State.WAITING: frozenset({State.SENDING, State.ENDED}),
+    State.PREPARING: frozenset({State.WAITING, State.WATCHING, State.ENDED}),
+    State.UPLOAD_WAITING: frozenset({State.UPLOADING, State.WAITING, State.ENDED}),
+    State.UPLOADING: frozenset({State.WAITING, State.UPLOAD_WAITING, State.WATCHING, State.ENDED}),
+    State.SENDING: frozenset(
+        {State.WAITING, State.PREPARING, State.UPLOAD_WAITING, State.WATCHING, State.ENDED}
+    ),
+    State.WATCHING: frozenset({State.ENDED}),
+    State.ENDED: frozenset(),
+}
+"""The states that may follow each state."""
 
 
 class Phase(IntEnum):
@@ -29,6 +52,67 @@ class Phase(IntEnum):
 
 
 @dataclass(slots=True, eq=False)
+class LaunchRecord:
+    """What matters until the run's task is known."""
+
+    build: Build | None = None
+    """None for a run that is only watched, and once the task is known."""
+    request: Request | None = None
+    """Built for this launch number's first send, and frozen from that send until its outcome is known."""
+    built_at: float = 0.0
+    sent: bool = False
+    """This engine sent exactly this request, which may have started a task: none of its bytes may change now."""
+    recovery: Recovery = Recovery.NONE
+    maybe_sent_at: float = 0.0
+    """Time of the last send with an unknown outcome. If another engine had the run before, the time it arrived here."""
+    unknown_sends: int = 0
+    """Sends of this launch number with an unknown outcome, by any engine. If there are any, its task may exist."""
+    failed_puts: int = 0
+    """PutObject calls that failed."""
+    faults: int = 0
+    """Calls for this launch number that failed because code in this process raised."""
+    fault: Failure | None = None
+    """Set after too many faults: from then on the engine searches for the task, and calls RunTask no more."""
+    last_waiting_kind: Kind | None = None
+    """The reason for waiting that was last reported."""
+
+    def note(self, failure: Failure, now: float) -> None:
+        """Count a failed step."""
+        if failure.is_unknown_outcome:
+            if not self.unknown_sends:
+                self.maybe_sent_at = now
+            self.unknown_sends += 1
+        if failure.kind is Kind.PAYLOAD:
+            self.failed_puts += 1
+        if failure.kind is Kind.FAULT:
+            self.faults += 1
+            if self.faults == FAULTS:
+                self.fault = failure
+
+
+@dataclass(slots=True, eq=False)
+class TaskRecord:
+    """What matters once the run's task is known. Times are 0.0 before that."""
+
+    launched_at: float = 0.0
+    phase: Phase = Phase.STARTING
+    phase_since: float = 0.0
+    seen: bool = False
+    """DescribeTasks has shown the task."""
+    seen_running: bool = False
+    missing: int = 0
+    """How many polls in a row reported it as MISSING."""
+    missing_since: float = 0.0
+    timed_out: bool = False
+    """The engine is stopping it because it wasn't running within the launch timeout."""
+
+    def reach(self, phase: Phase, now: float) -> None:
+        """Note that the task has got this far."""
+        if phase > self.phase:
+            self.phase, self.phase_since = phase, now
+
+
+@dataclass(slots=True, eq=False)
 class Entry:
     """Everything the engine knows about one run."""
 
@@ -36,55 +120,37 @@ class Entry:
     label: str
     number: int
     state: State
+    """Only `move` changes it."""
     priority: int = 0
     lane: RateShare | None = None
     launch_timeout: float = 0.0
     """Seconds; 0 means no limit."""
-    build: Build | None = None
-    request: Request | None = None
-    """Built for this launch number's first send, and frozen from that send until its outcome is known."""
-    built_at: float = 0.0
-    sent: bool = False
-    """This engine sent exactly this request, which may have started a task: none of its bytes may change now."""
+    listed: bool = True
+    """ListTasks can find its task by its `startedBy`."""
+    cluster: str = ""
+    """Where its task runs, or is searched for. Until its request is built, the order's; so is `container`."""
+    container: str = ""
+    arn: str = ""
     stored: str | None = None
     """The S3 object this engine uploaded for it, or its task is known to fetch; deleted when the run ends."""
     maybe_stored: str | None = None
     """The S3 object another engine may have uploaded for it; None once DescribeTasks has shown its task."""
-    puts: int = 0
-    """Failed PutObject calls."""
-    recovery: Recovery = Recovery.NONE
-    sent_at: float = 0.0
-    """Time of the last send with an unknown outcome. If another engine had the run before, the time it arrived here."""
-    unknown_sends: int = 0
-    """Sends of this launch number with an unknown outcome, by any engine. If there are any, its task may exist."""
-    faults: int = 0
-    """Calls for this launch number that failed because code in this process raised."""
-    fault: Failure | None = None
-    """Set after too many faults: from then on the engine searches for the task, and calls RunTask no more."""
-    last_waiting_kind: Kind | None = None
-    """The reason for waiting that was last reported."""
-    arn: str = ""
-    cluster: str = ""
-    """Where its task runs, or is searched for. Until its request is built, the order's; so is `container`."""
-    container: str = ""
-    launched_at: float = 0.0
-    phase: Phase = Phase.STARTING
-    phase_since: float = 0.0
-    seen: bool = False
-    """DescribeTasks has shown its task."""
-    seen_running: bool = False
+    stop_reason: str | None = None
+    """Set if someone wants its task stopped, or no task started."""
     due_at: float | None = None
     """The time of its next poll; None while it isn't in the poll schedule."""
-    missing: int = 0
-    """How many polls in a row reported it as MISSING."""
-    missing_since: float = 0.0
-    listed: bool = True
-    """ListTasks can find it by its `startedBy`."""
-    stop_reason: str | None = None
-    timed_out: bool = False
-    """The engine is stopping it because it wasn't running within the launch timeout."""
+    launch: LaunchRecord = field(default_factory=LaunchRecord)
+    task: TaskRecord = field(default_factory=TaskRecord)
+    history: History = field(default_factory=History)
 
     @property
     def launch_id(self) -> LaunchId:
         """The id of its launch."""
         return LaunchId(self.run_id, self.number)
+
+    def move(self, state: State, why: str, now: float) -> None:
+        """Change the state; raises `ImpossibleTransitionError`."""
+        if state not in TRANSITIONS[self.state]:
+            raise ImpossibleTransitionError(self.label, self.state.name, state.name, why, self.history)
+        self.state = state
+        self.history.note(now, state.name, why)

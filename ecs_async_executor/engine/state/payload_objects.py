@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from ecs_async_executor.engine.payloads import fetched_by, url_of
 from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.state.entry import Entry
@@ -15,7 +17,7 @@ class PayloadObjects:
 
     def __init__(self, location: str) -> None:
         self._location = location
-        self.deletions: list[str] = []
+        self.deletions: deque[str] = deque()
         """Objects of runs that have ended."""
 
     def assume_stored(self, entry: Entry) -> None:

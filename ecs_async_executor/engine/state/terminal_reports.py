@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
 from ecs_async_executor.engine.diagnosis.stopped_tasks import judge, without_workload
 from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by
 from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.state.entry import Entry
+from ecs_async_executor.engine.state.failure_rules import FAILURE_RULES
 from ecs_async_executor.messages import Cancelled, Diagnosis, LaunchFailed, Recovery, Stopped
 
 LOST_REMEDY = (
@@ -23,7 +25,7 @@ def stopped(entry: Entry, task: Task) -> Stopped:
     if verdict.exit_code == NOT_FETCHED and (url := entry.stored or fetched_by(task, entry.container)):
         verdict = without_workload(verdict, url)
     diagnosis = verdict.diagnosis
-    if entry.timed_out and not verdict.ran:
+    if entry.task.timed_out and not verdict.ran:
         diagnosis = replace(
             diagnosis,
             summary=f"The task did not run within {entry.launch_timeout:.0f} s, so it was stopped.",
@@ -57,16 +59,26 @@ def lost(entry: Entry, diagnosis: Diagnosis) -> Stopped:
     )
 
 
-def given_up(entry: Entry, diagnosis: Diagnosis) -> LaunchFailed | Stopped | Cancelled:
-    """Report a run whose task RunTask may have started but the engine can't see: code in this process breaks its calls.
+def not_launched(entry: Entry, failure: Failure) -> LaunchFailed | Stopped | Cancelled:
+    """Report a launch that is over because of this failure.
 
-    No code runs twice. If Airflow's row is still QUEUED, this report fails the task. Its next try has another id, and
-    the API server rejects the `run` call of a container that starts under the old id (404; 409 while the row is failed).
-    If the row is RUNNING by then, nothing fails, and the engine searches for the task again. StopTask isn't an option:
-    it needs the ARN, which neither RunTask nor ListTasks returned.
+    It has definitely started nothing, unless the failure is a fault: then RunTask may have started a task that the
+    engine can't see, because code in this process breaks its calls. No code runs twice: if Airflow's row is still
+    QUEUED, this report fails the task. Its next try has another id, and the API server rejects the `run` call of a
+    container that starts under the old id (404; 409 while the row is failed). If the row is RUNNING by then, nothing
+    fails, and the engine searches for the task again. StopTask isn't an option: it needs the ARN, which neither
+    RunTask nor ListTasks returned.
     """
     if entry.stop_reason is not None:
         return Cancelled(entry.run_id)
-    if entry.recovery is Recovery.SEARCH_ONLY:
+    diagnosis = (entry.launch.fault or failure).diagnosis if failure.kind is Kind.FAULT else failure.diagnosis
+    if entry.launch.recovery is Recovery.SEARCH_ONLY:
         return lost(entry, diagnosis)
-    return LaunchFailed(entry.run_id, entry.number, diagnosis, permanent=True)
+    rule = FAILURE_RULES[failure.kind]
+    return LaunchFailed(
+        entry.run_id,
+        entry.number,
+        diagnosis,
+        permanent=rule.permanent,
+        costs_attempt=rule.costs_attempt,
+    )

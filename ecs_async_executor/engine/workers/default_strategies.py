@@ -40,10 +40,11 @@ class DefaultStrategies:
         return self.known[cluster]
 
     async def _fetch(self, cluster: str) -> Sequence[Mapping[str, Any]]:
-        # DescribeClusters and ListTasks share a bucket ("Cluster resource read").
-        permit = await self._calls.permit(Action.LIST_TASKS)
         try:
-            return await self._calls.make(permit, lambda: self._calls.client.default_strategy(cluster))
+            # DescribeClusters and ListTasks share a bucket ("Cluster resource read").
+            return await self._calls.call(
+                Action.LIST_TASKS, lambda: self._calls.client.default_strategy(cluster)
+            )
         except CallError as error:
             if error.failure.kind not in _NO_ANSWER:
                 raise

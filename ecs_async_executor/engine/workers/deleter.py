@@ -35,11 +35,10 @@ class Deleter:
     async def run(self, tasks: TaskGroup) -> None:
         """Delete until cancelled."""
         while True:
-            while not self._ledger.deletions:
-                await self.wakeup.wait(None)
+            await self.wakeup.wait_while_empty(self._ledger.deletions)
             await self._slots.acquire()
             self._deleting += 1
-            tasks.start_soon(self._delete, self._ledger.deletions.pop(0))
+            tasks.start_soon(self._delete, self._ledger.deletions.popleft())
 
     async def finish(self) -> None:
         """Wait until nothing is left to delete."""

@@ -7,10 +7,10 @@ from dataclasses import replace
 import anyio
 
 from ecs_async_executor.engine.admission.calls import Calls
-from ecs_async_executor.engine.admission.rate_limits import Action
 from ecs_async_executor.engine.diagnosis.call_failures import CallError, Failure, Kind
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.state.entry import Entry
+from ecs_async_executor.launch_id import started_by
 from ecs_async_executor.messages import Recovery
 
 _REFUSALS = frozenset({Kind.CAPACITY, Kind.CONFIGURATION, Kind.DENIED, Kind.PAYLOAD, Kind.START})
@@ -31,11 +31,10 @@ class TaskSearch:
         if arns:
             return arns[0]
         # ListTasks is eventually consistent: a task that isn't listed yet may exist.
-        is_early = (
-            entry.unknown_sends > 0 and anyio.current_time() - entry.sent_at < self._options.missing_grace
-        )
+        launch, grace = entry.launch, self._options.missing_grace
+        is_early = launch.unknown_sends > 0 and anyio.current_time() - launch.maybe_sent_at < grace
         # Someone else has sent it: its grace time begins now.
-        is_news = refusal.kind is Kind.EXISTS and not entry.unknown_sends
+        is_news = refusal.kind is Kind.EXISTS and not launch.unknown_sends
         if is_news or (is_early and refusal.kind not in _BOUNDED):
             raise CallError(replace(refusal, kind=Kind.UNKNOWN))
         raise CallError(refusal)
@@ -49,22 +48,25 @@ class TaskSearch:
                 return ()  # RunTask finds the task by its clientToken
             raise
 
+    async def listed(self, entry: Entry) -> tuple[str, ...]:
+        """Return the ARNs that ListTasks lists for the run; raises `CallError`."""
+        return await self._calls.list_tasks(
+            entry.cluster,
+            started_by(self._options.started_by, entry.run_id),
+            f"ListTasks for {entry.label}",
+        )
+
     async def _started_before(self, entry: Entry) -> tuple[str, ...]:
-        permit = await self._calls.permit(Action.LIST_TASKS)
-        started_by = f"{self._options.started_by}/{entry.run_id}"
         try:
-            return await self._calls.make(
-                permit,
-                lambda: self._calls.client.list_tasks_started_by(entry.cluster, started_by),
-                f"ListTasks for {entry.label}",
-            )
+            return await self.listed(entry)
         except CallError as error:
-            kind, waited = error.failure.kind, anyio.current_time() - entry.sent_at
+            launch, kind = entry.launch, error.failure.kind
+            waited = anyio.current_time() - launch.maybe_sent_at
             if kind is Kind.FAULT:
                 raise
-            if kind is Kind.NOT_FOUND or (entry.unknown_sends and waited >= self._options.list_timeout):
+            if kind is Kind.NOT_FOUND or (launch.unknown_sends and waited >= self._options.list_timeout):
                 return ()
-            if kind is Kind.DENIED and entry.recovery is Recovery.SEARCH and entry.stop_reason is None:
+            if kind is Kind.DENIED and launch.recovery is Recovery.SEARCH and entry.stop_reason is None:
                 raise
             # Whatever the reason, it is still unknown whether the task exists.
             raise CallError(replace(error.failure, kind=Kind.UNKNOWN)) from error
@@ -75,4 +77,4 @@ def is_refused_replay(entry: Entry, failure: Failure) -> bool:
 
     ECS checks permissions, roles and quotas before clientTokens.
     """
-    return entry.unknown_sends > 0 and failure.kind in _REFUSALS
+    return entry.launch.unknown_sends > 0 and failure.kind in _REFUSALS

@@ -1,21 +1,20 @@
-"""Builds the RunTask requests of runs, and tells the ledger the outcome of every launch step."""
+"""Builds the RunTask requests of runs."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import anyio
 
-from ecs_async_executor.engine.admission.calls import Calls, Emit
+from ecs_async_executor.engine.admission.calls import Calls
 from ecs_async_executor.engine.diagnosis.call_failures import CallError, Failure, Kind, classify
-from ecs_async_executor.engine.diagnosis.faults import fault_of, stack_of
+from ecs_async_executor.engine.diagnosis.faults import stack_of
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.state.entry import Entry
-from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.workers.default_strategies import DefaultStrategies
 from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.launch_id import started_by
@@ -25,58 +24,32 @@ FRESH = 300.0
 """Seconds a request may wait for its first send: the token in it, or in its payload, doesn't live forever."""
 STOPPED = Failure(Kind.CONFIGURATION, Diagnosis("The task was stopped before it was launched."))
 
-LaunchStep: TypeAlias = Callable[[Entry], Awaitable[str | None]]
-"""Returns the ARN of the run's task, or None if the ledger already knows what's next; raises `CallError`."""
-
 
 class Requests:
-    """Builds requests, and tells the ledger what became of them."""
+    """Builds each launch's request, once, and completes it with what only ECS knows."""
 
-    def __init__(self, ledger: Ledger, calls: Calls, emit: Emit, options: EngineOptions) -> None:
-        self._ledger = ledger
+    def __init__(self, calls: Calls, options: EngineOptions) -> None:
         self._strategies = DefaultStrategies(calls)
         self._digest = calls.digest
-        self._emit = emit
         self._options = options
-
-    async def run_step(self, entry: Entry, step: LaunchStep) -> None:
-        """Run a launch step, and tell the ledger which task it returned or why it failed."""
-        try:
-            arn = await step(entry)
-        except CallError as error:
-            outcome = self._ledger.failed(entry, error.failure, anyio.current_time())
-        except Exception as error:  # noqa: BLE001  a fault of ours fails this run, not the whole engine
-            fault = Failure(Kind.FAULT, fault_of(error))
-            text = f"Launching {entry.label} failed. {fault.diagnosis}"
-            now = anyio.current_time()
-            self._digest.note(
-                (Requests, fault.diagnosis.detail), text, now, level=logging.ERROR, detail=stack_of(error)
-            )
-            outcome = self._ledger.failed(entry, fault, now)
-        else:
-            if arn is None:
-                return
-            outcome = self._ledger.launched(entry, arn, entry.cluster, entry.container, anyio.current_time())
-        for report in outcome:
-            self._emit(report)
 
     def request(self, entry: Entry) -> Request:
         """Return the run's request, building it if there is none or it is too old; raises `CallError`.
 
         Its `settle` remains only while the cluster's default is unknown.
         """
-        now = anyio.current_time()
-        if entry.request is None or not (entry.sent or now - entry.built_at < FRESH):
-            assert entry.build is not None  # noqa: S101  a run waiting for its launch has a builder
-            request = entry.request = self._build(entry, entry.build)
-            entry.built_at, entry.cluster, entry.container = now, request.cluster, request.container
-            if entry.recovery is not Recovery.NONE:  # an earlier sender uploaded the payload before its send
+        launch, now = entry.launch, anyio.current_time()
+        if launch.request is None or not (launch.sent or now - launch.built_at < FRESH):
+            assert launch.build is not None  # noqa: S101  a run waiting for its launch has a builder
+            request = launch.request = self._build(entry, launch.build)
+            launch.built_at, entry.cluster, entry.container = now, request.cluster, request.container
+            if launch.recovery is not Recovery.NONE:  # an earlier sender uploaded the payload before its send
                 entry.maybe_stored = request.payload.url if request.payload is not None else None
-        request = entry.request
+        request = launch.request
         if request.settle is not None and request.cluster in self._strategies.known:
             strategy = self._strategies.known[request.cluster]
             settled = self._build(entry, partial(request.settle, strategy))
-            request = entry.request = replace(settled, origin=request.origin)
+            request = launch.request = replace(settled, origin=request.origin)
         return request
 
     async def settle(self, entry: Entry) -> Request:

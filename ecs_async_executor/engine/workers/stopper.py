@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 
 import anyio
 from anyio.abc import TaskGroup
@@ -36,31 +37,30 @@ class Stopper:
     async def run(self, tasks: TaskGroup) -> None:
         """Stop tasks until cancelled."""
         while True:
-            while not self._ledger.stops:
-                await self.wakeup.wait(None)
+            await self.wakeup.wait_while_empty(self._ledger.stops)
             await self._slots.acquire()
-            permit = await self._calls.permit(Action.STOP_TASK)
-            tasks.start_soon(self._stop, self._ledger.stops.pop(0), permit)
+            tasks.start_soon(self._stop, self._ledger.stops.popleft())
 
-    async def _stop(self, entry: Entry, permit: Permit) -> None:
-        attempt = 0
-        reason = entry.stop_reason or ""
-        try:
-            while entry.run_id in self._ledger:
-                attempt += 1
-                try:
-                    await self._calls.make(
-                        permit,
-                        lambda: self._calls.client.stop_task(entry.cluster, entry.arn, reason),
-                        f"StopTask for {entry.label}",
-                    )
-                except CallError:
-                    pass  # `Calls` has logged it
-                else:
+    async def _stop(self, entry: Entry) -> None:
+        """Call StopTask until ECS accepts it, or the run has ended or was forgotten."""
+        for attempt in count(1):
+            with await self._calls.permit(Action.STOP_TASK) as permit:
+                if not self._ledger.holds(entry):
+                    break
+                if await self._is_accepted(entry, permit):
                     self._ledger.stop_accepted(entry, anyio.current_time())
                     self._on_change()
-                    return
-                await anyio.sleep(backoff(attempt, base=1.0, cap=60.0, random=self._random))
-                permit = await self._calls.permit(Action.STOP_TASK)
-        finally:
-            self._slots.release()
+                    break
+            await anyio.sleep(backoff(attempt, base=1.0, cap=60.0, random=self._random))
+        self._slots.release()
+
+    async def _is_accepted(self, entry: Entry, permit: Permit) -> bool:
+        try:
+            await self._calls.make(
+                permit,
+                lambda: self._calls.client.stop_task(entry.cluster, entry.arn, entry.stop_reason or ""),
+                f"StopTask for {entry.label}",
+            )
+        except CallError:
+            return False  # `Calls` has logged it
+        return True

@@ -17,6 +17,7 @@ from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.workers.recovery import TaskSearch, is_refused_replay
 from ecs_async_executor.engine.workers.requests import Requests, raise_if_stopped
+from ecs_async_executor.engine.workers.steps import Outcome, Started, Steps, Uploaded
 from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.messages import Payload
 
@@ -27,12 +28,13 @@ CALLS = 20
 class Uploader:
     """The only caller of PutObject."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  an upload needs these parts of the engine
         self,
         ledger: Ledger,
         s3: S3Client,
         requests: Requests,
         search: TaskSearch,
+        steps: Steps,
         *,
         on_change: Callable[[], None],
     ) -> None:
@@ -40,6 +42,7 @@ class Uploader:
         self._s3 = s3
         self._requests = requests
         self._task_search = search
+        self._steps = steps
         self._slots = anyio.Semaphore(CALLS)
         self.wakeup = Wakeup()
         """Notified when a run enters the queue."""
@@ -49,12 +52,15 @@ class Uploader:
 
     def wake(self) -> None:
         """Wake the loop if the queue now has an earlier due time."""
-        self.wakeup.notify_at(self._ledger.puts.next_at(anyio.current_time()))
+        self.wakeup.notify_at(self._next_at())
+
+    def _next_at(self) -> float | None:
+        return None if self.stopping else self._ledger.puts.next_at(anyio.current_time())
 
     async def run(self, tasks: TaskGroup) -> None:
         """Upload until cancelled."""
         while True:
-            await self._wait_for_work()
+            await self.wakeup.wait_until_due(self._next_at)
             await self._slots.acquire()
             entry = None if self.stopping else self._ledger.take_put(anyio.current_time())
             if entry is None:
@@ -62,23 +68,15 @@ class Uploader:
             else:
                 tasks.start_soon(self._prepare_run, entry)
 
-    async def _wait_for_work(self) -> None:
-        while True:
-            now = anyio.current_time()
-            next_at = None if self.stopping else self._ledger.puts.next_at(now)
-            if next_at is not None and next_at <= now:
-                return
-            await self.wakeup.wait(next_at)
-
     async def _prepare_run(self, entry: Entry) -> None:
         try:
-            await self._requests.run_step(entry, self._prepare)
+            await self._steps.run(entry, self._prepare)
         finally:
             self._slots.release()
             self._on_change()
 
-    async def _prepare(self, entry: Entry) -> str | None:
-        """Make the run ready to be sent; return its task's ARN if an earlier send has started it.
+    async def _prepare(self, entry: Entry) -> Outcome:
+        """Make the run ready to be sent, or return the task that an earlier send has started.
 
         Raises `CallError`.
         """
@@ -89,13 +87,12 @@ class Uploader:
             raise_if_stopped(entry)
         except CallError as error:
             if is_refused_replay(entry, error.failure):
-                return await self._task_search.find(error.failure, entry)
+                return Started(await self._task_search.find(error.failure, entry))
             raise
         # A run that was forgotten during the upload has a new owner, and so has the object: it is named after
         # the launch, whoever sends that, and the new owner's container may be about to fetch it. The owner
         # deletes it.
-        self._ledger.has_put(entry, replace(request, payload=None), anyio.current_time())
-        return None
+        return Uploaded(replace(request, payload=None))
 
     async def _upload(self, entry: Entry, payload: Payload) -> None:
         before, entry.stored = entry.stored, payload.url  # set before the call: its answer may get lost

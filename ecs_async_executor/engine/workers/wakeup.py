@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sized
+
 import anyio
 
 
@@ -29,3 +31,13 @@ class Wakeup:
             await self._event.wait()
         self._until = float("-inf")
         self._event = anyio.Event()
+
+    async def wait_until_due(self, next_at: Callable[[], float | None]) -> None:
+        """Wait until work is due; `next_at` returns when the next piece is, or None if there is none."""
+        while (at := next_at()) is None or at > anyio.current_time():
+            await self.wait(at)
+
+    async def wait_while_empty(self, queue: Sized) -> None:
+        """Wait until the queue holds work."""
+        while not queue:
+            await self.wait(None)

@@ -11,10 +11,10 @@ from anyio.abc import TaskGroup
 from ecs_async_executor.engine.admission.calls import Calls, Emit, Permit
 from ecs_async_executor.engine.admission.rate_limits import Action
 from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
-from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.responses import Tasks
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.workers.recovery import TaskSearch
 from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.messages import Report
 
@@ -29,45 +29,39 @@ CALLS = 10
 class Watcher:
     """The only caller of DescribeTasks."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  a poll needs these parts of the engine
         self,
         ledger: Ledger,
         calls: Calls,
         emit: Emit,
-        options: EngineOptions,
+        search: TaskSearch,
         *,
+        poll_interval: float,
         on_change: Callable[[], None],
     ) -> None:
         self._ledger = ledger
         self._calls = calls
         self._emit = emit
-        self._options = options
+        self._task_search = search
         self._on_change = on_change
         self._slots = anyio.Semaphore(CALLS, fast_acquire=True)  # doesn't yield to the loop
         # A call is filled with tasks that are due within this time: polling them early costs no extra call.
-        self._ahead = options.poll_interval / 2
+        self._ahead = poll_interval / 2
         self.wakeup = Wakeup()
         """Notified when a task joins the poll schedule."""
 
     async def run(self, tasks: TaskGroup) -> None:
         """Poll until cancelled."""
         while True:
-            await self._wait_for_work()
+            await self.wakeup.wait_until_due(self._ledger.due.next_at)
             await self._slots.acquire()
             permit = await self._calls.permit(Action.DESCRIBE_TASKS)
             batch = self._ledger.due.take(anyio.current_time() + self._ahead, limit=BATCH)
             if batch:
                 tasks.start_soon(self._describe, batch, permit)
             else:
-                self._calls.give_back(permit)
+                permit.give_back()
                 self._slots.release()
-
-    async def _wait_for_work(self) -> None:
-        while True:
-            next_at = self._ledger.due.next_at()
-            if next_at is not None and next_at <= anyio.current_time():
-                return
-            await self.wakeup.wait(next_at)
 
     async def _describe(self, batch: list[Entry], permit: Permit) -> None:
         cluster = batch[0].cluster
@@ -111,14 +105,8 @@ class Watcher:
         if not entry.listed:
             self._report(self._ledger.not_listed(entry, anyio.current_time(), asked=False))
             return
-        permit = await self._calls.permit(Action.LIST_TASKS)
-        started_by = f"{self._options.started_by}/{entry.run_id}"
         try:
-            arns = await self._calls.make(
-                permit,
-                lambda: self._calls.client.list_tasks_started_by(entry.cluster, started_by),
-                f"ListTasks for {entry.label}",
-            )
+            arns = await self._task_search.listed(entry)
         except CallError as error:
             asked = error.failure.kind is Kind.NOT_FOUND
             self._report(self._ledger.not_listed(entry, anyio.current_time(), asked=asked))

@@ -18,6 +18,7 @@ from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.workers.launcher import Launcher
 from ecs_async_executor.engine.workers.recovery import TaskSearch
 from ecs_async_executor.engine.workers.requests import Requests
+from ecs_async_executor.engine.workers.steps import Steps
 from ecs_async_executor.engine.workers.uploader import Uploader
 from ecs_async_executor.log_digest import LogDigest
 from tests.support.engine import FakeClient, FakeS3, Reports, options, order
@@ -78,14 +79,17 @@ def launching(make_calls: Callable[[EngineOptions], Calls], s3: FakeS3, reports:
         chosen = options(**changes)
         ledger = Ledger(chosen, lambda: 1.0)
         calls = make_calls(chosen)
-        requests, search = Requests(ledger, calls, reports, chosen), TaskSearch(calls, chosen)
+        requests, search = Requests(calls, chosen), TaskSearch(calls, chosen)
+        steps = Steps(ledger, reports, calls.digest)
 
         def on_change() -> None:
             launcher.wake()
             uploader.wake()
 
-        launcher = Launcher(ledger, calls, requests, search, chosen, on_change=on_change)
-        uploader = Uploader(ledger, cast("S3Client", s3), requests, search, on_change=on_change)
+        launcher = Launcher(
+            ledger, calls, requests, search, steps, concurrency=chosen.concurrency, on_change=on_change
+        )
+        uploader = Uploader(ledger, cast("S3Client", s3), requests, search, steps, on_change=on_change)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(launcher.run, tasks)
             tasks.start_soon(uploader.run, tasks)

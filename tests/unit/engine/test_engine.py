@@ -195,7 +195,7 @@ async def test_a_run_forgotten_at_the_moment_of_its_launch_is_not_sent(running: 
         submit(order("run"))
         while not engine.ledger.sending:
             await anyio.lowlevel.checkpoint()
-        engine.ledger.forget("run")
+        engine.ledger.forget("run", 0.0)
         await anyio.sleep(10)
     assert client.asked == []
 
@@ -243,7 +243,7 @@ async def test_its_repr_counts_the_runs(running: Any):
     async with running() as (submit, engine):
         submit(order("run"))
         await anyio.sleep(1)
-        assert repr(engine) == "<Engine <Ledger {'waiting': 0, 'preparing': 0, 'sending': 0, 'watching': 1}>>"
+        assert repr(engine) == "<Engine <Ledger: 1 watching>>"
 
 
 async def test_ten_minutes_without_aws_fail_no_run_and_are_reported_once(

@@ -84,7 +84,7 @@ def ended(found: Task, *, payloads: str) -> tuple[Stopped, list[str]]:
     (entry,) = ledger
     (report,) = ledger.described(entry, found, 1.0)
     assert isinstance(report, Stopped)
-    return report, ledger.deletions
+    return report, list(ledger.deletions)
 
 
 def test_an_adopted_tasks_command_names_the_object_to_delete() -> None:
@@ -125,7 +125,7 @@ def lost(*seen: Task, **watch: Any) -> list[str]:
         ledger.described(entry, each, 1.0)
     (report,) = ledger.not_listed(entry, 9999.0, asked=True)
     assert isinstance(report, Stopped)
-    return ledger.deletions
+    return list(ledger.deletions)
 
 
 def alive(*command: str) -> Task:
@@ -155,7 +155,7 @@ def test_the_launch_of_a_run_that_is_not_found_names_the_object_to_delete() -> N
     assert entry is not None
     (report,) = ledger.failed(entry, Failure(Kind.NOT_FOUND, Diagnosis("gone")), 9999.0)
     assert isinstance(report, Stopped)
-    assert ledger.deletions == [URL]
+    assert list(ledger.deletions) == [URL]
 
 
 @pytest.mark.parametrize("unreadable", UNREADABLE)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ecs_async_executor.engine.diagnosis.call_failures import Kind
-from ecs_async_executor.engine.state.ledger import PUTS
+from ecs_async_executor.engine.state.failure_rules import PUTS
 from ecs_async_executor.messages import (
     Cancelled,
     Launched,
@@ -37,7 +37,7 @@ async def test_the_object_is_in_s3_when_runtask_is_called(
     async with launching() as at:
         at.launch("run", build=fetching())
         await at.idle()
-        assert at.ledger.deletions == []
+        assert list(at.ledger.deletions) == []
     assert there == [b"token 1"]
     assert reports == [Launched("run", 1, "arn:run-1", "default", "airflow")]
 
@@ -96,7 +96,7 @@ async def test_an_upload_that_s3_denies_costs_a_start_attempt_and_leaves_nothing
     async with launching() as at:
         at.launch("run", build=fetching())
         await at.idle()
-        assert at.ledger.deletions == []
+        assert list(at.ledger.deletions) == []
     (failed,) = reports.of(LaunchFailed)
     assert (failed.permanent, failed.costs_attempt) == (False, True)
     assert client.calls("run_task") == []
@@ -109,7 +109,7 @@ async def test_an_upload_that_s3_refuses_fails_its_run_at_once_and_leaves_nothin
     async with launching() as at:
         at.launch("run", build=fetching())
         await at.idle()
-        assert at.ledger.deletions == []
+        assert list(at.ledger.deletions) == []
     (failed,) = reports.of(LaunchFailed)
     assert failed.permanent
     assert client.calls("run_task") == []
@@ -122,7 +122,7 @@ async def test_a_launch_that_fails_after_its_upload_has_its_object_deleted(
     async with launching() as at:
         at.launch("run", build=fetching())
         await at.idle()
-        assert at.ledger.deletions == [URL]
+        assert list(at.ledger.deletions) == [URL]
     assert len(reports.of(LaunchFailed)) == 1
 
 
@@ -133,10 +133,10 @@ async def test_an_object_whose_upload_may_have_worked_is_deleted_when_the_run_is
     async with launching() as at:
         at.launch("run", build=fetching())
         await at.idle(1)
-        for report in at.ledger.stop("run", "because"):
+        for report in at.ledger.stop("run", "because", 0.0):
             reports(report)
         await at.idle()
-        assert at.ledger.deletions == [URL]
+        assert list(at.ledger.deletions) == [URL]
     assert reports.of(Cancelled) == [Cancelled("run")]
 
 
@@ -148,9 +148,9 @@ async def test_a_run_stopped_during_its_upload_is_not_launched(
     async with launching() as at:
         at.launch("run", build=fetching(), recovery=recovery)
         await at.idle(1)
-        at.ledger.stop("run", "because")
+        at.ledger.stop("run", "because", 0.0)
         await at.idle()
-        assert at.ledger.deletions == [URL]
+        assert list(at.ledger.deletions) == [URL]
     assert {name for name, _ in client.asked} == ({"list_tasks"} if recovery is Recovery.REPLAY else set())
     assert reports.of(Cancelled) == [Cancelled("run")]
 
@@ -197,7 +197,7 @@ async def test_the_object_of_a_launch_that_another_engine_sent_is_left_for_its_c
         await at.idle(59)
         assert reports.of(LaunchFailed) == []
         await at.idle()
-        assert at.ledger.deletions == []
+        assert list(at.ledger.deletions) == []
     assert len(reports.of(LaunchFailed)) == 1
 
 
@@ -209,7 +209,7 @@ async def test_a_task_that_another_engine_started_is_found_as_soon_as_listtasks_
     async with launching(missing_grace=60) as at:
         at.launch("run", build=fetching())
         await at.idle()
-        assert at.ledger.deletions == []
+        assert list(at.ledger.deletions) == []
     assert [report.arn for report in reports.of(Launched)] == ["arn:theirs"]
 
 
@@ -245,6 +245,6 @@ async def test_the_next_launch_has_an_object_of_its_own(launching: Any, client: 
         await at.idle()
         at.launch("run", number=2, build=fetching(second))
         await at.idle()
-        assert at.ledger.deletions == [URL]
+        assert list(at.ledger.deletions) == [URL]
     assert [body["clientToken"] for body in client.calls("run_task")] == ["run-1", "run-2"]
     assert second in s3.objects

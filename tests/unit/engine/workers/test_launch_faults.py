@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from ecs_async_executor.engine.state.ledger import FAULTS
+from ecs_async_executor.engine.state.entry import FAULTS
 from ecs_async_executor.messages import (
     Cancelled,
     Launched,
@@ -109,7 +109,7 @@ async def test_a_run_to_be_stopped_is_searched_for_as_long_as_ecs_keeps_tasks(
     async with launching(missing_grace=60) as at:
         at.launch("run")
         await at.idle(3)
-        at.ledger.stop("run", "because")
+        at.ledger.stop("run", "because", 0.0)
         await at.idle(3500)
         assert reports.of(Cancelled) == []
         await at.idle(200)

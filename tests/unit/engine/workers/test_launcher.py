@@ -196,7 +196,7 @@ async def test_a_stopped_run_that_may_have_been_sent_is_searched_for_and_never_s
     client.script["list_tasks"].extend([(), arns])
     async with launching() as at:
         at.launch("run", recovery=Recovery.REPLAY)
-        at.ledger.stop("run", "why")
+        at.ledger.stop("run", "why", 0.0)
         await at.idle()
     assert client.calls("run_task") == []
     assert [report.arn for report in reports.of(Launched)] == list(arns)
@@ -259,7 +259,7 @@ async def test_a_run_stopped_while_it_waits_for_a_permit_is_not_sent(
         at.launch("first")
         at.launch("second")
         await at.idle(5)
-        reports.extend(at.ledger.stop("second", "why"))
+        reports.extend(at.ledger.stop("second", "why", 0.0))
         await at.idle()
     assert len(client.calls("run_task")) == 1
     assert reports.of(Cancelled) == [Cancelled("second")]
@@ -365,7 +365,7 @@ async def test_a_run_stopped_while_its_clusters_default_is_fetched_is_not_sent(
     async with launching() as at:
         at.launch("run", build=open_request)
         await at.idle(1)
-        at.ledger.stop("run", "because")
+        at.ledger.stop("run", "because", 0.0)
         await at.idle()
     assert [name for name, _ in client.asked] == ["default_strategy"]
     assert reports == [Cancelled("run")]
@@ -466,7 +466,7 @@ async def test_a_run_to_be_stopped_after_a_proxys_page_is_searched_for(
     async with launching() as at:
         at.launch("run")
         await anyio.sleep(0.1)
-        at.ledger.stop("run", "because")
+        at.ledger.stop("run", "because", 0.0)
         at.launcher.wake()
         await at.idle()
     assert [report.arn for report in reports.of(Launched)] == ["arn:lives"]

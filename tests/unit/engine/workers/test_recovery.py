@@ -178,7 +178,7 @@ async def test_a_stopped_run_that_may_have_been_sent_leaves_its_runtask_permit_t
 ):
     async with launching(run_task_rate=ONE, missing_grace=60) as at:
         at.launch("old", recovery=Recovery.REPLAY)
-        at.ledger.stop("old", "why")
+        at.ledger.stop("old", "why", 0.0)
         await at.idle(100)
         at.launch("new")
         await at.idle(100)
@@ -193,7 +193,7 @@ async def test_a_run_that_ends_while_it_waits_for_a_permit_leaves_it_to_others(
         at.launch("first")
         at.launch("second")
         await at.idle(5)
-        at.ledger.forget("second")
+        at.ledger.forget("second", 0.0)
         await at.idle(10)
         at.launch("third")
         await at.idle()
@@ -225,7 +225,7 @@ async def test_a_run_that_is_forgotten_during_its_search_is_not_sent(
     async with launching() as at:
         at.launch("run", recovery=Recovery.SEARCH)
         await at.idle(1)
-        at.ledger.forget("run")
+        at.ledger.forget("run", 0.0)
         await at.idle()
     assert client.calls("run_task") == []
     assert reports == []
@@ -238,7 +238,7 @@ async def test_a_run_that_is_stopped_during_its_search_is_not_sent(
     async with launching(missing_grace=60) as at:
         at.launch("run", recovery=Recovery.SEARCH)
         await at.idle(1)
-        at.ledger.stop("run", "because")
+        at.ledger.stop("run", "because", 0.0)
         await at.idle()
     assert client.calls("run_task") == []
     assert reports.of(Cancelled) == [Cancelled("run")]
@@ -320,7 +320,7 @@ async def test_a_run_launched_by_others_is_stopped_even_if_its_request_cannot_be
     client.script["list_tasks"].append(("arn:lives",))
     async with launching() as at:
         at.launch("run", build=unbuildable, recovery=Recovery.REPLAY)
-        at.ledger.stop("run", "because")
+        at.ledger.stop("run", "because", 0.0)
         await at.idle()
         assert [entry.arn for entry in at.ledger.stops] == ["arn:lives"]
     assert len(reports.of(Launched)) == 1
@@ -335,7 +335,7 @@ async def test_a_run_owned_by_others_before_fails_after_the_grace_time_if_its_re
         await at.idle(59)
         assert reports.of(LaunchFailed) == []
         await at.idle()
-        assert at.ledger.deletions == ["s3://bucket/airflow/run-1.json"]
+        assert list(at.ledger.deletions) == ["s3://bucket/airflow/run-1.json"]
     (failed,) = reports.of(LaunchFailed)
     assert failed.permanent
     assert "9000 characters" in failed.diagnosis.summary

@@ -32,7 +32,7 @@ class Bench:
     def stop(self, run_id: str) -> None:
         order = Watch(run_id, run_id, f"arn:{run_id}", "default", "airflow")
         self.ledger.watch(order, anyio.current_time())
-        self.ledger.stop(run_id, "because")
+        self.ledger.stop(run_id, "because", 0.0)
         self._stopper.wakeup.notify()
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from ecs_async_executor.engine.diagnosis.call_failures import Kind
 from ecs_async_executor.engine.options import Rate
-from ecs_async_executor.engine.state.ledger import PUTS, PUTS_AHEAD
+from ecs_async_executor.engine.state.failure_rules import PUTS
+from ecs_async_executor.engine.state.ledger import PUTS_AHEAD
 from ecs_async_executor.engine.workers.requests import FRESH
 from ecs_async_executor.engine.workers.uploader import CALLS
 from ecs_async_executor.messages import (
@@ -154,7 +155,7 @@ async def test_while_s3_is_down_few_requests_are_kept_and_the_rest_are_built_at_
         at.launch("short")
         await at.idle(20)
         assert len(builds.times) <= PUTS_AHEAD + 20 * (20 + 1)
-        assert sum(entry.request is not None for entry in at.ledger) <= PUTS_AHEAD + CALLS
+        assert sum(entry.launch.request is not None for entry in at.ledger) <= PUTS_AHEAD + CALLS
         await at.idle(100)
     assert [token for token, _ in sent(client)] == ["short-1"]
 
@@ -221,9 +222,9 @@ async def test_a_run_forgotten_during_its_upload_is_not_launched_and_its_object_
     async with launching() as at:
         at.launch("run", build=fetching())
         await at.idle(1)
-        at.ledger.forget("run")
+        at.ledger.forget("run", 0.0)
         await at.idle()
-        assert at.ledger.deletions == []
+        assert list(at.ledger.deletions) == []
         assert len(at.ledger.launches) == len(at.ledger.puts) == at.ledger.sending == 0
     assert client.asked == []
     assert s3.objects == {URL: b"token 1"}
@@ -236,8 +237,8 @@ async def test_the_object_of_a_run_forgotten_while_its_task_runs_is_left_to_the_
     async with launching() as at:
         at.launch("run", build=fetching())
         await at.idle()
-        at.ledger.forget("run")
-        assert at.ledger.deletions == []
+        at.ledger.forget("run", 0.0)
+        assert list(at.ledger.deletions) == []
     assert s3.objects == {URL: b"token 1"}
 
 
@@ -252,7 +253,7 @@ async def test_a_run_stopped_before_its_upload_is_never_uploaded(
         await at.idle(1)
         at.launch("run", build=fetching(), recovery=recovery)
         await at.idle(1)
-        reports.extend(at.ledger.stop("run", "because"))
+        reports.extend(at.ledger.stop("run", "because", 0.0))
         at.launcher.wakeup.notify()
         await at.idle(100)
     assert reports[-1] == Cancelled("run")
@@ -267,7 +268,7 @@ async def test_a_launch_is_given_up_as_if_for_lack_of_capacity_if_s3_stays_down(
     async with launching() as at:
         at.launch("run", build=fetching())
         await at.idle()
-        assert at.ledger.deletions == [URL]
+        assert list(at.ledger.deletions) == [URL]
     (failed,) = reports.of(LaunchFailed)
     assert (failed.permanent, failed.costs_attempt) == (False, False)
     assert len(s3.asked) == PUTS
@@ -307,7 +308,7 @@ async def test_a_run_stopped_during_its_search_is_not_uploaded(
     async with launching(missing_grace=60) as at:
         at.launch("run", build=fetching(), recovery=Recovery.SEARCH)
         await at.idle(1)
-        at.ledger.stop("run", "because")
+        at.ledger.stop("run", "because", 0.0)
         await at.idle()
     assert s3.asked == []
     assert reports.of(Cancelled) == [Cancelled("run")]
@@ -322,4 +323,4 @@ async def test_an_object_of_a_dead_scheduler_is_deleted_even_if_its_task_is_neve
         await at.idle()
         (entry,) = at.ledger
         at.ledger.not_listed(entry, 9999.0, asked=True)
-        assert at.ledger.deletions == [URL]
+        assert list(at.ledger.deletions) == [URL]

@@ -11,6 +11,7 @@ from ecs_async_executor.engine.admission.calls import Calls
 from ecs_async_executor.engine.options import EngineOptions, Rate
 from ecs_async_executor.engine.responses import Container, Task, TaskFailure, Tasks
 from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.workers.recovery import TaskSearch
 from ecs_async_executor.engine.workers.watcher import Watcher
 from ecs_async_executor.messages import Running, Stopped, Watch
 from tests.support.engine import FakeClient, Reports, error, options
@@ -42,11 +43,13 @@ def bench(make_calls: MakeCalls, reports: Reports) -> Any:
     async def run(**changes: Any) -> AsyncIterator[Bench]:
         chosen = options(**changes)
         ledger = Ledger(chosen, lambda: 1.0)
+        calls = make_calls(chosen)
         watcher = Watcher(
             ledger,
-            make_calls(chosen),
+            calls,
             reports,
-            chosen,
+            TaskSearch(calls, chosen),
+            poll_interval=chosen.poll_interval,
             on_change=lambda: watcher.wakeup.notify(),  # noqa: PLW0108  the watcher does not exist yet
         )
         async with anyio.create_task_group() as tasks:
@@ -224,7 +227,7 @@ async def test_a_run_forgotten_during_a_failing_call_is_not_polled_again(bench: 
     async with bench() as at:
         at.watch("run")
         await anyio.sleep(3)
-        at.ledger.forget("run")
+        at.ledger.forget("run", 0.0)
         await anyio.sleep(100)
         assert len(at.ledger.due) == 0
     assert len(client.asked) == 1

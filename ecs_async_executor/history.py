@@ -1,0 +1,31 @@
+"""What has happened to one run, as a short list of events: for the debug dump, and for errors."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+EVENTS = 8
+"""Events that a history keeps: enough for the last launch, and small, because ten thousand runs have one."""
+
+
+@dataclass(slots=True, repr=False)
+class History:
+    """The last events of one run."""
+
+    _events: deque[tuple[float, str, str]] = field(default_factory=lambda: deque(maxlen=EVENTS))
+
+    def note(self, at: float, state: str, why: str) -> None:
+        """Note that the run is in this state from now on; `at` is in seconds, on the caller's clock."""
+        self._events.append((at, state, why))
+
+    def __str__(self) -> str:
+        """Return the events in order, each with the seconds since the one before."""
+        if not self._events:
+            return "no events"
+        before = self._events[0][0]
+        parts = []
+        for at, state, why in self._events:
+            parts.append(f"+{at - before:.1f} s {state} ({why})")
+            before = at
+        return ", ".join(parts)

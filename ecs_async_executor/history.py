@@ -19,6 +19,11 @@ class History:
         """Note that the run is in this state from now on; `at` is in seconds, on the caller's clock."""
         self._events.append((at, state, why))
 
+    @property
+    def last_at(self) -> float:
+        """When the last event happened; minus infinity if there was none."""
+        return self._events[-1][0] if self._events else float("-inf")
+
     def __str__(self) -> str:
         """Return the events in order, each with the seconds since the one before."""
         if not self._events:

@@ -40,6 +40,8 @@ from ecs_async_executor.messages import CheckHealth, Forget, HealthChecked, Laun
 
 log = logging.getLogger(__name__)
 
+RUNS_DUMPED = 20
+"""Runs that a debug dump describes at most."""
 DELETE_TIMEOUT = 2.0
 """Seconds that a closing engine waits for S3 deletions: the bucket's lifecycle rule removes what remains."""
 
@@ -112,6 +114,11 @@ class Engine:
 
     def __repr__(self) -> str:
         return f"<Engine {self.ledger!r}>"
+
+    def debug_dump(self) -> None:
+        """Log the state, with the history of the runs that have been in theirs for longest."""
+        lines = self.ledger.describe_unsettled(RUNS_DUMPED)
+        log.info("%r%s", self, "".join(f"\n  {line}" for line in lines))
 
     async def run(self) -> None:
         """Run until `close()` is called."""

@@ -28,7 +28,6 @@ class Container(_Shape, frozen=True):
     """One container of a task."""
 
     name: str = ""
-    last_status: str | None = None
     exit_code: int | None = None
     """Absent if the container never started or the agent couldn't tell."""
     reason: str | None = None
@@ -38,13 +37,10 @@ class Task(_Shape, frozen=True):
     """One ECS task (API reference: Task). Times are epoch seconds."""
 
     task_arn: str
-    cluster_arn: str | None = None
     last_status: str = ""
     desired_status: str | None = None
-    created_at: float | None = None
     started_at: float | None = None
     """When it went from PENDING to RUNNING; absent if it never ran."""
-    stopped_at: float | None = None
     stop_code: str | None = None
     stopped_reason: str | None = None
     containers: tuple[Container, ...] = ()
@@ -59,7 +55,6 @@ class Task(_Shape, frozen=True):
 class TaskFailure(_Shape, frozen=True):
     """One entry of an answer's `failures` (API reference: Failure)."""
 
-    arn: str | None = None
     reason: str | None = None
     detail: str | None = None
 

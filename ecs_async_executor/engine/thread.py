@@ -82,6 +82,10 @@ class EngineThread:
         if self.is_alive:
             log.warning("The engine did not end within %.0f s; it is left behind.", timeout)
 
+    def debug_dump(self) -> None:
+        """Have the engine log its state, in its own thread."""
+        self._call(Engine.debug_dump)
+
     def _call(self, call: Callable[[Engine], None]) -> None:
         if not self._ready.done() or self._ready.exception() is not None:
             return

@@ -114,7 +114,7 @@ class SimulatedEcs:
         await self._arrive("DescribeTasks")
         seen = tuple(self._describe(task) for task in self._visible() if task.arn in arns)
         found = {task.task_arn for task in seen}
-        missing = tuple(TaskFailure(arn=arn, reason="MISSING") for arn in arns if arn not in found)
+        missing = tuple(TaskFailure(reason="MISSING") for arn in arns if arn not in found)
         await self._return("DescribeTasks")
         return Tasks(tasks=seen, failures=missing)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -8,7 +9,7 @@ import anyio
 import botocore.exceptions as boto
 import pytest
 
-from ecs_async_executor.engine.admission.calls import Calls
+from ecs_async_executor.engine.admission.calls import Calls, Permit
 from ecs_async_executor.engine.admission.rate_limits import Action
 from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
 from ecs_async_executor.engine.options import EngineOptions, Rate
@@ -25,13 +26,14 @@ async def give(answer: BaseException) -> None:
     raise answer
 
 
-async def call(calls: Calls, answer: Any, action: Action = Action.LIST_TASKS) -> Any:
-    async def give() -> Any:
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
+async def answer_with(answer: Any) -> Any:
+    if isinstance(answer, BaseException):
+        await give(answer)
+    return answer
 
-    return await calls.make(await calls.permit(action), give)
+
+async def call(calls: Calls, answer: Any, action: Action = Action.LIST_TASKS) -> Any:
+    return await calls.call(action, partial(answer_with, answer))
 
 
 async def failing(calls: Calls, answer: BaseException, action: Action = Action.LIST_TASKS) -> Kind:
@@ -181,3 +183,70 @@ async def test_a_fault_ends_the_pause_because_aws_was_reached(make_calls: MakeCa
     await failing(calls, EXPIRED)
     assert await failing(calls, KeyError("ResponseMetadata")) is Kind.FAULT
     assert [type(report) for report in reports] == [Paused, Resumed]
+
+
+class TestPermit:
+    """A permit is used once, or returns to those who wait."""
+
+    ONE_A_MINUTE = Rate(per_second=1 / 60, burst=1)
+
+    async def test_a_permit_that_no_call_was_made_with_lets_another_caller_go_at_once(
+        self, make_calls: MakeCalls
+    ):
+        calls = make_calls(options(read_rate=self.ONE_A_MINUTE))
+        with await calls.permit(Action.LIST_TASKS):
+            pass
+        assert await call(calls, "answer") == "answer"
+        assert anyio.current_time() == 0
+
+    async def test_an_exception_before_the_call_gives_the_permit_back(self, make_calls: MakeCalls):
+        calls = make_calls(options(read_rate=self.ONE_A_MINUTE))
+        with pytest.raises(KeyError), await calls.permit(Action.LIST_TASKS):
+            raise KeyError
+        assert await call(calls, "answer") == "answer"
+        assert anyio.current_time() == 0
+
+    @pytest.mark.parametrize("answer", ["answer", error("ServerException", status=500)])
+    async def test_a_permit_that_was_used_stays_used_whatever_the_answer(
+        self, make_calls: MakeCalls, answer: Any
+    ):
+        calls = make_calls(options(read_rate=self.ONE_A_MINUTE))
+        with await calls.permit(Action.LIST_TASKS) as permit, suppress(CallError):
+            await calls.make(permit, partial(answer_with, answer))
+        await call(calls, "answer")
+        assert anyio.current_time() == pytest.approx(60, abs=1)
+
+    async def test_a_spent_permit_uses_up_its_rate_without_a_call(self, make_calls: MakeCalls):
+        calls = make_calls(options(read_rate=self.ONE_A_MINUTE))
+        with await calls.permit(Action.LIST_TASKS) as permit:
+            permit.spend()
+        await call(calls, "answer")
+        assert anyio.current_time() == pytest.approx(60, abs=1)
+
+    async def test_giving_a_permit_back_twice_frees_one_call_only(self, make_calls: MakeCalls):
+        calls = make_calls(options(read_rate=self.ONE_A_MINUTE))
+        with await calls.permit(Action.LIST_TASKS) as permit:
+            permit.give_back()
+        await call(calls, "answer")
+        await call(calls, "answer")
+        assert anyio.current_time() == pytest.approx(60, abs=1)
+
+    @pytest.mark.parametrize("spoil", [Permit.use, Permit.give_back, Permit.spend])
+    async def test_a_permit_allows_no_second_call(
+        self, make_calls: MakeCalls, spoil: Callable[[Permit], None]
+    ):
+        calls = make_calls(options())
+        permit = await calls.permit(Action.LIST_TASKS)
+        spoil(permit)
+        with pytest.raises(RuntimeError, match="one ListTasks call"):
+            await calls.make(permit, partial(answer_with, "answer"))
+
+    async def test_a_probe_that_makes_no_call_leaves_the_probe_to_the_next_caller(
+        self, make_calls: MakeCalls
+    ):
+        calls = make_calls(options())
+        assert await failing(calls, EXPIRED) is Kind.CREDENTIALS
+        with await calls.permit(Action.LIST_TASKS):
+            probed_at = anyio.current_time()
+        assert await call(calls, "answer") == "answer"
+        assert anyio.current_time() == probed_at

@@ -258,7 +258,7 @@ def test_a_refusals_remedy_says_what_to_correct(code: str, message: str, remedy:
     ],
 )
 def test_an_entry_of_failures_is_classified_by_its_reason(reason: str | None, detail: str | None, kind: Kind):
-    failure = classify_run_task_failure(TaskFailure(arn="arn:instance", reason=reason, detail=detail))
+    failure = classify_run_task_failure(TaskFailure(reason=reason, detail=detail))
     assert failure.kind is kind
     assert (reason or "no reason given") in failure.diagnosis.detail
     assert (detail or "") in failure.diagnosis.detail

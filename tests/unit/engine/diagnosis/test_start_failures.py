@@ -26,7 +26,7 @@ NO_INSTANCES = "No Container Instances were found in your cluster."
 
 
 def never_ran(reason: str) -> Verdict:
-    container = Container(name="airflow", last_status="STOPPED")
+    container = Container(name="airflow")
     task = Task(
         task_arn="arn:task/1",
         last_status="STOPPED",

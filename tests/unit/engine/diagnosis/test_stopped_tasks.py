@@ -37,7 +37,7 @@ def stopped(*containers: Container, ran: bool = True, **members: Any) -> Task:
 
 
 def airflow(exit_code: int | None = None, reason: str | None = None) -> Container:
-    return Container(name="airflow", last_status="STOPPED", exit_code=exit_code, reason=reason)
+    return Container(name="airflow", exit_code=exit_code, reason=reason)
 
 
 def verdict_of(*containers: Container, ran: bool = True, **members: Any) -> Verdict:

@@ -90,6 +90,19 @@ async def test_a_run_that_has_ended_is_no_longer_stopped(bench: Any, client: Fak
     assert len(client.asked) == asked
 
 
+async def test_a_run_that_was_forgotten_and_ordered_again_is_not_stopped_by_the_order_before(
+    bench: Any, client: FakeClient
+):
+    client.script["stop_task"].append(error("ServerException", status=500, operation="StopTask"))
+    async with bench() as at:
+        at.stop("run")
+        await anyio.sleep(0.5)
+        at.ledger.forget("run", anyio.current_time())
+        at.ledger.watch(Watch("run", "run", "arn:run", "default", "airflow"), anyio.current_time())
+        await anyio.sleep(1000)
+    assert len(client.asked) == 1
+
+
 async def test_up_to_twenty_tasks_are_stopped_at_once(bench: Any, client: FakeClient):
     client.latency = 1
     async with bench() as at:

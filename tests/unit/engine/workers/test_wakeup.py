@@ -62,3 +62,39 @@ async def test_due_work_does_not_wake_a_later_waiter():
     wakeup.notify_at(5.0)
     await wakeup.wait(10.0)
     assert anyio.current_time() == 10
+
+
+async def test_the_waiter_sleeps_until_work_is_due_and_looks_again_when_it_is_notified():
+    wakeup, due = Wakeup(), [100.0]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wakeup.wait_until_due, lambda: due[0])
+        await anyio.sleep(10)
+        due[0] = 30.0
+        wakeup.notify_at(due[0])
+    assert anyio.current_time() == 30
+
+
+async def test_without_work_the_waiter_sleeps_until_it_is_notified():
+    wakeup: Wakeup = Wakeup()
+    due: list[float] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wakeup.wait_until_due, lambda: due[0] if due else None)
+        tasks.start_soon(wakeup.wait_while_empty, [1])
+        await anyio.sleep(10)
+        wakeup.notify()  # for something else
+        await anyio.sleep(10)
+        due.append(20.0)
+        wakeup.notify()
+    assert anyio.current_time() == 20
+
+
+async def test_a_worker_waits_while_its_queue_is_empty():
+    wakeup, queue = Wakeup(), list[int]()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wakeup.wait_while_empty, queue)
+        await anyio.sleep(5)
+        wakeup.notify()
+        await anyio.sleep(5)
+        queue.append(1)
+        wakeup.notify()
+    assert anyio.current_time() == 10

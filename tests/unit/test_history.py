@@ -1,0 +1,24 @@
+"""The last events of a run."""
+
+from __future__ import annotations
+
+from ecs_async_executor.history import EVENTS, History
+
+
+def test_it_tells_each_state_with_its_reason_and_the_seconds_since_the_one_before():
+    history = History()
+    history.note(100.0, "WAITING", "launch ordered")
+    history.note(102.5, "SENDING", "its turn")
+    assert str(history) == "+0.0 s WAITING (launch ordered), +2.5 s SENDING (its turn)"
+
+
+def test_it_keeps_the_last_events():
+    history = History()
+    for number in range(EVENTS + 1):
+        history.note(float(number), f"STATE{number}", "why")
+    assert "STATE0" not in str(history)
+    assert str(history).count("STATE") == EVENTS
+
+
+def test_a_run_without_events_says_so():
+    assert str(History()) == "no events"

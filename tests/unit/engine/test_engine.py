@@ -251,21 +251,20 @@ async def test_a_debug_dump_tells_the_history_of_runs_whose_task_is_not_known(
     running: Any, client: FakeClient, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.INFO)
-    client.script["run_task"].extend([error("ServerException", status=500)] * 2)
     async with running() as (submit, engine):
-        submit(order("run"))
-        await anyio.sleep(0.5)
         submit(order("watched"))
-        await anyio.sleep(2)
+        await anyio.sleep(1)
+        client.script["run_task"].extend([error("ServerException", status=500)] * 9)
+        submit(order("run"))
+        await anyio.sleep(1)
         engine.debug_dump()
     (message,) = [text for text in caplog.messages if text.startswith("<Engine")]
-    first, *lines = message.splitlines()
+    first, line = message.splitlines()
     assert first == "<Engine <Ledger: 1 waiting, 1 watching>>"
-    (line,) = lines
     assert line.startswith(
-        "  label of run: +0.0 s WAITING (launch 1 ordered, recovery NONE), +0.0 s SENDING (its turn)"
+        "  label of run: +0.0 s WAITING (launch 1 ordered, recovery NONE), +0.0 s SENDING (its turn),"
     )
-    assert line.count("WAITING (unknown outcome)") == 2
+    assert line.endswith("s WAITING (unknown outcome)")
 
 
 async def test_ten_minutes_without_aws_fail_no_run_and_are_reported_once(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
+from types import TracebackType
 
 MOST_PROBLEMS = 5
 """How many problems of one request a message lists."""
@@ -66,3 +68,16 @@ class ImpossibleTransitionError(EcsAsyncError):
         super().__init__(
             f"{label} can't go from {before} to {after} ({why}). Please report it with this history: {history}."
         )
+
+
+def print_without_traceback(error: Exception) -> None:
+    """If `error` ends the process, print only its message: a traceback would bury it."""
+    before = sys.excepthook
+
+    def excepthook(kind: type[BaseException], value: BaseException, traceback: TracebackType | None) -> None:
+        if value is error:
+            sys.stderr.write(f"\n{value}\n")
+        else:
+            before(kind, value, traceback)
+
+    sys.excepthook = excepthook

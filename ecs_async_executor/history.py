@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 EVENTS = 8
 """Events that a history keeps: enough for the last launch, and small, because ten thousand runs have one."""
@@ -11,13 +10,13 @@ EVENTS = 8
 
 @dataclass(slots=True, repr=False)
 class History:
-    """The last events of one run."""
+    """The last events of one run. Times are in seconds, on the caller's clock."""
 
-    _events: deque[tuple[float, str, str]] = field(default_factory=lambda: deque(maxlen=EVENTS))
+    _events: tuple[tuple[float, str, str], ...] = ()
 
     def note(self, at: float, state: str, why: str) -> None:
-        """Note that the run is in this state from now on; `at` is in seconds, on the caller's clock."""
-        self._events.append((at, state, why))
+        """Note that the run is in this state from now on."""
+        self._events = (*self._events[1 - EVENTS :], (at, state, why))
 
     @property
     def last_at(self) -> float:

@@ -166,51 +166,59 @@ Order: TypeAlias = Launch | Watch | Stop | Forget | CheckHealth
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """The run can't be launched now; the engine keeps trying. Reported once per cause."""
+class RunReport:
+    """Any report about one run."""
 
     run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchReport(RunReport):
+    """Any report about one launch of a run."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting(RunReport):
+    """The run can't be launched now; the engine keeps trying. Reported once per cause."""
+
     diagnosis: Diagnosis
 
 
 @dataclass(frozen=True, slots=True)
-class Launched:
+class Launched(LaunchReport):
     """ECS accepted the task."""
 
-    run_id: str
-    number: int
     arn: str
     cluster: str
     container: str
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class Running(RunReport):
     """A poll found the task with lastStatus RUNNING. A short task may stop before any poll does."""
 
-    run_id: str
     arn: str
 
 
 @dataclass(frozen=True, slots=True)
-class LaunchFailed:
+class LaunchFailed(LaunchReport):
     """Terminal: this launch started nothing; or, if calls fail in this process, nothing that can be found."""
 
-    run_id: str
-    number: int
     diagnosis: Diagnosis
     permanent: bool
     """True: launching again can't help."""
     costs_attempt: bool = True
     """False: neither the task nor its request is at fault (no capacity, a clientToken that is used up)."""
+    may_exist: bool = False
+    """True: RunTask may have started a task, but calls fail in this process, so nothing can find it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(LaunchReport):
     """Terminal: the task reached STOPPED, or ECS shows no such task."""
 
-    run_id: str
-    number: int
     arn: str
     exit_code: int | None
     """The exit code of the container that counts; None if it never ran or ECS doesn't know."""
@@ -230,10 +238,12 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancelled(RunReport):
     """Terminal: a `Stop` arrived before the launch."""
 
-    run_id: str
+    diagnosis: Diagnosis = Diagnosis("The task was stopped before it was launched.")
+    permanent: bool = False
+    costs_attempt: bool = True
 
 
 @dataclass(frozen=True, slots=True)

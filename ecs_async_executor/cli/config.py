@@ -72,7 +72,7 @@ def describe(executor_config: str | None, team: str | None, queue: str = "") -> 
         raise ConfigurationError(unknown_team(team))
     configuration = read_configuration(ExecutorConf(team))
     found, profile = configuration.found, configuration.profiles.of(queue)
-    template, stranger = profile.template, configuration.profiles.stranger(queue)
+    template, warning = profile.template, configuration.profiles.warn_of_unknown(queue)
     value = _json(executor_config)
     request = profile.request(_COMMAND, value)
     layers = template.layers if value is None else (*template.layers, Layer("executor_config", value))
@@ -85,7 +85,7 @@ def describe(executor_config: str | None, team: str | None, queue: str = "") -> 
         "request": masked(dict(request.body)),
         "values": values,
         "besides": _besides(configuration, profile),
-        "warnings": (*configuration.warnings, *([stranger] if stranger else [])),
+        "warnings": (*configuration.warnings, *([warning] if warning else [])),
     }
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from ecs_async_executor.config.delivery import SHORTEST_WORKLOAD, Bucket, Delivery, in_command
 from ecs_async_executor.config.executor_names import executor_names
+from ecs_async_executor.config.heartbeats import Heartbeats, read_heartbeats
 from ecs_async_executor.config.profiles import Profile, Profiles, make_profiles
 from ecs_async_executor.config.reading import options_of_unknown_teams, read_options, strange_names
 from ecs_async_executor.config.settings import Settings
@@ -27,6 +28,7 @@ class Configuration:
     """Where workloads that are too long for RunTask go."""
     queued_timeout: float
     """`[scheduler] task_queued_timeout`, in seconds."""
+    heartbeats: Heartbeats
     warnings: tuple[str, ...]
     """Probable mistakes."""
 
@@ -52,7 +54,8 @@ def read_configuration(conf: Conf) -> Configuration:
     queued_timeout = float(airflow.get("scheduler", "task_queued_timeout", fallback=None) or 600)
     strange = (*strange_names(conf), *options_of_unknown_teams())
     warnings = (*strange, *_of_requests(profiles, bucket), *_of_times(profiles, queued_timeout))
-    return Configuration(settings, found, profiles, bucket, queued_timeout, warnings)
+    heartbeats = read_heartbeats(airflow)
+    return Configuration(settings, found, profiles, bucket, queued_timeout, heartbeats, warnings)
 
 
 def _of_requests(profiles: Profiles, bucket: Bucket | None) -> Iterator[str]:

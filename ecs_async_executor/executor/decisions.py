@@ -6,16 +6,15 @@ die without reporting; a wrong event fails a healthy task. So we read the row be
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import Enum
+from functools import wraps
 from typing import Any
 
+from ecs_async_executor.config.heartbeats import Heartbeats
 from ecs_async_executor.launch_id import run_id_of
 
-HEARTBEAT_TIMEOUT = 300.0
-"""Seconds: Airflow's default of `[scheduler] task_instance_heartbeat_timeout`."""
-HEARTBEAT_INTERVAL = 5.0
-"""Seconds: Airflow's default of `[workers] min_heartbeat_interval`."""
 HEARTBEATS_WAITED = 3
 """Heartbeat intervals to wait for another worker's heartbeat before concluding that there is none."""
 
@@ -53,6 +52,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectedRow:
+    """What the row of a live run shows besides its state, while nobody has changed it."""
+
+    try_number: int
+    external_executor_id: str | None
+    queued_by_job_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class RunView:
     """What the decision table needs to know about a run."""
 
@@ -65,6 +73,8 @@ class RunView:
     """No newer run of the same key is known."""
     job_id: Any
     """This scheduler's job id; None outside of a scheduler (`dag.test`)."""
+    nothing_lives: bool = False
+    """It waits for its next launch: all launches before are over."""
     may_relaunch: bool = False
     """Start attempts are left, and launching again can help."""
     ran: bool = True
@@ -75,32 +85,34 @@ class RunView:
     """Set if its container exited with `REFUSED`, as it does when another worker has started the task.
 
     The seconds from the report of that to the query for the row: a younger heartbeat is another worker's."""
-    heartbeat_interval: float = HEARTBEAT_INTERVAL
-    """Seconds between two heartbeats of a worker (`[workers] min_heartbeat_interval`)."""
-    heartbeat_timeout: float = HEARTBEAT_TIMEOUT
-    """Seconds without a heartbeat after which Airflow considers a worker dead and fails its task
-    (`[scheduler] task_instance_heartbeat_timeout`)."""
+    heartbeats: Heartbeats = field(default_factory=Heartbeats)
     published: str | None = None
     """What the row's external executor id should be; None if it doesn't matter."""
 
 
-def decide_when_launched(row: Row | None, run: RunView) -> Decision:
+def _if_ours(table: Callable[[Row, RunView], Decision]) -> Callable[[Row | None, RunView], Decision]:
+    """Make a decision table that first asks whether the row still belongs to the run and to this scheduler."""
+
+    @wraps(table)
+    def decide(row: Row | None, run: RunView) -> Decision:
+        if row is None or _is_history(row, run):
+            return Decision.FORGET if run.nothing_lives else Decision.FORGET_AND_STOP
+        return table(row, run) if row.queued_by_job_id == run.job_id else Decision.FORGET
+
+    return decide
+
+
+@_if_ours
+def decide_when_launched(row: Row, run: RunView) -> Decision:
     """Decide about a run that ECS has just accepted."""
-    if row is None or _is_history(row, run):
-        return Decision.FORGET_AND_STOP
-    if row.queued_by_job_id != run.job_id:
-        return Decision.FORGET
     if row.state in {"queued", "running"}:
         return Decision.KEEP if _is_published(row, run) else Decision.PUBLISH
     return Decision.DONE
 
 
-def decide_when_ended(row: Row | None, run: RunView) -> Decision:
+@_if_ours
+def decide_when_ended(row: Row, run: RunView) -> Decision:
     """Decide about a run whose ECS task has stopped or could not be started."""
-    if row is None or _is_history(row, run):
-        return Decision.FORGET_AND_STOP
-    if row.queued_by_job_id != run.job_id:
-        return Decision.FORGET
     if row.state == "queued":
         return Decision.RELAUNCH if run.may_relaunch else Decision.FAIL
     if row.state == "running":
@@ -112,25 +124,19 @@ def decide_when_ended(row: Row | None, run: RunView) -> Decision:
     return Decision.DONE
 
 
-def decide_before_launch(row: Row | None, run: RunView, *, nothing_lives: bool) -> Decision:
-    """Decide about a run to launch: again (`nothing_lives`), or after another scheduler."""
-    if row is None or _is_history(row, run):
-        return Decision.FORGET if nothing_lives else Decision.FORGET_AND_STOP
-    if row.queued_by_job_id != run.job_id:
-        return Decision.FORGET
+@_if_ours
+def decide_before_launch(row: Row, run: RunView) -> Decision:
+    """Decide about a run to launch: again (nothing of it lives), or after another scheduler."""
     if row.state == "queued":
-        return Decision.PUBLISH if nothing_lives and not _is_published(row, run) else Decision.LAUNCH
-    if row.state == "running" or not nothing_lives:
+        return Decision.PUBLISH if run.nothing_lives and not _is_published(row, run) else Decision.LAUNCH
+    if row.state == "running" or not run.nothing_lives:
         return Decision.SEARCH
     return Decision.FORGET
 
 
-def decide_while_live(row: Row | None, run: RunView) -> Decision:
+@_if_ours
+def decide_while_live(row: Row, run: RunView) -> Decision:
     """Decide about a run that the engine has and has reported nothing new about."""
-    if row is None or _is_history(row, run):
-        return Decision.FORGET_AND_STOP
-    if row.queued_by_job_id != run.job_id:
-        return Decision.FORGET
     if row.state in {"queued", "running"}:
         # Another scheduler may have overwritten it late, or a lock may have kept us from writing.
         return Decision.KEEP if _is_published(row, run) else Decision.PUBLISH
@@ -146,9 +152,10 @@ def describe_left(row: Row, heartbeat_timeout: float) -> str:
     )
 
 
-def is_as_expected(row: Row, expected: Row) -> bool:
+def is_as_expected(row: Row, expected: ExpectedRow) -> bool:
     """Return whether `decide_while_live` would say KEEP: a row QUEUED or RUNNING, otherwise as expected."""
-    return row.state in {"queued", "running"} and replace(row, state=expected.state) == expected
+    found = ExpectedRow(row.try_number, row.external_executor_id, row.queued_by_job_id)
+    return row.state in {"queued", "running"} and found == expected
 
 
 def _is_history(row: Row, run: RunView) -> bool:
@@ -166,7 +173,7 @@ def _is_history(row: Row, run: RunView) -> bool:
 
 def _decide_by_heartbeat(row: Row, run: RunView) -> Decision:
     age = row.heartbeat_age
-    if age is None or age >= run.heartbeat_timeout:
+    if age is None or age >= run.heartbeats.timeout:
         return Decision.FAIL
     if run.lost:
         return Decision.LEAVE
@@ -175,7 +182,7 @@ def _decide_by_heartbeat(row: Row, run: RunView) -> Decision:
     # Another executor's worker may have been faster, started by a message left in CeleryExecutor's broker.
     if age < run.refused_for:
         return Decision.LEAVE
-    return Decision.WAIT if run.refused_for < HEARTBEATS_WAITED * run.heartbeat_interval else Decision.FAIL
+    return Decision.WAIT if run.refused_for < HEARTBEATS_WAITED * run.heartbeats.interval else Decision.FAIL
 
 
 def _is_published(row: Row, run: RunView) -> bool:

@@ -47,6 +47,11 @@ class EngineSupervisor:
     def __repr__(self) -> str:
         return f"<EngineSupervisor {self._engine!r}, {self._deaths} deaths>"
 
+    def debug_dump(self) -> None:
+        """Log its state, and have the engine log its own."""
+        log.info("%r", self)
+        self._engine.debug_dump()
+
     def start(self) -> None:
         """Start the first engine; raises `EngineStartError`."""
         self._engine.start()

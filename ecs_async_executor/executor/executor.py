@@ -7,37 +7,33 @@ raises (except `start()`, which rejects an invalid configuration before the exec
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.executors.base_executor import BaseExecutor
 from sqlalchemy.orm.attributes import set_committed_value
+from typing_extensions import assert_never
 
 from ecs_async_executor.config.configuration import read_configuration
-from ecs_async_executor.config.profiles import Profiles
 from ecs_async_executor.config.reading import origin
-from ecs_async_executor.config.settings import Settings
-from ecs_async_executor.config.sources import airflow_conf, team_of
-from ecs_async_executor.errors import ConfigurationError
+from ecs_async_executor.config.sources import team_of
+from ecs_async_executor.errors import ConfigurationError, print_without_traceback
 from ecs_async_executor.executor import airflow_compat
 from ecs_async_executor.executor.connection import resolve_connection
-from ecs_async_executor.executor.decisions import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT
-from ecs_async_executor.executor.dispatcher import Dispatcher
-from ecs_async_executor.executor.engine_supervisor import EngineSupervisor
-from ecs_async_executor.executor.interpreter import print_without_traceback, restore, tune
-from ecs_async_executor.executor.order_factory import OrderFactory
+from ecs_async_executor.executor.interpreter import restore, tune
+from ecs_async_executor.executor.parts import Parts, build
 from ecs_async_executor.executor.reconciler import Reconciler
-from ecs_async_executor.executor.retry_policy import RetryPolicy
 from ecs_async_executor.executor.rows.statements import read_left_out
-from ecs_async_executor.executor.rows.thread import RowThread
+from ecs_async_executor.executor.run_factory import make_orphaned_run, make_run
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.messages import (
     CheckHealth,
+    EngineDied,
     HealthChecked,
-    Order,
     Paused,
     Report,
     Resumed,
+    RunReport,
 )
 
 if TYPE_CHECKING:
@@ -57,12 +53,8 @@ class AsyncEcsExecutor(BaseExecutor):
     # Core commits a UUID together with QUEUED: the run id, which leads to the ECS task after any crash.
     pre_assigns_external_executor_id: ClassVar[bool] = True
 
-    # Set by start(): `__init__` does nothing, because API servers create executors only to read logs.
-    _settings: Settings | None = None
-    _profiles: Profiles | None = None
-    _engine: EngineSupervisor | None = None
-    _reconciler: Reconciler | None = None
-    _database: RowThread | None = None
+    # Set from start() to end(): `__init__` does nothing, because API servers create executors only to read logs.
+    _parts: Parts | None = None
     _synced_at: float = 0.0
     _unsaved_events: Sequence[Any] = ()
 
@@ -76,37 +68,15 @@ class AsyncEcsExecutor(BaseExecutor):
         except ConfigurationError as error:
             print_without_traceback(error)
             raise error.with_traceback(None) from None
-        self._settings = settings
-        self._profiles = profiles = configuration.profiles
         for warning in configuration.warnings:
             self.log.warning(warning)
-        order_factory = OrderFactory(
-            profiles,
-            self.jwt_generator,
-            queued_timeout=configuration.queued_timeout,
-            bucket=configuration.bucket,
-            found=configuration.found,
-        )
-        self._database = RowThread()
-        self._reconciler = Reconciler(
-            self,
-            Dispatcher(order_factory, self._submit),
-            RetryPolicy(profiles),
-            self._database,
-        )
-        airflow = airflow_conf()  # the scheduler uses these options, whichever team this executor is for
-        overtime = airflow.get("core", "task_success_overtime", fallback=None)
-        self._reconciler.unwanted_grace += float(overtime or 0)
-        interval = airflow.get("workers", "min_heartbeat_interval", fallback=None)
-        self._reconciler.runs.heartbeat_interval = float(interval or HEARTBEAT_INTERVAL)
-        timeout = airflow.get("scheduler", "task_instance_heartbeat_timeout", fallback=None)
-        self._reconciler.runs.heartbeat_timeout = float(timeout or HEARTBEAT_TIMEOUT)
-        engine = EngineSupervisor(connect, settings.engine_options, self._reconciler.live_orders)
-        engine.start()
-        self._engine = engine
+        parts = build(self, configuration, connect)
+        parts.engine.start()
+        self._parts = parts
         tune()
         if settings.check_health_on_startup:
-            engine.submit(CheckHealth(name) for name in sorted({each.template.cluster for each in profiles}))
+            clusters = {each.template.cluster for each in configuration.profiles}
+            parts.engine.submit(CheckHealth(name) for name in sorted(clusters))
         self.log.info("AsyncEcsExecutor runs tasks on the ECS cluster %s.", settings.cluster)
 
     def order_queued_tasks_by_priority(self) -> list[Any]:
@@ -114,33 +84,35 @@ class AsyncEcsExecutor(BaseExecutor):
         return sorted(self.queued_tasks.items(), key=lambda item: item[1].ti.priority_weight, reverse=True)
 
     def _process_workloads(self, workload_items: Sequence[Any]) -> None:
-        orders = []
+        runs = []
         for workload in workload_items:
             try:
-                orders.append(self._accept(workload))
+                runs.append(self._make_run(workload))
             except Exception as error:
                 self.log.exception("Can't take in a workload of type %s", type(workload).__name__)
                 self._refuse(workload, f"The executor can't take it in: {type(error).__name__}.")
-        self._submit(orders)
+        if self._parts is not None:
+            for run, why in self._parts.reconciler.accept(runs):
+                self._refuse(run.workload, f"The executor can't take it in: {type(why).__name__}.")
 
     def sync(self) -> None:
         """Handle the engine's reports and the database's answers, and tell Airflow what they mean."""
-        if self._engine is None or self._reconciler is None:
+        if self._parts is None:
             return
+        reconciler, engine = self._parts.reconciler, self._parts.engine
         try:
             now = time.monotonic()
             budget = SYNC_SECONDS * min(max(now - self._synced_at, 1.0), 10.0)
             self._synced_at = now
-            while reports := self._engine.drain():
+            while reports := engine.drain():
                 for report in reports:
-                    self._note(report)
-                    self._reconciler.note(report)
+                    self._note(report, reconciler)
                 if time.monotonic() - now > budget:
                     break
-            self._reconciler.decide(budget)
+            reconciler.decide(budget)
         except Exception:  # noqa: BLE001  it is logged, with its traceback
             text = "sync() failed; what it left is taken up at the next heartbeat."
-            self._reconciler.task_events.exception("sync", text)
+            reconciler.task_events.exception("sync", text)
         # Core (as of 3.3.2) passes its event log's rows to SQLAlchemy in a generator, so they can be garbage
         # collected before SQLAlchemy writes them. This keeps them alive until then.
         self._unsaved_events = list(self._task_event_logs)
@@ -151,8 +123,9 @@ class AsyncEcsExecutor(BaseExecutor):
         The rows are locked, so this method doesn't ask AWS: the engine finds out later whether a task lives.
         It may raise `OperationalError`: core then rolls back and calls it again.
         """
-        if self._reconciler is None or self._profiles is None:
+        if self._parts is None:
             return tis
+        profiles = self._parts.configuration.profiles
         left_out = read_left_out([ti.id for ti in tis])
         runs: list[Run] = []
         rest: list[TaskInstance] = []
@@ -160,7 +133,7 @@ class AsyncEcsExecutor(BaseExecutor):
             try:
                 for name, value in left_out[ti.id].items():
                     set_committed_value(ti, name, value)  # otherwise each costs a query
-                run = airflow_compat.make_orphaned_run(self, ti, self._profiles)
+                run = make_orphaned_run(self, ti, profiles)
             except Exception:
                 self.log.exception("Can't adopt a task.")
                 run = None
@@ -169,7 +142,7 @@ class AsyncEcsExecutor(BaseExecutor):
             else:
                 runs.append(run)
         try:
-            self._reconciler.adopt(runs)
+            self._parts.reconciler.adopt(runs)
         except Exception:
             self.log.exception("Can't adopt tasks.")
             return tis
@@ -183,9 +156,9 @@ class AsyncEcsExecutor(BaseExecutor):
     def change_state(self, key: Any, state: Any, info: Any = None, remove_running: bool = True) -> None:  # noqa: FBT001, FBT002  the base class's signature
         """Record an event; if it ends a task whose container lives (heartbeats timed out), stop that."""
         super().change_state(key, state, info, remove_running)
-        if self._reconciler is not None and str(state) in {"failed", "success"}:
+        if self._parts is not None and str(state) in {"failed", "success"}:
             try:
-                self._reconciler.ended_by_airflow(key)
+                self._parts.reconciler.ended_by_airflow(key)
             except Exception:
                 self.log.exception("Can't stop a task that Airflow has ended.")
 
@@ -194,9 +167,8 @@ class AsyncEcsExecutor(BaseExecutor):
         try:
             key: Any = airflow_compat.key_of_row(self, ti)
             airflow_compat.pop_queued(self, key)
-            run = self._reconciler.runs.current(key) if self._reconciler else None
-            if run is not None and self._reconciler is not None:
-                self._reconciler.drop(run, stop="revoked: Airflow found it stuck in queued")
+            if self._parts is not None:
+                self._parts.reconciler.revoke(key)
             self.running.discard(key)
         except Exception:
             self.log.exception("Can't revoke a task.")
@@ -206,23 +178,22 @@ class AsyncEcsExecutor(BaseExecutor):
 
         Containers keep running.
         """
-        engine, self._engine = self._engine, None
-        if engine is None or self._settings is None:
+        parts, self._parts = self._parts, None
+        if parts is None:
             return
-        until = time.monotonic() + self._settings.shutdown_timeout
+        timeout = parts.configuration.settings.shutdown_timeout
+        until = time.monotonic() + timeout
         try:
-            for report in engine.close(self._settings.shutdown_timeout):
-                if self._reconciler is not None:
-                    self._reconciler.note(report)
+            for report in parts.engine.close(timeout):
+                self._note(report, parts.reconciler)
         except Exception:
             self.log.exception("The engine did not close properly.")
         restore()
         try:
-            if self._reconciler is not None and self._database is not None:
-                if not self._database.close(max(1.0, until - time.monotonic())):
-                    raise TimeoutError("the database does not answer")  # noqa: TRY301  logged like the others
-                if unwritten := self._reconciler.publish_rest():
-                    self.log.warning("%d ARNs could not be written: their rows are locked.", unwritten)
+            if not parts.database.close(max(1.0, until - time.monotonic())):
+                raise TimeoutError("the database does not answer")  # noqa: TRY301  logged like the others
+            if unwritten := parts.reconciler.publish_rest():
+                self.log.warning("%d ARNs could not be written: their rows are locked.", unwritten)
         except Exception:
             self.log.exception(
                 "The last ARNs could not be written; the next scheduler finds these tasks by their run id."
@@ -236,19 +207,22 @@ class AsyncEcsExecutor(BaseExecutor):
     def debug_dump(self) -> None:
         """Log the executor's state, on SIGUSR2."""
         super().debug_dump()  # type: ignore[no-untyped-call]  # Airflow's
-        self.log.info("%r, %r", self._engine, self._reconciler)
+        if self._parts is not None:
+            self._parts.reconciler.debug_dump()
+            self._parts.engine.debug_dump()
 
-    def _accept(self, workload: Any) -> Order:
-        if self._reconciler is None:
+    def _make_run(self, workload: Any) -> Run:
+        if self._parts is None:
             raise RuntimeError("the executor was not started")
-        run = airflow_compat.make_run(self, workload)
-        if self._reconciler.knows(run.run_id):
-            run = airflow_compat.make_run(self, workload, stale_id=True)
+        run = make_run(self, workload)
+        if self._parts.reconciler.knows(run.run_id):
+            run = make_run(self, workload, stale_id=True)
         airflow_compat.pop_queued(self, run.key)
         self.running.add(run.key)
-        if not run.is_callback and self._profiles and (stranger := self._profiles.stranger(run.queue)):
-            self.log_task_event(event="ecs unknown queue", extra=stranger, ti_key=run.key)
-        return self._reconciler.accept(run)
+        warning = None if run.is_callback else self._parts.configuration.profiles.warn_of_unknown(run.queue)
+        if warning is not None:
+            self.log_task_event(event="ecs unknown queue", extra=warning, ti_key=run.key)
+        return run
 
     def _refuse(self, workload: Any, why: str) -> None:
         try:
@@ -258,12 +232,10 @@ class AsyncEcsExecutor(BaseExecutor):
         except Exception:
             self.log.exception("Can't refuse it either.")
 
-    def _submit(self, orders: Iterable[Order]) -> None:
-        if self._engine is not None:
-            self._engine.submit(orders)
-
-    def _note(self, report: Report) -> None:
+    def _note(self, report: Report, reconciler: Reconciler) -> None:
         match report:
+            case RunReport():
+                reconciler.note(report)
             case Paused():
                 self.log.error("AWS can't be used; all tasks are kept. %s", report.diagnosis)
             case Resumed():
@@ -272,3 +244,7 @@ class AsyncEcsExecutor(BaseExecutor):
                 self.log.info("Health check: the cluster answers. The rest is checked at the first launch.")
             case HealthChecked():
                 self.log.error("Health check: tasks can't run. %s", report.diagnosis)
+            case EngineDied():
+                pass  # the engine's supervisor has logged it, and starts a new one
+            case _:
+                assert_never(report)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-from types import TracebackType
 
 SWITCH_INTERVAL = 0.002
 """Seconds a busy engine may hold the GIL while the scheduler's thread waits; Python's default is 0.005.
@@ -38,16 +37,3 @@ def restore() -> None:
     if _users == 0:
         sys.setswitchinterval(_switch_interval)
         gc.unfreeze()
-
-
-def print_without_traceback(error: Exception) -> None:
-    """If `error` ends the process, print only its message: a traceback would bury it."""
-    before = sys.excepthook
-
-    def excepthook(kind: type[BaseException], value: BaseException, traceback: TracebackType | None) -> None:
-        if value is error:
-            sys.stderr.write(f"\n{value}\n")
-        else:
-            before(kind, value, traceback)
-
-    sys.excepthook = excepthook

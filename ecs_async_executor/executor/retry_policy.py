@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
+from enum import Enum
 from random import random as system_random
 
 from ecs_async_executor.backoff import Random, backoff
@@ -15,6 +16,13 @@ from ecs_async_executor.executor.runs import Run
 
 TASKS_REMEMBERED = 10_000
 """How many tasks' interruptions are remembered across tries; the oldest are dropped."""
+
+
+class _Cause(Enum):
+    """Why a run falls back."""
+
+    WAITED = "it waited for its profile's capacity_timeout"
+    INTERRUPTED = "AWS reclaimed its task's capacity too often"
 
 
 class RetryPolicy:
@@ -34,7 +42,7 @@ class RetryPolicy:
         """Return whether a run may be launched again."""
         if not run.costs_attempt and run.waits_since is not None:
             return not self._waited_enough(run, now) or self._profile(run).fallback is not None
-        return run.starts < self.max_starts(run) and not getattr(run.ended, "permanent", False)
+        return run.starts < self.max_starts(run) and not (run.ended is not None and run.ended.permanent)
 
     def delay(self, run: Run) -> float:
         """Return the seconds until a run's next launch.
@@ -50,23 +58,33 @@ class RetryPolicy:
 
         Returns the reason, for people to read; None if the run keeps its profile.
         """
-        before = self._profile(run)
-        if not run.costs_attempt and before.fallback is not None and self._waited_enough(run, now):
+        reason = None
+        while (cause := self._cause_to_fall_back(run, now)) is not None:
+            reason = self._explain(run, cause)
             run.fallbacks += 1
-            run.waits_since = None
-            return (
-                f"Not started for {before.capacity_timeout:.0f} s, for lack of capacity or S3:"
-                f" the queue {before.name} falls back to {before.fallback.name}."
-            )
-        count = self._count(run, before)
-        if before.fallback is None or before.fallback_after is None or count < before.fallback_after:
+            if cause is _Cause.WAITED:
+                run.waits_since = None  # it waits anew, for the fallback's time
+                break
+        return reason
+
+    def _cause_to_fall_back(self, run: Run, now: float) -> _Cause | None:
+        profile = self._profile(run)
+        if profile.fallback is None:
             return None
-        run.fallbacks += 1
-        further = self.fall_back(run, now)
-        times = f"{count} time{'s' * (count > 1)}"
-        return (
-            further or f"Interrupted {times}: the queue {before.name} falls back to {before.fallback.name}."
-        )
+        if not run.costs_attempt and self._waited_enough(run, now):
+            return _Cause.WAITED
+        most = profile.fallback_after
+        return _Cause.INTERRUPTED if most is not None and self._count(run, profile) >= most else None
+
+    def _explain(self, run: Run, cause: _Cause) -> str:
+        profile = self._profile(run)
+        if cause is _Cause.WAITED:
+            what = f"Not started for {profile.capacity_timeout:.0f} s, for lack of capacity or S3"
+        else:
+            count = self._count(run, profile)
+            what = f"Interrupted {count} time{'s' * (count > 1)}"
+        to = profile.fallback.name if profile.fallback is not None else ""
+        return f"{what}: the queue {profile.name} falls back to {to}."
 
     def interrupted(self, run: Run) -> None:
         """Note that AWS reclaimed the capacity of a run's task."""

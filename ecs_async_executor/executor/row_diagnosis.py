@@ -42,7 +42,7 @@ _FINDINGS: Mapping[tuple[str | None, int | None], _Finding] = {
 UNREADABLE = Diagnosis("Airflow can't describe the task any more.", remedy="See the scheduler's log.")
 
 
-def with_row(ended: Terminal | None, row: Row | None) -> Terminal | None:
+def explain_by_row(ended: Terminal | None, row: Row | None) -> Terminal | None:
     """Return the end with the diagnosis its row allows; unchanged if the engine has explained it already."""
     if row is None or not (isinstance(ended, Stopped) and ended.ran and ended.unexplained):
         return ended

@@ -6,13 +6,19 @@ key is current, and only for that one may the executor send an event.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from typing import Any
 
-from ecs_async_executor.executor.decisions import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, RunView
+from ecs_async_executor.config.heartbeats import Heartbeats
+from ecs_async_executor.errors import ImpossibleTransitionError
+from ecs_async_executor.executor.decisions import RunView
+from ecs_async_executor.executor.run_state import TRANSITIONS, RunState
+from ecs_async_executor.history import History
 from ecs_async_executor.launch_id import LaunchId
-from ecs_async_executor.messages import Diagnosis, Launched, Recovery, Stop, Stopped, Terminal
+from ecs_async_executor.messages import Cancelled, Diagnosis, Launched, Recovery, Stop, Stopped, Terminal
 
 REFUSED = 1
 """Exit code of a worker whose task Airflow refuses to start because another worker has (airflow.sdk 1.3)."""
@@ -53,15 +59,16 @@ class Run:
     ended_at: float = 0.0
     """When the engine reported its end."""
     event_sent: bool = False
-    """A terminal event was sent; the row hasn't changed yet."""
+    """A terminal event was sent, by Airflow itself if its heartbeats timed out; the row hasn't changed yet."""
     unwanted_since: float | None = None
     """When we first read that its row had moved on while its task lived."""
     stop: Stop | None = None
     """The order to stop its task; the run lasts until the engine reports the end."""
-    unpublished: bool = False
-    """It is launched, but its row may not show that yet."""
     ids: frozenset[str] = frozenset()
     """All external executor ids that its row may show."""
+    state: RunState = RunState.PENDING
+    """Only `move` and `follow_facts` change it."""
+    history: History = field(default_factory=History)
 
     def __post_init__(self) -> None:
         self.ids |= {self.run_id}
@@ -78,9 +85,34 @@ class Run:
         return self.ti_id is None
 
     @property
+    def nothing_lives(self) -> bool:
+        """Whether all its launches so far are over, and it waits for the next one."""
+        return self.state is RunState.PENDING and self.recovery is Recovery.NONE
+
+    @property
     def launch_id(self) -> LaunchId:
         """The id of its current launch."""
         return LaunchId(self.run_id, self.number)
+
+    def move(self, state: RunState, why: str, now: float) -> None:
+        """Change the state; raises `ImpossibleTransitionError`."""
+        if state not in TRANSITIONS[self.state]:
+            raise ImpossibleTransitionError(self.label, self.state.name, state.name, why, self.history)
+        self.state = state
+        self.history.note(now, state.name, why)
+
+    def follow_facts(self, now: float) -> None:
+        """Take the state that the reports tell, after an error: a run must never be stuck in a wrong one."""
+        if self.state in {RunState.DROPPED, RunState.DONE}:
+            return
+        right: tuple[RunState, ...] = ()
+        if self.ended is not None:
+            right = (RunState.ENDED, RunState.REPORTED)
+        elif self.launched is not None:
+            right = (RunState.LIVE,) if self.is_callback else (RunState.LAUNCHED, RunState.LIVE)
+        if right and self.state not in right:
+            self.state = right[0]
+            self.history.note(now, self.state.name, "after an error")
 
     def next_launch(self) -> None:
         """Move to the next launch number; call it only when nothing of the earlier launches lives."""
@@ -88,7 +120,6 @@ class Run:
         self.number += 1
         self.recovery = Recovery.NONE
         self.launched = self.ended = self.stop = self.unwanted_since = None
-        self.unpublished = False
 
     def covers(self, other: Run) -> bool:
         """Return whether this run is `other`, as made from an orphaned row, or a later launch of it."""
@@ -113,14 +144,12 @@ class Run:
     @property
     def costs_attempt(self) -> bool:
         """Whether its end costs one of its start attempts."""
-        return getattr(self.ended, "costs_attempt", True)
+        return self.ended is None or self.ended.costs_attempt
 
     @property
     def diagnosis(self) -> Diagnosis:
         """Why the run ended."""
-        return getattr(self.ended, "diagnosis", None) or Diagnosis(
-            "The task was stopped before it was launched."
-        )
+        return (self.ended or Cancelled(self.run_id)).diagnosis
 
 
 class Runs:
@@ -129,10 +158,6 @@ class Runs:
     def __init__(self) -> None:
         self._by_id: dict[str, Run] = {}
         self._current: dict[Hashable, Run] = {}
-        self.heartbeat_interval = HEARTBEAT_INTERVAL
-        """Seconds between two heartbeats of a worker."""
-        self.heartbeat_timeout = HEARTBEAT_TIMEOUT
-        """Seconds without a heartbeat after which Airflow considers a worker dead."""
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -141,7 +166,17 @@ class Runs:
         return iter(self._by_id.values())
 
     def __repr__(self) -> str:
-        return f"<Runs {len(self._by_id)} in hand, {len(self._current)} current>"
+        counts = Counter(run.state for run in self)
+        parts = [f"{counts[state]} {state.name.lower()}" for state in RunState if counts[state]]
+        return f"<Runs: {', '.join(parts) or 'none'}; {len(self._current)} current>"
+
+    def describe_unsettled(self, limit: int) -> list[str]:
+        """Describe the runs whose task isn't running undisturbed, longest in their state first."""
+        unsettled = (run for run in self if run.state is not RunState.LIVE or run.stop is not None)
+        return [
+            f"{run.label}: {run.history}"
+            for run in nsmallest(limit, unsettled, key=lambda run: run.history.last_at)
+        ]
 
     def add(self, run: Run) -> None:
         """Add a run as the current one of its key."""
@@ -173,21 +208,29 @@ class Runs:
         if self.is_current(run):
             del self._current[run.key]
 
-    def view(
-        self, run: Run, *, job_id: Any, queued_again: bool, may_relaunch: bool, asked_at: float = 0.0
+    def view(  # noqa: PLR0913  the decision table asks for all of it
+        self,
+        run: Run,
+        *,
+        job_id: Any,
+        queued_again: bool,
+        may_relaunch: bool,
+        heartbeats: Heartbeats,
+        asked_at: float = 0.0,
     ) -> RunView:
         """Make the view of a run that the decision table needs. `asked_at`: when its row was queried."""
+        ended = run.ended if isinstance(run.ended, Stopped) else None
         return RunView(
             try_number=run.try_number,
             ids=run.ids,
             id_committed=run.id_committed,
             current=self.is_current(run) and not queued_again,
             job_id=job_id,
+            nothing_lives=run.nothing_lives,
             may_relaunch=may_relaunch,
-            ran=isinstance(run.ended, Stopped) and run.ended.ran,
-            lost=isinstance(run.ended, Stopped) and run.ended.lost,
-            refused_for=asked_at - run.ended_at if getattr(run.ended, "exit_code", None) == REFUSED else None,
-            heartbeat_interval=self.heartbeat_interval,
-            heartbeat_timeout=self.heartbeat_timeout,
+            ran=ended is not None and ended.ran,
+            lost=ended is not None and ended.lost,
+            refused_for=asked_at - run.ended_at if ended is not None and ended.exit_code == REFUSED else None,
+            heartbeats=heartbeats,
             published=run.published,
         )

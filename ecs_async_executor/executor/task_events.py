@@ -11,6 +11,7 @@ from airflow.executors.base_executor import BaseExecutor
 
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.log_digest import LogDigest
+from ecs_async_executor.messages import Diagnosis, LaunchFailed, Recovery
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,49 @@ class TaskEvents:
         detail = traceback.format_exc().rstrip()
         self._digest.note(cause, text, self._clock(), level=logging.ERROR, detail=detail)
 
+    def waits(self, run: Run, why: Diagnosis) -> None:
+        """Tell why a run can't be launched now."""
+        self.log(("waits", why.summary), f"{run.label} waits: {why}")
+        self.record(run, "ecs launch waits", str(why))
+
+    def start_failed(self, run: Run, max_starts: int, delay: float) -> None:
+        """Tell that a start failed, and when the next one comes; `delay` is in seconds."""
+        text = f"Start {run.starts} of {max_starts} failed, the next one in {delay:.0f} s. {run.diagnosis}"
+        self.log(("start failed", run.diagnosis.summary), f"{run.label}: {text}", logging.WARNING)
+        self.record(run, "ecs launch failed", text)
+
+    def fell_back(self, run: Run, reason: str) -> None:
+        """Tell that a run has switched to its fallback profile."""
+        self.log(("fallback", reason), f"{run.label}: {reason}")
+        self.record(run, "ecs fallback", reason)
+
+    def superseded(self, run: Run) -> None:
+        """Tell that a newer run of the same task has taken over."""
+        self.log("superseded", f"{run.label} has been superseded; its ECS task is stopped if it still runs.")
+
+    def moved_on(self, run: Run) -> None:
+        """Tell that a run's task is stopped because users have changed its row."""
+        self.log("moved on", f"{run.label} is stopped: its row has moved on.")
+
+    def ended_by_airflow(self, run: Run) -> None:
+        """Tell that Airflow has ended a task whose container lives."""
+        self.log("ended", f"Airflow has ended {run.label}; its ECS task is stopped.", logging.WARNING)
+
+    def left_to_airflow(self, run: Run, why: str) -> None:
+        """Tell that Airflow decides about a run whose task we can't see."""
+        text = f"{run.diagnosis} {why}"
+        self.log("left", f"{run.label} is left to Airflow. {text}", logging.WARNING)
+        self.record(run, "ecs task left to airflow", text)
+
+    def over(self, run: Run, *, was_cleared: bool) -> None:
+        """Tell that Airflow learns of a run's end from the executor, because its worker hasn't reported it."""
+        if was_cleared:
+            text = f"{run.label} was cleared, and has ended: Airflow runs it again. {run.diagnosis}"
+            self.log("cleared", text)
+        else:
+            log.warning("%s: %s", run.label, run.diagnosis)
+        self.record(run, _name_of_end(run), str(run.diagnosis))
+
     def record(self, run: Run, event: str, text: str) -> None:
         """Write to the task's Audit Log; a callback has none."""
         if not run.is_callback:
@@ -44,3 +88,10 @@ class TaskEvents:
     def flush(self) -> None:
         """Log the summaries that are due. Call it at each heartbeat."""
         self._digest.flush(self._clock())
+
+
+def _name_of_end(run: Run) -> str:
+    """Return the Audit Log's event for a run that is over."""
+    if not isinstance(run.ended, LaunchFailed) or run.recovery is not Recovery.NONE:
+        return "ecs task ended"
+    return "ecs launch given up" if run.ended.may_exist else "ecs task not launched"

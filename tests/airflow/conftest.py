@@ -99,13 +99,13 @@ def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
         Settings, "engine_options", property(lambda self: replace(options(self), missing_grace=1.0))
     )
     monkeypatch.setattr("ecs_async_executor.executor.reconciler.CONFIRM_AFTER", 0.2)
-    for module in ("executor.reconciler", "executor.rows.poller"):
+    for module in ("executor.reconciler", "executor.rows.reader"):
         monkeypatch.setattr(f"ecs_async_executor.{module}.READ_AGAIN_AFTER", 0.05)
     for module in (
         "executor.engine_supervisor",
         "executor.retry_policy",
         "engine.admission.circuit_breaker",
-        "engine.state.ledger",
+        "engine.state.failure_rules",
         "engine.workers.stopper",
     ):
         monkeypatch.setattr(f"ecs_async_executor.{module}.backoff", lambda *_, **__: 0.05)
@@ -132,7 +132,7 @@ def scheduler(configured: Control, clean_database: None) -> Iterator[Scheduler]:
 
 def leave_nothing_behind(scheduler: Scheduler, ecs: Control) -> None:
     """Let all workers succeed and all containers end, and see every slot freed."""
-    if scheduler.executor._engine is None:
+    if scheduler.executor._parts is None:
         return
     ecs.clear_conditions()
     finish_all_rows()

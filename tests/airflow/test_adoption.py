@@ -18,7 +18,8 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from ecs_async_executor.engine.aws.ecs import EcsClient
-from ecs_async_executor.executor import airflow_compat
+from ecs_async_executor.executor import executor as module_of_executor
+from ecs_async_executor.executor.run_factory import make_orphaned_run
 from ecs_async_executor.local import Control
 from tests.airflow.conftest import heir, leave_nothing_behind
 from tests.support.bulk import queue_many
@@ -40,10 +41,8 @@ Sent = list[dict[str, Any]]
 
 
 def queue_and_hand_over(scheduler: Scheduler, count: int) -> None:
-    airflow_compat = queue_many(
-        scheduler.job_id, scheduler.executor.jwt_generator, count, one_task_dag("many")
-    )
-    scheduler.executor._process_workloads(airflow_compat)
+    workloads = queue_many(scheduler.job_id, scheduler.executor.jwt_generator, count, one_task_dag("many"))
+    scheduler.executor._process_workloads(workloads)
 
 
 def launch_behind_the_rows(scheduler: Scheduler) -> None:
@@ -343,14 +342,14 @@ def test_a_bad_row_is_left_to_airflow_and_harms_no_other(
     first.launched(3)
     crash(first)
     bad = task_instances()[1]
-    make = airflow_compat.make_orphaned_run
+    make = make_orphaned_run
 
     def failing(executor: Any, ti: Any, *more: Any) -> Any:
         if ti.id == bad.id:
             raise RuntimeError("bad row")
         return make(executor, ti, *more)
 
-    monkeypatch.setattr(airflow_compat, "make_orphaned_run", failing)
+    monkeypatch.setattr(module_of_executor, "make_orphaned_run", failing)
     with heir(ecs) as scheduler:
         assert scheduler.executor.slots_occupied == 2
         assert [ti.state for ti in task_instances()].count(None) == 1

@@ -11,7 +11,7 @@ from airflow.sdk import DAG, BaseOperator
 from ecs_async_executor.local import Control
 from ecs_async_executor.messages import Watch
 from tests.support.ecs import hide_ends, live
-from tests.support.scheduler import Scheduler, set_row, task_instances
+from tests.support.scheduler import Scheduler, parts_of, set_row, task_instances
 
 RunDag = Callable[[DAG], str]
 
@@ -26,7 +26,7 @@ def tasks(dag_id: str, count: int) -> DAG:
 def kill_engine(scheduler: Scheduler) -> None:
     """Give the engine an order that nothing can digest."""
     poison: Any = []
-    scheduler.executor._submit([Watch(poison, "poison", "arn", "cluster", "airflow")])
+    parts_of(scheduler.executor).engine.submit([Watch(poison, "poison", "arn", "cluster", "airflow")])
 
 
 def test_what_runs_and_what_is_on_its_way_is_taken_over(

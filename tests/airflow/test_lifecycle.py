@@ -25,7 +25,14 @@ from ecs_async_executor.executor.rows.statements import Read, read_rows
 from ecs_async_executor.local import Control
 from tests.support.bulk import queue_many
 from tests.support.ecs import end_all, live
-from tests.support.scheduler import Scheduler, logged_events, one_task_dag, running_scheduler, task_instances
+from tests.support.scheduler import (
+    Scheduler,
+    logged_events,
+    one_task_dag,
+    parts_of,
+    running_scheduler,
+    task_instances,
+)
 
 RunDag = Callable[[DAG], str]
 
@@ -66,8 +73,7 @@ def test_a_teams_executor_waits_for_heartbeats_as_long_as_the_scheduler_does(
     executor = AsyncEcsExecutor(team_name="blue")
     executor.start()
     try:
-        assert executor._reconciler is not None
-        assert executor._reconciler.runs.heartbeat_timeout == 900
+        assert parts_of(executor).configuration.heartbeats.timeout == 900
     finally:
         executor.end()
 
@@ -76,7 +82,7 @@ def test_two_executors_share_nothing(configured: Control) -> None:
     one, two = AsyncEcsExecutor(), AsyncEcsExecutor()
     one.start()
     try:
-        assert two._engine is None
+        assert two._parts is None
         assert one.queued_tasks is not two.queued_tasks
         two.start()
         assert len(engine_threads()) == 2
@@ -189,10 +195,9 @@ def many(scheduler: Scheduler, count: int) -> list[ExecuteTask]:
 
 def test_end_after_the_engines_death_returns(configured: Control, clean_database: None) -> None:
     with running_scheduler() as scheduler:
-        keeper = scheduler.executor._engine
-        assert keeper is not None
-        scheduler.executor._submit([object()])  # type: ignore[list-item]  # poison
-        keeper._engine._thread.join(10)
+        supervisor = parts_of(scheduler.executor).engine
+        supervisor.submit([object()])  # type: ignore[list-item]  # poison
+        supervisor._engine._thread.join(10)
         scheduler.executor.end()
     assert not engine_threads()
 
@@ -207,9 +212,16 @@ def test_debug_dump_shows_what_is_in_hand_but_no_token(
     scheduler.launched()
     capsys.readouterr()
     scheduler.executor.debug_dump()
-    said = capsys.readouterr().out
+    said = ""
+
+    def engine_has_answered() -> bool:
+        nonlocal said
+        said += capsys.readouterr().out
+        return "<Engine <Ledger: 1 watching>>" in said
+
+    scheduler.until(engine_has_answered)
     assert "<EngineSupervisor <EngineThread alive>, 0 deaths>" in said
-    assert "<Runs 1 in hand, 1 current>" in said
+    assert "<Runs: 1 live; 1 current>" in said
     assert "eyJ" not in said
 
 

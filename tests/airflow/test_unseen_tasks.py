@@ -22,6 +22,7 @@ from tests.support.scheduler import (
     crash,
     logged_events,
     one_task_dag,
+    parts_of,
     set_row,
     task_instances,
 )
@@ -148,8 +149,8 @@ def test_a_task_that_another_executors_worker_starts_first_is_left_to_it_though_
 def test_a_task_whose_container_ends_with_exit_code_1_fails_if_no_other_worker_sends_a_heartbeat(
     scheduler: Scheduler, ecs: Control, run_dag: RunDag
 ) -> None:
-    assert scheduler.executor._reconciler is not None
-    scheduler.executor._reconciler.runs.heartbeat_interval = 0.1
+    reconciler = parts_of(scheduler.executor).reconciler
+    reconciler._heartbeats = replace(reconciler._heartbeats, interval=0.1)
     refused(scheduler, ecs, run_dag)
     scheduler.until_state("failed")
     assert logged_events("ecs task ended")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.chaos.airflow import Airflow
+from tests.chaos.departures import SignalLostError
 from tests.chaos.observations import Container, Observations
 from tests.chaos.processes import Child
 from tests.chaos.report import Verdict, judge
+
+Story = TypeVar("Story")
 
 
 @dataclass
@@ -36,6 +40,14 @@ def until(look: Callable[[], Any], enough: Callable[[Any], Any] = bool, seconds:
         assert time.monotonic() < deadline, f"still waiting; last seen was {seen}"
         time.sleep(0.1)
     return seen
+
+
+def tell_again_if_lost(tell: Callable[[], Story]) -> Story:
+    """Tell a story, and tell it anew if core has lost the signal that it is about."""
+    for _ in range(3):
+        with suppress(SignalLostError):
+            return tell()
+    raise SignalLostError("three times in a row")
 
 
 def conclude(world: Airflow, tasks: int) -> Verdict:

@@ -6,12 +6,9 @@ import signal
 import time
 
 from tests.chaos.airflow import Airflow
+from tests.chaos.departures import LEAVE, lost_its_signal, stumbled
 from tests.chaos.kill_plan import OUTSIDE, PlannedKill
 from tests.chaos.processes import Child
-
-LEAVE = 20.0
-"""Seconds in which a scheduler must leave when it is told to; [ecs_async_executor] shutdown_timeout is 10."""
-_CORE_STUMBLES = "RuntimeError: UNEXPECTED COMMIT - THIS WILL BREAK HA LOCKS!"
 
 
 class Life:
@@ -45,12 +42,7 @@ class Life:
         if code == -signal.SIGKILL:
             return True
         polite = self._told is not None or (self._plan is not None and self._plan.signal == "SIGTERM")
-        return polite and (code in {0, -signal.SIGTERM} or (code == 1 and self._stumbled))
-
-    @property
-    def _stumbled(self) -> bool:
-        """Whether Airflow itself, told to leave between two of its steps, could not save its own job's end."""
-        return _CORE_STUMBLES in self.scheduler.log.read_text(errors="replace")
+        return polite and (code in {0, -signal.SIGTERM} or stumbled(self.scheduler))
 
     def go_on(self) -> None:
         """Do to it what is due."""
@@ -85,6 +77,7 @@ class Life:
 
     def _see_to_its_leaving(self, now: float) -> None:
         if self._told is not None and now - self._told > LEAVE:
-            self.complaints.append(f"{self.scheduler.name} did not leave within {LEAVE:.0f} s of SIGTERM")
+            if not lost_its_signal(self.scheduler):
+                self.complaints.append(f"{self.scheduler.name} did not leave within {LEAVE:.0f} s of SIGTERM")
             self.scheduler.kill()
             self.scheduler.ended.wait(5)

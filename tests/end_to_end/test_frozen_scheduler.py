@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +10,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.chaos.airflow import Airflow, Setting, airflow
-from tests.chaos.multi_scheduler import conclude, start, until
+from tests.chaos.departures import Departure, leave
+from tests.chaos.multi_scheduler import conclude, start, tell_again_if_lost, until
 from tests.chaos.observations import Task
 from tests.chaos.report import GOOD, Verdict
 
@@ -32,19 +32,24 @@ class Story:
     """What Airflow took the first one for: while it was frozen, and after it was thawed."""
     launched_after: set[Task]
     """Running under the first one at some time after it was thawed."""
-    exit_code: int | None
+    departure: Departure
+    """Of the first one, at the end."""
     stops: int
     """Calls of StopTask."""
     verdict: Verdict
 
 
 @pytest.fixture(scope="module")
-def story() -> Iterator[Story]:
+def story() -> Story:
+    return tell_again_if_lost(tell_in_a_new_world)
+
+
+def tell_in_a_new_world() -> Story:
     with (
         TemporaryDirectory(prefix="ecs-async-frozen-") as folder,
         airflow(Path(folder).resolve(), SETTING) as world,
     ):
-        yield tell(world)
+        return tell(world)
 
 
 def tell(world: Airflow) -> Story:
@@ -62,14 +67,13 @@ def tell(world: Airflow) -> Story:
 
     verdict = conclude(world, SETTING.tasks)
     state_thawed = state(first.job)
-    first.process.kill(signal.SIGTERM)
-    assert first.process.ended.wait(60), "it did not leave"
+    departure = leave(first.process)
     return Story(
         frozen=frozen,
         adopted=adopted,
         states=(state_frozen, state_thawed),
         launched_after=launched_after,
-        exit_code=first.process.exit_code,
+        departure=departure,
         stops=sum(world.ecs.calls().get("StopTask", {}).values()),
         verdict=verdict,
     )
@@ -83,7 +87,7 @@ def test_the_tasks_of_a_frozen_scheduler_are_adopted_by_the_other(story: Story):
 def test_airflow_takes_a_thawed_scheduler_back_and_it_works_on(story: Story):
     assert story.states == ("failed", "running")
     assert story.launched_after
-    assert story.exit_code == 0
+    assert story.departure.is_orderly, story.departure.log
 
 
 def test_no_container_is_stopped_by_either_of_two_schedulers_that_knew_it(story: Story):

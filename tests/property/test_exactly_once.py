@@ -23,22 +23,21 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
+from ecs_async_executor.config.configuration import Configuration
 from ecs_async_executor.config.delivery import Bucket
+from ecs_async_executor.config.heartbeats import Heartbeats
 from ecs_async_executor.config.profiles import make_profiles
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.engine import engine as engine_module
 from ecs_async_executor.engine.aws.client import connect_by_environment
 from ecs_async_executor.engine.engine import Engine
-from ecs_async_executor.executor import airflow_compat
 from ecs_async_executor.executor.decisions import Row
-from ecs_async_executor.executor.dispatcher import Dispatcher
-from ecs_async_executor.executor.order_factory import OrderFactory
-from ecs_async_executor.executor.reconciler import Reconciler
-from ecs_async_executor.executor.retry_policy import RetryPolicy
+from ecs_async_executor.executor.parts import build_reconciler
 from ecs_async_executor.executor.rows import thread
 from ecs_async_executor.executor.rows.statements import Publication, Read
 from ecs_async_executor.executor.rows.thread import RowAnswer, RowQuery, answer
-from ecs_async_executor.messages import Order, Report
+from ecs_async_executor.executor.run_factory import make_orphaned_run, make_run
+from ecs_async_executor.messages import Order, Report, RunReport
 from tests.property.simulation.airflow import Airflow, TaskRow
 from tests.property.simulation.ecs import Conditions, EcsTask, SimulatedEcs
 from tests.property.simulation.s3 import SimulatedS3
@@ -121,14 +120,14 @@ class Scheduler:
         self.reports: list[Report] = []
         self.start_engine()
         bucket = Bucket(str(SETTINGS.payload_bucket))
-        orders = OrderFactory(PROFILES, token_generator(), queued_timeout=600, bucket=bucket)
-        loop = asyncio.get_running_loop()
-        self.reconciler = Reconciler(
+        self.reconciler = build_reconciler(
             self.executor,
-            Dispatcher(orders, self.submit),
-            RetryPolicy(PROFILES, random.random),
+            Configuration(SETTINGS, {}, PROFILES, bucket, 600, Heartbeats(), ()),
+            token_generator(),
             LateDatabase(random),
-            clock=loop.time,
+            self.submit,
+            clock=asyncio.get_running_loop().time,
+            random=random.random,
         )
 
     @property
@@ -168,7 +167,7 @@ class Scheduler:
     def adopt(self, living: Iterable[int]) -> None:
         runs = []
         for orphan in self.airflow.orphans(living):
-            run = airflow_compat.make_orphaned_run(self.executor, orphan, PROFILES)
+            run = make_orphaned_run(self.executor, orphan, PROFILES)
             if run is None:
                 self.airflow.reset(orphan)
             else:
@@ -187,9 +186,9 @@ class Scheduler:
 
     def queue(self) -> None:
         for workload in self.airflow.queue(self.job_id):
-            run = airflow_compat.make_run(self.executor, workload)
+            run = make_run(self.executor, workload)
             self.executor.running.add(run.key)
-            self.submit([self.reconciler.accept(run)])
+            assert self.reconciler.accept([run]) == []
 
     def purge(self) -> None:
         """Fail the tasks whose workers stopped sending heartbeats, as core does."""
@@ -200,7 +199,8 @@ class Scheduler:
     def sync(self) -> None:
         reports, self.reports[:] = list(self.reports), []
         for report in reports:
-            self.reconciler.note(report)
+            if isinstance(report, RunReport):
+                self.reconciler.note(report)
         self.reconciler.decide()
 
 

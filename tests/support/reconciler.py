@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from airflow.executors.base_executor import BaseExecutor
 
+from ecs_async_executor.config.configuration import Configuration
+from ecs_async_executor.config.heartbeats import Heartbeats
 from ecs_async_executor.config.profiles import Profiles, make_profiles
 from ecs_async_executor.config.settings import Settings
-from ecs_async_executor.executor.airflow_compat import make_orphaned_run, make_run
 from ecs_async_executor.executor.decisions import Row
-from ecs_async_executor.executor.dispatcher import Dispatcher
-from ecs_async_executor.executor.order_factory import OrderFactory
+from ecs_async_executor.executor.parts import build_reconciler
 from ecs_async_executor.executor.reconciler import Reconciler
-from ecs_async_executor.executor.retry_policy import RetryPolicy
+from ecs_async_executor.executor.run_factory import make_orphaned_run, make_run
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.messages import Diagnosis, Launched, Order
 from tests.support.database import InlineDatabase
@@ -55,16 +55,19 @@ def make_reconciler(
     clock: Any = lambda: 0.0,
     *,
     profiles: Profiles = PROFILES,
+    heartbeats: Heartbeats | None = None,
 ) -> Reconciler:
-    dispatcher = Dispatcher(OrderFactory(profiles, token_generator(), queued_timeout=600), submitted.extend)
-    return Reconciler(executor, dispatcher, RetryPolicy(profiles), InlineDatabase(), clock=clock)
+    configuration = Configuration(SETTINGS, {}, profiles, None, 600, heartbeats or Heartbeats(), ())
+    return build_reconciler(
+        executor, configuration, token_generator(), InlineDatabase(), submitted.extend, clock=clock
+    )
 
 
 def decide(reconciler: Reconciler) -> None:
     """Query the rows, read unexpected ones again, decide, and publish."""
     with pytest.MonkeyPatch.context() as patch:
         # The clock stands still between these calls.
-        patch.setattr("ecs_async_executor.executor.rows.poller.PUBLISH_AFTER", 0.0)
+        patch.setattr("ecs_async_executor.executor.rows.reader.PUBLISH_AFTER", 0.0)
         for _ in range(4):
             reconciler.decide()
 
@@ -74,9 +77,12 @@ def launched(run: Run, number: int = 1) -> Launched:
 
 
 def accept(reconciler: Reconciler, **ti: Any) -> Run:
+    """Take in a run whose launch order the engine has already."""
     run = make_run(reconciler._executor, task_workload(**ti))
     reconciler._executor.running.add(run.key)
-    reconciler.accept(run)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reconciler._dispatcher, "_submit", list)
+        assert reconciler.accept([run]) == []
     return run
 
 

@@ -26,6 +26,7 @@ from sqlalchemy import select, update
 
 from ecs_async_executor import AsyncEcsExecutor
 from ecs_async_executor.executor.interpreter import restore
+from ecs_async_executor.executor.parts import Parts
 from ecs_async_executor.executor.runs import Runs
 
 
@@ -69,7 +70,7 @@ class Scheduler:
         """Step until something is true."""
         deadline = time.monotonic() + seconds
         while not (result := done()):
-            assert time.monotonic() < deadline, f"still waiting; {self.executor._reconciler!r}"
+            assert time.monotonic() < deadline, f"still waiting; {parts_of(self.executor).reconciler!r}"
             (step or self.step)()
             time.sleep(0.02)
         return result
@@ -101,8 +102,7 @@ class Scheduler:
     @property
     def runs(self) -> Runs:
         """The runs in hand."""
-        assert self.executor._reconciler is not None
-        return self.executor._reconciler.runs
+        return parts_of(self.executor).reconciler.runs
 
     def rest(self, seconds: float = 0.5) -> None:
         """Step for a while, to see that nothing happens."""
@@ -110,6 +110,12 @@ class Scheduler:
         while time.monotonic() < deadline:
             self.step()
             time.sleep(0.02)
+
+
+def parts_of(executor: AsyncEcsExecutor) -> Parts:
+    """The parts of a started executor."""
+    assert executor._parts is not None
+    return executor._parts
 
 
 @contextmanager
@@ -131,13 +137,10 @@ def running_scheduler() -> Iterator[Scheduler]:
 def crash(scheduler: Scheduler) -> None:
     """Let this scheduler die between two instructions: nothing is finished, nothing handed over."""
     executor = scheduler.executor
-    engine, database = executor._engine, executor._database
-    assert engine is not None
-    assert database is not None
-    executor._engine = executor._reconciler = executor._database = None
-    engine.close(0.0)
-    engine._engine._thread.join(5)
-    database.close(5)
+    parts, executor._parts = parts_of(executor), None
+    parts.engine.close(0.0)
+    parts.engine._engine._thread.join(5)
+    parts.database.close(5)
     restore()  # what a process that is really dead can't leave behind
     end_job(scheduler)
 

@@ -81,4 +81,5 @@ def not_launched(entry: Entry, failure: Failure) -> LaunchFailed | Stopped | Can
         diagnosis,
         permanent=rule.permanent,
         costs_attempt=rule.costs_attempt,
+        may_exist=failure.kind is Kind.FAULT,
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ecs_async_executor.executor.decisions import Decision, RunView, decide_when_launched
-from ecs_async_executor.executor.rows.poller import make_publication, make_read
+from ecs_async_executor.executor.rows.reader import make_publication, make_read
 from ecs_async_executor.executor.rows.statements import read_rows, write_external_ids
+from ecs_async_executor.executor.run_state import RunState
 from ecs_async_executor.executor.runs import Run
 
 
@@ -15,7 +16,7 @@ def publish_all(runs: Iterable[Run], view: Callable[[Run], RunView]) -> int:
 
     Returns how many rows it could not write (someone has locked them); database errors propagate.
     """
-    unpublished = [run for run in runs if run.unpublished]
+    unpublished = [run for run in runs if run.state is RunState.LAUNCHED]
     rows = read_rows([make_read(run) for run in unpublished])
     publications = []
     for run in unpublished:

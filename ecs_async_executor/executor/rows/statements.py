@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import joinedload
 
-from ecs_async_executor.executor.decisions import Row
+from ecs_async_executor.executor.decisions import ExpectedRow, Row
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Read:
     """External executor ids. They identify the row after a clear, which gives it a new primary key."""
     workload: bool = False
     """Whether to make the run's workload again, too."""
-    expected: Row | None = None
+    expected: ExpectedRow | None = None
     """A row like this needs no decision; None: any row needs one."""
 
 

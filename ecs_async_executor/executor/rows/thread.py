@@ -62,7 +62,7 @@ class RowAnswer:
 
 
 class RowDatabase(Protocol):
-    """The database as `RowPoller` uses it."""
+    """The database as `RowReader` uses it."""
 
     @property
     def is_busy(self) -> bool:

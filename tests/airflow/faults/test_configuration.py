@@ -229,8 +229,7 @@ def test_f38_an_api_server_without_any_option_can_make_the_executor(monkeypatch:
     with pytest.raises(ConfigurationError):
         read_configuration(conf)
     executor = AsyncEcsExecutor()
-    assert executor._engine is None
-    assert executor._settings is None
+    assert executor._parts is None
 
 
 def test_f39_the_start_asks_no_permission_to_stop_and_survives_every_answer(
@@ -241,7 +240,7 @@ def test_f39_the_start_asks_no_permission_to_stop_and_survives_every_answer(
     ecs.add_fault("access_denied", action="ListTasks")
     scheduler: Scheduler = request.getfixturevalue("scheduler")
     scheduler.rest(0.3)
-    assert scheduler.executor._engine is not None
+    assert scheduler.executor._parts is not None
     assert stopped == []
 
 

@@ -24,7 +24,15 @@ from ecs_async_executor.messages import Watch
 from tests.airflow.faults.conftest import Held
 from tests.support.bulk import queue_many
 from tests.support.ecs import live
-from tests.support.scheduler import Scheduler, crash, logged_events, one_task_dag, set_row, task_instances
+from tests.support.scheduler import (
+    Scheduler,
+    crash,
+    logged_events,
+    one_task_dag,
+    parts_of,
+    set_row,
+    task_instances,
+)
 from tests.support.sent import payload
 
 RunDag = Callable[[DAG], str]
@@ -286,9 +294,7 @@ def test_f22_the_client_never_retries_waits_briefly_and_has_a_connection_for_eac
 ) -> None:
     run_dag(one_task_dag("configured_client"))
     scheduler.launched()
-    keeper = scheduler.executor._engine
-    assert keeper is not None
-    _, engine = keeper._engine._ready.result()
+    _, engine = parts_of(scheduler.executor).engine._engine._ready.result()
     config = engine._client._client.meta.config
     assert config.retries == {"mode": "standard", "total_max_attempts": 1}
     assert config.connect_timeout == 5

@@ -26,6 +26,7 @@ from tests.support.scheduler import (
     logged_events,
     next_scheduler,
     one_task_dag,
+    parts_of,
     running_scheduler,
     set_row,
     task_instances,
@@ -87,8 +88,7 @@ def test_f51_the_end_lets_runtask_calls_in_flight_finish_and_starts_no_more(
 
 
 def in_flight(executor: AsyncEcsExecutor) -> int:
-    assert executor._engine is not None
-    _, engine = executor._engine._engine._ready.result()
+    _, engine = parts_of(executor).engine._engine._ready.result()
     return engine.ledger.sending
 
 

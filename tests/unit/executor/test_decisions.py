@@ -9,8 +9,10 @@ from airflow.utils.state import TaskInstanceState
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecs_async_executor.config.heartbeats import Heartbeats
 from ecs_async_executor.executor.decisions import (
     Decision,
+    ExpectedRow,
     Row,
     RunView,
     decide_before_launch,
@@ -134,7 +136,7 @@ WHEN_ENDED = {
     ),
     "an Airflow option sets how old a heartbeat may be": (
         row(heartbeat_age=299.9),
-        run(lost=True, heartbeat_timeout=60.0),
+        run(lost=True, heartbeats=Heartbeats(timeout=60.0)),
         Decision.FAIL,
     ),
     "a task that ECS shows as stopped has died, however fresh its last heartbeat": (
@@ -169,7 +171,7 @@ WHEN_ENDED = {
     ),
     "an Airflow option sets how often workers send heartbeats": (
         row(heartbeat_age=17.0),
-        run(refused_for=15.0, heartbeat_interval=10.0),
+        run(refused_for=15.0, heartbeats=Heartbeats(interval=10.0)),
         Decision.WAIT,
     ),
     "a refused container whose row has no heartbeat has died without reporting": (
@@ -342,7 +344,7 @@ WHILE_LIVE = {
 def test_before_a_run_is_launched(
     found: Row | None, view: RunView, nothing_lives: bool, decision: Decision
 ) -> None:
-    assert decide_before_launch(found, view, nothing_lives=nothing_lives) is decision
+    assert decide_before_launch(found, replace(view, nothing_lives=nothing_lives)) is decision
 
 
 @pytest.mark.parametrize(("found", "view", "decision"), WHILE_LIVE.values(), ids=WHILE_LIVE)
@@ -379,10 +381,10 @@ def test_a_row_is_as_expected_exactly_if_the_decision_is_keep(
 ) -> None:
     view = run(published=published, id_committed=id_committed)
     kept = decide_while_live(found, view) is Decision.KEEP
-    assert is_as_expected(found, Row("running", view.try_number, published, ME)) is kept
+    assert is_as_expected(found, ExpectedRow(view.try_number, published, ME)) is kept
 
 
 @given(st.none() | st.floats(0, 1e6))
 def test_a_heartbeat_never_makes_a_row_unexpected(age: float | None) -> None:
     found = row(external_executor_id=ARN, heartbeat_age=age)
-    assert is_as_expected(found, Row("running", 1, ARN, ME))
+    assert is_as_expected(found, ExpectedRow(1, ARN, ME))

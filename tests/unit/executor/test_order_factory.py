@@ -10,8 +10,8 @@ from ecs_async_executor.config.delivery import FETCH, Bucket
 from ecs_async_executor.config.profiles import make_profiles
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.errors import InvalidRequestError
-from ecs_async_executor.executor import airflow_compat
 from ecs_async_executor.executor.order_factory import TOKEN_LIFETIME, TOKEN_MARGIN, OrderFactory
+from ecs_async_executor.executor.run_factory import make_run
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.messages import Launch, Launched, RateShare, Recovery, Watch
 from tests.support.workloads import callback_workload, task_workload, token_claims, token_generator
@@ -39,7 +39,7 @@ def make_order_factory(
 
 
 def run_of(workload: Any) -> Run:
-    return airflow_compat.make_run(None, workload)  # type: ignore[arg-type]  # only 3.4 uses the executor
+    return make_run(None, workload)  # type: ignore[arg-type]  # only 3.4 uses the executor
 
 
 def sent_workload(launch: Launch) -> dict[str, Any]:

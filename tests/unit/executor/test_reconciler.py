@@ -8,10 +8,12 @@ import pytest
 from airflow.models.taskinstancekey import TaskInstanceKey
 
 from ecs_async_executor.config.profiles import make_profiles
-from ecs_async_executor.executor.airflow_compat import make_run
 from ecs_async_executor.executor.decisions import Row
 from ecs_async_executor.executor.reconciler import Reconciler
-from ecs_async_executor.executor.rows.poller import READ_AGAIN_AFTER
+from ecs_async_executor.executor.rows.reader import READ_AGAIN_AFTER
+from ecs_async_executor.executor.run_factory import make_run
+from ecs_async_executor.executor.run_state import RunState
+from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.messages import (
     Cancelled,
     Forget,
@@ -63,7 +65,7 @@ def test_a_new_engine_gets_a_stop_again_until_the_task_has_ended(
 ) -> None:
     run = accept(reconciler)
     reconciler.note(launched(run))
-    reconciler.drop(run, stop="why")
+    reconciler.drop(run, "why", stop=True)
     stop = Stop(run.run_id, "why")
     assert submitted == [stop]
     assert not reconciler._executor.running
@@ -77,7 +79,7 @@ def test_a_new_engine_stops_a_run_whose_runtask_was_in_flight_when_it_was_droppe
     reconciler: Reconciler,
 ) -> None:
     run = accept(reconciler)
-    reconciler.drop(run, stop="why")
+    reconciler.drop(run, "why", stop=True)
     launch, stop = reconciler.live_orders()
     assert isinstance(launch, Launch)
     assert launch.recovery is Recovery.REPLAY
@@ -92,7 +94,7 @@ def test_reports_about_unknown_runs_are_ignored(reconciler: Reconciler) -> None:
     reconciler.note(Cancelled("unknown"))
     reconciler.note(Running("unknown", "arn"))
     decide(reconciler)
-    assert "0 in hand" in repr(reconciler)
+    assert "<Runs: none; 0 current>" in repr(reconciler)
 
 
 def test_keys_are_airflows_own(reconciler: Reconciler) -> None:
@@ -134,7 +136,7 @@ def test_a_run_that_another_scheduler_relaunched_is_adopted_as_its_row_shows_it(
     reconciler.adopt([again])
     assert submitted == [Forget(RUN_ID)]
     assert list(reconciler.runs) == [again]
-    assert reconciler._dispatcher.is_pending(again)
+    assert again.state is RunState.PENDING
     assert reconciler._executor.running == {again.key}
 
 
@@ -185,7 +187,7 @@ def test_an_orphan_dropped_before_its_workload_is_read_is_searched_for_and_stopp
 ) -> None:
     run = orphan(reconciler, RUN_ID)
     reconciler.adopt([run])
-    reconciler.drop(run, stop="revoked")
+    reconciler.drop(run, "revoked", stop=True)
     launch, stop = submitted
     assert isinstance(launch, Launch)
     assert launch.recovery is Recovery.SEARCH_ONLY
@@ -317,8 +319,12 @@ def test_the_wait_for_capacity_restarts_after_a_launch_that_found_some(
     waited = []
     for costs_attempt in (False, False, True, False):
         clock.now += 100
-        reconciler.note(LaunchFailed(run.run_id, 1, WHY, permanent=False, costs_attempt=costs_attempt))
+        failed = LaunchFailed(run.run_id, run.number, WHY, permanent=False, costs_attempt=costs_attempt)
+        reconciler.note(failed)
         waited.append(run.waits_since and clock.now - run.waits_since)
+        run.next_launch()
+        for state in (RunState.PENDING, RunState.ORDERED):
+            run.move(state, "launched again", clock.now)
     assert waited == [0, 100, None, 0]
 
 
@@ -372,7 +378,7 @@ def test_a_task_that_found_no_capacity_is_launched_with_the_fallback_profile(
 
 
 def test_the_next_try_of_an_interrupted_task_is_launched_with_the_fallback_profile(
-    with_queues: Reconciler, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    with_queues: Reconciler, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = accept(with_queues, queue="spot")
     with_queues.note(launched(run))
@@ -382,7 +388,8 @@ def test_the_next_try_of_an_interrupted_task_is_launched_with_the_fallback_profi
     decide(with_queues)
     assert len(with_queues.runs) == 0
     again = make_run(with_queues._executor, task_workload(queue="spot", try_number=2))
-    assert definition_of(with_queues.accept(again)) == "on-demand"
+    assert with_queues.accept([again]) == []
+    assert definition_of(submitted[-1]) == "on-demand"
     (event,) = with_queues._executor._task_event_logs
     assert event.extra == "Interrupted 1 time: the queue spot falls back to on-demand."
 
@@ -423,9 +430,76 @@ def test_an_ended_container_with_a_queued_row_never_started_airflow(
 
 def test_a_callback_has_no_row_to_explain_its_end(reconciler: Reconciler) -> None:
     run = make_run(reconciler._executor, callback_workload())
-    reconciler.accept(run)
+    reconciler.accept([run])
     reconciler.note(launched(run))
     end = Stopped(run.run_id, 1, "arn", 0, ran=True, permanent=False, diagnosis=WHY, unexplained=True)
     reconciler.note(end)
     decide(reconciler)
     assert {state for state, _ in reconciler._executor.event_buffer.values()} == {"success"}
+
+
+class TestImpossibleReports:
+    """A report that can't follow is a bug of ours: it is logged with the run's history, and costs nothing."""
+
+    def test_the_log_tells_the_runs_history(self, reconciler: Reconciler, caplog: pytest.LogCaptureFixture):
+        run = accept(reconciler)
+        reconciler.note(LaunchFailed(run.run_id, 1, WHY, permanent=False))
+        reconciler.note(launched(run))
+        assert f"{run.label} can't go from ENDED to LAUNCHED (launched)" in caplog.text
+        assert "ORDERED (nobody has sent it), +0.0 s ENDED (LaunchFailed)" in caplog.text
+
+    def test_the_other_runs_are_handled(self, reconciler: Reconciler):
+        one, two = (accept(reconciler, task_id=name) for name in ("a", "b"))
+        reconciler.note(LaunchFailed(one.run_id, 1, WHY, permanent=False))
+        for run in (one, two):
+            reconciler.note(launched(run))
+        assert two.state is RunState.LAUNCHED
+
+    @pytest.mark.parametrize(
+        ("state", "right"),
+        [
+            (RunState.PENDING, RunState.ENDED),
+            (RunState.LIVE, RunState.ENDED),
+            (RunState.REPORTED, RunState.REPORTED),
+            (RunState.DONE, RunState.DONE),
+        ],
+    )
+    def test_an_ended_run_is_decided_about_whatever_state_it_was_left_in(
+        self, reconciler: Reconciler, state: RunState, right: RunState
+    ):
+        run = accept(reconciler)
+        run.state, run.ended = state, LaunchFailed(run.run_id, 1, WHY, permanent=False)
+        run.follow_facts(0.0)
+        assert run.state is right
+
+    def test_a_launched_task_is_followed_and_a_callback_is_never_taken_for_a_task(
+        self, reconciler: Reconciler
+    ):
+        task, callback = accept(reconciler), make_run(reconciler._executor, callback_workload())
+        for run in (task, callback):
+            run.launched = launched(run)
+            run.follow_facts(0.0)
+        assert (task.state, callback.state) == (RunState.LAUNCHED, RunState.LIVE)
+
+    def test_a_run_without_any_report_keeps_its_state(self, reconciler: Reconciler):
+        run = accept(reconciler)
+        run.follow_facts(0.0)
+        assert run.state is RunState.ORDERED
+
+
+def test_a_run_that_cannot_be_ordered_is_returned_and_the_others_are_ordered(
+    reconciler: Reconciler, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
+):
+    runs = [make_run(reconciler._executor, task_workload(task_id=name)) for name in ("bad", "good")]
+    order = reconciler._dispatcher.order
+
+    def failing(run: Run) -> Order:
+        if "bad" in run.label:
+            raise ValueError("priority")
+        return order(run)
+
+    monkeypatch.setattr(reconciler._dispatcher, "order", failing)
+    ((refused, error),) = reconciler.accept(runs)
+    assert (refused.label, str(error)) == (runs[0].label, "priority")
+    assert [each.run_id for each in submitted if isinstance(each, Launch)] == [runs[1].run_id]
+    assert list(reconciler.runs) == [runs[1]]

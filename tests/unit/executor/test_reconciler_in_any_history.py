@@ -13,9 +13,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ecs_async_executor.executor.airflow_compat import make_run
 from ecs_async_executor.executor.decisions import Row
 from ecs_async_executor.executor.rows.statements import Read
+from ecs_async_executor.executor.run_factory import make_run
+from ecs_async_executor.executor.run_state import RunState
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.messages import (
     Cancelled,
@@ -23,8 +24,8 @@ from ecs_async_executor.messages import (
     Launched,
     LaunchFailed,
     Order,
-    Report,
     Running,
+    RunReport,
     Stopped,
     Waiting,
     Watch,
@@ -117,7 +118,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     def _take_in(self, run: Run) -> None:
         self.executor.running.add(run.key)
-        self.reconciler.accept(run)
+        self.reconciler.accept([run])
         self.all.append(run)
         self.rows[run.run_id] = Row("queued", 1, run.run_id, 1)
 
@@ -132,7 +133,7 @@ class AnyHistory(RuleBasedStateMachine):
             return
         run = data.draw(st.sampled_from(self.all))
         run_id, number = run.run_id, run.number - stale
-        reports: list[Report] = [
+        reports: list[RunReport] = [
             Waiting(run_id, WHY),
             Launched(run_id, number, f"arn-{run_id}", "c", "airflow"),
             Running(run_id, f"arn-{run_id}"),
@@ -196,7 +197,7 @@ class AnyHistory(RuleBasedStateMachine):
         if self.all:
             run = data.draw(st.sampled_from(self.all))
             if self.reconciler.runs.get(run.run_id) is run:
-                self.reconciler.drop(run, stop="revoked")
+                self.reconciler.drop(run, "revoked", stop=True)
 
     @invariant()
     def exactly_the_current_runs_without_a_sent_event_hold_a_slot(self) -> None:
@@ -210,7 +211,7 @@ class AnyHistory(RuleBasedStateMachine):
             order.run_id for order in self.reconciler.live_orders() if isinstance(order, (Launch, Watch))
         }
         for run in self.reconciler.runs:
-            pending = self.reconciler._dispatcher.is_pending(run)
+            pending = run.state is RunState.PENDING
             assert [run.run_id in with_engine, run.ended is not None, pending].count(True) == 1
             poller = self.reconciler._rows
             asked = {asked.run_id for asked, _ in poller._asked}

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import pytest
 
+from ecs_async_executor.config.heartbeats import UNWANTED_GRACE
 from ecs_async_executor.executor.decisions import Row
-from ecs_async_executor.executor.reconciler import UNWANTED_GRACE, Reconciler
+from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.rows.schedule import CHECK_AFTER
 from ecs_async_executor.executor.rows.statements import Publication, Read
 from ecs_async_executor.messages import (

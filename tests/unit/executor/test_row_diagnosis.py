@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ecs_async_executor.executor.decisions import Row
-from ecs_async_executor.executor.row_diagnosis import with_row
+from ecs_async_executor.executor.row_diagnosis import explain_by_row
 from ecs_async_executor.messages import Cancelled, Diagnosis, LaunchFailed, Stopped, Terminal
 
 WHY = Diagnosis("The container ended.", "the facts", "Look.")
@@ -19,7 +19,7 @@ def row(state: str | None) -> Row:
 
 
 def test_exit_code_0_while_the_task_is_queued_means_airflow_never_started_and_never_will() -> None:
-    ended = with_row(ENDED, row("queued"))
+    ended = explain_by_row(ENDED, row("queued"))
     assert isinstance(ended, Stopped)
     assert ended.permanent
     assert "Airflow never started in the container" in ended.diagnosis.summary
@@ -31,7 +31,7 @@ def test_exit_code_0_while_the_task_is_queued_means_airflow_never_started_and_ne
 def test_a_failed_container_with_a_queued_task_gets_a_diagnosis_of_what_airflow_needs_to_start(
     exit_code: int,
 ) -> None:
-    ended = with_row(replace(ENDED, exit_code=exit_code), row("queued"))
+    ended = explain_by_row(replace(ENDED, exit_code=exit_code), row("queued"))
     assert isinstance(ended, Stopped)
     assert not ended.permanent
     assert f"exit code {exit_code}" in ended.diagnosis.summary
@@ -43,7 +43,7 @@ def test_a_failed_container_with_a_queued_task_gets_a_diagnosis_of_what_airflow_
 @pytest.mark.parametrize("exit_code", [0, 1])
 def test_once_airflow_has_started_the_task_the_row_adds_nothing(state: str | None, exit_code: int) -> None:
     ended = replace(ENDED, exit_code=exit_code)
-    assert with_row(ended, row(state)) is ended
+    assert explain_by_row(ended, row(state)) is ended
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,13 @@ def test_once_airflow_has_started_the_task_the_row_adds_nothing(state: str | Non
     ],
 )
 def test_an_end_that_is_already_explained_stays_as_it_is(ended: Terminal | None) -> None:
-    assert with_row(ended, row("queued")) is ended
+    assert explain_by_row(ended, row("queued")) is ended
 
 
 def test_a_row_that_is_gone_explains_nothing() -> None:
-    assert with_row(ENDED, None) is ENDED
+    assert explain_by_row(ENDED, None) is ENDED
 
 
 def test_explaining_an_end_twice_changes_nothing() -> None:
-    once = with_row(ENDED, row("queued"))
-    assert with_row(once, row("queued")) == once
+    once = explain_by_row(ENDED, row("queued"))
+    assert explain_by_row(once, row("queued")) == once

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from ecs_async_executor.config.heartbeats import Heartbeats
 from ecs_async_executor.executor.runs import Run, Runs
 from ecs_async_executor.messages import Diagnosis, Launched, Stopped
 
@@ -59,19 +60,19 @@ def test_runs_of_different_keys_do_not_affect_each_other() -> None:
 def test_a_run_that_is_queued_again_is_not_current_though_no_newer_one_is_known() -> None:
     runs, run = Runs(), make("run")
     runs.add(run)
-    assert runs.view(run, job_id=1, queued_again=False, may_relaunch=True).current
-    assert not runs.view(run, job_id=1, queued_again=True, may_relaunch=True).current
+    assert runs.view(run, job_id=1, queued_again=False, may_relaunch=True, heartbeats=Heartbeats()).current
+    assert not runs.view(run, job_id=1, queued_again=True, may_relaunch=True, heartbeats=Heartbeats()).current
 
 
 def test_the_view_of_a_run_has_its_id_and_its_arns() -> None:
     run = make("a", try_number=2, id_committed=True)
-    known = Runs().view(run, job_id=1, queued_again=False, may_relaunch=True)
+    known = Runs().view(run, job_id=1, queued_again=False, may_relaunch=True, heartbeats=Heartbeats())
     assert (known.ids, known.try_number, known.id_committed) == (frozenset({"a"}), 2, True)
     assert (known.ran, known.published) == (False, "a")
     run.launched = Launched("a", 1, "arn", "cluster", "airflow")
     run.ids |= {"arn"}
     run.ended = Stopped("a", 1, "arn", 1, ran=True, permanent=False, diagnosis=Diagnosis("It died."))
-    known = Runs().view(run, job_id=1, queued_again=False, may_relaunch=True)
+    known = Runs().view(run, job_id=1, queued_again=False, may_relaunch=True, heartbeats=Heartbeats())
     assert known.ids == frozenset({"a", "arn"})
     assert (known.ran, known.published) == (True, "arn")
 
@@ -89,5 +90,7 @@ def test_the_view_of_a_run_tells_when_its_code_may_not_have_ended(
 ) -> None:
     run, died = make("a", ended_at=100.0), Diagnosis("It died.")
     run.ended = Stopped("a", 1, "arn", exit_code, ran=True, permanent=False, diagnosis=died, lost=lost)
-    view = Runs().view(run, job_id=1, queued_again=False, may_relaunch=True, asked_at=105.0)
+    view = Runs().view(
+        run, job_id=1, queued_again=False, may_relaunch=True, heartbeats=Heartbeats(), asked_at=105.0
+    )
     assert (view.lost, view.refused_for) == known

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ecs_async_executor.config.heartbeats import Heartbeats
 from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.rows.thread import RowQuery, RowThread
 from ecs_async_executor.messages import Diagnosis, LaunchFailed, Waiting
@@ -54,7 +55,7 @@ def test_log_lines_for_rows_that_moved_on_are_summed_up(
 ):
     caplog.set_level("INFO")
     rows_show(monkeypatch, "success")
-    reconciler.unwanted_grace = 0
+    reconciler._heartbeats = Heartbeats(unwanted_grace=0)
     for number in range(20):
         reconciler.note(launched(accept(reconciler, task_id=f"t{number}")))
     for _ in range(30):

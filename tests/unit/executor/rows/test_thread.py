@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from ecs_async_executor.executor.decisions import Row
+from ecs_async_executor.executor.decisions import ExpectedRow, Row
 from ecs_async_executor.executor.rows import thread as module
 from ecs_async_executor.executor.rows.statements import Publication, Read
 from ecs_async_executor.executor.rows.thread import (
@@ -24,6 +24,7 @@ from ecs_async_executor.executor.rows.thread import (
 from ecs_async_executor.log_digest import LogDigest
 
 ROW = Row("queued", 1, "run", 7)
+EXPECTED = ExpectedRow(ROW.try_number, ROW.external_executor_id, ROW.queued_by_job_id)
 READ = Read("run", "ti", "dag.task", frozenset({"run"}))
 PUBLICATION = Publication("run", "ti", 1, 7, "run", "arn")
 
@@ -92,15 +93,14 @@ def test_workloads_are_read_for_runs_that_need_one(reads: list[str]) -> None:
     ("expected", "unexpected"),
     [
         (None, True),
-        (ROW, False),
-        (replace(ROW, state="running"), False),
-        (replace(ROW, try_number=2), True),
-        (replace(ROW, external_executor_id="another"), True),
-        (replace(ROW, queued_by_job_id=8), True),
+        (EXPECTED, False),
+        (replace(EXPECTED, try_number=2), True),
+        (replace(EXPECTED, external_executor_id="another"), True),
+        (replace(EXPECTED, queued_by_job_id=8), True),
     ],
 )
 def test_an_answer_names_the_rows_read_in_turn_that_are_not_as_expected(
-    reads: list[str], expected: Row | None, unexpected: bool
+    reads: list[str], expected: ExpectedRow | None, unexpected: bool
 ) -> None:
     given = answer(RowQuery(in_turn=(replace(READ, expected=expected),)))
     assert given == RowAnswer(unexpected=frozenset({"run"} if unexpected else ()))
@@ -108,7 +108,7 @@ def test_an_answer_names_the_rows_read_in_turn_that_are_not_as_expected(
 
 def test_a_row_that_is_gone_is_not_as_expected(reads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "read_rows", lambda _: {})
-    assert answer(RowQuery(in_turn=(replace(READ, expected=ROW),))) == RowAnswer(
+    assert answer(RowQuery(in_turn=(replace(READ, expected=EXPECTED),))) == RowAnswer(
         unexpected=frozenset({"run"})
     )
 

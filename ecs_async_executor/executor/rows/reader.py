@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from ecs_async_executor.executor.decisions import Row
+from ecs_async_executor.executor.decisions import ExpectedRow, Row
 from ecs_async_executor.executor.rows.schedule import DueTimes, RoundRobin
 from ecs_async_executor.executor.rows.statements import Publication, Read
 from ecs_async_executor.executor.rows.thread import RowAnswer, RowDatabase, RowQuery
+from ecs_async_executor.executor.run_state import RunState
 from ecs_async_executor.executor.runs import Run, Runs
 
 READS_PER_QUERY = 500
@@ -26,7 +27,7 @@ READ_AGAIN_AFTER = 1.0
 """Seconds until we read a row again that we could not read or write, or that doesn't show its launch yet."""
 
 
-def make_read(run: Run, expected: Row | None = None) -> Read:
+def make_read(run: Run, expected: ExpectedRow | None = None) -> Read:
     """Describe how to read a run's row: with the workload if the run may be launched and has none."""
     to_launch = run.launched is None and run.ended is None
     return Read(
@@ -51,7 +52,7 @@ def make_publication(run: Run, row: Row) -> Publication:
     )
 
 
-class RowPoller:
+class RowReader:
     """The schedules of all runs' rows, and the open query.
 
     A task's run is due at a set time, or in the open query, or waits to be published; otherwise we read its
@@ -75,7 +76,7 @@ class RowPoller:
         """The publications of the open query."""
 
     def __repr__(self) -> str:
-        return f"<RowPoller {len(self._due)} to come, {len(self._asked)} under way>"
+        return f"<RowReader {len(self._due)} to come, {len(self._asked)} under way>"
 
     def read_at(self, run: Run, at: float) -> None:
         """Read this run's row at a set time; ignore an answer that is under way."""
@@ -91,12 +92,13 @@ class RowPoller:
         """Read this run's row at intervals, unless it is due at a set time or the run is gone."""
         if run.is_callback or run.run_id in self._due or self._runs.get(run.run_id) is not run:
             return
-        settled = run.unwanted_since is None and self._runs.is_current(run)
-        published = run.published if settled else None
-        expected = (
-            Row("running", run.try_number, published, self._job_id()) if published is not None else None
-        )
-        self._round_robin.add(run.run_id, make_read(run, expected), now)
+        self._round_robin.add(run.run_id, make_read(run, self._expected(run)), now)
+
+    def _expected(self, run: Run) -> ExpectedRow | None:
+        """Return what the row shows while nobody has changed it; None if every read needs a decision."""
+        if run.published is None or run.unwanted_since is not None or not self._runs.is_current(run):
+            return None
+        return ExpectedRow(run.try_number, run.published, self._job_id())
 
     def publish(self, run: Run, row: Row | None) -> None:
         """Publish a run's launch to its row, on condition that the row still is as it is now."""
@@ -118,10 +120,7 @@ class RowPoller:
         """Query the rows that are due, unless the last query is still open or partly unhandled."""
         if self._database.is_busy or self._asked:
             return
-        in_turn = self._round_robin.take(now)
-        for read in in_turn:
-            if read.expected is None and (run := self._runs.get(read.run_id)) is not None:
-                self.read_at(run, now)
+        in_turn = self._take_in_turn(now)
         due = self._known(self._due.take(now, limit=READS_PER_QUERY))
         publish_now = (self._publications or self._writing) and now - self.asked_at >= PUBLISH_AFTER
         if not due and not in_turn and not publish_now:
@@ -129,15 +128,26 @@ class RowPoller:
         self.asked_at = now
         self._answer = RowAnswer(failed=True)  # until the answer arrives
         self._asked.extend((run, run.stage) for run in due)
+        self._database.ask(
+            RowQuery(
+                reads=tuple(make_read(run) for run in due if not run.is_callback),
+                publications=self._take_publications(),
+                in_turn=in_turn,
+            )
+        )
+
+    def _take_in_turn(self, now: float) -> tuple[Read, ...]:
+        """Take the reads whose turn it is; rows that need a decision become due instead."""
+        in_turn = self._round_robin.take(now)
+        for run in self._known(read.run_id for read in in_turn if read.expected is None):
+            self.read_at(run, now)
+        return tuple(read for read in in_turn if read.expected is not None)
+
+    def _take_publications(self) -> tuple[Publication, ...]:
         for run_id in tuple(islice(self._publications, PUBLICATIONS_PER_QUERY)):
             # `_writing` may still hold those of a query that didn't start.
             self._writing[run_id] = self._publications.pop(run_id)
-        query = RowQuery(
-            reads=tuple(make_read(run) for run in due if not run.is_callback),
-            publications=tuple(self._writing.values()),
-            in_turn=tuple(read for read in in_turn if read.expected is not None),
-        )
-        self._database.ask(query)
+        return tuple(self._writing.values())
 
     def _known(self, run_ids: Iterable[str]) -> list[Run]:
         return [run for run_id in run_ids if (run := self._runs.get(run_id)) is not None]
@@ -168,8 +178,9 @@ class RowPoller:
             run = self._runs.get(run_id)
             if run is None:
                 continue
-            if run_id in answer.published:
-                run.unpublished = run.unpublished and run.published != publication.external_id
+            is_written = run_id in answer.published and run.published == publication.external_id
+            if is_written and run.state is RunState.LAUNCHED:
+                run.move(RunState.LIVE, "published", now)
             if run_id in asked or run_id in self._due:
                 continue
             if run_id in answer.published:

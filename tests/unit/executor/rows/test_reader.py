@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.executor.decisions import Row
-from ecs_async_executor.executor.rows.poller import (
+from ecs_async_executor.executor.decisions import ExpectedRow, Row
+from ecs_async_executor.executor.rows.reader import (
     PUBLICATIONS_PER_QUERY,
     PUBLISH_AFTER,
     READ_AGAIN_AFTER,
     READS_PER_QUERY,
-    RowPoller,
+    RowReader,
 )
 from ecs_async_executor.executor.rows.schedule import CHECK_AFTER, CHECKS_PER_SECOND
 from ecs_async_executor.executor.rows.statements import Publication
 from ecs_async_executor.executor.rows.thread import RowAnswer, RowQuery
+from ecs_async_executor.executor.run_state import RunState
 from ecs_async_executor.executor.runs import Run, Runs
 from ecs_async_executor.messages import Cancelled, Launched
 
@@ -63,8 +64,8 @@ def runs() -> Runs:
 
 
 @pytest.fixture
-def poller(database: RowThread, runs: Runs) -> RowPoller:
-    return RowPoller(database, runs, lambda: 7)
+def reader(database: RowThread, runs: Runs) -> RowReader:
+    return RowReader(database, runs, lambda: 7)
 
 
 @pytest.fixture
@@ -78,119 +79,126 @@ def add(runs: Runs, name: str, **members: Any) -> Run:
     return run
 
 
-def answered(poller: RowPoller, now: float) -> list[tuple[str, Row | None]]:
-    return [(run.run_id, row) for run, row in poller.answers(now)]
+def launch(run: Run, report: Launched) -> None:
+    """Let the engine launch a run, as its reconciler notes it."""
+    run.launched = report
+    run.move(RunState.ORDERED, "ordered", 0.0)
+    run.move(RunState.LAUNCHED, "launched", 0.0)
 
 
-def test_no_query_starts_while_no_row_is_due(poller: RowPoller, database: RowThread, run: Run) -> None:
-    poller.read_at(run, 10.0)
-    poller.ask(9.9)
-    assert answered(poller, 9.9) == []
+def answered(reader: RowReader, now: float) -> list[tuple[str, Row | None]]:
+    return [(run.run_id, row) for run, row in reader.answers(now)]
+
+
+def test_no_query_starts_while_no_row_is_due(reader: RowReader, database: RowThread, run: Run) -> None:
+    reader.read_at(run, 10.0)
+    reader.ask(9.9)
+    assert answered(reader, 9.9) == []
     assert database.queries == []
 
 
-def test_only_one_query_is_open_at_a_time(poller: RowPoller, database: RowThread, runs: Runs) -> None:
+def test_only_one_query_is_open_at_a_time(reader: RowReader, database: RowThread, runs: Runs) -> None:
     one, two = add(runs, "one"), add(runs, "two")
-    poller.read_at(one, 0.0)
-    poller.ask(0.0)
-    poller.read_at(two, 0.0)
-    poller.ask(0.0)
-    assert answered(poller, 0.0) == []
+    reader.read_at(one, 0.0)
+    reader.ask(0.0)
+    reader.read_at(two, 0.0)
+    reader.ask(0.0)
+    assert answered(reader, 0.0) == []
     database.answer()
-    assert answered(poller, 0.0) == [("one", ROW)]
-    poller.ask(0.0)
+    assert answered(reader, 0.0) == [("one", ROW)]
+    reader.ask(0.0)
     assert database.asked == [["one"], ["two"]]
 
 
 def test_a_query_has_a_limit_and_the_next_one_reads_the_rest(
-    poller: RowPoller, database: RowThread, runs: Runs
+    reader: RowReader, database: RowThread, runs: Runs
 ) -> None:
     for number in range(READS_PER_QUERY + 1):
-        poller.read_at(add(runs, str(number)), 0.0)
-    poller.ask(0.0)
+        reader.read_at(add(runs, str(number)), 0.0)
+    reader.ask(0.0)
     database.answer()
-    assert len(answered(poller, 0.0)) == READS_PER_QUERY
-    poller.ask(0.0)
+    assert len(answered(reader, 0.0)) == READS_PER_QUERY
+    reader.ask(0.0)
     assert database.asked[1] == [str(READS_PER_QUERY)]
 
 
 def test_answers_left_over_come_next_time_and_before_the_next_query(
-    poller: RowPoller, database: RowThread, runs: Runs
+    reader: RowReader, database: RowThread, runs: Runs
 ) -> None:
     for name in ("one", "two"):
-        poller.read_at(add(runs, name), 0.0)
-    poller.ask(0.0)
+        reader.read_at(add(runs, name), 0.0)
+    reader.ask(0.0)
     database.answer()
-    for run, _ in poller.answers(0.0):
+    for run, _ in reader.answers(0.0):
         assert run.run_id == "one"
         break
-    poller.ask(0.0)
+    reader.ask(0.0)
     assert len(database.queries) == 1
-    assert answered(poller, 1.0) == [("two", ROW)]
+    assert answered(reader, 1.0) == [("two", ROW)]
 
 
 def test_an_answer_is_ignored_if_something_new_is_known_about_its_run(
-    poller: RowPoller, database: RowThread, run: Run
+    reader: RowReader, database: RowThread, run: Run
 ) -> None:
     """The query may have read the row before its worker reported success and its container ended."""
-    poller.read_at(run, 0.0)
-    poller.ask(0.0)
+    reader.read_at(run, 0.0)
+    reader.ask(0.0)
     run.ended = Cancelled("run")
     database.answer()
-    assert answered(poller, 0.0) == []
-    poller.ask(READ_AGAIN_AFTER)
+    assert answered(reader, 0.0) == []
+    reader.ask(READ_AGAIN_AFTER)
     assert database.asked == [["run"]] * 2
 
 
 def test_an_answer_is_ignored_if_a_new_read_was_requested_after_the_query(
-    poller: RowPoller, database: RowThread, run: Run
+    reader: RowReader, database: RowThread, run: Run
 ) -> None:
-    poller.read_at(run, 0.0)
-    poller.ask(0.0)
-    poller.read_anew(run, 0.0)
+    reader.read_at(run, 0.0)
+    reader.ask(0.0)
+    reader.read_anew(run, 0.0)
     database.answer()
-    assert answered(poller, 0.0) == []
-    poller.ask(0.0)
+    assert answered(reader, 0.0) == []
+    reader.ask(0.0)
     database.answer()
-    assert answered(poller, 0.0) == [("run", ROW)]
+    assert answered(reader, 0.0) == [("run", ROW)]
 
 
 def test_read_anew_does_not_bring_a_scheduled_read_forward(
-    poller: RowPoller, database: RowThread, run: Run
+    reader: RowReader, database: RowThread, run: Run
 ) -> None:
-    poller.read_at(run, 50.0)
-    poller.read_anew(run, 0.0)
-    poller.ask(49.0)
+    reader.read_at(run, 50.0)
+    reader.read_anew(run, 0.0)
+    reader.ask(49.0)
     assert database.queries == []
 
 
 def test_an_answer_about_a_forgotten_run_is_ignored(
-    poller: RowPoller, database: RowThread, runs: Runs, run: Run
+    reader: RowReader, database: RowThread, runs: Runs, run: Run
 ) -> None:
-    poller.read_at(run, 0.0)
-    poller.ask(0.0)
-    poller.forget(run)
+    reader.read_at(run, 0.0)
+    reader.ask(0.0)
+    reader.forget(run)
     runs.forget(run)
     database.answer()
-    assert answered(poller, 0.0) == []
+    assert answered(reader, 0.0) == []
 
 
 def test_after_a_database_failure_all_rows_are_read_again(
-    poller: RowPoller, database: RowThread, runs: Runs
+    reader: RowReader, database: RowThread, runs: Runs
 ) -> None:
     for name in ("one", "two"):
-        poller.read_at(add(runs, name), 0.0)
-    poller.ask(0.0)
+        reader.read_at(add(runs, name), 0.0)
+    reader.ask(0.0)
     database.answer(failed=True)
-    assert answered(poller, 0.0) == []
-    poller.ask(READ_AGAIN_AFTER - 0.1)
+    assert answered(reader, 0.0) == []
+    reader.ask(READ_AGAIN_AFTER - 0.1)
     assert len(database.queries) == 1
-    poller.ask(READ_AGAIN_AFTER)
+    reader.ask(READ_AGAIN_AFTER)
     assert database.asked[1] == ["one", "two"]
 
 
 def test_nothing_is_decided_if_a_query_cannot_start(
-    poller: RowPoller, database: RowThread, runs: Runs, run: Run, monkeypatch: pytest.MonkeyPatch
+    reader: RowReader, database: RowThread, runs: Runs, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A row that was not read is not a row that is gone, and a publication that was not written stays due."""
 
@@ -198,49 +206,49 @@ def test_nothing_is_decided_if_a_query_cannot_start(
         raise RuntimeError("no")
 
     published = add(runs, "published")
-    poller.read_at(run, 0.0)
-    poller.publish(published, ROW)
+    reader.read_at(run, 0.0)
+    reader.publish(published, ROW)
     with monkeypatch.context() as patch:
         patch.setattr(database, "ask", refuse)
         with pytest.raises(RuntimeError):
-            poller.ask(0.0)
-    assert answered(poller, 0.0) == []
-    poller.forget(run)
-    poller.ask(READ_AGAIN_AFTER)
+            reader.ask(0.0)
+    assert answered(reader, 0.0) == []
+    reader.forget(run)
+    reader.ask(READ_AGAIN_AFTER)
     assert [each.run_id for each in database.queries[0].publications] == ["published"]
-    poller.read_at(run, READ_AGAIN_AFTER)
+    reader.read_at(run, READ_AGAIN_AFTER)
     database.answer(published=frozenset({"published"}))
-    assert answered(poller, READ_AGAIN_AFTER) == []
-    poller.ask(READ_AGAIN_AFTER)
+    assert answered(reader, READ_AGAIN_AFTER) == []
+    reader.ask(READ_AGAIN_AFTER)
     database.answer()
-    assert answered(poller, READ_AGAIN_AFTER) == [("run", ROW)]
+    assert answered(reader, READ_AGAIN_AFTER) == [("run", ROW)]
 
 
 def test_a_settled_runs_row_is_read_in_turn_and_needs_no_decision_while_it_is_as_expected(
-    poller: RowPoller, database: RowThread, run: Run
+    reader: RowReader, database: RowThread, run: Run
 ) -> None:
-    poller.read_in_turn(run, 0.0)
+    reader.read_in_turn(run, 0.0)
     for turn in (1, 2):
-        poller.ask(turn * CHECK_AFTER)
-        assert [read.expected for read in database.queries[-1].in_turn] == [Row("running", 1, "run", 7)]
+        reader.ask(turn * CHECK_AFTER)
+        assert [read.expected for read in database.queries[-1].in_turn] == [ExpectedRow(1, "run", 7)]
         assert database.queries[-1].reads == ()
         database.answer()
-        assert answered(poller, turn * CHECK_AFTER) == []
+        assert answered(reader, turn * CHECK_AFTER) == []
     assert len(database.queries) == 2
 
 
 def test_an_unexpected_row_is_read_again_for_a_decision(
-    poller: RowPoller, database: RowThread, run: Run
+    reader: RowReader, database: RowThread, run: Run
 ) -> None:
-    poller.read_in_turn(run, 0.0)
-    poller.ask(CHECK_AFTER)
+    reader.read_in_turn(run, 0.0)
+    reader.ask(CHECK_AFTER)
     database.answer(unexpected=frozenset({"run", "forgotten since"}))
-    assert answered(poller, CHECK_AFTER) == []
-    poller.ask(CHECK_AFTER)
+    assert answered(reader, CHECK_AFTER) == []
+    reader.ask(CHECK_AFTER)
     assert database.asked == [[], ["run"]]
     database.answer()
-    assert answered(poller, CHECK_AFTER) == [("run", ROW)]
-    poller.ask(10 * CHECK_AFTER)
+    assert answered(reader, CHECK_AFTER) == [("run", ROW)]
+    reader.ask(10 * CHECK_AFTER)
     assert len(database.queries) == 2, "the decision puts it back among the runs read in turn"
 
 
@@ -248,30 +256,30 @@ def test_an_unexpected_row_is_read_again_for_a_decision(
     "state", [{"unwanted_since": 0.0}, {"id_committed": False}], ids=lambda state: next(iter(state))
 )
 def test_some_runs_need_a_decision_whatever_their_row_shows(
-    poller: RowPoller, database: RowThread, runs: Runs, state: dict[str, Any]
+    reader: RowReader, database: RowThread, runs: Runs, state: dict[str, Any]
 ) -> None:
-    poller.read_in_turn(add(runs, "run", **state), 0.0)
-    poller.ask(CHECK_AFTER)
+    reader.read_in_turn(add(runs, "run", **state), 0.0)
+    reader.ask(CHECK_AFTER)
     assert (database.asked, database.queries[0].in_turn) == ([["run"]], ())
 
 
 def test_a_superseded_run_needs_a_decision_whatever_its_row_shows(
-    poller: RowPoller, database: RowThread, runs: Runs, run: Run
+    reader: RowReader, database: RowThread, runs: Runs, run: Run
 ) -> None:
     newer = add(runs, "newer")
     newer.key = run.key
     runs.add(newer)
-    poller.read_in_turn(run, 0.0)
-    poller.ask(CHECK_AFTER)
+    reader.read_in_turn(run, 0.0)
+    reader.ask(CHECK_AFTER)
     assert database.asked == [["run"]]
 
 
 @pytest.mark.parametrize("live", [100, 10_000])
 def test_the_cost_of_a_heartbeat_does_not_depend_on_the_number_of_live_runs(
-    poller: RowPoller, database: RowThread, runs: Runs, live: int
+    reader: RowReader, database: RowThread, runs: Runs, live: int
 ) -> None:
     for number in range(live):
-        poller.read_in_turn(add(runs, str(number)), float(number % 2))
+        reader.read_in_turn(add(runs, str(number)), float(number % 2))
     steps = 0
 
     def count(*_: object) -> None:
@@ -280,78 +288,78 @@ def test_the_cost_of_a_heartbeat_does_not_depend_on_the_number_of_live_runs(
 
     sys.setprofile(count)
     try:
-        poller.ask(1.0)  # none is due
+        reader.ask(1.0)  # none is due
         idle, steps = steps, 0
-        poller.ask(CHECK_AFTER + 1.0)  # all are due
+        reader.ask(CHECK_AFTER + 1.0)  # all are due
     finally:
         sys.setprofile(None)
-    assert idle < 20
+    assert idle < 25
     assert steps < 20 * 10 * CHECKS_PER_SECOND
     assert len(database.queries[0].in_turn) == min(live, 10 * CHECKS_PER_SECOND)
 
 
 def test_a_run_due_at_a_set_time_is_not_read_in_turn(
-    poller: RowPoller, database: RowThread, run: Run
+    reader: RowReader, database: RowThread, run: Run
 ) -> None:
-    poller.read_in_turn(run, 0.0)
-    poller.read_at(run, CHECK_AFTER)
-    poller.read_in_turn(run, 0.0)
-    poller.ask(CHECK_AFTER)
+    reader.read_in_turn(run, 0.0)
+    reader.read_at(run, CHECK_AFTER)
+    reader.read_in_turn(run, 0.0)
+    reader.ask(CHECK_AFTER)
     assert database.asked == [["run"]]
     assert database.queries[0].in_turn == ()
 
 
 def test_a_run_that_is_gone_is_not_read_in_turn(
-    poller: RowPoller, database: RowThread, runs: Runs, run: Run
+    reader: RowReader, database: RowThread, runs: Runs, run: Run
 ) -> None:
-    poller.read_in_turn(run, 0.0)
-    poller.forget(run)
+    reader.read_in_turn(run, 0.0)
+    reader.forget(run)
     runs.forget(run)
-    poller.read_in_turn(run, 0.0)
-    poller.ask(CHECK_AFTER)
+    reader.read_in_turn(run, 0.0)
+    reader.ask(CHECK_AFTER)
     assert database.queries == []
 
 
 def test_a_launch_is_published_without_reading_its_row_which_is_then_read_in_turn(
-    poller: RowPoller, database: RowThread, run: Run
+    reader: RowReader, database: RowThread, run: Run
 ) -> None:
-    poller.read_in_turn(run, 0.0)
-    run.launched, run.unpublished = Launched("run", 1, "arn", "c", "airflow"), True
-    poller.publish_launch(run, instead_of="run")
-    poller.ask(CHECK_AFTER)
+    reader.read_in_turn(run, 0.0)
+    launch(run, Launched("run", 1, "arn", "c", "airflow"))
+    reader.publish_launch(run, instead_of="run")
+    reader.ask(CHECK_AFTER)
     assert database.queries == [RowQuery(publications=(Publication("run", "run", 1, 7, "run", "arn"),))]
     database.answer(published=frozenset({"run"}))
-    assert answered(poller, CHECK_AFTER) == []
-    assert not run.unpublished
-    poller.ask(2 * CHECK_AFTER)
-    assert [read.expected for read in database.queries[-1].in_turn] == [Row("running", 1, "arn", 7)]
+    assert answered(reader, CHECK_AFTER) == []
+    assert run.state is RunState.LIVE
+    reader.ask(2 * CHECK_AFTER)
+    assert [read.expected for read in database.queries[-1].in_turn] == [ExpectedRow(1, "arn", 7)]
 
 
-def test_the_next_query_publishes_a_launch(poller: RowPoller, database: RowThread, run: Run) -> None:
-    run.launched, run.unpublished = Launched("run", 1, "arn", "c", "airflow"), True
-    poller.publish(run, ROW)
-    poller.ask(0.0)
+def test_the_next_query_publishes_a_launch(reader: RowReader, database: RowThread, run: Run) -> None:
+    launch(run, Launched("run", 1, "arn", "c", "airflow"))
+    reader.publish(run, ROW)
+    reader.ask(0.0)
     assert database.queries == [RowQuery(publications=(Publication("run", "run", 1, 7, "run", "arn"),))]
     database.answer(published=frozenset({"run"}))
-    assert answered(poller, 0.0) == []
-    assert not run.unpublished
+    assert answered(reader, 0.0) == []
+    assert run.state is RunState.LIVE
 
 
 def test_launches_are_published_together_a_few_times_a_second_or_with_any_other_query(
-    poller: RowPoller, database: RowThread, runs: Runs
+    reader: RowReader, database: RowThread, runs: Runs
 ) -> None:
     def publish(name: str, now: float) -> None:
         run = add(runs, name)
-        poller.publish(run, replace(ROW, external_executor_id=name))
-        poller.ask(now)
+        reader.publish(run, replace(ROW, external_executor_id=name))
+        reader.ask(now)
         if database.is_busy:
             database.answer(published=frozenset(each.run_id for each in database.queries[-1].publications))
-        answered(poller, now)
+        answered(reader, now)
 
     publish("one", 0.0)
     publish("two", PUBLISH_AFTER / 2)
     publish("three", PUBLISH_AFTER)
-    poller.read_at(add(runs, "other"), PUBLISH_AFTER)
+    reader.read_at(add(runs, "other"), PUBLISH_AFTER)
     publish("four", PUBLISH_AFTER)
     assert [[each.run_id for each in query.publications] for query in database.queries] == [
         ["one"],
@@ -361,107 +369,107 @@ def test_launches_are_published_together_a_few_times_a_second_or_with_any_other_
 
 
 def test_a_row_that_could_not_be_written_is_read_again(
-    poller: RowPoller, database: RowThread, run: Run
+    reader: RowReader, database: RowThread, run: Run
 ) -> None:
-    run.launched, run.unpublished = Launched("run", 1, "arn", "c", "airflow"), True
-    poller.publish(run, ROW)
-    poller.ask(0.0)
+    launch(run, Launched("run", 1, "arn", "c", "airflow"))
+    reader.publish(run, ROW)
+    reader.ask(0.0)
     database.answer()
-    assert answered(poller, 0.0) == []
-    assert run.unpublished
-    poller.ask(READ_AGAIN_AFTER)
+    assert answered(reader, 0.0) == []
+    assert run.state is RunState.LAUNCHED
+    reader.ask(READ_AGAIN_AFTER)
     assert database.asked == [[], ["run"]]
 
 
 def test_a_row_read_in_the_query_that_writes_it_counts_whether_it_was_written_or_not(
-    poller: RowPoller, database: RowThread, runs: Runs
+    reader: RowReader, database: RowThread, runs: Runs
 ) -> None:
     for name in ("published", "not published"):
         run = add(runs, name)
-        poller.publish(run, ROW)
-        poller.read_at(run, 0.0)  # it has ended since
-    poller.ask(0.0)
+        reader.publish(run, ROW)
+        reader.read_at(run, 0.0)  # it has ended since
+    reader.ask(0.0)
     database.answer(published=frozenset({"published"}))
-    assert answered(poller, 0.0) == [("published", ROW), ("not published", ROW)]
+    assert answered(reader, 0.0) == [("published", ROW), ("not published", ROW)]
 
 
 def test_a_row_that_could_not_be_written_is_read_no_earlier_than_it_is_due(
-    poller: RowPoller, database: RowThread, run: Run
+    reader: RowReader, database: RowThread, run: Run
 ) -> None:
-    poller.publish(run, ROW)
-    poller.read_at(run, 60.0)
-    poller.ask(0.0)
+    reader.publish(run, ROW)
+    reader.read_at(run, 60.0)
+    reader.ask(0.0)
     database.answer()
-    assert answered(poller, 0.0) == []
-    poller.ask(59.0)
+    assert answered(reader, 0.0) == []
+    reader.ask(59.0)
     assert len(database.queries) == 1
 
 
 def test_the_write_of_an_earlier_launch_does_not_publish_the_next_one(
-    poller: RowPoller, database: RowThread, run: Run
+    reader: RowReader, database: RowThread, run: Run
 ) -> None:
     run.number = 2
-    poller.publish(run, ROW)
-    poller.ask(0.0)
-    run.launched, run.unpublished = Launched("run", 2, "arn", "c", "airflow"), True
-    poller.publish_launch(run, instead_of="run-2")
+    reader.publish(run, ROW)
+    reader.ask(0.0)
+    launch(run, Launched("run", 2, "arn", "c", "airflow"))
+    reader.publish_launch(run, instead_of="run-2")
     database.answer(published=frozenset({"run"}))
-    assert answered(poller, 0.0) == []
-    assert run.unpublished
-    poller.ask(PUBLISH_AFTER)
+    assert answered(reader, 0.0) == []
+    assert run.state is RunState.LAUNCHED
+    reader.ask(PUBLISH_AFTER)
     assert database.queries[1].publications == (Publication("run", "run", 1, 7, "run-2", "arn"),)
 
 
-def test_a_forgotten_run_is_not_published(poller: RowPoller, database: RowThread, run: Run) -> None:
-    poller.publish(run, ROW)
-    poller.forget(run)
-    poller.ask(0.0)
+def test_a_forgotten_run_is_not_published(reader: RowReader, database: RowThread, run: Run) -> None:
+    reader.publish(run, ROW)
+    reader.forget(run)
+    reader.ask(0.0)
     assert database.queries == []
 
 
-def test_many_launches_are_published_in_parts(poller: RowPoller, database: RowThread, runs: Runs) -> None:
+def test_many_launches_are_published_in_parts(reader: RowReader, database: RowThread, runs: Runs) -> None:
     names = [str(number) for number in range(PUBLICATIONS_PER_QUERY + 1)]
     for name in names:
-        poller.publish(add(runs, name), ROW)
+        reader.publish(add(runs, name), ROW)
     for now in (0.0, PUBLISH_AFTER):
-        poller.ask(now)
+        reader.ask(now)
         database.answer(published=frozenset(each.run_id for each in database.queries[-1].publications))
-        assert answered(poller, now) == []
+        assert answered(reader, now) == []
     assert [[each.run_id for each in query.publications] for query in database.queries] == [
         names[:-1],
         names[-1:],
     ]
 
 
-def test_a_callback_is_never_read_in_turn(poller: RowPoller, database: RowThread, runs: Runs) -> None:
-    poller.read_in_turn(add(runs, "callback", ti_id=None), 0.0)
-    poller.ask(2 * CHECK_AFTER)
+def test_a_callback_is_never_read_in_turn(reader: RowReader, database: RowThread, runs: Runs) -> None:
+    reader.read_in_turn(add(runs, "callback", ti_id=None), 0.0)
+    reader.ask(2 * CHECK_AFTER)
     assert database.queries == []
 
 
 def test_workloads_are_read_only_for_runs_to_launch_that_have_none(
-    poller: RowPoller, database: RowThread, runs: Runs
+    reader: RowReader, database: RowThread, runs: Runs
 ) -> None:
     names = {"has one": False, "launched": False, "to launch": True}
     for name in names:
         run = add(runs, name)
         run.workload = object() if name == "has one" else None
         run.launched = Launched(name, 1, "arn", "c", "airflow") if name == "launched" else None
-        poller.read_at(run, 0.0)
-    poller.ask(0.0)
+        reader.read_at(run, 0.0)
+    reader.ask(0.0)
     assert {read.run_id: read.workload for read in database.queries[0].reads} == names
     database.answer(workloads={"to launch": "its workload"})
-    answered(poller, 0.0)
+    answered(reader, 0.0)
     launchable = runs.get("to launch")
     assert launchable is not None
     assert launchable.workload == "its workload"
 
 
 def test_a_callback_without_a_row_is_yielded_when_it_is_due(
-    poller: RowPoller, database: RowThread, runs: Runs
+    reader: RowReader, database: RowThread, runs: Runs
 ) -> None:
-    poller.read_at(add(runs, "callback", ti_id=None), 0.0)
-    poller.ask(0.0)
+    reader.read_at(add(runs, "callback", ti_id=None), 0.0)
+    reader.ask(0.0)
     assert database.queries == [RowQuery()]
     database.answer()
-    assert answered(poller, 0.0) == [("callback", None)]
+    assert answered(reader, 0.0) == [("callback", None)]

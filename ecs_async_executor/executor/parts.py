@@ -1,0 +1,76 @@
+"""The parts of a started executor, and how they are put together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import random as system_random
+from typing import TYPE_CHECKING
+
+from airflow.executors.base_executor import BaseExecutor
+
+from ecs_async_executor.backoff import Random
+from ecs_async_executor.config.configuration import Configuration
+from ecs_async_executor.engine.aws.client import Connect
+from ecs_async_executor.executor.dispatcher import Dispatcher, Submit
+from ecs_async_executor.executor.engine_supervisor import EngineSupervisor
+from ecs_async_executor.executor.order_factory import OrderFactory
+from ecs_async_executor.executor.reconciler import Reconciler
+from ecs_async_executor.executor.retry_policy import RetryPolicy
+from ecs_async_executor.executor.rows.thread import RowDatabase, RowThread
+
+if TYPE_CHECKING:
+    from airflow.api_fastapi.auth.tokens import JWTGenerator
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What exists from `start()` to `end()`."""
+
+    configuration: Configuration
+    reconciler: Reconciler
+    engine: EngineSupervisor
+    database: RowThread
+
+
+def build(executor: BaseExecutor, configuration: Configuration, connect: Connect) -> Parts:
+    """Put the parts together; nothing is started."""
+    database = RowThread()
+    reconciler = build_reconciler(
+        executor,
+        configuration,
+        executor.jwt_generator,
+        database,
+        lambda orders: engine.submit(orders),  # noqa: PLW0108  the engine exists by the time of the first order
+    )
+    engine = EngineSupervisor(connect, configuration.settings.engine_options, reconciler.live_orders)
+    return Parts(configuration, reconciler, engine, database)
+
+
+def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a test
+    executor: BaseExecutor,
+    configuration: Configuration,
+    generator: JWTGenerator,
+    database: RowDatabase,
+    submit: Submit,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    random: Random = system_random,
+) -> Reconciler:
+    """Put the part together that needs neither a thread nor AWS."""
+    order_factory = OrderFactory(
+        configuration.profiles,
+        generator,
+        queued_timeout=configuration.queued_timeout,
+        bucket=configuration.bucket,
+        found=configuration.found,
+    )
+    return Reconciler(
+        executor,
+        Dispatcher(order_factory, submit),
+        RetryPolicy(configuration.profiles, random),
+        database,
+        configuration.heartbeats,
+        clock=clock,
+    )

@@ -12,7 +12,9 @@ import pytest
 
 from ecs_async_executor.engine.state import entry
 from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.executor import run_state
 from tests.support.engine import options
+from tests.support.reconciler import Executor, make_reconciler
 from tests.unit.docs.pages import ROOT
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
@@ -44,7 +46,12 @@ class Table:
 
 
 ENGINE = Table("In the engine", entry.TRANSITIONS, (Ledger(options(), lambda: 0.0),))
-TABLES = [pytest.param(ENGINE, id="engine")]
+EXECUTOR = Table(
+    "In the executor",
+    run_state.TRANSITIONS,
+    (make_reconciler(Executor(), []), make_reconciler(Executor(), [])._dispatcher),
+)
+TABLES = [pytest.param(ENGINE, id="engine"), pytest.param(EXECUTOR, id="executor")]
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -65,7 +72,7 @@ def test_what_ends_a_state_names_exactly_the_states_that_may_follow(table: Table
 
 @pytest.mark.parametrize("table", TABLES)
 def test_each_collection_exists(table: Table) -> None:
-    named = {span for row in table.rows().values() for span in re.findall(r"`(\w+)\.(\w+)`", row[1])}
+    named = {span for row in table.rows().values() for span in re.findall(r"`([A-Z]\w+)\.(\w+)`", row[1])}
     holders = {type(holder).__name__: holder for holder in table.holders}
     assert named
     assert [f"{kind}.{name}" for kind, name in named if not hasattr(holders[kind], name)] == []

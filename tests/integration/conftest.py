@@ -10,7 +10,7 @@ import pytest
 
 from ecs_async_executor.backoff import backoff
 from ecs_async_executor.engine.admission import adaptive_bucket, circuit_breaker
-from ecs_async_executor.engine.state import ledger
+from ecs_async_executor.engine.state import failure_rules
 from ecs_async_executor.engine.workers import stopper
 from ecs_async_executor.local import Control, Options, serve_in_thread
 from tests.support.blocking import blocked_calls
@@ -39,7 +39,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     def shorter(attempt: int, *, base: float, cap: float, random: Callable[[], float]) -> float:
         return backoff(attempt, base=base / 20, cap=cap / 20, random=random)
 
-    for module in (circuit_breaker, ledger, stopper):
+    for module in (circuit_breaker, failure_rules, stopper):
         monkeypatch.setattr(module, "backoff", shorter)
     monkeypatch.setattr(adaptive_bucket, "HOLD", adaptive_bucket.HOLD / 20)
     monkeypatch.setattr(adaptive_bucket, "TRICKLE", adaptive_bucket.TRICKLE * 20)

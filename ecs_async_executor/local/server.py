@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from ecs_async_executor.errors import ConfigurationError
-from ecs_async_executor.local import admin
+from ecs_async_executor.local import admin, calls
 from ecs_async_executor.local.control import Control, ControlError
 from ecs_async_executor.local.ecs import Clock, Ecs
 from ecs_async_executor.local.logs import LogShipper
@@ -108,7 +108,7 @@ class _Edge:
             action = action_of(request.headers.get("X-Amz-Target", ""))
             if delay := ecs.conditions.delay(action):
                 await asyncio.sleep(delay)
-            answer, fault = ecs.answer(action, body)
+            answer, fault = calls.answer(ecs, action, body)
         except AwsError as error:
             ecs.count(action, error.code)
             return _aws_response(error.body(), error.status)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ecs_async_executor.errors import ConfigurationError
+from ecs_async_executor.local import calls
 from ecs_async_executor.local.ecs import Clock
 
 from .conftest import NETWORK, Lab, definition
@@ -21,8 +22,10 @@ def test_an_error_fault_strikes_before_any_work(lab: Lab) -> None:
 
 def test_a_lost_response_comes_after_the_work(lab: Lab) -> None:
     lab.ecs.conditions.update({"faults": [{"kind": "lost_response"}]}, lab.now)
-    _, fault = lab.ecs.answer(
-        "RunTask", json.dumps({"taskDefinition": "airflow-task", "networkConfiguration": NETWORK}).encode()
+    _, fault = calls.answer(
+        lab.ecs,
+        "RunTask",
+        json.dumps({"taskDefinition": "airflow-task", "networkConfiguration": NETWORK}).encode(),
     )
     assert fault is not None
     assert fault.kind == "lost_response"

@@ -30,17 +30,21 @@ class OptionsError(ConfigurationError):
 class InvalidRequestError(EcsAsyncError):
     """One task's RunTask request can't be built; other tasks are not affected.
 
-    ``remedy`` tells the Dag author what to change.
+    ``where`` names the layer of the configuration in which the problem is, if only one; ``remedy`` tells the Dag author
+    what to change.
     """
 
-    def __init__(self, problem: str, remedy: str) -> None:
-        super().__init__(f"{problem} {remedy}")
-        self.problem = problem
+    def __init__(self, problem: str, remedy: str, *, where: str = "") -> None:
+        self.where = where
+        self.bare_problem = problem
+        """The problem without where it is."""
+        self.problem = f"{where}: {problem}" if where else problem
         self.remedy = remedy
+        super().__init__(f"{self.problem} {remedy}")
 
     def within(self, name: str) -> InvalidRequestError:
-        """Prefix the problem with where it was found."""
-        return InvalidRequestError(f"{name}: {self.problem}", self.remedy)
+        """Say where the problem was found."""
+        return InvalidRequestError(self.bare_problem, self.remedy, where=name)
 
     @classmethod
     def of(cls, problems: Sequence[str], remedy: str) -> InvalidRequestError:

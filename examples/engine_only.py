@@ -18,9 +18,7 @@ from typing import Any
 
 from aiobotocore.session import get_session
 
-from ecs_async_executor.engine.aws.client import Connection, connect_by_environment
-from ecs_async_executor.engine.options import EngineOptions
-from ecs_async_executor.engine.thread import EngineThread
+from ecs_async_executor.engine import Connection, EngineOptions, EngineThread, connect_by_environment
 from ecs_async_executor.messages import (
     Cancelled,
     Launch,
@@ -111,7 +109,7 @@ def launch_and_watch(
                     print(f"{names[report.run_id]}: {report.diagnosis.summary}")
                 case LaunchFailed() | Cancelled():
                     exit_codes[report.run_id] = None
-                    print(f"{names[report.run_id]}: not launched. {getattr(report, 'diagnosis', '')}")
+                    print(f"{names[report.run_id]}: not launched. {report.diagnosis}")
                 case Paused():
                     print(f"AWS can't be used. {report.diagnosis}")
         time.sleep(0.1)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from ecs_async_executor.config.folding import fold
 from ecs_async_executor.config.placement import EXCLUSIVE
 from ecs_async_executor.config.spelling import (
     IDENTITY,
     Body,
     container_shape,
-    fold,
     normalise,
     run_task_shape,
     spellings,

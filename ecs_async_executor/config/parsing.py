@@ -7,6 +7,8 @@ import json
 import re
 from collections.abc import Iterable
 
+from ecs_async_executor.config.folding import fold
+
 _WRITE = "write name:weight:base, separated by commas, such as FARGATE_SPOT:3,FARGATE:1"
 
 
@@ -107,7 +109,7 @@ def _item(item: object) -> dict[str, object]:
     if not isinstance(item, dict):
         raise ValueError(f"each capacity provider is an object; {_WRITE}")  # noqa: TRY004  pydantic handles ValueError
     known = {"capacityprovider": "capacityProvider", "weight": "weight", "base": "base"}
-    folded = {str(key).replace("_", "").lower(): each for key, each in item.items()}
+    folded = {fold(key): each for key, each in item.items()}
     if "capacityprovider" not in folded or not folded.keys() <= known.keys():
         raise ValueError(f"each capacity provider has capacityProvider, weight and base; {_WRITE}")
     name, *numbers = (folded.get(key) for key in known)

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ecs_async_executor.config.folding import fold
 from ecs_async_executor.config.layers import Layer
 from ecs_async_executor.config.reading import origin
 from ecs_async_executor.config.request import Deliver, RequestTemplate
@@ -162,7 +163,7 @@ def make_profiles(
     except InvalidRequestError as error:
         # Profiles can be checked without it.
         where = origin("run_task_kwargs", found or {}, team)
-        problems.append(f"{where}: {str(error).removeprefix('run_task_kwargs: ')}")
+        problems.append(f"{where}: {error.bare_problem} {error.remedy}")
         placeholders = {
             "run_task_kwargs": {},
             "task_definition": settings.task_definition or "unknown",
@@ -241,15 +242,17 @@ class _Maker:
             return Options.model_validate({key: item for key, item in own.items() if key not in wrong})
 
     def _template(self, name: str, layer: Mapping[str, Any], container: str | None) -> RequestTemplate:
+        where = f"queue {name}"
         try:
             return RequestTemplate(
                 self._settings,
-                Layer(f"queue {name}", layer, beside=_OWN),
+                Layer(where, layer, beside=_OWN),
                 container=container,
                 environment=self._environment,
             )
         except InvalidRequestError as error:
-            self.problems.append(str(error).removeprefix("queue "))
+            is_here = error.where == where
+            self.problems.append(f"{name}: {error.bare_problem} {error.remedy}" if is_here else str(error))
             return self._default.template
 
     def _fallback(self, name: str, options: Options, template: RequestTemplate | None) -> Profile | None:
@@ -283,11 +286,11 @@ def split(value: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
     Raises `InvalidRequestError`.
     """
-    known = {name.replace("_", ""): name for name in _OWN}
+    known = {fold(name): name for name in _OWN}
     own: dict[str, Any] = {}
     layer: dict[str, Any] = {}
     for key, item in value.items():
-        name = known.get(str(key).replace("_", "").lower())
+        name = known.get(fold(key))
         if name is None:
             layer[key] = item
         elif name in own:

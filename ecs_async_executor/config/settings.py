@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
+from ecs_async_executor.config.folding import fold
 from ecs_async_executor.config.parsing import (
     parse_bucket,
     parse_json,
@@ -25,6 +26,7 @@ from ecs_async_executor.engine.options import EngineOptions, Rate
 
 SECTION = "ecs_async_executor"
 DROP_IN_SECTION = "aws_ecs_executor"
+_ENGINE = EngineOptions()
 LONGEST = 30 * 86400.0
 """Upper limit of `launch_timeout` in seconds: how long a task's token stays valid."""
 LaunchType = Annotated[str, BeforeValidator(parse_launch_type)]
@@ -149,9 +151,11 @@ class Settings(BaseModel):
         "See docs/sizes.md.",
         "s3://my-bucket/airflow",
     )
-    concurrency: int = _ours(50, "Maximum number of RunTask calls in flight at once.", ge=1, le=1000)
+    concurrency: int = _ours(
+        _ENGINE.concurrency, "Maximum number of RunTask calls in flight at once.", ge=1, le=1000
+    )
     poll_interval: float = _ours(
-        10.0,
+        _ENGINE.poll_interval,
         "Longest time between two polls of a running task, in seconds. With over 5,000 tasks it grows, to save `read_rate`.",
         ge=1,
     )
@@ -161,13 +165,13 @@ class Settings(BaseModel):
         ge=0,
     )
     launch_timeout: float = _ours(
-        1800.0,
+        _ENGINE.launch_timeout,
         "Seconds a launched task may take to reach RUNNING before it is stopped and started again. 0: no limit.",
         ge=0,
         le=LONGEST,
     )
     missing_grace: float = _ours(
-        120.0,
+        _ENGINE.missing_grace,
         "Seconds to wait until a new ECS task shows up in DescribeTasks. AWS advises retrying for up to 300 seconds.",
         ge=0,
     )
@@ -193,30 +197,34 @@ class Settings(BaseModel):
         ge=1,
     )
     modify_rate: float = _ours(
-        40.0,
+        _ENGINE.modify_rate.per_second,
         "RunTask and StopTask calls per second. AWS allows 40 per account and Region. 0: no limit.",
         ge=0,
     )
-    modify_burst: float = _ours(100.0, "Burst of RunTask and StopTask calls. AWS allows 100.", ge=1)
+    modify_burst: float = _ours(
+        _ENGINE.modify_rate.burst, "Burst of RunTask and StopTask calls. AWS allows 100.", ge=1
+    )
     read_rate: float = _ours(
-        20.0,
+        _ENGINE.read_rate.per_second,
         "DescribeTasks and ListTasks calls per second. AWS allows 20 per account and Region. Polling running tasks uses "
         "up to half. 0: no limit.",
         ge=0,
     )
-    read_burst: float = _ours(100.0, "Burst of DescribeTasks and ListTasks calls. AWS allows 100.", ge=1)
+    read_burst: float = _ours(
+        _ENGINE.read_rate.burst, "Burst of DescribeTasks and ListTasks calls. AWS allows 100.", ge=1
+    )
 
     @property
     def on_fargate(self) -> bool:
         """Whether tasks start on Fargate unless another layer changes that. The cluster's own default counts as yes."""
-        members = {str(key).replace("_", "").lower(): value for key, value in self.run_task_kwargs.items()}
+        members = {fold(key): value for key, value in self.run_task_kwargs.items()}
         strategy, launch_type = members.get("capacityproviderstrategy"), members.get("launchtype")
         if not (strategy or launch_type):
             strategy, launch_type = self.capacity_provider_strategy, self.launch_type
         return is_fargate(launch_type or "FARGATE", strategy)
 
     def _run_task_limit(self) -> Rate:
-        default = Rate(20, 20) if self.on_fargate else Rate(self.modify_rate, self.modify_burst)
+        default = _ENGINE.run_task_rate if self.on_fargate else Rate(self.modify_rate, self.modify_burst)
         per_second = default.per_second if self.run_task_rate is None else self.run_task_rate
         burst = default.burst if self.run_task_burst is None else self.run_task_burst
         return Rate(per_second, burst)

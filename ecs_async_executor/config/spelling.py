@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from math import isfinite
 from typing import Any, TypeAlias
 
 from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 
+from ecs_async_executor.config.folding import fold
 from ecs_async_executor.config.foreign import FOREIGN, TASK_DEFINITION
 from ecs_async_executor.config.parsing import parse_strategy
 from ecs_async_executor.ecs_rules import FARGATE_PROVIDERS
@@ -120,7 +121,7 @@ class _Normaliser:
         return f"{path}{_shown(key)} is not a member of ECS's {name}. {hint}".rstrip()
 
     def _hint(self, key: str, shape: Any) -> str:
-        known = {name.replace("_", ""): name for name in self._beside} | spellings(shape)
+        known = {fold(name): name for name in self._beside} | spellings(shape)
         if path_of_member := _paths().get(fold(key)):
             return f"Write it as {path_of_member}."
         if shape is run_task_shape():
@@ -131,16 +132,6 @@ class _Normaliser:
             return f"Did you mean {known[near[0]]}?"
         members = f"It has: {', '.join(sorted({*shape.members, *self._beside} - OURS.keys()))}."
         return "" if any(members in problem for problem in self._problems) else members
-
-
-@lru_cache(1000)
-def _fold_text(key: str) -> str:
-    return key.replace("_", "").lower()
-
-
-def fold(key: object) -> str:
-    """Return the form that all spellings of a name share; empty if the key is not text."""
-    return _fold_text(key) if isinstance(key, str) else ""
 
 
 def _text(value: object) -> object:

@@ -48,11 +48,11 @@ class EngineOptions:
     """How many consecutive polls must find a task MISSING before the engine calls ListTasks."""
     call_timeout: float = 30.0
     """The longest one API call may take, including the wait for a connection."""
-    run_task_rate: Rate = field(default_factory=lambda: Rate(20, 20))
+    run_task_rate: Rate = field(default_factory=lambda: Rate(20.0, 20.0))
     """RunTask on Fargate: 20 calls per second, burst 20 (Amazon ECS throttling quotas)."""
-    modify_rate: Rate = field(default_factory=lambda: Rate(40, 100))
+    modify_rate: Rate = field(default_factory=lambda: Rate(40.0, 100.0))
     """"Cluster resource modify": RunTask and StopTask together (ECS API request throttling)."""
-    read_rate: Rate = field(default_factory=lambda: Rate(20, 100))
+    read_rate: Rate = field(default_factory=lambda: Rate(20.0, 100.0))
     """"Cluster resource read": DescribeTasks and ListTasks together (ECS API request throttling)."""
 
     @property

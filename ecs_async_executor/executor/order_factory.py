@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ecs_async_executor.config.delivery import Bucket, Delivery, in_command
 from ecs_async_executor.config.explain import origin_of
+from ecs_async_executor.config.folding import fold
 from ecs_async_executor.config.layers import Layer
 from ecs_async_executor.config.profiles import Profile, Profiles
 from ecs_async_executor.config.sources import Found
-from ecs_async_executor.config.spelling import fold
 from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.launch_id import LaunchId

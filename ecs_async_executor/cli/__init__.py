@@ -14,8 +14,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `ecs-async` and return the exit code. Wrong usage ends the process with exit code 2."""
     parser: argparse.ArgumentParser = Parser(
         prog="ecs-async",
-        description="Airflow on Amazon ECS, without waiting. On a laptop, too.",
-        epilog="`ecs-async COMMAND --help` lists the options of a command.",
+        description="Run Airflow tasks on Amazon ECS, or on a local ECS without AWS.",
+        epilog="Run `ecs-async COMMAND --help` for the options of a command.",
     )
     parser.add_argument("--version", action="version", version=f"ecs-async-executor {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND")

@@ -26,15 +26,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the command `config`."""
     parser = subparsers.add_parser(
         "config",
-        help="show the RunTask request that tasks get, and where each value comes from",
-        description="Check the options and show the RunTask request that they make. Asks neither AWS nor the "
+        help="show the RunTask request of a task, and where each value is set",
+        description="Check the options, and show the RunTask request they produce. Calls neither AWS nor the "
         "database. Values of environment variables and tags that look secret are masked.",
     )
     parser.add_argument(
-        "--executor-config", metavar="JSON", help="a task's executor_config, laid over everything else"
+        "--executor-config",
+        metavar="JSON",
+        help="the task's executor_config, which overrides everything else",
     )
-    parser.add_argument("--queue", default="", metavar="NAME", help="the Airflow queue that the task is in")
-    parser.add_argument("--team", metavar="NAME", help="the team whose options are meant")
+    parser.add_argument("--queue", default="", metavar="NAME", help="the task's Airflow queue")
+    parser.add_argument("--team", metavar="NAME", help="use the options of this team")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 

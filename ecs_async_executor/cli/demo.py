@@ -24,16 +24,18 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "on its way, and clean up. Exits with 0 if every task ended as its author expects.",
     )
     parser.add_argument(
-        "--keep", action="store_true", help="leave everything running to browse, until Ctrl-C"
+        "--keep", action="store_true", help="keep everything running after the Dags have ended, until Ctrl-C"
     )
-    parser.add_argument("--keep-home", action="store_true", help="do not remove the temporary folder")
-    parser.add_argument("--no-live", action="store_true", help="print a line per change instead of redrawing")
+    parser.add_argument("--keep-home", action="store_true", help="keep the temporary folder")
+    parser.add_argument(
+        "--no-live", action="store_true", help="print one line per change instead of redrawing the screen"
+    )
     parser.add_argument(
         "--timeout",
         type=some_seconds,
         default=300.0,
         metavar="SECONDS",
-        help="give up after so long (default: %(default)g)",
+        help="give up after this time (default: %(default)g)",
     )
     parser.set_defaults(run=run)
 

@@ -51,24 +51,24 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the command `image`."""
     parser = subparsers.add_parser(
         "image",
-        help="does the image of the task containers fit the scheduler?",
-        description="The image of the task containers must have the scheduler's Airflow and Python.",
+        help="build or check the image of the task containers",
+        description="The task containers need the same Airflow and Python versions as the scheduler.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     here = Versions(version("apache-airflow-core"), f"{sys.version_info.major}.{sys.version_info.minor}")
 
     build_args = commands.add_parser(
         "build-args",
-        help="print the build arguments that fit",
-        description="Print the build arguments of an image that fits the Airflow and Python of this environment. "
+        help="print the build arguments for a matching image",
+        description="Print the build arguments for an image with the Airflow and Python versions of this environment. "
         "Run it where the scheduler runs.",
     )
     build_args.set_defaults(run=_build_args, airflow_version=here.airflow, python_version=here.python)
 
     check = commands.add_parser(
         "check",
-        help="say whether an image fits",
-        description="Look into an image and compare. Exits with 0 if it fits, and with 1 if it does not or can't be told.",
+        help="check whether an image matches the scheduler",
+        description="Compare an image's Airflow and Python versions with the scheduler's. The exit code is 0 if they match, and 1 if they don't, or if the versions can't be read.",
     )
     add = check.add_argument
     add("image", metavar="IMAGE", help="name and tag of the image")
@@ -77,16 +77,21 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=_version,
         default=here.airflow,
         metavar="VERSION",
-        help="the scheduler's; default: this environment's, %(default)s",
+        help="the scheduler's Airflow version (default: this environment's, %(default)s)",
     )
     add(
         "--python-version",
         type=_version,
         default=here.python,
         metavar="VERSION",
-        help="the scheduler's; default: this environment's, %(default)s",
+        help="the scheduler's Python version (default: this environment's, %(default)s)",
     )
-    add("--engine", default="docker", metavar="PROGRAM", help="or podman, finch, ... (default: %(default)s)")
+    add(
+        "--engine",
+        default="docker",
+        metavar="PROGRAM",
+        help="the container engine: docker, podman, finch, ... (default: %(default)s)",
+    )
     check.set_defaults(run=_check)
 
 

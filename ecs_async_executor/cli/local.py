@@ -35,45 +35,55 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "local",
         help="run a local ECS, without AWS",
-        description="A local ECS: RunTask runs the containers' commands as processes on this machine.",
+        description="Run a local ECS: it accepts the ECS API's calls, and runs the containers' commands as processes on this machine.",
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
-    add("--port", type=_port, default=DEFAULT_PORT, help="port; 0 takes a free one (default %(default)s)")
+    add(
+        "--port",
+        type=_port,
+        default=DEFAULT_PORT,
+        help="port to listen on; 0 picks a free one (default %(default)s)",
+    )
     add(
         "--logs-port",
         type=_port,
         metavar="PORT",
-        help="port of its CloudWatch Logs; 0 takes a free one (default: the one after --port)",
+        help="port of the local CloudWatch Logs; 0 picks a free one (default: --port plus 1)",
     )
-    add("--runtime", choices=("process", "simulated"), default="process", help="default: %(default)s")
+    add(
+        "--runtime",
+        choices=("process", "simulated"),
+        default="process",
+        help="run commands, or only simulate tasks (default: %(default)s)",
+    )
     add(
         "--cluster",
         action="append",
         type=_cluster,
         default=[],
         metavar="NAME",
-        help="a cluster beside `default`; repeatable",
+        help="another cluster besides `default`; repeatable",
     )
     add(
         "--task-definition",
         action="append",
         default=[],
         metavar="FILE",
-        help="a task definition in JSON, as the console or `aws ecs describe-task-definition` shows it, beside "
+        help="a task definition in JSON, as the console or `aws ecs describe-task-definition` prints it, besides "
         "`airflow-task`; repeatable",
     )
     add(
         "--no-logs",
         action="store_true",
-        help="drop the output instead of keeping it in a local CloudWatch Logs",
+        help="discard the containers' output instead of keeping it in a local CloudWatch Logs",
     )
     add(
         "--log-group",
         action="append",
         default=[],
         metavar="NAME",
-        help="a log group that exists from the start; repeatable",
+        help="create this log group at startup; repeatable",
     )
     add(
         "--pass-env",
@@ -81,16 +91,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=_variable,
         default=[],
         metavar="NAME",
-        help="let containers see this variable; repeatable",
+        help="pass this environment variable to the containers; repeatable",
     )
-    add("--plan", type=_json_object, default={}, metavar="JSON", help="what simulated tasks do")
+    add(
+        "--plan",
+        type=_json_object,
+        default={},
+        metavar="JSON",
+        help="how long simulated tasks take, and how they end; see docs/local-ecs.md",
+    )
     add(
         "--fault",
         action="append",
         type=_json_object,
         default=[],
         metavar="JSON",
-        help='such as {"kind": "throttle", "action": "RunTask", "probability": 0.1}; repeatable',
+        help='inject a fault, such as {"kind": "throttle", "action": "RunTask", "probability": 0.1}; repeatable',
     )
     add(
         "--latency",
@@ -98,7 +114,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=_latency,
         default=[],
         metavar="[ACTION=]SECONDS[+JITTER]",
-        help="how long calls take, such as 0.05 or RunTask=0.2+0.1; repeatable",
+        help="delay calls, such as 0.05 or RunTask=0.2+0.1; repeatable",
     )
     add("--throttling", action="store_true", help="throttle as AWS does")
     add(
@@ -106,9 +122,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=seconds,
         default=0.0,
         metavar="SECONDS",
-        help="DescribeTasks and ListTasks lag behind",
+        help="show tasks in DescribeTasks and ListTasks this much later",
     )
-    add("--seed", type=int, help="make the random choices repeatable")
+    add("--seed", type=int, help="seed of the random choices, for repeatable runs")
     parser.set_defaults(run=run)
 
 

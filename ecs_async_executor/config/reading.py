@@ -101,21 +101,20 @@ def _find(conf: Conf) -> tuple[dict[str, Found], dict[str, str]]:
             continue
         if option is not None:
             found[name] = option
-    _let_the_higher_section_win(found)
-    return found, unreadable
+    return _without_overridden(found), unreadable
 
 
-def _let_the_higher_section_win(found: dict[str, Found]) -> None:
-    """If two options exclude each other, keep the one in `[ecs_async_executor]`."""
+def _without_overridden(found: dict[str, Found]) -> dict[str, Found]:
+    """Of two options that exclude each other, leave out the one that isn't in `[ecs_async_executor]`."""
     pair = [name for name in _EXCLUSIVE if name in found]
     ours = [name for name in pair if found[name].section == SECTION]
-    if len(pair) == 2 and len(ours) == 1:
-        del found[next(name for name in pair if name not in ours)]
+    overridden = set(pair) - set(ours) if len(pair) == 2 and len(ours) == 1 else set()
+    return {name: option for name, option in found.items() if name not in overridden}
 
 
 def _explain(name: str, found: dict[str, Found], what: str, team: str | None) -> str:
     field = Settings.model_fields[name]
-    means = f"It means: {field.description} Write, for example: {of_option(field, 'example')}"
+    means = f"Meaning: {field.description} Example: {of_option(field, 'example')}"
     stop = "" if what.endswith("?") else "."
     return f"{origin(name, found, team)}: {what}{stop} {means}"
 

@@ -123,7 +123,7 @@ class RequestTemplate:
     def _checked(self, body: Body, layer: Layer) -> Body:
         """Merge a layer over a body; raises one `InvalidRequestError` for every problem of the result."""
         problems: list[str] = []
-        body = self._lay(body, layer, problems)
+        body = _without_count_of_one(self._lay(body, layer, problems))
         # Don't report a member as missing if it may only be misspelled.
         problems += [
             each for each in self._problems(body, layer) if not (problems and each.endswith(" is missing."))
@@ -158,14 +158,18 @@ class RequestTemplate:
         return {**body, "overrides": {**overrides, "containerOverrides": containers}}
 
     def _problems(self, body: Body, layer: Layer) -> list[str]:
-        if body.get("count") == 1 and body["count"] is not True:
-            del body["count"]
         found = [f"{name} can't be configured. {why}" for name, why in OURS.items() if name in body]
         if "cluster" not in body:
             found.append("cluster can't be removed: name another one, or leave it out.")
         if all(name in body for name in EXCLUSIVE):
             found.append(f"{' and '.join(EXCLUSIVE)} exclude each other: remove one of them.")
         return found + problems_of(body, self.container, short_members(layer.value))
+
+
+def _without_count_of_one(body: Body) -> Body:
+    """Leave out a `count` that says what is so anyway: each request starts one task."""
+    is_one = body.get("count") == 1 and body["count"] is not True
+    return {name: value for name, value in body.items() if name != "count"} if is_one else body
 
 
 def _size(body: Body) -> int:

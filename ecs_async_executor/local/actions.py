@@ -11,7 +11,7 @@ from ecs_async_executor.local.answers import Answer, json_answer, task_answer
 from ecs_async_executor.local.describe import describe, encoded
 from ecs_async_executor.local.faults import Stage
 from ecs_async_executor.local.limits import tag_problems
-from ecs_async_executor.local.protocol import invalid
+from ecs_async_executor.local.protocol import invalid, raise_first
 from ecs_async_executor.local.run_task import run_task
 
 if TYPE_CHECKING:
@@ -113,8 +113,7 @@ def tag_resource(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
         raise invalid("The local ECS tags tasks only.")
     task = _known(ecs.store.cluster(arn.rpartition("/")[0].rpartition("/")[2]), arn, now)
     tags = {tag.get("key", ""): tag for tag in [*task.tags, *params["tags"]]}
-    for problem in tag_problems(list(tags.values())):
-        raise invalid(problem)
+    raise_first(tag_problems(list(tags.values())))
     task.tags[:] = tags.values()
     task.described = None
     return json_answer({})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ecs_async_executor.local.limits import tag_problems
-from ecs_async_executor.local.protocol import AwsError, invalid
+from ecs_async_executor.local.protocol import AwsError, raise_first
 from ecs_async_executor.local.registration import fargate_problems, launch_types, problems
 from ecs_async_executor.local.sizes import cpu_units, mebibytes
 
@@ -123,13 +123,11 @@ class Registry:
             AwsError: ClientException if no launch type, or not the required one, can run it;
                 InvalidParameterException for its tags.
         """
-        for problem in tag_problems(params.get("tags", [])):
-            raise invalid(problem)
+        raise_first(tag_problems(params.get("tags", [])))
         required = params.get("requiresCompatibilities", ())
-        for problem in problems(params):
-            raise AwsError("ClientException", problem)
-        for problem in fargate_problems(params) if "FARGATE" in required else ():
-            raise AwsError("ClientException", problem)
+        raise_first(problems(params), "ClientException")
+        if "FARGATE" in required:
+            raise_first(fargate_problems(params), "ClientException")
         params = {**params, **_sizes(params)}
         revisions = self._families.setdefault(params["family"], [])
         revision = len(revisions) + 1

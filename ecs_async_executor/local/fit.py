@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ecs_async_executor.ecs_rules import FARGATE_PROVIDERS
-from ecs_async_executor.local.protocol import AwsError, invalid
+from ecs_async_executor.local.protocol import AwsError, invalid, raise_first
 from ecs_async_executor.local.registration import fargate_size_problems, size_problems
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ def check_fit(params: Mapping[str, Any], definition: TaskDefinition, provider: s
             raise invalid(message.format(found=found))
     if params.get("platformVersion", "LATEST") not in PLATFORM_VERSIONS:
         raise AwsError("PlatformUnknownException", "The specified platform version does not exist.")
-    for problem in _overridden_size_problems(launch):
-        raise invalid(problem)
+    raise_first(_overridden_size_problems(launch))
 
 
 def _unknown_container(launch: Launch) -> str:

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ecs_async_executor.ecs_rules import OVERRIDES, violations
-from ecs_async_executor.local.protocol import input_shape, invalid
+from ecs_async_executor.local.protocol import input_shape, raise_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,8 +26,7 @@ def check_run_task(params: Mapping[str, Any]) -> None:
     Raises:
         AwsError: InvalidParameterException.
     """
-    for problem in _problems(params):
-        raise invalid(problem)
+    raise_first(_problems(params))
 
 
 def _problems(params: Mapping[str, Any]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, StringShape, StructureShape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from botocore.model import Shape
 
@@ -62,6 +62,13 @@ class AwsError(Exception):
 def invalid(message: str) -> AwsError:
     """Return ECS's error for a request with valid types but invalid contents."""
     return AwsError("InvalidParameterException", message)
+
+
+def raise_first(problems: Iterable[str], code: str = "InvalidParameterException") -> None:
+    """Raise `AwsError` for the first problem, as ECS reports only one; do nothing if there is none."""
+    first = next(iter(problems), None)
+    if first is not None:
+        raise AwsError(code, first)
 
 
 @lru_cache(maxsize=1)
@@ -118,8 +125,9 @@ def validate(action: str, params: dict[str, Any]) -> None:
         AwsError: SerializationException for wrong types and unknown names, InvalidParameterException for
             missing members and values outside an enum.
     """
-    for code, message in _problems(input_shape(action), params, ""):
-        raise AwsError(code, message)
+    first = next(_problems(input_shape(action), params, ""), None)
+    if first is not None:
+        raise AwsError(*first)
 
 
 def _problems(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, str]]:

@@ -151,7 +151,7 @@ class Calls:
         elif action is Action.STOP_TASK and kind is Kind.NOT_FOUND:
             return  # ECS may not know a new task yet; if the task is gone, the watcher ends the run
         elif name:
-            self.digest.note(cause, f"{name} failed, to be repeated. {diagnosis}", now)
+            self.digest.note(cause, f"{name} failed and will be retried. {diagnosis}", now)
 
     def _throttle(self, action: Action) -> str:
         rate, most = self._rate_limits.rate(action)

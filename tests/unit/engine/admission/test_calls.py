@@ -163,7 +163,7 @@ async def test_failures_that_no_run_reports_are_logged_once_a_minute_per_cause(
                     await calls.permit(Action.STOP_TASK), partial(give, answer), f"StopTask for {number}"
                 )
     assert [message.partition(".")[0] for message in caplog.messages] == [
-        "StopTask for 0 failed, to be repeated"
+        "StopTask for 0 failed and will be retried"
     ] * 2
 
 

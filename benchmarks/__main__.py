@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.command import new_file, say
-from benchmarks.page import RESULTS, Reports, read_results, write_results
-from benchmarks.page import main as write_page
+from benchmarks.performance_page import RESULTS, Reports, read_results, write_results
+from benchmarks.performance_page import main as write_page
 from benchmarks.report import Report
 from benchmarks.sizes import MINUTES
 

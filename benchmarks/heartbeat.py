@@ -10,14 +10,14 @@ import argparse
 from collections.abc import Callable, Iterator
 
 from benchmarks.command import parse, run, say
-from benchmarks.found.heartbeat import A_SECOND, BUSY, IDLE, SLOW, Heartbeats, report
-from benchmarks.found.launch import THEIRS
 from benchmarks.launch import measure_free
 from benchmarks.live_tasks import LIVES, live_tasks
 from benchmarks.report import Report
 from benchmarks.scheduler_loop import PAUSE, fresh
 from benchmarks.setup import prepare
 from benchmarks.sizes import HEARTBEAT
+from benchmarks.tables.heartbeat import A_SECOND, BUSY, IDLE, SLOW, Heartbeats, report
+from benchmarks.tables.launch import THEIRS
 
 
 def measure_one(live: int, latency: float, seconds: float, slow_seconds: float) -> list[Heartbeats]:

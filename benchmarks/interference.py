@@ -16,12 +16,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks.command import parse, run, say
-from benchmarks.found.interference import A_SECOND, LATENCY, NONE, Case, Result, Window, report
 from benchmarks.live_tasks import LIVES, Live, live_tasks
 from benchmarks.processes import beside
 from benchmarks.report import Report
 from benchmarks.setup import forget_all, prepare
 from benchmarks.sizes import INTERFERENCE
+from benchmarks.tables.interference import A_SECOND, LATENCY, NONE, Case, Result, Window, report
 
 WARM = 0.1
 """Seconds to count before it is measured."""

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.command import parse, run, say
-from benchmarks.found.lag import Lags, report
 from benchmarks.limits import LAUNCH_RATE
 from benchmarks.live_tasks import live_tasks
 from benchmarks.report import Report, median
@@ -20,6 +19,7 @@ from benchmarks.scheduler_loop import Loop, every, fresh
 from benchmarks.setup import local_ecs, prepare, reads
 from benchmarks.sizes import LAG
 from benchmarks.sql_workers import count_rows, external_ids, sql_workers, succeed
+from benchmarks.tables.lag import Lags, report
 from ecs_async_executor import AsyncEcsExecutor
 
 AHEAD = 5.0

@@ -26,12 +26,12 @@ from airflow.providers.amazon.aws.executors.ecs import AwsEcsExecutor
 
 from benchmarks import bare_client
 from benchmarks.command import parse, run, say
-from benchmarks.found.launch import MINE, SETTLED, THEIRS, Free, Limited, report
 from benchmarks.limits import LAUNCH_BURST, LAUNCH_RATE
 from benchmarks.processes import beside, step_back
 from benchmarks.report import Report
 from benchmarks.scheduler_loop import Loop, created, cut_after, every, fresh
 from benchmarks.sizes import LAUNCH
+from benchmarks.tables.launch import MINE, SETTLED, THEIRS, Free, Limited, report
 from ecs_async_executor import AsyncEcsExecutor
 
 KINDS: dict[str, type[BaseExecutor]] = {THEIRS: AwsEcsExecutor, MINE: AsyncEcsExecutor}

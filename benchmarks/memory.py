@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.command import parse, run, say
-from benchmarks.found.memory import FEW, Memory, report
 from benchmarks.live_tasks import live_tasks, raise_to
 from benchmarks.report import Report
 from benchmarks.scheduler_loop import fresh
 from benchmarks.setup import prepare
 from benchmarks.sizes import MEMORY
+from benchmarks.tables.memory import FEW, Memory, report
 
 
 def measure_one(live: int, rest: float, *, trace: bool) -> Memory:

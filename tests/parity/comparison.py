@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from tests.parity import rewrites
+from tests.parity import equivalent_configurations
 from tests.parity.captured_requests import Body, Outcome, Refused, ours, theirs
 from tests.parity.differences import DIFFERENCES
 from tests.parity.rejected_configurations import NO_START, NO_TASK, REFUSALS, SENT
@@ -27,7 +27,7 @@ class Verdict:
 
 
 def judge(setup: Setup) -> Verdict:
-    plain = rewrites.plain(setup)
+    plain = equivalent_configurations.plain(setup)
     refusals = frozenset(name for name, each in REFUSALS.items() if each.concerns(plain))
     if refusals:
         return Verdict(ours(setup), theirs(setup), frozenset(), refusals)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from tests.parity import rewrites
+from tests.parity import equivalent_configurations
 from tests.parity.setups import Setup
 from tests.parity.spelling import as_aws_spells, has_unknown_member, has_wrong_type, snake
 
@@ -37,7 +37,9 @@ class Refusal:
 def _layers(setup: Setup) -> list[dict[str, Any]]:
     """Give RUN_TASK_KWARGS and `executor_config`, in AWS's spelling."""
     spelled = setup.with_kwargs(as_aws_spells(setup.kwargs)).with_config(as_aws_spells(setup.overlay))
-    rewritten = rewrites.numbers(rewrites.pairs(rewrites.container_members(spelled)))
+    rewritten = equivalent_configurations.numbers(
+        equivalent_configurations.pairs(equivalent_configurations.container_members(spelled))
+    )
     return [rewritten.kwargs, rewritten.overlay]
 
 
@@ -51,7 +53,7 @@ def _misses_task_definition(setup: Setup) -> bool:
 
 def _networks(setup: Setup) -> list[dict[str, Any]]:
     """Give what is said of the network at the start, and with the task; empty if nothing is."""
-    options = rewrites.public_ip(setup).options
+    options = equivalent_configurations.public_ip(setup).options
     network = {name: options[name] for name in ("subnets", "security_groups") if name in options}
     if options.get("assign_public_ip") == "True":
         network["assignPublicIp"] = "ENABLED"
@@ -65,7 +67,9 @@ def _networks(setup: Setup) -> list[dict[str, Any]]:
 
 def _lacks_subnets(setup: Setup) -> bool:
     """Tell whether this task would run on Fargate without a subnet."""
-    strategy = rewrites.strategy(setup.with_kwargs({})).kwargs.get("capacity_provider_strategy")
+    strategy = equivalent_configurations.strategy(setup.with_kwargs({})).kwargs.get(
+        "capacity_provider_strategy"
+    )
     options = {"launchType": setup.options.get("launch_type"), "capacityProviderStrategy": strategy}
     kwargs, config = _layers(setup)
     network = _networks(setup)[-1]
@@ -93,7 +97,7 @@ def _commands(setup: Setup) -> bool:
     return any(
         "command" in container and container.get("name", setup.container) == setup.container
         for layer in _layers(setup)
-        for container in rewrites.containers(layer)
+        for container in equivalent_configurations.containers(layer)
     )
 
 
@@ -114,7 +118,7 @@ def _both_at_once(setup: Setup) -> bool:
 
 def _most(setup: Setup, member: str) -> int:
     """Count the items of a list in the layer that has the most."""
-    options = rewrites.stripped_lists(setup).options
+    options = equivalent_configurations.stripped_lists(setup).options
     found = [len(options.get(snake(member), "").split(","))]
     for layer in _layers(setup):
         network = (layer.get("networkConfiguration") or {}).get("awsvpcConfiguration", {})
@@ -178,7 +182,8 @@ REFUSALS = {
         "F35",
         "What is neither true nor false is a mistake, not False.",
         lambda setup: (
-            setup.options.get("assign_public_ip", "no").lower() not in rewrites.TRUE | rewrites.FALSE
+            setup.options.get("assign_public_ip", "no").lower()
+            not in equivalent_configurations.TRUE | equivalent_configurations.FALSE
         ),
         "assign_public_ip",
         (SENT,),

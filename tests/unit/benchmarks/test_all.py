@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import __main__ as all_benchmarks
 from benchmarks.__main__ import BENCHMARKS, merged, minutes_left, run_all
-from benchmarks.page import read_results
+from benchmarks.performance_page import read_results
 from benchmarks.report import Report
 
 OLD, NEW = Report("lag", [], seconds=1), Report("lag", [], seconds=2)

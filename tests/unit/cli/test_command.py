@@ -31,7 +31,7 @@ def test_alone_it_describes_every_command(capsys: pytest.CaptureFixture[str]) ->
 def test_a_command_of_commands_alone_describes_them(capsys: pytest.CaptureFixture[str]) -> None:
     error = refused(capsys, "image")
     assert "print the build arguments for a matching image" in error
-    assert "say whether an image fits" in error
+    assert "check whether an image matches the scheduler" in error
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import argparse
 import pytest
 
 from benchmarks import client
-from benchmarks.found import heartbeat, interference, lag, launch, memory
-from benchmarks.found.launch import MINE, THEIRS, Free, Limited
 from benchmarks.report import Report
+from benchmarks.tables import heartbeat, interference, lag, launch, memory
+from benchmarks.tables.launch import MINE, THEIRS, Free, Limited
 
 CUT = Free(done=150, seconds=30, longest=30, cut=True)
 GOOD = Limited(launched=1200, allowed=1220, calls=1000, throttled=5, longest=0.01, cut=False)

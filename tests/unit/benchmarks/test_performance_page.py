@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.__main__ import BENCHMARKS
-from benchmarks.page import CHART, PAGE, chart, markdown, read_results, with_tables, write_results
+from benchmarks.performance_page import CHART, PAGE, chart, markdown, read_results, with_tables, write_results
 from benchmarks.report import Report, Table, Target
 
 REPORT = Report(
@@ -19,11 +19,11 @@ REPORT = Report(
 def test_the_page_shows_the_committed_results():
     text = PAGE.read_text("utf-8")
 
-    assert with_tables(text, read_results()) == text, "run `python -m benchmarks.page`"
+    assert with_tables(text, read_results()) == text, "run `python -m benchmarks.performance_page`"
 
 
 def test_the_chart_shows_the_committed_results():
-    assert CHART.read_text("utf-8") == chart(read_results()), "run `python -m benchmarks.page`"
+    assert CHART.read_text("utf-8") == chart(read_results()), "run `python -m benchmarks.performance_page`"
 
 
 def test_a_table_is_written_in_markdown_with_its_title_and_caption():

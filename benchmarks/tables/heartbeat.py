@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.found.launch import Free
 from benchmarks.report import Report, Table, Target, duration, percentile
+from benchmarks.tables.launch import Free
 
 A_SECOND = 20
 """Tasks launched, and ending, a second: Fargate's own limit."""

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/performance.md from benchmarks/results.json, and draws its chart: `python -m benchmarks.page`."""
+"""Writes the tables of docs/performance.md from benchmarks/results.json, and draws its chart: `python -m benchmarks.performance_page`."""
 
 from __future__ import annotations
 
@@ -101,5 +101,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(prog="python -m benchmarks.page", description=__doc__).parse_args()
+    argparse.ArgumentParser(prog="python -m benchmarks.performance_page", description=__doc__).parse_args()
     main()

@@ -7,7 +7,7 @@ import json
 import os
 from typing import Any
 
-from tests.parity import rewrites
+from tests.parity import equivalent_configurations
 from tests.parity.captured_requests import FRESH_TOKEN, RUN_ID, Body
 from tests.parity.setups import Setup
 from tests.parity.spelling import as_aws_spells
@@ -101,7 +101,7 @@ def public_ip(setup: Setup, body: Body) -> Body:
     if not _on_fargate(setup, body):
         network.pop("assignPublicIp", None)
     elif "subnets" in setup.options:
-        public = rewrites.public_ip(setup).options.get("assign_public_ip") == "True"
+        public = equivalent_configurations.public_ip(setup).options.get("assign_public_ip") == "True"
         network.setdefault("assignPublicIp", "ENABLED" if public else "DISABLED")
     return body
 

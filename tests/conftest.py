@@ -54,17 +54,27 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(_HOME, ignore_errors=True)
 
 
-class _OneAirflowAtATime(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
-    """Sends each test to whichever process is free, but all end-to-end tests to one: each of them starts a whole Airflow."""
+_SCHEDULERS = ("test_chaos", "test_frozen_scheduler", "test_switching", "test_two_schedulers")
+"""The end-to-end tests that mostly wait for schedulers; the others mostly compute."""
+
+
+class _TwoAirflowsAtATime(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
+    """Sends each test to whichever process is free, but the end-to-end tests to two: each starts a whole Airflow.
+
+    The two groups are the longest, so xdist starts with them. Together they take half of the time.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "end_to_end" if nodeid.startswith("tests/end_to_end/") else nodeid
+        folder, _, name = nodeid.rpartition("/")
+        if folder != "tests/end_to_end":
+            return nodeid
+        return "end to end, schedulers" if name.startswith(_SCHEDULERS) else "end to end, others"
 
 
 @pytest.hookimpl(optionalhook=True)  # unknown without xdist
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _OneAirflowAtATime:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _TwoAirflowsAtATime:
     """Distribute the tests of a run in several processes (`-n`)."""
-    return _OneAirflowAtATime(config, log)
+    return _TwoAirflowsAtATime(config, log)
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from heapq import nsmallest
+from typing import Protocol
 
 EVENTS = 8
 """Events that a history keeps: enough for the last launch, and small, because ten thousand runs have one."""
+RUNS_DUMPED = 20
+"""Runs that a debug dump describes at most."""
 
 
 @dataclass(slots=True, repr=False)
@@ -33,3 +38,16 @@ class History:
             parts.append(f"+{at - before:.1f} s {state} ({why})")
             before = at
         return ", ".join(parts)
+
+
+class HasHistory(Protocol):
+    """A run, as either half knows it."""
+
+    label: str
+    history: History
+
+
+def describe_oldest(runs: Iterable[HasHistory]) -> str:
+    """Describe the runs that have been in their state for longest, each on a line of its own."""
+    oldest = nsmallest(RUNS_DUMPED, runs, key=lambda run: run.history.last_at)
+    return "".join(f"\n  {run.label}: {run.history}" for run in oldest)

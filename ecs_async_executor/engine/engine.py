@@ -34,14 +34,13 @@ from ecs_async_executor.engine.workers.uploader import Uploader
 from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.engine.workers.watcher import CALLS as WATCH_CALLS
 from ecs_async_executor.engine.workers.watcher import Watcher
+from ecs_async_executor.history import describe_oldest
 from ecs_async_executor.launch_id import started_by
 from ecs_async_executor.log_digest import INTERVAL, LogDigest
 from ecs_async_executor.messages import CheckHealth, Forget, HealthChecked, Launch, Order, Stop, Watch
 
 log = logging.getLogger(__name__)
 
-RUNS_DUMPED = 20
-"""Runs that a debug dump describes at most."""
 DELETE_TIMEOUT = 2.0
 """Seconds that a closing engine waits for S3 deletions: the bucket's lifecycle rule removes what remains."""
 
@@ -117,8 +116,7 @@ class Engine:
 
     def debug_dump(self) -> None:
         """Log the state, with the history of the runs that have been in theirs for longest."""
-        lines = self.ledger.describe_unsettled(RUNS_DUMPED)
-        log.info("%r%s", self, "".join(f"\n  {line}" for line in lines))
+        log.info("%r%s", self, describe_oldest(self.ledger.unsettled()))
 
     async def run(self) -> None:
         """Run until `close()` is called."""

@@ -91,9 +91,13 @@ class AsyncEcsExecutor(BaseExecutor):
             except Exception as error:
                 self.log.exception("Can't take in a workload of type %s", type(workload).__name__)
                 self._refuse(workload, f"The executor can't take it in: {type(error).__name__}.")
-        if self._parts is not None:
+        if self._parts is None:
+            return
+        try:
             for run, why in self._parts.reconciler.accept(runs):
                 self._refuse(run.workload, f"The executor can't take it in: {type(why).__name__}.")
+        except Exception:
+            self.log.exception("Can't order launches now; they are ordered once their rows have been read.")
 
     def sync(self) -> None:
         """Handle the engine's reports and the database's answers, and tell Airflow what they mean."""

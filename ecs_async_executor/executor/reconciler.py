@@ -36,6 +36,7 @@ from ecs_async_executor.executor.rows.thread import RowDatabase
 from ecs_async_executor.executor.run_state import RunState
 from ecs_async_executor.executor.runs import Run, Runs
 from ecs_async_executor.executor.task_events import TaskEvents
+from ecs_async_executor.history import describe_oldest
 from ecs_async_executor.messages import (
     Cancelled,
     Launched,
@@ -55,8 +56,6 @@ T = TypeVar("T")
 
 CONFIRM_AFTER = 5.0
 """Seconds until we check a sent event: core drops events for rows that are locked when it handles them."""
-RUNS_DUMPED = 20
-"""Runs that a debug dump describes at most."""
 
 _ADOPTED = "another scheduler has adopted it"
 _MOVED_ON = "Airflow has moved on: the task was cleared, marked or has ended"
@@ -90,8 +89,7 @@ class Reconciler:
 
     def debug_dump(self) -> None:
         """Log the state, with the history of the runs that have been in theirs for longest."""
-        lines = self.runs.describe_unsettled(RUNS_DUMPED)
-        log.info("%r%s", self, "".join(f"\n  {line}" for line in lines))
+        log.info("%r%s", self, describe_oldest(self.runs.unsettled()))
 
     # --- runs that come and go ----------------------------------------------------------------------------
 
@@ -223,10 +221,7 @@ class Reconciler:
     # --- decisions ----------------------------------------------------------------------------------------
 
     def decide(self, budget: float = math.inf) -> None:
-        """Decide about the runs whose rows were read, and query the rows that are due next.
-
-        `budget`: seconds; runs that don't fit wait for the next call.
-        """
+        """Decide about the runs whose rows were read, for `budget` seconds at most, and query the rows due next."""
         now = self._clock()
         try:
             for run, row in self._rows.answers(now):
@@ -334,17 +329,16 @@ class Reconciler:
 
     def _decide_callback(self, run: Run) -> None:
         """Decide by the exit code: a callback has no row, and nothing else reports its end."""
-        ended = run.ended
+        view, ended = self._view(run), run.ended
         if not self.runs.is_current(run):
             self.task_events.superseded(run)
         elif isinstance(ended, Stopped) and ended.exit_code == 0:
             self._executor.success(run.key)
-        elif not (isinstance(ended, Stopped) and ended.ran) and self._view(run).may_relaunch:
-            self._relaunch(run, None)
-            return
+        elif not view.ran and view.may_relaunch:
+            return self._relaunch(run, None)
         else:
             self._executor.fail(run.key, str(run.diagnosis))
-        self.drop(run, "its end is reported")
+        return self.drop(run, "its end is reported")
 
     def _view(self, run: Run) -> RunView:
         return self.runs.view(

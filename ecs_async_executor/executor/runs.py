@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
-from heapq import nsmallest
 from typing import Any
 
 from ecs_async_executor.config.heartbeats import Heartbeats
@@ -170,13 +169,9 @@ class Runs:
         parts = [f"{counts[state]} {state.name.lower()}" for state in RunState if counts[state]]
         return f"<Runs: {', '.join(parts) or 'none'}; {len(self._current)} current>"
 
-    def describe_unsettled(self, limit: int) -> list[str]:
-        """Describe the runs whose task isn't running undisturbed, longest in their state first."""
-        unsettled = (run for run in self if run.state is not RunState.LIVE or run.stop is not None)
-        return [
-            f"{run.label}: {run.history}"
-            for run in nsmallest(limit, unsettled, key=lambda run: run.history.last_at)
-        ]
+    def unsettled(self) -> Iterator[Run]:
+        """Yield the runs whose task isn't running undisturbed."""
+        return (run for run in self if run.state is not RunState.LIVE or run.stop is not None)
 
     def add(self, run: Run) -> None:
         """Add a run as the current one of its key."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ecs_async_executor.history import EVENTS, History
+from dataclasses import dataclass, field
+
+from ecs_async_executor.history import EVENTS, RUNS_DUMPED, History, describe_oldest
 
 
 def test_it_tells_each_state_with_its_reason_and_the_seconds_since_the_one_before():
@@ -22,3 +24,20 @@ def test_it_keeps_the_last_events():
 
 def test_a_run_without_events_says_so():
     assert str(History()) == "no events"
+
+
+@dataclass
+class Run:
+    """What a dump needs of a run."""
+
+    label: str
+    history: History = field(default_factory=History)
+
+
+def test_a_dump_describes_the_runs_that_have_been_in_their_state_for_longest():
+    runs = [Run(f"run {number}") for number in range(RUNS_DUMPED + 5)]
+    for number, run in enumerate(runs):
+        run.history.note(1000.0 - number, "WAITING", "because")
+    lines = describe_oldest(runs).splitlines()[1:]
+    assert len(lines) == RUNS_DUMPED
+    assert lines[0] == f"  {runs[-1].label}: +0.0 s WAITING (because)"

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator
-from heapq import nsmallest
 
 from ecs_async_executor.backoff import Random
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
@@ -91,15 +90,9 @@ class Ledger:
         parts = [f"{counts[state]} {state.name.lower()}" for state in State if counts[state]]
         return f"<Ledger: {', '.join(parts) or 'empty'}>"
 
-    def describe_unsettled(self, limit: int) -> list[str]:
-        """Describe the runs whose task isn't known or is to be stopped, longest in their state first."""
-        unsettled = (
-            each for each in self if each.state is not State.WATCHING or each.stop_reason is not None
-        )
-        return [
-            f"{entry.label}: {entry.history}"
-            for entry in nsmallest(limit, unsettled, key=lambda entry: entry.history.last_at)
-        ]
+    def unsettled(self) -> Iterator[Entry]:
+        """Yield the runs whose task isn't known, or is to be stopped."""
+        return (each for each in self if each.state is not State.WATCHING or each.stop_reason is not None)
 
     # --- orders -------------------------------------------------------------------------------------------
 

@@ -213,7 +213,7 @@ def report(
                 "DescribeTasks: 100 running Fargate tasks of two containers each, as AWS describes them.",
             ),
             Table(
-                f"Calls a second, {arguments.flight} in flight, API latency {arguments.latency * 1000:.0f} ms",
+                f"Calls per second, {arguments.flight} in flight, API latency {arguments.latency * 1000:.0f} ms",
                 ("operation", *columns),
                 [(name, f"{a:,.0f}", f"{b:,.0f}", f"{b / a:.1f} x") for name, (a, b) in rates.items()],
             ),
@@ -257,14 +257,14 @@ def _parsing_table(stock: Parsed, ours: Parsed) -> Table:
         ("", "botocore", "the engine", "ratio"),
         [
             _row(
-                "in one stretch",
+                "holds the GIL for",
                 f"{stock.milliseconds:.2f} ms",
                 f"{ours.milliseconds:.2f} ms",
                 stock.milliseconds / ours.milliseconds,
             ),
             _row("objects left", f"{stock.objects:,}", f"{ours.objects:,}", stock.objects / ours.objects),
             _row(
-                "of them for the garbage collector",
+                "of which the garbage collector tracks",
                 f"{stock.tracked:,}",
                 f"{ours.tracked:,}",
                 stock.tracked / max(1, ours.tracked),

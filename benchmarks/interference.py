@@ -110,14 +110,14 @@ def measure(arguments: argparse.Namespace) -> Iterator[Report]:
     results = {}
     for case in (
         NONE,
-        Case("an idle one", 0),
-        Case(f"one that watches {arguments.live:,} tasks, just launched", arguments.live),
+        Case("idle", 0),
+        Case(f"watches {arguments.live:,} tasks, just launched", arguments.live),
         Case(
             f"the same, {arguments.rest:.0f} s later",
             arguments.live,
             rest=arguments.rest,
         ),
-        Case(f"one that launches {A_SECOND} tasks a second", 0, launches=True),
+        Case(f"launches {A_SECOND} tasks per second", 0, launches=True),
     ):
         say(f"interference: {case.name}")
         results[case] = measure_case(case, arguments.pairs, arguments.window)

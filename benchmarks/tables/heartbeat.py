@@ -14,9 +14,9 @@ OWNERS_SIZE = 10_000
 """Live tasks for which the target is."""
 
 
-IDLE = "nothing happens"
-BUSY = f"{A_SECOND} launches and ends a second"
-SLOW = f"{BUSY}, one heartbeat each second"
+IDLE = "idle"
+BUSY = f"{A_SECOND} launches and ends per second"
+SLOW = f"{BUSY}, one heartbeat per second"
 """What happens while heartbeats are measured: one every 50 ms, if nothing else is said."""
 
 
@@ -37,21 +37,19 @@ def report(results: Sequence[Heartbeats], theirs: Free | None, pending: int, lat
     if theirs is not None:
         computed = "~" if theirs.cut else ""
         longest = computed + duration(theirs.heartbeat(pending))
-        rows.append(
-            (f"AwsEcsExecutor, {pending:,} pending tasks", "it launches them", "1", "", "", longest, "")
-        )
+        rows.append((f"AwsEcsExecutor, {pending:,} pending tasks", "launches them", "1", "", "", longest, ""))
     targets, figures = _judged(results)
     return Report(
         "heartbeat",
         [
             Table(
-                f"What a heartbeat takes, API latency {latency * 1000:.0f} ms",
-                ("", "meanwhile", "heartbeats", "median", "99 %", "longest", "CPU: 99 %"),
+                f"Duration of a heartbeat, API latency {latency * 1000:.0f} ms",
+                ("", "load", "heartbeats", "median", "99 %", "longest", "CPU: 99 %"),
                 rows,
-                "Rows in SQLite; a heartbeat every 50 ms, or where it is said each second, which has 20 times as much to"
-                " do. CPU: of the scheduler's thread in the heartbeat. The rest of the time it waits, for a core that"
-                " other processes have and for Python's lock; on few cores that can be most of the 99 %, and of the longest."
-                " ~: cut off after a limited time, the rest is computed.",
+                "Rows are in SQLite. There is a heartbeat every 50 ms; with one per second, each has 20 times as much to do. CPU:"
+                " what the scheduler's thread used in the heartbeat. The rest of the time it waited for a core or for"
+                " Python's lock, which with few cores may explain most of the 99 % and of the longest. ~: stopped after a"
+                " limited time and extrapolated.",
             )
         ],
         targets,
@@ -69,7 +67,7 @@ def _judged(results: Sequence[Heartbeats]) -> tuple[list[Target], dict[str, floa
     slow = max(percentile(each.walls, 99) for each in judged if each.state != SLOW)
     slowest = max(max(each.walls) for each in judged)
     target = Target(
-        f"heartbeats with {most:,} live tasks that follow one another, and the longest of all",
+        f"back-to-back heartbeats with {most:,} live tasks, and the longest of all",
         "99 % <= 2 ms, longest <= 20 ms",
         f"{duration(slow)}, {duration(slowest)}",
         slow <= 0.002 and slowest <= 0.02,

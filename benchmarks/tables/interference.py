@@ -28,7 +28,7 @@ class Case:
     launches: bool = False
 
 
-NONE = Case("no executor in it either", None)
+NONE = Case("none", None)
 """The control: what is measured when there is nothing to be measured."""
 
 
@@ -77,8 +77,8 @@ def report(results: Mapping[Case, Result]) -> Report:
         "interference",
         [
             Table(
-                "What the main thread keeps of its time",
-                ("executor in the process", "its time, median", "worst window", "CPU of its other threads", "speed, median", "25 % of windows are below"),
+                "How much of its time the main thread keeps",
+                ("executor in the process", "time, median", "worst window", "CPU of other threads", "speed, median", "speed, lower quartile"),
                 [
                     (
                         case.name,
@@ -92,12 +92,12 @@ def report(results: Mapping[Case, Result]) -> Report:
                     )
                     for case, result in results.items()
                 ],
-                f"{windows} windows of each. Its time: in which the main thread ran, and neither waited for the engine nor was"
-                " in the executor's heartbeat, one a second; time in which the cores were taken is left out. CPU: in percent"
-                " of a core. Speed: steps a second, beside those of the windows before and after in a process without an"
-                " executor; it differs with the speed of the cores as well, which other tenants of a machine change: the"
+                f"{windows} windows each. Time: how much of it the main thread ran, rather than waiting for the engine or"
+                " being in the executor's heartbeat (one per second); time taken by other processes is left out. CPU: percent"
+                " of one core. Speed: steps per second, compared with the windows before and after in a process without an"
+                " executor. It varies with the speed of the cores, too, which other tenants of the machine affect: the"
                 " first row shows by how much. ECS's"
-                f" answers have {watched.task_bytes / 1000:.1f} KB a task, API latency {LATENCY * 1000:.0f} ms."
+                f" answers have {watched.task_bytes / 1000:.1f} KB per task, API latency {LATENCY * 1000:.0f} ms."
                 + ("" if judged else " **It was too noisy to judge.**"),
             )
         ],
@@ -108,7 +108,7 @@ def report(results: Mapping[Case, Result]) -> Report:
 
 def _target(watching: Case, share: float, control: float, *, judged: bool) -> Target:
     return Target(
-        f"time of the main thread with {watching.live or 0:,} tasks watched, {watching.rest:.0f} s old or older",
+        f"time the main thread keeps with {watching.live or 0:,} tasks watched, {watching.rest:.0f} s old or older",
         ">= 95 %",
         f"{100 * share:.1f} %"
         + ("" if judged else f", too noisy to judge: {100 * control:.1f} % without an executor"),

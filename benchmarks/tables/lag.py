@@ -47,9 +47,7 @@ def report(results: Mapping[str, Lags], many: Lags | None, latency: float) -> Re
                 f"{duration(middle)}, {duration(slow)}",
                 middle <= 3 and slow <= 10,
             ),
-            Target(
-                "share of the read bucket that they take", "<= 50 %", f"{100 * share:.0f} %", share <= 0.5
-            ),
+            Target("share of the read bucket that they use", "<= 50 %", f"{100 * share:.0f} %", share <= 0.5),
         ]
         figures = {"many_lag_p50": middle, "many_lag_p99": slow, "many_read_share": share}
     return Report(
@@ -57,13 +55,13 @@ def report(results: Mapping[str, Lags], many: Lags | None, latency: float) -> Re
         [
             Table(
                 f"From the container's end to the free slot, API latency {latency * 1000:.0f} ms",
-                ("", "ends", "median", "99 %", "longest", "calls a second", "of the read bucket", "wrong"),
+                ("", "ends", "median", "99 %", "longest", "calls per second", "of the read bucket", "wrong"),
                 [(name, *_row(result)) for name, result in results.items()],
-                "From ECS's stoppedAt to the heartbeat after which the executor has a free slot; one heartbeat is due"
-                " every 50 ms. The age is that of the tasks that end, the median. The next look at a task comes after a"
-                " tenth of the time that it has run, at most after 10 s (poll_interval), with 10,000 tasks after 10 to"
-                " 20 s: the ends of older tasks are seen later than these."
-                f" Calls: DescribeTasks and ListTasks, of which AWS allows {READ_RATE:.0f} a second.",
+                "From ECS's stoppedAt to the heartbeat after which the executor has a free slot; there is a heartbeat every 50 ms."
+                " The age is the median of the tasks that end. A task is polled again after a tenth of the time it has run,"
+                " but after 10 s at most (poll_interval), or after 10 to 20 s with 10,000 tasks: the ends of older tasks are"
+                " noticed later than these."
+                f" Calls: DescribeTasks and ListTasks, of which AWS allows {READ_RATE:.0f} per second.",
             )
         ],
         targets,

@@ -71,27 +71,27 @@ def report(
                 ("", "AwsEcs-\nExecutor", "AsyncEcs-\nExecutor", "bare\nclient", "ours of\nbare",
                  "longest heartbeat:\nAwsEcsExecutor", "\nAsyncEcsExecutor", "\nshorter"),
                 [_free_row(tasks, latency, *results) for (tasks, latency), results in sorted(free.items())],
-                "Launches a second, by the times at which ECS created the tasks. ~: AwsEcsExecutor launches all in one"
-                " heartbeat; it was given a limited time for each latency, and the rest is computed.",
+                "Launches per second, by ECS's createdAt. ~: AwsEcsExecutor launches all tasks in one heartbeat; it was stopped"
+                " after a limited time for each latency, and the rest is extrapolated.",
             ),
             Table(
                 "Launches under AWS's default limits",
                 ("", "launched", "allowed", "share", "throttled", "longest heartbeat"),
                 [_limited_row(*case) for case in limited.items()],
-                f"Fargate: {LAUNCH_RATE:.0f} launches a second, and {LAUNCH_BURST:.0f} at once; API latency 100 ms. Allowed"
-                " is what another client has left. Throttled: of the RunTask calls after the first"
+                f"Fargate: {LAUNCH_RATE:.0f} launches per second, burst {LAUNCH_BURST:.0f}; API latency 100 ms. Allowed:"
+                " what the other client leaves. Throttled: share of the RunTask calls after the first"
                 f" {SETTLED:.0f} s.",
             ),
         ],
         [
             Target(
-                "launches without limits, in the row that is worst beside a bare client",
-                "400 a second, or 80 % of a bare client's",
-                f"{slowest[1].rate:.0f} a second, {percent(slowest[1].rate, slowest[2].rate, 0)}",
+                "launches without limits, in the worst row compared with a bare client",
+                "400 per second, or 80 % of a bare client's",
+                f"{slowest[1].rate:.0f} per second, {percent(slowest[1].rate, slowest[2].rate, 0)}",
                 all(mine.rate >= min(400, 0.8 * client.rate) for _, mine, client in free.values()),
             ),
             Target(
-                f"longest heartbeat with {few:,} tasks waiting, API latency {worst * 1000:.0f} ms, beside AwsEcsExecutor's",
+                f"longest heartbeat with {few:,} tasks waiting, API latency {worst * 1000:.0f} ms, compared with AwsEcsExecutor's",
                 "1,000 times shorter",
                 f"{times(ratio)} times",
                 ratio > 1000,

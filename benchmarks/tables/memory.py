@@ -35,11 +35,11 @@ def report(results: Sequence[Memory]) -> Report:
         "memory",
         [
             Table(
-                "Memory for each live task",
+                "Memory per live task",
                 ("live tasks", "allocated by Python", "resident in the process"),
                 rows,
-                f"What they add to a process with {FEW} live tasks, after garbage collection. Allocated: what tracemalloc"
-                " finds. Resident: in another run, without tracing; it includes what the allocator keeps for later.",
+                f"What they add to a process with {FEW} live tasks, after garbage collection. Allocated: as tracemalloc"
+                " measures it. Resident: in a second run without tracing; it includes what the allocator keeps for later.",
             )
         ],
         [] if worst is None else [_target(worst)],
@@ -49,7 +49,7 @@ def report(results: Sequence[Memory]) -> Report:
 
 def _target(worst: float) -> Target:
     return Target(
-        "memory for each live task",
+        "memory per live task",
         f"<= {WANTED:,.0f} bytes",
         f"{worst:,.0f} bytes allocated",
         worst <= WANTED,

@@ -1,4 +1,4 @@
-"""The state of one local ECS, and how it handles a call, from throttling to the response."""
+"""The whole state of one local ECS: what it stores, its conditions, its runtime and its counts."""
 
 from __future__ import annotations
 
@@ -8,25 +8,18 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ecs_async_executor.errors import ConfigurationError
-from ecs_async_executor.local.actions import ACTION_FUNCTIONS
-from ecs_async_executor.local.buckets import needs_of
-from ecs_async_executor.local.conditions import Conditions
-from ecs_async_executor.local.definitions import AIRFLOW_TASK, Registry
-from ecs_async_executor.local.faults import Stage, error_of
-from ecs_async_executor.local.match import launch_of
-from ecs_async_executor.local.plan import Plan
-from ecs_async_executor.local.protocol import AwsError, parse, validate
-from ecs_async_executor.local.run_task import provider_of
-from ecs_async_executor.local.store import Store
+from ecs_async_executor.local.conditions.conditions import Conditions
+from ecs_async_executor.local.conditions.plan import Plan
+from ecs_async_executor.local.rules.protocol import AwsError, validate
+from ecs_async_executor.local.state.definitions import AIRFLOW_TASK, Registry
+from ecs_async_executor.local.state.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ecs_async_executor.local.answers import Answer
-    from ecs_async_executor.local.faults import Fault
     from ecs_async_executor.local.options import Options
-    from ecs_async_executor.local.runtimes import Runtime
+    from ecs_async_executor.local.state.runtime import Runtime
 
 
 class Clock:
@@ -65,23 +58,6 @@ class Ecs:
         for definition in (AIRFLOW_TASK, *options.task_definitions):
             self._register(dict(definition))
 
-    def answer(self, action: str, body: bytes) -> tuple[Answer, Fault | None]:
-        """Handle one call; the returned fault, if any, spoils the response on its way to the caller.
-
-        Raises:
-            AwsError: The error response.
-        """
-        now = self.clock()
-        params = parse(body)
-        launch = launch_of(params) if action == "RunTask" else None
-        faults = self.conditions.faults
-        if fault := faults.first(Stage.BEFORE, action, launch):
-            raise error_of(fault)
-        self._throttle(action, params, now)
-        validate(action, params)
-        answer = ACTION_FUNCTIONS[action](self, params, now)
-        return answer, faults.first(Stage.AFTER, action, launch)
-
     def count(self, action: str, outcome: str) -> None:
         """Count a call by its outcome."""
         self.calls[action, outcome] += 1
@@ -104,15 +80,3 @@ class Ecs:
             self.registry.register(request)
         except AwsError as error:
             raise ConfigurationError(f"task definition {request.get('family')}: {error.message}") from None
-
-    def _throttle(self, action: str, params: dict[str, Any], now: float) -> None:
-        buckets = self.conditions.buckets
-        if buckets is None:
-            return
-        provider, count = "", 1
-        if action == "RunTask":
-            validate(action, params)
-            provider = provider_of(params, self.store.cluster(params.get("cluster")))
-            count = params.get("count", 1)
-        if not buckets.admit(needs_of(action, provider, count), now):
-            raise AwsError("ThrottlingException", "Rate exceeded")

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from ecs_async_executor.local.api import calls
 from ecs_async_executor.local.ecs import Ecs
 from ecs_async_executor.local.options import Options
-from ecs_async_executor.local.protocol import AwsError
+from ecs_async_executor.local.rules.protocol import AwsError
 from ecs_async_executor.local.runtimes.simulated import SimulatedRuntime
 
 NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
@@ -37,7 +38,7 @@ class Lab:
         """Return the answer's document; RunTask gets a network unless it says None."""
         if action == "RunTask":
             params = {"networkConfiguration": NETWORK, **params}
-        answer, _ = self.ecs.answer(action, json.dumps(params).encode())
+        answer, _ = calls.answer(self.ecs, action, json.dumps(params).encode())
         document: dict[str, Any] = json.loads(answer.body)
         return document
 

@@ -17,10 +17,10 @@ from airflow.sdk import DAG, BaseOperator
 from airflow.utils.session import create_session
 from sqlalchemy import delete, select
 
+from benchmarks.airflow_rows import create_run, store_dag, task_instances
 from benchmarks.scheduler_process import Gauge, scheduler
 from benchmarks.workers import EXIT, LATE, Workers
 from ecs_async_executor.local import Control
-from tests.support.scheduler import create_run, store_dag, task_instances
 
 LATENCY = {"*": [0.04, 0.02]}
 """Of every call, in seconds."""

@@ -16,11 +16,10 @@ from airflow.jobs.job import Job
 from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.utils.session import create_session
 
+from benchmarks.airflow_rows import make_workloads, one_task_dag, queue_rows
 from benchmarks.bare_client import OTHER
 from benchmarks.processes import in_child
 from ecs_async_executor.local import Control
-from tests.support.bulk import make_workloads, queue_rows
-from tests.support.scheduler import one_task_dag
 
 T = TypeVar("T")
 

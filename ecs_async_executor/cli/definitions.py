@@ -9,8 +9,8 @@ from typing import Any
 
 from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.local.definition_files import FileDefinition, read_definitions
-from ecs_async_executor.local.definitions import AIRFLOW_TASK, Registry, TaskDefinition
-from ecs_async_executor.local.protocol import AwsError, validate
+from ecs_async_executor.local.rules.protocol import AwsError, validate
+from ecs_async_executor.local.state.definitions import AIRFLOW_TASK, Registry, TaskDefinition
 
 OPTION = "--task-definition"
 

@@ -11,20 +11,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ecs_async_executor.local.background import serve_in_process, serve_in_thread
-    from ecs_async_executor.local.control import Control, ControlError
     from ecs_async_executor.local.options import Options
-    from ecs_async_executor.local.server import serve
+    from ecs_async_executor.local.serving.background import serve_in_process, serve_in_thread
+    from ecs_async_executor.local.serving.control import Control, ControlError
+    from ecs_async_executor.local.serving.server import serve
 
 __all__ = ["Control", "ControlError", "Options", "serve", "serve_in_process", "serve_in_thread"]
 
 _HOMES = {
-    "Control": "control",
-    "ControlError": "control",
+    "Control": "serving.control",
+    "ControlError": "serving.control",
     "Options": "options",
-    "serve": "server",
-    "serve_in_process": "background",
-    "serve_in_thread": "background",
+    "serve": "serving.server",
+    "serve_in_process": "serving.background",
+    "serve_in_thread": "serving.background",
 }
 
 

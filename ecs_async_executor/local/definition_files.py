@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from ecs_async_executor.errors import ConfigurationError
-from ecs_async_executor.local.protocol import input_shape, is_of, service_model
+from ecs_async_executor.local.rules.protocol import input_shape, is_of, service_model
 
 Document: TypeAlias = dict[str, Any]
 Scalar: TypeAlias = Callable[[Shape, Any], Any]

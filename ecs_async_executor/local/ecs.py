@@ -1,4 +1,4 @@
-"""The state of one local ECS."""
+"""The whole state of one local ECS: what it stores, its conditions, its runtime and its counts."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ecs_async_executor.errors import ConfigurationError
-from ecs_async_executor.local.conditions import Conditions
-from ecs_async_executor.local.definitions import AIRFLOW_TASK, Registry
-from ecs_async_executor.local.plan import Plan
-from ecs_async_executor.local.protocol import AwsError, validate
-from ecs_async_executor.local.store import Store
+from ecs_async_executor.local.conditions.conditions import Conditions
+from ecs_async_executor.local.conditions.plan import Plan
+from ecs_async_executor.local.rules.protocol import AwsError, validate
+from ecs_async_executor.local.state.definitions import AIRFLOW_TASK, Registry
+from ecs_async_executor.local.state.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
     from ecs_async_executor.local.options import Options
-    from ecs_async_executor.local.runtimes import Runtime
+    from ecs_async_executor.local.state.runtime import Runtime
 
 
 class Clock:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 def serve_moto() -> Iterator[str]:
     """Serve it, and give its URL."""
     with subprocess.Popen(
-        [sys.executable, "-m", "ecs_async_executor.local.moto"],
+        [sys.executable, "-m", "ecs_async_executor.local.logs.moto"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -6,28 +6,36 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from airflow._shared.timezones import timezone
 from airflow.callbacks.database_callback_sink import DatabaseCallbackSink
-from airflow.configuration import conf
-from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 from airflow.jobs.job import Job, JobState
 from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.models import Log
-from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.taskinstance import TaskInstance
-from airflow.sdk import DAG, BaseOperator
 from airflow.utils.session import create_session
-from airflow.utils.state import DagRunState
-from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import select, update
 
+from benchmarks.airflow_rows import create_run, one_task_dag, store_dag, task_instances
 from ecs_async_executor import AsyncEcsExecutor
 from ecs_async_executor.executor.interpreter import restore
 from ecs_async_executor.executor.parts import Parts
 from ecs_async_executor.executor.runs import Runs
+
+__all__ = [
+    "Scheduler",
+    "crash",
+    "create_run",
+    "end_job",
+    "finish_all_rows",
+    "logged_events",
+    "next_scheduler",
+    "one_task_dag",
+    "running_scheduler",
+    "set_row",
+    "store_dag",
+    "task_instances",
+]
 
 
 @dataclass
@@ -157,47 +165,6 @@ def next_scheduler() -> Iterator[Scheduler]:
     with running_scheduler() as scheduler:
         scheduler.adopt()
         yield scheduler
-
-
-def one_task_dag(dag_id: str, **operator: Any) -> DAG:
-    with DAG(dag_id, schedule=None) as dag:
-        BaseOperator(task_id="task", **operator)
-    return dag
-
-
-def store_dag(dag: DAG) -> None:
-    """Serialize a Dag into the database, as the Dag processor does."""
-    folder = Path(conf.get("core", "dags_folder"))
-    folder.mkdir(exist_ok=True)
-    file = folder / f"{dag.dag_id}.py"
-    file.write_text("# The Dag processor stores the source beside the Dag.\n")
-    dag.fileloc, dag.relative_fileloc = str(file), file.name
-    bag = DagBag(dag_folder=str(folder), bundle_path=folder)
-    bag.bag_dag(dag)
-    sync_bag_to_db(bag, bundle_name="dags-folder", bundle_version=None)
-
-
-def create_run(dag_id: str) -> str:
-    run_id = f"manual__{time.monotonic_ns()}"
-    with create_session() as session:
-        serialized = SerializedDagModel.get(dag_id, session=session)
-        assert serialized is not None
-        serialized.dag.create_dagrun(
-            run_id=run_id,
-            run_after=timezone.utcnow(),
-            run_type=DagRunType.MANUAL,
-            triggered_by=DagRunTriggeredByType.TEST,
-            state=DagRunState.RUNNING,
-            session=session,
-        )
-    return run_id
-
-
-def task_instances(**where: Any) -> list[TaskInstance]:
-    with create_session(scoped=False) as session:
-        rows = session.scalars(select(TaskInstance).filter_by(**where).order_by(TaskInstance.map_index)).all()
-        session.expunge_all()
-        return list(rows)
 
 
 def finish_all_rows() -> None:

@@ -13,17 +13,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ecs_async_executor.local.definitions import pairs
-from ecs_async_executor.local.lifecycle import ESSENTIAL_EXITED, HOST_TERMINATED, SPOT, ContainerEnd
 from ecs_async_executor.local.runtimes.container import MARK, ContainerProcess, IdleContainer, sweep
+from ecs_async_executor.local.state.definitions import pairs
+from ecs_async_executor.local.state.lifecycle import ESSENTIAL_EXITED, HOST_TERMINATED, SPOT, ContainerEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ecs_async_executor.local.definitions import ContainerDefinition
-    from ecs_async_executor.local.logs import LogShipper
+    from ecs_async_executor.local.logs.shipper import LogShipper
     from ecs_async_executor.local.runtimes.container import Container
-    from ecs_async_executor.local.store import Task
+    from ecs_async_executor.local.state.definitions import ContainerDefinition
+    from ecs_async_executor.local.state.store import Task
 
 log = logging.getLogger(__name__)
 # ECS's messages for a missing log group, on container instances and on Fargate.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ecs_async_executor.local.lifecycle import host_lost, planned, stop_of, stopped
+from ecs_async_executor.local.state.lifecycle import host_lost, planned, stop_of, stopped
 
 if TYPE_CHECKING:
-    from ecs_async_executor.local.store import Task
+    from ecs_async_executor.local.state.store import Task
 
 
 class SimulatedRuntime:

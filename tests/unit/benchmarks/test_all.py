@@ -14,6 +14,12 @@ OLD, NEW = Report("lag", [], seconds=1), Report("lag", [], seconds=2)
 LAUNCH = Report("launch", [])
 
 
+def test_no_benchmark_imports_the_tests():
+    modules = Path(all_benchmarks.__file__).parent.rglob("*.py")
+
+    assert [path.name for path in modules if "from tests" in path.read_text("utf-8")] == []
+
+
 def test_a_benchmark_that_fails_is_named_and_loses_only_its_own_results():
     found = list(run_all(["no_such_benchmark", "nor_this"], quick=True))
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.local import calls
+from ecs_async_executor.local.api import calls
 from ecs_async_executor.local.ecs import Ecs
 from ecs_async_executor.local.options import Options
-from ecs_async_executor.local.protocol import AwsError
+from ecs_async_executor.local.rules.protocol import AwsError
 from ecs_async_executor.local.runtimes.simulated import SimulatedRuntime
 
 NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}

@@ -1,0 +1,1 @@
+"""What makes this ECS slow, busy or broken, and what its simulated tasks do."""

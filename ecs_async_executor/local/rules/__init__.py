@@ -1,0 +1,1 @@
+"""ECS's wire protocol, and the rules it checks requests against."""

@@ -1,0 +1,1 @@
+"""What ECS stores: clusters, tasks, task definitions, and each task's lifecycle."""

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ecs_async_executor.local.api.actions import ACTION_FUNCTIONS
+from ecs_async_executor.local.rules.protocol import ACTIONS
+from tests.unit.local.conftest import definition
+
+if TYPE_CHECKING:
+    from tests.unit.local.conftest import Lab
+
+
+def list_all(lab: Lab, **params: Any) -> list[str]:
+    arns: list[str] = []
+    token: str | None = ""
+    while token is not None:
+        page = lab.call("ListTasks", **params, **({"nextToken": token} if token else {}))
+        arns += page["taskArns"]
+        token = page.get("nextToken")
+    return arns
+
+
+def test_every_action_has_a_function() -> None:
+    assert set(ACTION_FUNCTIONS) == set(ACTIONS)
+
+
+def test_describe_tasks_follows_a_task_through_its_life(lab: Lab) -> None:
+    lab.ecs.plan.defaults = {"provisioning": 1, "pending": 1, "pull": 1, "duration": 1, "deprovisioning": 1}
+    arn = lab.run()
+    seen = []
+    for _ in range(6):
+        seen.append(lab.describe(arn)["lastStatus"])
+        lab.now += 1
+    assert seen == ["PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEPROVISIONING", "STOPPED"]
+    task = lab.describe(arn)
+    assert (task["stopCode"], task["containers"][0]["exitCode"]) == ("EssentialContainerExited", 0)
+    start = task["createdAt"]
+    times = ["pullStartedAt", "pullStoppedAt", "startedAt", "stoppingAt", "executionStoppedAt", "stoppedAt"]
+    assert [task[name] - start for name in times] == [2, 3, 3, 4, 4, 5]
+
+
+def test_describe_tasks_takes_ids_and_arns_and_reports_the_unknown(lab: Lab) -> None:
+    arn = lab.run()
+    answer = lab.call("DescribeTasks", tasks=[arn.rpartition("/")[2], arn, "nope"])
+    assert [task["taskArn"] for task in answer["tasks"]] == [arn, arn]
+    assert answer["failures"] == [
+        {"arn": "arn:aws:ecs:us-east-1:123456789012:task/default/nope", "reason": "MISSING"}
+    ]
+
+
+def test_a_task_is_missing_an_hour_after_it_stopped(lab: Lab) -> None:
+    arn = lab.run()
+    lab.now += 3601
+    assert lab.describe(arn)["lastStatus"] == "STOPPED"
+    lab.now += 1
+    assert lab.call("DescribeTasks", tasks=[arn])["failures"][0]["reason"] == "MISSING"
+
+
+def test_a_task_of_another_cluster_is_missing(lab: Lab) -> None:
+    lab.ecs.store.ensure_cluster("other")
+    arn = lab.run()
+    assert lab.call("DescribeTasks", cluster="other", tasks=[arn])["tasks"] == []
+
+
+def test_consistent_reads_lag_behind(lab: Lab) -> None:
+    lab.ecs.conditions.update({"consistency_lag": 2}, lab.now)
+    lab.ecs.plan.defaults = {"provisioning": 1, "duration": 100}
+    arn = lab.run(startedBy="a")
+    assert lab.call("DescribeTasks", tasks=[arn])["failures"][0]["reason"] == "MISSING"
+    assert lab.call("ListTasks", startedBy="a")["taskArns"] == []
+    lab.now += 2
+    assert lab.describe(arn)["lastStatus"] == "PROVISIONING"
+    assert lab.call("ListTasks", startedBy="a")["taskArns"] == [arn]
+    lab.now += 1
+    assert lab.describe(arn)["lastStatus"] == "RUNNING"
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "empty"), (101, "100")])
+def test_describe_tasks_takes_one_to_a_hundred_ids(lab: Lab, count: int, words: str) -> None:
+    assert words in lab.error("DescribeTasks", tasks=["x"] * count).message
+
+
+def test_a_malformed_record_spoils_one_task_of_an_answer(lab: Lab) -> None:
+    arns = [lab.run(), lab.run()]
+    lab.ecs.conditions.update({"faults": [{"kind": "malformed_task", "times": 1}]}, lab.now)
+    broken, whole = lab.call("DescribeTasks", tasks=arns)["tasks"]
+    assert broken["taskArn"] != arns[0]
+    assert whole["taskArn"] == arns[1]
+    assert len(lab.call("DescribeTasks", tasks=arns)["tasks"]) == 2
+
+
+def test_stopping_a_task_terminates_it_and_deletes_its_tags(lab: Lab) -> None:
+    arn = lab.run(tags=[{"key": "a", "value": "b"}])
+    assert lab.describe(arn, include=["TAGS"])["tags"] == [{"key": "a", "value": "b"}]
+    stopping = lab.call("StopTask", task=arn, reason="cleared")["task"]
+    assert (stopping["desiredStatus"], stopping["stoppedReason"]) == ("STOPPED", "cleared")
+    task = lab.describe(arn, include=["TAGS"])
+    assert (task["lastStatus"], task["stopCode"], task["tags"]) == ("STOPPED", "UserInitiated", [])
+    assert task["containers"][0]["exitCode"] == 143
+
+
+def test_stopping_twice_keeps_the_first_reason(lab: Lab) -> None:
+    arn = lab.run()
+    lab.call("StopTask", task=arn, reason="first")
+    assert lab.call("StopTask", task=arn, reason="second")["task"]["stoppedReason"] == "first"
+
+
+def test_stopping_an_unknown_task_is_invalid(lab: Lab) -> None:
+    error = lab.error("StopTask", task="nope")
+    assert (error.code, error.message) == ("InvalidParameterException", "The referenced task was not found.")
+
+
+def test_list_tasks_pages_through_everything_once(lab: Lab) -> None:
+    arns = [lab.run() for _ in range(7)]
+    assert list_all(lab, maxResults=3) == arns
+    assert list_all(lab, maxResults=7) == arns
+    assert "nextToken" not in lab.call("ListTasks", maxResults=7)
+
+
+def test_list_tasks_shows_what_should_run_unless_asked_for_the_stopped(lab: Lab) -> None:
+    stopped, alive = lab.run(), lab.run()
+    lab.call("StopTask", task=stopped)
+    assert list_all(lab) == [alive]
+    assert list_all(lab, desiredStatus="STOPPED") == [stopped]
+    assert list_all(lab, desiredStatus="PENDING") == []
+
+
+def test_list_tasks_filters_by_started_by_family_and_launch_type(lab: Lab) -> None:
+    lab.call("RegisterTaskDefinition", **definition("a", family="other", networkMode="awsvpc"))
+    mine, theirs, other = lab.run(startedBy="a/1"), lab.run(startedBy="a/2"), lab.run(taskDefinition="other")
+    assert list_all(lab, startedBy="a/1") == [mine]
+    assert list_all(lab, startedBy="a/1", desiredStatus="STOPPED") == []
+    assert list_all(lab, startedBy="nobody") == []
+    assert list_all(lab, family="other") == [other]
+    assert list_all(lab, launchType="EC2") == [mine, theirs, other]
+    assert list_all(lab, launchType="FARGATE") == []
+    assert list_all(lab, serviceName="s") == []
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"startedBy": "a", "family": "f"}, "cannot specify startedBy with other arguments"),
+        ({"startedBy": "a", "launchType": "EC2"}, "cannot specify startedBy with other arguments"),
+        ({"maxResults": 0}, "maxResults"),
+        ({"maxResults": 101}, "maxResults"),
+        ({"nextToken": "?"}, "token"),
+    ],
+)
+def test_list_tasks_refuses_what_aws_refuses(lab: Lab, params: dict[str, Any], words: str) -> None:
+    error = lab.error("ListTasks", **params)
+    assert error.code == "InvalidParameterException"
+    assert words in error.message
+
+
+def test_a_task_can_be_tagged_later(lab: Lab) -> None:
+    arn = lab.run(tags=[{"key": "a", "value": "1"}])
+    lab.call("TagResource", resourceArn=arn, tags=[{"key": "a", "value": "2"}, {"key": "b", "value": "3"}])
+    assert lab.describe(arn, include=["TAGS"])["tags"] == [
+        {"key": "a", "value": "2"},
+        {"key": "b", "value": "3"},
+    ]
+    assert lab.describe(arn)["tags"] == []
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:ecs:us-east-1:123456789012:cluster/default",
+        "arn:aws:ecs:us-east-1:123456789012:task/default/x",
+    ],
+)
+def test_only_known_tasks_can_be_tagged(lab: Lab, arn: str) -> None:
+    assert lab.error("TagResource", resourceArn=arn, tags=[]).code == "InvalidParameterException"
+
+
+def test_a_task_takes_at_most_fifty_tags(lab: Lab) -> None:
+    arn = lab.run(tags=[{"key": str(n)} for n in range(50)])
+    assert "tags has 51 items" in lab.error("TagResource", resourceArn=arn, tags=[{"key": "more"}]).message
+
+
+def test_describe_clusters_counts_tasks_and_shows_the_default_strategy(lab: Lab) -> None:
+    strategy = [{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}]
+    lab.ecs.store.ensure_cluster("default").default_strategy = strategy
+    lab.ecs.plan.defaults = {"provisioning": 5, "duration": 100}
+    lab.call("RunTask", taskDefinition="airflow-task", count=2, launchType="EC2")
+    (cluster,) = lab.call("DescribeClusters")["clusters"]
+    assert (cluster["pendingTasksCount"], cluster["runningTasksCount"]) == (2, 0)
+    assert cluster["defaultCapacityProviderStrategy"] == strategy
+    lab.now += 5
+    (cluster,) = lab.call("DescribeClusters", clusters=["default"])["clusters"]
+    assert (cluster["pendingTasksCount"], cluster["runningTasksCount"]) == (0, 2)
+
+
+def test_an_unknown_cluster_is_missing_from_describe_clusters(lab: Lab) -> None:
+    answer = lab.call("DescribeClusters", clusters=["nope"])
+    arn = "arn:aws:ecs:us-east-1:123456789012:cluster/nope"
+    assert answer == {"clusters": [], "failures": [{"arn": arn, "reason": "MISSING"}]}
+
+
+def test_a_cluster_is_known_by_its_arn(lab: Lab) -> None:
+    arn = lab.run(cluster="arn:aws:ecs:us-east-1:123456789012:cluster/default")
+    assert lab.describe(arn)["clusterArn"].endswith(":cluster/default")

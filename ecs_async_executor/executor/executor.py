@@ -211,9 +211,13 @@ class AsyncEcsExecutor(BaseExecutor):
     def debug_dump(self) -> None:
         """Log the executor's state, on SIGUSR2."""
         super().debug_dump()  # type: ignore[no-untyped-call]  # Airflow's
-        if self._parts is not None:
+        if self._parts is None:
+            return
+        try:
             self._parts.reconciler.debug_dump()
             self._parts.engine.debug_dump()
+        except Exception:
+            self.log.exception("Can't dump the state.")
 
     def _make_run(self, workload: Any) -> Run:
         if self._parts is None:

@@ -43,7 +43,7 @@ class InvalidRequestError(EcsAsyncError):
         super().__init__(f"{self.problem} {remedy}")
 
     def within(self, name: str) -> InvalidRequestError:
-        """Say where the problem was found."""
+        """Say where the problem was found, in place of what it said before."""
         return InvalidRequestError(self.bare_problem, self.remedy, where=name)
 
     @classmethod

@@ -6,10 +6,8 @@ import re
 from dataclasses import dataclass
 
 # A UUID; or a token's `jti`, which rows hold only with a launch number.
-_PATTERN = re.compile(
-    r"(?P<run>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}(?=-))"
-    r"(?:-(?P<number>\d+))?"
-)
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_PATTERN = re.compile(rf"(?P<run>{_UUID.pattern}|[0-9a-f]{{32}}(?=-))(?:-(?P<number>\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +27,11 @@ class LaunchId:
         """Parse a launch id, or the run id of a first launch; None if the text is neither."""
         found = _PATTERN.fullmatch(text)
         return cls(found["run"], int(found["number"] or 1)) if found else None
+
+
+def is_run_id(text: str | None) -> bool:
+    """Return whether core has committed this text as a run id: a UUID."""
+    return _UUID.fullmatch(text or "") is not None
 
 
 def run_id_of(launch_id: str) -> str:

@@ -74,7 +74,7 @@ def describe(executor_config: str | None, team: str | None, queue: str = "") -> 
         raise ConfigurationError(unknown_team(team))
     configuration = read_configuration(ExecutorConf(team))
     found, profile = configuration.found, configuration.profiles.of(queue)
-    template, warning = profile.template, configuration.profiles.warn_of_unknown(queue)
+    template, warning = profile.template, configuration.profiles.warning_for(queue)
     value = _json(executor_config)
     request = profile.request(_COMMAND, value)
     layers = template.layers if value is None else (*template.layers, Layer("executor_config", value))

@@ -138,7 +138,7 @@ class Profiles:
         log.warning("%s", self._warnings[queue])
         return self.default
 
-    def warn_of_unknown(self, queue: str) -> str | None:
+    def warning_for(self, queue: str) -> str | None:
         """Return the warning for a queue that has no profile although `queues` is set; None if it has one."""
         self.of(queue)
         return self._warnings.get(queue)

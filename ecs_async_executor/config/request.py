@@ -167,7 +167,7 @@ class RequestTemplate:
 
 
 def _without_count_of_one(body: Body) -> Body:
-    """Leave out a `count` that says what is so anyway: each request starts one task."""
+    """Leave out a `count` of 1, which changes nothing: each request starts one task."""
     is_one = body.get("count") == 1 and body["count"] is not True
     return {name: value for name, value in body.items() if name != "count"} if is_one else body
 

@@ -54,6 +54,10 @@ class Dispatcher:
             else:
                 run.move(RunState.LIVE, "adopted by its ARN", now)
 
+    def watch(self, run: Run) -> None:
+        """Order a launched run to be watched; it changes nothing if the engine watches it already."""
+        self._submit([self.order(run)])
+
     def stop(self, run: Run, reason: str) -> None:
         """Order a run's task to be stopped; the engine will report its end."""
         run.stop = Stop(run.run_id, reason)

@@ -93,11 +93,8 @@ class AsyncEcsExecutor(BaseExecutor):
                 self._refuse(workload, f"The executor can't take it in: {type(error).__name__}.")
         if self._parts is None:
             return
-        try:
-            for run, why in self._parts.reconciler.accept(runs):
-                self._refuse(run.workload, f"The executor can't take it in: {type(why).__name__}.")
-        except Exception:
-            self.log.exception("Can't order launches now; they are ordered once their rows have been read.")
+        for run, why in self._parts.reconciler.accept(runs):
+            self._refuse(run.workload, f"The executor can't take it in: {type(why).__name__}.")
 
     def sync(self) -> None:
         """Handle the engine's reports and the database's answers, and tell Airflow what they mean."""
@@ -227,7 +224,7 @@ class AsyncEcsExecutor(BaseExecutor):
             run = make_run(self, workload, stale_id=True)
         airflow_compat.pop_queued(self, run.key)
         self.running.add(run.key)
-        warning = None if run.is_callback else self._parts.configuration.profiles.warn_of_unknown(run.queue)
+        warning = None if run.is_callback else self._parts.configuration.profiles.warning_for(run.queue)
         if warning is not None:
             self.log_task_event(event="ecs unknown queue", extra=warning, ti_key=run.key)
         return run

@@ -101,13 +101,22 @@ class Reconciler:
                 self._fall_back(run)
                 order = self._dispatcher.order(run)
                 self._add(run)
-                self._rows.read_in_turn(run, self._clock())
             except Exception as error:  # noqa: BLE001  it is logged, with its traceback
                 self.task_events.exception("accept", f"Can't take in {run.label}.")
                 refused.append((run, error))
             else:
                 ordered.append((run, order))
-        self._dispatcher.give(ordered, self._clock())
+        try:
+            self._dispatcher.give(ordered, self._clock())
+        except Exception:  # noqa: BLE001  it is logged, with its traceback
+            self.task_events.exception(
+                "order", "Can't order launches; each is ordered once its row has been read."
+            )
+            for run, _ in ordered:
+                self._rows.read_at(run, self._clock())
+        else:
+            for run, _ in ordered:
+                self._rows.read_in_turn(run, self._clock())
         return refused
 
     def adopt(self, runs: Iterable[Run]) -> None:
@@ -195,21 +204,23 @@ class Reconciler:
                 self._note_end(run, report)
 
     def _note_launched(self, run: Run, report: Launched) -> None:
-        published_before, run.launched = run.published, report
+        before, published_before = run.state, run.published
+        run.move(RunState.LIVE if run.is_callback else RunState.LAUNCHED, "launched", self._clock())
+        run.launched = report
+        if before is RunState.PENDING:
+            self._dispatcher.watch(run)  # the engine launched it earlier, and may have been told to forget it
         if run.is_callback:
-            run.move(RunState.LIVE, "launched", self._clock())
             return
         run.workload = None  # frees most of the run's memory; the row can provide it again
         run.ids |= {report.arn}
-        run.move(RunState.LAUNCHED, "launched", self._clock())
         if published_before is not None and self.runs.is_current(run):
             self._rows.publish_launch(run, instead_of=published_before)
         else:
             self._rows.read_at(run, self._clock())
 
     def _note_end(self, run: Run, report: Terminal) -> None:
-        run.ended, run.ended_at = report, self._clock()
         run.move(RunState.ENDED, type(report).__name__, self._clock())
+        run.ended, run.ended_at = report, self._clock()
         self._rows.read_at(run, self._clock())
         if run.costs_attempt:
             run.waits_since = None  # this launch did get capacity
@@ -314,9 +325,9 @@ class Reconciler:
         if decision is Decision.RELAUNCH:
             self._relaunch(run, row)
         elif decision is Decision.SEARCH and not run.adopted_by_arn:
+            run.move(RunState.PENDING, "its row is running, so another launch of it runs", self._clock())
             run.launched = run.ended = None
             run.recovery = Recovery.SEARCH_ONLY
-            run.move(RunState.PENDING, "its row says that it runs: search for its task", self._clock())
             self._rows.read_at(run, self._clock())
         elif decision in {Decision.FAIL, Decision.SUCCEED}:
             self._send_event(run, decision)
@@ -325,7 +336,7 @@ class Reconciler:
         else:
             if decision is Decision.LEAVE and row is not None:
                 self.task_events.left_to_airflow(run, describe_left(row, self._heartbeats.timeout))
-            self.drop(run, decision.value)
+            self.drop(run, f"decided: {decision.name}")
 
     def _decide_callback(self, run: Run) -> None:
         """Decide by the exit code: a callback has no row, and nothing else reports its end."""
@@ -361,6 +372,7 @@ class Reconciler:
         elif run.diagnosis.summary not in run.waits_for:
             run.waits_for.add(run.diagnosis.summary)
             self.task_events.waits(run, run.diagnosis)
+        run.move(RunState.PENDING, "to be launched again", self._clock())
         run.next_launch()
         if run.adopted_by_arn:
             # We don't know the ids of its earlier launches; a new run id avoids using any of them again.
@@ -370,7 +382,6 @@ class Reconciler:
         if not run.is_callback:
             run.ids |= {str(run.launch_id)}
             self._rows.publish(run, row)
-        run.move(RunState.PENDING, "to be launched again", self._clock())
         self._rows.read_at(run, self._clock() + delay)
 
     def _fall_back(self, run: Run) -> None:
@@ -396,5 +407,4 @@ class Reconciler:
             handle(run, what)
         except Exception:  # noqa: BLE001  it is logged, with its traceback
             self.task_events.exception("handle", f"Can't handle {run.label}")
-            run.follow_facts(self._clock())
             self._rows.read_at(run, self._clock() + CONFIRM_AFTER)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from sys import intern
 from typing import Any
@@ -15,9 +14,8 @@ from ecs_async_executor.config.profiles import Profiles
 from ecs_async_executor.executor.adoption import parse_external_id
 from ecs_async_executor.executor.airflow_compat import key_of, key_of_row, label_of
 from ecs_async_executor.executor.runs import Run
+from ecs_async_executor.launch_id import is_run_id
 from ecs_async_executor.messages import Launched, Recovery
-
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 def make_run(executor: BaseExecutor, workload: Any, *, stale_id: bool = False) -> Run:
@@ -31,7 +29,7 @@ def make_run(executor: BaseExecutor, workload: Any, *, stale_id: bool = False) -
     if isinstance(workload, ExecuteCallback):
         return Run(_token_id(workload.token), key, f"callback {workload.callback.id}", workload)
     ti = workload.ti
-    committed = None if stale_id or not _is_uuid(ti.external_executor_id) else ti.external_executor_id
+    committed = None if stale_id or not is_run_id(ti.external_executor_id) else ti.external_executor_id
     return Run(
         committed or (str(uuid.uuid4()) if stale_id else _token_id(workload.token)),
         key,
@@ -84,7 +82,3 @@ def _token_id(token: str) -> str:
     except jwt.InvalidTokenError:
         claims = {}
     return str(claims.get("jti") or uuid.uuid4())
-
-
-def _is_uuid(value: str | None) -> bool:
-    return _UUID.fullmatch(value or "") is not None

@@ -66,7 +66,7 @@ class Run:
     ids: frozenset[str] = frozenset()
     """All external executor ids that its row may show."""
     state: RunState = RunState.PENDING
-    """Only `move` and `follow_facts` change it."""
+    """Only `move` changes it."""
     history: History = field(default_factory=History)
 
     def __post_init__(self) -> None:
@@ -99,19 +99,6 @@ class Run:
             raise ImpossibleTransitionError(self.label, self.state.name, state.name, why, self.history)
         self.state = state
         self.history.note(now, state.name, why)
-
-    def follow_facts(self, now: float) -> None:
-        """Take the state that the reports tell, after an error: a run must never be stuck in a wrong one."""
-        if self.state in {RunState.DROPPED, RunState.DONE}:
-            return
-        right: tuple[RunState, ...] = ()
-        if self.ended is not None:
-            right = (RunState.ENDED, RunState.REPORTED)
-        elif self.launched is not None:
-            right = (RunState.LIVE,) if self.is_callback else (RunState.LAUNCHED, RunState.LIVE)
-        if right and self.state not in right:
-            self.state = right[0]
-            self.history.note(now, self.state.name, "after an error")
 
     def next_launch(self) -> None:
         """Move to the next launch number; call it only when nothing of the earlier launches lives."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ecs_async_executor.launch_id import LaunchId, run_id_of, started_by
+from ecs_async_executor.launch_id import LaunchId, is_run_id, run_id_of, started_by
 
 RUN = "0198c0de-0000-7000-8000-000000000001"
 JTI = "0198c0de000070008000000000000001"
@@ -37,3 +37,10 @@ def test_anything_else_is_no_launch_id(text: str):
 
 def test_listtasks_finds_a_run_by_its_deployment_and_run_id():
     assert started_by("airflow/prod", RUN) == f"airflow/prod/{RUN}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [(RUN, True), (None, False), ("", False), (JTI, False), (f"{RUN}-1", False)]
+)
+def test_only_a_uuid_is_an_id_that_core_has_committed(text: str | None, expected: bool):
+    assert is_run_id(text) is expected

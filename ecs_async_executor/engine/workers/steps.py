@@ -56,7 +56,7 @@ Step: TypeAlias = Callable[[Entry], Awaitable[Outcome]]
 
 
 class Steps:
-    """Runs steps. No exception of a step reaches the engine."""
+    """Runs steps. A step that raises fails its launch, not the engine."""
 
     def __init__(self, ledger: Ledger, emit: Emit, digest: LogDigest) -> None:
         self._ledger = ledger

@@ -95,10 +95,10 @@ def test_an_unknown_queue_is_named_once_and_the_default_one_never(caplog: pytest
 
 def test_a_task_of_an_unknown_queue_is_told_what_becomes_of_it() -> None:
     found = profiles({"gpu": {"cpu": 256}})
-    assert [found.warn_of_unknown(queue) for queue in ("", "default", "gpu")] == [None] * 3
+    assert [found.warning_for(queue) for queue in ("", "default", "gpu")] == [None] * 3
     said = "The queue 'gqu' has no profile in the option queues. Did you mean gpu? Its tasks run as if"
-    assert str(found.warn_of_unknown("gqu")).startswith(said)
-    assert str(found.warn_of_unknown("gqu")).startswith(said)
+    assert str(found.warning_for("gqu")).startswith(said)
+    assert str(found.warning_for("gqu")).startswith(said)
 
 
 def test_tasks_of_unknown_queues_can_be_refused_and_those_of_the_default_queue_never_are() -> None:
@@ -110,7 +110,7 @@ def test_tasks_of_unknown_queues_can_be_refused_and_those_of_the_default_queue_n
     ):
         found.of("gqu-1").request(["airflow"], None)
     assert found.of("gqu-1").template is found.default.template, "a former scheduler's task can't be watched"
-    assert found.warn_of_unknown("gqu-1") is None
+    assert found.warning_for("gqu-1") is None
 
 
 def test_a_refusal_keeps_no_task_s_command() -> None:

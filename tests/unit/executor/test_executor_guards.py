@@ -40,7 +40,7 @@ def executor(submitted: list[Order]) -> AsyncEcsExecutor:
     executor._log = logging.getLogger(__name__)  # type: ignore[assignment]  # Airflow's own doesn't reach caplog
     reconciler = make_reconciler(executor, submitted, Clock())
     configuration = SimpleNamespace(
-        profiles=SimpleNamespace(warn_of_unknown=lambda _: None),
+        profiles=SimpleNamespace(warning_for=lambda _: None),
         settings=SimpleNamespace(shutdown_timeout=1.0),
     )
     executor._parts = SimpleNamespace(  # type: ignore[assignment]  # it has what is asked of it
@@ -74,18 +74,6 @@ def test_a_run_whose_order_can_not_be_made_fails_with_the_reason(
     assert (str(state), info) == ("failed", "The executor can't take it in: RuntimeError.")
     assert not executor.running
     assert submitted == []
-
-
-def test_orders_that_can_not_be_given_now_are_given_once_their_rows_are_read(
-    executor: AsyncEcsExecutor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
-    assert executor._parts is not None
-    reconciler = executor._parts.reconciler
-    monkeypatch.setattr(reconciler._dispatcher, "give", Broken().give)
-    executor._process_workloads([task_workload()])
-    assert "Can't order launches now" in caplog.text
-    (run,) = reconciler.runs
-    assert run.run_id in reconciler._rows._round_robin._reads
 
 
 def test_workloads_of_an_executor_that_was_not_started_fail():

@@ -455,36 +455,68 @@ class TestImpossibleReports:
             reconciler.note(launched(run))
         assert two.state is RunState.LAUNCHED
 
-    @pytest.mark.parametrize(
-        ("state", "right"),
-        [
-            (RunState.PENDING, RunState.ENDED),
-            (RunState.LIVE, RunState.ENDED),
-            (RunState.REPORTED, RunState.REPORTED),
-            (RunState.DONE, RunState.DONE),
-        ],
-    )
-    def test_an_ended_run_is_decided_about_whatever_state_it_was_left_in(
-        self, reconciler: Reconciler, state: RunState, right: RunState
+    @pytest.mark.parametrize("late", ["Launched", "LaunchFailed"])
+    def test_the_run_keeps_its_end_and_is_decided_about(
+        self, reconciler: Reconciler, clock: Clock, monkeypatch: pytest.MonkeyPatch, late: str
     ):
         run = accept(reconciler)
-        run.state, run.ended = state, LaunchFailed(run.run_id, 1, WHY, permanent=False)
-        run.follow_facts(0.0)
-        assert run.state is right
+        end = LaunchFailed(run.run_id, 1, WHY, permanent=True)
+        reconciler.note(end)
+        reconciler.note(
+            launched(run) if late == "Launched" else LaunchFailed(run.run_id, 1, WHY, permanent=False)
+        )
+        assert (run.state, run.ended, run.launched) == (RunState.ENDED, end, None)
+        rows_show(monkeypatch, "failed")
+        clock.now += 10
+        decide(reconciler)
+        assert len(reconciler.runs) == 0
 
-    def test_a_launched_task_is_followed_and_a_callback_is_never_taken_for_a_task(
-        self, reconciler: Reconciler
+
+class TestAdoptedAgain:
+    """A run is adopted again while the engine still works on it, from before another scheduler had it."""
+
+    @pytest.fixture
+    def run(self, reconciler: Reconciler, submitted: list[Order]) -> Run:
+        run = orphan(reconciler, RUN_ID)
+        reconciler.adopt([run])
+        assert submitted == []
+        return run
+
+    def test_its_task_is_watched_though_the_engine_may_be_about_to_forget_it(
+        self, reconciler: Reconciler, submitted: list[Order], run: Run, monkeypatch: pytest.MonkeyPatch
     ):
-        task, callback = accept(reconciler), make_run(reconciler._executor, callback_workload())
-        for run in (task, callback):
-            run.launched = launched(run)
-            run.follow_facts(0.0)
-        assert (task.state, callback.state) == (RunState.LAUNCHED, RunState.LIVE)
+        reconciler.note(launched(run))
+        (watch,) = submitted
+        assert isinstance(watch, Watch)
+        assert (watch.run_id, watch.arn) == (RUN_ID, f"arn-{RUN_ID}-1")
+        rows_show(monkeypatch, "running")
+        decide(reconciler)
+        assert submitted == [watch]
 
-    def test_a_run_without_any_report_keeps_its_state(self, reconciler: Reconciler):
-        run = accept(reconciler)
-        run.follow_facts(0.0)
-        assert run.state is RunState.ORDERED
+    @pytest.mark.usefixtures("run")
+    def test_its_end_is_decided_about_by_its_row(
+        self, reconciler: Reconciler, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
+    ):
+        reconciler.note(Stopped(RUN_ID, 1, "arn", 0, ran=True, permanent=False, diagnosis=WHY))
+        rows_show(monkeypatch, "success")
+        decide(reconciler)
+        assert submitted == []
+        assert not reconciler._executor.running
+
+
+def test_orders_that_can_not_be_given_are_given_once_their_rows_are_read(
+    reconciler: Reconciler, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
+):
+    def broken(_: object) -> None:
+        raise RuntimeError("no memory")
+
+    runs = [make_run(reconciler._executor, task_workload(task_id=name)) for name in ("a", "b")]
+    with monkeypatch.context() as patch:
+        patch.setattr(reconciler._dispatcher, "_submit", broken)
+        assert reconciler.accept(runs) == []
+    rows_show(monkeypatch, "queued")
+    decide(reconciler)
+    assert [each.run_id for each in submitted if isinstance(each, Launch)] == [run.run_id for run in runs]
 
 
 def test_a_run_that_cannot_be_ordered_is_returned_and_the_others_are_ordered(

@@ -38,6 +38,7 @@ from ecs_async_executor.executor.runs import Run, Runs
 from ecs_async_executor.executor.task_events import TaskEvents
 from ecs_async_executor.history import describe_oldest
 from ecs_async_executor.messages import (
+    AnyRunReport,
     Cancelled,
     Launched,
     LaunchFailed,
@@ -45,7 +46,6 @@ from ecs_async_executor.messages import (
     Order,
     Recovery,
     Running,
-    RunReport,
     Stopped,
     Terminal,
     Waiting,
@@ -172,7 +172,7 @@ class Reconciler:
 
     # --- reports ------------------------------------------------------------------------------------------
 
-    def note(self, report: RunReport) -> None:
+    def note(self, report: AnyRunReport) -> None:
         """Handle a report about one run."""
         run = self.runs.get(report.run_id)
         if run is not None:
@@ -180,7 +180,7 @@ class Reconciler:
         else:
             self._dispatcher.note(report, self._clock())
 
-    def _note(self, run: Run, report: RunReport) -> None:
+    def _note(self, run: Run, report: AnyRunReport) -> None:
         if isinstance(report, LaunchReport) and report.number != run.number:
             return  # about a launch that was over before this scheduler got the run back
         match report:
@@ -193,6 +193,8 @@ class Reconciler:
                 self.task_events.waits(run, report.diagnosis)
             case LaunchFailed() | Stopped() | Cancelled():
                 self._note_end(run, report)
+            case _:
+                assert_never(report)
 
     def _note_launched(self, run: Run, report: Launched) -> None:
         published_before, run.launched = run.published, report

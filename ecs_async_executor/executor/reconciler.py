@@ -94,7 +94,7 @@ class Reconciler:
     # --- runs that come and go ----------------------------------------------------------------------------
 
     def accept(self, runs: Iterable[Run]) -> list[tuple[Run, Exception]]:
-        """Make each run the current one of its key, and order its launch; return those that can't be taken in."""
+        """Take in new runs, and order their launches; return those that can't be taken in, with the reason."""
         ordered, refused = [], []
         for run in runs:
             try:
@@ -107,7 +107,12 @@ class Reconciler:
                 refused.append((run, error))
             else:
                 ordered.append((run, order))
-        self._dispatcher.give(ordered, self._clock())
+        try:
+            self._dispatcher.give(ordered, self._clock())
+        except Exception:
+            for run, _ in ordered:
+                self._rows.read_at(run, self._clock())  # a pending run is ordered once its row has been read
+            raise
         return refused
 
     def adopt(self, runs: Iterable[Run]) -> None:
@@ -152,7 +157,7 @@ class Reconciler:
         self._dispatcher.drop(run, why, self._clock(), stop=stop)
 
     def revoke(self, key: Any) -> None:
-        """Drop a task that Airflow found stuck in QUEUED, and stop its container: Airflow requeues the task."""
+        """Drop a task that Airflow found stuck in QUEUED, and stop its container. Airflow requeues the task."""
         run = self.runs.current(key)
         if run is not None:
             self.drop(run, "revoked: Airflow found it stuck in queued", stop=True)
@@ -197,33 +202,28 @@ class Reconciler:
                 assert_never(report)
 
     def _note_launched(self, run: Run, report: Launched) -> None:
+        # The move comes first: a report that can't follow must change nothing.
+        run.move(RunState.LIVE if run.is_callback else RunState.LAUNCHED, "launched", self._clock())
         published_before, run.launched = run.published, report
         if run.is_callback:
-            run.move(RunState.LIVE, "launched", self._clock())
             return
         run.workload = None  # frees most of the run's memory; the row can provide it again
         run.ids |= {report.arn}
-        run.move(RunState.LAUNCHED, "launched", self._clock())
         if published_before is not None and self.runs.is_current(run):
             self._rows.publish_launch(run, instead_of=published_before)
         else:
             self._rows.read_at(run, self._clock())
 
     def _note_end(self, run: Run, report: Terminal) -> None:
-        run.ended, run.ended_at = report, self._clock()
         run.move(RunState.ENDED, type(report).__name__, self._clock())
+        run.ended, run.ended_at = report, self._clock()
         self._rows.read_at(run, self._clock())
-        if run.costs_attempt:
-            run.waits_since = None  # this launch did get capacity
-        elif run.waits_since is None:
-            run.waits_since = self._clock()
-        if isinstance(report, Stopped) and report.interrupted:
-            self._retry_policy.interrupted(run)
+        self._retry_policy.note_end(run, self._clock())
 
     # --- decisions ----------------------------------------------------------------------------------------
 
     def decide(self, budget: float = math.inf) -> None:
-        """Decide about the runs whose rows were read, for `budget` seconds at most, and query the rows due next."""
+        """Decide about the runs whose rows were read, for `budget` seconds, and query the rows due next."""
         now = self._clock()
         try:
             for run, row in self._rows.answers(now):
@@ -360,9 +360,8 @@ class Reconciler:
         if run.costs_attempt:
             self.task_events.start_failed(run, self._retry_policy.max_starts(run), delay)
             run.starts += 1
-        elif run.diagnosis.summary not in run.waits_for:
-            run.waits_for.add(run.diagnosis.summary)
-            self.task_events.waits(run, run.diagnosis)
+        else:
+            self.task_events.waits_again(run)
         run.next_launch()
         if run.adopted_by_arn:
             # We don't know the ids of its earlier launches; a new run id avoids using any of them again.
@@ -376,7 +375,6 @@ class Reconciler:
         self._rows.read_at(run, self._clock() + delay)
 
     def _fall_back(self, run: Run) -> None:
-        """Switch a run to its fallback profile if the retry policy says so."""
         reason = self._retry_policy.fall_back(run, self._clock())
         if reason is not None:
             self.task_events.fell_back(run, reason)

@@ -30,8 +30,8 @@ class OptionsError(ConfigurationError):
 class InvalidRequestError(EcsAsyncError):
     """One task's RunTask request can't be built; other tasks are not affected.
 
-    ``where`` names the layer of the configuration in which the problem is, if only one; ``remedy`` tells the Dag author
-    what to change.
+    ``where`` names the layer of the configuration in which the problem is, if only one; ``remedy`` tells
+    the Dag author what to change.
     """
 
     def __init__(self, problem: str, remedy: str, *, where: str = "") -> None:
@@ -70,7 +70,8 @@ class ImpossibleTransitionError(EcsAsyncError):
 
     def __init__(self, label: str, before: str, after: str, why: str, history: object) -> None:
         super().__init__(
-            f"{label} can't go from {before} to {after} ({why}). Please report it with this history: {history}."
+            f"{label} can't go from {before} to {after} ({why})."
+            f" Please report it with this history: {history}."
         )
 
 

@@ -274,4 +274,5 @@ class EngineDied:
 
 
 Terminal: TypeAlias = LaunchFailed | Stopped | Cancelled
-Report: TypeAlias = Waiting | Launched | Running | Terminal | Paused | Resumed | HealthChecked | EngineDied
+AnyRunReport: TypeAlias = Waiting | Launched | Running | Terminal
+Report: TypeAlias = AnyRunReport | Paused | Resumed | HealthChecked | EngineDied

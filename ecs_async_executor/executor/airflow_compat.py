@@ -46,12 +46,6 @@ def key_of_row(executor: BaseExecutor, ti: Any) -> Hashable:
     return key
 
 
-def label_of(ti: Any) -> str:
-    """Return a readable name for a task instance, a row or a workload's."""
-    mapped = f"[{ti.map_index}]" if ti.map_index >= 0 else ""
-    return f"{ti.dag_id}.{ti.task_id}{mapped} of {ti.run_id}, try {ti.try_number}"
-
-
 def pop_queued(executor: BaseExecutor, key: Hashable) -> None:
     """Remove a workload from whichever of the base class's queues holds it."""
     queues = getattr(executor, "executor_queues", None)  # new in 3.4

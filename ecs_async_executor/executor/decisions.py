@@ -91,7 +91,7 @@ class RunView:
 
 
 def _if_ours(table: Callable[[Row, RunView], Decision]) -> Callable[[Row | None, RunView], Decision]:
-    """Make a decision table that first asks whether the row still belongs to the run and to this scheduler."""
+    """Guard a decision table: the row must still be this run's and this scheduler's."""
 
     @wraps(table)
     def decide(row: Row | None, run: RunView) -> Decision:

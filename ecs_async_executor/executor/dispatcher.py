@@ -8,15 +8,7 @@ from typing import TypeAlias
 from ecs_async_executor.executor.order_factory import OrderFactory
 from ecs_async_executor.executor.run_state import WITH_ENGINE, RunState
 from ecs_async_executor.executor.runs import Run
-from ecs_async_executor.messages import (
-    Forget,
-    Launched,
-    Order,
-    Recovery,
-    RunReport,
-    Stop,
-    Terminal,
-)
+from ecs_async_executor.messages import AnyRunReport, Forget, Launched, Order, Recovery, Stop, Terminal
 
 Submit: TypeAlias = Callable[[Iterable[Order]], None]
 """Passes orders to the engine."""
@@ -77,7 +69,7 @@ class Dispatcher:
             self._stopping[run.run_id] = run, order
             self._submit([self.order(run), order] if before is RunState.PENDING else [order])
 
-    def note(self, report: RunReport, now: float) -> None:
+    def note(self, report: AnyRunReport, now: float) -> None:
         """Handle a report about a dropped run: only its ARN and its end matter."""
         run, _ = self._stopping.get(report.run_id, (None, None))
         if run is None:

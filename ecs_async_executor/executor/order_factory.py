@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow.executors.workloads import ExecuteTask
+
 from ecs_async_executor.config.delivery import Bucket, Delivery, in_command
 from ecs_async_executor.config.explain import origin_of
 from ecs_async_executor.config.folding import fold
@@ -20,6 +22,7 @@ from ecs_async_executor.messages import Launch, Launched, Recovery, Request, Wat
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.tokens import JWTGenerator
+    from airflow.executors.workloads.task import TaskInstanceDTO
 
 TOKEN_LIFETIME = 3600.0
 """The minimum lifetime of a launch's token, in seconds.
@@ -63,15 +66,15 @@ class OrderFactory:
         """
         recovery = recovery or run.recovery if run.workload is not None else Recovery.SEARCH_ONLY
         profile = self._profiles.of(run.queue, run.fallbacks)
-        ti = getattr(run.workload, "ti", None)
+        ti = _task_instance(run.workload)
         return Launch(
             run.run_id,
             run.label,
             partial(self._build, run.launch_id, run.workload, profile),
-            cluster=_cluster(profile, getattr(ti, "executor_config", None)),
+            cluster=_cluster(profile, ti.executor_config if ti is not None else None),
             container=profile.template.container,
             number=run.number,
-            priority=CALLBACK_PRIORITY if run.is_callback else getattr(ti, "priority_weight", 0),
+            priority=_priority(run, ti),
             recovery=recovery,
             lane=None if recovery is Recovery.SEARCH_ONLY else profile.lane,
             launch_timeout=profile.launch_timeout,
@@ -93,7 +96,7 @@ class OrderFactory:
 
     def _build(self, launch_id: LaunchId, workload: Any, profile: Profile) -> Request:
         """Build the request, with a fresh token."""
-        ti = getattr(workload, "ti", None)
+        ti = _task_instance(workload)
         subject = ti.id if ti is not None else workload.callback.id
         lifetime = max(TOKEN_LIFETIME, self._queued_timeout, profile.launch_timeout + TOKEN_MARGIN)
         token = self._generator.generate(
@@ -113,6 +116,17 @@ class OrderFactory:
         template = profile.template
         of_task = (Layer("executor_config", executor_config),) if executor_config else ()
         return origin_of(member, (*template.layers, *of_task), template.container, self._found)
+
+
+def _task_instance(workload: Any) -> TaskInstanceDTO | None:
+    """Return the task instance of a workload; None for a callback, and for a workload that wasn't read yet."""
+    return workload.ti if isinstance(workload, ExecuteTask) else None
+
+
+def _priority(run: Run, ti: TaskInstanceDTO | None) -> int:
+    if run.is_callback:
+        return CALLBACK_PRIORITY
+    return ti.priority_weight if ti is not None else 0
 
 
 def _cluster(profile: Profile, executor_config: object) -> str:

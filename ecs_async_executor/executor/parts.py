@@ -42,7 +42,7 @@ def build(executor: BaseExecutor, configuration: Configuration, connect: Connect
         configuration,
         executor.jwt_generator,
         database,
-        lambda orders: engine.submit(orders),  # noqa: PLW0108  the engine exists by the time of the first order
+        lambda orders: engine.submit(orders),  # noqa: PLW0108  the engine exists once orders are given
     )
     engine = EngineSupervisor(connect, configuration.settings.engine_options, reconciler.live_orders)
     return Parts(configuration, reconciler, engine, database)

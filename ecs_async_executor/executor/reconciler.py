@@ -38,6 +38,7 @@ from ecs_async_executor.executor.runs import Run, Runs
 from ecs_async_executor.executor.task_events import TaskEvents
 from ecs_async_executor.history import describe_oldest
 from ecs_async_executor.messages import (
+    AnyRunReport,
     Cancelled,
     Launched,
     LaunchFailed,
@@ -45,7 +46,6 @@ from ecs_async_executor.messages import (
     Order,
     Recovery,
     Running,
-    RunReport,
     Stopped,
     Terminal,
     Waiting,
@@ -94,7 +94,7 @@ class Reconciler:
     # --- runs that come and go ----------------------------------------------------------------------------
 
     def accept(self, runs: Iterable[Run]) -> list[tuple[Run, Exception]]:
-        """Make each run the current one of its key, and order its launch; return those that can't be taken in."""
+        """Take in new runs, and order their launches; return those that can't be taken in, with the reason."""
         ordered, refused = [], []
         for run in runs:
             try:
@@ -161,7 +161,7 @@ class Reconciler:
         self._dispatcher.drop(run, why, self._clock(), stop=stop)
 
     def revoke(self, key: Any) -> None:
-        """Drop a task that Airflow found stuck in QUEUED, and stop its container: Airflow requeues the task."""
+        """Drop a task that Airflow found stuck in QUEUED, and stop its container. Airflow requeues the task."""
         run = self.runs.current(key)
         if run is not None:
             self.drop(run, "revoked: Airflow found it stuck in queued", stop=True)
@@ -181,7 +181,7 @@ class Reconciler:
 
     # --- reports ------------------------------------------------------------------------------------------
 
-    def note(self, report: RunReport) -> None:
+    def note(self, report: AnyRunReport) -> None:
         """Handle a report about one run."""
         run = self.runs.get(report.run_id)
         if run is not None:
@@ -189,7 +189,7 @@ class Reconciler:
         else:
             self._dispatcher.note(report, self._clock())
 
-    def _note(self, run: Run, report: RunReport) -> None:
+    def _note(self, run: Run, report: AnyRunReport) -> None:
         if isinstance(report, LaunchReport) and report.number != run.number:
             return  # about a launch that was over before this scheduler got the run back
         match report:
@@ -202,8 +202,11 @@ class Reconciler:
                 self.task_events.waits(run, report.diagnosis)
             case LaunchFailed() | Stopped() | Cancelled():
                 self._note_end(run, report)
+            case _:
+                assert_never(report)
 
     def _note_launched(self, run: Run, report: Launched) -> None:
+        # The move comes first: a report that can't follow must change nothing.
         before, published_before = run.state, run.published
         run.move(RunState.LIVE if run.is_callback else RunState.LAUNCHED, "launched", self._clock())
         run.launched = report
@@ -222,17 +225,12 @@ class Reconciler:
         run.move(RunState.ENDED, type(report).__name__, self._clock())
         run.ended, run.ended_at = report, self._clock()
         self._rows.read_at(run, self._clock())
-        if run.costs_attempt:
-            run.waits_since = None  # this launch did get capacity
-        elif run.waits_since is None:
-            run.waits_since = self._clock()
-        if isinstance(report, Stopped) and report.interrupted:
-            self._retry_policy.interrupted(run)
+        self._retry_policy.note_end(run, self._clock())
 
     # --- decisions ----------------------------------------------------------------------------------------
 
     def decide(self, budget: float = math.inf) -> None:
-        """Decide about the runs whose rows were read, for `budget` seconds at most, and query the rows due next."""
+        """Decide about the runs whose rows were read, for `budget` seconds, and query the rows due next."""
         now = self._clock()
         try:
             for run, row in self._rows.answers(now):
@@ -369,9 +367,8 @@ class Reconciler:
         if run.costs_attempt:
             self.task_events.start_failed(run, self._retry_policy.max_starts(run), delay)
             run.starts += 1
-        elif run.diagnosis.summary not in run.waits_for:
-            run.waits_for.add(run.diagnosis.summary)
-            self.task_events.waits(run, run.diagnosis)
+        else:
+            self.task_events.waits_again(run)
         run.move(RunState.PENDING, "to be launched again", self._clock())
         run.next_launch()
         if run.adopted_by_arn:
@@ -385,7 +382,6 @@ class Reconciler:
         self._rows.read_at(run, self._clock() + delay)
 
     def _fall_back(self, run: Run) -> None:
-        """Switch a run to its fallback profile if the retry policy says so."""
         reason = self._retry_policy.fall_back(run, self._clock())
         if reason is not None:
             self.task_events.fell_back(run, reason)

@@ -13,6 +13,7 @@ from random import random as system_random
 from ecs_async_executor.backoff import Random, backoff
 from ecs_async_executor.config.profiles import Profile, Profiles
 from ecs_async_executor.executor.runs import Run
+from ecs_async_executor.messages import Stopped
 
 TASKS_REMEMBERED = 10_000
 """How many tasks' interruptions are remembered across tries; the oldest are dropped."""
@@ -85,6 +86,15 @@ class RetryPolicy:
             what = f"Interrupted {count} time{'s' * (count > 1)}"
         to = profile.fallback.name if profile.fallback is not None else ""
         return f"{what}: the queue {profile.name} falls back to {to}."
+
+    def note_end(self, run: Run, now: float) -> None:
+        """Note how a launch ended: a wait for capacity begins, goes on or is over."""
+        if run.costs_attempt:
+            run.waits_since = None  # this launch did get capacity
+        elif run.waits_since is None:
+            run.waits_since = now
+        if isinstance(run.ended, Stopped) and run.ended.interrupted:
+            self.interrupted(run)
 
     def interrupted(self, run: Run) -> None:
         """Note that AWS reclaimed the capacity of a run's task."""

@@ -12,7 +12,7 @@ from airflow.executors.workloads import ExecuteCallback, ExecuteTask
 
 from ecs_async_executor.config.profiles import Profiles
 from ecs_async_executor.executor.adoption import parse_external_id
-from ecs_async_executor.executor.airflow_compat import key_of, key_of_row, label_of
+from ecs_async_executor.executor.airflow_compat import key_of, key_of_row
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.launch_id import is_run_id
 from ecs_async_executor.messages import Launched, Recovery
@@ -33,7 +33,7 @@ def make_run(executor: BaseExecutor, workload: Any, *, stale_id: bool = False) -
     return Run(
         committed or (str(uuid.uuid4()) if stale_id else _token_id(workload.token)),
         key,
-        label_of(ti),
+        _label(ti),
         workload,
         ti_id=ti.id,
         try_number=ti.try_number,
@@ -53,7 +53,7 @@ def make_orphaned_run(executor: BaseExecutor, ti: Any, profiles: Profiles) -> Ru
     run = Run(
         adopted.run_id,
         key_of_row(executor, ti),
-        label_of(ti),
+        _label(ti),
         None,
         ti_id=ti.id,
         try_number=ti.try_number,
@@ -70,6 +70,12 @@ def make_orphaned_run(executor: BaseExecutor, ti: Any, profiles: Profiles) -> Ru
     else:
         run.recovery = Recovery.SEARCH if ti.state == "queued" else Recovery.SEARCH_ONLY
     return run
+
+
+def _label(ti: Any) -> str:
+    """Return a readable name for a task instance, a row or a workload's."""
+    mapped = f"[{ti.map_index}]" if ti.map_index >= 0 else ""
+    return f"{ti.dag_id}.{ti.task_id}{mapped} of {ti.run_id}, try {ti.try_number}"
 
 
 def _token_id(token: str) -> str:

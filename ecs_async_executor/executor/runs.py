@@ -58,7 +58,7 @@ class Run:
     ended_at: float = 0.0
     """When the engine reported its end."""
     event_sent: bool = False
-    """A terminal event was sent, by Airflow itself if its heartbeats timed out; the row hasn't changed yet."""
+    """A terminal event was sent (by Airflow itself if heartbeats timed out); the row hasn't changed yet."""
     unwanted_since: float | None = None
     """When we first read that its row had moved on while its task lived."""
     stop: Stop | None = None

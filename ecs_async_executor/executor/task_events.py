@@ -42,6 +42,12 @@ class TaskEvents:
         self.log(("waits", why.summary), f"{run.label} waits: {why}")
         self.record(run, "ecs launch waits", str(why))
 
+    def waits_again(self, run: Run) -> None:
+        """Tell why a run must wait before its next launch, once per cause."""
+        if run.diagnosis.summary not in run.waits_for:
+            run.waits_for.add(run.diagnosis.summary)
+            self.waits(run, run.diagnosis)
+
     def start_failed(self, run: Run, max_starts: int, delay: float) -> None:
         """Tell that a start failed, and when the next one comes; `delay` is in seconds."""
         text = f"Start {run.starts} of {max_starts} failed, the next one in {delay:.0f} s. {run.diagnosis}"
@@ -72,7 +78,7 @@ class TaskEvents:
         self.record(run, "ecs task left to airflow", text)
 
     def over(self, run: Run, *, was_cleared: bool) -> None:
-        """Tell that Airflow learns of a run's end from the executor, because its worker hasn't reported it."""
+        """Tell that the executor reports a run's end to Airflow, because its worker hasn't."""
         if was_cleared:
             text = f"{run.label} was cleared, and has ended: Airflow runs it again. {run.diagnosis}"
             self.log("cleared", text)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from math import inf
 from queue import SimpleQueue
 from random import Random
+from typing import NoReturn
 
 import anyio
 import pytest
@@ -108,6 +109,11 @@ class LateDatabase:
         return answer
 
 
+def _raise_again(what: str, text: str) -> NoReturn:
+    """Fail the test on what the reconciler would only log: an impossible transition is a bug in any world."""
+    raise  # noqa: PLE0704  the exception that is being handled
+
+
 class Scheduler:
     """One scheduler: its executor's reconciler and its engine, in one event loop."""
 
@@ -129,6 +135,7 @@ class Scheduler:
             clock=asyncio.get_running_loop().time,
             random=random.random,
         )
+        self.reconciler.task_events.exception = _raise_again  # type: ignore[method-assign]
 
     @property
     def job_id(self) -> int:

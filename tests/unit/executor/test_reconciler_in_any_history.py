@@ -19,13 +19,13 @@ from ecs_async_executor.executor.run_factory import make_run
 from ecs_async_executor.executor.run_state import RunState
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.messages import (
+    AnyRunReport,
     Cancelled,
     Launch,
     Launched,
     LaunchFailed,
     Order,
     Running,
-    RunReport,
     Stopped,
     Waiting,
     Watch,
@@ -133,7 +133,7 @@ class AnyHistory(RuleBasedStateMachine):
             return
         run = data.draw(st.sampled_from(self.all))
         run_id, number = run.run_id, run.number - stale
-        reports: list[RunReport] = [
+        reports: list[AnyRunReport] = [
             Waiting(run_id, WHY),
             Launched(run_id, number, f"arn-{run_id}", "c", "airflow"),
             Running(run_id, f"arn-{run_id}"),
@@ -213,9 +213,9 @@ class AnyHistory(RuleBasedStateMachine):
         for run in self.reconciler.runs:
             pending = run.state is RunState.PENDING
             assert [run.run_id in with_engine, run.ended is not None, pending].count(True) == 1
-            poller = self.reconciler._rows
-            asked = {asked.run_id for asked, _ in poller._asked}
-            assert run.run_id in with_engine or run.run_id in asked or run.run_id in poller._due
+            rows = self.reconciler._rows
+            asked = {asked.run_id for asked, _ in rows._asked}
+            assert run.run_id in with_engine or run.run_id in asked or run.run_id in rows._due
 
 
 TestAnyHistory = AnyHistory.TestCase

@@ -9,7 +9,17 @@ from ecs_async_executor.config.heartbeats import Heartbeats
 from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.rows.thread import RowQuery, RowThread
 from ecs_async_executor.messages import Diagnosis, LaunchFailed, Waiting
-from tests.support.reconciler import DATABASE, WHY, Clock, accept, decide, launched, rows_show
+from tests.support.reconciler import (
+    DATABASE,
+    WHY,
+    Clock,
+    Executor,
+    accept,
+    decide,
+    launched,
+    make_reconciler,
+    rows_show,
+)
 
 FULL = Diagnosis("ECS has no capacity for the task now.", "RESOURCE:CPU")
 
@@ -51,11 +61,11 @@ def test_start_failures_with_one_cause_are_summed_up(
 
 
 def test_log_lines_for_rows_that_moved_on_are_summed_up(
-    reconciler: Reconciler, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level("INFO")
     rows_show(monkeypatch, "success")
-    reconciler._heartbeats = Heartbeats(unwanted_grace=0)
+    reconciler = make_reconciler(Executor(), [], clock, heartbeats=Heartbeats(unwanted_grace=0))
     for number in range(20):
         reconciler.note(launched(accept(reconciler, task_id=f"t{number}")))
     for _ in range(30):

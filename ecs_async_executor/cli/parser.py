@@ -51,5 +51,5 @@ class Parser(argparse.ArgumentParser):
         name = word.partition("=")[0]
         kind = "option" if word.startswith("-") else "command" if self._commands() else "argument"
         close = difflib.get_close_matches(name, list(known), n=1)
-        advice = f"Did you mean {close[0]}?" if close else f"`{self.prog} --help` lists what there is."
+        advice = f"Did you mean {close[0]}?" if close else f"See `{self.prog} --help`."
         self.error(f"unknown {kind} {name}. {advice}")

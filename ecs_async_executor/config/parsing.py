@@ -31,7 +31,7 @@ def parse_json(value: object) -> object:
     except json.JSONDecodeError as error:
         problem = f"it is not JSON: {error.msg} at character {error.pos + 1}"
     except (RecursionError, ValueError):
-        raise ValueError("it is JSON of more depth or size than can be read") from None
+        raise ValueError("its JSON is nested too deeply or has too long a number") from None
     try:
         return _literal(value.strip())
     except TwiceError:
@@ -49,7 +49,7 @@ def refuse_twins(names: Iterable[str], where: str = "") -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise TwiceError(f"{name[:80]!r} is there twice{where}")
+            raise TwiceError(f"{name[:80]!r} appears twice{where}")
         seen.add(name)
 
 
@@ -70,11 +70,11 @@ def leftover(text: str) -> str | None:
     """Describe quotes or a comment that a file's or a shell's syntax left around a value; None if there are none."""
     text = text.strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
-        return "it is in quotes, which Airflow takes for a part of the value: remove the quotes"
+        return "it is in quotes, which Airflow reads as part of the value: remove them"
     is_json = text.startswith(("{", "["))
     comment = r"[}\]]\s*[#;][^}\]]*" if is_json else r"(|.*\s)[#;].*"
     if (re.search(rf"{comment}\Z", text) if is_json else re.fullmatch(comment, text, re.DOTALL)) is not None:
-        return "a comment stands behind it, which Airflow takes for a part of the value: remove the comment"
+        return "a comment follows it, which Airflow reads as part of the value: remove it"
     return None
 
 

@@ -130,10 +130,10 @@ class Profiles:
         problem = f"The queue {queue[:80]!r} has no profile in the option queues.{hint}"
         if self._refuse_unknown:
             remedy = (
-                "Correct the task's `queue`, or give it a profile: the option unknown_queue says `refuse`."
+                "Correct the task's `queue`, or add a profile for it: the option unknown_queue is `refuse`."
             )
             return replace(self.default, refusal=InvalidRequestError(problem, remedy))
-        self._warnings[queue] = f"{problem} Its tasks run as if there were no profiles."
+        self._warnings[queue] = f"{problem} Its tasks run without a profile."
         log.warning("%s", self._warnings[queue])
         return self.default
 
@@ -256,9 +256,7 @@ class _Maker:
         target = options.fallback
         if target is None:
             if options.fallback_after is not None:
-                self.problems.append(
-                    f"{name}: fallback_after says when, but no fallback says to which profile."
-                )
+                self.problems.append(f"{name}: fallback_after has no effect without fallback.")
             return None
         if target not in self._settings.queues:
             near = difflib.get_close_matches(target, self._settings.queues, n=1)
@@ -266,7 +264,7 @@ class _Maker:
             self.problems.append(f"{name}: fallback: there is no profile {target[:80]!r}.{hint}")
             return None
         if target in self._making:
-            self.problems.append(f"{name}: fallback: {' -> '.join([*self._making, target])} never ends.")
+            self.problems.append(f"{name}: fallback: {' -> '.join([*self._making, target])} is a circle.")
             return None
         fallback = self.make(target)
         if template is None or fallback is self._default or not self._is_whole:
@@ -274,7 +272,9 @@ class _Maker:
         # A restarted scheduler knows only the queue. From that it must find the task and judge its outcome.
         for what in ("cluster", "container"):
             if getattr(fallback.template, what) != getattr(template, what):
-                self.problems.append(f"{name}: fallback: {target!r} has another {what}, which can't be.")
+                self.problems.append(
+                    f"{name}: fallback: {target!r} has another {what}; it must have the same."
+                )
         return fallback
 
 
@@ -291,7 +291,7 @@ def split(value: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         if name is None:
             layer[key] = item
         elif name in own:
-            raise InvalidRequestError(f"{name} is there twice, in two spellings.", "Remove one of them.")
+            raise InvalidRequestError(f"{name} appears twice, in two spellings.", "Remove one of them.")
         elif item is not None:
             own[name] = item
     return own, layer

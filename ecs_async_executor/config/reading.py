@@ -153,7 +153,7 @@ def _check_together(found: dict[str, Found], wrong: set[str], team: str | None) 
         one, other = (origin(name, found) for name in _EXCLUSIVE)
         yield (
             "capacity_provider_strategy",
-            f"{one}: it excludes capacity_provider_strategy, which is set too: {other}. Remove one of them.",
+            f"{one}: it can't be combined with capacity_provider_strategy, which is set too: {other}. Remove one of them.",
         )
     if misses("subnets", "networkConfiguration"):
         for name in ("security_groups", "assign_public_ip"):
@@ -175,7 +175,7 @@ def strange_names(conf: Conf) -> list[str]:
     """Find probable typos in `[aws_ecs_executor]`: only warnings, because a newer provider may have such an option."""
     known = _names(*(name for name, field in Settings.model_fields.items() if is_drop_in(field)))
     return [
-        f"{heading(DROP_IN_SECTION, team_of(conf))} {name} ({where}): AsyncEcsExecutor knows no such option. {_hint(name, known)}"
+        f"{heading(DROP_IN_SECTION, team_of(conf))} {name} ({where}): AsyncEcsExecutor has no such option. {_hint(name, known)}"
         for name, where in names(conf, DROP_IN_SECTION)
         if name not in known and not _is_form_of(DROP_IN_SECTION, name, known)
     ]
@@ -185,7 +185,7 @@ def unknown_team(team: str) -> str:
     """Say that a team has no executor, and which teams have one."""
     known = known_teams()
     if not known:
-        return f"There is no team {team!r}: [core] executor names no teams, or [core] multi_team is not on."
+        return f"There is no team {team!r}: [core] executor names no teams, or [core] multi_team is off."
     near = difflib.get_close_matches(team, known, n=1)
     hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}."
     return f"There is no team {team!r} in [core] executor. {hint}"
@@ -194,7 +194,7 @@ def unknown_team(team: str) -> str:
 def options_of_unknown_teams() -> list[str]:
     """Find options that nothing reads because no team of that name has an executor."""
     return [
-        f"{origin}: nobody reads it. {unknown_team(team)}"
+        f"{origin}: nothing reads it. {unknown_team(team)}"
         for team, origin in strange_teams((DROP_IN_SECTION, SECTION))
     ]
 

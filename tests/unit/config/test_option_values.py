@@ -36,10 +36,8 @@ def problems() -> list[str]:
     return str(caught.value).splitlines()[1:]
 
 
-QUOTES = "it is in quotes, which Airflow takes for a part of the value: remove the quotes. It means: "
-COMMENT = (
-    "a comment stands behind it, which Airflow takes for a part of the value: remove the comment. It means: "
-)
+QUOTES = "it is in quotes, which Airflow reads as part of the value: remove them. It means: "
+COMMENT = "a comment follows it, which Airflow reads as part of the value: remove it. It means: "
 
 
 @pytest.mark.parametrize(

@@ -89,14 +89,14 @@ def test_an_unknown_queue_is_named_once_and_the_default_one_never(caplog: pytest
     for queue in ("", "default", "gpu", "typo", "typo"):
         found.of(queue)
     assert [record.getMessage() for record in caplog.records] == [
-        "The queue 'typo' has no profile in the option queues. Its tasks run as if there were no profiles."
+        "The queue 'typo' has no profile in the option queues. Its tasks run without a profile."
     ]
 
 
 def test_a_task_of_an_unknown_queue_is_told_what_becomes_of_it() -> None:
     found = profiles({"gpu": {"cpu": 256}})
     assert [found.stranger(queue) for queue in ("", "default", "gpu")] == [None] * 3
-    said = "The queue 'gqu' has no profile in the option queues. Did you mean gpu? Its tasks run as if"
+    said = "The queue 'gqu' has no profile in the option queues. Did you mean gpu? Its tasks run without a"
     assert str(found.stranger("gqu")).startswith(said)
     assert str(found.stranger("gqu")).startswith(said)
 
@@ -158,12 +158,12 @@ def test_all_that_is_wrong_is_said_at_once_and_no_value_is_shown() -> None:
     text = str(caught.value)
     for name in queues:
         assert f"queues: {name}:" in text or name in {"five", "six", "twelve"}
-    assert "five -> six -> five never ends" in text
+    assert "five -> six -> five is a circle" in text
     assert "Did you mean taskDefinition?" in text
     assert "there is no profile 'nowhere'" in text
     for name in ("rate_share", "launch_timeout", "max_run_task_attempts"):
         assert f"queues: nine: {name}: " in text
-    assert "ten: launch_timeout is there twice" in text
+    assert "ten: launch_timeout appears twice" in text
     assert "eleven: fallback: 'twelve' has another cluster" in text
     assert "eleven: fallback: 'twelve' has another container" in text
     assert "their-secret" not in text

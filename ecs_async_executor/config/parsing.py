@@ -70,11 +70,11 @@ def leftover(text: str) -> str | None:
     """Describe quotes or a comment that a file's or a shell's syntax left around a value; None if there are none."""
     text = text.strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
-        return "it is in quotes, which Airflow reads as part of the value: remove them"
+        return "the value is in quotes, and Airflow takes them as part of it: remove the quotes"
     is_json = text.startswith(("{", "["))
     comment = r"[}\]]\s*[#;][^}\]]*" if is_json else r"(|.*\s)[#;].*"
     if (re.search(rf"{comment}\Z", text) if is_json else re.fullmatch(comment, text, re.DOTALL)) is not None:
-        return "a comment follows it, which Airflow reads as part of the value: remove it"
+        return "a comment follows the value, and Airflow takes it as part of the value: remove the comment"
     return None
 
 

@@ -133,7 +133,7 @@ class Profiles:
                 "Correct the task's `queue`, or add a profile for it: the option unknown_queue is `refuse`."
             )
             return replace(self.default, refusal=InvalidRequestError(problem, remedy))
-        self._warnings[queue] = f"{problem} Its tasks run without a profile."
+        self._warnings[queue] = f"{problem} Its tasks run as if there were no profiles."
         log.warning("%s", self._warnings[queue])
         return self.default
 

@@ -115,7 +115,7 @@ def _let_the_higher_section_win(found: dict[str, Found]) -> None:
 
 def _explain(name: str, found: dict[str, Found], what: str, team: str | None) -> str:
     field = Settings.model_fields[name]
-    means = f"It means: {field.description} Write, for example: {of_option(field, 'example')}"
+    means = f"Meaning: {field.description} Example: {of_option(field, 'example')}"
     stop = "" if what.endswith("?") else "."
     return f"{origin(name, found, team)}: {what}{stop} {means}"
 

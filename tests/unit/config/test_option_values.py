@@ -36,8 +36,10 @@ def problems() -> list[str]:
     return str(caught.value).splitlines()[1:]
 
 
-QUOTES = "it is in quotes, which Airflow reads as part of the value: remove them. It means: "
-COMMENT = "a comment follows it, which Airflow reads as part of the value: remove it. It means: "
+QUOTES = "the value is in quotes, and Airflow takes them as part of it: remove the quotes. Meaning: "
+COMMENT = (
+    "a comment follows the value, and Airflow takes it as part of the value: remove the comment. Meaning: "
+)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +115,7 @@ def test_an_option_that_ecs_refuses_is_told_with_its_name_and_meaning(
     options(**{name: text})
     (line,) = problems()
     assert f"[{DROP_IN_SECTION}] {name} (AIRFLOW__AWS_ECS_EXECUTOR__{name.upper()}): {said}" in line
-    assert "It means: " in line
+    assert "Meaning: " in line
 
 
 @pytest.mark.parametrize(

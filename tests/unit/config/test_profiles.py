@@ -89,14 +89,14 @@ def test_an_unknown_queue_is_named_once_and_the_default_one_never(caplog: pytest
     for queue in ("", "default", "gpu", "typo", "typo"):
         found.of(queue)
     assert [record.getMessage() for record in caplog.records] == [
-        "The queue 'typo' has no profile in the option queues. Its tasks run without a profile."
+        "The queue 'typo' has no profile in the option queues. Its tasks run as if there were no profiles."
     ]
 
 
 def test_a_task_of_an_unknown_queue_is_told_what_becomes_of_it() -> None:
     found = profiles({"gpu": {"cpu": 256}})
     assert [found.stranger(queue) for queue in ("", "default", "gpu")] == [None] * 3
-    said = "The queue 'gqu' has no profile in the option queues. Did you mean gpu? Its tasks run without a"
+    said = "The queue 'gqu' has no profile in the option queues. Did you mean gpu? Its tasks run as if"
     assert str(found.stranger("gqu")).startswith(said)
     assert str(found.stranger("gqu")).startswith(said)
 

@@ -407,7 +407,7 @@ def test_nothing_set_lists_everything_that_is_missing() -> None:
         "[aws_ecs_executor] container_name",
         "[aws_ecs_executor] task_definition",
     ]
-    assert "it is required, but not set. It means: Name or ARN of the ECS cluster" in found[0]
+    assert "it is required, but not set. Meaning: Name or ARN of the ECS cluster" in found[0]
 
 
 WRONG = {
@@ -430,8 +430,8 @@ def test_every_wrong_option_is_listed_at_once_with_its_section_and_meaning(requi
     found = problems()
     for name in WRONG:
         place = f"[{SECTION}] {name} (AIRFLOW__{SECTION.upper()}__{name.upper()}): "
-        (line,) = [line for line in found if line.strip().startswith(f"- {place}") and "It means: " in line]
-        assert f" Write, for example: {of_option(Settings.model_fields[name], 'example')}" in line
+        (line,) = [line for line in found if line.strip().startswith(f"- {place}") and "Meaning: " in line]
+        assert f" Example: {of_option(Settings.model_fields[name], 'example')}" in line
 
 
 def test_options_kwargs_and_profiles_are_told_at_once(required: Options) -> None:

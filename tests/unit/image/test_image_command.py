@@ -115,6 +115,5 @@ def test_an_engine_that_hangs_is_not_waited_for(
 def test_without_an_engine_it_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert check(tmp_path / "nowhere") == 1
     assert (
-        "(No such file or directory). Name another container engine with --engine"
-        in capsys.readouterr().err
+        "(No such file or directory). Name another container engine with --engine" in capsys.readouterr().err
     )

@@ -62,7 +62,7 @@ class Report:
     machine: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain JSON, for `from_json`. JSON has no infinite numbers: such a figure is left out."""
+        """Return it as plain JSON, for `from_json`. JSON has no infinite numbers: such a figure is left out."""
         finite = {name: figure for name, figure in self.figures.items() if math.isfinite(figure)}
         document: dict[str, Any] = json.loads(
             json.dumps({**dataclasses.asdict(self), "figures": finite}, allow_nan=False)
@@ -78,19 +78,19 @@ class Report:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Give the smallest value that at least `percent` of all values do not exceed; NaN if there are none."""
+    """Return the smallest value that at least `percent` of all values do not exceed; NaN if there are none."""
     if not values:
         return math.nan
     return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
 
 
 def median(values: Sequence[float]) -> float:
-    """Give the 50th percentile."""
+    """Return the 50th percentile."""
     return percentile(values, 50)
 
 
 def extrapolated(seconds: float, done: int, wanted: int) -> float:
-    """Give how long `wanted` take if `done` of them took `seconds`; infinitely long if none was done."""
+    """Return how long `wanted` take if `done` of them took `seconds`; infinitely long if none was done."""
     return seconds * wanted / done if done else math.inf
 
 

@@ -88,7 +88,7 @@ def _machine(reports: Reports) -> str:
     )
     minutes = sum(report.seconds for report in reports.values()) / 60
     names = ", ".join(name for name, report in reports.items() if report.quick)
-    quick = f" **Quick runs, whose figures are not to be quoted: {names}.**" if names else ""
+    quick = f" **Quick runs; don't quote their figures: {names}.**" if names else ""
     return f"\nMeasured in {minutes:.0f} minutes on one machine: {about}.{quick}\n\n"
 
 

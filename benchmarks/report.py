@@ -36,7 +36,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One thing that was to be reached, and what was measured."""
+    """One target, and what was measured."""
 
     what: str
     wanted: str
@@ -54,9 +54,9 @@ class Report:
     figures: Mapping[str, float] = field(default_factory=dict)
     """Raw numbers, for the chart and for comparisons."""
     quick: bool = False
-    """Taken with the small sizes of --quick: good to see that it works, not to be quoted."""
+    """Taken with the small sizes of --quick: shows that it works, but not how fast."""
     unfinished: bool = False
-    """It broke off: what is missing was not measured."""
+    """The run broke off: what is missing was not measured."""
     seconds: float = 0.0
     """How long it took."""
     machine: Mapping[str, str] = field(default_factory=dict)
@@ -136,12 +136,12 @@ def show(report: Report, console: Console) -> None:
         console.print(printed)
     for target in report.targets:
         mark = "[green]met[/green]: " if target.met else "[red]missed[/red]: "
-        wanted = f"in a full run wanted: {target.wanted}" if report.quick else f"wanted: {target.wanted}"
+        wanted = f"a full run's target: {target.wanted}" if report.quick else f"target: {target.wanted}"
         console.print(f"{'' if report.quick else mark}{target.what}: {target.measured} ({wanted})")
     if report.unfinished:
-        console.print("It broke off: what is missing here was not measured.", style="red")
+        console.print("The run broke off: what is missing here was not measured.", style="red")
     if report.quick:
-        console.print("A quick run: it shows that the benchmark works; its figures are not to be quoted.")
+        console.print("Quick run: it only shows that the benchmark works. Don't quote its figures.")
 
 
 def write(report: Report, path: Path) -> None:

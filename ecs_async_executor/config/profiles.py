@@ -6,7 +6,6 @@ by name, then by the patterns in their order (`*`, `?`, `[...]`); any other queu
 
 from __future__ import annotations
 
-import difflib
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from ecs_async_executor.config.sources import Found
 from ecs_async_executor.config.words import in_words
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
 from ecs_async_executor.messages import RateShare, Request
+from ecs_async_executor.suggestions import did_you_mean
 
 log = logging.getLogger(__name__)
 
@@ -125,9 +125,8 @@ class Profiles:
                 return profile
         if not self._named or queue in {"", self._default_queue}:
             return self.default
-        near = difflib.get_close_matches(queue, self._named, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        problem = f"The queue {queue[:80]!r} has no profile in the option queues.{hint}"
+        hint = did_you_mean(queue, self._named)
+        problem = f"The queue {queue[:80]!r} has no profile in the option queues. {hint}".rstrip()
         if self._refuse_unknown:
             remedy = (
                 "Correct the task's `queue`, or add a profile for it: the option unknown_queue is `refuse`."
@@ -259,9 +258,8 @@ class _Maker:
                 self.problems.append(f"{name}: fallback_after has no effect without fallback.")
             return None
         if target not in self._settings.queues:
-            near = difflib.get_close_matches(target, self._settings.queues, n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            self.problems.append(f"{name}: fallback: there is no profile {target[:80]!r}.{hint}")
+            hint = did_you_mean(target, self._settings.queues)
+            self.problems.append(f"{name}: fallback: there is no profile {target[:80]!r}. {hint}".rstrip())
             return None
         if target in self._making:
             self.problems.append(f"{name}: fallback: {' -> '.join([*self._making, target])} is a circle.")

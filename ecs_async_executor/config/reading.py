@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -25,6 +24,7 @@ from ecs_async_executor.config.sources import (
     variable,
 )
 from ecs_async_executor.config.words import in_words
+from ecs_async_executor.suggestions import did_you_mean
 
 _FALSE = frozenset({"false", "f", "0", "no", "n", "off"})
 _EXCLUSIVE = ("launch_type", "capacity_provider_strategy")
@@ -186,9 +186,7 @@ def unknown_team(team: str) -> str:
     known = known_teams()
     if not known:
         return f"There is no team {team!r}: [core] executor names no teams, or [core] multi_team is off."
-    near = difflib.get_close_matches(team, known, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}."
-    return f"There is no team {team!r} in [core] executor. {hint}"
+    return f"There is no team {team!r} in [core] executor. {_suggestion(team, known)}"
 
 
 def options_of_unknown_teams() -> list[str]:
@@ -230,5 +228,8 @@ def _hint(name: str, known: set[str]) -> str:
         return (
             f"Airflow does not read this option's {name.removeprefix(stem).upper()} form: set {stem} itself."
         )
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}."
+    return _suggestion(name, known)
+
+
+def _suggestion(name: str, known: Collection[str]) -> str:
+    return did_you_mean(name, known, f"There are: {', '.join(sorted(known))}.")

@@ -6,7 +6,6 @@ a CloudFormation resource or template in JSON, and a list of any of these.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.local.rules.protocol import input_shape, is_of, service_model
+from ecs_async_executor.suggestions import did_you_mean
 
 Document: TypeAlias = dict[str, Any]
 Scalar: TypeAlias = Callable[[Shape, Any], Any]
@@ -199,6 +199,5 @@ def _member(shape: StructureShape, name: str, prefix: str) -> str:
         return name
     if name[:1].isupper() and name.lower() in by_lower:
         return by_lower[name.lower()]
-    close = difflib.get_close_matches(name, known, n=1)
-    advice = f"Did you mean {close[0]}?" if close else f"Its members are {', '.join(sorted(known))}."
+    advice = did_you_mean(name, known, f"Its members are {', '.join(sorted(known))}.")
     raise ConfigurationError(f"{prefix}{name[:100]}: RegisterTaskDefinition has no such member. {advice}")

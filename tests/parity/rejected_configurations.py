@@ -35,7 +35,7 @@ class Refusal:
 
 @lru_cache(maxsize=1)
 def _layers(setup: Setup) -> list[dict[str, Any]]:
-    """Return RUN_TASK_KWARGS and `executor_config`, in AWS's spelling."""
+    """Give RUN_TASK_KWARGS and `executor_config`, in AWS's spelling."""
     spelled = setup.with_kwargs(as_aws_spells(setup.kwargs)).with_config(as_aws_spells(setup.overlay))
     rewritten = rewrites.numbers(rewrites.pairs(rewrites.container_members(spelled)))
     return [rewritten.kwargs, rewritten.overlay]
@@ -50,7 +50,7 @@ def _misses_task_definition(setup: Setup) -> bool:
 
 
 def _networks(setup: Setup) -> list[dict[str, Any]]:
-    """Return what is said of the network at the start, and with the task; empty if nothing is."""
+    """Give what is said of the network at the start, and with the task; empty if nothing is."""
     options = rewrites.public_ip(setup).options
     network = {name: options[name] for name in ("subnets", "security_groups") if name in options}
     if options.get("assign_public_ip") == "True":

@@ -1,8 +1,8 @@
 # check=skip=SecretsUsedInArgOrEnv
-# The image of the task containers. Everything is chosen by build arguments: see docs/image.md.
-# Its Airflow and Python must be the scheduler's: there, `ecs-async image build-args` prints both arguments.
+# The image of the task containers. Build arguments choose everything: see docs/image.md.
+# Its Airflow and Python must match the scheduler's: run `ecs-async image build-args` there to print both arguments.
 
-# Credentials as build arguments are accepted for trials, in a stage that is thrown away; collect.sh warns of them.
+# For trials, credentials may come as build arguments, in a stage that is thrown away; collect.sh warns about them.
 # hadolint global ignore=DL3064
 
 ARG airflow_image=apache/airflow
@@ -11,16 +11,16 @@ ARG python_version=3.12
 ARG aws_cli_image=public.ecr.aws/aws-cli/aws-cli
 ARG aws_cli_version=2.36.46
 
-# AWS's own image, which is there for each processor: nothing to download and unpack.
+# AWS's own image exists for every architecture, so there is nothing to download and unpack.
 FROM ${aws_cli_image}:${aws_cli_version} AS aws-cli
 
-# To build in another folder than this repository: --build-context scripts=.../ecs_async_executor/image
+# To build outside this repository: --build-context scripts=.../ecs_async_executor/image
 FROM scratch AS scripts
 COPY ecs_async_executor/image/ /
 
 FROM ${airflow_image}:${airflow_version}-python${python_version} AS airflow
 
-# A stage of its own keeps credentials out of the image's history, and a layer valid while its own files are the same.
+# A separate stage keeps credentials out of the image's history, and layers cached while their files don't change.
 FROM airflow AS collected
 ARG host_dag_path=""
 ARG requirements_path=""
@@ -52,14 +52,14 @@ COPY --from=scripts --chmod=0755 /entrypoint.sh /opt/ecs-async/entrypoint.sh
 # The user `airflow`.
 USER 50000
 COPY --from=collected --chown=50000:0 /collected/requirements.txt /opt/airflow/requirements.txt
-# Airflow is named as well, so that no requirement changes its version.
+# Naming Airflow too stops requirements from changing its version.
 RUN if [ -s /opt/airflow/requirements.txt ]; then \
         pip install --no-cache-dir "apache-airflow==${AIRFLOW_VERSION}" -r /opt/airflow/requirements.txt; \
     fi
 COPY --from=collected --chown=50000:0 /collected/aws/ /home/airflow/.aws/
 COPY --from=collected --chown=50000:0 /collected/dags/ ${container_dag_path}/
 
-# Tasks talk to the API server: without this, Airflow's entrypoint looks for a database first, for seconds.
+# Tasks only need the API server: without this, Airflow's entrypoint spends seconds looking for a database.
 ENV CONNECTION_CHECK_MAX_COUNT=0 \
     CONTAINER_DAG_PATH=${container_dag_path} \
     S3_URI=${s3_url:-${s3_uri}}

@@ -1,4 +1,4 @@
-# Everything a contributor types. It makes its own .venv with what constraints.txt pins.
+# Everything a contributor runs. It installs what constraints.txt pins into .venv.
 # Python: 3.10 to 3.13, chosen with `make PYTHON=python3.12 test`.
 
 PYTHON ?= python3
@@ -23,13 +23,13 @@ demo: $(INSTALLED) ## Run the example Dags on a local Airflow and a local ECS. N
 test: $(INSTALLED) ## Run all tests.
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-test-fast: $(INSTALLED) ## Run the unit and property tests: for the loop of a change.
+test-fast: $(INSTALLED) ## Run the unit and property tests, in under two minutes.
 	$(BIN)/python -m pytest -n $(WORKERS) tests/unit tests/property $(ARGS)
 
 nightly: $(INSTALLED) ## Run the property tests with 10,000 examples each.
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/property --timeout 7200 $(ARGS)
 
-chaos: $(INSTALLED) ## Kill the scheduler 30 times among 300 tasks, and see each run exactly once.
+chaos: $(INSTALLED) ## Kill the scheduler 30 times while 300 tasks run, and check that each runs exactly once.
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types, layers, the Dockerfile and the shell scripts.
@@ -40,12 +40,12 @@ lint: $(INSTALLED) ## Check style, types, layers, the Dockerfile and the shell s
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/shellcheck .ci/run ecs_async_executor/image/*.sh
 
-format: $(INSTALLED) ## Format the code, and write the option tables of docs/configuration.md.
+format: $(INSTALLED) ## Format the code, and update the option tables in docs/configuration.md.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python docs/write_options.py
 
-bench: $(INSTALLED) ## Measure everything, and write docs/performance.md (about half an hour; ARGS=--quick for minutes).
+bench: $(INSTALLED) ## Run all benchmarks and update docs/performance.md (half an hour; ARGS=--quick: minutes).
 	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-faults: $(INSTALLED) ## Run both executors through every fault of the local ECS (25 minutes).
@@ -55,7 +55,7 @@ constraints: $(INSTALLED) ## Pin the newest versions that fit.
 	$(BIN)/uv pip compile -q --universal --python-version 3.10 --extra dev --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links --output-file constraints.txt --upgrade pyproject.toml
 
-clean: ## Remove what was made.
+clean: ## Remove the .venv, builds and caches.
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # uv installs in seconds; where it can't be had, pip takes a minute or two.

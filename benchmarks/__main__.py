@@ -63,25 +63,27 @@ def main() -> None:
 
 
 def merged(before: Reports, names: Sequence[str], reports: Reports) -> Reports:
-    """Give all reports in the page's order: of those that were run now, only what they gave now."""
+    """Return all reports in the page's order: of those that were run now, only what they gave now."""
     kept = {name: report for name, report in before.items() if name not in names}
     return {name: (kept | reports)[name] for name in BENCHMARKS if name in kept or name in reports}
 
 
 def minutes_left(names: Sequence[str], *, quick: bool) -> float:
-    """Give about how long these benchmarks take."""
+    """Return about how long these benchmarks take."""
     return sum(MINUTES[name][quick] for name in names if name in MINUTES)
 
 
 def run_all(names: Sequence[str], *, quick: bool) -> Iterator[tuple[str, Report | None]]:
-    """Run benchmarks one after another; give each one's report when it is there, None if it has failed."""
+    """Run benchmarks one after another; return each one's report when it is there, None if it has failed."""
     with TemporaryDirectory(prefix="ecs-async-bench-") as folder:
         for number, name in enumerate(names, 1):
             say(
                 f"{name}: {number} of {len(names)}; about {minutes_left(names[number - 1 :], quick=quick):.0f} minutes left"
             )
             file = Path(folder) / f"{name}.json"
-            command = [sys.executable, "-m", f"benchmarks.{name}", "--json", str(file), *["--quick"] * quick]
+            command = [sys.executable, "-m", f"benchmarks.{name}", "--json", str(file)]
+            if quick:
+                command.append("--quick")
             code = subprocess.run(command, check=False).returncode  # noqa: S603  our own module
             is_whole = code == 0 and file.exists()
             yield name, Report.from_json(json.loads(file.read_text("utf-8"))) if is_whole else None

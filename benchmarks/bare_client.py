@@ -23,12 +23,12 @@ _COMMAND = ["python", "-m", "airflow.sdk.execution_time.execute_workload", "--js
 
 
 def launch(endpoint_url: str, tasks: int) -> float:
-    """Launch tasks with as many calls in flight as an executor may have; give the time when it began."""
+    """Launch tasks with as many calls in flight as an executor may have; return the time when it began."""
     return asyncio.run(_launch(endpoint_url, tasks))
 
 
 async def _launch(endpoint_url: str, tasks: int) -> float:
-    left = iter(range(tasks))
+    left = iter(range(tasks))  # the workers share it: each takes the next task
 
     async def worker(client: Any) -> None:
         for _ in left:

@@ -70,13 +70,13 @@ def panels_of(figures: Mapping[str, float]) -> list[Panel]:
 
 
 def lengths(panel: Panel) -> list[float]:
-    """Give how long each bar is, the longest being 1."""
+    """Return how long each bar is, the longest being 1."""
     values = [bar.value for bar in panel.bars]
     return [value / max(values) for value in values]
 
 
 def draw(panels: Sequence[Panel]) -> str:
-    """Give the SVG of all panels, one below the other."""
+    """Return the SVG of all panels, one below the other."""
     body: list[str] = []
     top = 0
     for panel in panels:

@@ -79,7 +79,7 @@ def connection(url: str) -> Connection:
 
 
 async def cpu(call: Call, calls: int) -> float:
-    """Give this thread's CPU milliseconds per call, one call after another."""
+    """Return this thread's CPU milliseconds per call, one call after another."""
     begun = time.thread_time()
     for _ in range(calls):
         await call()
@@ -87,7 +87,7 @@ async def cpu(call: Call, calls: int) -> float:
 
 
 async def rate(call: Call, calls: int, flight: int) -> float:
-    """Give calls a second."""
+    """Return calls a second."""
     left = iter(range(calls))
 
     async def worker() -> None:
@@ -100,7 +100,7 @@ async def rate(call: Call, calls: int, flight: int) -> float:
 
 
 async def measure_cpu(url: str, arguments: argparse.Namespace) -> dict[str, tuple[float, float]]:
-    """Give (stock, ours) CPU milliseconds per call, by operation."""
+    """Return (stock, ours) CPU milliseconds per call, by operation."""
     found = {}
     async with clients(url, 1) as both:
         for operation, stock in both.stock.items():
@@ -114,7 +114,7 @@ async def measure_cpu(url: str, arguments: argparse.Namespace) -> dict[str, tupl
 
 
 async def measure_rates(url: str, arguments: argparse.Namespace) -> dict[str, tuple[float, float]]:
-    """Give (stock, ours) calls a second with many in flight, by operation."""
+    """Return (stock, ours) calls a second with many in flight, by operation."""
     found = {}
     async with clients(url, arguments.flight) as both:
         for operation in ("RunTask", LARGE):

@@ -71,7 +71,7 @@ def parse(
 
 
 def number(kind: type[int] | type[float], least: float, most: float) -> Callable[[str], float]:
-    """Give an argument's type: a number within these limits."""
+    """Return an argument's type: a number within these limits."""
     what = "whole number" if kind is int else "number"
 
     def read(text: str) -> float:

@@ -1,4 +1,4 @@
-"""One cell of the fault matrix: one executor, one fault, and what became of the tasks."""
+"""One case of the fault matrix: one executor, one fault, and how the tasks ended."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from benchmarks.workers import EXIT, LATE, Workers
 from ecs_async_executor.local import Control
 
 LATENCY = {"*": [0.04, 0.02]}
-"""Of every call, in seconds."""
+"""Latency of every call, in seconds."""
 PHASES = {"pull": 0.2, "activating": 0.2, "deprovisioning": 0.2}
-"""Of an ECS task's life, in seconds: short, since only the order of things matters here."""
+"""Phases of an ECS task's life, in seconds: short, because only their order matters here."""
 FINAL = ("success", "failed")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with ECS, and what has to become of the tasks all the same."""
+    """What is wrong with ECS, and how the tasks must end all the same."""
 
     name: str
     says: str
@@ -40,9 +40,9 @@ class Fault:
     fault: dict[str, Any] = field(default_factory=dict)
     """A fault of the local ECS."""
     each: bool = False
-    """It strikes the first container of each task, and no other."""
+    """Whether it strikes only the first container of each task."""
     plan: dict[str, Any] = field(default_factory=dict)
-    """What the local ECS's plan says of the first container of each task."""
+    """The local ECS's plan for the first container of each task."""
     conditions: dict[str, Any] = field(default_factory=dict)
     """Conditions of the local ECS."""
     work: float = 2.0
@@ -50,21 +50,21 @@ class Fault:
     starts: int = 0
     """How many of a task's containers end before its code runs."""
     deaths: int = 0
-    """How often a task's code dies. So many retries are allowed, and none more."""
+    """How often a task's code dies, and how many retries it has."""
     fails: bool = False
-    """The tasks can't be run at all: right is then to fail them, with the reason."""
+    """Whether the tasks can't run at all: they must fail, with the reason."""
     told: str = ""
-    """Words of AWS's own reason, which Airflow's Audit Log has to show for a death or failure."""
+    """Words of AWS's own reason, which Airflow's Audit Log must show for a death or failure."""
 
     @property
     def containers(self) -> int:
-        """How many a task needs."""
+        """How many containers a task needs."""
         return 0 if self.fails else 1 + self.starts + self.deaths
 
 
 @dataclass(frozen=True, slots=True)
 class FaultCase:
-    """What came of it. Every task is right or wrong."""
+    """The result. Every task is right or wrong."""
 
     fault: str
     executor: str
@@ -75,24 +75,24 @@ class FaultCase:
     containers_needed: int
     longest_heartbeat_ms: float
     seconds: float
-    """Until all was over, or the time was."""
+    """Until everything had ended, or the time was up."""
     notes: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What all cells have in common."""
+    """What all cases share."""
 
     ecs: Control
     tasks: int
     limit: float
-    """Seconds that a cell may take."""
+    """Seconds that a case may take."""
     logs: Path
     """A folder for the schedulers' logs."""
 
 
 def run_case(fault: Fault, executor: str, bench: Bench) -> FaultCase:
-    """Give tasks to a scheduler while ECS is as `fault` says, until all are finished or the time is up."""
+    """Run a scheduler with tasks while ECS has this fault, until all have finished or the time is up."""
     ecs, tasks = bench.ecs, bench.tasks
     _forget_all()
     ecs.reset()
@@ -114,7 +114,7 @@ def run_case(fault: Fault, executor: str, bench: Bench) -> FaultCase:
 
 
 def _run(fault: Fault, bench: Bench, workers: Workers, gauge: Gauge) -> float:
-    """Play the workers until nothing is left to do; give the seconds it took."""
+    """Simulate the workers until nothing is left to do; return the seconds it took."""
     begun = time.monotonic()
     lift_after = fault.seconds
     while (elapsed := time.monotonic() - begun) < bench.limit:
@@ -157,7 +157,7 @@ def _judge(fault: Fault, executor: str, workers: Workers, gauge: Gauge, seconds:
 
 
 def _what_is_wrong(fault: Fault, ti: TaskInstance, workers: Workers) -> str:
-    """Say what is wrong with a task; nothing if its state, its tries and the runs of its code are as they must be."""
+    """Say what is wrong with a task; nothing if its state, tries and code runs are as expected."""
     runs = workers.code_runs[ti.task_id]
     if ti.state not in FINAL:
         return f"unfinished ({ti.state})"
@@ -173,7 +173,7 @@ def _what_is_wrong(fault: Fault, ti: TaskInstance, workers: Workers) -> str:
 
 
 def _was_told(fault: Fault, ti: TaskInstance) -> bool:
-    """Tell whether the task's Audit Log says why."""
+    """Tell whether the task's Audit Log shows the reason."""
     with create_session(scoped=False) as session:
         said = session.scalars(select(Log.extra).filter_by(dag_id=ti.dag_id, task_id=ti.task_id)).all()
     return any(fault.told in (extra or "") for extra in said)

@@ -1,9 +1,9 @@
 """Runs the same tasks with AwsEcsExecutor and with AsyncEcsExecutor, through every fault of the local ECS.
 
-The scheduler is Airflow's own, in a process of its own, with a database. ECS is simulated, and so is what runs in its
-containers. A task is right if it ends in success, its code ran once for each try that Airflow counts, and it used no
-try but those that its code died in; where AWS refuses for good, if it fails and Airflow shows the reason. What is
-unfinished when the time is up is wrong, though Airflow's own timeouts (300 and 600 s) may mend it later.
+The scheduler is Airflow's own, in a separate process, with a database. ECS and the code in its containers are
+simulated. A task is right if it succeeds, its code ran once per try that Airflow counts, and it lost a try only where
+its code died. Where AWS refuses for good, it is right if it fails and Airflow shows the reason. A task that hasn't
+finished in time is wrong, although Airflow's own timeouts (300 and 600 s) may repair it later.
 """
 
 from __future__ import annotations
@@ -151,22 +151,22 @@ def main() -> None:
     logs = arguments.logs or Path(HOME.name)
     logs.mkdir(parents=True, exist_ok=True)
     console = Console(width=min(120, shutil.get_terminal_size((120, 50)).columns))
-    cells: list[FaultCase] = []
+    cases: list[FaultCase] = []
     try:
         with serve_in_process(Options(runtime="simulated", seed=1)) as ecs, console.status("") as status:
             os.environ["AWS_ENDPOINT_URL_ECS"] = ecs.endpoint_url
             bench = Bench(ecs, arguments.tasks, arguments.limit, logs)
             for fault, executor in product(chosen, EXECUTORS):
                 status.update(f"{fault.name} ({fault.says}): {executor}")
-                cells.append(run_case(fault, executor, bench))
+                cases.append(run_case(fault, executor, bench))
                 if arguments.json:
-                    _write(cells, arguments.json)
+                    _write(cases, arguments.json)
     finally:  # what was measured is not lost
-        console.print(_table(chosen, cells, arguments))
+        console.print(_table(chosen, cases, arguments))
 
 
-def _write(cells: list[FaultCase], path: Path) -> None:
-    path.write_text(json.dumps([dataclasses.asdict(cell) for cell in cells], indent=2) + "\n", "utf-8")
+def _write(cases: list[FaultCase], path: Path) -> None:
+    path.write_text(json.dumps([dataclasses.asdict(case) for case in cases], indent=2) + "\n", "utf-8")
 
 
 def _add_own(parser: argparse.ArgumentParser) -> None:
@@ -175,9 +175,9 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--logs", type=new_folder, metavar="FOLDER", help="keep the schedulers' logs there")
 
 
-def _table(faults: list[Fault], cells: list[FaultCase], arguments: argparse.Namespace) -> Table:
+def _table(faults: list[Fault], cases: list[FaultCase], arguments: argparse.Namespace) -> Table:
     table = Table(
-        title=f"{arguments.tasks} tasks in each cell",
+        title=f"{arguments.tasks} tasks in each case",
         caption=f"containers: launched / needed; unfinished: not within {arguments.limit:.0f} s",
     )
     for column in (
@@ -193,23 +193,23 @@ def _table(faults: list[Fault], cells: list[FaultCase], arguments: argparse.Name
         left = column in {"fault", "executor", "notes"}
         table.add_column(column, justify="left" if left else "right", no_wrap=column != "notes")
     for fault in faults:
-        names = iter((f"[bold]{fault.name}[/bold]", f"[dim]{fault.says}[/dim]"))
-        for cell in cells:
-            if cell.fault == fault.name:
-                table.add_row(next(names), *_row(cell))
+        labels = (f"[bold]{fault.name}[/bold]", f"[dim]{fault.says}[/dim]")
+        of_fault = [case for case in cases if case.fault == fault.name]
+        for label, case in zip(labels, of_fault, strict=False):  # the run may have broken off in between
+            table.add_row(label, *_row(case))
         table.add_section()
     return table
 
 
-def _row(cell: FaultCase) -> tuple[str, ...]:
+def _row(case: FaultCase) -> tuple[str, ...]:
     return (
-        cell.executor,
-        f"{cell.containers} / {cell.containers_needed}",
-        str(cell.right),
-        f"[red]{cell.wrong}[/red]" if cell.wrong else "0",
-        f"{cell.longest_heartbeat_ms:,.0f} ms",
-        f"{cell.seconds:.0f} s",
-        "; ".join(cell.notes),
+        case.executor,
+        f"{case.containers} / {case.containers_needed}",
+        str(case.right),
+        f"[red]{case.wrong}[/red]" if case.wrong else "0",
+        f"{case.longest_heartbeat_ms:,.0f} ms",
+        f"{case.seconds:.0f} s",
+        "; ".join(case.notes),
     )
 
 

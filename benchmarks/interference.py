@@ -59,12 +59,12 @@ def _count(until: float) -> int:
 
 
 def _others_cpu() -> float:
-    """Give the seconds of CPU that all threads but this one have had."""
+    """Return the seconds of CPU that all threads but this one have had."""
     return time.process_time() - time.thread_time()
 
 
 def _waited() -> float:
-    """Give the seconds that this thread could have run, but other processes had the cores; 0 where Linux doesn't tell."""
+    """Return the seconds that this thread could have run, but other processes had the cores; 0 where Linux doesn't tell."""
     path = Path("/proc/thread-self/schedstat")
     return int(path.read_text("ascii").split()[1]) / 1e9 if path.exists() else 0.0
 
@@ -125,7 +125,7 @@ def measure(arguments: argparse.Namespace) -> Iterator[Report]:
 
 
 def _task_bytes(world: Live) -> float:
-    """Give the length of a DescribeTasks answer, for each task."""
+    """Return the length of a DescribeTasks answer, for each task."""
     arns = [task["taskArn"] for task in world.ecs.tasks()[:100]]
     if not arns:
         return 0.0

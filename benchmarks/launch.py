@@ -119,7 +119,8 @@ def measure(arguments: argparse.Namespace) -> Iterator[Report]:
             free[tasks, latency] = (theirs, ours, fresh(measure_bare, tasks, latency))
             yield report(free, limited)
     for kind, other in ((THEIRS, False), (MINE, False), (MINE, True)):
-        say(f"launch: {kind} under AWS's limits{', beside another client' * other}, {arguments.minute:.0f} s")
+        company = ", next to another client" if other else ""
+        say(f"launch: {kind} under AWS's limits{company}, {arguments.minute:.0f} s")
         limited[kind, other] = fresh(measure_limited, kind, arguments.minute, other=other)
         yield report(free, limited)
 

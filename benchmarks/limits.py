@@ -1,4 +1,4 @@
-"""AWS's default limits, as far as a result is compared with them."""
+"""AWS's default limits that results are compared with."""
 
 from __future__ import annotations
 

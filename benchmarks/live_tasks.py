@@ -1,4 +1,4 @@
-"""An AsyncEcsExecutor with thousands of live tasks, whose workers are played."""
+"""An AsyncEcsExecutor with thousands of live tasks and simulated workers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Live:
     ecs: Control
 
     def stream(self, a_second: float) -> Callable[[], None]:
-        """Give a function that queues so many short tasks a second, when it is called between heartbeats."""
+        """Return a function that queues so many short tasks a second, when it is called between heartbeats."""
         self.ecs.set_plan(duration=LIVES)
         begun, queued = time.monotonic(), 0
 
@@ -54,7 +54,7 @@ def live_tasks(
     if not limits:
         os.environ |= without_limits()
     # The workers are forked first, while there is no thread yet.
-    with local_ecs(QUICKLY) as ecs, sql_workers(work=WORK, spare=count + more * stay):
+    with local_ecs(QUICKLY) as ecs, sql_workers(work=WORK, spare=count + (more if stay else 0)):
         executor = AsyncEcsExecutor()
         loop = Loop(executor, count + more)
         raise_to(loop, ecs, count)

@@ -52,7 +52,7 @@ def measure(arguments: argparse.Namespace) -> Iterator[Report]:
 
 
 def _used() -> tuple[int, int]:
-    """Give the bytes that Python has allocated, and those that are resident."""
+    """Return the bytes that Python has allocated, and those that are resident."""
     gc.collect()
     if sys.platform == "linux":
         ctypes.CDLL(None).malloc_trim(0)

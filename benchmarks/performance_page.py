@@ -39,17 +39,17 @@ def write_results(reports: Reports, path: Path = RESULTS) -> None:
 
 
 def with_tables(text: str, reports: Reports) -> str:
-    """Give the page's text with the current tables in it."""
+    """Return the page's text with the current tables in it."""
     return _BETWEEN.sub(lambda match: match[1] + _section(match[2], reports) + match[3], text)
 
 
 def chart(reports: Reports) -> str:
-    """Give the chart as SVG."""
+    """Return the chart as SVG."""
     return draw(panels_of(reports["launch"].figures))
 
 
 def markdown(table: Table) -> str:
-    """Give a table in Markdown, its title above and its caption below."""
+    """Return a table in Markdown, its title above and its caption below."""
     columns = [" ".join(column.replace("-\n", "").split()) for column in table.columns]
     rows = [columns, ["---", *["---:"] * (len(columns) - 1)], *table.rows]
     lines = ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows]
@@ -88,7 +88,7 @@ def _machine(reports: Reports) -> str:
     )
     minutes = sum(report.seconds for report in reports.values()) / 60
     names = ", ".join(name for name, report in reports.items() if report.quick)
-    quick = f" **Quick runs, whose figures are not to be quoted: {names}.**" if names else ""
+    quick = f" **Quick runs; don't quote their figures: {names}.**" if names else ""
     return f"\nMeasured in {minutes:.0f} minutes on one machine: {about}.{quick}\n\n"
 
 

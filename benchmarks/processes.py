@@ -1,6 +1,6 @@
-"""Processes of one's own for measurements: one never sees what another one left.
+"""Separate processes for measurements, so that none sees what another one left behind.
 
-Each is a fork of a process that has imported Airflow, but started no thread and opened no connection.
+Each is a fork of a process that has imported Airflow, but has started no thread and opened no connection.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import psutil
 
 T = TypeVar("T")
 
-STAGEHAND = 10
-"""The niceness of processes that stand for other machines (ECS, the workers): where there are two cores only, they get
-what the measured process leaves."""
+NICENESS = 10
+"""Of the processes that stand for other machines (ECS, the workers): on two cores, they get the CPU time that the
+measured process leaves."""
 
 FORK = multiprocessing.get_context("fork")  # Airflow is imported once, not for every measurement
 
 
 def in_child(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
-    """Call a function in a process of its own, and give what it gives.
+    """Call a function in a separate process, and return its result.
 
     Raises:
-        RuntimeError: it raised; the message is its traceback.
+        RuntimeError: The function raised; the message is its traceback.
     """
     with beside(_call, function, arguments, named) as connection:
         try:
@@ -42,7 +42,7 @@ def in_child(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
 
 @contextmanager
 def beside(function: Callable[..., None], *arguments: Any) -> Iterator[Connection]:
-    """Let a function run beside the `with` block, and kill it afterwards; it gets a connection as first argument."""
+    """Run a function during the `with` block, and kill it afterwards; its first argument is the other end of the connection."""
     ours, its = FORK.Pipe()
     process = FORK.Process(target=function, args=(its, *arguments))
     process.start()
@@ -57,9 +57,9 @@ def beside(function: Callable[..., None], *arguments: Any) -> Iterator[Connectio
 
 
 def step_back() -> None:
-    """Let the children of this process, which stand for other machines, go before nobody. What is compared never does."""
+    """Lower the priority of this process's children, which stand for other machines. Never do this to what is compared."""
     for child in psutil.Process().children():
-        child.nice(STAGEHAND)
+        child.nice(NICENESS)
 
 
 def _call(
@@ -67,5 +67,5 @@ def _call(
 ) -> None:
     try:
         connection.send((function(*arguments, **named), ""))
-    except BaseException:  # noqa: BLE001  it is told to the parent, whatever it is
+    except BaseException:  # noqa: BLE001  the parent gets the traceback, whatever was raised
         connection.send((None, traceback.format_exc()))

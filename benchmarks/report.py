@@ -36,7 +36,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One thing that was to be reached, and what was measured."""
+    """One target, and what was measured."""
 
     what: str
     wanted: str
@@ -54,15 +54,15 @@ class Report:
     figures: Mapping[str, float] = field(default_factory=dict)
     """Raw numbers, for the chart and for comparisons."""
     quick: bool = False
-    """Taken with the small sizes of --quick: good to see that it works, not to be quoted."""
+    """Taken with the small sizes of --quick: shows that it works, but not how fast."""
     unfinished: bool = False
-    """It broke off: what is missing was not measured."""
+    """The run broke off: what is missing was not measured."""
     seconds: float = 0.0
     """How long it took."""
     machine: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain JSON, for `from_json`. JSON has no infinite numbers: such a figure is left out."""
+        """Return it as plain JSON, for `from_json`. JSON has no infinite numbers: such a figure is left out."""
         finite = {name: figure for name, figure in self.figures.items() if math.isfinite(figure)}
         document: dict[str, Any] = json.loads(
             json.dumps({**dataclasses.asdict(self), "figures": finite}, allow_nan=False)
@@ -78,19 +78,19 @@ class Report:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Give the smallest value that at least `percent` of all values do not exceed; NaN if there are none."""
+    """Return the smallest value that at least `percent` of all values do not exceed; NaN if there are none."""
     if not values:
         return math.nan
     return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
 
 
 def median(values: Sequence[float]) -> float:
-    """Give the 50th percentile."""
+    """Return the 50th percentile."""
     return percentile(values, 50)
 
 
 def extrapolated(seconds: float, done: int, wanted: int) -> float:
-    """Give how long `wanted` take if `done` of them took `seconds`; infinitely long if none was done."""
+    """Return how long `wanted` take if `done` of them took `seconds`; infinitely long if none was done."""
     return seconds * wanted / done if done else math.inf
 
 
@@ -136,12 +136,12 @@ def show(report: Report, console: Console) -> None:
         console.print(printed)
     for target in report.targets:
         mark = "[green]met[/green]: " if target.met else "[red]missed[/red]: "
-        wanted = f"in a full run wanted: {target.wanted}" if report.quick else f"wanted: {target.wanted}"
+        wanted = f"a full run's target: {target.wanted}" if report.quick else f"target: {target.wanted}"
         console.print(f"{'' if report.quick else mark}{target.what}: {target.measured} ({wanted})")
     if report.unfinished:
-        console.print("It broke off: what is missing here was not measured.", style="red")
+        console.print("The run broke off: what is missing here was not measured.", style="red")
     if report.quick:
-        console.print("A quick run: it shows that the benchmark works; its figures are not to be quoted.")
+        console.print("Quick run: it only shows that the benchmark works. Don't quote its figures.")
 
 
 def write(report: Report, path: Path) -> None:

@@ -113,7 +113,7 @@ def fresh(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
 
 
 def every(seconds: float, function: Callable[[], Any]) -> Callable[[], Any]:
-    """Give a function that asks another one now and then only, and repeats its last answer meanwhile."""
+    """Return a function that asks another one now and then only, and repeats its last answer meanwhile."""
     due, last = 0.0, None
 
     def sometimes() -> Any:
@@ -127,7 +127,7 @@ def every(seconds: float, function: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def created(ecs: Control, *, of_other: bool = False) -> list[float]:
-    """Give the times when ECS created tasks, sorted, in epoch seconds; those of `bare.OTHER`, or all others."""
+    """Return the times when ECS created tasks, sorted, in epoch seconds; those of `bare.OTHER`, or all others."""
     tasks = ecs.tasks()
     return sorted(task["createdAt"] for task in tasks if (task.get("startedBy") == OTHER) is of_other)
 

@@ -73,7 +73,7 @@ def _close_connections() -> None:
 
 
 def without_limits() -> Mapping[str, str]:
-    """Give the options that let an executor launch as fast as it can; its reads keep AWS's rates."""
+    """Return the options that let an executor launch as fast as it can; its reads keep AWS's rates."""
     rates = [name for name in Settings.model_fields if name.endswith("_rate") and name != "read_rate"]
     options = {**dict.fromkeys(rates, "0"), "concurrency": str(CONCURRENCY)}
     return {f"AIRFLOW__ECS_ASYNC_EXECUTOR__{name.upper()}": value for name, value in options.items()}

@@ -1,13 +1,13 @@
-"""How big every benchmark is: in a full run, which takes about half an hour in all, and in a quick one."""
+"""The size of every benchmark: in a full run, about half an hour in all, and in a quick one."""
 
 from __future__ import annotations
 
 from benchmarks.command import Size
 
 MANY = 100_000
-"""Tasks at most: ten times as many as the targets are for."""
+"""Maximum number of tasks: ten times the targets'."""
 LONG = 1.0
-"""Seconds of API latency at most: launches get slow, and no call runs into its time-out."""
+"""Maximum API latency in seconds: launches get slow, but no call times out."""
 
 MINUTES = {
     "launch": (6.0, 1.5),
@@ -18,12 +18,12 @@ MINUTES = {
     "client": (1.0, 0.2),
     "watching": (1.0, 0.2),
 }
-"""About how long every benchmark takes: in a full run, and in a quick one. All that there are, in the page's order."""
+"""About how long each benchmark takes, in a full run and in a quick one. All benchmarks, in the page's order."""
 
 LAUNCH = {
-    "tasks": Size(1000, 100, "tasks to launch with every latency", 1, MANY),
-    "many": Size(10_000, 200, "tasks to launch with the middle latency, too", 1, MANY),
-    "latency": Size([0.02, 0.1, 0.2], [0.02, 0.1], "of every API call, in seconds", 0, LONG),
+    "tasks": Size(1000, 100, "tasks to launch at each latency", 1, MANY),
+    "many": Size(10_000, 200, "tasks to launch at the middle latency, in addition", 1, MANY),
+    "latency": Size([0.02, 0.1, 0.2], [0.02, 0.1], "latency of every API call, in seconds", 0, LONG),
     "cap": Size(10.0, 3.0, "seconds that AwsEcsExecutor gets for each latency", 0.1),
     "minute": Size(60.0, 15.0, "seconds that each executor gets under AWS's default limits", 1),
 }
@@ -31,43 +31,43 @@ HEARTBEAT = {
     "live": Size([0, 1000, 10_000], [0, 200], "live tasks", 0, MANY),
     "seconds": Size(10.0, 4.0, "how long each state is measured, with a heartbeat every 50 ms", 0.1),
     "slow_seconds": Size(40.0, 3.0, "how long it is measured with a heartbeat each second", 0.1),
-    "latency": Size(0.2, 0.2, "of every API call, in seconds", 0, LONG),
+    "latency": Size(0.2, 0.2, "latency of every API call, in seconds", 0, LONG),
     "pending": Size(
-        1000, 100, "tasks that wait to be launched, in the comparison with AwsEcsExecutor", 1, MANY
+        1000, 100, "tasks waiting to be launched, in the comparison with AwsEcsExecutor", 1, MANY
     ),
     "cap": Size(10.0, 3.0, "seconds that AwsEcsExecutor gets", 0.1),
 }
 INTERFERENCE = {
     "live": Size(10_000, 200, "live tasks to watch", 0, MANY),
-    "rest": Size(200.0, 3.0, "seconds for them to get old: then they are looked at less often"),
-    "pairs": Size(10, 4, "windows of each kind, in turns", 1),
-    "window": Size(1.0, 1.0, "seconds of one window", 0.1, 60),
+    "rest": Size(200.0, 3.0, "seconds that they age: older tasks are polled less often"),
+    "pairs": Size(10, 4, "windows of each kind, taking turns", 1),
+    "window": Size(1.0, 1.0, "length of one window, in seconds", 0.1, 60),
 }
 LAG = {
     "live": Size([100, 1000, 10_000], [20, 100], "live tasks", 2, MANY),
-    "ends": Size(300, 20, "of them, how many end while it is measured (at most half)", 1, MANY),
-    "seconds": Size(20.0, 5.0, "during which they end", 1),
-    "latency": Size(0.1, 0.1, "of every API call, in seconds", 0, LONG),
+    "ends": Size(300, 20, "how many of them end during the measurement (at most half)", 1, MANY),
+    "seconds": Size(20.0, 5.0, "seconds during which they end", 1),
+    "latency": Size(0.1, 0.1, "latency of every API call, in seconds", 0, LONG),
     "many": Size(10_000, 150, "short tasks under AWS's default limits; 0: none", 0, MANY),
-    "lives": Size(30.0, 15.0, "seconds that each of the many lives", 5),
+    "lives": Size(30.0, 15.0, "seconds that each of the short tasks lives", 5),
 }
 MEMORY = {
     "live": Size([10_000], [200, 500], "live tasks", 1, MANY),
-    "rest": Size(10.0, 1.0, "seconds for all work about them to be done"),
+    "rest": Size(10.0, 1.0, "seconds to let all work on them finish"),
 }
 CLIENT = {
-    "rounds": Size(9, 2, "times that both clients take turns", 1),
-    "calls": Size(150, 10, "calls of each operation in a round; of DescribeTasks a fifth", 1, MANY),
-    "flight": Size(50, 10, "calls in flight when calls a second are counted", 1, 1000),
-    "latency": Size(0.02, 0.02, "of the API when calls a second are counted, in seconds", 0, LONG),
+    "rounds": Size(9, 2, "how often the two clients take turns", 1),
+    "calls": Size(150, 10, "calls of each operation per round; a fifth of it for DescribeTasks", 1, MANY),
+    "flight": Size(50, 10, "calls in flight when calls per second are counted", 1, 1000),
+    "latency": Size(0.02, 0.02, "latency of the API when calls per second are counted, in seconds", 0, LONG),
 }
 WATCHING = {
     "live": Size(2000, 300, "tasks of ours", 1, MANY),
     "left": Size(0.05, 0.05, "share of them that has left since the last sweep", 0, 1),
-    "latency": Size(0.1, 0.02, "of the API, in seconds", 0, LONG),
+    "latency": Size(0.1, 0.02, "latency of the API, in seconds", 0, LONG),
     "sweeps": Size(3, 1, "sweeps of each kind", 1, 100),
 }
 FAULTS = {
-    "tasks": Size(60, 10, "in each cell", 1, 1000),
-    "limit": Size(90.0, 90.0, "seconds that a cell may take", 1),
+    "tasks": Size(60, 10, "tasks in each case", 1, 1000),
+    "limit": Size(90.0, 90.0, "seconds that a case may take", 1),
 }

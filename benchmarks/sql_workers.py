@@ -1,6 +1,6 @@
-"""Plays the workers by SQL, for thousands of tasks at once: their rows go from queued to running to success.
+"""Simulates the workers with SQL, thousands of tasks at once: their rows go from queued to running to success.
 
-A row whose ECS task is known, by its ARN, is running; after a while it has succeeded, before its container ends.
+A row is running once it shows its ECS task's ARN; it succeeds a while later, before its container ends.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from sqlalchemy import func, select, update
 from benchmarks.processes import beside, step_back
 
 EVERY = 0.5
-"""Seconds between two looks."""
+"""Seconds between two updates."""
 
 
 @contextmanager
 def sql_workers(*, work: float, spare: int = 0) -> Iterator[None]:
-    """Play the workers beside the `with` block: their code takes `work` seconds, but never ends for `spare` rows."""
+    """Simulate workers during the `with` block: their code takes `work` seconds; the first `spare` rows never end."""
     with beside(_play, work, spare) as connection:
         step_back()
         yield
@@ -58,7 +58,7 @@ def count_rows(state: str) -> int:
 
 
 def succeed(indexes: list[int]) -> None:
-    """Let the code of some tasks end, by their map indexes."""
+    """End the code of these tasks, by map index."""
     with create_session(scoped=False) as session:
         session.execute(
             update(TaskInstance)
@@ -69,7 +69,7 @@ def succeed(indexes: list[int]) -> None:
 
 
 def external_ids() -> dict[int, str]:
-    """Give what every row shows as `external_executor_id`, by its map index: a run id, or an ARN."""
+    """Return each row's `external_executor_id`, a run id or an ARN, by map index."""
     with create_session(scoped=False) as session:
         rows = session.execute(select(TaskInstance.map_index, TaskInstance.external_executor_id))
         return {index: shown or "" for index, shown in rows}

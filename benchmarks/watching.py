@@ -1,7 +1,7 @@
-"""How is a live task best watched: by DescribeTasks of all, or by ListTasks, and DescribeTasks of what left the list?
+"""What is the best way to watch live tasks: DescribeTasks for all, or ListTasks and DescribeTasks for those that left it?
 
-Both sweep the same live tasks on a local ECS, with the engine's client. In the cluster are as many tasks of other
-owners; and since the last sweep, some of ours have left. ListTasks' pages come one after another (`nextToken`).
+Both sweep the same live tasks on a local ECS, with the engine's client. The cluster holds as many tasks of other
+owners, and some of ours have left since the last sweep. ListTasks returns its pages one by one (`nextToken`).
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 from aiobotocore.session import get_session
 
 from benchmarks.canned_ecs import RUN_TASK
 from benchmarks.command import parse, run, say
+from benchmarks.limits import READ_RATE
 from benchmarks.processes import step_back
 from benchmarks.report import Report, Table, duration, median
 from benchmarks.sizes import WATCHING
@@ -30,8 +32,6 @@ COMPUTED = 10_000
 """Tasks to compute the same for, from what was measured."""
 BATCH, FLIGHT, PER_LAUNCH = 100, 10, 10
 """Tasks that a call may name, calls in flight, tasks that RunTask may start (ECS API reference)."""
-RATE = 20
-"""Calls a second of DescribeTasks and ListTasks together (ECS developer guide, "Request throttling")."""
 CLUSTER, OURS, OTHERS = "default", "airflow-worker", "somebody-else"
 Sweep: TypeAlias = Callable[[], Awaitable[None]]
 
@@ -74,7 +74,7 @@ class Watching:
         """Of ours that are live, as far as the last sweep knew."""
 
     async def launch(self, live: int, started_by: str, family: str) -> list[str]:
-        """Launch tasks, and give their ARNs."""
+        """Launch tasks, and return their ARNs."""
         calls = [
             {
                 **RUN_TASK,
@@ -86,17 +86,17 @@ class Watching:
             }
             for launched in range(0, live, PER_LAUNCH)
         ]
-        answers = await _all([lambda body=body: self._client.run_task(body) for body in calls])  # type: ignore[misc]  # a lambda with a default
+        answers = await _all([partial(self._client.run_task, body) for body in calls])
         return [task.task_arn for answer in answers for task in answer.tasks]
 
     async def stop(self, arns: Sequence[str]) -> None:
         """Let tasks leave the list."""
-        await _all([lambda arn=arn: self._client.stop_task(CLUSTER, arn, "left") for arn in arns])  # type: ignore[misc]  # as above
+        await _all([partial(self._client.stop_task, CLUSTER, arn, "left") for arn in arns])
 
     async def describe(self, arns: Sequence[str]) -> None:
         """DescribeTasks in full hundreds."""
         batches = [arns[start : start + BATCH] for start in range(0, len(arns), BATCH)]
-        await _all([lambda batch=batch: self._client.describe_tasks(CLUSTER, batch) for batch in batches])  # type: ignore[misc]  # as above
+        await _all([partial(self._client.describe_tasks, CLUSTER, batch) for batch in batches])
 
     async def describe_all(self) -> None:
         """Sweep by DescribeTasks."""
@@ -124,10 +124,10 @@ class Watching:
 
 
 async def _all(calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
-    places = asyncio.Semaphore(FLIGHT)
+    slots = asyncio.Semaphore(FLIGHT)
 
     async def call(each: Callable[[], Awaitable[Any]]) -> Any:
-        async with places:
+        async with slots:
             return await each()
 
     return await asyncio.gather(*map(call, calls))
@@ -214,7 +214,7 @@ def _table(title: str, costs: dict[str, Cost], arguments: argparse.Namespace) ->
             (
                 name,
                 f"{cost.calls:,}",
-                f"{cost.calls / RATE:.1f} s",
+                f"{cost.calls / READ_RATE:.1f} s",
                 f"{cost.received / 1e6:,.1f} MB",
                 duration(cost.cpu),
                 duration(cost.wall),
@@ -222,7 +222,7 @@ def _table(title: str, costs: dict[str, Cost], arguments: argparse.Namespace) ->
             for name, cost in costs.items()
         ],
         f"API latency {arguments.latency * 1000:.0f} ms, at most {FLIGHT} calls in flight, no rate limits; as many tasks "
-        f"of others in the cluster; {arguments.left:.0%} of ours have left. AWS refills the read bucket with {RATE} "
+        f"of others in the cluster; {arguments.left:.0%} of ours have left. AWS refills the read bucket with {READ_RATE:.0f} "
         "calls a second.",
     )
 

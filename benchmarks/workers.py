@@ -1,8 +1,8 @@
-"""Plays what runs inside the containers of a simulated local ECS: `execute_workload`, and the API server it calls.
+"""Simulates what runs inside the containers of a simulated local ECS: `execute_workload`, and the API server it calls.
 
-The rules are those measured with Airflow's own Execution API and `execute_workload`: a container's `/run` is granted
-if its task instance is queued, else refused, and the container exits with an error. One whose code has finished
-reports success and then exits. One that dies before reports nothing.
+It follows what Airflow's own Execution API and `execute_workload` do. The API server grants a container's `/run` if its
+task instance is queued; otherwise it refuses, and the container exits with an error. A container whose code has
+finished reports success, then exits. One that dies earlier reports nothing.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from sqlalchemy.orm import Session
 from ecs_async_executor.local import Control
 
 EXIT = 2.0
-"""Seconds that a container lives on when its code has finished."""
+"""Seconds that a container lives on after its code has finished."""
 LATE = 1.0
-"""Seconds until a container must be served here for a result to count; no container's life may be shorter."""
+"""Results count only if no container waits longer than this, in seconds; no container may live shorter."""
 
 
 class Workers:
-    """All containers' insides. An ECS task's `group` says whose they are: `<task id>/<task instance's id>`."""
+    """The code in all containers. An ECS task's `group` says whose they are: `<task id>/<task instance's id>`."""
 
     def __init__(self, ecs: Control, work: float) -> None:
         """`work`: seconds that a task's code takes; the plan must let containers live for that and `EXIT`."""
@@ -40,17 +40,17 @@ class Workers:
         self.code_runs: Counter[str] = Counter()
         """How often user code was started, by task id."""
         self.containers = 0
-        """How many were ever launched."""
+        """How many were launched in all."""
         self.lateness = 0.0
-        """Seconds that a container waited at most until it was served here."""
+        """The longest that a container has waited here, in seconds."""
 
     @property
     def idle(self) -> bool:
-        """Tell whether no container lives."""
+        """Whether no container lives."""
         return len(self._over) == self.containers
 
     def step(self) -> None:
-        """Let every container do what is due."""
+        """Make every container do what is due."""
         tasks = self._ecs.tasks()
         self.containers = len(tasks)
         with create_session(scoped=False) as session:
@@ -87,7 +87,7 @@ class Workers:
 
 
 def _move(session: Session, ti_id: str, old: str, new: str) -> bool:
-    """Change the state of a row as the API server does: in one statement, and not if it was another."""
+    """Change the state of a row as the API server does: in one statement, and only if it was `old`."""
     now = datetime.now(timezone.utc)
     times = {"start_date": now, "last_heartbeat_at": now} if new == "running" else {"end_date": now}
     change = update(TaskInstance).where(TaskInstance.id == uuid.UUID(ti_id), TaskInstance.state == old)

@@ -18,7 +18,7 @@ _TYPES = {bool: "true or false", int: "whole number", float: "number"}
 
 
 def option_table() -> str:
-    """Give the Markdown tables of all options."""
+    """Return the Markdown tables of all options."""
     parts = []
     for title, drop_in in ((DROP_IN_SECTION, True), (SECTION, False)):
         rows = [
@@ -32,7 +32,7 @@ def option_table() -> str:
 
 
 def with_option_table(text: str) -> str:
-    """Give the page's text with the current tables in it."""
+    """Return the page's text with the current tables in it."""
     return _BETWEEN.sub(lambda match: match[1] + option_table() + match[2], text)
 
 

@@ -181,7 +181,7 @@ CPU, MEMORY = _size("vcpu"), _size("gb")
 _NAME = r"[A-Za-z0-9_-]{1,255}"
 _NAMES_HAVE = "letters, numbers, - and _"
 _SIZE = ". For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
-_NUL_IN_TEXT = "has a NUL character, which can't be passed to a container"
+_NUL_IN_TEXT = "has a NUL character, which containers can't get"
 
 LIMITS: Mapping[str, tuple[int, int]] = {
     "capacityProviderStrategy": (0, 20),

@@ -31,7 +31,7 @@ class Free:
         return self.done / self.seconds if self.seconds else 0.0
 
     def heartbeat(self, tasks: int) -> float:
-        """Give the longest heartbeat with so many tasks waiting; all that it could not finish counts into it."""
+        """Return the longest heartbeat with so many tasks waiting; all that it could not finish counts into it."""
         return (
             extrapolated(self.longest, self.done, tasks) if self.cut or tasks != self.done else self.longest
         )

@@ -93,10 +93,12 @@ def describe(executor_config: str | None, team: str | None, queue: str = "") -> 
 
 def as_text(shown: Mapping[str, Any]) -> str:
     """Format the values grouped by origin, the lowest layer first."""
-    lines = ["The RunTask request of a task, by where its values come from; what stands lower wins:"]
+    lines = [
+        "The task's RunTask request, grouped by where each value is set; a later group overrides the ones above it:"
+    ]
     for origin, values in groupby(shown["values"], key=itemgetter("origin")):
         lines += ["", origin, *(f"    {each['path']} = {json.dumps(each['value'])}" for each in values)]
-    lines += ["", "Besides, for this task:"]
+    lines += ["", "Other settings of this task:"]
     lines += [
         f"    {each['name']} = {json.dumps(each['value'])}  ({each['origin']})" for each in shown["besides"]
     ]
@@ -151,4 +153,4 @@ def _json(text: str | None) -> Any:
     try:
         return parse_json(text)
     except ValueError as error:
-        raise InvalidRequestError(f"--executor-config: {error}.", "Write it as JSON.") from None
+        raise InvalidRequestError(f"--executor-config: {error}.", "Write a JSON object.") from None

@@ -49,11 +49,11 @@ def _definitions(path: str) -> list[FileDefinition]:
         return read_definitions(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigurationError(
-            f"{OPTION} {path}: {error.strerror}. Name a file with a task definition in JSON, as `aws ecs "
+            f"{OPTION} {path}: {error.strerror}. Name a JSON file with a task definition, as `aws ecs "
             "describe-task-definition` prints it."
         ) from None
     except UnicodeDecodeError:
-        raise ConfigurationError(f"{OPTION} {path}: it is not text in UTF-8. Save it as UTF-8.") from None
+        raise ConfigurationError(f"{OPTION} {path}: the file is not UTF-8. Save it as UTF-8.") from None
     except ConfigurationError as error:
         raise ConfigurationError(f"{OPTION} {path}: {error}") from None
 
@@ -64,7 +64,7 @@ def _registered(registry: Registry, path: str, request: dict[str, Any]) -> TaskD
         return registry.register(request)
     except AwsError as error:
         family = f"task definition {request['family']}: " if "family" in request else ""
-        raise ConfigurationError(f"{OPTION} {path}: {family}ECS refuses it: {error.message}") from None
+        raise ConfigurationError(f"{OPTION} {path}: {family}ECS rejects it: {error.message}") from None
 
 
 def describe(definitions: Sequence[Loaded], groups: Collection[str] | None) -> Iterator[str]:
@@ -75,12 +75,12 @@ def describe(definitions: Sequence[Loaded], groups: Collection[str] | None) -> I
         name = f"{registered.family}:{registered.document['revision']}"
         yield f"  {name}, from {loaded.path}: {'containers' if len(registered.containers) > 1 else 'container'} {containers}"
         if loaded.source.left_out:
-            yield f"      left out, since only AWS sets them: {', '.join(loaded.source.left_out)}"
+            yield f"      ignored, because only AWS sets them: {', '.join(loaded.source.left_out)}"
         if loaded.source.ineffective:
-            yield f"      without effect on this machine: {', '.join(loaded.source.ineffective)}"
+            yield f"      no effect on this machine: {', '.join(loaded.source.ineffective)}"
         for group in sorted(_missing_groups(registered, groups)):
             yield (
-                f"      its tasks can't start, since there is no log group {group}: add --log-group {group} (or "
+                f"      its tasks can't start: there is no log group {group}. Add --log-group {group} (or "
                 '"awslogs-create-group": "true")'
             )
 

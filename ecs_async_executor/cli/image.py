@@ -114,10 +114,10 @@ def _check(args: argparse.Namespace) -> int:
         sys.stderr.write(f"ecs-async image check: {error}\n")
         return 1
     if found == expected:
-        sys.stdout.write(f"{args.image} fits: {found}.\n")
+        sys.stdout.write(f"{args.image} matches: {found}.\n")
         return 0
     sys.stderr.write(
-        f"{args.image} does not fit: it has {found}, and the scheduler {expected}.\n"
+        f"{args.image} doesn't match: it has {found}; the scheduler has {expected}.\n"
         f"Build it with {expected.build_args}\n"
     )
     return 1
@@ -134,24 +134,24 @@ def _versions_in(image: str, engine: str) -> Versions:
         answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE)  # noqa: S603  what the user named
     except subprocess.TimeoutExpired:
         raise EcsAsyncError(
-            f"{image} can't be looked into: {engine} gave no answer for {_PATIENCE:.0f} s."
+            f"Can't inspect {image}: {engine} didn't answer within {_PATIENCE:.0f} s."
         ) from None
     except OSError as error:
         raise EcsAsyncError(
-            f"{engine} can't be run ({error.strerror}). Name another program with --engine, or run this where there is one, "
-            "with the scheduler's versions as --airflow-version and --python-version."
+            f"Can't run {engine} ({error.strerror}). Name another container engine with --engine; or run this where one is installed, "
+            "and pass the scheduler's versions with --airflow-version and --python-version."
         ) from None
     if answer.returncode:
         output = (
-            answer.stderr.strip() or f"{engine} ended with exit code {answer.returncode} and said nothing."
+            answer.stderr.strip() or f"{engine} exited with code {answer.returncode} and printed no error."
         )
-        raise EcsAsyncError(f"{image} can't be looked into: {output}")
+        raise EcsAsyncError(f"Can't inspect {image}: {output}")
     try:
         # The image may print other lines first.
         document = json.loads(answer.stdout.splitlines()[-1])
         airflow, python = document["airflow"], document["python"]
     except (IndexError, KeyError, TypeError, ValueError):
-        raise EcsAsyncError(f"{image} can't be looked into: its Python gives no versions.") from None
+        raise EcsAsyncError(f"Can't inspect {image}: its Python printed no versions.") from None
     if airflow is None:
         raise EcsAsyncError(
             f"{image} has no Airflow 3 (apache-airflow-core) that its Python {python} can import."

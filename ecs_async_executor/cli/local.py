@@ -133,7 +133,9 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for name in args.pass_env:
         if name not in os.environ:
-            sys.stderr.write(f"WARNING: --pass-env {name}: it is not set here, so containers won't see it.\n")
+            sys.stderr.write(
+                f"WARNING: --pass-env {name}: the variable isn't set, so containers won't get it.\n"
+            )
     options = Options()
     try:
         definitions = load(args.task_definition, options.region, options.account)
@@ -179,7 +181,7 @@ async def _serve(options: Options, definitions: Sequence[Loaded]) -> None:
     async with serve(options) as control:
         if not _is_loopback(options.host):
             sys.stderr.write(
-                f"WARNING: {options.host} is not a loopback address. Whoever reaches it can run commands as you.\n"
+                f"WARNING: {options.host} is not a loopback address. Anyone who can reach it can run commands as you.\n"
             )
         sys.stdout.write(_greeting(options, control, definitions))
         sys.stdout.flush()
@@ -221,7 +223,7 @@ def _greeting(options: Options, control: Control, definitions: Sequence[Loaded])
 
 def _port(text: str) -> int:
     if not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError("it is a number from 0 to 65535")
+        raise argparse.ArgumentTypeError("write a number from 0 to 65535")
     return int(text)
 
 
@@ -235,27 +237,25 @@ def _is_loopback(host: str) -> bool:
 def _explain(error: Exception, args: argparse.Namespace) -> str:
     """Describe the error, and name the option that avoids it."""
     if isinstance(error, socket.gaierror) or getattr(error, "errno", None) == errno.EADDRNOTAVAIL:
-        return (
-            f"--host {args.host}: it is not an address of this machine. Leave it out to listen on 127.0.0.1."
-        )
+        return f"--host {args.host} is not an address of this machine. Omit it to listen on 127.0.0.1."
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return f"port {args.port} of {args.host} is in use. Choose another --port, or 0 for a free one."
+        return f"port {args.port} on {args.host} is in use. Choose another with --port, or 0 for a free one."
     if isinstance(error, PermissionError):
-        return f"--port {args.port}: you may not listen there ({error.strerror}). Choose one above 1023."
+        return f"--port {args.port}: {error.strerror}. Choose a port above 1023."
     return str(error)
 
 
 def _cluster(text: str) -> str:
     if not _CLUSTER.fullmatch(text):
         raise argparse.ArgumentTypeError(
-            "a cluster's name has up to 255 letters, numbers, hyphens and underscores"
+            "a cluster name has up to 255 letters, numbers, hyphens and underscores"
         )
     return text
 
 
 def _variable(text: str) -> str:
     if "=" in text:
-        raise argparse.ArgumentTypeError("it takes a variable's name. Set the value in this shell")
+        raise argparse.ArgumentTypeError("write only the variable's name, and set its value in this shell")
     return text
 
 
@@ -264,7 +264,7 @@ def _json_object(text: str) -> dict[str, Any]:
         document = json.loads(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(
-            f"it is not JSON ({error}). Write it in single quotes: '{{...}}'"
+            f"it is not JSON ({error}). Put it in single quotes: '{{...}}'"
         ) from None
     if not isinstance(document, dict):
         raise argparse.ArgumentTypeError("it is not a JSON object, {...}")

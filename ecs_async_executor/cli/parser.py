@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from typing_extensions import override
+
+from ecs_async_executor.suggestions import did_you_mean
 
 
 class Parser(argparse.ArgumentParser):
@@ -50,6 +51,5 @@ class Parser(argparse.ArgumentParser):
     def _refuse(self, word: str, known: Iterable[str]) -> NoReturn:
         name = word.partition("=")[0]
         kind = "option" if word.startswith("-") else "command" if self._commands() else "argument"
-        close = difflib.get_close_matches(name, list(known), n=1)
-        advice = f"Did you mean {close[0]}?" if close else f"`{self.prog} --help` lists what there is."
+        advice = did_you_mean(name, known, f"See `{self.prog} --help`.")
         self.error(f"unknown {kind} {name}. {advice}")

@@ -75,7 +75,10 @@ def _named(path: Path, value: Any, shape: Any) -> str:
             if shape.name == "KeyValuePair" and isinstance(name, str):
                 name = name.partition("=")[0]  # what follows "=" was meant as the value
             # Named items are merged, so their index means nothing to the author.
-            text += f"[{name[:40]}]" if name and isinstance(name, str) else "" if identity else f"[{step}]"
+            if name and isinstance(name, str):
+                text += f"[{name[:40]}]"
+            elif not identity:
+                text += f"[{step}]"
         elif not (step == "value" and name):  # as `ecs-async config` shows it: tags[team], environment[A]
             value = value.get(step) if isinstance(value, dict) else None
             shape = shape.members[step]

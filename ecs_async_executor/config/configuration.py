@@ -70,7 +70,7 @@ def _of_requests(profiles: Profiles, bucket: Bucket | None) -> Iterator[str]:
             if str(error) not in seen:
                 seen.add(str(error))
                 whose = f"Tasks of the queue {profile.name}" if profile.name else "Tasks"
-                yield f"{whose} can't be launched, unless their executor_config says otherwise. {error}"
+                yield f"{whose} can't be launched unless their executor_config changes that. {error}"
 
 
 def _of_times(profiles: Profiles, queued_timeout: float) -> Iterator[str]:

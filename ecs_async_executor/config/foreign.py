@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_SIZES = "here, cpu, memory and environment are for the Airflow container"
-_KUBERNETES = f"It is KubernetesExecutor's: {_SIZES}, and the rest of a pod belongs to the task definition."
+_SIZES = "here, cpu, memory and environment apply to the Airflow container"
+_KUBERNETES = f"It is KubernetesExecutor's: {_SIZES}; the rest of a pod belongs in the task definition."
 _BATCH = f"It is AwsBatchExecutor's: {_SIZES}."
 _LAMBDA = f"It is AwsLambdaExecutor's: {_SIZES}."
-_OPERATOR = "It is EcsRunTaskOperator's. For all tasks there are the options of the executor."
-_OF_TASK = "It is an argument of the task itself, beside executor_config."
-_RESOURCES = "Write cpu and memory; GPUs are resourceRequirements."
+_OPERATOR = "It is EcsRunTaskOperator's. For all tasks, use the executor's options."
+_OF_TASK = "It is an argument of the operator, next to executor_config."
+_RESOURCES = "Write cpu and memory, and resourceRequirements for GPUs."
 TASK_DEFINITION = (
-    "It belongs to the task definition: register a task definition or a revision that has it, and name that by"
+    "It belongs in the task definition: register one, or a revision, that has it, and name that in"
     " taskDefinition."
 )
 
@@ -90,6 +90,6 @@ FOREIGN: Mapping[str, str] = {
         ),
         _RESOURCES,
     ),
-    "valuefrom": "Secrets belong to the task definition, as `secrets` of the container.",
+    "valuefrom": "Secrets belong in the task definition, as `secrets` of the container.",
 }
 """Keyed by name in lower case without underscores. The task definition's members come from botocore's model."""

@@ -22,7 +22,7 @@ from ecs_async_executor.config.spelling import (
 )
 
 _AIRFLOWS = {
-    "name": "name can't be configured: other containers stand in overrides.containerOverrides.",
+    "name": "name can't be configured: write other containers in overrides.containerOverrides.",
     "command": "command can't be configured: it is Airflow's.",
 }
 

@@ -33,7 +33,7 @@ def parse_json(value: object) -> object:
     except json.JSONDecodeError as error:
         problem = f"it is not JSON: {error.msg} at character {error.pos + 1}"
     except (RecursionError, ValueError):
-        raise ValueError("it is JSON of more depth or size than can be read") from None
+        raise ValueError("its JSON is nested too deeply or has too long a number") from None
     try:
         return _literal(value.strip())
     except TwiceError:
@@ -51,7 +51,7 @@ def refuse_twins(names: Iterable[str], where: str = "") -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise TwiceError(f"{name[:80]!r} is there twice{where}")
+            raise TwiceError(f"{name[:80]!r} appears twice{where}")
         seen.add(name)
 
 

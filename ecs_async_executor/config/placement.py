@@ -55,7 +55,7 @@ def settled(body: Mapping[str, Any], default_strategy: Strategy = ()) -> dict[st
     elif fargate:
         raise InvalidRequestError(
             "Fargate tasks need at least one subnet.",
-            "Set the option subnets; or launch_type or capacity_provider_strategy, if it is not for Fargate.",
+            "Set the option subnets; or, if the tasks don't run on Fargate, launch_type or capacity_provider_strategy.",
         )
     return result
 

@@ -6,7 +6,6 @@ by name, then by the patterns in their order (`*`, `?`, `[...]`); any other queu
 
 from __future__ import annotations
 
-import difflib
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from ecs_async_executor.config.sources import Found
 from ecs_async_executor.config.words import in_words
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
 from ecs_async_executor.messages import RateShare, Request
+from ecs_async_executor.suggestions import did_you_mean
 
 log = logging.getLogger(__name__)
 
@@ -126,12 +126,11 @@ class Profiles:
                 return profile
         if not self._named or queue in {"", self._default_queue}:
             return self.default
-        near = difflib.get_close_matches(queue, self._named, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        problem = f"The queue {queue[:80]!r} has no profile in the option queues.{hint}"
+        hint = did_you_mean(queue, self._named)
+        problem = f"The queue {queue[:80]!r} has no profile in the option queues. {hint}".rstrip()
         if self._refuse_unknown:
             remedy = (
-                "Correct the task's `queue`, or give it a profile: the option unknown_queue says `refuse`."
+                "Correct the task's `queue`, or add a profile for it: the option unknown_queue is `refuse`."
             )
             return replace(self.default, refusal=InvalidRequestError(problem, remedy))
         self._warnings[queue] = f"{problem} Its tasks run as if there were no profiles."
@@ -259,17 +258,14 @@ class _Maker:
         target = options.fallback
         if target is None:
             if options.fallback_after is not None:
-                self.problems.append(
-                    f"{name}: fallback_after says when, but no fallback says to which profile."
-                )
+                self.problems.append(f"{name}: fallback_after has no effect without fallback.")
             return None
         if target not in self._settings.queues:
-            near = difflib.get_close_matches(target, self._settings.queues, n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            self.problems.append(f"{name}: fallback: there is no profile {target[:80]!r}.{hint}")
+            hint = did_you_mean(target, self._settings.queues)
+            self.problems.append(f"{name}: fallback: there is no profile {target[:80]!r}. {hint}".rstrip())
             return None
         if target in self._making:
-            self.problems.append(f"{name}: fallback: {' -> '.join([*self._making, target])} never ends.")
+            self.problems.append(f"{name}: fallback: {' -> '.join([*self._making, target])} is a circle.")
             return None
         fallback = self.make(target)
         if template is None or fallback is self._default or not self._is_whole:
@@ -277,7 +273,9 @@ class _Maker:
         # A restarted scheduler knows only the queue. From that it must find the task and judge its outcome.
         for what in ("cluster", "container"):
             if getattr(fallback.template, what) != getattr(template, what):
-                self.problems.append(f"{name}: fallback: {target!r} has another {what}, which can't be.")
+                self.problems.append(
+                    f"{name}: fallback: {target!r} has another {what}; it must have the same."
+                )
         return fallback
 
 
@@ -294,7 +292,7 @@ def split(value: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         if name is None:
             layer[key] = item
         elif name in own:
-            raise InvalidRequestError(f"{name} is there twice, in two spellings.", "Remove one of them.")
+            raise InvalidRequestError(f"{name} appears twice, in two spellings.", "Remove one of them.")
         elif item is not None:
             own[name] = item
     return own, layer

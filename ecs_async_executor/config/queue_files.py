@@ -20,7 +20,7 @@ def parse_queues(value: object) -> object:
         text = value.strip()
         value = _in_file(text) if _PATH.fullmatch(text) else parse_json(text)
     if not isinstance(value, dict):
-        problem = "it is not an object that has an object for each queue, nor the path of a file with one"
+        problem = "it is neither an object with a profile for each queue nor the path of a file with one"
         raise ValueError(problem)  # noqa: TRY004  pydantic handles ValueError
     if wrong := [problem for name, each in value.items() if (problem := _wrong(name, each))]:
         raise ValueError("; ".join(wrong))
@@ -29,9 +29,9 @@ def parse_queues(value: object) -> object:
 
 def _wrong(name: object, profile: object) -> str:
     if not isinstance(name, str):
-        return f"the name of a queue is not text but {str(name)[:40]}: write it in quotes"
+        return f"a queue's name must be text, not {str(name)[:40]}: put it in quotes"
     if not name.strip():
-        return "the name of a queue is empty"
+        return "a queue's name is empty"
     return (
         "" if isinstance(profile, dict | None) else f"the profile of the queue {name[:40]!r} is not an object"
     )
@@ -45,13 +45,13 @@ def _in_file(text: str) -> object:
     except yaml.YAMLError as error:
         raise ValueError(f"the file {path} is neither JSON nor YAML{_of(error)}") from None
     except RecursionError:
-        raise ValueError(f"the file {path} is of more depth than can be read") from None
+        raise ValueError(f"the file {path} is nested too deeply") from None
     except TwiceError as error:
         raise ValueError(f"in the file {path} {error}") from None
     except (OSError, RuntimeError, UnicodeDecodeError) as error:
         raise ValueError(f"the file {path} can't be read: {type(error).__name__}") from None
     except ValueError:
-        raise ValueError(f"in the file {path} is a date that does not exist: write it in quotes") from None
+        raise ValueError(f"the file {path} has an invalid date: put it in quotes") from None
 
 
 def _of(error: yaml.YAMLError) -> str:

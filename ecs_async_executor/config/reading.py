@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -25,6 +24,7 @@ from ecs_async_executor.config.sources import (
     variable,
 )
 from ecs_async_executor.config.words import in_words
+from ecs_async_executor.suggestions import did_you_mean
 
 _FALSE = frozenset({"false", "f", "0", "no", "n", "off"})
 _EXCLUSIVE = ("launch_type", "capacity_provider_strategy")
@@ -152,7 +152,7 @@ def _check_together(found: dict[str, Found], wrong: set[str], team: str | None) 
         one, other = (origin(name, found) for name in _EXCLUSIVE)
         yield (
             "capacity_provider_strategy",
-            f"{one}: it excludes capacity_provider_strategy, which is set too: {other}. Remove one of them.",
+            f"{one}: it can't be combined with capacity_provider_strategy, which is set too: {other}. Remove one of them.",
         )
     if misses("subnets", "networkConfiguration"):
         for name in ("security_groups", "assign_public_ip"):
@@ -174,7 +174,7 @@ def strange_names(conf: Conf) -> list[str]:
     """Find probable typos in `[aws_ecs_executor]`: only warnings, because a newer provider may have such an option."""
     known = _names(*(name for name, field in Settings.model_fields.items() if is_drop_in(field)))
     return [
-        f"{heading(DROP_IN_SECTION, team_of(conf))} {name} ({where}): AsyncEcsExecutor knows no such option. {_hint(name, known)}"
+        f"{heading(DROP_IN_SECTION, team_of(conf))} {name} ({where}): AsyncEcsExecutor has no such option. {_hint(name, known)}"
         for name, where in names(conf, DROP_IN_SECTION)
         if name not in known and not _is_form_of(DROP_IN_SECTION, name, known)
     ]
@@ -184,16 +184,14 @@ def unknown_team(team: str) -> str:
     """Say that a team has no executor, and which teams have one."""
     known = known_teams()
     if not known:
-        return f"There is no team {team!r}: [core] executor names no teams, or [core] multi_team is not on."
-    near = difflib.get_close_matches(team, known, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}."
-    return f"There is no team {team!r} in [core] executor. {hint}"
+        return f"There is no team {team!r}: [core] executor names no teams, or [core] multi_team is off."
+    return f"There is no team {team!r} in [core] executor. {_suggestion(team, known)}"
 
 
 def options_of_unknown_teams() -> list[str]:
     """Find options that nothing reads because no team of that name has an executor."""
     return [
-        f"{origin}: nobody reads it. {unknown_team(team)}"
+        f"{origin}: nothing reads it. {unknown_team(team)}"
         for team, origin in strange_teams((DROP_IN_SECTION, SECTION))
     ]
 
@@ -229,5 +227,8 @@ def _hint(name: str, known: set[str]) -> str:
         return (
             f"Airflow does not read this option's {name.removeprefix(stem).upper()} form: set {stem} itself."
         )
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}."
+    return _suggestion(name, known)
+
+
+def _suggestion(name: str, known: Collection[str]) -> str:
+    return did_you_mean(name, known, f"There are: {', '.join(sorted(known))}.")

@@ -50,7 +50,7 @@ def look_up(conf: Conf, sections: Iterable[str], spellings: Iterable[str]) -> Fo
                 origin = where(conf, section, name)
                 raise UnreadableError(
                     f"{heading(section, team_of(conf))} {name} ({origin}): it can't be read: {type(error).__name__}. "
-                    "If it is a command or a secret, see whether Airflow can get it; in airflow.cfg write %% for %."
+                    "If it is a command or a secret, check that Airflow can get it; in airflow.cfg, write %% for %."
                 ) from None
             if value is not None and str(value).strip():
                 return Found(str(value), section, where(conf, section, name), team_of(conf))

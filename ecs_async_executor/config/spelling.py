@@ -82,7 +82,7 @@ class _Normaliser:
             if member is None:
                 self._problems.append(self._unknown(key, shape, path))
             elif member in result:
-                self._problems.append(f"{path}{member} is there twice, in two spellings.")
+                self._problems.append(f"{path}{member} appears twice, in two spellings.")
             else:
                 result[member] = self.of(item, shape.members[member], f"{path}{member}.")
                 result[member] = _spelled(result[member], _KNOWN.get(member))
@@ -106,7 +106,7 @@ class _Normaliser:
         if set(value) == {identity, "value"}:
             return [dict(value)]
         self._problems += [
-            f"{path}{_shown(key)} is not a name: write it in quotes (YAML takes on, off, yes and no for booleans)."
+            f"{path}{_shown(key)} is not a name: put it in quotes (YAML reads on, off, yes and no as booleans)."
             for key in value
             if not isinstance(_text(key), str)
         ]

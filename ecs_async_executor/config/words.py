@@ -23,10 +23,10 @@ _WORDS = {
     "list_type": "it is not a list",
     "literal_error": "it is not {expected}",
     "missing": "it is required, but not set",
-    "string_pattern_mismatch": "it has other characters, or more of them, than it may have",
+    "string_pattern_mismatch": "it has characters that aren't allowed, or too many",
     "string_too_short": "it is empty",
     "string_type": "it is not text",
-    "too_long": "there are {actual_length}, and at most {max_length} may be there",
+    "too_long": "it has {actual_length} items; at most {max_length} are allowed",
     "tuple_type": "it is not a list",
 }
 

@@ -197,9 +197,9 @@ def summary(snapshot: Snapshot, expectations: Mapping[str, Mapping[str, Expected
 
 LEGEND = """\
 Seconds, summed over all ECS tasks of a task:
-  sched   waits for one of the demo's  prov    ECS: PROVISIONING and PENDING
-          few slots (4 for each core)  start   the container starts Airflow
-  launch  Airflow: queued; RunTask     total   with what lies between: deferred,
+  sched   waiting for one of the       prov    ECS: PROVISIONING and PENDING
+          demo's slots (4 per core)    start   the container starts Airflow
+  launch  Airflow: queued; RunTask     total   plus time in between: deferred,
   run     until the container stops            rescheduled, waiting for a retry"""
 
 
@@ -220,5 +220,5 @@ def verdict(snapshot: Snapshot) -> str:
     launched = sum(len(task.ecs_tasks) for task in snapshot.tasks)
     return (
         f"✓ {len(snapshot.dag_runs)} Dag runs, {len(snapshot.tasks)} tasks, {launched} ECS tasks:"
-        " everything ended as its author expects."
+        " every task ended as expected."
     )

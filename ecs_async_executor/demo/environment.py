@@ -113,7 +113,7 @@ def whereabouts(stage: Stage, *, keeps_home: bool) -> str:
     return "\n".join(
         (
             f"Airflow:        {ports.airflow_url} (user {USER}, password {stage.secrets.password})",
-            f"Dags:           {home.dags} (what you add or change shows after about {_DAGS_EVERY} seconds)",
+            f"Dags:           {home.dags} (changes show up after about {_DAGS_EVERY} seconds)",
             f"Task logs:      {home.task_logs}",
             f"Component logs: {home.component_logs}",
             f"ECS:            {ports.ecs_url} (cluster {CLUSTER}, Region {REGION}, any credentials)",

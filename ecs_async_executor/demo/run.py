@@ -132,7 +132,9 @@ def _last_words(ecs: LocalEcs, ecs_task_id: str) -> str:
         lines = ecs.container_log(ecs_task_id, lines=8)
     except httpx.HTTPError as error:
         lines = [f"(no log: {error})"]
-    return "\n".join([f"  ECS task {ecs_task_id} said at last:", *(f"    {line[:300]}" for line in lines)])
+    return "\n".join(
+        [f"  The last log lines of ECS task {ecs_task_id}:", *(f"    {line[:300]}" for line in lines)]
+    )
 
 
 def _parallelism() -> int:

@@ -72,7 +72,7 @@ class Runner:
             self._until(self._all_is_over)
         except httpx.HTTPError as error:
             self._check()  # if the API server died, report why instead of its silence
-            raise DemoFailedError(f"Airflow's REST API refused: {error}") from error
+            raise DemoFailedError(f"Airflow's REST API failed: {error}") from error
         return self._snapshot
 
     def keep(self) -> None:
@@ -178,4 +178,6 @@ class Runner:
         unready = [c for c in self.processes.everything if c.name not in self._ready_after]
         if unready:
             return "\n".join(str(component.failure(f"is not ready after {seconds}")) for component in unready)
-        return "\n".join([f"Not over after {seconds}:", *(each.text for each in complaints(self._snapshot))])
+        return "\n".join(
+            [f"The Dags have not ended after {seconds}:", *(each.text for each in complaints(self._snapshot))]
+        )

@@ -6,7 +6,6 @@ a CloudFormation resource or template in JSON, and a list of any of these.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.local.rules.protocol import input_shape, is_of, service_model
+from ecs_async_executor.suggestions import did_you_mean
 
 Document: TypeAlias = dict[str, Any]
 Scalar: TypeAlias = Callable[[Shape, Any], Any]
@@ -36,7 +36,7 @@ _KINDS = {
     "integer": "a whole number, without quotes",
     "long": "a whole number, without quotes",
 }
-_EMPTY = "it is empty. It must hold a task definition in JSON."
+_EMPTY = "the file is empty. Write a task definition in JSON."
 _WRAP = 'Write it as a task definition: {"family": "NAME", "memory": "512", "containerDefinitions": [...]}.'
 _UNRESOLVED = "{path} is CloudFormation's {call}, which only AWS can resolve. Write the value itself."
 
@@ -78,7 +78,7 @@ def _no_json(text: str, error: json.JSONDecodeError) -> str:
         return _EMPTY
     if text.lstrip()[0] not in "{[":
         return (
-            "it is not JSON, which begins with { or [. "
+            "it is not JSON, which starts with { or [. "
             "`aws ecs describe-task-definition --task-definition NAME --output json` prints a task definition as JSON."
         )
     return f"line {error.lineno}, column {error.colno}: it is not JSON ({error.msg})."
@@ -94,7 +94,7 @@ def _found(document: Any, path: str = "") -> Iterator[tuple[str, Document]]:
     elif isinstance(document, dict):
         yield from _unwrapped(document, path)
     else:
-        raise ConfigurationError(f"{path or 'it'} is no JSON object. A task definition is one.")
+        raise ConfigurationError(f"{path or 'it'} is not a JSON object, as a task definition is.")
 
 
 def _unwrapped(document: Document, path: str) -> Iterator[tuple[str, Document]]:
@@ -199,6 +199,5 @@ def _member(shape: StructureShape, name: str, prefix: str) -> str:
         return name
     if name[:1].isupper() and name.lower() in by_lower:
         return by_lower[name.lower()]
-    close = difflib.get_close_matches(name, known, n=1)
-    advice = f"Did you mean {close[0]}?" if close else f"There are {', '.join(sorted(known))}."
+    advice = did_you_mean(name, known, f"Its members are {', '.join(sorted(known))}.")
     raise ConfigurationError(f"{prefix}{name[:100]}: RegisterTaskDefinition has no such member. {advice}")

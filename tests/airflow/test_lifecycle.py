@@ -103,7 +103,7 @@ def test_queues_whose_tasks_only_their_own_config_can_save_are_named_at_the_star
     executor = AsyncEcsExecutor()
     executor.start()
     executor.end()
-    text = "can't be launched, unless their executor_config says otherwise."
+    text = "can't be launched unless their executor_config changes that."
     logged = capsys.readouterr().out
     assert f"Tasks {text} Fargate tasks need at least one subnet." in logged
     assert f"Tasks of the queue big {text} The overrides have " in logged

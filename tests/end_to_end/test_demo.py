@@ -56,7 +56,7 @@ def kept() -> Iterator[tuple[subprocess.Popen[str], str]]:
 def test_the_demo_runs_real_dags_and_all_end_as_their_authors_expect(kept: tuple[subprocess.Popen[str], str]):
     _, printed = kept
 
-    assert "everything ended as its author expects" in printed
+    assert "every task ended as expected" in printed
     assert "fan_out" in printed
     assert "skipped" in printed
 

@@ -74,7 +74,7 @@ def test_dags_below_the_prefix_are_there_before_the_command_runs(s3: Any, moto_u
 
     assert code == 0
     assert {str(p.relative_to(folder)) for p in folder.rglob("*.py")} == {"one.py", "nested/two.py"}
-    assert errors == f"entrypoint: The Dags of s3://dags/prod are in {folder}.\n"
+    assert errors == f"entrypoint: Fetched the Dags from s3://dags/prod into {folder}.\n"
 
 
 def test_the_official_images_variable_works_as_well(s3: Any, moto_url: str, folder: Path):
@@ -100,7 +100,7 @@ def test_a_dag_of_the_same_size_in_the_image_is_replaced_and_others_stay(
     ("url", "environment", "code", "words"),
     [
         ("s3://no-such-bucket/prod", {}, 78, "there is no such bucket.\nentrypoint: Check S3_URL."),
-        ("s3://dags/pord", {}, 78, "There is nothing below s3://dags/pord.\nentrypoint: Check the bucket"),
+        ("s3://dags/pord", {}, 78, "There are no files under s3://dags/pord.\nentrypoint: Check the bucket"),
         (
             "s3://dags/prod",
             {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
@@ -111,9 +111,9 @@ def test_a_dag_of_the_same_size_in_the_image_is_replaced_and_others_stay(
             "s3://dags/prod",
             {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"},
             75,
-            "S3 can't be reached.\nentrypoint: Check the way from the task's subnets to S3",
+            "S3 can't be reached.\nentrypoint: Check how the task's subnets reach S3",
         ),
-        ("s3://dags/prod", {"AWS_PROFILE": "nobody"}, 75, "see what the AWS CLI says above"),
+        ("s3://dags/prod", {"AWS_PROFILE": "nobody"}, 75, "see the AWS CLI's message above"),
     ],
 )
 def test_a_failed_sync_fails_the_container_with_the_reason_and_a_remedy(
@@ -152,7 +152,7 @@ def test_wrong_keys_are_told_from_missing_permissions(permissions_count: None, m
     code, _, errors = enter("s3://dags/prod", folder, moto_url, AWS_ACCESS_KEY_ID="AKIAWRONG")
 
     assert code == 78
-    assert "credentials are wrong or have expired" in errors
+    assert "credentials are invalid or expired" in errors
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def test_a_busy_port_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> No
         assert local.run(parse("--port", port, "--runtime", "simulated")) == 1
     output = capsys.readouterr()
     assert output.err == (
-        f"ecs-async local: port {port} of 127.0.0.1 is in use. Choose another --port, or 0 for a free one.\n"
+        f"ecs-async local: port {port} on 127.0.0.1 is in use. Choose another with --port, or 0 for a free one.\n"
     )
     assert not output.out
 
@@ -93,7 +93,7 @@ def test_a_busy_port_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> No
         (["--fault", '{"kind": "nope"}'], "unknown kind 'nope'"),
         (["--plan", '{"defaults": {"duratoin": 1}}'], "duratoin"),
         (["--task-definition", "/no/such/file"], "/no/such/file"),
-        (["--latency", "Run=-1"], "not negative"),
+        (["--latency", "Run=-1"], "at least 0"),
     ],
 )
 def test_a_mistake_is_one_clear_line(
@@ -138,17 +138,17 @@ def write(tmp_path: Path) -> Callable[[Any], str]:
     ("document", "words"),
     [
         (b"{", "line 1, column 2: it is not JSON"),
-        (b"\xff\xfe{", "it is not text in UTF-8"),
+        (b"\xff\xfe{", "the file is not UTF-8"),
         (
             {**DEFINITION, "containerDefinitions": []},
-            "task definition mine: ECS refuses it: containerDefinitions can not be blank",
+            "task definition mine: ECS rejects it: containerDefinitions can not be blank",
         ),
         (
             {**DEFINITION, "memory": 512},
             "memory: it must be a text, in quotes.",
         ),
-        ({**DEFINITION, "family": "m e"}, "task definition m e: ECS refuses it: Family contains invalid"),
-        ({**DEFINITION, "family": ""}, "ECS refuses it: family can not be blank"),
+        ({**DEFINITION, "family": "m e"}, "task definition m e: ECS rejects it: Family contains invalid"),
+        ({**DEFINITION, "family": ""}, "ECS rejects it: family can not be blank"),
     ],
 )
 def test_a_wrong_task_definition_file_is_one_line_that_names_file_and_fault(
@@ -168,7 +168,7 @@ def test_a_task_definition_file_that_can_not_be_read_names_the_option_and_what_t
     assert local.run(parse("--task-definition", str(tmp_path / name))) == 1
     error = capsys.readouterr().err
     assert f"--task-definition {tmp_path / name}: {words}" in error
-    assert "Name a file with a task definition in JSON" in error
+    assert "Name a JSON file with a task definition" in error
     assert "Errno" not in error
 
 
@@ -181,9 +181,9 @@ def test_the_greeting_lists_what_was_added_and_what_was_left_out(write: Callable
     definitions = load([path], "us-east-1", "123456789012")
     greeting = local._greeting(Options(), Control("http://e", "http://l"), definitions)
     assert f"  mine:1, from {path}: container a (repository/a:1)\n" in greeting
-    assert "      left out, since only AWS sets them: revision\n" in greeting
-    assert "      without effect on this machine: secrets\n" in greeting
-    assert "no log group /ecs/mine: add --log-group /ecs/mine" in greeting
+    assert "      ignored, because only AWS sets them: revision\n" in greeting
+    assert "      no effect on this machine: secrets\n" in greeting
+    assert "no log group /ecs/mine. Add --log-group /ecs/mine" in greeting
     assert f"  mine:2, from {path}: containers a (repository/a:1), b (b)\n" in greeting
     with_group = Options(log_groups=["/ecs/mine"])
     assert "add --log-group" not in local._greeting(with_group, Control("http://e", "http://l"), definitions)
@@ -242,7 +242,7 @@ def test_a_second_one_is_told_of_the_port_of_ecs(capsys: pytest.CaptureFixture[s
         port, logs_port = (str(each.getsockname()[1]) for each in (ecs, logs))
         assert local.run(parse("--port", port, "--logs-port", logs_port)) == 1
     assert capsys.readouterr().err == (
-        f"ecs-async local: port {port} of 127.0.0.1 is in use. Choose another --port, or 0 for a free one.\n"
+        f"ecs-async local: port {port} on 127.0.0.1 is in use. Choose another with --port, or 0 for a free one.\n"
     )
 
 
@@ -251,18 +251,18 @@ def test_a_busy_port_of_the_logs_is_one_clear_line(capsys: pytest.CaptureFixture
         port = str(taken.getsockname()[1])
         assert local.run(parse("--port", "0", "--logs-port", port)) == 1
     assert capsys.readouterr().err == (
-        f"ecs-async local: port {port} of 127.0.0.1, for CloudWatch Logs, is in use. Choose another --logs-port, or 0 "
-        "for a free one, or do without (--no-logs).\n"
+        f"ecs-async local: port {port} on 127.0.0.1, for CloudWatch Logs, is in use. Choose another with --logs-port, "
+        "or 0 for a free one; or turn logs off with --no-logs.\n"
     )
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--host", "192.0.2.1"], "--host 192.0.2.1: it is not an address of this machine"),
+        (["--host", "192.0.2.1"], "--host 192.0.2.1 is not an address of this machine"),
         (
             ["--host", "no.such.host.invalid"],
-            "--host no.such.host.invalid: it is not an address of this machine",
+            "--host no.such.host.invalid is not an address of this machine",
         ),
         (["--latency", "Run=1"], "unknown action Run"),
     ],
@@ -300,7 +300,7 @@ def test_a_variable_that_is_not_set_is_warned_about(
 ) -> None:
     arguments = parse("--pass-env", "NO_SUCH_VARIABLE", "--task-definition", str(tmp_path))
     assert local.run(arguments) == 1
-    assert "--pass-env NO_SUCH_VARIABLE: it is not set here" in capsys.readouterr().err
+    assert "--pass-env NO_SUCH_VARIABLE: the variable isn't set" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -332,4 +332,4 @@ def test_the_variables_of_the_greeting_lead_the_clients_here(monkeypatch: pytest
 def test_a_port_that_can_not_be_is_refused_in_a_line(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse("--port", port)
-    assert "it is a number from 0 to 65535" in capsys.readouterr().err
+    assert "write a number from 0 to 65535" in capsys.readouterr().err

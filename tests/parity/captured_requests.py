@@ -70,7 +70,7 @@ class Wire:
         return SimpleNamespace(status_code=200), answers[model.name]
 
     def run_task(self) -> Body:
-        """Give the body of the one RunTask call."""
+        """Return the body of the one RunTask call."""
         (body,) = [body for name, body in self.sent if name == "RunTask"]
         return body
 

@@ -111,7 +111,7 @@ def all_cases() -> dict[str, Setup]:
 
 
 def broken_cases() -> dict[str, Setup]:
-    """Give what must be refused."""
+    """Return what must be refused."""
     bridge = Setup().having(launch_type="EC2", subnets=None)
     return {
         "a public address in bridge mode": bridge.having(assign_public_ip="True"),
@@ -149,7 +149,7 @@ def _singles() -> Iterator[tuple[str, Setup]]:
 
 
 def _bridges() -> Iterator[tuple[str, Setup]]:
-    """Give tasks without a network of their own, as in bridge and host mode."""
+    """Return tasks without a network of their own, as in bridge and host mode."""
     without = Setup().having(launch_type="EC2", subnets=None)
     yield "bridge", without
     for false in ("False", "false", "0", "no"):

@@ -135,7 +135,7 @@ def _listed(value: dict[str, Any], identity: str) -> list[dict[str, Any]]:
 
 
 def containers(request: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give the container overrides of a request, if there are any, and they are a list."""
+    """Return the container overrides of a request, if there are any, and they are a list."""
     overrides = request.get("overrides")
     found = overrides.get("containerOverrides") if isinstance(overrides, dict) else None
     return found if isinstance(found, list) else []

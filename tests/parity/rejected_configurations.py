@@ -199,7 +199,7 @@ REFUSALS = {
         "F27",
         "A launch type and a strategy in one layer exclude each other.",
         _both_at_once,
-        "exclude",
+        "exclude each other|can't be combined",
         (NO_START, SENT),
     ),
     "option in kwargs": Refusal(
@@ -248,7 +248,7 @@ REFUSALS = {
         "F31",
         "Which of two spellings of one member counts is anybody's guess.",
         lambda setup: any(len(as_aws_spells(layer)) < len(layer) for layer in (setup.kwargs, setup.overlay)),
-        "is there twice",
+        "appears twice",
         (SENT, NO_TASK),
     ),
     "network without subnets": Refusal(

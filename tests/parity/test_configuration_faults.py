@@ -48,7 +48,7 @@ def refused_by_theirs(setup: Setup) -> Exception:
 
 
 def airflow_container(body: Body) -> dict[str, Any]:
-    """Give the override of the Airflow container; there must be one."""
+    """Return the override of the Airflow container; there must be one."""
     (found,) = (each for each in body["overrides"]["containerOverrides"] if each["name"] == "airflow")
     return dict(found)
 

@@ -69,7 +69,7 @@ class Buckets:
             pair = isinstance(rate, (list, tuple)) and len(rate) == 2 and all(map(is_number, rate))
             if name not in RATES or not pair or min(rate) <= 0:
                 raise ConfigurationError(
-                    f"throttling {name}: give [burst, per second] for one of {', '.join(sorted(RATES))}."
+                    f"throttling {name}: write [burst, per second] for one of {', '.join(sorted(RATES))}."
                 )
         self._buckets = {
             name: TokenBucket(burst, rate, burst, now)

@@ -99,7 +99,7 @@ class Conditions:
 
 def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
-        raise ConfigurationError(f"{name}: expected a number that is not negative.")
+        raise ConfigurationError(f"{name}: expected a number of at least 0.")
     return float(value)
 
 

@@ -115,11 +115,11 @@ class Fault:
         if self.action and self.action not in ACTIONS:
             raise ValueError(f"unknown action {self.action!r}; known are {', '.join(sorted(ACTIONS))}.")
         if not 0 <= self.probability <= 1:
-            raise ValueError("probability lies between 0 and 1.")
+            raise ValueError("probability must be between 0 and 1.")
         if (self.times or 0) < 0 or self.seconds < 0:
-            raise ValueError("times and seconds are not negative.")
+            raise ValueError("times and seconds must not be negative.")
         if not 400 <= self.status <= 599:
-            raise ValueError("status lies between 400 and 599.")
+            raise ValueError("status must be between 400 and 599.")
 
     @property
     def stage(self) -> Stage:

@@ -114,7 +114,7 @@ def build(cls: type[T], what: str, document: Mapping[str, Any]) -> T:
     for item in dataclasses.fields(cls):  # type: ignore[arg-type]  # as above
         kinds = _JSON_TYPES.get(str(item.type))
         if kinds and item.name in document and not _is_one_of(document[item.name], kinds[0]):
-            raise ConfigurationError(f"{what}: {item.name} is {kinds[1]}.")
+            raise ConfigurationError(f"{what}: {item.name} must be {kinds[1]}.")
     values = {key: value for key, value in document.items() if key not in matchers}
     if matchers:
         values["match"] = build(Match, what, {key: item for key, item in document.items() if key in matchers})

@@ -57,7 +57,7 @@ def seconds(value: Any, rng: random.Random) -> float:
     if lognormal and value["median"] > 0 and value["sigma"] >= 0:
         return rng.lognormvariate(math.log(value["median"]), value["sigma"])
     raise ConfigurationError(
-        'plan: a duration is a number, [low, high] or {"median": m, "sigma": s}, in seconds.'
+        'plan: a duration must be a number, [low, high] or {"median": m, "sigma": s}, in seconds.'
     )
 
 
@@ -74,7 +74,7 @@ def exit_code(value: Any, rng: random.Random) -> int | None:
         if all(str(each).isdecimal() for each in value):
             return int(code)
     raise ConfigurationError(
-        'plan: an exit code is a number, null or a table of weights, {"0": 0.95, "1": 0.05}.'
+        'plan: an exit code must be a number, null or a table of weights, {"0": 0.95, "1": 0.05}.'
     )
 
 
@@ -166,5 +166,5 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
     nth = entry.get("nth", ())
     counted = tuple(nth) if isinstance(nth, (list, tuple)) else (nth,)
     if not all(isinstance(each, int) and each > 0 for each in counted):
-        raise ConfigurationError("plan rule: nth is a number, or an array of numbers, that counts from 1.")
+        raise ConfigurationError("plan rule: nth must be a number or an array of numbers, counted from 1.")
     return Rule(build(Match, "plan rule", matcher), counted, changes)

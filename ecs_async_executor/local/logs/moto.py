@@ -60,8 +60,8 @@ def _check_port(port: int) -> None:
     except OSError as error:
         what = "is in use" if error.errno == errno.EADDRINUSE else f"can't be used: {error.strerror}"
         raise ConfigurationError(
-            f"port {port} of {_HOST}, for CloudWatch Logs, {what}. Choose another --logs-port, or 0 for a free one, or "
-            "do without (--no-logs)."
+            f"port {port} on {_HOST}, for CloudWatch Logs, {what}. Choose another with --logs-port, or 0 for a free one; "
+            "or turn logs off with --no-logs."
         ) from None
 
 

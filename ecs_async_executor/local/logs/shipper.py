@@ -71,7 +71,7 @@ class LogShipper:
             try:
                 await self._call(group, "CreateLogGroup", tolerate=True)
             except (aiohttp.ClientError, asyncio.TimeoutError, _RefusedError) as error:
-                raise ConfigurationError(f"the log group {name!r} can't be made ({error}).") from None
+                raise ConfigurationError(f"can't create the log group {name!r} ({error}).") from None
 
     async def lacks_group(self, target: LogTarget, container: str, task_id: str) -> bool:
         """Tell whether a container can't start because its log group is missing and may not be created.

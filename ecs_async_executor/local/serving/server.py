@@ -92,7 +92,7 @@ class _Edge:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Handle one request."""
         if "Origin" in request.headers:  # only browsers send it, and this server runs commands
-            return _json({"message": "The local ECS takes no requests from web pages."}, 403)
+            return _json({"message": "The local ECS accepts no requests from web pages."}, 403)
         body = b""
         async for chunk in request.content.iter_any():
             body += chunk

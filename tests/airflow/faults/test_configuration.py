@@ -62,7 +62,7 @@ def default_strategy(ecs: Control) -> Iterator[Callable[[list[dict[str, Any]]], 
 
 def containers(body: dict[str, Any]) -> dict[str, dict[str, Any]]:
     found = body["overrides"]["containerOverrides"]
-    assert len({each["name"] for each in found}) == len(found), "no container is there twice"
+    assert len({each["name"] for each in found}) == len(found), "no container appears twice"
     return {each["name"]: each for each in found}
 
 

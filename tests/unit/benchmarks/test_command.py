@@ -125,7 +125,7 @@ def test_what_was_measured_is_printed_and_written_though_a_later_part_fails(
     assert json.loads(file.read_text())["unfinished"]
     printed = capsys.readouterr().out
     assert "1,000" in printed
-    assert "It broke off" in printed
+    assert "The run broke off" in printed
 
 
 def test_a_report_on_everything_is_not_called_unfinished(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -61,7 +61,7 @@ def test_the_page_names_quick_runs():
     reports = {"lag": REPORT, "client": replace(REPORT, name="client", quick=True)}
     text = "<!-- bench:machine -->\n<!-- /bench -->"
 
-    assert "not to be quoted: client.**" in with_tables(text, reports)
+    assert "don't quote their figures: client.**" in with_tables(text, reports)
     assert "quoted" not in with_tables(text, {"lag": REPORT})
 
 

@@ -77,8 +77,8 @@ def test_a_report_is_shown_with_its_table_and_whether_the_target_is_met():
     show(replace(REPORT, quick=False), Console(file=output, width=100))
 
     assert "Speed" in output.getvalue()
-    assert "missed: speed: 390 (wanted: >= 400)" in output.getvalue()
-    assert "not to be quoted" not in output.getvalue()
+    assert "missed: speed: 390 (target: >= 400)" in output.getvalue()
+    assert "Don't quote" not in output.getvalue()
 
 
 def test_a_quick_run_is_not_judged():
@@ -86,9 +86,9 @@ def test_a_quick_run_is_not_judged():
 
     show(replace(REPORT, quick=True), Console(file=output, width=100))
 
-    assert "speed: 390 (in a full run wanted: >= 400)" in output.getvalue()
+    assert "speed: 390 (a full run's target: >= 400)" in output.getvalue()
     assert "missed" not in output.getvalue()
-    assert "not to be quoted" in output.getvalue()
+    assert "Don't quote" in output.getvalue()
 
 
 def test_the_machine_is_described_without_its_name_or_paths():

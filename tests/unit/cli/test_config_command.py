@@ -60,7 +60,7 @@ def test_the_values_stand_under_where_they_come_from(capsys: pytest.CaptureFixtu
         ),
         'executor_config\n    launchType = "EC2"\n    overrides.containerOverrides[airflow].cpu = 512',
         (
-            "Besides, for this task:\n"
+            "Other settings of this task:\n"
             "    profile = null  (queues)\n"
             "    region_name = null  (set nowhere, unless the connection aws_default says otherwise)\n"
             '    conn_id = "aws_default"  (default)\n'
@@ -116,7 +116,7 @@ def test_an_unknown_team_is_told(capsys: pytest.CaptureFixture[str], team: str, 
 
 def test_where_no_team_has_an_executor_that_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "--team", "blue"]) == 1
-    assert "[core] executor names no teams, or [core] multi_team is not on." in capsys.readouterr().err
+    assert "[core] executor names no teams, or [core] multi_team is off." in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("teams")
@@ -126,10 +126,10 @@ def test_options_of_a_team_that_has_no_executor_are_told(
     monkeypatch.setenv("AIRFLOW__BLUE___AWS_ECS_EXECUTOR__CLUSTER", "c")
     monkeypatch.setenv("AIRFLOW__GREN___ECS_ASYNC_EXECUTOR__CLUSTER", "c")
     assert main(["config"]) == 0
-    said = [line for line in capsys.readouterr().err.splitlines() if "nobody reads it" in line]
+    said = [line for line in capsys.readouterr().err.splitlines() if "nothing reads it" in line]
     (only,) = said
     assert only == (
-        "AIRFLOW__GREN___ECS_ASYNC_EXECUTOR__CLUSTER: nobody reads it. "
+        "AIRFLOW__GREN___ECS_ASYNC_EXECUTOR__CLUSTER: nothing reads it. "
         "There is no team 'gren' in [core] executor. Did you mean green?"
     )
 
@@ -159,7 +159,7 @@ def test_an_unknown_queue_is_told(
     assert "The queue 'gqu' has no profile in the option queues. Did you mean gpu?" in capsys.readouterr().err
     monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__UNKNOWN_QUEUE", "refuse")
     assert main(["config", "--queue", "gqu"]) == 1
-    assert "the option unknown_queue says `refuse`." in capsys.readouterr().err
+    assert "the option unknown_queue is `refuse`." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("row", REFUSED.values(), ids=REFUSED)
@@ -177,7 +177,7 @@ def test_what_concerns_a_queue_beside_its_request_is_shown_with_where_it_is_set(
     }
     monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES", json.dumps(queues))
     monkeypatch.setenv("AIRFLOW__AWS_ECS_EXECUTOR__REGION", "eu-central-1")
-    besides = shown(capsys, "--queue", "gpu-1").split("Besides, for this task:\n")[1].splitlines()
+    besides = shown(capsys, "--queue", "gpu-1").split("Other settings of this task:\n")[1].splitlines()
     assert [line.strip() for line in besides if "gpu-*" in line] == [
         'profile = "gpu-*"  (queues)',
         "launch_timeout = 60.0  (queue gpu-*)",
@@ -198,7 +198,7 @@ def test_what_the_scheduler_warns_of_at_its_start_is_told_here_as_well(
     assert main(["config"]) == 0
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith(
-        "Tasks of the queue big can't be launched, unless their executor_config says otherwise."
+        "Tasks of the queue big can't be launched unless their executor_config changes that."
     )
     assert "for capacity_timeout (9000 s of the queue spot, with its fallbacks)" in second
 
@@ -213,7 +213,7 @@ def test_what_is_probably_misspelt_is_warned_of_beside_the_output(
     assert "warnings" not in json.loads(captured.out)
     assert captured.err == (
         "[aws_ecs_executor] subnet (AIRFLOW__AWS_ECS_EXECUTOR__SUBNET): "
-        "AsyncEcsExecutor knows no such option. Did you mean subnets?\n"
+        "AsyncEcsExecutor has no such option. Did you mean subnets?\n"
     )
 
 

@@ -18,8 +18,8 @@ def refusal(executor_config: dict[str, Any]) -> str:
     return str(caught.value).removeprefix("executor_config: ")
 
 
-KUBERNETES = "It is KubernetesExecutor's: here, cpu, memory and environment are for the Airflow container"
-DEFINITION = "It belongs to the task definition: register a task definition or a revision that has it"
+KUBERNETES = "It is KubernetesExecutor's: here, cpu, memory and environment apply to the Airflow container"
+DEFINITION = "It belongs in the task definition: register one, or a revision, that has it"
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ DEFINITION = "It belongs to the task definition: register a task definition or a
         ("runtime_platform", DEFINITION),
         ("jobQueue", "It is AwsBatchExecutor's"),
         ("awslogs_group", "It is EcsRunTaskOperator's"),
-        ("queue", "It is an argument of the task itself"),
-        ("resources", "Write cpu and memory; GPUs are resourceRequirements."),
+        ("queue", "It is an argument of the operator"),
+        ("resources", "Write cpu and memory, and resourceRequirements for GPUs."),
         ("env_vars", "Write environment."),
     ],
 )
@@ -61,7 +61,7 @@ def test_a_member_from_elsewhere_is_told_whose_it_is(key: str, words: str, depth
 def test_a_secret_in_the_environment_is_told_to_belong_to_the_task_definition() -> None:
     message = refusal({"environment": [{"name": "PASSWORD", "valueFrom": "arn:aws:ssm:their-secret"}]})
     assert message.startswith(
-        "environment.valueFrom is not a member of ECS's KeyValuePair. Secrets belong to the task"
+        "environment.valueFrom is not a member of ECS's KeyValuePair. Secrets belong in the task"
     )
     assert "their-secret" not in message
 

@@ -72,7 +72,7 @@ def test_tags_may_be_written_in_every_form_that_is_in_use(tags: object) -> None:
 
 
 def test_a_name_that_yaml_takes_for_a_boolean_is_refused() -> None:
-    with pytest.raises(InvalidRequestError, match="A name that is a bool is not a name: write it in quotes"):
+    with pytest.raises(InvalidRequestError, match="A name that is a bool is not a name: put it in quotes"):
         body({"environment": {True: "x"}})
 
 
@@ -159,7 +159,7 @@ def test_of_very_many_wrong_keys_some_are_told() -> None:
 
 
 def test_a_key_in_two_spellings_is_refused() -> None:
-    with pytest.raises(InvalidRequestError, match="launchType is there twice"):
+    with pytest.raises(InvalidRequestError, match="launchType appears twice"):
         body({"launchType": "EC2", "launch_type": "FARGATE"})
 
 

@@ -158,12 +158,12 @@ def test_all_that_is_wrong_is_said_at_once_and_no_value_is_shown() -> None:
     text = str(caught.value)
     for name in queues:
         assert f"queues: {name}:" in text or name in {"five", "six", "twelve"}
-    assert "five -> six -> five never ends" in text
+    assert "five -> six -> five is a circle" in text
     assert "Did you mean taskDefinition?" in text
     assert "there is no profile 'nowhere'" in text
     for name in ("rate_share", "launch_timeout", "max_run_task_attempts"):
         assert f"queues: nine: {name}: " in text
-    assert "ten: launch_timeout is there twice" in text
+    assert "ten: launch_timeout appears twice" in text
     assert "eleven: fallback: 'twelve' has another cluster" in text
     assert "eleven: fallback: 'twelve' has another container" in text
     assert "their-secret" not in text

@@ -42,18 +42,18 @@ def test_a_files_dollar_signs_stay_as_they_are(tmp_path: Path, monkeypatch: pyte
     ("text", "problem"),
     [
         ("gpu: [their-secret", "neither JSON nor YAML in line 1"),
-        ("- their-secret", "not an object that has an object for each queue"),
+        ("- their-secret", "neither an object with a profile for each queue"),
         ("gpu: their-secret", "the profile of the queue 'gpu' is not an object"),
-        ("", "not an object that has an object for each queue"),
+        ("", "neither an object with a profile for each queue"),
         (
             "gpu: {cpu: their-secret}\nspot: {}\ngpu: {}",
-            "'gpu' is there twice in the object that begins in line 1",
+            "'gpu' appears twice in the object that begins in line 1",
         ),
         (
             "spot: {}\ngpu:\n  cpu: 1\n  cpu: their-secret",
-            "'cpu' is there twice in the object that begins in line 3",
+            "'cpu' appears twice in the object that begins in line 3",
         ),
-        ("[" * 5000, "is of more depth than can be read"),
+        ("[" * 5000, "is nested too deeply"),
         ("!!python/object/apply:os.system ['their-secret']", "neither JSON nor YAML"),
     ],
 )
@@ -83,7 +83,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_name_that_stands_twice_in_json_is_refused() -> None:
-    with pytest.raises(ValueError, match="'gpu' is there twice"):
+    with pytest.raises(ValueError, match="'gpu' appears twice"):
         parse_queues('{"gpu": {}, "gpu": {"cpu": 1}}')
 
 
@@ -104,7 +104,7 @@ def test_yaml_may_share_parts_of_profiles(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_json_is_not_taken_for_a_path_and_not_shown(text: str) -> None:
-    with pytest.raises(ValueError, match=r"it is not (JSON|an object)") as caught:
+    with pytest.raises(ValueError, match=r"it is (not JSON|neither an object)") as caught:
         parse_queues(text)
     assert "their-secret" not in str(caught.value)
 
@@ -113,9 +113,7 @@ def test_wrong_json_is_not_taken_for_a_path_and_not_shown(text: str) -> None:
 def test_a_name_that_yaml_takes_for_something_else_is_refused(tmp_path: Path, name: str) -> None:
     file = tmp_path / "queues.yaml"
     file.write_text(f"{name}: {{}}\n")
-    with pytest.raises(
-        ValueError, match=r"the name of a queue is (not text but .*: write it in quotes|empty)"
-    ):
+    with pytest.raises(ValueError, match=r"a queue's name (must be text, not .*: put it in quotes|is empty)"):
         parse_queues(str(file))
 
 
@@ -134,7 +132,7 @@ def test_every_profile_that_is_none_is_told_at_once() -> None:
             "neither JSON nor YAML in line 2: found character '\\\\t' that cannot start any token",
         ),
         ("a: {cpu: 1}\n  b: {}", "in line 2: (mapping values are not allowed here|expected <block end>)"),
-        ("a: {x: 2024-13-45}", "a date that does not exist: write it in quotes"),
+        ("a: {x: 2024-13-45}", "an invalid date: put it in quotes"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_said_with_its_line(tmp_path: Path, text: str, problem: str) -> None:

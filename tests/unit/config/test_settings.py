@@ -181,10 +181,10 @@ def test_a_section_of_a_team_that_has_no_executor_is_a_warning(
     monkeypatch.setenv("AIRFLOW__CORE__MULTI_TEAM", "True")
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor;team-b=ecs_async_executor.AsyncEcsExecutor")
     airflow_cfg("[team-b=aws_ecs_executor]\ncluster = c\n[team-c=aws_ecs_executor]\ncluster = c\n")
-    said = [warning for warning in read_configuration(conf).warnings if "nobody reads it" in warning]
+    said = [warning for warning in read_configuration(conf).warnings if "nothing reads it" in warning]
     (only,) = said
     assert only == (
-        "the section [team-c=aws_ecs_executor] of airflow.cfg: nobody reads it. "
+        "the section [team-c=aws_ecs_executor] of airflow.cfg: nothing reads it. "
         "There is no team 'team-c' in [core] executor. Did you mean team-b?"
     )
 
@@ -319,7 +319,7 @@ def test_in_the_other_section_what_is_probably_misspelt_is_told_as_a_warning(req
     (line,) = strange_names(conf)
     assert line == (
         "[aws_ecs_executor] taks_definition (AIRFLOW__AWS_ECS_EXECUTOR__TAKS_DEFINITION): "
-        "AsyncEcsExecutor knows no such option. Did you mean task_definition?"
+        "AsyncEcsExecutor has no such option. Did you mean task_definition?"
     )
 
 
@@ -497,7 +497,7 @@ def test_broken_json_says_where(required: Options) -> None:
 def test_a_name_that_stands_twice_in_run_task_kwargs_is_refused(required: Options, text: str) -> None:
     required.set(DROP_IN_SECTION, run_task_kwargs=text)
     (line,) = problems()
-    assert "'tags' is there twice" in line
+    assert "'tags' appears twice" in line
 
 
 @pytest.mark.parametrize("name", ["launch_timeout", "capacity_timeout", "poll_interval", "run_task_rate"])
@@ -550,7 +550,8 @@ def test_a_launch_type_and_a_capacity_provider_exclude_each_other(required: Opti
     )
     (line,) = problems()
     assert (
-        "launch_type (AIRFLOW__AWS_ECS_EXECUTOR__LAUNCH_TYPE): it excludes capacity_provider_strategy" in line
+        "launch_type (AIRFLOW__AWS_ECS_EXECUTOR__LAUNCH_TYPE): it can't be combined with capacity_provider_strategy"
+        in line
     )
     assert "Remove one of them." in line
 

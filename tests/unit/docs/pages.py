@@ -26,29 +26,29 @@ def name_of(page: Path) -> str:
 
 
 def code_blocks(text: str, *languages: str) -> list[str]:
-    """Give the fenced blocks of these languages; without any, all of them."""
+    """Return the fenced blocks of these languages; without any, all of them."""
     found = _FENCED.finditer(text)
     return [match["code"] for match in found if not languages or match["language"] in languages]
 
 
 def prose(text: str) -> str:
-    """Give a page without its fenced blocks."""
+    """Return a page without its fenced blocks."""
     return _FENCED.sub("", text)
 
 
 def spans(text: str) -> list[str]:
-    """Give what stands in backticks, each on one line."""
+    """Return what stands in backticks, each on one line."""
     return [" ".join(span.split()) for span in _SPAN.findall(prose(text))]
 
 
 def relative_links(text: str) -> list[str]:
-    """Give the targets of links that are not URLs."""
+    """Return the targets of links that are not URLs."""
     targets = (link or source for link, source in _LINK.findall(_SPAN.sub("", prose(text))))
     return [target for target in targets if not re.match(r"[a-z]+:", target)]
 
 
 def anchors(text: str) -> set[str]:
-    """Give the anchors of a page's headings, as GitHub makes them."""
+    """Return the anchors of a page's headings, as GitHub makes them."""
     seen: Counter[str] = Counter()
     found = set()
     for heading in _HEADING.findall(prose(text)):
@@ -60,7 +60,7 @@ def anchors(text: str) -> set[str]:
 
 
 def broken_links(page: Path, text: str) -> Iterator[str]:
-    """Give each relative link whose file or anchor does not exist."""
+    """Return each relative link whose file or anchor does not exist."""
     for target in relative_links(text):
         path, _, anchor = target.partition("#")
         file = (page.parent / path).resolve() if path else page
@@ -71,7 +71,7 @@ def broken_links(page: Path, text: str) -> Iterator[str]:
 
 
 def command_lines(text: str) -> list[str]:
-    """Give the lines of the fenced blocks, without prompts; a line that ends with a backslash goes on."""
+    """Return the lines of the fenced blocks, without prompts; a line that ends with a backslash goes on."""
     return [
         line.strip().removeprefix("$ ")
         for block in code_blocks(text)

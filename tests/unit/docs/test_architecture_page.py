@@ -12,7 +12,7 @@ PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 
 
 def listed() -> dict[str, list[str]]:
-    """Give the files of each folder's listing, the folders as in the package."""
+    """Return the files of each folder's listing, the folders as in the package."""
     found = {}
     for block in code_blocks(PAGE):
         folder, *lines = block.splitlines()
@@ -23,7 +23,7 @@ def listed() -> dict[str, list[str]]:
 
 
 def in_the_tree() -> dict[str, list[str]]:
-    """Give the modules of the package's root, of both halves and of the configuration; and the rooms of local/."""
+    """Return the modules of the package's root, of both halves and of the configuration; and the rooms of local/."""
     found: dict[str, list[str]] = {}
     folders = ("executor", "engine", "config")
     modules = [

@@ -33,7 +33,7 @@ def statements(policy: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def calls(module: Any, service: str) -> set[str]:
-    """Give the actions of the calls that a client of the engine makes."""
+    """Return the actions of the calls that a client of the engine makes."""
     model = get_session().get_service_model(service)
     action_of = {xform_name(name): f"{service}:{name}" for name in model.operation_names}
     names = re.findall(r"self\._(?:ask|try)\(\"(\w+)\"", inspect.getsource(module))

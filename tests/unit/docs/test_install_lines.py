@@ -26,7 +26,7 @@ WITH_A_VALUE = {"-c", "--constraint", "-r", "--requirement"}
 
 
 def lines_in(text: str) -> list[str]:
-    """Give the arguments of each `pip install` in a text, but for comments after it."""
+    """Return the arguments of each `pip install` in a text, but for comments after it."""
     return [match["arguments"].split(" #")[0].strip() for match in INSTALL.finditer(text)]
 
 
@@ -35,7 +35,7 @@ OURS = [(page, line) for page, line in LINES if page != "Dockerfile"]
 
 
 def options_and_targets(line: str) -> tuple[dict[str, str], list[str]]:
-    """Give the files that options name, and what is to be installed."""
+    """Return the files that options name, and what is to be installed."""
     words = iter(shlex.split(line))
     options, targets = {}, []
     for word in words:

@@ -69,7 +69,7 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 
 @cache
 def parser() -> Parser:
-    """Give the parser of `ecs-async` as `main` makes it."""
+    """Return the parser of `ecs-async` as `main` makes it."""
     made: list[Parser] = []
 
     def parse_args(self: Parser, _args: object = None) -> argparse.Namespace:
@@ -92,7 +92,7 @@ def subcommands(of: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParse
 
 
 def options(of: argparse.ArgumentParser) -> set[str]:
-    """Give the options of a parser and of its subcommands."""
+    """Return the options of a parser and of its subcommands."""
     return {
         *of._option_string_actions,
         *(name for command in subcommands(of).values() for name in options(command)),
@@ -100,7 +100,7 @@ def options(of: argparse.ArgumentParser) -> set[str]:
 
 
 def unknown_words(command: str) -> Iterator[str]:
-    """Give the subcommands and options that a mention of `ecs-async ...` has wrong; its values may be left out."""
+    """Return the subcommands and options that a mention of `ecs-async ...` has wrong; its values may be left out."""
     here: argparse.ArgumentParser = parser()
     for word in shlex.split(command.partition("ecs-async")[2]):
         commands = subcommands(here)
@@ -155,7 +155,7 @@ def is_option(section: str, name: str) -> bool:
 
 
 def named_options(text: str) -> Iterator[tuple[str, str]]:
-    """Give section and name of each option that a page names with its section, Airflow's own included."""
+    """Return section and name of each option that a page names with its section, Airflow's own included."""
     for section, name in _ENVIRONMENT.findall(text):
         yield section.lower(), name.lower()
     for span in spans(text):
@@ -179,7 +179,7 @@ def test_every_option_that_is_named_with_its_section_exists(page: Path) -> None:
 
 @cache
 def files() -> frozenset[str]:
-    """Give the files of the repository, but for what tools have put there: each as a path from its root, `/` first."""
+    """Return the files of the repository, but for what tools have put there: each as a path from its root, `/` first."""
     found = set()
     for folder, folders, names in os.walk(ROOT):
         folders[:] = [
@@ -192,7 +192,7 @@ def files() -> frozenset[str]:
 
 
 def missing_files(names: Iterable[str]) -> Iterator[str]:
-    """Give the names that are no file or folder: as paths from the root or the package, or as a path's last parts."""
+    """Return the names that are no file or folder: as paths from the root or the package, or as a path's last parts."""
     for name in names:
         if _FOLDER.fullmatch(name):
             if not (ROOT / name).is_dir() and not (PACKAGE / name).is_dir():
@@ -221,7 +221,7 @@ def makefile() -> str:
 
 
 def unknown_to_make(command: str) -> Iterator[str]:
-    """Give the targets and variables of `make ...` that the Makefile does not have."""
+    """Return the targets and variables of `make ...` that the Makefile does not have."""
     targets = set(re.findall(r"^([a-z][a-z-]*):", makefile(), re.MULTILINE))
     variables = set(re.findall(r"^([A-Z]+) [?:]=|\$\(([A-Z]+)\)", makefile(), re.MULTILINE))
     known = targets | {name for pair in variables for name in pair}
@@ -235,7 +235,7 @@ def unknown_to_make(command: str) -> Iterator[str]:
 
 
 def commands_in(text: str, start: str) -> list[str]:
-    """Give the commands that begin with this, in backticks and in lines to copy."""
+    """Return the commands that begin with this, in backticks and in lines to copy."""
     return [each for each in [*spans(text), *command_lines(text)] if each.startswith(start)]
 
 

@@ -69,7 +69,7 @@ def test_dags_and_requirements_come_from_the_context(context: Path, path: str):
         ("host_dag_path", "requirements.txt", "no such folder"),
         ("host_dag_path", "..", "host_dag_path=.. leads out of the build context"),
         ("requirements_path", "my dags", "requirements_path=my dags: there is no such file"),
-        ("requirements_path", "/home/me/requirements.txt", "The path is relative to it"),
+        ("requirements_path", "/home/me/requirements.txt", "Paths are relative to it"),
         ("host_aws_path", "~/.aws", "no such folder"),
     ],
 )
@@ -85,7 +85,7 @@ def test_a_wrong_path_stops_the_build_with_the_argument_that_is_wrong(
 
 def test_two_different_s3_addresses_stop_the_build(context: Path):
     assert Collected(context, s3_url="s3://one", s3_uri="s3://one").exit_code == 0
-    assert "two names of the same thing" in Collected(context, s3_url="s3://one", s3_uri="s3://two").errors
+    assert "mean the same" in Collected(context, s3_url="s3://one", s3_uri="s3://two").errors
 
 
 def test_keys_as_build_arguments_work_with_a_warning_and_are_not_printed(context: Path):
@@ -99,7 +99,7 @@ def test_keys_as_build_arguments_work_with_a_warning_and_are_not_printed(context
         "aws_session_token = the-token\n"
     )
     assert collected.text("aws/config") == "[default]\nregion = eu-west-1\n"
-    assert collected.errors.startswith("WARNING: AWS credentials from build arguments are now in this image")
+    assert collected.errors.startswith("WARNING: this image now holds AWS credentials from build arguments")
     assert "task role" in collected.errors
     assert not any(secret in collected.errors for secret in ("AKIATEST", "the-secret-key", "the-token"))
 
@@ -127,7 +127,7 @@ def test_a_folder_of_credentials_works_with_a_warning(context: Path):
 
     assert collected.exit_code == 0
     assert collected.files("aws") == {"credentials", "config", "from-build"}
-    assert "WARNING: AWS credentials from the folder .aws" in collected.errors
+    assert "AWS credentials from the folder .aws" in collected.errors
     assert "FROMFOLDER" not in collected.errors
 
 
@@ -141,7 +141,7 @@ def test_a_build_secret_works_with_a_warning(context: Path):
     assert collected.exit_code == 0
     assert "FROMSECRET" in collected.text("aws/credentials")
     assert collected.files("aws") == {"credentials", "config", "from-build"}
-    assert "WARNING: AWS credentials from a build secret" in collected.errors
+    assert "AWS credentials from a build secret" in collected.errors
     assert "provenance" not in collected.errors
 
 

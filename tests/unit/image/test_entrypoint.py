@@ -43,7 +43,7 @@ def test_a_signal_reaches_the_command():
 @pytest.mark.parametrize(
     ("command", "exit_code", "words"),
     [
-        ([], 78, "There is no command to run."),
+        ([], 78, "No command was given."),
         (["no-such-program", TOKEN], 127, "no-such-program: not found"),
         (["/etc/passwd", TOKEN], 126, "Permission denied"),
     ],
@@ -64,11 +64,11 @@ def test_a_command_that_cannot_run_is_one_clear_line(command: list[str], exit_co
         ({"S3_URL": "s3:///dags"}, "it must look like s3://bucket/prefix."),
         (
             {"S3_URL": "s3://bucket", "S3_SYNC_TIMEOUT": "5m"},
-            "S3_SYNC_TIMEOUT is '5m'; it is a number of seconds",
+            "S3_SYNC_TIMEOUT is '5m'; it must be a number of seconds",
         ),
         (
             {"S3_URL": "s3://bucket", "CONTAINER_DAG_PATH": "/etc/passwd/dags"},
-            "can't be written to /etc/passwd/dags",
+            "to /etc/passwd/dags.",
         ),
     ],
 )
@@ -88,7 +88,7 @@ def test_an_image_without_the_aws_cli_says_so(tmp_path: Path):
     code, _, errors = image.run("entrypoint.sh", "echo", environment=environment)
 
     assert code == 78
-    assert "no AWS CLI in this image" in errors
+    assert "this image has no AWS CLI" in errors
 
 
 @pytest.mark.parametrize(

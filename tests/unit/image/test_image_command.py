@@ -40,7 +40,7 @@ def test_an_image_with_the_same_versions_fits(
     engine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     assert check(engine) == 0
-    assert capsys.readouterr().out == f"my-image:1 fits: Airflow {AIRFLOW} on Python {PYTHON}.\n"
+    assert capsys.readouterr().out == f"my-image:1 matches: Airflow {AIRFLOW} on Python {PYTHON}.\n"
     assert (
         (tmp_path / "called")
         .read_text("utf-8")
@@ -60,7 +60,7 @@ def test_an_image_with_other_versions_does_not_fit_and_is_told_how_to_build_it(
 ):
     assert check(engine, *arguments) == 1
     errors = capsys.readouterr().err
-    assert f"it has Airflow {AIRFLOW} on Python {PYTHON}, and the scheduler {expected}." in errors
+    assert f"it has Airflow {AIRFLOW} on Python {PYTHON}; the scheduler has {expected}." in errors
     assert f"--build-arg {arguments[0][2:].replace('-', '_')}={arguments[1]}" in errors
 
 
@@ -71,11 +71,11 @@ def test_pythons_patch_level_does_not_matter(engine: Path):
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        ("echo 'no such image' >&2; exit 125", "my-image:1 can't be looked into: no such image"),
-        ("exit 3", "ended with exit code 3 and said nothing"),
-        ("echo hello", "its Python gives no versions"),
-        ("true", "its Python gives no versions"),
-        ("echo 3", "its Python gives no versions"),
+        ("echo 'no such image' >&2; exit 125", "Can't inspect my-image:1: no such image"),
+        ("exit 3", "exited with code 3 and printed no error"),
+        ("echo hello", "its Python printed no versions"),
+        ("true", "its Python printed no versions"),
+        ("echo 3", "its Python printed no versions"),
         (f'shift 7; exec "{sys.executable}" -S "$@"', "has no Airflow 3"),
     ],
 )
@@ -109,12 +109,11 @@ def test_an_engine_that_hangs_is_not_waited_for(
 ):
     monkeypatch.setattr("ecs_async_executor.cli.image._PATIENCE", 0.2)
     assert check(make_engine(tmp_path, "exec sleep 30")) == 1
-    assert "gave no answer for 0 s" in capsys.readouterr().err
+    assert "didn't answer within 0 s" in capsys.readouterr().err
 
 
 def test_without_an_engine_it_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert check(tmp_path / "nowhere") == 1
     assert (
-        "can't be run (No such file or directory). Name another program with --engine"
-        in capsys.readouterr().err
+        "(No such file or directory). Name another container engine with --engine" in capsys.readouterr().err
     )

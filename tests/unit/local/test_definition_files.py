@@ -123,11 +123,11 @@ def test_what_has_no_effect_on_this_machine_is_told() -> None:
 
 
 REFUSED = {
-    "nothing": ("", "it is empty"),
-    "an empty list": ("[]", "it is empty"),
+    "nothing": ("", "the file is empty"),
+    "an empty list": ("[]", "the file is empty"),
     "a broken line": ('{"family": "mine",\n}', "line 2, column 1: it is not JSON"),
-    "YAML": ("family: mine", "it is not JSON, which begins with { or [. `aws ecs describe-task-definition"),
-    "a text": ('["mine"]', "[0] is no JSON object"),
+    "YAML": ("family: mine", "it is not JSON, which starts with { or [. `aws ecs describe-task-definition"),
+    "a text": ('["mine"]', "[0] is not a JSON object"),
     "a task definition's name": (
         '{"taskDefinition": "mine:7"}',
         "taskDefinition only names a task definition",
@@ -180,9 +180,9 @@ REFUSED = {
     ),
     "a resource without properties": (
         '{"Type": "AWS::ECS::TaskDefinition", "Properties": null}',
-        "it is empty",
+        "the file is empty",
     ),
-    "lists of nothing": ("[[]]", "it is empty"),
+    "lists of nothing": ("[[]]", "the file is empty"),
     "a template without a task definition": (
         json.dumps({"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}}),
         "Resources has no AWS::ECS::TaskDefinition",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ LEAVE = 20.0
 """Seconds in which a scheduler must leave when it is told to; [ecs_async_executor] shutdown_timeout is 10."""
 _STUMBLES = "RuntimeError: UNEXPECTED COMMIT - THIS WILL BREAK HA LOCKS!"
 _HEARD = "Exiting gracefully upon receiving signal"
-_SWALLOWED = "Exception ignored in"
+_SWALLOWED = re.compile(r"Exception ignored in: .*\n(?:(?!\d{4}-).*\n){1,20}?SystemExit: 0")
+_STUCK_IN_LOGGING = re.compile(r"Current thread .*\n(?:  File .*\n){0,6}?  File \".*/(?:structlog|logging)/")
+"""The main thread's stack, as faulthandler writes it: innermost first."""
 _ENDED = "AsyncEcsExecutor has ended; its ECS tasks were not stopped."
 _TAIL = 3000  # characters
 
@@ -36,11 +39,8 @@ def leave(scheduler: Child) -> Departure:
     """Tell a scheduler to leave, and wait for it; raises `SignalLostError`, with the scheduler killed."""
     scheduler.kill(signal.SIGTERM)
     told = time.monotonic()
-    if not scheduler.ended.wait(LEAVE):
-        scheduler.kill()
-        scheduler.ended.wait(5)
-        if lost_its_signal(scheduler):
-            raise SignalLostError
+    if not scheduler.ended.wait(LEAVE) and kill_if_it_lost_its_signal(scheduler):
+        raise SignalLostError
     log = _log(scheduler)
     is_good = scheduler.exit_code == 0 or stumbled(scheduler)
     return Departure(time.monotonic() - told, is_good and _ENDED in log, log[-_TAIL:])
@@ -51,14 +51,23 @@ def stumbled(scheduler: Child) -> bool:
     return scheduler.exit_code == 1 and _STUMBLES in _log(scheduler)
 
 
-def lost_its_signal(scheduler: Child) -> bool:
-    """Return whether core lost the signal.
+def kill_if_it_lost_its_signal(scheduler: Child) -> bool:
+    """Kill a scheduler that doesn't leave, and return whether that is core's fault."""
+    scheduler.kill(signal.SIGUSR1)  # the fork server's children write their main thread's stack
+    time.sleep(1)
+    scheduler.kill()
+    scheduler.ended.wait(5)
+    return lost_its_signal(_log(scheduler))
 
-    Its handler logs first, and waits for ever if the signal came while a line was being logged: structlog's lock isn't
-    reentrant. Then it raises SystemExit wherever the main thread is, which Python swallows in a finalizer.
+
+def lost_its_signal(log: str) -> bool:
+    """Return whether core lost the signal, as the log of a scheduler that didn't leave tells.
+
+    Core's handler logs first, and waits for ever if the signal came while a line was being logged: structlog's lock
+    isn't reentrant. Then it raises SystemExit wherever the main thread is, and Python swallows that in a finalizer.
     """
-    before, heard, after = _log(scheduler).partition(_HEARD)
-    return bool(before) and (not heard or _SWALLOWED in after)
+    _, heard, after = log.partition(_HEARD)
+    return bool((_SWALLOWED if heard else _STUCK_IN_LOGGING).search(after or log))
 
 
 def _log(scheduler: Child) -> str:

@@ -10,6 +10,7 @@ Ends, and its children with it, when stdin does.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import runpy
@@ -85,6 +86,7 @@ def _live(order: dict[str, Any]) -> None:
         nothing = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
+        faulthandler.register(signal.SIGUSR1, all_threads=False)
         os.environ.update(order["environment"])
         sys.argv = [order["module"], *order["argv"]]
         runpy.run_module(order["module"], run_name="__main__", alter_sys=True)

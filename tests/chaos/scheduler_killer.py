@@ -14,6 +14,8 @@ from tests.chaos.scheduler_life_cycle import Life
 
 _TICK = 0.1
 _LOOK = 1.0  # seconds between two looks at the database
+LOST_SIGNALS = 2
+"""SIGTERMs that Airflow core may lose in one run; more than that would be our fault."""
 
 
 @dataclass
@@ -51,6 +53,7 @@ class SchedulerKiller:
         self.lives = LifeCycles()
         self._airflow = airflow
         self._dooms = plan_kills
+        self._lost_signals = 0
         self._schedulers = schedulers
         self._names = (f"scheduler-{number:03}" for number in itertools.count(1))
         self._deadline = time.monotonic() + timeout
@@ -98,6 +101,9 @@ class SchedulerKiller:
         name = life.scheduler.name
         self.lives.freezes += life.freezes
         self.lives.crashes += life.complaints
+        self._lost_signals += life.lost_its_signal
+        if self._lost_signals > LOST_SIGNALS:
+            self.lives.crashes.append(f"{name} is one of {self._lost_signals} that did not act on SIGTERM")
         if not life.ended_as_told:
             self.lives.crashes.append(f"{name} ended by itself, exit code {life.scheduler.exit_code}")
         self.lives.orphans += [f"{name} left {process!r}" for process in life.scheduler.leftovers()]

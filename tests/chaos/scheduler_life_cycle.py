@@ -6,7 +6,7 @@ import signal
 import time
 
 from tests.chaos.airflow import Airflow
-from tests.chaos.departures import LEAVE, lost_its_signal, stumbled
+from tests.chaos.departures import LEAVE, kill_if_it_lost_its_signal, stumbled
 from tests.chaos.kill_plan import OUTSIDE, PlannedKill
 from tests.chaos.processes import Child
 
@@ -23,6 +23,8 @@ class Life:
         self._thaw = False
         self._told: float | None = None
         self.freezes = 0
+        self.lost_its_signal = False
+        """Core lost its SIGTERM."""
         self.complaints: list[str] = []
 
     @property
@@ -77,7 +79,6 @@ class Life:
 
     def _see_to_its_leaving(self, now: float) -> None:
         if self._told is not None and now - self._told > LEAVE:
-            if not lost_its_signal(self.scheduler):
+            self.lost_its_signal = kill_if_it_lost_its_signal(self.scheduler)
+            if not self.lost_its_signal:
                 self.complaints.append(f"{self.scheduler.name} did not leave within {LEAVE:.0f} s of SIGTERM")
-            self.scheduler.kill()
-            self.scheduler.ended.wait(5)

@@ -89,6 +89,8 @@ class LedgerOnEcs(RuleBasedStateMachine):
         self.ledger = Ledger(OPTIONS, lambda: jitter)
         self.ecs = Ecs()
         self.sending: list[Entry] = []
+        self.preparing: list[Entry] = []
+        self.uploading: list[Entry] = []
         self.describing: list[Entry] = []
         self.orders: Counter[str] = Counter()
         self.terminals: Counter[str] = Counter()
@@ -131,8 +133,8 @@ class LedgerOnEcs(RuleBasedStateMachine):
             return
         live = list(self.ledger)
         self.ledger = Ledger(OPTIONS, lambda: 0.5)
-        self.sending.clear()
-        self.describing.clear()
+        for held in (self.sending, self.preparing, self.uploading, self.describing):
+            held.clear()
         for old in live:
             run_id = old.run_id
             if old.state is State.WATCHING:
@@ -241,6 +243,66 @@ class LedgerOnEcs(RuleBasedStateMachine):
         self.send()
         self.refuse_runtask(-1, kind, lost=None)
 
+    # --- before the send -------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.sending)
+    @rule(pick=picks)
+    def prepare(self, pick: int) -> None:
+        """Ask ECS something before the send."""
+        entry = self.sending.pop(pick % len(self.sending))
+        self.ledger.prepare(entry, self.now)
+        self.preparing.append(entry)
+
+    @precondition(lambda self: self.preparing)
+    @rule(pick=picks, fails=st.sampled_from([None, None, Kind.THROTTLE, Kind.NETWORK, Kind.UNKNOWN]))
+    def answer_before_the_send(self, pick: int, fails: Kind | None) -> None:
+        """ECS shows the run's task if there is one, unless the call fails."""
+        entry = self.preparing.pop(pick % len(self.preparing))
+        alive = self.ecs.alive(entry.run_id)
+        if fails is not None:
+            self.refuse_before_the_send(entry, fails)
+        elif alive:
+            task = alive[0]
+            self.take_reports(self.ledger.launched(entry, task.arn, task.cluster, "airflow", self.now))
+        else:
+            self.ledger.prepared(entry, self.now)
+
+    @precondition(lambda self: self.sending)
+    @rule(pick=picks)
+    def need_an_upload(self, pick: int) -> None:
+        entry = self.sending.pop(pick % len(self.sending))
+        self.ledger.must_put(entry, self.now)
+
+    @precondition(lambda self: len(self.ledger.puts) > 0)
+    @rule()
+    def upload(self) -> None:
+        entry = self.ledger.take_put(self.now)
+        if entry is not None:
+            self.uploading.append(entry)
+
+    @precondition(lambda self: self.uploading)
+    @rule(pick=picks, fails=st.sampled_from([None, None, Kind.PAYLOAD, Kind.DENIED]))
+    def answer_of_s3(self, pick: int, fails: Kind | None) -> None:
+        """S3 takes the payload, or refuses it; then the uploader looks for a task that an earlier send has started."""
+        entry = self.uploading.pop(pick % len(self.uploading))
+        alive = self.ecs.alive(entry.run_id)
+        if fails is None:
+            self.ledger.has_put(entry, self.request_of(entry), self.now)
+        elif alive:
+            task = alive[0]
+            self.take_reports(self.ledger.launched(entry, task.arn, task.cluster, "airflow", self.now))
+        else:
+            self.refuse_before_the_send(entry, fails)
+
+    def refuse_before_the_send(self, entry: Entry, kind: Kind) -> None:
+        if not entry.launch.sent:
+            self.bodies.pop(str(entry.launch_id), None)  # the next request may have another body
+        self.take_reports(self.ledger.failed(entry, failure(kind), self.now))
+
+    def request_of(self, entry: Entry) -> Request:
+        assert entry.launch.build is not None
+        return entry.launch.request or entry.launch.build()
+
     # --- the watcher ----------------------------------------------------------------------------------
 
     @precondition(lambda self: len(self.ledger.due) > 0)
@@ -295,7 +357,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
         while self.ledger.stops:
             entry = self.ledger.stops.popleft()
             self.stop_accepted.append(entry)
-            if entry.run_id in self.ledger:
+            if self.ledger.holds(entry):
                 assert entry.arn, "only a launched task can be stopped"
                 next(task for task in self.ecs.tasks if task.arn == entry.arn).status = "STOPPED"
 
@@ -341,14 +403,20 @@ class LedgerOnEcs(RuleBasedStateMachine):
 
     @invariant()
     def each_run_is_in_exactly_one_place(self) -> None:
-        queued, due = self.ledger.launches._waiting, self.ledger.due
+        queued, puts, due = self.ledger.launches._waiting, self.ledger.puts._waiting, self.ledger.due
         for entry in self.ledger:
-            places = [entry in queued, entry in self.sending, entry in due, entry in self.describing]
-            assert sum(places) == 1, (entry.run_id, entry.state, places)
-            expected = {State.WAITING: 0, State.SENDING: 1}.get(entry.state)
-            assert places.index(True) == expected if expected is not None else places.index(True) >= 2
+            places = {
+                State.WAITING: entry in queued,
+                State.PREPARING: entry in self.preparing,
+                State.UPLOAD_WAITING: entry in puts,
+                State.UPLOADING: entry in self.uploading,
+                State.SENDING: entry in self.sending,
+                State.WATCHING: (entry in due) + (entry in self.describing),
+            }
+            assert sum(places.values()) == places[entry.state] == 1, (entry.run_id, entry.state, places)
         held = set(self.ledger)
         assert queued.keys() <= held
+        assert puts.keys() <= held
         assert len(due) == sum(entry in due for entry in held)
         assert self.ledger.sending == len(self.sending)
 
@@ -381,8 +449,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
                 assert entry.launch.build is not None
                 entry.launch.request = entry.launch.request or entry.launch.build()
                 self.sending.append(entry)
-            while self.sending:
-                self.answer_runtask(0, lost=None)
+            self.answer_all()
             for task in self.ecs.tasks:
                 task.status = "STOPPED"
             self.describing.extend(self.poll_all())
@@ -394,6 +461,17 @@ class LedgerOnEcs(RuleBasedStateMachine):
         assert len(self.ledger) == 0, "a run never ends"
         assert self.terminals == self.orders
         assert len(self.ledger.launches) == len(self.ledger.due) == 0
+
+    def answer_all(self) -> None:
+        """Let every call before a poll succeed."""
+        while self.preparing:
+            self.answer_before_the_send(0, None)
+        while (entry := self.ledger.take_put(self.now)) is not None:
+            self.uploading.append(entry)
+        while self.uploading:
+            self.answer_of_s3(0, None)
+        while self.sending:
+            self.answer_runtask(0, lost=None)
 
     def poll_all(self) -> list[Entry]:
         taken: list[Entry] = []

@@ -73,7 +73,7 @@ class Scheduler:
             self.runner._process_task_event_logs(self.executor._task_event_logs, session)
 
     def until(
-        self, done: Callable[[], Any], *, step: Callable[[], None] | None = None, seconds: float = 20
+        self, done: Callable[[], Any], *, step: Callable[[], None] | None = None, seconds: float = 60
     ) -> Any:
         """Step until something is true."""
         deadline = time.monotonic() + seconds

@@ -16,11 +16,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from ecs_async_executor.executor.decisions import Row
 from ecs_async_executor.executor.rows.statements import Read
 from ecs_async_executor.executor.run_factory import make_run
-from ecs_async_executor.executor.run_state import RunState
+from ecs_async_executor.executor.run_state import WITH_ENGINE, RunState
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.messages import (
     AnyRunReport,
     Cancelled,
+    Forget,
     Launch,
     Launched,
     LaunchFailed,
@@ -62,6 +63,9 @@ class AnyHistory(RuleBasedStateMachine):
         self.executor = Executor()
         self.executor.job_id = 1
         self.submitted: list[Order] = []
+        self.followed = 0
+        """How many of these orders the engine has followed."""
+        self.with_engine: set[str] = set()
         self.reconciler = make_reconciler(self.executor, self.submitted, lambda: self.now)
         self.all: list[Run] = []
         self.rows: dict[str, Row] = {}
@@ -205,17 +209,30 @@ class AnyHistory(RuleBasedStateMachine):
         holders = {run.key for run in runs if runs.is_current(run) and not run.event_sent}
         assert self.executor.running == holders
 
+    def _engine_has(self) -> set[str]:
+        """Follow the orders as an engine does: a `Forget` ends what a `Launch` or a `Watch` began."""
+        for order in self.submitted[self.followed :]:
+            if isinstance(order, (Launch, Watch)):
+                self.with_engine.add(order.run_id)
+            elif isinstance(order, Forget):
+                self.with_engine.discard(order.run_id)
+        self.followed = len(self.submitted)
+        return self.with_engine
+
     @invariant()
     def every_run_is_with_the_engine_or_waits_for_a_decision(self) -> None:
-        with_engine = {
+        with_engine, rows = self._engine_has(), self.reconciler._rows
+        asked = {asked.run_id for asked, _ in rows._asked}
+        again = {
             order.run_id for order in self.reconciler.live_orders() if isinstance(order, (Launch, Watch))
         }
         for run in self.reconciler.runs:
-            pending = run.state is RunState.PENDING
-            assert [run.run_id in with_engine, run.ended is not None, pending].count(True) == 1
-            rows = self.reconciler._rows
-            asked = {asked.run_id for asked, _ in rows._asked}
-            assert run.run_id in with_engine or run.run_id in asked or run.run_id in rows._due
+            if run.state in WITH_ENGINE:
+                assert run.run_id in with_engine
+                assert run.run_id in again
+            else:
+                assert run.run_id in asked or run.run_id in rows._due
+            assert (run.ended is not None) == (run.state in {RunState.ENDED, RunState.REPORTED})
 
 
 TestAnyHistory = AnyHistory.TestCase

@@ -1,0 +1,44 @@
+"""Which schedulers that don't leave on SIGTERM are excused: only those in which core lost the signal."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos.departures import lost_its_signal
+
+LINE = "2026-01-01T00:00:00.000000Z [info     ] Executor parallelism limit reached. [base_executor]\n"
+HEARD = "2026-01-01T00:00:01.000000Z [info     ] Exiting gracefully upon receiving signal 15 [scheduler]\n"
+
+
+def ignored(error: str, where: str = "<function _collection_gced at 0x7f>") -> str:
+    return (
+        f"Exception ignored in: {where}\nTraceback (most recent call last):\n"
+        f'  File "sqlalchemy/event/registry.py", line 104, in _collection_gced\n    \n{error}\n'
+    )
+
+
+def stack(*frames: str) -> str:
+    lines = "".join(f'  File "/venv/{frame}.py", line 1 in f\n' for frame in frames)
+    return f"Current thread 0x00007f (most recent call first):\n{lines}"
+
+
+LOGS = {
+    "the handler waits for the lock of the line that it has interrupted": (
+        LINE + stack("structlog/_output", "airflow/jobs/scheduler_job_runner", "structlog/_output"),
+        True,
+    ),
+    "the handler's exit was swallowed in a finalizer": (LINE + HEARD + ignored("SystemExit: 0") + LINE, True),
+    "the main thread hangs in our code": (LINE + stack("ecs_async_executor/executor/executor"), False),
+    "the main thread hangs in a call": (LINE + stack("psycopg2/cursor", "sqlalchemy/engine/default"), False),
+    "the end hangs": (LINE + HEARD + LINE, False),
+    "the end hangs after another exception was swallowed": (
+        LINE + HEARD + ignored("RuntimeError: Event loop is closed", "<function __del__>") + LINE,
+        False,
+    ),
+    "nothing was logged": ("", False),
+}
+
+
+@pytest.mark.parametrize(("log", "lost"), LOGS.values(), ids=LOGS)
+def test_a_signal_was_lost_if(log: str, lost: bool):
+    assert lost_its_signal(log) is lost

@@ -53,7 +53,7 @@ class AsyncEcsExecutor(BaseExecutor):
     # Core commits a UUID together with QUEUED: the run id, which leads to the ECS task after any crash.
     pre_assigns_external_executor_id: ClassVar[bool] = True
 
-    # Set from start() to end(): `__init__` does nothing, because API servers create executors only to read logs.
+    # Set from start() to end(). `__init__` does nothing: API servers create executors only to read logs.
     _parts: Parts | None = None
     _synced_at: float = 0.0
     _unsaved_events: Sequence[Any] = ()

@@ -61,7 +61,7 @@ class Scheduler:
             session.expunge_all()
 
     def adopt(self) -> None:
-        """Adopt or reset what belongs to no living scheduler, as is done at the start and every five minutes."""
+        """Adopt or reset what belongs to no living scheduler, as core does at start and every five minutes."""
         self.runner.adopt_or_reset_orphaned_tasks()
 
     def heartbeat(self) -> None:

@@ -6,15 +6,10 @@ import pytest
 
 from ecs_async_executor.config.profiles import make_profiles
 from ecs_async_executor.executor.decisions import Row
-from ecs_async_executor.executor.reconciler import Reconciler
+from ecs_async_executor.executor.reconciler import CONFIRM_AFTER, Reconciler
 from ecs_async_executor.executor.run_factory import make_run
 from ecs_async_executor.executor.run_state import RunState
-from ecs_async_executor.messages import (
-    Launch,
-    LaunchFailed,
-    Order,
-    Stopped,
-)
+from ecs_async_executor.messages import Launch, LaunchFailed, Order, Recovery, Stopped
 from tests.support.reconciler import (
     DATABASE,
     SETTINGS,
@@ -108,6 +103,23 @@ def test_a_permanent_failure_is_not_launched_again(monkeypatch: pytest.MonkeyPat
     decide(reconciler)
     assert submitted == []
     assert reconciler._executor.event_buffer == {run.key: ("failed", str(WHY))}
+
+
+def test_a_run_that_runs_after_its_failure_was_reported_is_searched_for(
+    submitted: list[Order], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconciler = make_reconciler(Executor(), submitted, clock)
+    run = accept(reconciler)
+    reconciler.note(LaunchFailed(run.run_id, 1, WHY, permanent=True))
+    rows_show(monkeypatch, "queued")
+    decide(reconciler)
+    states = [run.state]
+    rows_show(monkeypatch, "running")
+    monkeypatch.setattr(DATABASE + "read_workloads", lambda _: {run.run_id: task_workload()})
+    clock.now += CONFIRM_AFTER
+    decide(reconciler)
+    assert [*states, run.state] == [RunState.REPORTED, RunState.ORDERED]
+    assert [order.recovery for order in submitted if isinstance(order, Launch)] == [Recovery.SEARCH_ONLY]
 
 
 # --- queue profiles -----------------------------------------------------------------------------------------

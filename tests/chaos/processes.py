@@ -101,6 +101,8 @@ class ForkServer:
     def close(self) -> None:
         """End it, and whatever is left of its children."""
         assert self._process.stdin is not None
+        # Once their parents are dead, nothing tells that these are ours: LocalExecutor's workers outlive a scheduler.
+        left = [process for child in self._children.values() for process in _session(child.pid)]
         with suppress(BrokenPipeError):
             self._process.stdin.close()
         try:
@@ -108,10 +110,9 @@ class ForkServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        for child in self._children.values():
-            for process in _session(child.pid):
-                with suppress(psutil.Error):
-                    process.kill()
+        for process in left:
+            with suppress(psutil.Error):
+                process.kill()
         self._listener.join()
         assert self._process.stdout is not None
         self._process.stdout.close()

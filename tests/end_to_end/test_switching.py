@@ -93,7 +93,9 @@ def test_tasks_run_on_through_three_switches_and_a_rolling_replacement_of_the_ap
         at.world.api.kill(signal.SIGTERM)
         assert at.world.api.ended.wait(30)
         with suppress(SignalLostError):  # then it was killed
-            assert leave(ours.process).seconds < LEAVE, "it waits for no task"
+            departure = leave(ours.process)
+            assert departure.is_orderly, departure.log
+            assert departure.seconds < LEAVE, "it waits for no task"
 
         official = at.scheduler(OFFICIAL)
         at.until_all_run_under(official)

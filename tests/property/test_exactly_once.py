@@ -20,7 +20,7 @@ import anyio
 import pytest
 from airflow.executors.base_executor import BaseExecutor
 from airflow.utils.state import TaskInstanceState
-from hypothesis import given, note
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
@@ -454,7 +454,7 @@ conditions_of_aws = st.builds(
 )
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(6 * settings().max_examples)  # a nightly run takes longer
 @given(
     seed=st.integers(0, 2**32),
     conditions=conditions_of_aws,

@@ -1,4 +1,4 @@
-"""The state of every ECS task the engine holds: a sans-I/O state machine.
+"""Every run that the engine has, and its state: a sans-I/O state machine.
 
 The workers tell it what happened (an order arrived, RunTask answered, DescribeTasks showed the task) and when, and it
 returns the reports to send. It makes no call and reads no clock. Only the engine's thread touches it.

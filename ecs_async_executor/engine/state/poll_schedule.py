@@ -23,9 +23,9 @@ def next_poll(phase_age: float, uniform_interval: float, poll_interval: float) -
     """Return the seconds until the next poll of a task that entered its phase `phase_age` seconds ago.
 
     Polls are frequent just after a task is launched, starts to run or starts to end, and then become rarer: a change is
-    noticed late by a tenth of the time it took to come, and by `poll_interval` at most. `uniform_interval` is the
-    interval at which polling all tasks equally often would use half of the watcher's rate. With many tasks, no task is
-    polled more often than that, and old ones less often.
+    noticed late by a tenth of the time it took to come. `uniform_interval` is the interval at which polling all tasks
+    equally often would use half of the watcher's rate: the more tasks, the longer. No task is polled more often than the
+    shorter of the two intervals allows, and none less often than the longer one.
     """
     shortest, longest = sorted((uniform_interval, poll_interval))
     return min(max(1.0, shortest, phase_age / 10), longest)

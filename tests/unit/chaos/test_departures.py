@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chaos.departures import lost_its_signal
+from tests.chaos.departures import is_cores_mistake, lost_its_signal
 
 LINE = "2026-01-01T00:00:00.000000Z [info     ] Executor parallelism limit reached. [base_executor]\n"
 HEARD = "2026-01-01T00:00:01.000000Z [info     ] Exiting gracefully upon receiving signal 15 [scheduler]\n"
@@ -42,3 +42,28 @@ LOGS = {
 @pytest.mark.parametrize(("log", "lost"), LOGS.values(), ids=LOGS)
 def test_a_signal_was_lost_if(log: str, lost: bool):
     assert lost_its_signal(log) is lost
+
+
+def traceback(file: str, error: str) -> str:
+    return f'Traceback (most recent call last):\n  File "/venv/{file}", line 1, in f\n{error}\n'
+
+
+OURS, CORES = "ecs_async_executor/executor/executor.py", "airflow/utils/sqlalchemy.py"
+INTERRUPTED = traceback(OURS, "SystemExit: 0") + "\nDuring handling of the above exception, another one:\n\n"
+COMMIT = traceback(CORES, "RuntimeError: UNEXPECTED COMMIT - THIS WILL BREAK HA LOCKS!")
+EXITS = {
+    "core can't save its job's end": (LINE + HEARD + COMMIT, True),
+    "it was interrupted in our code, and then can't save its job's end": (
+        LINE + HEARD + INTERRUPTED + COMMIT,
+        True,
+    ),
+    "our code raised": (LINE + HEARD + traceback(OURS, "KeyError: 7"), False),
+    "core's mistake was of before": (COMMIT + LINE + HEARD, False),
+    "nothing was raised": (LINE + HEARD, False),
+    "it wasn't told to leave": (LINE + COMMIT, False),
+}
+
+
+@pytest.mark.parametrize(("log", "cores"), EXITS.values(), ids=EXITS)
+def test_an_exit_code_of_1_is_cores_mistake_if(log: str, cores: bool):
+    assert is_cores_mistake(log) is cores

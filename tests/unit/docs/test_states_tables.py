@@ -70,6 +70,12 @@ def test_what_ends_a_state_names_exactly_the_states_that_may_follow(table: Table
     }
 
 
+def test_the_runs_that_the_engine_has_are_those_that_a_new_engine_gets() -> None:
+    where = {name for name, row in EXECUTOR.rows().items() if "the engine's ledger" in row[1]}
+    # The dispatcher keeps the orders of dropped runs itself.
+    assert where == {state.name for state in run_state.WITH_ENGINE} | {"DROPPED"}
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_each_collection_exists(table: Table) -> None:
     named = {span for row in table.rows().values() for span in re.findall(r"`([A-Z]\w+)\.(\w+)`", row[1])}

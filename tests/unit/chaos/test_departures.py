@@ -19,7 +19,7 @@ def ignored(error: str, where: str = "<function _collection_gced at 0x7f>") -> s
 
 def stack(*frames: str) -> str:
     lines = "".join(f'  File "/venv/{frame}.py", line 1 in f\n' for frame in frames)
-    return f"Current thread 0x00007f (most recent call first):\n{lines}"
+    return f"Stack (most recent call first):\n{lines}"
 
 
 LOGS = {
@@ -45,7 +45,7 @@ def test_a_signal_was_lost_if(log: str, lost: bool):
 
 
 def traceback(file: str, error: str) -> str:
-    return f'Traceback (most recent call last):\n  File "/venv/{file}", line 1, in f\n{error}\n'
+    return f'Traceback (most recent call last):\n  File "/ecs_async_executor/.venv/{file}", line 1, in f\n{error}\n'
 
 
 OURS, CORES = "ecs_async_executor/executor/executor.py", "airflow/utils/sqlalchemy.py"

@@ -15,7 +15,9 @@ from airflow.executors.base_executor import BaseExecutor
 from airflow.jobs.job import Job, run_job
 from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.logging_config import configure_logging
+from airflow.models.taskinstance import TaskInstance
 from airflow.providers.amazon.aws.executors.ecs import AwsEcsExecutor
+from sqlalchemy import update
 
 from ecs_async_executor import AsyncEcsExecutor
 
@@ -81,10 +83,13 @@ class Measured(BaseExecutor):
         """Queue it labelled, as if the Dag's author had done it; both executors pass this on to RunTask as it is."""
         ti = workload.ti
         environment = [{"name": "TASK", "value": ti.task_id}]
-        workload.ti.executor_config = {
+        ti.executor_config = {
             "group": f"{ti.task_id}/{ti.id}",
             "overrides": {"containerOverrides": [{"name": "airflow", "environment": environment}]},
         }
+        # In its row, too: a launch after a failed one reads it from there.
+        row = update(TaskInstance).where(TaskInstance.id == ti.id)
+        session.execute(row.values(executor_config=ti.executor_config))
         super().queue_workload(workload, session)
 
     def heartbeat(self) -> None:

@@ -24,7 +24,9 @@ class OptionsError(ConfigurationError):
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = [*problems]
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
-        super().__init__(f"AsyncEcsExecutor can't start; {len(self.problems)} to correct:\n{lines}")
+        count = len(self.problems)
+        what = "problem" if count == 1 else "problems"
+        super().__init__(f"AsyncEcsExecutor can't start; {count} {what} to correct:\n{lines}")
 
 
 class InvalidRequestError(EcsAsyncError):

@@ -57,7 +57,7 @@ def test_an_invalid_configuration_prints_what_to_correct_and_no_traceback(
     )
     assert ended.returncode == 1
     first, *rest = ended.stderr.strip().splitlines()
-    assert first == "AsyncEcsExecutor can't start; 3 to correct:"
+    assert first == "AsyncEcsExecutor can't start; 3 problems to correct:"
     assert all(line.startswith("  - [aws_ecs_executor] ") for line in rest)
 
 

@@ -98,7 +98,8 @@ def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
     monkeypatch.setattr(
         Settings, "engine_options", property(lambda self: replace(options(self), missing_grace=1.0))
     )
-    monkeypatch.setattr("ecs_async_executor.executor.reconciler.CONFIRM_AFTER", 0.2)
+    monkeypatch.setattr("ecs_async_executor.executor.ended_runs.CONFIRM_AFTER", 0.2)
+    monkeypatch.setattr("ecs_async_executor.executor.reconciler.HANDLE_AGAIN_AFTER", 0.2)
     for module in ("executor.reconciler", "executor.rows.reader"):
         monkeypatch.setattr(f"ecs_async_executor.{module}.READ_AGAIN_AFTER", 0.05)
     for module in (

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
-from ecs_async_executor.errors import ImpossibleTransitionError
-from ecs_async_executor.history import History
+from ecs_async_executor.history import History, move
 from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.messages import Build, RateShare, Recovery, Request
 
@@ -150,7 +149,4 @@ class Entry:
 
     def move(self, state: State, why: str, now: float) -> None:
         """Change the state; raises `ImpossibleTransitionError`."""
-        if state not in TRANSITIONS[self.state]:
-            raise ImpossibleTransitionError(self.label, self.state.name, state.name, why, self.history)
-        self.state = state
-        self.history.note(now, state.name, why)
+        move(self, state, TRANSITIONS, why, now)

@@ -6,7 +6,8 @@ import pytest
 
 from ecs_async_executor.config.profiles import make_profiles
 from ecs_async_executor.executor.decisions import Row
-from ecs_async_executor.executor.reconciler import CONFIRM_AFTER, Reconciler
+from ecs_async_executor.executor.ended_runs import CONFIRM_AFTER
+from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.run_factory import make_run
 from ecs_async_executor.executor.run_state import RunState
 from ecs_async_executor.messages import Launch, LaunchFailed, Order, Recovery, Stopped

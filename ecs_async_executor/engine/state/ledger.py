@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator
+from sys import intern
 
 from ecs_async_executor.backoff import Random
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
@@ -115,9 +116,8 @@ class Ledger:
                 order.build, recovery=order.recovery, unknown_sends=int(maybe_sent), maybe_sent_at=now
             ),
         )
-        entry.history.note(
-            now, entry.state.name, f"launch {order.number} ordered, recovery {order.recovery.name}"
-        )
+        why = intern(f"launch {order.number} ordered, recovery {order.recovery.name}")  # ten thousand share it
+        entry.history.note(now, entry.state.name, why)
         if maybe_sent:
             self._payload_objects.assume_stored(entry)
         self.launches.add(entry, not_before=now)

@@ -103,7 +103,7 @@ class EndedRuns:
             self._task_events.start_failed(run, self._retry_policy.max_starts(run), delay)
             run.starts += 1
         else:
-            self._task_events.waits_again(run)
+            self._task_events.waits_again(run, self._retry_policy.capacity_timeout(run))
         run.move(RunState.PENDING, "to be launched again", self._clock())
         run.next_launch()
         if run.adopted_by_arn:

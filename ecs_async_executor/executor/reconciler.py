@@ -44,6 +44,7 @@ from ecs_async_executor.messages import (
     Order,
     Recovery,
     Running,
+    SlowStart,
     Stopped,
     Terminal,
     Waiting,
@@ -140,6 +141,7 @@ class Reconciler:
                 self.drop(known, "another scheduler had it in between, and launched it again")
             self._executor.running.add(run.key)
             self._add(run)
+            self.task_events.adopted(run)
             if run.launched is None:
                 self._rows.read_at(run, self._clock())
             else:
@@ -209,6 +211,8 @@ class Reconciler:
                     self._executor.running_state(run.key)
             case Waiting():
                 self.task_events.waits(run, report.diagnosis)
+            case SlowStart():
+                self.task_events.slow_start(run, report.diagnosis)
             case LaunchFailed() | Stopped() | Cancelled():
                 self._note_end(run, report)
             case _:
@@ -219,6 +223,7 @@ class Reconciler:
         before, published_before = run.state, run.published
         run.move(RunState.LIVE if run.is_callback else RunState.LAUNCHED, "launched", self._clock())
         run.launched = report
+        self.task_events.launched(run, report)
         if before is RunState.PENDING:
             self._dispatcher.watch(run)  # the engine launched it earlier, and may have been told to forget it
         if run.is_callback:

@@ -39,11 +39,13 @@ class Aws(Protocol):
 
 
 class HookAws:
-    """AWS through the Amazon provider. Safe for several threads: botocore's clients are."""
+    """AWS through the Amazon provider. Safe for several threads: botocore's clients are.
 
-    def __init__(self, conn_id: str | None, region_name: str | None) -> None:
+    The Region is always the task's or its log group's, so the option `region_name` is not needed here.
+    """
+
+    def __init__(self, conn_id: str | None) -> None:
         self._conn_id = conn_id
-        self._region_name = region_name
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str], Any] = {}
 

@@ -43,6 +43,8 @@ class Problem:
     """Whether a new client, with new credentials, may help."""
     restart: bool = False
     """Whether the stream must be read anew: its token is not valid."""
+    fault: bool = False
+    """Whether it is neither AWS's nor the network's, so that its traceback is worth logging."""
     usual: bool = False
     """Whether it passes by itself, so that asking again soon is right."""
 
@@ -59,7 +61,7 @@ BUSY = Problem(
 )
 GONE = Problem(
     "ECS does not know this task any more (it forgets a task about an hour after its end), or the API server asks in another "
-    "account or Region than the scheduler: compare `conn_id` and `region_name`."
+    "account than the scheduler: compare the option `conn_id` and the roles of both."
 )
 
 
@@ -78,7 +80,7 @@ def problem_of(error: BaseException, where: LogStream | None = None) -> Problem:
             "AWS did not answer in time. If it lasts, check the network between the API server and AWS (a VPC endpoint for "
             "logs and ecs, a NAT gateway, the security group)."
         )
-    if isinstance(error, (boto.HTTPClientError, OSError)):
+    if isinstance(error, (boto.ConnectionError, boto.HTTPClientError, OSError)):
         return Problem(
             f"The API server can't reach AWS ({type(error).__name__}). Check its network, the Region, AWS_ENDPOINT_URL_* and "
             "the connection's endpoint_url."
@@ -91,6 +93,7 @@ def problem_of(error: BaseException, where: LogStream | None = None) -> Problem:
     return Problem(
         f"The lines can't be read: {type(error).__name__}. The API server's log has the traceback.",
         renew=True,
+        fault=True,
     )
 
 

@@ -22,6 +22,7 @@ from typing import Any, Generic, TypeVar
 
 from ecs_async_executor.backoff import backoff
 from ecs_async_executor.engine.admission.adaptive_bucket import AdaptiveBucket
+from ecs_async_executor.engine.diagnosis.faults import stack_of
 from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.logs.aws import Aws
 from ecs_async_executor.logs.lines import notice
@@ -221,12 +222,12 @@ class Reader:
         try:
             read(source)
             problem = source.problem
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  the page shows it
             problem = problem_of(error, where)
             if problem.renew:
                 self.aws.renew()
-            if "traceback" in problem.words:
-                log.exception("Can't read a container's log.")
+            if problem.fault:
+                log.error("Can't read a container's log: %s\n%s", type(error).__name__, stack_of(error))  # noqa: TRY400  its message may hold anything
         source.problem = problem
         source.failures = source.failures + 1 if problem else 0
         if source.page.where is None and problem is None:

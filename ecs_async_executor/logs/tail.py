@@ -34,11 +34,11 @@ class Tail:
         """Whether there are lines before these."""
         self._token: str | None = None
         self._backward: str | None = None
-        self._read_at = float("-inf")
+        self._read_at = 0.0
 
     def request(self, now: float) -> dict[str, Any]:
         """Return the parameters of the next call."""
-        if now - self._read_at > STALE:
+        if self._token is not None and now - self._read_at > STALE:
             self.forget()
         stream = {"logGroupName": self.where.group, "logStreamName": self.where.stream}
         if self._token is not None:

@@ -202,6 +202,12 @@ class AsyncEcsExecutor(BaseExecutor):
             )
         self.log.info("AsyncEcsExecutor has ended; its ECS tasks were not stopped.")
 
+    def get_task_log(self, ti: TaskInstance, try_number: int) -> tuple[list[str], list[str]]:
+        """Return where a running task's container logs, and its last lines; the API server's log page calls this."""
+        from ecs_async_executor.logs.task_log import read_task_log  # noqa: PLC0415  the scheduler needs none of it
+
+        return read_task_log(self.conf, ti, try_number)
+
     def terminate(self) -> None:
         """Do the same as `end()`: a scheduler that exits is no reason to kill tasks."""
         self.end()

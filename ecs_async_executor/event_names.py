@@ -20,4 +20,5 @@ class EventName(str, Enum):
     NOT_LAUNCHED = "ecs task not launched"
     NOT_STARTED = "ecs task not started"
     ENDED = "ecs task ended"
+    CONTAINER_LOG = "ecs container log"
     GIVEN_UP = "ecs launch given up"

@@ -12,6 +12,7 @@ from typing import Protocol
 from airflow.executors.base_executor import BaseExecutor
 
 from ecs_async_executor.executor.decisions import Decision, Row, RunView, decide_when_ended, describe_left
+from ecs_async_executor.executor.last_lines import LastLines
 from ecs_async_executor.executor.retry_policy import RetryPolicy
 from ecs_async_executor.executor.row_diagnosis import explain_by_row
 from ecs_async_executor.executor.rows.reader import RowReader
@@ -42,6 +43,7 @@ class EndedRuns:
         retry_policy: RetryPolicy,
         task_events: TaskEvents,
         *,
+        last_lines: LastLines,
         view: Callable[[Run], RunView],
         drop: Drop,
         clock: Callable[[], float],
@@ -51,6 +53,7 @@ class EndedRuns:
         self._rows = rows
         self._retry_policy = retry_policy
         self._task_events = task_events
+        self._last_lines = last_lines
         self._view = view
         self._drop = drop
         self._clock = clock
@@ -121,6 +124,8 @@ class EndedRuns:
         if not run.event_sent:
             run.event_sent = True
             self._task_events.over(run, was_cleared=decision is Decision.SUCCEED)
+            if decision is Decision.FAIL:
+                self._last_lines.keep(run)
         if run.state is RunState.ENDED:
             run.move(RunState.REPORTED, decision.name, self._clock())
         send = self._executor.fail if decision is Decision.FAIL else self._executor.success

@@ -15,6 +15,7 @@ from airflow.executors.base_executor import BaseExecutor
 from typing_extensions import assert_never
 
 from ecs_async_executor.config.heartbeats import Heartbeats
+from ecs_async_executor.event_names import EventName
 from ecs_async_executor.executor import airflow_compat
 from ecs_async_executor.executor.decisions import (
     Decision,
@@ -26,6 +27,7 @@ from ecs_async_executor.executor.decisions import (
 )
 from ecs_async_executor.executor.dispatcher import Dispatcher
 from ecs_async_executor.executor.ended_runs import EndedRuns
+from ecs_async_executor.executor.last_lines import LastLines
 from ecs_async_executor.executor.retry_policy import RetryPolicy
 from ecs_async_executor.executor.row_diagnosis import UNREADABLE
 from ecs_async_executor.executor.rows.final_publish import publish_all
@@ -72,12 +74,14 @@ class Reconciler:
         database: RowDatabase,
         heartbeats: Heartbeats,
         *,
+        last_lines: LastLines,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._executor = executor
         self._dispatcher = dispatcher
         self._retry_policy = retry_policy
         self._heartbeats = heartbeats
+        self._last_lines = last_lines
         self._clock = clock
         self.runs = Runs()
         self.task_events = TaskEvents(executor, clock)
@@ -88,6 +92,7 @@ class Reconciler:
             self._rows,
             retry_policy,
             self.task_events,
+            last_lines=last_lines,
             view=self._view,
             drop=self.drop,
             clock=clock,
@@ -255,6 +260,8 @@ class Reconciler:
             self._rows.ask(now)
         except Exception:  # noqa: BLE001  it is logged, with its traceback
             self.task_events.exception("decide", "Can't decide; it is tried again at the next heartbeat.")
+        for key, text in self._last_lines.audit_texts():
+            self.task_events.record_for(key, EventName.CONTAINER_LOG, text)
         self.task_events.flush()
 
     def publish_rest(self) -> int:

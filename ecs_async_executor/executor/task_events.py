@@ -123,7 +123,11 @@ class TaskEvents:
     def record(self, run: Run, event: EventName, text: str) -> None:
         """Write to the task's Audit Log, at this heartbeat or a later one; a callback has none."""
         if not run.is_callback:
-            self._rows.append((run.key, event, text))
+            self.record_for(run.key, event, text)
+
+    def record_for(self, key: Any, event: EventName, text: str) -> None:
+        """Write to the Audit Log of the task with this key."""
+        self._rows.append((key, event, text))
 
     def flush(self) -> None:
         """Hand rows to Airflow, and log the summaries that are due. Call it at each heartbeat."""

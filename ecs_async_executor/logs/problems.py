@@ -26,10 +26,11 @@ _CREDENTIALS = (
     "Give the API server the access to AWS that the scheduler has: a role, AWS_* variables, or the connection in the option "
     "`conn_id`."
 )
-_NOT_WRITTEN = "{where} does not exist yet: the container has not written anything. Refresh in a few seconds."
+_NOT_WRITTEN = (
+    "CloudWatch Logs has no {where} yet: the container has not written anything. Refresh in a few seconds."
+)
 _NO_GROUP = (
-    "The log group {group} does not exist in {region}. Create it, or set awslogs-create-group, or correct awslogs-group or "
-    "awslogs-region in the task definition."
+    "If it lasts, check that the log group exists: awslogs-group and awslogs-region of the task definition."
 )
 
 
@@ -128,9 +129,8 @@ def _of_answer(error: boto.ClientError, where: LogStream | None) -> Problem:
         return Problem(f"AWS denied {call}. {_allow(call, message, where)}")
     if code == "ResourceNotFoundException" and where is not None:
         # "The specified log group does not exist.", or "log stream".
-        if "log group" in message:
-            return Problem(_NO_GROUP.format(group=where.group, region=where.region))
-        return Problem(_NOT_WRITTEN.format(where=_capital(str(where))), usual=True)
+        more = f" {_NO_GROUP}" if "log group" in message else ""
+        return Problem(f"{_NOT_WRITTEN.format(where=where)}{more}", usual=True)
     if code == "InvalidParameterException" and "token" in message.lower():
         return Problem(
             "CloudWatch Logs does not know the place to go on from. Refresh.", restart=True, usual=True
@@ -146,7 +146,3 @@ def _allow(call: str, message: str, where: LogStream | None) -> str:
         return remedy
     resource = f"arn:aws:logs:{where.region}:*:log-group:{where.group}:*" if where is not None else "*"
     return missing(_WHO, CALLS[call], resource)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

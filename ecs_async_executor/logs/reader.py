@@ -218,12 +218,11 @@ class Reader:
             flight.landed.set()
 
     def _try(self, source: _Source, read: Callable[[_Source], None]) -> None:
-        where = source.where if isinstance(source.where, LogStream) else None
         try:
             read(source)
             problem = source.problem
         except Exception as error:  # noqa: BLE001  the page shows it
-            problem = problem_of(error, where)
+            problem = problem_of(error, source.where if isinstance(source.where, LogStream) else None)
             if problem.renew:
                 self.aws.renew()
             if problem.fault:

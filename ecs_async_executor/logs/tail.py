@@ -17,6 +17,8 @@ MOST_LINES = 9_999
 """GetLogEvents returns at most 10,000 events; one of them shows that there are earlier ones."""
 STALE = 60.0
 """Seconds after which the last lines are read anew: walking through all that came since may take many calls."""
+MOST_BYTES = 4_000_000
+"""Characters of lines that are kept: an event may hold 1 MiB, and many streams are kept."""
 _FULL = 900_000
 """Bytes. An answer holds at most 1 MiB, so one of this size is probably cut."""
 _EMPTY_PAGES = 3
@@ -63,8 +65,16 @@ class Tail:
             self.left_out = _is_full(events)
         self.left_out |= len(self.lines) + len(events) > self._most
         self.lines.extend(map(shown, events))
+        self._shorten()
         self._token, self._backward, self._read_at = answer.get("nextForwardToken"), None, now
         return False
+
+    def _shorten(self) -> None:
+        """Drop the first lines while there are too many characters, but never the last line."""
+        size = sum(map(len, self.lines))
+        while size > MOST_BYTES and len(self.lines) > 1:
+            size -= len(self.lines.popleft())
+            self.left_out = True
 
     def forget(self) -> None:
         """Begin with the last lines again; those at hand stay until then."""

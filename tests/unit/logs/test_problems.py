@@ -27,7 +27,7 @@ def client_error(code: str, message: str = "", call: str = "GetLogEvents") -> bo
         (client_error("AccessDeniedException", _DENIED), '"arn:aws:logs:eu-central-1:111122223333:log-group:/ecs/airflow:*"'),
         (client_error("AccessDeniedException"), '"Action": "logs:GetLogEvents"'),
         (client_error("AccessDeniedException", call="DescribeTasks"), '"Action": "ecs:DescribeTasks"'),
-        (client_error("ResourceNotFoundException", "The specified log group does not exist."), "/ecs/airflow does not exist in eu-"),
+        (client_error("ResourceNotFoundException", "The specified log group does not exist."), "check that the log group exists"),
         (client_error("ResourceNotFoundException", "The specified log stream does not exist."), "has not written anything"),
         (client_error("ExpiredTokenException", "expired"), "AWS rejected the API server's credentials"),
         (client_error("AccessDenied", "not allowed", call="AssumeRole"), "credentials (AssumeRole: AccessDenied)"),

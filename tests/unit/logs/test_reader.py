@@ -151,7 +151,10 @@ def test_a_page_that_gets_no_permit_shows_the_lines_at_hand_and_says_so(aws: Fak
         (error("AccessDeniedException"), "AWS denied GetLogEvents"),
         (boto.NoCredentialsError(), "no usable AWS credentials"),
         (boto.ReadTimeoutError(endpoint_url="x"), "did not answer in time"),
-        (error("ResourceNotFoundException", "The specified log group does not exist."), "does not exist in"),
+        (
+            error("ResourceNotFoundException", "The specified log group does not exist."),
+            "check that the log group exists",
+        ),
     ],
 )
 def test_lines_at_hand_stay_when_aws_fails_and_the_page_says_why(

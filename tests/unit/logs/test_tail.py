@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from ecs_async_executor.logs.location import LogStream
-from ecs_async_executor.logs.tail import STALE, Tail
+from ecs_async_executor.logs.tail import MOST_BYTES, STALE, Tail
 
 WHERE = LogStream("/ecs/airflow", "ecs/airflow/abc", "eu-central-1")
 STREAM = {"logGroupName": "/ecs/airflow", "logStreamName": "ecs/airflow/abc"}
@@ -39,6 +39,18 @@ def test_only_the_last_lines_are_kept_and_that_is_said() -> None:
     tail.take(answer("c"), 1.0)
     assert events_of(tail) == ["b", "c"]
     assert tail.left_out
+
+
+def test_long_lines_push_out_earlier_ones_but_never_the_last() -> None:
+    tail = Tail(WHERE, 1000)
+    for number in range(8):
+        tail.take(answer("x" * 800_000, str(number), forward=f"f/{number}"), float(number))
+    assert sum(map(len, tail.lines)) <= MOST_BYTES
+    assert events_of(tail)[-1] == "7"
+    assert tail.left_out
+    longest = Tail(WHERE, 1000)
+    longest.take(answer("a", "y" * 2 * MOST_BYTES), 0.0)
+    assert len(longest.lines) == 1
 
 
 def test_one_event_more_than_fits_shows_that_there_are_earlier_ones() -> None:

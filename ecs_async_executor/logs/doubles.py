@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 _LIVE_REMOTE_LOGS = frozenset({"CloudWatchRemoteLogIO"})
 """Remote logs that a worker writes while its task runs. Others (S3, GCS) are written at its end."""
+_TIME = re.compile(r'(?<=^\{)"timestamp":"[^"]*",')
 _MOST_BYTES = 4_194_304
 """How much of a file's end is compared: more than the lines that a page shows."""
 
@@ -28,8 +30,8 @@ def without_doubles(lines: Sequence[str], ti: Any, try_number: int) -> list[str]
     """Return the lines that only the container's log has."""
     if remote_log_is_live():
         return [line for line in lines if not _is_airflows(line)]
-    known = _lines_of_file(ti, try_number)
-    return [line for line in lines if line not in known]
+    known = {_without_time(line) for line in _lines_of_file(ti, try_number)}
+    return [line for line in lines if _without_time(line) not in known]
 
 
 def remote_log_is_live() -> bool:
@@ -37,6 +39,11 @@ def remote_log_is_live() -> bool:
     from airflow.logging_config import get_remote_task_log  # noqa: PLC0415  Airflow has loaded it by now
 
     return type(get_remote_task_log()).__name__ in _LIVE_REMOTE_LOGS
+
+
+def _without_time(line: str) -> str:
+    """Return what is equal in both logs: what a task prints gets a time of its own in each, microseconds apart."""
+    return _TIME.sub("", line)
 
 
 def _is_airflows(line: str) -> bool:

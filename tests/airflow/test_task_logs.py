@@ -31,6 +31,7 @@ AIRFLOWS_FILES = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExce
 """Airflow's log handler leaves it to the garbage collector to close the file."""
 GROUP = "/ecs/airflow-task"
 _AIRFLOWS = '{"timestamp":"2026-11-27T08:34:51.072749Z","level":"info","event":"structured","logger":"task"}'
+_PRINTED = '{{"timestamp":"2026-11-27T08:34:51.0727{microseconds}Z","level":"info","event":"printed"}}'
 
 
 @pytest.fixture(scope="module")
@@ -214,10 +215,11 @@ def test_a_line_that_the_tasks_own_file_has_is_shown_once(
         for number in range(5)
     ]
     path.parent.mkdir(parents=True)
-    path.write_text("\n".join(burst) + "\n", "utf-8")
-    Container(cloudwatch, running).prints("before Airflow", *burst, at=1_795_768_491_500)
+    path.write_text("\n".join([*burst, _PRINTED.format(microseconds=93)]) + "\n", "utf-8")
+    printed = _PRINTED.format(microseconds=28)
+    Container(cloudwatch, running).prints("before Airflow", *burst, printed, at=1_795_768_491_500)
     shown = texts(page_of(api, running))
-    assert sorted(shown) == ["before Airflow", *(f"burst {number}" for number in range(5))]
+    assert sorted(shown) == ["before Airflow", *(f"burst {number}" for number in range(5)), "printed"]
 
 
 def links_of(api: TestClient, ti: Any, **query: Any) -> dict[str, str | None]:

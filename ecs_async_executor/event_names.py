@@ -20,5 +20,6 @@ class EventName(str, Enum):
     NOT_LAUNCHED = "ecs task not launched"
     NOT_STARTED = "ecs task not started"
     ENDED = "ecs task ended"
+    RESCHEDULED = "ecs task rescheduled"
     CONTAINER_LOG = "ecs container log"
     GIVEN_UP = "ecs launch given up"

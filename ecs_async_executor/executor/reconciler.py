@@ -15,7 +15,6 @@ from airflow.executors.base_executor import BaseExecutor
 from typing_extensions import assert_never
 
 from ecs_async_executor.config.heartbeats import Heartbeats
-from ecs_async_executor.event_names import EventName
 from ecs_async_executor.executor import airflow_compat
 from ecs_async_executor.executor.decisions import (
     Decision,
@@ -260,8 +259,8 @@ class Reconciler:
             self._rows.ask(now)
         except Exception:  # noqa: BLE001  it is logged, with its traceback
             self.task_events.exception("decide", "Can't decide; it is tried again at the next heartbeat.")
-        for key, text in self._last_lines.audit_texts():
-            self.task_events.record_for(key, EventName.CONTAINER_LOG, text)
+        for each in self._last_lines.audit_texts():
+            self.task_events.record_for(each.key, each.event, each.text)
         self.task_events.flush()
 
     def publish_rest(self) -> int:

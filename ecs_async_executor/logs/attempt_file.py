@@ -34,14 +34,7 @@ class Written(Enum):
 def write_attempt_log(key: Any, lines: Sequence[str]) -> Written:
     """Write the log of the try that `key` (`TaskInstanceKey`) names, unless it has one; raises what its store raises."""
     with create_session(scoped=False) as session:
-        ti = session.scalar(
-            select(TaskInstance).where(
-                TaskInstance.dag_id == key.dag_id,
-                TaskInstance.run_id == key.run_id,
-                TaskInstance.task_id == key.task_id,
-                TaskInstance.map_index == key.map_index,
-            )
-        )
+        ti = session.scalar(_row_of(key))
         if ti is None:
             return Written.NOT_NEEDED
         handler: Any = TaskLogReader().log_handler
@@ -64,6 +57,22 @@ def write_attempt_log(key: Any, lines: Sequence[str]) -> Written:
     if not _has(remote, relative, ti):  # stores log that an upload failed, and don't raise
         raise RemoteLogError(f"{type(remote).__name__} has not stored the log {relative}.")
     return Written.REMOTE
+
+
+def is_sensor(key: Any) -> bool:
+    """Return whether a task's operator is a sensor, by its name: one that pokes by being rescheduled, perhaps."""
+    with create_session(scoped=False) as session:
+        ti = session.scalar(_row_of(key))
+        return ti is not None and "sensor" in (ti.operator or "").lower()
+
+
+def _row_of(key: Any) -> Any:
+    return select(TaskInstance).where(
+        TaskInstance.dag_id == key.dag_id,
+        TaskInstance.run_id == key.run_id,
+        TaskInstance.task_id == key.task_id,
+        TaskInstance.map_index == key.map_index,
+    )
 
 
 def _has(remote: Any, relative: str, ti: Any) -> bool:

@@ -29,6 +29,8 @@ class Ending:
     """Its container may have run."""
     diagnosis: Diagnosis
     at: datetime
+    rescheduled: bool = False
+    """Airflow has rescheduled the task: nothing died."""
 
 
 def attempt_log(ending: Ending, lines: Sequence[str], where: Location | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from ecs_async_executor.executor.run_factory import make_run
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.logs.attempt_file import Written
 from ecs_async_executor.logs.lines import shown
+from ecs_async_executor.logs.location import LogStream
 from ecs_async_executor.logs.reader import Page
 from ecs_async_executor.messages import Diagnosis, Launched, LaunchFailed, Stopped
 from ecs_async_executor.task_arn import TaskArn
@@ -21,18 +23,20 @@ from tests.support.workloads import callback_workload, task_workload
 
 ARN = "arn:aws:ecs:us-east-1:123456789012:task/default/0123456789abcdef0123456789abcdef"
 WHY = Diagnosis("The container was killed.")
-PAGE = Page((shown({"timestamp": 0, "message": "the last words"}),))
+WHERE = LogStream("/ecs/etl", "ecs/airflow/abc", "us-east-1")
+PAGE = Page((shown({"timestamp": 0, "message": "the last words"}),), WHERE)
 
 
 class FakeReader:
     """Has a page for every task."""
 
-    def __init__(self) -> None:
+    def __init__(self, page: Page = PAGE) -> None:
         self.asked: list[str] = []
+        self.page = page
 
     def read(self, arn: TaskArn) -> Page:
         self.asked.append(arn.text)
-        return PAGE
+        return self.page
 
 
 class Store:
@@ -69,7 +73,7 @@ def keep(run: Run, store: Store, reader: FakeReader | None = None) -> LastLines:
 
 
 def texts(kept: LastLines) -> list[str]:
-    return [text for key, text in kept.audit_texts() if key.try_number != 99]
+    return [each.text for each in kept.audit_texts() if each.key.try_number != 99]
 
 
 def test_the_lines_of_a_container_that_ran_go_into_its_trys_log():
@@ -158,3 +162,25 @@ def test_callbacks_and_an_option_of_zero_lines_start_no_thread():
     on.keep(make_run(Executor(), callback_workload()))
     assert off._thread is None
     assert on._thread is None
+
+
+@pytest.mark.parametrize(("sensor", "expected"), [(False, ["ecs task rescheduled"]), (True, [])])
+def test_a_rescheduled_task_whose_container_lacks_its_dag_says_so(sensor: bool, expected: list[str]):
+    line = {
+        "event": "Dag not found during start up",
+        "dag_id": "etl",
+        "path": "etl.py",
+        "timestamp": "2026-11-27T08:00Z",
+    }
+    store = Store()
+    kept = LastLines(
+        FakeReader(Page((json.dumps(line),), WHERE)),
+        write=store,
+        is_sensor=lambda _: sensor,
+        sleep=lambda _: None,
+    )
+    kept.look_for_missing_dag(ended())
+    kept.keep(ended(try_number=99))
+    assert store.wrote.acquire(timeout=10)
+    assert [each.event.value for each in kept.audit_texts()] == expected
+    assert len(store.logs) == 1, "a rescheduled task's log is Airflow's"

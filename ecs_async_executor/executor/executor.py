@@ -18,6 +18,7 @@ from ecs_async_executor.config.configuration import read_configuration
 from ecs_async_executor.config.reading import origin
 from ecs_async_executor.config.sources import team_of
 from ecs_async_executor.errors import ConfigurationError, print_without_traceback
+from ecs_async_executor.event_names import EventName
 from ecs_async_executor.executor import airflow_compat
 from ecs_async_executor.executor.connection import resolve_connection
 from ecs_async_executor.executor.interpreter import restore, tune
@@ -232,7 +233,7 @@ class AsyncEcsExecutor(BaseExecutor):
         self.running.add(run.key)
         warning = None if run.is_callback else self._parts.configuration.profiles.warning_for(run.queue)
         if warning is not None:
-            self.log_task_event(event="ecs unknown queue", extra=warning, ti_key=run.key)
+            self._parts.reconciler.task_events.record(run, EventName.UNKNOWN_QUEUE, warning)
         return run
 
     def _refuse(self, workload: Any, why: str) -> None:

@@ -7,10 +7,12 @@ text begins with one (airflow/utils/log/file_task_handler.py, `_log_stream_to_pa
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+_TOKEN = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}")
 NOTICE_LOGGER = "ecs_async_executor"
 """Tells our own lines from the container's."""
 
@@ -21,7 +23,7 @@ def shown(event: Mapping[str, Any]) -> str:
     A line that Airflow has structured stays as it is, byte by byte: the handler drops a line that another log has too, and
     recognizes it by that. Any other line, a traceback at startup or what a library prints, gets CloudWatch's time.
     """
-    message = str(event.get("message", "")).rstrip("\r\n")
+    message = without_tokens(str(event.get("message", "")).rstrip("\r\n"))
     if _is_structured(message):
         return message
     return json.dumps({"timestamp": _time_of(event), "event": message})
@@ -31,6 +33,17 @@ def notice(text: str, at: datetime | None = None) -> str:
     """Return a line of ours. Without a time it comes first, because the handler sorts by time."""
     line = {"level": "warning", "event": text, "logger": NOTICE_LOGGER}
     return json.dumps({"timestamp": at.isoformat(), **line} if at else line)
+
+
+def time_of(line: str) -> datetime | None:
+    """Return the time of a line that `shown` or `notice` has made; None if it has none."""
+    found = json.loads(line).get("timestamp")
+    return datetime.fromisoformat(found.replace("Z", "+00:00")) if _is_time(found) else None
+
+
+def without_tokens(text: str) -> str:
+    """Leave out JSON Web Tokens: a shell that can't run a container's command prints it, with the token of its workload."""
+    return _TOKEN.sub("***", text)
 
 
 def _is_structured(message: str) -> bool:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
-from airflow.api_fastapi.app import create_app
-from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.models.taskinstance import TaskInstance
 from airflow.sdk import DAG
 from airflow.utils.log.file_task_handler import FileTaskHandler
@@ -19,54 +16,18 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event
 
 from ecs_async_executor.local import Control
-from ecs_async_executor.logs import reader, task_log
+from ecs_async_executor.logs import task_log
 from ecs_async_executor.ui import links
-from tests.support.moto import serve_moto
 from tests.support.scheduler import Scheduler, one_task_dag, set_row, task_instances
+from tests.support.task_logs import GROUP, Container, page_of, texts
 
 RunDag = Callable[[DAG], str]
 AIRFLOWS_JSON = pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 """Airflow's route makes its answer without the model's checks, and pydantic says so."""
 AIRFLOWS_FILES = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 """Airflow's log handler leaves it to the garbage collector to close the file."""
-GROUP = "/ecs/airflow-task"
 _AIRFLOWS = '{"timestamp":"2026-11-27T08:34:51.072749Z","level":"info","event":"structured","logger":"task"}'
 _PRINTED = '{{"timestamp":"2026-11-27T08:34:51.0727{microseconds}Z","level":"info","event":"printed"}}'
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    with serve_moto() as url:
-        yield url
-
-
-@pytest.fixture
-def cloudwatch(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """CloudWatch Logs with the group of the local ECS's `airflow-task`, and an executor that has read nothing yet."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", moto)
-    monkeypatch.setattr(task_log, "_readers", {})
-    monkeypatch.setattr(task_log, "_options", {})
-    monkeypatch.setattr(links, "_arns", links._Arns())
-    monkeypatch.setattr(reader, "FRESH", 0.0)
-    monkeypatch.setattr(FileTaskHandler, "executor_instances", {})
-    client = boto3.client("logs", region_name="us-east-1")
-    client.create_log_group(logGroupName=GROUP)
-    yield client
-    client.delete_log_group(logGroupName=GROUP)
-
-
-@pytest.fixture(scope="session")
-def app(database: None) -> Any:
-    return create_app(apps="core")
-
-
-@pytest.fixture
-def api(app: Any) -> Iterator[TestClient]:
-    """The API server, for a user who may see everything."""
-    with TestClient(app, base_url="http://testserver/api/v2") as client:
-        token = app.state.auth_manager.generate_jwt(SimpleAuthManagerUser(username="admin", role="admin"))
-        client.headers["Authorization"] = f"Bearer {token}"
-        yield client
 
 
 @pytest.fixture
@@ -76,36 +37,6 @@ def running(scheduler: Scheduler, run_dag: RunDag) -> Any:
     (ti,) = scheduler.launched()
     set_row(ti, state="running")
     return ti
-
-
-class Container:
-    """Prints to a task's log stream, as the awslogs driver does."""
-
-    def __init__(self, client: Any, ti: Any) -> None:
-        self.client = client
-        self.stream = f"ecs/airflow/{ti.external_executor_id.rpartition('/')[2]}"
-        client.create_log_stream(logGroupName=GROUP, logStreamName=self.stream)
-
-    def prints(self, *lines: str, at: int = 1_795_768_491_500) -> None:
-        events = [{"timestamp": at, "message": line} for line in lines]
-        self.client.put_log_events(logGroupName=GROUP, logStreamName=self.stream, logEvents=events)
-
-
-def page_of(api: TestClient, ti: Any, *, ndjson: bool = True) -> list[dict[str, Any]]:
-    """Load the page as the UI does: each refresh is a new request, without a token."""
-    path = f"/dags/{ti.dag_id}/dagRuns/{ti.run_id}/taskInstances/{ti.task_id}/logs/{ti.try_number}"
-    answer = api.get(path, headers={"accept": "application/x-ndjson" if ndjson else "application/json"})
-    assert answer.status_code == 200, answer.text
-    if ndjson:
-        return [json.loads(line) for line in answer.text.splitlines()]
-    content: list[dict[str, Any]] = answer.json()["content"]
-    return content
-
-
-def texts(page: list[dict[str, Any]]) -> list[str]:
-    """The lines after the group of sources."""
-    events = [line["event"] for line in page]
-    return events[events.index("::endgroup::") + 1 :]
 
 
 @AIRFLOWS_JSON

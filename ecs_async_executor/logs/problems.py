@@ -1,4 +1,4 @@
-"""Why lines can't be read, in a line for the log page: what is the matter, and what to do. Pure.
+"""Why lines can't be read, for the log page: a line what is the matter, and a line what to do. Pure.
 
 No text holds more of an error than AWS's own words and the class of an exception: never a request, a token or a credential.
 """
@@ -26,9 +26,6 @@ _CREDENTIALS = (
     "Give the API server the access to AWS that the scheduler has: a role, AWS_* variables, or the connection in the option "
     "`conn_id`."
 )
-_NOT_WRITTEN = (
-    "CloudWatch Logs has no {where} yet: the container has not written anything. Refresh in a few seconds."
-)
 _NO_GROUP = (
     "If it lasts, check that the log group exists: awslogs-group and awslogs-region of the task definition."
 )
@@ -38,7 +35,10 @@ _NO_GROUP = (
 class Problem:
     """Why nothing new is shown."""
 
-    words: str
+    summary: str
+    """What is the matter, in one sentence."""
+    remedy: str = ""
+    """What to do about it."""
     throttled: bool = False
     renew: bool = False
     """Whether a new client, with new credentials, may help."""
@@ -50,19 +50,20 @@ class Problem:
     """Whether it passes by itself, so that asking again soon is right."""
 
     def __str__(self) -> str:
-        """Return the words."""
-        return self.words
+        """Return both parts."""
+        return f"{self.summary} {self.remedy}".rstrip()
 
 
-SLOW = Problem("AWS has not answered yet. Refresh in a few seconds.", usual=True)
+_REFRESH = "Refresh in a few seconds."
+SLOW = Problem("AWS has not answered yet.", _REFRESH, usual=True)
 BUSY = Problem(
-    "Too many log pages are open for the rate at which CloudWatch Logs may be read: this one waits its turn. Refresh in a "
-    "few seconds.",
+    "Too many log pages are open for the rate at which CloudWatch Logs may be read: this one waits its turn.",
+    _REFRESH,
     usual=True,
 )
 GONE = Problem(
-    "ECS does not know this task any more (it forgets a task about an hour after its end), or the API server asks in another "
-    "account than the scheduler: compare the option `conn_id` and the roles of both."
+    "ECS does not know this task: it forgets a task about an hour after its end.",
+    "If the task is younger, the API server may ask in another account than the scheduler: compare `conn_id` and both roles.",
 )
 
 
@@ -74,25 +75,29 @@ def problem_of(error: BaseException, where: LogStream | None = None) -> Problem:
         return _of_answer(error, where)
     if isinstance(error, (boto.NoRegionError, boto.InvalidRegionError)):
         return Problem(
-            "The API server knows no valid AWS Region. Set the option `region_name` or AWS_DEFAULT_REGION."
+            "The API server knows no valid AWS Region.",
+            "Check awslogs-region in the task definition, and AWS_DEFAULT_REGION.",
         )
     if isinstance(error, (boto.ConnectTimeoutError, boto.ReadTimeoutError)):
         return Problem(
-            "AWS did not answer in time. If it lasts, check the network between the API server and AWS (a VPC endpoint for "
-            "logs and ecs, a NAT gateway, the security group)."
+            "AWS did not answer in time.",
+            "If it lasts, check the network between the API server and AWS: VPC endpoints of ecs and logs, NAT gateway, "
+            "security group.",
         )
     if isinstance(error, (boto.ConnectionError, boto.HTTPClientError, OSError)):
         return Problem(
-            f"The API server can't reach AWS ({type(error).__name__}). Check its network, the Region, AWS_ENDPOINT_URL_* and "
-            "the connection's endpoint_url."
+            f"The API server can't reach AWS ({type(error).__name__}).",
+            "Check its network, the Region, AWS_ENDPOINT_URL_* and the connection's endpoint_url.",
         )
     if isinstance(error, _CREDENTIAL_ERRORS):
         return Problem(
-            f"The API server has no usable AWS credentials ({type(error).__name__}). {_CREDENTIALS}",
+            f"The API server has no usable AWS credentials ({type(error).__name__}).",
+            _CREDENTIALS,
             renew=True,
         )
     return Problem(
-        f"The lines can't be read: {type(error).__name__}. The API server's log has the traceback.",
+        f"The lines can't be read: {type(error).__name__}.",
+        "The API server's log has the traceback.",
         renew=True,
         fault=True,
     )
@@ -117,27 +122,32 @@ def _of_answer(error: boto.ClientError, where: LogStream | None) -> Problem:
     call = error.operation_name
     if code in THROTTLE_CODES or code == "LimitExceededException":
         return Problem(
-            f"AWS throttles {call}: its rate for this account and Region is used up. New lines come when there is room.",
+            f"AWS throttles {call}: its rate for this account and Region is used up.",
+            "Nothing to do: new lines come when there is room.",
             throttled=True,
             usual=True,
         )
     if code in CREDENTIAL_CODES or call not in CALLS:
         return Problem(
-            f"AWS rejected the API server's credentials ({call}: {code}). {_CREDENTIALS}", renew=True
+            f"AWS rejected the API server's credentials ({call}: {code}).", _CREDENTIALS, renew=True
         )
     if code in _DENIED:
-        return Problem(f"AWS denied {call}. {_allow(call, message, where)}")
+        return Problem(f"AWS denied {call}.", _allow(call, message, where))
     if code == "ResourceNotFoundException" and where is not None:
         # "The specified log group does not exist.", or "log stream".
-        more = f" {_NO_GROUP}" if "log group" in message else ""
-        return Problem(f"{_NOT_WRITTEN.format(where=where)}{more}", usual=True)
+        remedy = _NO_GROUP if "log group" in message else _REFRESH
+        return Problem(
+            f"CloudWatch Logs has no {where} yet: the container has not written anything.",
+            remedy,
+            usual=True,
+        )
     if code == "InvalidParameterException" and "token" in message.lower():
         return Problem(
-            "CloudWatch Logs does not know the place to go on from. Refresh.", restart=True, usual=True
+            "CloudWatch Logs does not know the place to go on from.", _REFRESH, restart=True, usual=True
         )
     if code == "ClusterNotFoundException":
         return GONE
-    return Problem(f"AWS refused {call} ({code}: {message}).", renew=False)
+    return Problem(f"AWS refused {call} ({code}: {message}).")
 
 
 def _allow(call: str, message: str, where: LogStream | None) -> str:

@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 DEADLINE = 3.0
 """Seconds that a page may wait."""
+RETRY_DEADLINE = 0.5
+"""Seconds that a page may wait after the last read failed: if AWS is slow for long, API servers must stay quick."""
 FRESH = 2.0
 """Seconds for which lines are not read again. Airflow's UI asks every 3 seconds."""
 SHARE = Rate(2.0, 4.0)
@@ -166,10 +168,12 @@ class Reader:
     def read(self, arn: TaskArn) -> Page:
         """Return the last lines of a task's container, read at most `FRESH` seconds ago if AWS allows."""
         source = self._source(arn)
+        before = source.problem
+        patience = self._deadline if before is None else min(self._deadline, RETRY_DEADLINE)
         # Twice, because the flight under way may only find out where the lines are.
         while (flight := self._board(source, self._read)) is not None:
-            if not flight.landed.wait(max(0.0, flight.began + self._deadline - self._clock())):
-                return self._page(source, SLOW)
+            if not flight.landed.wait(max(0.0, flight.began + patience - self._clock())):
+                return self._page(source, before or SLOW)
             if source.page.where is not None or source.problem is not None:
                 break
         return self._page(source, source.problem)
@@ -204,8 +208,9 @@ class Reader:
         if problem is None:
             return page
         at = self._now()
-        words = f"{problem}{' The lines above are not the newest.' if page.lines else ''}"
-        return Page((*page.lines, notice(words, at)), source.where, problem)
+        summary = f"{problem.summary}{' The lines above are not the newest.' if page.lines else ''}"
+        ours = [notice(text, at) for text in (summary, problem.remedy) if text]
+        return Page((*page.lines, *ours), source.where, problem)
 
     # --- in a thread of the reader ---------------------------------------------------------------------------
 

@@ -76,7 +76,7 @@ def test_a_client_that_follows_with_the_continuation_token_gets_only_what_is_new
 def test_a_container_that_has_not_written_yet_is_not_an_error(
     running: Any, cloudwatch: Any, api: TestClient
 ) -> None:
-    (text,) = texts(page_of(api, running))
+    text, _refresh = texts(page_of(api, running))
     assert "the container has not written anything" in text
     Container(cloudwatch, running).prints("here")
     assert texts(page_of(api, running)) == ["here"]
@@ -86,10 +86,10 @@ def test_a_missing_log_group_is_named(
     running: Any, cloudwatch: Any, api: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloudwatch.delete_log_group(logGroupName=GROUP)
-    (text,) = texts(page_of(api, running))
+    text, remedy = texts(page_of(api, running))
     cloudwatch.create_log_group(logGroupName=GROUP)  # which the fixture deletes
     assert f"CloudWatch Logs has no log group {GROUP}, stream" in text
-    assert "check that the log group exists" in text
+    assert "check that the log group exists" in remedy
 
 
 def test_before_its_arn_is_published_the_page_says_that(

@@ -40,7 +40,8 @@ def attempt_log(ending: Ending, lines: Sequence[str], where: Location | None) ->
     last = [
         _line("error", why.summary, ending.at),
         *([_line("error", f"What to do: {why.remedy}", ending.at)] if why.remedy else []),
-        *(_line("info", fact, ending.at) for fact in (why.detail, ending.arn) if fact),
+        *([_line("info", f"Facts: {why.detail}", ending.at)] if why.detail else []),
+        *([_line("info", f"ECS task: {ending.arn}", ending.at)] if ending.arn else []),
     ]
     return [*first, *lines, *last]
 
@@ -58,11 +59,7 @@ def audit_text(lines: Sequence[str], where: Location | None) -> str:
 
 
 def _introduction(count: int, where: Location | None) -> str:
-    printed = (
-        f"These are the last {count} lines that its container printed"
-        if count
-        else "Its container printed nothing"
-    )
+    printed = f"These are the last {count} lines that it printed" if count else "It printed nothing"
     place = f" ({where})" if where is not None else ""
     return f"The task's container ended before Airflow could write this log. {printed}{place}."
 

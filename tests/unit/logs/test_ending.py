@@ -27,7 +27,7 @@ def events(lines: list[str]) -> list[tuple[str | None, str]]:
 
 def test_it_has_the_containers_lines_and_then_why_it_ended_and_what_to_do():
     introduction = (
-        "The task's container ended before Airflow could write this log. These are the last 2 lines that its container "
+        "The task's container ended before Airflow could write this log. These are the last 2 lines that it "
         "printed (log group /ecs/etl, stream ecs/airflow/abc (eu-central-1))."
     )
     assert events(attempt_log(ending(), LINES, WHERE)) == [
@@ -36,8 +36,8 @@ def test_it_has_the_containers_lines_and_then_why_it_ended_and_what_to_do():
         (None, "transforming"),
         ("error", "The container was killed."),
         ("error", "What to do: Give the task more memory."),
-        ("info", "exit code 137"),
-        ("info", "arn:task"),
+        ("info", "Facts: exit code 137"),
+        ("info", "ECS task: arn:task"),
     ]
 
 
@@ -48,14 +48,14 @@ def test_the_introduction_has_no_time_and_so_stays_first_and_the_end_has_the_tim
 
 
 def test_a_container_that_printed_nothing_says_so():
-    assert "Its container printed nothing." in json.loads(attempt_log(ending(), [], None)[0])["event"]
+    assert "It printed nothing." in json.loads(attempt_log(ending(), [], None)[0])["event"]
 
 
 def test_a_task_that_never_started_has_only_the_reason():
     why = Diagnosis("The image does not exist.")
     assert events(attempt_log(ending(ran=False, why=why), [], None)) == [
         ("error", "The image does not exist."),
-        ("info", "arn:task"),
+        ("info", "ECS task: arn:task"),
     ]
 
 

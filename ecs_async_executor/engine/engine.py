@@ -37,12 +37,23 @@ from ecs_async_executor.engine.workers.watcher import Watcher
 from ecs_async_executor.history import describe_oldest
 from ecs_async_executor.launch_id import started_by
 from ecs_async_executor.log_digest import INTERVAL, LogDigest
-from ecs_async_executor.messages import CheckHealth, Forget, HealthChecked, Launch, Order, Stop, Watch
+from ecs_async_executor.messages import (
+    CheckHealth,
+    EngineStatus,
+    Forget,
+    HealthChecked,
+    Launch,
+    Order,
+    Stop,
+    Watch,
+)
 
 log = logging.getLogger(__name__)
 
 DELETE_TIMEOUT = 2.0
 """Seconds that a closing engine waits for S3 deletions: the bucket's lifecycle rule removes what remains."""
+STATUS_INTERVAL = 5.0
+"""Seconds between two `EngineStatus` reports."""
 
 
 class Engine:
@@ -129,6 +140,7 @@ class Engine:
                 tasks.start_soon(self._stopper.run, tasks)
                 tasks.start_soon(self._deleter.run, tasks)
                 tasks.start_soon(self._flush_log)
+                tasks.start_soon(self._report_status)
                 await self._closing.wait()
                 with anyio.move_on_after(self._grace):
                     while self.ledger.sending:
@@ -201,6 +213,25 @@ class Engine:
         while True:
             await anyio.sleep(INTERVAL / 4)
             self._digest.flush(anyio.current_time())
+
+    async def _report_status(self) -> None:
+        while True:
+            await anyio.sleep(STATUS_INTERVAL)
+            self._emit(self.status(anyio.current_time()))
+
+    def status(self, now: float) -> EngineStatus:
+        """Sum up what the engine is doing; it costs the same whatever the number of runs."""
+        rate, limit = self._calls.launch_rate()
+        waiting, sending = len(self.ledger.launches) + len(self.ledger.puts), self.ledger.sending
+        return EngineStatus(
+            waiting=waiting,
+            sending=sending,
+            watched=len(self.ledger) - waiting - sending,
+            rate=rate,
+            limit=limit,
+            launches=self._calls.launches.count(now),
+            throttles=self._calls.throttles.count(now),
+        )
 
     def _notify_all(self) -> None:
         """Wake every worker that has work now, or sooner than it expects, because the ledger has changed."""

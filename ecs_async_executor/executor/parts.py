@@ -19,6 +19,8 @@ from ecs_async_executor.executor.order_factory import OrderFactory
 from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.retry_policy import RetryPolicy
 from ecs_async_executor.executor.rows.thread import RowDatabase, RowThread
+from ecs_async_executor.executor.status.keeper import StatusKeeper
+from ecs_async_executor.executor.status.thread import StatusThread
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.tokens import JWTGenerator
@@ -32,6 +34,8 @@ class Parts:
     reconciler: Reconciler
     engine: EngineSupervisor
     database: RowThread
+    status: StatusKeeper
+    status_thread: StatusThread
 
 
 def build(executor: BaseExecutor, configuration: Configuration, connect: Connect) -> Parts:
@@ -45,7 +49,9 @@ def build(executor: BaseExecutor, configuration: Configuration, connect: Connect
         lambda orders: engine.submit(orders),  # noqa: PLW0108  the engine exists once orders are given
     )
     engine = EngineSupervisor(connect, configuration.settings.engine_options, reconciler.live_orders)
-    return Parts(configuration, reconciler, engine, database)
+    status_thread = StatusThread()
+    status = StatusKeeper(executor, reconciler.runs, status_thread.publish)
+    return Parts(configuration, reconciler, engine, database, status, status_thread)
 
 
 def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a test

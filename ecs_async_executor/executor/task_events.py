@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable
 
 from airflow.executors.base_executor import BaseExecutor
 
+from ecs_async_executor import event_names
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.log_digest import LogDigest
 from ecs_async_executor.messages import Diagnosis, LaunchFailed, Recovery
@@ -40,7 +41,7 @@ class TaskEvents:
     def waits(self, run: Run, why: Diagnosis) -> None:
         """Tell why a run can't be launched now."""
         self.log(("waits", why.summary), f"{run.label} waits: {why}")
-        self.record(run, "ecs launch waits", str(why))
+        self.record(run, event_names.LAUNCH_WAITS, str(why))
 
     def waits_again(self, run: Run) -> None:
         """Tell why a run must wait before its next launch, once per cause."""
@@ -52,12 +53,12 @@ class TaskEvents:
         """Tell that a start failed, and when the next one comes; `delay` is in seconds."""
         text = f"Start {run.starts} of {max_starts} failed, the next one in {delay:.0f} s. {run.diagnosis}"
         self.log(("start failed", run.diagnosis.summary), f"{run.label}: {text}", logging.WARNING)
-        self.record(run, "ecs launch failed", text)
+        self.record(run, event_names.LAUNCH_FAILED, text)
 
     def fell_back(self, run: Run, reason: str) -> None:
         """Tell that a run has switched to its fallback profile."""
         self.log(("fallback", reason), f"{run.label}: {reason}")
-        self.record(run, "ecs fallback", reason)
+        self.record(run, event_names.FALLBACK, reason)
 
     def superseded(self, run: Run) -> None:
         """Tell that a newer run of the same task has taken over."""
@@ -75,7 +76,7 @@ class TaskEvents:
         """Tell that Airflow decides about a run whose task we can't see."""
         text = f"{run.diagnosis} {why}"
         self.log("left", f"{run.label} is left to Airflow. {text}", logging.WARNING)
-        self.record(run, "ecs task left to airflow", text)
+        self.record(run, event_names.LEFT_TO_AIRFLOW, text)
 
     def over(self, run: Run, *, was_cleared: bool) -> None:
         """Tell that the executor reports a run's end to Airflow, because its worker hasn't."""
@@ -99,5 +100,5 @@ class TaskEvents:
 def _name_of_end(run: Run) -> str:
     """Return the Audit Log's event for a run that is over."""
     if not isinstance(run.ended, LaunchFailed) or run.recovery is not Recovery.NONE:
-        return "ecs task ended"
-    return "ecs launch given up" if run.ended.may_exist else "ecs task not launched"
+        return event_names.TASK_ENDED
+    return event_names.LAUNCH_GIVEN_UP if run.ended.may_exist else event_names.NOT_LAUNCHED

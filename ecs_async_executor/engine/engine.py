@@ -52,8 +52,6 @@ log = logging.getLogger(__name__)
 
 DELETE_TIMEOUT = 2.0
 """Seconds that a closing engine waits for S3 deletions: the bucket's lifecycle rule removes what remains."""
-STATUS_INTERVAL = 5.0
-"""Seconds between two `EngineStatus` reports."""
 
 
 class Engine:
@@ -140,7 +138,6 @@ class Engine:
                 tasks.start_soon(self._stopper.run, tasks)
                 tasks.start_soon(self._deleter.run, tasks)
                 tasks.start_soon(self._flush_log)
-                tasks.start_soon(self._report_status)
                 await self._closing.wait()
                 with anyio.move_on_after(self._grace):
                     while self.ledger.sending:
@@ -213,11 +210,6 @@ class Engine:
         while True:
             await anyio.sleep(INTERVAL / 4)
             self._digest.flush(anyio.current_time())
-
-    async def _report_status(self) -> None:
-        while True:
-            await anyio.sleep(STATUS_INTERVAL)
-            self._emit(self.status(anyio.current_time()))
 
     def status(self, now: float) -> EngineStatus:
         """Sum up what the engine is doing; it costs the same whatever the number of runs."""

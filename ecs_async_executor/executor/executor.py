@@ -207,7 +207,10 @@ class AsyncEcsExecutor(BaseExecutor):
             self.log.exception(
                 "The last ARNs could not be written; the next scheduler finds these tasks by their run id."
             )
-        parts.status_thread.close(STATUS_CLOSE_SECONDS)
+        try:
+            parts.status_thread.close(STATUS_CLOSE_SECONDS)
+        except Exception:
+            self.log.exception("The thread of the fleet page's status did not end properly.")
         self.log.info("AsyncEcsExecutor has ended; its ECS tasks were not stopped.")
 
     def terminate(self) -> None:

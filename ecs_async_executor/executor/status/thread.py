@@ -38,7 +38,9 @@ class StatusThread:
         try:
             if self._thread.ident is None:
                 self._thread.start()
-        except RuntimeError:  # there can be no more threads: the fleet page shows that this scheduler is silent
+        except (
+            RuntimeError
+        ):  # there can be no more threads: the fleet page shows that this scheduler is silent
             return
         self._is_busy = True
         self._statuses.put(status)

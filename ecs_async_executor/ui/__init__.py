@@ -1,0 +1,1 @@
+"""What the executor adds to Airflow's UI. It runs in the API server."""

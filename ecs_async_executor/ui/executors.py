@@ -10,9 +10,9 @@ from airflow._shared.module_loading import import_string
 from airflow.executors.executor_loader import ExecutorLoader
 from airflow.executors.executor_utils import ExecutorName
 
-from ecs_async_executor import AsyncEcsExecutor
-
 log = logging.getLogger(__name__)
+
+EXECUTOR = "ecs_async_executor.AsyncEcsExecutor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ def _ours(configured: Iterable[ExecutorName]) -> OurExecutors:
 
 def _is_ours(module_path: str) -> bool:
     try:
-        found = import_string(module_path)
+        found, executor = import_string(module_path), import_string(EXECUTOR)
     except Exception as error:  # noqa: BLE001  another executor's problem is not this page's
         log.debug("Can't import the executor %s: %s", module_path, type(error).__name__)
         return False
-    return isinstance(found, type) and issubclass(found, AsyncEcsExecutor)
+    return isinstance(found, type) and issubclass(found, executor)

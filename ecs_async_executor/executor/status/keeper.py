@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sized
+from importlib.metadata import version
 
 from airflow.executors.base_executor import BaseExecutor
 from typing_extensions import assert_never
 
-from ecs_async_executor import __version__
 from ecs_async_executor.executor import airflow_compat
 from ecs_async_executor.messages import EngineStatus, Paused, Resumed
 from ecs_async_executor.scheduler_status import INTERVAL, SchedulerStatus
@@ -39,6 +39,7 @@ class StatusKeeper:
         self._clock = clock
         self._wall_clock = wall_clock
         self._next_at = float("-inf")
+        self._version = version("ecs-async-executor")
         self._engine: EngineStatus | None = None
         self._engine_at = float("-inf")
         self._paused: Paused | None = None
@@ -76,7 +77,7 @@ class StatusKeeper:
         return SchedulerStatus(
             job_id=job_id,
             at=self._wall_clock(),
-            version=__version__,
+            version=self._version,
             runs=len(self._runs),
             slots=len(executor.running),
             parallelism=executor.parallelism,

@@ -15,7 +15,9 @@ from ecs_async_executor.ui.fleet import (
     Phase,
     Scheduler,
     TaskRow,
+    first_sentence,
     live_tasks,
+    reason_in,
     schedulers,
 )
 
@@ -80,7 +82,7 @@ def make_view(  # noqa: PLR0913  what differs from request to request
         "queues": dict(sorted(Counter(task.row.queue for task in tasks).items())),
         "schedulers": [_scheduler(each, tasks) for each in schedulers(fleet, now)],
         "waits": _waits(tasks, now),
-        "failures": [_failure(event, now) for event in failures] if events else None,
+        "failures": _failures(failures, now) if events else None,
         "tasks": [
             _task(task, now, console_url) for task in chosen[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
         ],
@@ -90,6 +92,7 @@ def make_view(  # noqa: PLR0913  what differs from request to request
         "pages": pages,
         "page_size": PAGE_SIZE,
         "left_out": fleet.left_out,
+        "failures_shown": FAILURES_SHOWN,
     }
 
 
@@ -173,15 +176,24 @@ def _waits(tasks: Iterable[LiveTask], now: float) -> list[dict[str, Any]]:
     return found
 
 
-def _failure(event: Event, now: float) -> dict[str, Any]:
-    return {
-        **_names(event),
-        "try": event.try_number,
-        "event": event.name,
-        "age": _age(event.at, now),
-        "at": event.at,
-        "text": event.text,
-    }
+def _failures(failures: Iterable[Event], now: float) -> list[dict[str, Any]]:
+    """Group failures by what happened, so that one cause doesn't hide the others; the newest come first."""
+    groups: dict[tuple[str, str], list[Event]] = {}
+    for event in sorted(failures, key=lambda each: each.at, reverse=True):
+        groups.setdefault((event.name, first_sentence(reason_in(event))), []).append(event)
+    return [
+        {
+            "event": name,
+            "title": title,
+            "text": same[0].text,
+            "age": _age(same[0].at, now),
+            "tasks": [
+                {**_names(each), "try": each.try_number, "age": _age(each.at, now), "at": each.at}
+                for each in same
+            ],
+        }
+        for (name, title), same in groups.items()
+    ]
 
 
 def _scheduler(scheduler: Scheduler, tasks: Iterable[LiveTask]) -> dict[str, Any]:

@@ -23,13 +23,12 @@
     ["scheduler", "Scheduler"],
     [null, "ECS task"],
   ];
-  const FAILURES_FIRST = 5;
   const STORED = "ecs-fleet";
   const airflow = new URL("../", window.location.href);
   const byId = (id) => document.getElementById(id);
 
   const start = { text: "", phase: "", queue: "", sort: "phase", descending: false, page: 0 };
-  const state = { ...start, ...stored(), allFailures: false };
+  const state = { ...start, ...stored() };
   let shown = null; // the last answer
   let shownAt = null;
   let timer = null;
@@ -123,7 +122,7 @@
       const [title, kind] = columns[index];
       const element = make("td", { role: "cell", className: kind ?? "" });
       const label = title instanceof Node ? title.textContent : title;
-      if (label !== "") element.dataset.label = label;
+      if (label !== "" && label !== "Phase") element.dataset.label = label; // a phase needs no name
       if (cell !== null && cell !== undefined && cell !== "") element.append(cell);
       return element;
     });
@@ -182,12 +181,12 @@
     const columns = [
       ["Scheduler"],
       ["State"],
-      ["Launched, last minute", "number"],
-      ["Launch rate now, of", "number"],
-      ["Throttled, last minute", "number"],
+      ["Launches in the last minute", "number"],
+      ["Launch rate now", "number"],
+      ["Throttles in the last minute", "number"],
       ["Launches that wait", "number"],
       ["ECS tasks watched", "number"],
-      ["Slots used, of", "number"],
+      ["Slots in use", "number"],
     ];
     draw("schedulers", fleet.schedulers, () => {
       if (fleet.schedulers.length === 0) {
@@ -234,30 +233,36 @@
   }
 
   function drawFailures(fleet) {
-    const columns = [["When", "nowrap"], ["Task"], ["What happened"], ["", "nowrap"]];
-    draw("failures", [fleet.failures, state.allFailures], () => {
+    const columns = [["Newest", "nowrap"], ["What happened"], ["To whom"]];
+    draw("failures", fleet.failures, () => {
       if (fleet.failures === null) return [quiet("You may not read the Audit Log, so failures and their reasons are not shown.")];
       if (fleet.failures.length === 0) return [quiet("None in the last 24 hours.")];
-      const some = state.allFailures ? fleet.failures : fleet.failures.slice(0, FAILURES_FIRST);
-      const rows = some.map((each) => {
-        const when = make("time", { textContent: `${age(each.age)} ago`, title: new Date(each.at * 1000).toLocaleString() });
-        const name = link(`${each.dag}.${taskName(each)}`, inAirflow(each.path));
-        const tried = each.try === null ? null : make("span", { className: "quiet", textContent: ` try ${each.try}` });
+      const rows = fleet.failures.map((each) => {
+        const [first, ...others] = each.tasks;
         const what = make("div", {}, make("div", { className: "quiet", textContent: each.event }), each.text);
-        return row(columns, [when, make("span", {}, name, tried), what, link("Audit Log", inAirflow(`${each.path}/events`))]);
+        const who = make("div", {}, failedTask(first));
+        if (others.length > 0) {
+          const list = make("ul", {}, ...others.map((other) => make("li", {}, failedTask(other), ago(other))));
+          const summary = make("summary", { textContent: `and ${count(others.length, "other")}` });
+          who.append(keyed(make("details", {}, summary, list), `${each.event} ${each.title}`));
+        }
+        return row(columns, [ago(first), what, who]);
       });
-      const parts = [table("Last failures", columns, rows)];
-      if (fleet.failures.length > FAILURES_FIRST) {
-        const text = state.allFailures ? "Show fewer" : `Show the last ${fleet.failures.length}`;
-        const button = keyed(make("button", { type: "button", className: "more", textContent: text }), "more");
-        button.addEventListener("click", () => {
-          state.allFailures = !state.allFailures;
-          drawFailures(shown);
-        });
-        parts.push(button);
-      }
-      return parts;
+      const number = fleet.failures.reduce((sum, each) => sum + each.tasks.length, 0);
+      const note = number < fleet.failures_shown ? "All of the last 24 hours." : `The last ${number} of the last 24 hours.`;
+      return [table("Last failures", columns, rows), quiet(note)];
     });
+  }
+
+  function failedTask(each) {
+    const name = link(`${each.dag}.${taskName(each)}`, inAirflow(each.path));
+    const tried = each.try === null ? "" : ` try ${each.try}, `;
+    return make("span", {}, name, make("span", { className: "quiet", textContent: tried }), link("Audit Log", inAirflow(`${each.path}/events`)));
+  }
+
+  function ago(each) {
+    const when = new Date(each.at * 1000);
+    return make("time", { textContent: ` ${age(each.age)} ago`, title: when.toLocaleString(), dateTime: when.toISOString() });
   }
 
   function sortHead(key, title) {

@@ -64,7 +64,7 @@ def read_fleet(session: Session, ours: OurExecutors, now: float) -> Fleet:
     """Read what the page needs for all users, except the texts of failures; raises `SQLAlchemyError`."""
     tasks, left_out = _read_tasks(session, ours)
     statuses = _read_statuses(session, now)
-    queued = [row.queued_at for row in tasks if row.state == "queued" and row.queued_at is not None]
+    queued = [row.queued_at or now - FAILURES_SECONDS for row in tasks if row.state == "queued"]
     job_ids = {row.job_id for row in tasks if row.job_id is not None} | {each.job_id for each in statuses}
     return Fleet(
         now,

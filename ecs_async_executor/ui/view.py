@@ -23,7 +23,8 @@ from ecs_async_executor.ui.fleet import (
 
 PAGE_SIZE = 200
 """Tasks on one page of the table."""
-FAILURES_SHOWN = 50
+FAILURES_SHOWN = 200
+"""Failures that are read and grouped by what happened: a few lines on the page, as a rule."""
 
 _ORDER = {phase: index for index, phase in enumerate(Phase)}
 _SORT_KEYS: Mapping[str, Callable[[LiveTask], Any]] = {

@@ -233,7 +233,7 @@
   }
 
   function drawFailures(fleet) {
-    const columns = [["Newest", "nowrap"], ["What happened"], ["To whom"]];
+    const columns = [["Newest", "nowrap"], ["What happened"], ["Tasks"]];
     draw("failures", fleet.failures, () => {
       if (fleet.failures === null) return [quiet("You may not read the Audit Log, so failures and their reasons are not shown.")];
       if (fleet.failures.length === 0) return [quiet("None in the last 24 hours.")];
@@ -399,7 +399,17 @@
 
   function schedule() {
     window.clearTimeout(timer);
-    if (!document.hidden) timer = window.setTimeout(refresh, REFRESH_SECONDS * 1000);
+    if (!document.hidden) timer = window.setTimeout(refreshUnlessMarked, REFRESH_SECONDS * 1000);
+  }
+
+  // Drawing would take away what a user is about to copy.
+  function refreshUnlessMarked() {
+    if (window.getSelection().isCollapsed) {
+      refresh();
+    } else {
+      byId("updated").textContent = "Not refreshed while text is marked.";
+      schedule();
+    }
   }
 
   // --- the user --------------------------------------------------------------------------------------------

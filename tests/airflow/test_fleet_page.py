@@ -66,17 +66,21 @@ def client(api: FastAPI) -> Iterator[Client]:
 def two_dags(clean_database: None) -> None:
     """Queued tasks of the Dags `red` and `blue`, each with an event that says why and one that says what failed."""
     names = {name: queue_rows(7, 2, one_task_dag(name)) for name in ("red", "blue")}
+    events = {LAUNCH_WAITS: "It waits.", TASK_ENDED: "It failed."}
+    rows = [
+        event_row(
+            event,
+            f"Because of {name}. {text}",
+            dag_id=name,
+            run_id=run_id,
+            map_index=0,
+            dttm=timezone.utcnow(),
+        )
+        for name, run_id in names.items()
+        for event, text in events.items()
+    ]
     with create_session() as session:
-        for name, run_id in names.items():
-            session.execute(
-                insert(Log.__table__),  # type: ignore[arg-type]  # a Table
-                [
-                    event_row(
-                        event, f"Because of {name}. {text}", dag_id=name, run_id=run_id, map_index=0, **when
-                    )
-                    for event, text in ((LAUNCH_WAITS, "It waits."), (TASK_ENDED, "It failed."))
-                ],
-            )
+        session.execute(insert(Log.__table__), rows)
 
 
 @pytest.fixture(autouse=True)
@@ -342,6 +346,6 @@ def test_a_status_whose_row_has_been_cleaned_away_gets_a_new_one(clean_database:
     row_id = write_status(status, None)
     with create_session() as session:
         session.execute(delete(Log))
-        session.execute(insert(Log.__table__), [event_row("other", "", id=row_id + 5)])  # type: ignore[arg-type]  # a Table
+        session.execute(insert(Log.__table__), [event_row("other", "", id=row_id + 5)])
     assert write_status(status, row_id) != row_id
     assert len(_statuses()) == 1

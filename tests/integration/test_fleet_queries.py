@@ -123,12 +123,12 @@ def test_where_it_is_the_default_of_one_team_only_that_teams_tasks_are_read(
         add_tasks(connection, *(task_row(dag_id=dag_id) for dag_id in ("reds", "blues", "nobodys")))
         add_tasks(connection, task_row(dag_id="blues", task_id="named", executor="ecs"))
 
-    def found(**defaults: bool) -> set[str]:
-        ours = OurExecutors(frozenset({"ecs"}), {None: defaults.pop("general"), **defaults})
+    def found(defaults: dict[str | None, bool]) -> set[str]:
+        ours = OurExecutors(frozenset({"ecs"}), defaults)
         return {row.dag_id for row in read(engine, ours).tasks if row.task_id != "named"}
 
-    assert found(general=False, red=True) == {"reds"}
-    assert found(general=True, red=False) == {"blues", "nobodys"}
+    assert found({None: False, "red": True}) == {"reds"}
+    assert found({None: True, "red": False}) == {"blues", "nobodys"}
 
 
 def test_more_tasks_than_the_limit_are_counted(engine: Engine, monkeypatch: pytest.MonkeyPatch):
@@ -214,7 +214,7 @@ def test_statuses_and_their_schedulers_are_read(engine: Engine):
 
 @pytest.mark.slow
 def test_ten_thousand_live_tasks_among_a_long_history_are_read_in_well_under_a_second(engine: Engine):
-    phases = [
+    phases: list[dict[str, object]] = [
         {"state": "queued"},
         {"state": "queued", "external_executor_id": ARN + "1"},
         {"state": "running", "external_executor_id": ARN + "1", "start_date": ago(10)},

@@ -44,7 +44,7 @@ def judged(row: TaskRow = ROW, **fleet: Any) -> LiveTask:
 def title(status: SchedulerStatus | None = STATUS, row: TaskRow = ROW, **fleet: Any) -> str | None:
     statuses = () if status is None else (status,)
     cause = judged(row, **{"statuses": statuses, **fleet}).cause
-    return cause and cause.title
+    return None if cause is None else cause.title
 
 
 def with_engine(**changes: Any) -> SchedulerStatus:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from airflow.executors.base_executor import BaseExecutor
+from airflow.models.taskinstancekey import TaskInstanceKey
 
 from ecs_async_executor.executor.status.keeper import ENGINE_SILENT_AFTER, StatusKeeper
 from ecs_async_executor.messages import Diagnosis, EngineStatus, Paused, Resumed
@@ -56,8 +58,10 @@ def test_a_status_is_published_at_once_and_then_at_intervals(
 def test_it_tells_what_the_executor_has_in_hand(
     keeper: StatusKeeper, executor: BaseExecutor, clock: Clock, published: list[SchedulerStatus]
 ):
-    executor.running = {"a", "b"}  # type: ignore[assignment]  # keys of any kind
-    executor.queued_tasks = {"c": None}  # type: ignore[dict-item, assignment]  # as above
+    keys = [TaskInstanceKey("dag", "task", "run", try_number=1, map_index=index) for index in range(3)]
+    executor.running = set(keys[:2])
+    workload: Any = None
+    executor.queued_tasks = dict.fromkeys(keys[2:], workload)
     status = last(keeper, clock, published)
     assert (status.job_id, status.runs, status.slots, status.parallelism) == (7, 3, 2, 32)
     assert status.waiting_for_slot == 1

@@ -30,7 +30,7 @@ class SchedulerStatus:
     slots: int
     """Airflow's slots in use."""
     parallelism: int
-    """Slots there are; 0: no limit."""
+    """Slots there are."""
     waiting_for_slot: int
     """Tasks that Airflow has queued and not handed over, because all slots are in use."""
     engine: EngineStatus | None

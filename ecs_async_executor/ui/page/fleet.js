@@ -197,7 +197,7 @@
         const [kind, text] = schedulerState(each);
         const name = `${each.job_id}${each.team === null ? "" : `, team ${each.team}`}`;
         const who = make("span", {}, make("span", { className: "strong", textContent: name }), ` ${each.host}`);
-        const slots = each.parallelism > 0 ? `${each.slots} of ${each.parallelism}` : `${each.slots}, no limit`;
+        const slots = `${each.slots} of ${each.parallelism}`;
         const rate = engine && (engine.limit === null ? "no limit" : `${engine.rate.toFixed(1)}/s of ${engine.limit}/s`);
         const more = each.waiting_for_slot > 0 ? `, ${each.waiting_for_slot} wait` : "";
         return row(columns, [

@@ -41,6 +41,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-cache",  # asks whether it has changed: after an upgrade nobody sees an old page
 }
+FORBIDDEN = "This page shows task instances, and your role in Airflow may not read them."
 UNREADABLE = "Airflow's metadata database can't be read now. The API server's log says why."
 BUSY = "Airflow's metadata database is slow: others already wait for this page."
 
@@ -82,7 +83,7 @@ def _view(shared: SharedFleet, user: Any, filters: Filters) -> dict[str, Any]:
         return auth_manager.is_authorized_dag(method="GET", access_entity=what, user=user)
 
     if not may_read(DagAccessEntity.TASK_INSTANCE):
-        raise HTTPException(403, "You may not read task instances.")
+        raise HTTPException(403, FORBIDDEN)
     events = may_read(DagAccessEntity.AUDIT_LOG)
     try:
         readable = frozenset(auth_manager.get_authorized_dag_ids(user=user, method="GET"))

@@ -116,7 +116,7 @@ def test_a_forged_token_opens_nothing(client: Client, two_dags: None):
 
 def test_who_may_read_no_task_instances_may_not_see_the_page(client: Client, two_dags: None):
     answer = client("nothing").get(JSON)
-    assert (answer.status_code, answer.json()) == (403, {"detail": "You may not read task instances."})
+    assert (answer.status_code, answer.json()) == (403, {"detail": module.FORBIDDEN})
 
 
 def test_who_may_read_one_dag_sees_its_tasks_and_no_trace_of_the_others(client: Client, two_dags: None):

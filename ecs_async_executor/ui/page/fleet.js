@@ -6,7 +6,7 @@
   const REFRESH_SECONDS = 5;
   const TYPING_MS = 300;
   const PHASES = {
-    waiting: "not launched, and it is known why",
+    waiting: "not launched yet; the reasons are below",
     launching: "queued just now, about to be launched",
     starting: "launched; its container starts",
     running: "Airflow's worker runs in it",
@@ -361,7 +361,7 @@
       const login = `api/v2/auth/login?next=${encodeURIComponent(new URL("plugin/ecs-fleet", airflow).pathname)}`;
       problem("You are logged out. ", link("Log in", inAirflow(login)), `.${old}`);
     } else if (status === 403) {
-      problem(`You may not see this page: ${detail || "Airflow's auth manager refuses it."}`);
+      problem(detail || "Airflow's auth manager does not let you see this page.");
     } else if (status === 0) {
       problem(`Airflow's API server can't be reached; it is tried again every ${REFRESH_SECONDS} seconds.${old}`);
     } else {

@@ -81,7 +81,7 @@ def make_view(  # noqa: PLR0913  what differs from request to request
         "at": now,
         "phases": {phase.value: sum(task.phase is phase for task in tasks) for phase in Phase},
         "queues": dict(sorted(Counter(task.row.queue for task in tasks).items())),
-        "schedulers": [_scheduler(each, tasks) for each in schedulers(fleet, now)],
+        "schedulers": [_scheduler(each) for each in schedulers(fleet, now)],
         "waits": _waits(tasks, now),
         "failures": _failures(failures, now) if events else None,
         "tasks": [
@@ -197,10 +197,9 @@ def _failures(failures: Iterable[Event], now: float) -> list[dict[str, Any]]:
     ]
 
 
-def _scheduler(scheduler: Scheduler, tasks: Iterable[LiveTask]) -> dict[str, Any]:
-    """Return one scheduler's numbers; those of its own are about all Dags, `tasks` those the user may read."""
+def _scheduler(scheduler: Scheduler) -> dict[str, Any]:
+    """Return one scheduler's numbers, which are about all Dags and name none."""
     status, engine = scheduler.status, scheduler.status.engine
-    phases = Counter(task.phase.value for task in tasks if task.row.job_id == status.job_id)
     numbers = None
     if engine is not None:
         numbers = {
@@ -225,6 +224,5 @@ def _scheduler(scheduler: Scheduler, tasks: Iterable[LiveTask]) -> dict[str, Any
         "waiting_for_slot": status.waiting_for_slot,
         "paused": status.paused,
         "paused_for": _age(status.paused_since, scheduler.status.at + scheduler.age),
-        "phases": dict(phases),
         "engine": numbers,
     }

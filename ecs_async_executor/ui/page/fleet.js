@@ -161,7 +161,7 @@
           { type: "button", className: phase, "aria-pressed": String(state.phase === phase) },
           make("span", { className: "number", textContent: fleet.phases[phase].toLocaleString("en") }),
           make("span", { className: "phase", textContent: phase }),
-          make("span", { className: "what", textContent: ` ${what}` }),
+          make("span", { className: "what", textContent: what }),
         );
         button.addEventListener("click", () => change({ phase: state.phase === phase ? "" : phase }));
         return make("li", {}, keyed(button, phase));
@@ -174,6 +174,7 @@
     if (each.paused !== null) return ["bad", `paused for ${age(each.paused_for)}: ${each.paused}`];
     if (each.engine === null) return ["bad", "its engine doesn't answer; the scheduler's log says why"];
     if (each.engine.throttles > 0) return ["warn", "AWS throttles its launches"];
+    if (each.waiting_for_slot > 0) return ["warn", "all of its slots are in use"];
     return ["", "all is well"];
   }
 
@@ -303,6 +304,7 @@
     });
     const filtered = state.text !== "" || state.phase !== "" || state.queue !== "";
     const left = fleet.left_out > 0 ? ` ${count(fleet.left_out, "task")} more, the last queued ones, can't be shown.` : "";
+    byId("matching").hidden = fleet.total === 0;
     byId("matching").textContent =
       (filtered ? `${fleet.matching.toLocaleString("en")} of ${count(fleet.total, "live task")} match.` : `${count(fleet.total, "live task")}.`) + left;
     byId("clear").hidden = !filtered;

@@ -1,4 +1,4 @@
-"""The events that we write to tasks' Audit Logs: the names under which people find them."""
+"""The names of our events in Airflow's Audit Log: the executor writes them, the fleet page reads them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class EventName(str, Enum):
-    """An event of a task. Airflow's column holds 60 characters."""
+    """An event of a task. It has at most 60 characters (`log.event` in Airflow's database)."""
 
     WAITS = "ecs launch waits"
     LAUNCH_FAILED = "ecs launch failed"
@@ -23,3 +23,23 @@ class EventName(str, Enum):
     RESCHEDULED = "ecs task rescheduled"
     CONTAINER_LOG = "ecs container log"
     GIVEN_UP = "ecs launch given up"
+
+
+WAITS = frozenset(each.value for each in (EventName.WAITS, EventName.LAUNCH_FAILED, EventName.START_FAILED))
+"""Each says why its task can't be launched yet."""
+FAILURES = frozenset(
+    each.value
+    for each in (
+        EventName.LAUNCH_FAILED,
+        EventName.START_FAILED,
+        EventName.NOT_LAUNCHED,
+        EventName.NOT_STARTED,
+        EventName.ENDED,
+        EventName.RESCHEDULED,
+        EventName.GIVEN_UP,
+        EventName.LEFT_TO_AIRFLOW,
+    )
+)
+"""Each says what went wrong with a task or its launch."""
+SCHEDULER_STATUS = "ecs scheduler status"
+"""Not about a task: the numbers of one scheduler, for the fleet page. Its row is updated in place."""

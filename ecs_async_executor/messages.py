@@ -276,6 +276,26 @@ class HealthChecked:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """What the engine is doing, every few seconds."""
+
+    waiting: int
+    """Launches that wait for their turn, for a delay to pass, or for an upload."""
+    sending: int
+    """RunTask calls in flight."""
+    watched: int
+    """ECS tasks that it polls."""
+    rate: float
+    """RunTask calls that it makes per second at most, now: less than `limit` after throttles."""
+    limit: float | None
+    """RunTask calls per second at most, by the options; None: no limit."""
+    launches: int
+    """ECS tasks that RunTask has started in the last minute."""
+    throttles: int
+    """RunTask calls that AWS has throttled in the last minute."""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineDied:
     """An error ended the engine's loop. It will report nothing more."""
 
@@ -284,4 +304,4 @@ class EngineDied:
 
 Terminal: TypeAlias = LaunchFailed | Stopped | Cancelled
 AnyRunReport: TypeAlias = Waiting | Launched | SlowStart | Running | Terminal
-Report: TypeAlias = AnyRunReport | Paused | Resumed | HealthChecked | EngineDied
+Report: TypeAlias = AnyRunReport | Paused | Resumed | HealthChecked | EngineStatus | EngineDied

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 INBOX_INTERVAL = 0.1
 """Seconds between two checks of the inbox. Waking the loop instead would cost the scheduler's thread a system
 call, and with it the GIL, which a busy engine has taken up to 10 ms to give back."""
+STATUS_INTERVAL = 5.0
+"""Seconds between two `EngineStatus` reports."""
 
 
 class EngineThread:
@@ -111,6 +113,7 @@ class EngineThread:
         self._ready.set_result((get_running_loop(), engine))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._watch_inbox, engine)
+            tasks.start_soon(self._report_status, engine)
             await engine.run()
             tasks.cancel_scope.cancel()
 
@@ -119,6 +122,11 @@ class EngineThread:
             if not self._inbox.empty():
                 engine.inbox_wakeup.notify()
             await anyio.sleep(INBOX_INTERVAL)
+
+    async def _report_status(self, engine: Engine) -> None:
+        while True:
+            await anyio.sleep(STATUS_INTERVAL)
+            self._outbox.put(engine.status(anyio.current_time()))
 
 
 def _first_cause(error: BaseException) -> BaseException:

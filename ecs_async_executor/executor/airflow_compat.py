@@ -64,3 +64,11 @@ def is_queued(executor: BaseExecutor, key: Hashable) -> bool:
     return (
         any(key in queue for queue in queues.values()) if queues is not None else key in executor.queued_tasks
     )
+
+
+def count_queued(executor: BaseExecutor) -> int:
+    """Return how many workloads the base class holds that it hasn't handed over."""
+    queues = getattr(executor, "executor_queues", None)  # new in 3.4
+    if queues is not None:
+        return sum(len(queue) for queue in queues.values())
+    return sum(len(getattr(executor, name, ())) for name in _QUEUES)

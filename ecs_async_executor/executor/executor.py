@@ -23,13 +23,13 @@ from ecs_async_executor.executor import airflow_compat
 from ecs_async_executor.executor.connection import resolve_connection
 from ecs_async_executor.executor.interpreter import restore, tune
 from ecs_async_executor.executor.parts import Parts, build
-from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.rows.statements import read_left_out
 from ecs_async_executor.executor.run_factory import make_orphaned_run, make_run
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.messages import (
     CheckHealth,
     EngineDied,
+    EngineStatus,
     HealthChecked,
     Paused,
     Report,
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 SYNC_SECONDS = 0.005
 """Seconds one heartbeat may spend on reports, and again on decisions, per second since the last heartbeat."""
+
+STATUS_CLOSE_SECONDS = 1.0
+"""Seconds that `end()` waits for a status that is just being written."""
 
 
 class AsyncEcsExecutor(BaseExecutor):
@@ -108,13 +111,17 @@ class AsyncEcsExecutor(BaseExecutor):
             self._synced_at = now
             while reports := engine.drain():
                 for report in reports:
-                    self._note(report, reconciler)
+                    self._note(report, self._parts)
                 if time.monotonic() - now > budget:
                     break
             reconciler.decide(budget)
         except Exception:  # noqa: BLE001  it is logged, with its traceback
             text = "sync() failed; what it left is taken up at the next heartbeat."
             reconciler.task_events.exception("sync", text)
+        try:
+            self._parts.status.tick()
+        except Exception:  # noqa: BLE001  as above
+            reconciler.task_events.exception("status", "The fleet page doesn't get this scheduler's status.")
         # Core (as of 3.3.2) passes its event log's rows to SQLAlchemy in a generator, so they can be garbage
         # collected before SQLAlchemy writes them. This keeps them alive until then.
         self._unsaved_events = list(self._task_event_logs)
@@ -187,7 +194,7 @@ class AsyncEcsExecutor(BaseExecutor):
         until = time.monotonic() + timeout
         try:
             for report in parts.engine.close(timeout):
-                self._note(report, parts.reconciler)
+                self._note(report, parts)
         except Exception:
             self.log.exception("The engine did not close properly.")
         restore()
@@ -200,6 +207,10 @@ class AsyncEcsExecutor(BaseExecutor):
             self.log.exception(
                 "The last ARNs could not be written; the next scheduler finds these tasks by their run id."
             )
+        try:
+            parts.status_thread.close(STATUS_CLOSE_SECONDS)
+        except Exception:
+            self.log.exception("The thread of the fleet page's status did not end properly.")
         self.log.info("AsyncEcsExecutor has ended; its ECS tasks were not stopped.")
 
     def get_task_log(self, ti: TaskInstance, try_number: int) -> tuple[list[str], list[str]]:
@@ -244,19 +255,23 @@ class AsyncEcsExecutor(BaseExecutor):
         except Exception:
             self.log.exception("Can't refuse it either.")
 
-    def _note(self, report: Report, reconciler: Reconciler) -> None:
+    def _note(self, report: Report, parts: Parts) -> None:
         match report:
             case RunReport():
-                reconciler.note(report)
+                parts.reconciler.note(report)
+            case EngineStatus():
+                parts.status.note(report)
             case Paused():
+                parts.status.note(report)
                 self.log.error("AWS can't be used; all tasks are kept. %s", report.diagnosis)
             case Resumed():
+                parts.status.note(report)
                 self.log.info("AWS answers again.")
             case HealthChecked(diagnosis=None):
                 self.log.info("Health check: the cluster answers. The rest is checked at the first launch.")
             case HealthChecked():
                 self.log.error("Health check: tasks can't run. %s", report.diagnosis)
             case EngineDied():
-                pass  # the engine's supervisor has logged it, and starts a new one
+                parts.status.engine_died()  # the engine's supervisor has logged it, and starts a new one
             case _:
                 assert_never(report)

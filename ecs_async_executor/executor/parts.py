@@ -21,6 +21,8 @@ from ecs_async_executor.executor.order_factory import OrderFactory
 from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.retry_policy import RetryPolicy
 from ecs_async_executor.executor.rows.thread import RowDatabase, RowThread
+from ecs_async_executor.executor.status.keeper import StatusKeeper
+from ecs_async_executor.executor.status.thread import StatusThread
 from ecs_async_executor.logs.aws import HookAws
 from ecs_async_executor.logs.reader import Reader
 
@@ -40,6 +42,8 @@ class Parts:
     reconciler: Reconciler
     engine: EngineSupervisor
     database: RowThread
+    status: StatusKeeper
+    status_thread: StatusThread
 
 
 def build(executor: BaseExecutor, configuration: Configuration, connect: Connect) -> Parts:
@@ -54,7 +58,9 @@ def build(executor: BaseExecutor, configuration: Configuration, connect: Connect
         last_lines=LastLines(_reader(configuration.settings)),
     )
     engine = EngineSupervisor(connect, configuration.settings.engine_options, reconciler.live_orders)
-    return Parts(configuration, reconciler, engine, database)
+    status_thread = StatusThread()
+    status = StatusKeeper(executor, reconciler.runs, status_thread.publish)
+    return Parts(configuration, reconciler, engine, database, status, status_thread)
 
 
 def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a test

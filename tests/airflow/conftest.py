@@ -58,7 +58,9 @@ OPTIONS = {
 def no_executor_is_left_running() -> Iterator[None]:
     """Find a test that forgets one where it is, and not by what it does to later tests."""
     yield
-    assert not {"ecs-engine", "ecs-database"} & {thread.name for thread in threading.enumerate()}
+    assert not {"ecs-engine", "ecs-database", "ecs-status"} & {
+        thread.name for thread in threading.enumerate()
+    }
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,6 +11,7 @@ from typing_extensions import Self
 
 from ecs_async_executor.engine.admission.adaptive_bucket import UNLIMITED
 from ecs_async_executor.engine.admission.circuit_breaker import CircuitBreaker
+from ecs_async_executor.engine.admission.last_minute import LastMinute
 from ecs_async_executor.engine.admission.rate_limits import Action, RateLimits
 from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.engine.diagnosis.call_failures import PAUSING, CallError, Failure, Kind, classify
@@ -85,6 +86,8 @@ class Calls:
         self.digest = digest
         self._backlog = backlog
         """Returns how many launches wait."""
+        self.launches, self.throttles = LastMinute(), LastMinute()
+        """ECS tasks that RunTask has started, and RunTask calls that AWS has throttled."""
 
     async def permit(self, action: Action) -> Permit:
         """Wait until a call of this action may be made, and return the permit for it."""
@@ -100,6 +103,11 @@ class Calls:
         return await self.call(
             Action.LIST_TASKS, lambda: self.client.list_tasks_started_by(cluster, started_by), name
         )
+
+    def launch_rate(self) -> tuple[float, float | None]:
+        """Return how many RunTask calls may be made per second: now, and by the options (None: no limit)."""
+        rate, most = self._rate_limits.rate(Action.RUN_TASK)
+        return rate, most if most < UNLIMITED else None
 
     async def make(self, permit: Permit, call: Callable[[], Awaitable[T]], name: str = "") -> T:
         """Make the call that `permit` allows; raises `CallError`.
@@ -127,6 +135,8 @@ class Calls:
             return
         if failure.kind is Kind.THROTTLE:
             self._rate_limits.throttled(permit.action, sent_at)
+            if permit.action is Action.RUN_TASK:
+                self.throttles.note(anyio.current_time())
         elif failure.kind is not Kind.UNKNOWN:
             self._rate_limits.accepted(permit.action, sent_at)
         if failure.kind is not Kind.UNKNOWN:

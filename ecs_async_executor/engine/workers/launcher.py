@@ -180,6 +180,7 @@ class Launcher:
     async def _run_task(self, permit: Permit, body: Mapping[str, Any]) -> Task:
         answer = await self._calls.make(permit, lambda: self._calls.client.run_task(body))
         if answer.tasks:
+            self._calls.launches.note(anyio.current_time())
             return answer.tasks[0]
         raise CallError(classify_run_task_failure(answer.failures[0]) if answer.failures else _EMPTY_ANSWER)
 

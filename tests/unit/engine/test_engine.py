@@ -314,3 +314,21 @@ async def test_the_last_minutes_summary_is_logged_even_if_nothing_new_happens(
     lines = [message for message in caplog.messages if message.startswith("AWS throttles RunTask")]
     assert len(lines) == 2
     assert lines[1].endswith("[the last of 4 in 60 s]")
+
+
+async def test_its_status_counts_what_it_has_in_hand_and_what_happened_in_the_last_minute(
+    running: Any, client: FakeClient
+):
+    client.script["run_task"].append(error("ThrottlingException"))
+    async with running(concurrency=1) as (submit, engine):
+        submit(order("first"))
+        await anyio.sleep(5)
+        status = engine.status(anyio.current_time())
+        assert (status.waiting, status.sending, status.watched) == (0, 0, 1)
+        assert (status.launches, status.throttles, status.limit) == (1, 1, None)
+        client.latency = 1000
+        submit(order("second"), order("third"))
+        await anyio.sleep(100)
+        status = engine.status(anyio.current_time())
+        assert (status.waiting, status.sending, status.watched) == (1, 1, 1)
+        assert (status.launches, status.throttles) == (0, 0), "a minute has passed"

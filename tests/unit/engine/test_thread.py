@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import time
 from typing import Any, cast
 
 import pytest
 
 from ecs_async_executor.engine.aws.client import Connection
+from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.engine.thread import EngineThread
 from ecs_async_executor.errors import EngineStartError
-from ecs_async_executor.messages import Cancelled, EngineDied, Order, Stop
+from ecs_async_executor.messages import Cancelled, EngineDied, EngineStatus, Order, Stop
 from tests.support.engine import options, order
 
 
@@ -108,3 +110,17 @@ def test_closing_twice_is_harmless():
     thread.close(10)
     thread.close(10)
     thread.submit([order("run")])
+
+
+def test_it_reports_now_and_then_what_the_engine_is_doing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("ecs_async_executor.engine.thread.STATUS_INTERVAL", 0.01)
+    thread = started(run_task_rate=Rate(8, 8))
+    reports: list[Any] = []
+    deadline = time.monotonic() + 10
+    while len(reports) < 2:
+        assert time.monotonic() < deadline
+        reports += thread.drain()
+        time.sleep(0.01)
+    thread.close(10)
+    idle = EngineStatus(waiting=0, sending=0, watched=0, rate=8.0, limit=8.0, launches=0, throttles=0)
+    assert set(reports) == {idle}

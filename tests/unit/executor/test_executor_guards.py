@@ -44,7 +44,12 @@ def executor(submitted: list[Order]) -> AsyncEcsExecutor:
         settings=SimpleNamespace(shutdown_timeout=1.0),
     )
     executor._parts = SimpleNamespace(  # type: ignore[assignment]  # it has what is asked of it
-        configuration=configuration, reconciler=reconciler, engine=Broken(), database=Broken()
+        configuration=configuration,
+        reconciler=reconciler,
+        engine=Broken(),
+        database=Broken(),
+        status=Broken(),
+        status_thread=Broken(),
     )
     return executor
 
@@ -137,4 +142,13 @@ def test_the_end_of_broken_parts_is_logged_and_happens_once(
         executor.end()
     assert "The engine did not close properly." in caplog.text
     assert "The last ARNs could not be written" in caplog.text
+    assert "The thread of the fleet page's status did not end properly." in caplog.text
     assert restored == [1]
+
+
+def test_a_status_that_can_not_be_made_is_logged_once_and_the_heartbeat_goes_on(
+    executor: AsyncEcsExecutor, caplog: pytest.LogCaptureFixture
+):
+    for _ in range(5):
+        executor.sync()
+    assert caplog.text.count("The fleet page doesn't get this scheduler's status.") == 1

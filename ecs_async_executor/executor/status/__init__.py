@@ -1,0 +1,1 @@
+"""What a scheduler tells the fleet page about itself."""

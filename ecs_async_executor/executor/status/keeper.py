@@ -1,0 +1,89 @@
+"""Keeps what one scheduler tells about itself, and publishes it now and then.
+
+Runs in the scheduler's thread, and costs the same whatever the number of runs: it counts none of them. What
+it tells about single tasks, API servers read from Airflow's own rows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sized
+from importlib.metadata import version
+
+from airflow.executors.base_executor import BaseExecutor
+from typing_extensions import assert_never
+
+from ecs_async_executor.executor import airflow_compat
+from ecs_async_executor.messages import EngineStatus, Paused, Resumed
+from ecs_async_executor.scheduler_status import INTERVAL, SchedulerStatus
+
+ENGINE_SILENT_AFTER = 30.0
+"""Seconds without an `EngineStatus` after which the engine counts as silent: it reports every five."""
+
+
+class StatusKeeper:
+    """One executor's status."""
+
+    def __init__(
+        self,
+        executor: BaseExecutor,
+        runs: Sized,
+        publish: Callable[[SchedulerStatus], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._executor = executor
+        self._runs = runs
+        self._publish = publish
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._next_at = float("-inf")
+        self._version = version("ecs-async-executor")
+        self._engine: EngineStatus | None = None
+        self._engine_at = float("-inf")
+        self._paused: Paused | None = None
+        self._paused_since: float | None = None
+
+    def note(self, report: EngineStatus | Paused | Resumed) -> None:
+        """Take in a report of the engine that is not about one run."""
+        match report:
+            case EngineStatus():
+                self._engine, self._engine_at = report, self._clock()
+            case Paused():
+                self._paused, self._paused_since = report, self._wall_clock()
+            case Resumed():
+                self._paused = self._paused_since = None
+            case _:
+                assert_never(report)
+
+    def engine_died(self) -> None:
+        """Forget what the dead engine has reported: its successor starts anew."""
+        self._engine = self._paused = self._paused_since = None
+
+    def tick(self) -> None:
+        """Publish the status if it is time; call it at each heartbeat."""
+        now = self._clock()
+        if now < self._next_at:
+            return
+        self._next_at = now + INTERVAL
+        job_id = self._executor.job_id
+        if job_id is None:  # `dag.test()`: no scheduler
+            return
+        self._publish(self._make(int(job_id), now))
+
+    def _make(self, job_id: int, now: float) -> SchedulerStatus:
+        executor = self._executor
+        return SchedulerStatus(
+            job_id=job_id,
+            at=self._wall_clock(),
+            version=self._version,
+            runs=len(self._runs),
+            slots=len(executor.running),
+            parallelism=executor.parallelism,
+            waiting_for_slot=airflow_compat.count_queued(executor),
+            engine=self._engine if now - self._engine_at < ENGINE_SILENT_AFTER else None,
+            paused=str(self._paused.diagnosis) if self._paused is not None else None,
+            paused_since=self._paused_since,
+            team=executor.team_name,
+        )

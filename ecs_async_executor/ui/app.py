@@ -1,0 +1,123 @@
+"""The fleet page's app, which the API server mounts: the page, its files, and the JSON that it shows.
+
+The page and its files hold no data, and the JSON only what its user may read. Who that is, Airflow's auth
+manager decides, by the same questions that Airflow's own lists of task instances and events ask it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.core_api.security import GetUserDep, get_user
+from airflow.utils.session import create_session
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from sqlalchemy.exc import SQLAlchemyError
+
+from ecs_async_executor.ui.executors import find_our_executors
+from ecs_async_executor.ui.fleet import Fleet
+from ecs_async_executor.ui.queries import read_events, read_fleet
+from ecs_async_executor.ui.shared_fleet import BusyError, SharedFleet
+from ecs_async_executor.ui.view import Filters, choose_failures, make_view
+
+log = logging.getLogger(__name__)
+
+PAGE = Path(__file__).parent / "page"
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-cache",  # asks whether it has changed: after an upgrade nobody sees an old page
+}
+FORBIDDEN = "This page shows task instances, and your role in Airflow may not read them."
+UNREADABLE = "Airflow's metadata database can't be read now. The API server's log says why."
+BUSY = "Airflow's metadata database is slow: others already wait for this page."
+
+
+def make_app() -> FastAPI:
+    """Make the app. It reads nothing until somebody asks for the JSON."""
+    app = FastAPI(title="ECS fleet", openapi_url=None, docs_url=None, redoc_url=None)
+    shared = SharedFleet(_read)
+    app.middleware("http")(_add_headers)
+    app.exception_handler(HTTPException)(_to_login)
+    app.mount("/static", StaticFiles(directory=PAGE), name="static")
+
+    @app.get("/", dependencies=[Depends(get_user)])
+    def page() -> Response:
+        return FileResponse(PAGE / "fleet.html", media_type="text/html")
+
+    @app.get("/fleet.json")
+    def fleet(user: GetUserDep, filters: Annotated[Filters, Depends(_filters)]) -> Response:
+        return JSONResponse(_view(shared, user, filters), headers={"Cache-Control": "no-store"})
+
+    return app
+
+
+def _filters(  # noqa: PLR0913, PLR0917  the query's parameters
+    text: Annotated[str, Query(max_length=250)] = "",
+    phase: Annotated[str, Query(max_length=20)] = "",
+    queue: Annotated[str, Query(max_length=256)] = "",
+    sort: Annotated[str, Query(max_length=20)] = "phase",
+    descending: bool = False,  # noqa: FBT001, FBT002  as above
+    page: Annotated[int, Query(ge=0, le=10_000)] = 0,
+) -> Filters:
+    return Filters(text, phase, queue, sort, descending, page)
+
+
+def _view(shared: SharedFleet, user: Any, filters: Filters) -> dict[str, Any]:
+    auth_manager = get_auth_manager()
+
+    def may_read(what: DagAccessEntity) -> bool:
+        return auth_manager.is_authorized_dag(method="GET", access_entity=what, user=user)
+
+    if not may_read(DagAccessEntity.TASK_INSTANCE):
+        raise HTTPException(403, FORBIDDEN)
+    events = may_read(DagAccessEntity.AUDIT_LOG)
+    try:
+        readable = frozenset(auth_manager.get_authorized_dag_ids(user=user, method="GET"))
+        found = shared.get()
+        failures = []
+        if events and (ids := choose_failures(found, readable)):
+            with create_session(scoped=False) as session:
+                failures = [event for event in read_events(session, ids) if event.dag_id in readable]
+    except BusyError:
+        raise HTTPException(503, BUSY) from None
+    except SQLAlchemyError:
+        log.exception("The ECS fleet page can't read the database.")
+        raise HTTPException(503, UNREADABLE) from None
+    return make_view(found, readable, time.time(), filters, failures, events=events)
+
+
+def _read() -> Fleet:
+    with create_session(scoped=False) as session:
+        return read_fleet(session, find_our_executors(), time.time())
+
+
+async def _to_login(request: Request, error: Exception) -> Response:
+    """Answer 401 with a redirect to Airflow's login if a person opens the page, as Airflow's UI does."""
+    if not isinstance(error, HTTPException):
+        raise error
+    path = request.url.path
+    if error.status_code == 401 and path.endswith("/ecs-fleet/"):
+        root = path.removesuffix("ecs-fleet/")
+        return RedirectResponse(f"{root}api/v2/auth/login?next={quote(path, safe='')}")
+    return await http_exception_handler(request, error)
+
+
+async def _add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await call_next(request)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

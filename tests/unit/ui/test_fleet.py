@@ -1,0 +1,213 @@
+"""The rules of the fleet page: which phase a row is in, why it waits, which schedulers are shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ecs_async_executor.event_names import EventName
+from ecs_async_executor.messages import EngineStatus
+from ecs_async_executor.scheduler_status import SchedulerStatus
+from ecs_async_executor.ui.fleet import (
+    FORGOTTEN_AFTER,
+    SILENT_AFTER,
+    TITLE_LENGTH,
+    UNEXPLAINED_AFTER,
+    Event,
+    Fleet,
+    Job,
+    LiveTask,
+    Phase,
+    TaskRow,
+    first_sentence,
+    live_tasks,
+    schedulers,
+)
+
+NOW = 10_000.0
+ARN = "arn:aws:ecs:eu-central-1:123456789012:task/default/0123456789abcdef"
+ROW = TaskRow("dag", "run", "task", -1, 1, "queued", "default", "run-id", 7, NOW - 10, None, NOW - 8)
+EVENT = Event(
+    "dag", "run", "task", -1, 1, EventName.WAITS.value, NOW - 5, "There is no capacity. (RunTask said so.)"
+)
+ENGINE = EngineStatus(waiting=0, sending=0, watched=5, rate=10.0, limit=10.0, launches=30, throttles=0)
+STATUS = SchedulerStatus(
+    job_id=7, at=NOW - 3, version="1", runs=5, slots=5, parallelism=32, waiting_for_slot=0, engine=ENGINE
+)
+
+
+def judged(row: TaskRow = ROW, **fleet: Any) -> LiveTask:
+    (task,) = live_tasks(Fleet(NOW, (row,), **fleet), frozenset({"dag"}), NOW)
+    return task
+
+
+def title(status: SchedulerStatus | None = STATUS, row: TaskRow = ROW, **fleet: Any) -> str | None:
+    statuses = () if status is None else (status,)
+    cause = judged(row, **{"statuses": statuses, **fleet}).cause
+    return None if cause is None else cause.title
+
+
+def with_engine(**changes: Any) -> SchedulerStatus:
+    return replace(STATUS, engine=replace(ENGINE, **changes))
+
+
+@pytest.mark.parametrize(
+    ("row", "phase", "since"),
+    [
+        (ROW, Phase.LAUNCHING, NOW - 10),
+        (replace(ROW, external_id="run-id-2"), Phase.LAUNCHING, NOW - 10),
+        (replace(ROW, external_id=None), Phase.LAUNCHING, NOW - 10),
+        (replace(ROW, external_id=ARN), Phase.STARTING, NOW - 8),
+        (replace(ROW, external_id=ARN, updated_at=None), Phase.STARTING, NOW - 10),
+        (replace(ROW, state="running", external_id=ARN, started_at=NOW - 2), Phase.RUNNING, NOW - 2),
+        (replace(ROW, state="running", external_id="run-id", started_at=NOW - 2), Phase.RUNNING, NOW - 2),
+        (replace(ROW, state="restarting", external_id=ARN), Phase.ENDING, NOW - 8),
+    ],
+)
+def test_a_rows_state_and_external_id_tell_its_phase(row: TaskRow, phase: Phase, since: float):
+    task = judged(row, statuses=(STATUS,))
+    assert (task.phase, task.since, task.cause) == (phase, since, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (with_engine(waiting=3), "Its turn to be launched comes later."),
+        (with_engine(waiting=3, throttles=2), "AWS throttles launches."),
+        (with_engine(throttles=2), None),
+        (replace(STATUS, waiting_for_slot=4), "Scheduler 7 has no free slot."),
+        (replace(STATUS, engine=None), "The engine of scheduler 7 doesn't answer."),
+        (replace(STATUS, paused="Credentials expired. (Facts.)"), "AWS can't be used: Credentials expired."),
+        (replace(STATUS, at=NOW - SILENT_AFTER), "Scheduler 7 gives no sign of life."),
+        (replace(STATUS, job_id=8, paused="The other one."), None),
+        (None, None),
+    ],
+)
+def test_a_schedulers_status_tells_why_its_tasks_wait(status: SchedulerStatus | None, expected: str | None):
+    assert title(status) == expected
+
+
+def test_a_task_with_a_cause_waits_and_one_without_is_being_launched():
+    assert judged(waits=(EVENT,)).phase is Phase.WAITING
+    assert judged().phase is Phase.LAUNCHING
+
+
+def test_rates_are_in_the_detail_so_that_tasks_with_the_same_cause_have_the_same_title():
+    cause = judged(statuses=(with_engine(waiting=3, rate=2.5, throttles=9),)).cause
+    assert cause is not None
+    assert "3 launches wait, 2.5 launches/s of 10/s are possible now." in cause.detail
+    assert "AWS has throttled 9 calls" in cause.detail
+
+
+def test_an_unlimited_rate_is_told_without_a_limit():
+    cause = judged(statuses=(with_engine(waiting=3, rate=2.5, limit=None),)).cause
+    assert cause is not None
+    assert "2.5 launches/s are possible now." in cause.detail
+
+
+def test_an_event_of_its_own_explains_more_than_the_schedulers_numbers():
+    assert title(with_engine(waiting=3), waits=(EVENT,)) == "There is no capacity."
+
+
+def test_while_aws_cannot_be_used_an_earlier_event_no_longer_explains():
+    paused = replace(STATUS, paused="The network is down.")
+    assert title(paused, waits=(EVENT,)) == "AWS can't be used: The network is down."
+
+
+def test_the_last_event_explains():
+    later = replace(EVENT, at=NOW - 1, text="The subnet has no free address. (RunTask said so.)")
+    for waits in ((EVENT, later), (later, EVENT)):
+        assert title(waits=waits) == "The subnet has no free address."
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"try_number": 2},
+        {"map_index": 0},
+        {"task_id": "other"},
+        {"run_id": "other"},
+        {"at": NOW - 100},  # before the row was queued: of an earlier queueing of the same try
+    ],
+)
+def test_an_event_of_another_task_try_or_queueing_explains_nothing(other: dict[str, Any]):
+    assert title(waits=(replace(EVENT, **other),)) is None
+
+
+def test_a_failed_start_is_told_by_its_reason_and_not_by_its_number():
+    text = "Start 1 of 3 failed, the next one in 20 s. The image does not exist. Push it."
+    event = replace(EVENT, name=EventName.LAUNCH_FAILED.value, text=text)
+    cause = judged(waits=(event,)).cause
+    assert cause is not None
+    assert (cause.title, cause.detail) == ("The image does not exist.", text)
+
+
+def test_tasks_of_a_scheduler_that_has_ended_wait_for_another_one():
+    assert title(None, jobs={7: Job("host", ended=True)}) == "Scheduler 7 has ended."
+    assert title(STATUS, jobs={7: Job("host", ended=False)}) is None
+
+
+def test_a_launch_that_takes_long_without_a_reason_says_so():
+    row = replace(ROW, queued_at=NOW - UNEXPLAINED_AFTER)
+    assert title(row=row) == "No reason is known."
+
+
+def test_without_access_to_the_audit_log_none_of_its_texts_is_shown():
+    fleet = Fleet(NOW, (ROW,), waits=(EVENT,))
+    (task,) = live_tasks(fleet, frozenset({"dag"}), NOW, events=False)
+    assert task.cause is None
+
+
+def test_tasks_of_other_dags_are_left_out():
+    fleet = Fleet(NOW, (ROW, replace(ROW, dag_id="secret")))
+    assert [task.row.dag_id for task in live_tasks(fleet, frozenset({"dag", "gone"}), NOW)] == ["dag"]
+    assert live_tasks(fleet, frozenset(), NOW) == []
+
+
+def test_of_several_executors_of_one_scheduler_none_explains_its_rows():
+    red, blue = replace(STATUS, team="red", paused="No."), replace(STATUS, team="blue")
+    assert judged(statuses=(red, blue)).cause is None
+    assert len(schedulers(Fleet(NOW, statuses=(red, blue)), NOW)) == 2
+
+
+@pytest.mark.parametrize(
+    ("age", "ended", "expected"),
+    [
+        (0.0, False, [False]),
+        (SILENT_AFTER - 1, False, [False]),
+        (SILENT_AFTER, False, [True]),
+        (FORGOTTEN_AFTER - 1, False, [True]),
+        (FORGOTTEN_AFTER, False, []),
+        (0.0, True, []),
+        (-30.0, False, [False]),  # its clock is ahead
+    ],
+)
+def test_a_silent_scheduler_is_shown_as_silent_and_then_forgotten(
+    age: float, ended: bool, expected: list[bool]
+):
+    fleet = Fleet(NOW, statuses=(replace(STATUS, at=NOW - age),), jobs={7: Job("host", ended)})
+    assert [each.silent for each in schedulers(fleet, NOW)] == expected
+
+
+def test_the_newest_status_of_a_scheduler_counts():
+    older = replace(STATUS, at=NOW - 20, runs=99)
+    for statuses in ((older, STATUS), (STATUS, older)):
+        (shown,) = schedulers(Fleet(NOW, statuses=statuses), NOW)
+        assert shown.status is STATUS
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One. Two.", "One."),
+        ("Without an end", "Without an end"),
+        ("The image repo/app:1.2 does not exist. Push it.", "The image repo/app:1.2 does not exist."),
+        ("Two\nlines. More.", "Two lines."),
+        ("", ""),
+        ("x" * 500, "x" * (TITLE_LENGTH - 1) + "…"),
+    ],
+)
+def test_a_title_is_the_first_sentence(text: str, expected: str):
+    assert first_sentence(text) == expected

@@ -31,7 +31,7 @@ CAUSES = (
         says(r"OOM-killed|container init was oom|memory limit too low|cannot set memory|memory\.limit_in_bytes"),
         "The container has too little memory to start.",
         "Give it more: `memory` of the container in the task definition or in `overrides` (Airflow needs about 1 GiB).",
-        issue("opencontainers/runc#1980"),
+        issue("aws/amazon-ecs-agent#3021"),
         (
             "CannotStartContainerError: Error response from daemon: failed to create task for container: failed to create shim task:"
             " OCI runtime create failed: runc create failed: unable to start container process: container init was OOM-killed (memory"
@@ -61,7 +61,7 @@ CAUSES = (
         says(r"chdir to cwd|working directory.{0,80}(?:invalid|not|no such)"),
         "The container's working directory{path} does not exist, or its user may not enter it.",
         "Correct workingDirectory in the task definition (or WORKDIR in the image), and the directory's permissions.",
-        issue("opencontainers/runc#3715"),
+        issue("coder/code-server#459"),
         (
             "CannotStartContainerError: OCI runtime create failed: runc create failed: unable to start container process: chdir to cwd"
             ' ("/opt/airflow") set in config.json failed: permission denied: unknown',
@@ -77,7 +77,7 @@ CAUSES = (
         says(r"unable to find (?:user|group)|no matching entries in (?:passwd|group)|no users found"),
         "The image has no user or group{user}.",
         "Correct user in the task definition, or create it in the image; a number needs no entry.",
-        issue("moby/moby#43361"),
+        issue("moby/moby#22323"),
         (
             "CannotStartContainerError: Error response from daemon: unable to find user airflow: no matching entries in passwd file",
             "CannotCreateContainerError: Error response from daemon: unable to find group staff: no matching entries in group file",
@@ -179,7 +179,7 @@ CAUSES = (
         says(r"port is already allocated|address already in use|programming external connectivity"),
         "A port that the container needs{port} is in use on the host.",
         "Set hostPort to 0, or remove portMappings: Airflow's containers need none.",
-        issue("aws/amazon-ecs-agent#1056"),
+        issue("aws/amazon-ecs-cli#83"),
         (
             "CannotStartContainerError: Error response from daemon: driver failed programming external connectivity on endpoint"
             " ecs-airflow-17: Bind for 0.0.0.0:8080 failed: port is already allocated",
@@ -192,7 +192,7 @@ CAUSES = (
         says(r"container name .{0,200}already in use|name .{0,200}is already in use by container"),
         "The host still has a container of the same name.",
         _HOST,
-        issue("aws/amazon-ecs-agent#1080"),
+        "https://docs.docker.com/reference/cli/docker/container/run/",
         (
             'CannotCreateContainerError: Error response from daemon: Conflict. The container name "/ecs-airflow-1" is already in use by'
             ' container "a1b2". You have to remove (or rename) that container to be able to reuse that name.',
@@ -233,7 +233,7 @@ CAUSES = (
         says(r"cannot connect to the docker daemon|is the docker daemon running|containerd\.sock|docker\.sock|connection error: desc"),
         "The container runtime of the host does not answer.",
         _HOST,
-        issue("aws/amazon-ecs-agent#1787"),
+        issue("aws/amazon-ecs-agent#688"),
         (
             "CannotStartContainerError: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon"
             " running?",
@@ -247,7 +247,7 @@ CAUSES = (
         says(r"could not transition to|DockerTimeoutError|ContainerRuntimeTimeoutError"),
         "The host's container runtime was too slow{step}: it timed out{limit}.",
         f"{_HOST} Busy disks (burst credits) and many containers starting at once are the usual reasons.",
-        guide("container-runtime-timeout-error"),
+        issue("aws/amazon-ecs-agent#4308"),
         (
             "DockerTimeoutError: Could not transition to started; timed out after waiting 3m0s",
             "ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting 1m: context canceled",

@@ -246,7 +246,7 @@ CAUSES = (
         exactly(r"EphemeralStorage provisioning"),
         "AWS did not provide the task's ephemeral storage in time.",
         "The executor starts the task again: this passes by itself.",
-        issue("dagster-io/dagster#9001"),
+        issue("dagster-io/dagster#17234"),
         (
             "Timeout waiting for EphemeralStorage provisioning to complete.",
             "TaskFailedToStart: Timeout waiting for EphemeralStorage provisioning to complete",

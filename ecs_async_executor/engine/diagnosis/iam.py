@@ -86,6 +86,17 @@ def remedy_of(message: str) -> str | None:
     return missing(who, action, denial["resource"] or "*")
 
 
+def summary_of(message: str) -> str | None:
+    """Return who may not do what; None if AWS's message doesn't tell."""
+    denial = _DENIAL.search(message)
+    if denial is None:
+        return None
+    who, action, resource = _name(denial["user"]), denial["action"], denial["resource"]
+    if action == "iam:PassRole" and resource:
+        return f"AWS does not let {who} pass the role {resource} to ECS (iam:PassRole)."
+    return f"AWS does not let {who} call {action}" + (f" on {resource}." if resource else ".")
+
+
 def missing(who: str, action: str, resource: str) -> str:
     """Return a remedy that adds a statement to `who`'s policy."""
     return f"Add to the policy of {who} (docs/iam.md has all of it): {one_line(allow(action, resource))}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecs_async_executor.engine.diagnosis.causes.cause import Cause, Outlook, exactly, guide, issue, says
+from ecs_async_executor.engine.diagnosis.causes.cause import EARLY, Cause, Outlook, exactly, guide, issue, says
 from ecs_async_executor.engine.diagnosis.causes.network import SUBNETS
 
 TITLE = "Capacity and placement"
@@ -163,6 +163,7 @@ CAUSES = (
         ),
         Outlook.CAPACITY,
         ("launchType",),
+        rank=EARLY,
     ),
     Cause(
         "provider-no-instances",
@@ -268,5 +269,19 @@ CAUSES = (
         ),
         Outlook.USELESS,
         ("placementConstraints", "taskDefinition"),
+    ),
+    Cause(
+        "launch-type",
+        says(r"does not support launch_?type|not compatible with the selected compute strategy|no compatible launch type"),
+        "The task definition{definition} can't run on the launch type{launchtype}.",
+        "Add the launch type to the task definition's requiresCompatibilities, or choose another launch type.",
+        issue("oranmoshai/ecsServiceRestart#2"),
+        (
+            "Task definition does not support launch_type FARGATE.",
+            "The selected task definition is not compatible with the selected compute strategy",
+            "InvalidParameterException: Task definition does not support launch_type EC2.",
+        ),
+        Outlook.USELESS,
+        ("launchType", "capacityProviderStrategy", "taskDefinition"),
     ),
 )

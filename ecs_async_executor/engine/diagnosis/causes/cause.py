@@ -23,6 +23,12 @@ _TEMPLATE = re.compile(r"\{([a-z_]+)\}")
 _GUIDE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/"
 
 
+EARLY = -1
+"""The rank of a cause whose words decide, whatever else the text says."""
+LATE = 1
+"""The rank of a cause that fits many texts: it gets what no other cause fits."""
+
+
 class Outlook(Enum):
     """What to expect from launching the same request again, if the task never ran."""
 
@@ -54,9 +60,11 @@ class Cause:
     """What the same text must say as well."""
     codes: frozenset[str] = frozenset()
     """AWS's error codes: one of them must be the answer's."""
+    rank: int = 0
+    """Where it stands among the others: `EARLY`, in the order of its file, or `LATE`."""
 
     def fits(self, text: str, code: str = "") -> bool:
-        """Return whether it is the cause of this text, and of an answer with this error code."""
+        """Return whether it is the cause of this text, in an answer with this error code."""
         if self.codes and code not in self.codes:
             return False
         if self.text is not None and not self.text.search(text):
@@ -100,17 +108,17 @@ def issue(reference: str) -> str:
 
 
 def find(
-    causes: Iterable[Cause], *texts: str, code: str = "", known: Mapping[str, str] | None = None
+    causes: Iterable[Cause], *texts: str, code: str = "", known: Mapping[str, Mapping[str, str]] | None = None
 ) -> Finding | None:
     """Return the first cause of the table that fits any of the texts; earlier texts win within a row.
 
-    `known` holds names that the texts need not repeat, such as the container's image.
+    `known` holds the names that a text need not repeat, such as the image of the container that it is about.
     """
-    plain = [plainly(text) for text in texts]
+    plain = [(plainly(text), (known or {}).get(text, {})) for text in texts]
     for cause in causes:
-        for text in plain:
+        for text, names in plain:
             if (text or code) and cause.fits(text, code):
-                return _finding(cause, text, known or {})
+                return _finding(cause, text, names)
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecs_async_executor.engine.diagnosis.causes.cause import Cause, Outlook, exactly, guide, issue, says
+from ecs_async_executor.engine.diagnosis.causes.cause import EARLY, LATE, Cause, Outlook, exactly, guide, issue, says
 
 TITLE = "Containers"
 
@@ -25,6 +25,7 @@ CAUSES = (
             "OutOfMemoryError: container killed due to memory usage",
             "Essential container in task exited: OutOfMemoryError: Container killed due to memory usage",
         ),
+        rank=EARLY,
     ),
     Cause(
         "memory-at-start",
@@ -276,7 +277,7 @@ CAUSES = (
         "it.",
         guide("linux-gmsa"),
         (
-            "ResourceInitializationError: credentialspec resource: unable to find execution role credentials",
+            "ResourceInitializationError: failed to get the credentialspec file",
             "unsupported credentialspec ARN, only s3/ssm ARNs are valid",
             "invalid credentialspec file specification",
         ),
@@ -296,6 +297,7 @@ CAUSES = (
             " available",
             "ResourceInitializationError: cgroup create: unable to create cgroup",
         ),
+        rank=LATE,
     ),
     Cause(
         "cannot-stop",
@@ -349,6 +351,7 @@ CAUSES = (
             "ContainerRuntimeError: failed to create container runtime task: unknown",
             "CannotStartContainerError: Error response from daemon: failed to create shim task: OCI runtime create failed",
         ),
+        rank=LATE,
     ),
     Cause(
         "container-other",
@@ -364,5 +367,6 @@ CAUSES = (
             "CannotCreateContainerError: Error response from daemon: unknown",
             "HostConfigError: Invalid link format",
         ),
+        rank=LATE,
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecs_async_executor.engine.diagnosis.causes.cause import Cause, exactly, guide, says
+from ecs_async_executor.engine.diagnosis.causes.cause import EARLY, LATE, Cause, exactly, guide, says
 
 TITLE = "Spot, hosts, maintenance, stops"
 
@@ -28,6 +28,7 @@ CAUSES = (
             "SpotInterruptionError: Your Spot Task was interrupted.",
             "SpotInterruption: there is no Fargate Spot capacity",
         ),
+        rank=EARLY,
     ),
     Cause(
         "maintenance",
@@ -41,6 +42,7 @@ CAUSES = (
             "Service airflow: ECS is performing maintenance on the underlying infrastructure hosting the task",
             "Task retirement: the host is scheduled for maintenance",
         ),
+        rank=EARLY,
     ),
     Cause(
         "host-gone",
@@ -53,6 +55,7 @@ CAUSES = (
             "Host EC2 (instance i-0a1b2c3d) stopped.",
             "Host EC2 (instance i-0a1b2c3d) stopped/terminated",
         ),
+        rank=EARLY,
     ),
     Cause(
         "host-deregistered",
@@ -65,6 +68,7 @@ CAUSES = (
             "container instance deregistration forced by user.",
             "The container instance was deregistered",
         ),
+        rank=EARLY,
     ),
     Cause(
         "host-draining",
@@ -125,6 +129,7 @@ CAUSES = (
             "Task stopped by (user) alice: too expensive",
             "UserInitiated: Task stopped by user",
         ),
+        rank=EARLY,
     ),
     Cause(
         "internal-error",
@@ -137,6 +142,7 @@ CAUSES = (
             "TaskFailedToStart: InternalError: unexpected",
             "InternalError: The agent encountered an unexpected error",
         ),
+        rank=LATE,
     ),
     Cause(
         "initialization-other",
@@ -150,5 +156,6 @@ CAUSES = (
             "ResourceInitializationError: resource cannot be initialized for task",
             "TaskConfigurationError: the task can't be set up",
         ),
+        rank=LATE,
     ),
 )

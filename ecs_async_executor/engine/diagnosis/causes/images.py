@@ -8,8 +8,8 @@ from ecs_async_executor.engine.diagnosis.causes.faults import NO_ANSWER, NO_NAME
 TITLE = "Images"
 
 _PULL = says(
-    r"cannotpull|(?:ref|image manifest) has been retried|ref pull|pull command failed|pulling image|manifest for "
-    r"|can't pull the image|cannot pull|pull access denied|/v2/"
+    r"cannotpull|(?:ref|image manifest) has been retried|ref pull|pulling image|manifest for "
+    r"|can't pull the image|cannot pull '|pull access denied|\\w/v2/(?!credentials)"
 )
 _PAGE = guide("task_cannot_pull_image")
 _ROUTE = (
@@ -56,7 +56,8 @@ CAUSES = (
     ),
     Cause(
         "disk-full",
-        says(r"no space left on device|insufficient disk space|thin pool|devmapper|dm_task_run failed|disk quota exceeded"),
+        says(r"no space left on device|insufficient disk space|thin pool|devmapper|dm_task_run failed|disk quota exceeded"
+            r"|ephemeral storage.{0,60}(?:exceed|full|limit)"),
         "The host's disk is full: there is no room for the image{image} or the container.",
         "On Fargate, set ephemeralStorage.sizeInGiB (21 to 200) in the task definition. On EC2, give the instances a larger "
         "volume, or let the agent clean up sooner (ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION, ECS_IMAGE_CLEANUP_INTERVAL).",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecs_async_executor.engine.diagnosis.causes.cause import Cause, Outlook, guide, issue, says
+from ecs_async_executor.engine.diagnosis.causes.cause import EARLY, Cause, Outlook, guide, issue, says
 from ecs_async_executor.engine.diagnosis.causes.faults import DENIED, NETWORK, THROTTLED
 
 TITLE = "Logs"
@@ -27,6 +27,7 @@ CAUSES = (
             " resolve Firelens bridge IP",
             "ResourceInitializationError: unable to initialize firelens resource because there's no firelens container",
         ),
+        rank=EARLY,
     ),
     Cause(
         "log-credentials",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecs_async_executor.engine.diagnosis.causes.cause import Cause, Outlook, guide, issue, says
+from ecs_async_executor.engine.diagnosis.causes.cause import LATE, Cause, Outlook, guide, issue, says
 from ecs_async_executor.engine.diagnosis.causes.faults import DENIED, THROTTLED
 
 TITLE = "Network"
@@ -144,7 +144,7 @@ CAUSES = (
         "EC2 did not let ECS make or read the task's network interface{subnet}.",
         "The executor starts the task again: this may pass by itself. If it lasts, a service control policy or the sharing of the "
         "subnet stands in the way of the service-linked role AWSServiceRoleForECS.",
-        issue("dagster-io/dagster#17168"),
+        "https://github.com/dagster-io/dagster/blob/master/python_modules/libraries/dagster-aws/dagster_aws/ecs/utils.py",
         (
             "Unexpected EC2 error while attempting to Create Network Interface: AuthFailure",
             "Unexpected EC2 error while attempting to Create Network Interface in subnet 'subnet-0a1b2c3d': UnauthorizedOperation",
@@ -229,6 +229,7 @@ CAUSES = (
             "Unexpected EC2 error while attempting to Create Network Interface in subnet 'subnet-0a1b2c3d': InternalError",
             "InternalError: ENI is in use",
         ),
+        rank=LATE,
     ),
     Cause(
         "network-needless",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecs_async_executor.engine.diagnosis.causes.cause import Cause, Outlook, guide, issue, says
+from ecs_async_executor.engine.diagnosis.causes.cause import EARLY, Cause, Outlook, guide, issue, says
 from ecs_async_executor.engine.diagnosis.iam import TRUSTS_ECS_TASKS, one_line
 
 TITLE = "Roles"
@@ -55,10 +55,7 @@ CAUSES = (
     ),
     Cause(
         "execution-role-credentials",
-        says(
-            r"execution role credentials|NoCredentialProviders|CredentialsEndpointError|credentials endpoint|EC2RoleRequestError"
-            r"|no EC2 IMDS role found"
-        ),
+        says(r"execution role credentials"),
         "The host got no credentials of the task's execution role.",
         "Give the task definition an executionRoleArn. On EC2, check the agent's role and that it reaches ECS; the executor starts the "
         "task again.",
@@ -66,7 +63,21 @@ CAUSES = (
         (
             "ResourceInitializationError: environment file resource: unable to find execution role credentials",
             "dependency graph: execution role credentials not available",
+            "asm resource: unable to find execution role credentials",
+        ),
+        rank=EARLY,
+    ),
+    Cause(
+        "host-credentials",
+        says(r"NoCredentialProviders|CredentialsEndpointError|credentials endpoint|EC2RoleRequestError|no EC2 IMDS role found"),
+        "The host's ECS agent got no AWS credentials.",
+        "Give the container instance an instance profile with AmazonEC2ContainerServiceforEC2Role, and let it reach 169.254.169.254 "
+        "and 169.254.170.2.",
+        guide("instance_IAM_role"),
+        (
             "NoCredentialProviders: no valid providers in chain. Deprecated.",
+            "CredentialsEndpointError: failed to load credentials",
+            "EC2RoleRequestError: no EC2 instance role found",
         ),
     ),
     Cause(

@@ -9,11 +9,23 @@ TITLE = "Volumes"
 
 _EFS = says(r"\befs\b|mount\.nfs4|\bfs-[0-9a-z]{3,20}\b")
 _EBS = says(r"\bebs\b|ec2:(?:create|attach)volume|createvolume")
-_FSX = says(r"\bfsx\b")
 _EFS_PAGE = "https://docs.aws.amazon.com/efs/latest/ug/troubleshooting-efs-mounting.html"
 _EBS_PAGE = guide("troubleshoot-ebs-volumes-scenarios")
 
 CAUSES = (
+    Cause(
+        "fsx",
+        says(r"\bfsx\b"),
+        "The FSx file system{filesystem} could not be mounted.",
+        "Check fsxWindowsFileServerVolumeConfiguration: the file system's id, the directory, and a secret with the login of a "
+        "domain user that the execution role may read; the instance must reach it on port 445.",
+        guide("wfsx-volumes"),
+        (
+            "CannotCreateVolumeError: failed to mount FSx for Windows File Server fs-0a1b2c3d4e: exit status 1",
+            "ResourceInitializationError: failed to retrieve the credentials of the FSx user",
+            "CannotCreateVolumeError: fsx: failed to describe file system fs-0a1b2c3d4e: AccessDeniedException",
+        ),
+    ),
     Cause(
         "efs-name",
         says(r"failed to resolve|name or service not known|mount target ip|name resolution|could not resolve"),
@@ -138,19 +150,6 @@ CAUSES = (
             "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: unsuccessful EFS utils command"
             " execution; code: 1",
             "mount.nfs4: an incorrect mount option was specified",
-        ),
-    ),
-    Cause(
-        "fsx",
-        says(r"\bfsx\b"),
-        "The FSx file system{filesystem} could not be mounted.",
-        "Check fsxWindowsFileServerVolumeConfiguration: the file system's id, the directory, and a secret with the login of a "
-        "domain user that the execution role may read; the instance must reach it on port 445.",
-        guide("wfsx-volumes"),
-        (
-            "CannotCreateVolumeError: failed to mount FSx for Windows File Server fs-0a1b2c3d4e: exit status 1",
-            "ResourceInitializationError: fsxwindowsfileserver: unable to find execution role credentials for FSx",
-            "CannotCreateVolumeError: fsx: failed to describe file system fs-0a1b2c3d4e: AccessDeniedException",
         ),
     ),
     Cause(

@@ -16,7 +16,14 @@ from typing import Any
 import aiohttp
 import botocore.exceptions as boto
 
-from ecs_async_executor.engine.diagnosis.causes.calls import CLOCK, CREDENTIALS, DENIED, FAULT, REFUSALS, THROTTLED
+from ecs_async_executor.engine.diagnosis.causes.calls import (
+    CLOCK,
+    CREDENTIALS,
+    DENIED,
+    FAULT,
+    REFUSALS,
+    THROTTLED,
+)
 from ecs_async_executor.engine.diagnosis.causes.cause import Finding, Outlook, find, own_words
 from ecs_async_executor.engine.diagnosis.causes.table import ANSWERS
 from ecs_async_executor.engine.diagnosis.faults import (

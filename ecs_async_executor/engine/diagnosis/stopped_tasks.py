@@ -112,7 +112,9 @@ def judge(task: Task, container_name: str) -> Verdict:
     words = own_words(next((text for text in texts if not _SAYS_NOTHING.fullmatch(plainly(text))), ""))
     if ran:
         nothing = "The task stopped, and ECS has no exit code for it."
-        return verdict(words or nothing, "Read the container's own log stream in CloudWatch for how it ended.")
+        return verdict(
+            words or nothing, "Read the container's own log stream in CloudWatch for how it ended."
+        )
     nothing = "The task stopped before it ran, and ECS gives no reason."
     return verdict(words or nothing, f"The executor starts the task again. {_SUPPORT}")
 
@@ -132,8 +134,10 @@ def _interruption(*, ran: bool) -> tuple[str, str]:
         return "AWS reclaimed the Spot capacity.", "Let the task retry, or run it on demand."
     return (
         "AWS reclaimed the Spot capacity before the task ran, or had none.",
-        "The executor starts the task again. If it happens often, add subnets in other zones, or name FARGATE too in "
-        "`capacity_provider_strategy`.",
+        (
+            "The executor starts the task again. If it happens often, add subnets in other zones, or name FARGATE too in "
+            "`capacity_provider_strategy`."
+        ),
     )
 
 

@@ -12,7 +12,9 @@ _SOURCE = "the AWS connection (`conn_id`), or the scheduler's role, AWS_* variab
 
 CLOCK = Cause(
     "clock",
-    says(r"signature expired|signature not yet current|^request has expired|RequestTimeTooSkewed|RequestExpired|too skewed"),
+    says(
+        r"signature expired|signature not yet current|^request has expired|RequestTimeTooSkewed|RequestExpired|too skewed"
+    ),
     "The scheduler's clock is too far from AWS's.",
     "Correct the scheduler's clock (NTP): AWS tolerates a difference of 5 minutes. Time zones don't matter.",
     _COMMON,
@@ -55,7 +57,13 @@ CREDENTIALS = (
         ),
         Outlook.PAUSE,
         codes=frozenset(
-            {"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "AuthFailure", "InvalidToken"}
+            {
+                "UnrecognizedClientException",
+                "InvalidClientTokenId",
+                "InvalidAccessKeyId",
+                "AuthFailure",
+                "InvalidToken",
+            }
         ),
     ),
     Cause(
@@ -65,14 +73,21 @@ CREDENTIALS = (
         f"Check {_SOURCE}: the secret key is wrong, or was cut off. A proxy that changes the request also has this effect.",
         _COMMON,
         (
-            "InvalidSignatureException: The request signature we calculated does not match the signature you provided. Check your AWS"
-            " Secret Access Key and signing method.",
+            (
+                "InvalidSignatureException: The request signature we calculated does not match the signature you provided. Check your AWS"
+                " Secret Access Key and signing method."
+            ),
             "SignatureDoesNotMatch: The request signature we calculated does not match the signature you provided.",
             "IncompleteSignature: The request signature does not conform to AWS standards.",
         ),
         Outlook.PAUSE,
         codes=frozenset(
-            {"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature", "IncompleteSignatureException"}
+            {
+                "InvalidSignatureException",
+                "SignatureDoesNotMatch",
+                "IncompleteSignature",
+                "IncompleteSignatureException",
+            }
         ),
     ),
     Cause(
@@ -143,8 +158,10 @@ REFUSALS = (
         "Change `platform_version` or the task definition so that they fit.",
         guide("platform-fargate"),
         (
-            "PlatformTaskDefinitionIncompatibilityException: The specified platform does not satisfy the task definition's required"
-            " capabilities.",
+            (
+                "PlatformTaskDefinitionIncompatibilityException: The specified platform does not satisfy the task definition's required"
+                " capabilities."
+            ),
         ),
         Outlook.USELESS,
         ("platformVersion", "taskDefinition"),
@@ -171,8 +188,10 @@ THROTTLED = Cause(
     (
         "ThrottlingException: Rate exceeded",
         "InvalidParameterException: Error retrieving subnet information for [subnet-1]: Rate exceeded (ErrorCode: Throttling)",
-        "InvalidParameterException: Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode:"
-        " RequestLimitExceeded)",
+        (
+            "InvalidParameterException: Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode:"
+            " RequestLimitExceeded)"
+        ),
     ),
     Outlook.PAUSE,
     codes=frozenset({"ThrottlingException", "InvalidParameterException"}),
@@ -201,13 +220,19 @@ DENIED = Cause(
     "endpoint's ([iam.md](iam.md)). The executor's message has the statement to add.",
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html",
     (
-        "AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/airflow/i-0a1b is not authorized to perform: ecs:RunTask on"
-        " resource: arn:aws:ecs:eu-west-1:123456789012:task-definition/airflow:7 because no identity-based policy allows the"
-        " ecs:RunTask action",
-        "AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/airflow/i-0a1b is not authorized to perform: iam:PassRole on"
-        " resource: arn:aws:iam::123456789012:role/task because no identity-based policy allows the iam:PassRole action",
-        "AccessDeniedException: User: arn:aws:iam::123456789012:user/airflow is not authorized to perform: ecs:TagResource on resource:"
-        " arn:aws:ecs:eu-west-1:123456789012:task/prod/* with an explicit deny in a service control policy",
+        (
+            "AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/airflow/i-0a1b is not authorized to perform: ecs:RunTask on"
+            " resource: arn:aws:ecs:eu-west-1:123456789012:task-definition/airflow:7 because no identity-based policy allows the"
+            " ecs:RunTask action"
+        ),
+        (
+            "AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/airflow/i-0a1b is not authorized to perform: iam:PassRole on"
+            " resource: arn:aws:iam::123456789012:role/task because no identity-based policy allows the iam:PassRole action"
+        ),
+        (
+            "AccessDeniedException: User: arn:aws:iam::123456789012:user/airflow is not authorized to perform: ecs:TagResource on resource:"
+            " arn:aws:ecs:eu-west-1:123456789012:task/prod/* with an explicit deny in a service control policy"
+        ),
     ),
     codes=frozenset({"AccessDeniedException"}),
 )

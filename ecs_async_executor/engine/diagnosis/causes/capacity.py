@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from ecs_async_executor.engine.diagnosis.causes.cause import EARLY, Cause, Outlook, exactly, guide, issue, says
+from ecs_async_executor.engine.diagnosis.causes.cause import (
+    EARLY,
+    Cause,
+    Outlook,
+    exactly,
+    guide,
+    issue,
+    says,
+)
 from ecs_async_executor.engine.diagnosis.causes.network import SUBNETS
 
 TITLE = "Capacity and placement"
@@ -30,7 +38,12 @@ def _resource(name: str, keyword: str, summary: str, remedy: str, *more: str) ->
 CAUSES = (
     _resource("no-cpu", "CPU", "No container instance has enough free CPU for the task.", _GROW),
     _resource("no-memory", "MEMORY", "No container instance has enough free memory for the task.", _GROW),
-    _resource("no-gpu", "GPU", "No container instance has enough free GPUs for the task.", f"{_WAIT} Add instances with GPUs."),
+    _resource(
+        "no-gpu",
+        "GPU",
+        "No container instance has enough free GPUs for the task.",
+        f"{_WAIT} Add instances with GPUs.",
+    ),
     _resource(
         "no-port",
         "PORTS",
@@ -70,11 +83,15 @@ CAUSES = (
         _GROW,
         _EVENTS,
         (
-            "(service airflow) was unable to place a task because no container instance met all of its requirements. The closest"
-            " matching container-instance 40f53686 has insufficient memory available.",
+            (
+                "(service airflow) was unable to place a task because no container instance met all of its requirements. The closest"
+                " matching container-instance 40f53686 has insufficient memory available."
+            ),
             "The closest matching (container-instance 40f53686) has insufficient CPU units available.",
-            "no container instance met all of its requirements. The closest matching container instance doesn't have enough CPU units"
-            " available.",
+            (
+                "no container instance met all of its requirements. The closest matching container instance doesn't have enough CPU units"
+                " available."
+            ),
         ),
         Outlook.CAPACITY,
     ),
@@ -109,7 +126,9 @@ CAUSES = (
     ),
     Cause(
         "quota-vcpus",
-        says(r"limit on the number of (?:Fargate )?(?:On-Demand |Spot )?vCPUs|vCPU (?:limit|quota)|VcpuLimitExceeded"),
+        says(
+            r"limit on the number of (?:Fargate )?(?:On-Demand |Spot )?vCPUs|vCPU (?:limit|quota)|VcpuLimitExceeded"
+        ),
         "The account's quota of concurrent vCPUs is used up.",
         f"{_WAIT} Raise it: aws service-quotas request-service-quota-increase --service-code fargate --quota-code L-3032A538 "
         "--desired-value VCPUS (Spot: L-36FBB829).",
@@ -117,8 +136,10 @@ CAUSES = (
         (
             "You've reached the limit on the number of vCPUs you can run concurrently",
             "You've reached the limit on the number of Fargate Spot vCPUs you can run concurrently",
-            "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of 32 allows for the instance bucket"
-            " that the specified instance type belongs to.",
+            (
+                "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of 32 allows for the instance bucket"
+                " that the specified instance type belongs to."
+            ),
         ),
         Outlook.CAPACITY,
     ),
@@ -130,15 +151,19 @@ CAUSES = (
         issue("wellcomecollection/platform#3875"),
         (
             "You've reached the limit on the number of tasks you can run concurrently",
-            "You've reached the limit on the number of tasks you can run concurrently. For more information, see the Troubleshooting"
-            " section.",
+            (
+                "You've reached the limit on the number of tasks you can run concurrently. For more information, see the Troubleshooting"
+                " section."
+            ),
             "was unable to place a task. Reason: You've reached the limit on the number of tasks you can run concurrently.",
         ),
         Outlook.CAPACITY,
     ),
     Cause(
         "provisioning-limit",
-        says(r"provisioning capacity limit|in the PROVISIONING state|tasks in provisioning|provisioning limit"),
+        says(
+            r"provisioning capacity limit|in the PROVISIONING state|tasks in provisioning|provisioning limit"
+        ),
         "The cluster has as many tasks waiting for instances as ECS allows (500 in PROVISIONING).",
         f"{_WAIT} Let the capacity provider's Auto Scaling group grow faster.",
         issue("aws/aws-sdk-ruby#3047"),
@@ -158,8 +183,10 @@ CAUSES = (
         issue("boto/boto3#2862"),
         (
             "No Container Instances were found in your cluster.",
-            "was unable to place a task because no container instance met all of its requirements. Reason: No Container Instances were"
-            " found in your cluster.",
+            (
+                "was unable to place a task because no container instance met all of its requirements. Reason: No Container Instances were"
+                " found in your cluster."
+            ),
         ),
         Outlook.CAPACITY,
         ("launchType",),
@@ -195,7 +222,9 @@ CAUSES = (
     ),
     Cause(
         "ec2-capacity",
-        says(r"InsufficientInstanceCapacity|insufficient (?:instance |spot )?capacity|MaxSpotInstanceCountExceeded|no spot capacity"),
+        says(
+            r"InsufficientInstanceCapacity|insufficient (?:instance |spot )?capacity|MaxSpotInstanceCountExceeded|no spot capacity"
+        ),
         "EC2 has no capacity for the task's instance now.",
         f"{_WAIT} Allow more instance types and zones in the capacity provider.",
         "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/troubleshooting-launch.html",
@@ -236,8 +265,10 @@ CAUSES = (
         (
             "TaskFailedToStart: ATTRIBUTE",
             "ATTRIBUTE",
-            "The closest container instance is missing an attribute required by your task: attribute"
-            " 'com.amazonaws.ecs.capability.docker-remote-api.1.29'",
+            (
+                "The closest container instance is missing an attribute required by your task: attribute"
+                " 'com.amazonaws.ecs.capability.docker-remote-api.1.29'"
+            ),
         ),
         Outlook.USELESS,
         ("taskDefinition",),
@@ -272,8 +303,10 @@ CAUSES = (
     ),
     Cause(
         "launch-type",
-        says(r"does not support launch_?type|not compatible with the selected compute strategy|no compatible launch type"),
-        "The task definition{definition} can't run on the launch type{launchtype}.",
+        says(
+            r"does not support launch_?type|not compatible with the selected compute strategy|no compatible launch type"
+        ),
+        "The task definition{definition} does not fit the launch type{launchtype}.",
         "Add the launch type to the task definition's requiresCompatibilities, or choose another launch type.",
         issue("oranmoshai/ecsServiceRestart#2"),
         (

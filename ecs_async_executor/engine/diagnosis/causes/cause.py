@@ -20,6 +20,7 @@ _SHOWN = 300
 _CATEGORY = re.compile(r"^(?:\w+: ){0,2}\w+(?:Error|Exception): ")
 _STRAIGHT = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\\": None})
 _TEMPLATE = re.compile(r"\{([a-z_]+)\}")
+_OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 _GUIDE = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/"
 
 
@@ -47,7 +48,7 @@ class Cause:
     text: re.Pattern[str] | None
     """What AWS says; None: AWS's error code is enough."""
     summary: str
-    """`{words}` stands for AWS's own words. A thing that AWS's text does not name leaves no gap."""
+    """`{words}` stands for AWS's own words. A thing without a name leaves no gap, and takes the phrase in [...] with it."""
     remedy: str
     source: str
     """The page or the public issue that its wordings come from."""
@@ -142,14 +143,20 @@ def _finding(cause: Cause, text: str, known: Mapping[str, str]) -> Finding:
     groups = [pattern.search(text) for pattern in (cause.text, cause.within) if pattern is not None]
     named = {name: value for match in groups if match for name, value in match.groupdict().items() if value}
 
-    def fill(template: str, unnamed: str) -> str:
-        def value(match: re.Match[str]) -> str:
-            thing = match[1]
-            if thing == "words":
-                return own_words(text).removesuffix(".")
-            found = named.get(thing) or value_of(thing, text) or known.get(thing, "")
-            return f" {found.strip(chr(39) + chr(34) + '.:,')}" if found else unnamed
+    def name_of(thing: str) -> str:
+        if thing == "words":
+            return own_words(text).removesuffix(".")
+        found = named.get(thing) or value_of(thing, text) or known.get(thing, "")
+        return f" {found}" if found else ""
 
-        return _TEMPLATE.sub(value, template)
+    def phrase(match: re.Match[str]) -> str:
+        """Drop an optional phrase whose thing has no name."""
+        return match[1] if all(name_of(thing) for thing in _TEMPLATE.findall(match[1])) else ""
 
-    return Finding(cause, text, fill(cause.summary, ""), fill(cause.remedy, " NAME"))
+    summary = _OPTIONAL.sub(phrase, cause.summary)
+    return Finding(
+        cause,
+        text,
+        _TEMPLATE.sub(lambda match: name_of(match[1]), summary),
+        _TEMPLATE.sub(lambda match: name_of(match[1]) or " NAME", cause.remedy),
+    )

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from ecs_async_executor.engine.diagnosis.causes.cause import EARLY, LATE, Cause, Outlook, exactly, guide, issue, says
+from ecs_async_executor.engine.diagnosis.causes.cause import (
+    EARLY,
+    LATE,
+    Cause,
+    Outlook,
+    exactly,
+    guide,
+    issue,
+    says,
+)
 
 TITLE = "Containers"
 
@@ -16,7 +25,9 @@ _HOST = f"{_AGAIN} If it happens often on EC2, replace the instance; on Fargate,
 CAUSES = (
     Cause(
         "out-of-memory",
-        exactly(r"\bOutOfMemoryError: |(?i:container killed due to memory usage)|\bOutOfMemory: Container|\bOOMKilled\b"),
+        exactly(
+            r"\bOutOfMemoryError: |(?i:container killed due to memory usage)|\bOutOfMemory: Container|\bOOMKilled\b"
+        ),
         "The container was killed: it used more memory than it has.",
         "Give the task more memory (`memory` in executor_config's overrides, or in the task definition), or let it do less at once.",
         guide("out-of-memory"),
@@ -29,31 +40,41 @@ CAUSES = (
     ),
     Cause(
         "memory-at-start",
-        says(r"OOM-killed|container init was oom|memory limit too low|cannot set memory|memory\.limit_in_bytes"),
+        says(
+            r"OOM-killed|container init was oom|memory limit too low|cannot set memory|memory\.limit_in_bytes"
+        ),
         "The container has too little memory to start.",
         "Give it more: `memory` of the container in the task definition or in `overrides` (Airflow needs about 1 GiB).",
         issue("aws/amazon-ecs-agent#3021"),
         (
-            "CannotStartContainerError: Error response from daemon: failed to create task for container: failed to create shim task:"
-            " OCI runtime create failed: runc create failed: unable to start container process: container init was OOM-killed (memory"
-            " limit too low?): unknown",
-            "CannotStartContainerError: Error response from daemon: OCI runtime create failed: cannot set memory limit: container init"
-            " was OOM-killed",
-            "CannotStartContainerError: Error response from daemon: failed to write 6291456 to memory.limit_in_bytes: device or"
-            " resource busy",
+            (
+                "CannotStartContainerError: Error response from daemon: failed to create task for container: failed to create shim task:"
+                " OCI runtime create failed: runc create failed: unable to start container process: container init was OOM-killed (memory"
+                " limit too low?): unknown"
+            ),
+            (
+                "CannotStartContainerError: Error response from daemon: OCI runtime create failed: cannot set memory limit: container init"
+                " was OOM-killed"
+            ),
+            (
+                "CannotStartContainerError: Error response from daemon: failed to write 6291456 to memory.limit_in_bytes: device or"
+                " resource busy"
+            ),
         ),
     ),
     Cause(
         "memory-minimum",
         says(r"minimum memory limit|memory limit allowed"),
-        "The container's memory limit is below Docker's minimum{memory}.",
+        "The container's memory limit is below Docker's minimum[ of{memory}].",
         "Raise `memory` of the container in the task definition or in `overrides`.",
         guide("task_definition_parameters"),
         (
             "CannotCreateContainerError: Error response from daemon: Minimum memory limit allowed is 6MB",
             "CannotCreateContainerError: API error (500): Minimum memory limit allowed is 4MB",
-            "CannotCreateContainerError: Error response from daemon: Minimum memory limit can not be less than memory reservation"
-            " limit, see usage",
+            (
+                "CannotCreateContainerError: Error response from daemon: Minimum memory limit can not be less than memory reservation"
+                " limit, see usage"
+            ),
         ),
         Outlook.USELESS,
     ),
@@ -64,12 +85,18 @@ CAUSES = (
         "Correct workingDirectory in the task definition (or WORKDIR in the image), and the directory's permissions.",
         issue("coder/code-server#459"),
         (
-            "CannotStartContainerError: OCI runtime create failed: runc create failed: unable to start container process: chdir to cwd"
-            ' ("/opt/airflow") set in config.json failed: permission denied: unknown',
-            "CannotStartContainerError: Error response from daemon: the working directory 'C:app' is invalid, it needs to be an"
-            " absolute path",
-            'CannotStartContainerError: ResourceInitializationError: chdir to cwd ("/app") set in config.json failed: no such file or'
-            " directory",
+            (
+                "CannotStartContainerError: OCI runtime create failed: runc create failed: unable to start container process: chdir to cwd"
+                ' ("/opt/airflow") set in config.json failed: permission denied: unknown'
+            ),
+            (
+                "CannotStartContainerError: Error response from daemon: the working directory 'C:app' is invalid, it needs to be an"
+                " absolute path"
+            ),
+            (
+                'CannotStartContainerError: ResourceInitializationError: chdir to cwd ("/app") set in config.json failed: no such file or'
+                " directory"
+            ),
         ),
         Outlook.USELESS,
     ),
@@ -82,8 +109,10 @@ CAUSES = (
         (
             "CannotStartContainerError: Error response from daemon: unable to find user airflow: no matching entries in passwd file",
             "CannotCreateContainerError: Error response from daemon: unable to find group staff: no matching entries in group file",
-            "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: mount callback"
-            " failed on /tmp/containerd-mount: no users found",
+            (
+                "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: mount callback"
+                " failed on /tmp/containerd-mount: no users found"
+            ),
         ),
         Outlook.USELESS,
     ),
@@ -94,9 +123,11 @@ CAUSES = (
         "Use instances with GPUs and the ECS GPU-optimized AMI, with ECS_ENABLE_GPU_SUPPORT=true; Fargate has no GPUs.",
         guide("ecs-gpu"),
         (
-            "CannotStartContainerError: Error response from daemon: OCI runtime create failed: container_linux.go:380: starting"
-            " container process caused: process_linux.go:545: container init caused: Running hook #0:: error running hook: exit status"
-            " 1, stderr: nvidia-container-cli: initialization error: nvml error: driver not loaded: unknown",
+            (
+                "CannotStartContainerError: Error response from daemon: OCI runtime create failed: container_linux.go:380: starting"
+                " container process caused: process_linux.go:545: container init caused: Running hook #0:: error running hook: exit status"
+                " 1, stderr: nvidia-container-cli: initialization error: nvml error: driver not loaded: unknown"
+            ),
             'CannotStartContainerError: Error response from daemon: could not select device driver "" with capabilities: [[gpu]]',
             "CannotCreateContainerError: Error response from daemon: Unknown runtime specified nvidia",
         ),
@@ -108,10 +139,14 @@ CAUSES = (
         "Place the task on instances that have it (a placement constraint), or remove it from linuxParameters.devices.",
         guide("task_definition_parameters"),
         (
-            'CannotStartContainerError: Error response from daemon: error gathering device information while adding custom device'
-            ' "/dev/dri/renderD130": no such file or directory',
-            'CannotStartContainerError: Error response from daemon: error gathering device information while adding custom device'
-            ' "/dev/neuron0": no such file or directory',
+            (
+                "CannotStartContainerError: Error response from daemon: error gathering device information while adding custom device"
+                ' "/dev/dri/renderD130": no such file or directory'
+            ),
+            (
+                "CannotStartContainerError: Error response from daemon: error gathering device information while adding custom device"
+                ' "/dev/neuron0": no such file or directory'
+            ),
             'CannotCreateContainerError: error mapping device "/dev/fuse"',
         ),
     ),
@@ -137,8 +172,10 @@ CAUSES = (
         "https://repost.aws/knowledge-center/ecs-task-stopped",
         (
             'CannotStartContainerError: ResourceInitializationError: exec: "/entrypoint.sh": permission denied',
-            "CannotStartContainerError: Error response from daemon: failed to create shim task: OCI runtime create failed: runc create"
-            ' failed: unable to start container process: exec: "./run.sh": permission denied: unknown',
+            (
+                "CannotStartContainerError: Error response from daemon: failed to create shim task: OCI runtime create failed: runc create"
+                ' failed: unable to start container process: exec: "./run.sh": permission denied: unknown'
+            ),
             "CannotStartContainerError: exec /entrypoint.sh: permission denied",
         ),
         Outlook.USELESS,
@@ -152,11 +189,15 @@ CAUSES = (
         issue("aws/amazon-ecs-agent#2954"),
         (
             'CannotStartContainerError: OCI runtime create failed: exec: "python": executable file not found in $PATH',
-            "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: OCI runtime create"
-            ' failed: container_linux.go:370: starting container process caused: exec: "/opt/sonarqube/bin/run.sh": stat'
-            " /opt/sonarqube/bin/run.sh: no such file or direct...",
-            "CannotStartContainerError: API error (500): Cannot start container 54b6caa1: [8] System error: exec: "
-            '"node index.js -i 0": executable file not found in $PATH',
+            (
+                "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: OCI runtime create"
+                ' failed: container_linux.go:370: starting container process caused: exec: "/opt/sonarqube/bin/run.sh": stat'
+                " /opt/sonarqube/bin/run.sh: no such file or direct..."
+            ),
+            (
+                "CannotStartContainerError: API error (500): Cannot start container 54b6caa1: [8] System error: exec: "
+                '"node index.js -i 0": executable file not found in $PATH'
+            ),
             "standard_init_linux.go:228: exec user process caused: no such file or directory",
         ),
         Outlook.USELESS,
@@ -178,12 +219,14 @@ CAUSES = (
     Cause(
         "port",
         says(r"port is already allocated|address already in use|programming external connectivity"),
-        "A port that the container needs{port} is in use on the host.",
+        "The port{port} that the container needs is in use on the host.",
         "Set hostPort to 0, or remove portMappings: Airflow's containers need none.",
         issue("aws/amazon-ecs-cli#83"),
         (
-            "CannotStartContainerError: Error response from daemon: driver failed programming external connectivity on endpoint"
-            " ecs-airflow-17: Bind for 0.0.0.0:8080 failed: port is already allocated",
+            (
+                "CannotStartContainerError: Error response from daemon: driver failed programming external connectivity on endpoint"
+                " ecs-airflow-17: Bind for 0.0.0.0:8080 failed: port is already allocated"
+            ),
             "CannotStartContainerError: bind for 0.0.0.0:8080 failed: port is already allocated",
             "CannotStartContainerError: API error (500): listen tcp 0.0.0.0:8793: bind: address already in use",
         ),
@@ -195,30 +238,40 @@ CAUSES = (
         _HOST,
         "https://docs.docker.com/reference/cli/docker/container/run/",
         (
-            'CannotCreateContainerError: Error response from daemon: Conflict. The container name "/ecs-airflow-1" is already in use by'
-            ' container "a1b2". You have to remove (or rename) that container to be able to reuse that name.',
+            (
+                'CannotCreateContainerError: Error response from daemon: Conflict. The container name "/ecs-airflow-1" is already in use by'
+                ' container "a1b2". You have to remove (or rename) that container to be able to reuse that name.'
+            ),
             'CannotCreateContainerError: API error (409): Conflict. The container name "/ecs-airflow-1" is already in use',
             'CannotCreateContainerError: Conflict. The name "/ecs-airflow-1" is already in use by container a1b2.',
         ),
     ),
     Cause(
         "dependency",
-        says(r"container ordering dependency|dependency graph|TaskDependencyError|dependencies cannot be resolved|container dependency"),
+        says(
+            r"container ordering dependency|dependency graph|TaskDependencyError|dependencies cannot be resolved|container dependency"
+        ),
         "A container that others depend on{dependency} failed, was not ready in time, or does not exist.",
         "Look at that container's own log and health check, and at dependsOn and startTimeout in the task definition.",
         guide("task_definition_parameters"),
         (
-            "dependency graph: failed to resolve container ordering dependency [init] for target [airflow] as dependency did not exit"
-            " successfully.",
+            (
+                "dependency graph: failed to resolve container ordering dependency [init] for target [airflow] as dependency did not exit"
+                " successfully."
+            ),
             "dependency graph: container ordering dependency [log_router] for target [airflow] has timed out.",
             "TaskDependencyError: Task dependencies cannot be resolved, taskArn: arn:aws:ecs:eu-west-1:123456789012:task/prod/a1b2",
-            "dependency graph: failed to resolve container ordering dependency [init] for target [airflow] because dependency will"
-            " never start",
+            (
+                "dependency graph: failed to resolve container ordering dependency [init] for target [airflow] because dependency will"
+                " never start"
+            ),
         ),
     ),
     Cause(
         "health-check",
-        says(r"failed container health checks|container health check|is unhealthy in target|failed elb health checks"),
+        says(
+            r"failed container health checks|container health check|is unhealthy in target|failed elb health checks"
+        ),
         "The container failed its health check.",
         "Look at healthCheck in the task definition: does the image have its command, and is startPeriod long enough? Airflow's "
         "task containers need none.",
@@ -231,22 +284,28 @@ CAUSES = (
     ),
     Cause(
         "runtime-daemon",
-        says(r"cannot connect to the docker daemon|is the docker daemon running|containerd\.sock|docker\.sock|connection error: desc"),
+        says(
+            r"cannot connect to the docker daemon|is the docker daemon running|containerd\.sock|docker\.sock|connection error: desc"
+        ),
         "The container runtime of the host does not answer.",
         _HOST,
         issue("aws/amazon-ecs-agent#688"),
         (
-            "CannotStartContainerError: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon"
-            " running?",
-            "CannotCreateContainerError: connection error: desc = transport: error while dialing: dial unix"
-            " /run/containerd/containerd.sock: connect: connection refused",
+            (
+                "CannotStartContainerError: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon"
+                " running?"
+            ),
+            (
+                "CannotCreateContainerError: connection error: desc = transport: error while dialing: dial unix"
+                " /run/containerd/containerd.sock: connect: connection refused"
+            ),
             "CannotInspectContainerError: error during connect: Get http://%2Fvar%2Frun%2Fdocker.sock/v1.24: EOF",
         ),
     ),
     Cause(
         "runtime-timeout",
         says(r"could not transition to|DockerTimeoutError|ContainerRuntimeTimeoutError"),
-        "The host's container runtime was too slow{step}: it timed out{limit}.",
+        "The host's container runtime was too slow[ to get the container to{step}][: it timed out after{limit}].",
         f"{_HOST} Busy disks (burst credits) and many containers starting at once are the usual reasons.",
         issue("aws/amazon-ecs-agent#4308"),
         (
@@ -284,17 +343,23 @@ CAUSES = (
     ),
     Cause(
         "runtime-setting",
-        says(r"rlimit|sysctl|seccomp|apparmor|capabilit(?:y|ies)|cgroup|cpu-shares|range of cpus|shm[_ ]size|ulimit|operation not permitted"),
+        says(
+            r"rlimit|sysctl|seccomp|apparmor|capabilit(?:y|ies)|cgroup|cpu-shares|range of cpus|shm[_ ]size|ulimit|operation not permitted"
+        ),
         "The host's container runtime refused a setting of the container: {words}.",
         "Compare ulimits, linuxParameters, systemControls, dockerSecurityOptions and cpu in the task definition with what the host "
         "allows (Fargate allows few of them).",
         guide("task_definition_parameters"),
         (
-            'CannotStartContainerError: Error response from daemon: OCI runtime create failed: error setting rlimits for ready process:'
-            ' error setting rlimit type 7: operation not permitted',
+            (
+                "CannotStartContainerError: Error response from daemon: OCI runtime create failed: error setting rlimits for ready process:"
+                " error setting rlimit type 7: operation not permitted"
+            ),
             'CannotCreateContainerError: Error response from daemon: sysctl "net.core.somaxconn" is not in a separate kernel namespace',
-            "CannotCreateContainerError: Error response from daemon: Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs"
-            " available",
+            (
+                "CannotCreateContainerError: Error response from daemon: Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs"
+                " available"
+            ),
             "ResourceInitializationError: cgroup create: unable to create cgroup",
         ),
         rank=LATE,
@@ -313,7 +378,9 @@ CAUSES = (
     ),
     Cause(
         "container-lost",
-        says(r"No container matching saved ID|no such container|ContainerVanished|CannotDescribeContainer|CannotInspectContainerError"),
+        says(
+            r"No container matching saved ID|no such container|ContainerVanished|CannotDescribeContainer|CannotInspectContainerError"
+        ),
         "The host's ECS agent lost sight of the container.",
         _HOST,
         guide("cannot-inspect-container"),
@@ -330,8 +397,10 @@ CAUSES = (
         _AGAIN,
         "https://github.com/aws/amazon-ecs-agent/blob/master/agent/engine/errors.go",
         (
-            "TaskStoppedBeforePullBeginError: Task stopped before image pull could begin for task: arn:aws:ecs:eu-west-1:123456789012:"
-            "task/prod/a1b2",
+            (
+                "TaskStoppedBeforePullBeginError: Task stopped before image pull could begin for task: arn:aws:ecs:eu-west-1:123456789012:"
+                "task/prod/a1b2"
+            ),
             "Task stopped before image pull could begin for task: a1b2",
             "Stopped before pull",
         ),

@@ -25,11 +25,20 @@ class ExitCode:
 
 _SIGNALS: Mapping[int, tuple[str, str]] = {
     1: ("SIGHUP", "Its terminal or parent process went away."),
-    2: ("SIGINT", "Something interrupted it, as Ctrl+C does: look at the entry point and at dumb-init or tini in the image."),
+    2: (
+        "SIGINT",
+        "Something interrupted it, as Ctrl+C does: look at the entry point and at dumb-init or tini in the image.",
+    ),
     3: ("SIGQUIT", "Something told it to quit: look at STOPSIGNAL in the image."),
-    4: ("SIGILL", "A program needs a newer processor than the host has: choose another build of that library, or other instances."),
+    4: (
+        "SIGILL",
+        "A program needs a newer processor than the host has: choose another build of that library, or other instances.",
+    ),
     6: ("SIGABRT", "A program aborted itself, often a native library or lack of memory: its log names it."),
-    7: ("SIGBUS", "A file that was mapped into memory went away, or shared memory is too small: look at /dev/shm and at EFS."),
+    7: (
+        "SIGBUS",
+        "A file that was mapped into memory went away, or shared memory is too small: look at /dev/shm and at EFS.",
+    ),
     8: ("SIGFPE", "A native library divided by zero: its log names it."),
     13: ("SIGPIPE", "It wrote to a closed connection."),
     24: ("SIGXCPU", "It used more processor time than its ulimit allows."),

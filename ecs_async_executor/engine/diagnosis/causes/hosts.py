@@ -32,7 +32,9 @@ CAUSES = (
     ),
     Cause(
         "maintenance",
-        says(r"performing maintenance on the underlying|scheduled for (?:retirement|maintenance)|task retirement|host maintenance"),
+        says(
+            r"performing maintenance on the underlying|scheduled for (?:retirement|maintenance)|task retirement|host maintenance"
+        ),
         "AWS stopped the task for maintenance of its host.",
         f"{_AGAIN} To be asked later, raise the waiting time: aws ecs put-account-setting --name fargateTaskRetirementWaitPeriod "
         "--value 14.",
@@ -46,7 +48,9 @@ CAUSES = (
     ),
     Cause(
         "host-gone",
-        says(r"host ec2 ?\(instance|container instance .{0,60}(?:terminated|stopped)|instance was terminated|instance termination"),
+        says(
+            r"host ec2 ?\(instance|container instance .{0,60}(?:terminated|stopped)|instance was terminated|instance termination"
+        ),
         "The container instance{instance} was stopped or terminated.",
         f"{_AGAIN} If the Auto Scaling group did it, enable managed termination protection in the capacity provider.",
         guide("stopped-task-errors"),
@@ -84,7 +88,9 @@ CAUSES = (
     ),
     Cause(
         "agent-lost",
-        says(r"agent (?:is |was |has )?(?:been )?disconnected|\bAgentError\b|agent error|lost connection to the agent"),
+        says(
+            r"agent (?:is |was |has )?(?:been )?disconnected|\bAgentError\b|agent error|lost connection to the agent"
+        ),
         "The ECS agent of the container instance was disconnected or failed.",
         f"{_AGAIN} If it happens often, look at the agent's log (/var/log/ecs/ecs-agent.log), or replace the instance.",
         "https://repost.aws/knowledge-center/ecs-agent-disconnected-linux2-ami",
@@ -96,7 +102,9 @@ CAUSES = (
     ),
     Cause(
         "host-unhealthy",
-        says(r"infrastructure (?:is |was )?(?:unhealthy|impaired)|underlying hardware|host is impaired|hardware (?:failure|degradation)"),
+        says(
+            r"infrastructure (?:is |was )?(?:unhealthy|impaired)|underlying hardware|host is impaired|hardware (?:failure|degradation)"
+        ),
         "AWS stopped the task: its host is unhealthy.",
         _AGAIN,
         "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html",
@@ -108,7 +116,9 @@ CAUSES = (
     ),
     Cause(
         "service-scheduler",
-        says(r"scaling activity initiated by|service scheduler|amazon ecs deployment|deployment .{0,60}(?:circuit breaker|rolled back)"),
+        says(
+            r"scaling activity initiated by|service scheduler|amazon ecs deployment|deployment .{0,60}(?:circuit breaker|rolled back)"
+        ),
         "An ECS service stopped the task.",
         "The executor's tasks belong to no service: find out which service or tool manages this one, and leave it to the executor.",
         guide("stopped-task-errors"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecs_async_executor.engine.diagnosis.causes.cause import Cause, Outlook, exactly, guide, issue, says
-from ecs_async_executor.engine.diagnosis.causes.faults import NO_ANSWER, NO_NAME, NO_TRUST, REFUSED
+from ecs_async_executor.engine.diagnosis.causes.failure_words import NO_ANSWER, NO_NAME, NO_TRUST, REFUSED
 
 TITLE = "Images"
 
@@ -29,12 +29,16 @@ CAUSES = (
         "runtimePlatform.cpuArchitecture in the task definition to the image's: X86_64 or ARM64.",
         issue("aws/containers-roadmap#1120"),
         (
-            "CannotPullContainerError: pull image manifest has been retried 7 time(s): image Manifest does not contain"
-            " descriptor matching platform 'linux/amd64'.",
+            (
+                "CannotPullContainerError: pull image manifest has been retried 7 time(s): image Manifest does not contain"
+                " descriptor matching platform 'linux/amd64'."
+            ),
             "CannotPullContainerError: failed to find a descriptor for platform {linux/amd64}",
             "CannotPullContainerError: no matching manifest for linux/arm64/v8 in the manifest list entries",
-            "CannotPullContainerError: ref pull has been retried 1 time(s): no match for platform in manifest"
-            " sha256:32efb15cbb8a46f4b564857e534fd4c26a4a15813885f91b1a95b5758fea3fd5: not found",
+            (
+                "CannotPullContainerError: ref pull has been retried 1 time(s): no match for platform in manifest"
+                " sha256:32efb15cbb8a46f4b564857e534fd4c26a4a15813885f91b1a95b5758fea3fd5: not found"
+            ),
         ),
         Outlook.USELESS,
     ),
@@ -46,9 +50,11 @@ CAUSES = (
         "runtimePlatform.cpuArchitecture in the task definition to the image's: X86_64 or ARM64.",
         "https://repost.aws/knowledge-center/ecs-task-stopped",
         (
-            "CannotStartContainerError: Error response from daemon: failed to create task for container: failed to create shim"
-            ' task: OCI runtime create failed: runc create failed: unable to start container process: exec: "/entrypoint.sh":'
-            " exec format error: unknown",
+            (
+                "CannotStartContainerError: Error response from daemon: failed to create task for container: failed to create shim"
+                ' task: OCI runtime create failed: runc create failed: unable to start container process: exec: "/entrypoint.sh":'
+                " exec format error: unknown"
+            ),
             "CannotStartContainerError: OCI runtime create failed: exec: exec format error",
             "standard_init_linux.go:228: exec user process caused: exec format error",
         ),
@@ -56,19 +62,25 @@ CAUSES = (
     ),
     Cause(
         "disk-full",
-        says(r"no space left on device|insufficient disk space|thin pool|devmapper|dm_task_run failed|disk quota exceeded"
-            r"|ephemeral storage.{0,60}(?:exceed|full|limit)"),
+        says(
+            r"no space left on device|insufficient disk space|thin pool|devmapper|dm_task_run failed|disk quota exceeded"
+            r"|ephemeral storage.{0,60}(?:exceed|full|limit)"
+        ),
         "The host's disk is full: there is no room for the image{image} or the container.",
         "On Fargate, set ephemeralStorage.sizeInGiB (21 to 200) in the task definition. On EC2, give the instances a larger "
         "volume, or let the agent clean up sooner (ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION, ECS_IMAGE_CLEANUP_INTERVAL).",
         _PAGE,
         (
             "CannotPullContainerError: write /var/lib/docker/tmp/GetImageBlob111111111: no space left on device",
-            "CannotPullContainerError: ref pull has been retried 1 time(s): failed to extract layer"
-            " sha256:0a1b: write /var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs/opt/a:"
-            " no space left on device: unknown",
-            "CannotCreateContainerError: API error (500): devmapper: Thin Pool has 4350 free data blocks which is less than"
-            " minimum required 4454 free data blocks.",
+            (
+                "CannotPullContainerError: ref pull has been retried 1 time(s): failed to extract layer"
+                " sha256:0a1b: write /var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs/opt/a:"
+                " no space left on device: unknown"
+            ),
+            (
+                "CannotCreateContainerError: API error (500): devmapper: Thin Pool has 4350 free data blocks which is less than"
+                " minimum required 4454 free data blocks."
+            ),
             "CannotCreateContainerError: API error (500): devicemapper: Error running deviceResume dm_task_run failed",
         ),
     ),
@@ -84,9 +96,11 @@ CAUSES = (
         "https://docs.aws.amazon.com/AmazonECR/latest/userguide/common-errors-docker.html",
         (
             "CannotPullContainerError: toomanyrequests: Rate exceeded",
-            "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref"
-            " public.ecr.aws/docker/library/python:3.12: unexpected status from HEAD request to"
-            " https://public.ecr.aws/v2/docker/library/python/manifests/3.12: 429 Too Many Requests",
+            (
+                "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref"
+                " public.ecr.aws/docker/library/python:3.12: unexpected status from HEAD request to"
+                " https://public.ecr.aws/v2/docker/library/python/manifests/3.12: 429 Too Many Requests"
+            ),
             "CannotPullContainerError: Error response from daemon: toomanyrequests: Data limit exceeded",
         ),
         within=_PULL,
@@ -99,13 +113,17 @@ CAUSES = (
         "repositoryCredentials in the task definition. Docker Hub counts by the address of the NAT gateway.",
         _PAGE,
         (
-            "CannotPullContainerError: inspect image has been retried 5 time(s): httpReaderSeeker: failed open: unexpected"
-            " status code https://registry-1.docker.io/v2/apache/airflow/manifests/sha256:2bb5: 429 Too Many Requests - Server"
-            " message: toomanyrequests: You have reached your pull rate limit. You may increase the limit by authenticating"
-            " and upgrading: https://www.docker.com/increase-rate-limit",
+            (
+                "CannotPullContainerError: inspect image has been retried 5 time(s): httpReaderSeeker: failed open: unexpected"
+                " status code https://registry-1.docker.io/v2/apache/airflow/manifests/sha256:2bb5: 429 Too Many Requests - Server"
+                " message: toomanyrequests: You have reached your pull rate limit. You may increase the limit by authenticating"
+                " and upgrading: https://www.docker.com/increase-rate-limit"
+            ),
             "CannotPullContainerError: toomanyrequests: You have reached your unauthenticated pull rate limit.",
-            "CannotPullContainerError: Error response from daemon: error pulling image configuration: toomanyrequests: Too Many"
-            " Requests.",
+            (
+                "CannotPullContainerError: Error response from daemon: error pulling image configuration: toomanyrequests: Too Many"
+                " Requests."
+            ),
         ),
         within=_PULL,
     ),
@@ -120,30 +138,42 @@ CAUSES = (
         "registry's login; the upstream image must exist.",
         "https://docs.aws.amazon.com/AmazonECR/latest/userguide/error-pullthroughcache.html",
         (
-            "CannotPullContainerError: failed to resolve ref 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/apache/"
-            "airflow:3.0.0: UnableToGetUpstreamImageException: unable to get the image from the upstream registry",
-            "CannotPullContainerError: UnableToAccessSecretException: The secret is unable to be accessed. Verify the resource"
-            " permissions and try again.",
+            (
+                "CannotPullContainerError: failed to resolve ref 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/apache/"
+                "airflow:3.0.0: UnableToGetUpstreamImageException: unable to get the image from the upstream registry"
+            ),
+            (
+                "CannotPullContainerError: UnableToAccessSecretException: The secret is unable to be accessed. Verify the resource"
+                " permissions and try again."
+            ),
             "CannotPullContainerError: UnableToGetUpstreamLayerException: the upstream registry returned an error",
         ),
     ),
     Cause(
         "image-layers-network",
         says(rf"{NO_ANSWER}|{NO_NAME}|{REFUSED}|invalid memory address"),
-        "The task could not reach S3{host}, where ECR keeps the layers of the image{image}.",
+        "The task could not reach S3[ at{host}], where ECR keeps the layers of the image{image}.",
         "Add a gateway endpoint for S3 to the subnets' route tables (aws ec2 create-vpc-endpoint --service-name "
         "com.amazonaws.REGION.s3), or a NAT gateway, and let the security groups out on port 443.",
         "https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html",
         (
-            "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: failed"
-            ' to do request: Get "https://prod-eu-west-1-starport-layer-bucket.s3.eu-west-1.amazonaws.com/a1b2": dial tcp'
-            " 52.218.1.1:443: i/o timeout",
-            "CannotPullContainerError: error pulling image configuration: Get"
-            " https://prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com/c38a: net/http: TLS handshake timeout",
-            "CannotPullContainerError: pull command failed: panic: runtime error: invalid memory address or nil pointer"
-            " dereference",
+            (
+                "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker: failed open: failed"
+                ' to do request: Get "https://prod-eu-west-1-starport-layer-bucket.s3.eu-west-1.amazonaws.com/a1b2": dial tcp'
+                " 52.218.1.1:443: i/o timeout"
+            ),
+            (
+                "CannotPullContainerError: error pulling image configuration: Get"
+                " https://prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com/c38a: net/http: TLS handshake timeout"
+            ),
+            (
+                "CannotPullContainerError: pull command failed: panic: runtime error: invalid memory address or nil pointer"
+                " dereference"
+            ),
         ),
-        within=says(r"starport-layer-bucket|httpRead\w*: failed open: failed to do request|pull command failed: panic"),
+        within=says(
+            r"starport-layer-bucket|httpRead\w*: failed open: failed to do request|pull command failed: panic"
+        ),
     ),
     Cause(
         "image-layers-denied",
@@ -153,14 +183,20 @@ CAUSES = (
         "arn:aws:s3:::prod-REGION-starport-layer-bucket/*.",
         "https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html",
         (
-            "CannotPullContainerError: ref pull has been retried 1 time(s): failed to copy: httpReadSeeker: failed open:"
-            " unexpected status code https://prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com/a1b2: 403"
-            " Forbidden",
-            "CannotPullContainerError: error pulling image configuration: download failed after attempts=1: denied:"
-            ' <?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code>'
-            "https://prod-eu-west-1-starport-layer-bucket.s3.amazonaws.com",
-            "CannotPullContainerError: ref pull has been retried 1 time(s): failed to copy: httpReaderSeeker: failed open:"
-            " unexpected status code: 403 Forbidden",
+            (
+                "CannotPullContainerError: ref pull has been retried 1 time(s): failed to copy: httpReadSeeker: failed open:"
+                " unexpected status code https://prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com/a1b2: 403"
+                " Forbidden"
+            ),
+            (
+                "CannotPullContainerError: error pulling image configuration: download failed after attempts=1: denied:"
+                ' <?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code>'
+                "https://prod-eu-west-1-starport-layer-bucket.s3.amazonaws.com"
+            ),
+            (
+                "CannotPullContainerError: ref pull has been retried 1 time(s): failed to copy: httpReaderSeeker: failed open:"
+                " unexpected status code: 403 Forbidden"
+            ),
         ),
         within=says(r"starport-layer-bucket|httpRead\w*: failed open: unexpected status code"),
     ),
@@ -172,14 +208,20 @@ CAUSES = (
         "subnet the endpoints ecr.api and ecr.dkr with private DNS, or a NAT gateway.",
         _PAGE,
         (
-            "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref"
-            ' registry.example.com/airflow:3: failed to do request: Head "https://registry.example.com/v2/airflow/manifests/3":'
-            " dial tcp: lookup registry.example.com on 10.0.0.2:53: no such host",
-            "CannotPullContainerError: Error response from daemon: Get https://registry-1.docker.io/v2/: dial tcp: lookup"
-            " registry-1.docker.io: Temporary failure in name resolution",
-            "CannotPullContainerError: Error response from daemon: Get"
-            " https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/v2/: dial tcp: lookup"
-            " 123456789012.dkr.ecr.eu-west-1.amazonaws.com on 10.0.0.2:53: server misbehaving",
+            (
+                "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref"
+                ' registry.example.com/airflow:3: failed to do request: Head "https://registry.example.com/v2/airflow/manifests/3":'
+                " dial tcp: lookup registry.example.com on 10.0.0.2:53: no such host"
+            ),
+            (
+                "CannotPullContainerError: Error response from daemon: Get https://registry-1.docker.io/v2/: dial tcp: lookup"
+                " registry-1.docker.io: Temporary failure in name resolution"
+            ),
+            (
+                "CannotPullContainerError: Error response from daemon: Get"
+                " https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/v2/: dial tcp: lookup"
+                " 123456789012.dkr.ecr.eu-west-1.amazonaws.com on 10.0.0.2:53: server misbehaving"
+            ),
         ),
         within=_PULL,
     ),
@@ -191,12 +233,18 @@ CAUSES = (
         "EC2, put the authority into /etc/docker/certs.d of the instances. A proxy may answer in the registry's place.",
         "https://docs.docker.com/engine/security/certificates/",
         (
-            "CannotPullContainerError: failed to resolve ref registry.example.com/airflow:3: failed to do request: Head"
-            ' "https://registry.example.com/v2/airflow/manifests/3": x509: certificate signed by unknown authority',
-            "CannotPullContainerError: Error response from daemon: Get https://registry.example.com/v2/: x509: certificate has"
-            " expired or is not yet valid",
-            'CannotPullContainerError: Error response from daemon: Get "https://10.0.0.9:5000/v2/": http: server gave HTTP'
-            " response to HTTPS client",
+            (
+                "CannotPullContainerError: failed to resolve ref registry.example.com/airflow:3: failed to do request: Head"
+                ' "https://registry.example.com/v2/airflow/manifests/3": x509: certificate signed by unknown authority'
+            ),
+            (
+                "CannotPullContainerError: Error response from daemon: Get https://registry.example.com/v2/: x509: certificate has"
+                " expired or is not yet valid"
+            ),
+            (
+                'CannotPullContainerError: Error response from daemon: Get "https://10.0.0.9:5000/v2/": http: server gave HTTP'
+                " response to HTTPS client"
+            ),
         ),
         within=_PULL,
     ),
@@ -207,12 +255,18 @@ CAUSES = (
         f"Check that the registry runs, and the proxy (HTTP_PROXY of the container instance). {_ROUTE}",
         _PAGE,
         (
-            "CannotPullContainerError: failed to resolve ref registry.example.com/airflow:3: failed to do request: Head"
-            ' "https://registry.example.com/v2/airflow/manifests/3": dial tcp 10.0.0.9:443: connect: connection refused',
-            "CannotPullContainerError: Error response from daemon: Get https://registry-1.docker.io/v2/: proxyconnect tcp: dial"
-            " tcp 10.0.0.3:3128: connect: no route to host",
-            'CannotPullContainerError: Error response from daemon: Get "https://registry-1.docker.io/v2/": dial tcp [2600::1]:'
-            "443: connect: network is unreachable",
+            (
+                "CannotPullContainerError: failed to resolve ref registry.example.com/airflow:3: failed to do request: Head"
+                ' "https://registry.example.com/v2/airflow/manifests/3": dial tcp 10.0.0.9:443: connect: connection refused'
+            ),
+            (
+                "CannotPullContainerError: Error response from daemon: Get https://registry-1.docker.io/v2/: proxyconnect tcp: dial"
+                " tcp 10.0.0.3:3128: connect: no route to host"
+            ),
+            (
+                'CannotPullContainerError: Error response from daemon: Get "https://registry-1.docker.io/v2/": dial tcp [2600::1]:'
+                "443: connect: network is unreachable"
+            ),
         ),
         within=_PULL,
     ),
@@ -223,17 +277,25 @@ CAUSES = (
         _ROUTE,
         _PAGE,
         (
-            "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref"
-            " docker.io/tryretool/backend:2.110.5: failed to do request: Head"
-            ' "https://registry-1.docker.io/v2/tryretool/backend/manifests/2.110.5": dial tcp 34.205.13.154:443: i/o timeout',
-            "CannotPullContainerError: API error (500): Get"
-            " https://111122223333.dkr.ecr.us-east-1.amazonaws.com/v2/: net/http: request canceled while waiting for connection",
-            "The task cannot pull 'airflow:3.0' from the Amazon ECR repository"
-            " '123456789012.dkr.ecr.eu-west-1.amazonaws.com/airflow'. There is a connection issue between the task and Amazon"
-            " ECR. Check your task network configuration.",
-            "CannotPullContainerError: The task can\u2019t pull the image. Check your network configuration. Error response from"
-            " daemon: Get https://registry-1.docker.io/v2/: net/http: request canceled while waiting for connection"
-            " (Client.Timeout exceeded while awaiting headers)",
+            (
+                "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref"
+                " docker.io/tryretool/backend:2.110.5: failed to do request: Head"
+                ' "https://registry-1.docker.io/v2/tryretool/backend/manifests/2.110.5": dial tcp 34.205.13.154:443: i/o timeout'
+            ),
+            (
+                "CannotPullContainerError: API error (500): Get"
+                " https://111122223333.dkr.ecr.us-east-1.amazonaws.com/v2/: net/http: request canceled while waiting for connection"
+            ),
+            (
+                "The task cannot pull 'airflow:3.0' from the Amazon ECR repository"
+                " '123456789012.dkr.ecr.eu-west-1.amazonaws.com/airflow'. There is a connection issue between the task and Amazon"
+                " ECR. Check your task network configuration."
+            ),
+            (
+                "CannotPullContainerError: The task can\u2019t pull the image. Check your network configuration. Error response from"
+                " daemon: Get https://registry-1.docker.io/v2/: net/http: request canceled while waiting for connection"
+                " (Client.Timeout exceeded while awaiting headers)"
+            ),
             "CannotPullContainerError: context canceled",
             "CannotPullContainerError: ref pull has been retried 5 time(s): unexpected EOF",
         ),
@@ -241,13 +303,17 @@ CAUSES = (
     ),
     Cause(
         "registry-fault",
-        says(r"\b50[0234] (?:internal|bad gateway|service|gateway)|status(?: code)?:? 50[0234]|internal server error"),
+        says(
+            r"\b50[0234] (?:internal|bad gateway|service|gateway)|status(?: code)?:? 50[0234]|internal server error"
+        ),
         "The registry{host} failed while the image{image} was pulled.",
         "The executor starts the task again. If it lasts, look at the registry's status page.",
         _PAGE,
         (
-            "CannotPullContainerError: failed to resolve ref quay.io/acme/airflow:3: unexpected status from HEAD request to"
-            " https://quay.io/v2/acme/airflow/manifests/3: 502 Bad Gateway",
+            (
+                "CannotPullContainerError: failed to resolve ref quay.io/acme/airflow:3: unexpected status from HEAD request to"
+                " https://quay.io/v2/acme/airflow/manifests/3: 502 Bad Gateway"
+            ),
             "CannotPullContainerError: Error response from daemon: received unexpected HTTP status: 503 Service Unavailable",
             "CannotPullContainerError: Error response from daemon: received unexpected HTTP status: 500 Internal Server Error",
         ),
@@ -261,10 +327,12 @@ CAUSES = (
         "(repositoryCredentials in the task definition).",
         "https://docs.aws.amazon.com/AmazonECR/latest/userguide/common-errors-docker.html",
         (
-            "CannotPullContainerError: Error response from daemon: pull access denied for"
-            " 123456789012.dkr.ecr.eu-west-1.amazonaws.com/airflow, repository does not exist or may require 'docker login':"
-            " denied: Your Authorization Token has expired. Please run 'aws ecr get-login --no-include-email' to fetch a new"
-            " one.",
+            (
+                "CannotPullContainerError: Error response from daemon: pull access denied for"
+                " 123456789012.dkr.ecr.eu-west-1.amazonaws.com/airflow, repository does not exist or may require 'docker login':"
+                " denied: Your Authorization Token has expired. Please run 'aws ecr get-login --no-include-email' to fetch a new"
+                " one."
+            ),
             "CannotPullContainerError: denied: Your authorization token has expired. Reauthenticate and try again.",
             "CannotPullECRContainerError: ExpiredTokenException: The security token included in the request is expired",
         ),
@@ -282,8 +350,10 @@ CAUSES = (
         (
             "CannotPullContainerError: invalid reference format",
             "CannotPullContainerError: Error response from daemon: invalid reference format: repository name must be lowercase",
-            'CannotPullContainerError: failed to parse reference "https://123.dkr.ecr.eu-west-1.amazonaws.com/airflow":'
-            " invalid reference format",
+            (
+                'CannotPullContainerError: failed to parse reference "https://123.dkr.ecr.eu-west-1.amazonaws.com/airflow":'
+                " invalid reference format"
+            ),
         ),
         Outlook.USELESS,
     ),
@@ -298,19 +368,27 @@ CAUSES = (
         "AmazonECSTaskExecutionRolePolicy. An image of another account also needs that repository's policy.",
         _PAGE,
         (
-            "CannotPullContainerError: The task can\u2019t pull the image. Check that the role has the permissions to pull"
-            " images from the registry. Error response from daemon: pull access denied for"
-            " 123123123123.dkr.ecr.us-east-1.amazonaws.com/test_image, repository does not exist or may require 'docker"
-            " login': denied: User: arn:aws:sts::123123123123:assumed-role/BrokenRole/xyz is not authorized to perform:"
-            " ecr:BatchGetImage on resource: arn:aws:ecr:us-east-1:123123123123:repository/test_image because no"
-            " identity-based policy allows the ecr:BatchGetImage action",
-            "CannotPullContainerError: ref pull has been retried 1 time(s): failed to pull and unpack image"
-            ' "123456789.dkr.ecr.us-east-1.amazonaws.com/myapp:latest": failed to resolve reference: unexpected status code 403'
-            " Forbidden",
-            "CannotPullContainerError: Error response from daemon: Get"
-            " https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/v2/airflow/manifests/3: no basic auth credentials",
-            "CannotPullECRContainerError: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/abc is not"
-            " authorized to perform: ecr:GetAuthorizationToken on resource: *",
+            (
+                "CannotPullContainerError: The task can\u2019t pull the image. Check that the role has the permissions to pull"
+                " images from the registry. Error response from daemon: pull access denied for"
+                " 123123123123.dkr.ecr.us-east-1.amazonaws.com/test_image, repository does not exist or may require 'docker"
+                " login': denied: User: arn:aws:sts::123123123123:assumed-role/BrokenRole/xyz is not authorized to perform:"
+                " ecr:BatchGetImage on resource: arn:aws:ecr:us-east-1:123123123123:repository/test_image because no"
+                " identity-based policy allows the ecr:BatchGetImage action"
+            ),
+            (
+                "CannotPullContainerError: ref pull has been retried 1 time(s): failed to pull and unpack image"
+                ' "123456789.dkr.ecr.us-east-1.amazonaws.com/myapp:latest": failed to resolve reference: unexpected status code 403'
+                " Forbidden"
+            ),
+            (
+                "CannotPullContainerError: Error response from daemon: Get"
+                " https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/v2/airflow/manifests/3: no basic auth credentials"
+            ),
+            (
+                "CannotPullECRContainerError: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/abc is not"
+                " authorized to perform: ecr:GetAuthorizationToken on resource: *"
+            ),
         ),
         Outlook.USELESS,
         within=_PULL,
@@ -322,16 +400,22 @@ CAUSES = (
             r"|private registry credentials: not found|authorization failed"
         ),
         "The registry{host} wants a login for the image{image}, and got none or a wrong one.",
-        "Put the login into a secret of the form {\"username\": \"...\", \"password\": \"...\"}, name it in the task definition "
+        'Put the login into a secret of the form {"username": "...", "password": "..."}, name it in the task definition '
         "(repositoryCredentials.credentialsParameter), and let the execution role read it.",
         guide("private-auth"),
         (
-            "CannotPullContainerError: failed to resolve ref ghcr.io/acme/airflow:3: failed to authorize: failed to fetch"
-            " anonymous token: unexpected status: 401 Unauthorized",
-            "CannotPullContainerError: Error response from daemon: Get https://registry-1.docker.io/v2/acme/airflow/manifests/3:"
-            " unauthorized: incorrect username or password",
-            "CannotPullContainerError: pull access denied, repository does not exist or may require authorization: server"
-            " message: insufficient_scope: authorization failed",
+            (
+                "CannotPullContainerError: failed to resolve ref ghcr.io/acme/airflow:3: failed to authorize: failed to fetch"
+                " anonymous token: unexpected status: 401 Unauthorized"
+            ),
+            (
+                "CannotPullContainerError: Error response from daemon: Get https://registry-1.docker.io/v2/acme/airflow/manifests/3:"
+                " unauthorized: incorrect username or password"
+            ),
+            (
+                "CannotPullContainerError: pull access denied, repository does not exist or may require authorization: server"
+                " message: insufficient_scope: authorization failed"
+            ),
             "CannotPullContainerAuthError: engine docker private registry credentials: not found",
         ),
         Outlook.USELESS,
@@ -344,26 +428,36 @@ CAUSES = (
         "Check the image's name in the task definition. If it is private, the task definition needs repositoryCredentials.",
         _PAGE,
         (
-            "CannotPullContainerError: Error response from daemon: pull access denied for acme/airflow, repository does not"
-            " exist or may require 'docker login': denied: requested access to the resource is denied",
-            "CannotPullContainerError: The task can\u2019t pull the image. Check whether the image exists. Error response from"
-            " daemon: pull access denied for acme/airflow, repository does not exist",
+            (
+                "CannotPullContainerError: Error response from daemon: pull access denied for acme/airflow, repository does not"
+                " exist or may require 'docker login': denied: requested access to the resource is denied"
+            ),
+            (
+                "CannotPullContainerError: The task can\u2019t pull the image. Check whether the image exists. Error response from"
+                " daemon: pull access denied for acme/airflow, repository does not exist"
+            ),
             "CannotPullContainerError: pull access denied, repository does not exist",
         ),
         Outlook.USELESS,
     ),
     Cause(
         "image-repository",
-        says(r"repository (?:with name )?'?[\w./:-]{0,300}'? ?(?:not found|does not exist)|name unknown|RepositoryNotFound"),
+        says(
+            r"repository (?:with name )?'?[\w./:-]{0,300}'? ?(?:not found|does not exist)|name unknown|RepositoryNotFound"
+        ),
         "The registry has no repository{repository} for the image{image}.",
         "Correct `image` in the task definition (account, Region, name), or create the repository: aws ecr create-repository.",
         _PAGE,
         (
-            "CannotPullContainerError: Error response from daemon: repository"
-            " 123456789012.dkr.ecr.eu-west-1.amazonaws.com/airflow not found: name unknown: The repository with name 'airflow'"
-            " does not exist in the registry with id '123456789012'",
-            "CannotPullECRContainerError: RepositoryNotFoundException: The repository with name 'airflow' does not exist in the"
-            " registry with id '123456789012'",
+            (
+                "CannotPullContainerError: Error response from daemon: repository"
+                " 123456789012.dkr.ecr.eu-west-1.amazonaws.com/airflow not found: name unknown: The repository with name 'airflow'"
+                " does not exist in the registry with id '123456789012'"
+            ),
+            (
+                "CannotPullECRContainerError: RepositoryNotFoundException: The repository with name 'airflow' does not exist in the"
+                " registry with id '123456789012'"
+            ),
             "CannotPullContainerError: API error (404): repository acme/airflow not found",
         ),
         Outlook.USELESS,
@@ -376,11 +470,15 @@ CAUSES = (
         "the tags: aws ecr list-images --repository-name REPOSITORY.",
         _PAGE,
         (
-            "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref"
-            " 802388215838.dkr.ecr.eu-west-1.amazonaws.com/airflow:3.0.9:"
-            " 802388215838.dkr.ecr.eu-west-1.amazonaws.com/airflow:3.0.9: not found",
-            "CannotPullContainerError: Error response from daemon: manifest for apache/airflow:9.9 not found: manifest unknown:"
-            " Requested image not found",
+            (
+                "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref"
+                " 802388215838.dkr.ecr.eu-west-1.amazonaws.com/airflow:3.0.9:"
+                " 802388215838.dkr.ecr.eu-west-1.amazonaws.com/airflow:3.0.9: not found"
+            ),
+            (
+                "CannotPullContainerError: Error response from daemon: manifest for apache/airflow:9.9 not found: manifest unknown:"
+                " Requested image not found"
+            ),
             "CannotPullContainerError: ref pull has been retried: not found: manifest unknown",
             "CannotPullContainerError: failed to resolve ref public.ecr.aws/acme/airflow@sha256:3bb5: not found",
         ),
@@ -398,12 +496,16 @@ CAUSES = (
         "--sbom=false --output type=image,push=true,force-compression=true,compression=gzip.",
         "https://docs.docker.com/build/exporters/",
         (
-            "CannotPullContainerError: ref pull has been retried 1 time(s): failed to unpack image on snapshotter overlayfs:"
-            " failed to extract layer sha256:c02342326b04: failed to get stream processor for application/vnd.in-toto+json: no"
-            " processor for media-type",
+            (
+                "CannotPullContainerError: ref pull has been retried 1 time(s): failed to unpack image on snapshotter overlayfs:"
+                " failed to extract layer sha256:c02342326b04: failed to get stream processor for application/vnd.in-toto+json: no"
+                " processor for media-type"
+            ),
             "CannotPullContainerError: ref pull has been retried 1 time(s): number of layers and diffIDs don't match: 3 != 15",
-            "CannotPullContainerError: Error response from daemon: mediaType in manifest should be"
-            " 'application/vnd.docker.distribution.manifest.v2+json' not 'application/vnd.oci.image.manifest.v1+json'",
+            (
+                "CannotPullContainerError: Error response from daemon: mediaType in manifest should be"
+                " 'application/vnd.docker.distribution.manifest.v2+json' not 'application/vnd.oci.image.manifest.v1+json'"
+            ),
         ),
         Outlook.USELESS,
     ),
@@ -417,10 +519,14 @@ CAUSES = (
         "The executor starts the task again. If it happens each time, push the image again; on EC2, replace the instance.",
         _PAGE,
         (
-            "CannotPullContainerError: ref pull has been retried 1 time(s): failed to extract layer sha256:5b1f: invalid"
-            " argument",
-            "CannotPullContainerError: failed to register layer: Error processing tar file(exit status 1): archive/tar: invalid"
-            " tar header",
+            (
+                "CannotPullContainerError: ref pull has been retried 1 time(s): failed to extract layer sha256:5b1f: invalid"
+                " argument"
+            ),
+            (
+                "CannotPullContainerError: failed to register layer: Error processing tar file(exit status 1): archive/tar: invalid"
+                " tar header"
+            ),
             "CannotPullContainerError: ref pull has been retried 5 time(s): failed to copy: httpReadSeeker",
             "CannotPullContainerError: filesystem layer verification failed for digest sha256:9a1b",
             "CannotPullContainerError: error pulling image configuration: unknown error",
@@ -434,8 +540,10 @@ CAUSES = (
         f"Check that the image and its tag exist. {_ROUTE}",
         _PAGE,
         (
-            "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref"
-            " 123456789012.dkr.ecr.eu-west-1.amazonaws.com/airflow:3",
+            (
+                "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref"
+                " 123456789012.dkr.ecr.eu-west-1.amazonaws.com/airflow:3"
+            ),
             "CannotPullContainerError: ref pull has been retried 5 time(s)",
             "CannotPullContainerError: inspect image has been retried 1 time(s)",
         ),

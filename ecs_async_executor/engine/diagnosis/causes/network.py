@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecs_async_executor.engine.diagnosis.causes.cause import LATE, Cause, Outlook, guide, issue, says
-from ecs_async_executor.engine.diagnosis.causes.faults import DENIED, THROTTLED
+from ecs_async_executor.engine.diagnosis.causes.failure_words import DENIED, THROTTLED
 
 TITLE = "Network"
 
@@ -12,7 +12,9 @@ SUBNETS = f"{_CONFIGURATION}.subnets"
 GROUPS = f"{_CONFIGURATION}.securityGroups"
 PUBLIC_IP = f"{_CONFIGURATION}.assignPublicIp"
 _PAGE = guide("failed-to-start-error")
-_EC2 = says(r"unexpected ec2 error|network interface|\beni\b|retrieving (?:subnet|security group)|provision(?:ing)? eni")
+_EC2 = says(
+    r"unexpected ec2 error|network interface|\beni\b|retrieving (?:subnet|security group)|provision(?:ing)? eni"
+)
 
 CAUSES = (
     Cause(
@@ -25,24 +27,32 @@ CAUSES = (
         "The executor waits until tasks end. Add larger subnets, or subnets in other zones, to the option `subnets`.",
         _PAGE,
         (
-            "Unexpected EC2 error while attempting to Create Network Interface in subnet 'subnet-0a1b2c3d':"
-            " InsufficientFreeAddressesInSubnet",
+            (
+                "Unexpected EC2 error while attempting to Create Network Interface in subnet 'subnet-0a1b2c3d':"
+                " InsufficientFreeAddressesInSubnet"
+            ),
             "The subnet has insufficient free addresses",
-            "TaskFailedToStart: Unexpected EC2 error while attempting to Create Network Interface: The specified subnet does not have"
-            " enough free addresses to satisfy the request: InsufficientFreeAddressesInSubnet",
+            (
+                "TaskFailedToStart: Unexpected EC2 error while attempting to Create Network Interface: The specified subnet does not have"
+                " enough free addresses to satisfy the request: InsufficientFreeAddressesInSubnet"
+            ),
         ),
         Outlook.CAPACITY,
         (SUBNETS,),
     ),
     Cause(
         "subnet-missing",
-        says(r"InvalidSubnet|subnet ID '[^']{1,60}' does not exist|subnets? .{0,60}(?:does not|do not|doesn't) exist"),
+        says(
+            r"InvalidSubnet|subnet ID '[^']{1,60}' does not exist|subnets? .{0,60}(?:does not|do not|doesn't) exist"
+        ),
         "The subnet{subnet} does not exist in this Region and account.",
         "Correct the option `subnets`: aws ec2 describe-subnets lists them.",
         guide("service-event-messages-list"),
         (
-            "Error retrieving subnet information for [birdzview]: The subnet ID 'birdzview' does not exist (ErrorCode:"
-            " InvalidSubnetID.NotFound)",
+            (
+                "Error retrieving subnet information for [birdzview]: The subnet ID 'birdzview' does not exist (ErrorCode:"
+                " InvalidSubnetID.NotFound)"
+            ),
             "Unexpected EC2 error while attempting to Create Network Interface in subnet 'subnet-0a1b2c3d': InvalidSubnetID.NotFound",
             "InvalidSubnetID.NotFound: The subnet ID 'subnet-0a1b2c3d' does not exist",
         ),
@@ -59,10 +69,14 @@ CAUSES = (
         "Correct the option `security_groups`: aws ec2 describe-security-groups lists them.",
         guide("service-event-messages-list"),
         (
-            "Error retrieving security group information for [sg-1]: The security group 'sg-1' does not exist (ErrorCode:"
-            " InvalidGroup.NotFound)",
-            "Unexpected EC2 error while attempting to Create Network Interface: InvalidGroup.NotFound: The security group"
-            " 'sg-0a1b2c3d' does not exist",
+            (
+                "Error retrieving security group information for [sg-1]: The security group 'sg-1' does not exist (ErrorCode:"
+                " InvalidGroup.NotFound)"
+            ),
+            (
+                "Unexpected EC2 error while attempting to Create Network Interface: InvalidGroup.NotFound: The security group"
+                " 'sg-0a1b2c3d' does not exist"
+            ),
             "InvalidSecurityGroupID.NotFound: You have specified two resources that belong to different networks: sg-0a1b2c3d",
         ),
         Outlook.USELESS,
@@ -84,7 +98,9 @@ CAUSES = (
     ),
     Cause(
         "eni-limit",
-        says(r"NetworkInterfaceLimitExceeded|AttachmentLimitExceeded|network interfaces? limit|AddressLimitExceeded"),
+        says(
+            r"NetworkInterfaceLimitExceeded|AttachmentLimitExceeded|network interfaces? limit|AddressLimitExceeded"
+        ),
         "The account or the instance has no network interface left for the task.",
         "The executor waits until tasks end. Raise the quota of network interfaces (Service Quotas, VPC), or on EC2 enable "
         "awsvpcTrunking: aws ecs put-account-setting-default --name awsvpcTrunking --value enabled.",
@@ -92,14 +108,18 @@ CAUSES = (
         (
             "Unexpected EC2 error while attempting to Create Network Interface: NetworkInterfaceLimitExceeded",
             "TaskFailedToStart: You have reached the network interface limit for this Region",
-            "Unexpected EC2 error while attempting to attach network interface: AttachmentLimitExceeded: Interface count 4 exceeds the"
-            " limit for c5.large",
+            (
+                "Unexpected EC2 error while attempting to attach network interface: AttachmentLimitExceeded: Interface count 4 exceeds the"
+                " limit for c5.large"
+            ),
         ),
         Outlook.CAPACITY,
     ),
     Cause(
         "security-group-limit",
-        says(r"SecurityGroupsPer(?:Interface|Instance)LimitExceeded|security ?groups can have at most|subnets can have at most"),
+        says(
+            r"SecurityGroupsPer(?:Interface|Instance)LimitExceeded|security ?groups can have at most|subnets can have at most"
+        ),
         "The request has too many security groups or subnets.",
         "ECS takes up to 5 `security_groups` and 16 `subnets`.",
         "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AwsVpcConfiguration.html",
@@ -141,15 +161,17 @@ CAUSES = (
     Cause(
         "eni-denied",
         says(rf"{DENIED}|AuthFailure|OptInRequired"),
-        "EC2 did not let ECS make or read the task's network interface{subnet}.",
+        "EC2 did not let ECS make or read the task's network interface[ in{subnet}].",
         "The executor starts the task again: this may pass by itself. If it lasts, a service control policy or the sharing of the "
         "subnet stands in the way of the service-linked role AWSServiceRoleForECS.",
         "https://github.com/dagster-io/dagster/blob/master/python_modules/libraries/dagster-aws/dagster_aws/ecs/utils.py",
         (
             "Unexpected EC2 error while attempting to Create Network Interface: AuthFailure",
             "Unexpected EC2 error while attempting to Create Network Interface in subnet 'subnet-0a1b2c3d': UnauthorizedOperation",
-            "Error retrieving subnet information for [subnet-0a1b2c3d]: You are not authorized to perform this operation. (ErrorCode:"
-            " UnauthorizedOperation)",
+            (
+                "Error retrieving subnet information for [subnet-0a1b2c3d]: You are not authorized to perform this operation. (ErrorCode:"
+                " UnauthorizedOperation)"
+            ),
         ),
         within=_EC2,
     ),
@@ -168,7 +190,9 @@ CAUSES = (
     ),
     Cause(
         "eni-timeout",
-        says(r"timeout waiting for network interface|network interface .{0,60}tim(?:ed|e) ?out|eni .{0,60}tim(?:ed|e) ?out"),
+        says(
+            r"timeout waiting for network interface|network interface .{0,60}tim(?:ed|e) ?out|eni .{0,60}tim(?:ed|e) ?out"
+        ),
         "AWS did not provide the task's network interface in time.",
         "The executor starts the task again: on Fargate, this passes by itself. On EC2, replace an instance where it keeps happening.",
         issue("aws/amazon-ecs-agent#4825"),
@@ -185,10 +209,14 @@ CAUSES = (
         "The executor waits until tasks end. Add larger subnets, or subnets in other zones, to the option `subnets`.",
         _PAGE,
         (
-            "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment enabled in subnet"
-            " 'subnet-0a1b2c3d'",
-            "TaskFailedToStart: Unexpected EC2 error while attempting to Create Network Interface with public IP assignment enabled in"
-            " subnet 'subnet-0a1b2c3d': null",
+            (
+                "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment enabled in subnet"
+                " 'subnet-0a1b2c3d'"
+            ),
+            (
+                "TaskFailedToStart: Unexpected EC2 error while attempting to Create Network Interface with public IP assignment enabled in"
+                " subnet 'subnet-0a1b2c3d': null"
+            ),
             "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment enabled",
         ),
         Outlook.CAPACITY,
@@ -196,7 +224,9 @@ CAUSES = (
     ),
     Cause(
         "network-namespace",
-        says(r"configure eni|netplugin|network namespace|ContainerNetworkingError|cni (?:plugin|config|setup)|ecscni"),
+        says(
+            r"configure eni|netplugin|network namespace|ContainerNetworkingError|cni (?:plugin|config|setup)|ecscni"
+        ),
         "The host could not set up the task's network.",
         "The executor starts the task again. On EC2, replace an instance where it keeps happening.",
         issue("aws/amazon-ecs-agent#1520"),

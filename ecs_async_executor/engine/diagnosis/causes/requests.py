@@ -26,7 +26,9 @@ CAUSES = (
     ),
     Cause(
         "launch-type-and-provider",
-        says(r"capacity provider or a launch type but not both|both a launch type and (?:a )?capacity provider"),
+        says(
+            r"capacity provider or a launch type but not both|both a launch type and (?:a )?capacity provider"
+        ),
         "The request has both a launch type and capacity providers.",
         "Set either `launch_type` or `capacity_provider_strategy`.",
         issue("PrefectHQ/prefect#4884"),
@@ -49,13 +51,17 @@ CAUSES = (
     ),
     Cause(
         "provider-missing",
-        says(r"capacity provider that is not associated with the cluster|specified capacity provider .{0,260}was not found"),
-        "The cluster has no capacity provider of this name{provider}.",
+        says(
+            r"capacity provider that is not associated with the cluster|specified capacity provider .{0,260}was not found"
+        ),
+        "The cluster has no capacity provider{provider} of this name.",
         "Associate it with the cluster (aws ecs put-cluster-capacity-providers), or correct `capacity_provider_strategy`.",
         _RUN_TASK,
         (
-            "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster."
-            " Associate the capacity provider with the cluster or specify a valid capacity provider and try again.",
+            (
+                "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster."
+                " Associate the capacity provider with the cluster or specify a valid capacity provider and try again."
+            ),
             "The specified capacity provider was not found. Specify a valid capacity provider and try again.",
             "The specified capacity provider 'spot' was not found.",
         ),
@@ -64,13 +70,17 @@ CAUSES = (
     ),
     Cause(
         "provider-mix",
-        says(r"mix of capacity providers|weight greater than 0|weight of (?:all|each)|maximum of \d+ capacity providers"),
+        says(
+            r"mix of capacity providers|weight greater than 0|weight of (?:all|each)|maximum of \d+ capacity providers"
+        ),
         "The capacity provider strategy is not valid: {words}.",
         "Correct `capacity_provider_strategy`: FARGATE and FARGATE_SPOT, or Auto Scaling groups, not both, and one weight above 0.",
         _RUN_TASK,
         (
-            "A capacity provider strategy cannot contain a mix of capacity providers using Auto Scaling groups and Fargate providers."
-            " Specify one or the other and try again.",
+            (
+                "A capacity provider strategy cannot contain a mix of capacity providers using Auto Scaling groups and Fargate providers."
+                " Specify one or the other and try again."
+            ),
             "At least one capacity provider in the strategy must have a weight greater than 0.",
         ),
         _USELESS,
@@ -78,7 +88,9 @@ CAUSES = (
     ),
     Cause(
         "provider-state",
-        says(r"capacity provider .{0,260}(?:not active|inactive|is being (?:updated|deleted)|not in an active state)"),
+        says(
+            r"capacity provider .{0,260}(?:not active|inactive|is being (?:updated|deleted)|not in an active state)"
+        ),
         "The capacity provider{provider} can't be used at the moment.",
         "Wait until its update is over (aws ecs describe-capacity-providers), or name another one.",
         "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProvider.html",
@@ -110,7 +122,7 @@ CAUSES = (
             r"|invalid '?(?:cpu|memory)'? setting|(?:cpu|memory)' values cannot be greater|be defined at the task level"
             r"|'memory' must be greater than or equal|memory' or 'memoryReservation' must be"
         ),
-        "The task can't have this size{container}.",
+        "The task[ with the container{container}] can't have this size.",
         "Choose `cpu` and `memory` values that ECS allows together; no container may have more than the task.",
         guide("task-cpu-memory-error"),
         (
@@ -129,10 +141,14 @@ CAUSES = (
         "Give the task definition a taskRoleArn, or remove `enableExecuteCommand`.",
         issue("boto/boto3#3173"),
         (
-            "The service couldn't be created because a valid taskRoleArn is not being used. Specify a valid task role in your task"
-            " definition and try again.",
-            "The execute command failed because a valid task role is not being used. Specify a valid task role in your task definition"
-            " or as a task override and try again.",
+            (
+                "The service couldn't be created because a valid taskRoleArn is not being used. Specify a valid task role in your task"
+                " definition and try again."
+            ),
+            (
+                "The execute command failed because a valid task role is not being used. Specify a valid task role in your task definition"
+                " or as a task override and try again."
+            ),
         ),
         _USELESS,
         ("enableExecuteCommand", "taskDefinition"),
@@ -195,7 +211,9 @@ CAUSES = (
     ),
     Cause(
         "placement-expression",
-        says(r"placement (?:constraint|expression|strategy) .{0,120}(?:invalid|not valid|syntax)|invalid (?:constraint|expression)"),
+        says(
+            r"placement (?:constraint|expression|strategy) .{0,120}(?:invalid|not valid|syntax)|invalid (?:constraint|expression)"
+        ),
         "The placement constraint or strategy is not valid.",
         "Correct it: an expression such as attribute:ecs.instance-type =~ c5.*",
         guide("cluster-query-language"),
@@ -322,7 +340,9 @@ CAUSES = (
     ),
     Cause(
         "fargate-unsupported",
-        says(r"fargate (?:compatible task definitions do not|only) supports?|not supported (?:on|by|with) fargate|fargate launch type"),
+        says(
+            r"fargate (?:compatible task definitions do not|only) supports?|not supported (?:on|by|with) fargate|fargate launch type"
+        ),
         "The task definition uses something that Fargate does not offer: {words}.",
         "Remove it from the task definition, or run the task on EC2.",
         guide("fargate-tasks-services"),
@@ -350,8 +370,10 @@ CAUSES = (
         "Correct `environment` in the overrides: each name once, and none that the task definition's secrets have.",
         "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerOverride.html",
         (
-            "The secret name must be unique and not shared with any new or existing environment variables set on the container, such as"
-            " 'DB'.",
+            (
+                "The secret name must be unique and not shared with any new or existing environment variables set on the container, such as"
+                " 'DB'."
+            ),
             "Invalid environment variable name",
         ),
         _USELESS,

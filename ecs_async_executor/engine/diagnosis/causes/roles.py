@@ -17,8 +17,10 @@ CAUSES = (
         guide("using-service-linked-roles"),
         (
             "Unable to assume the service linked role. Please verify that the ECS service linked role exists.",
-            "InvalidParameterException: Unable to assume the service linked role. Please verify that the ECS service linked role"
-            " exists.",
+            (
+                "InvalidParameterException: Unable to assume the service linked role. Please verify that the ECS service linked role"
+                " exists."
+            ),
             "Unable to assume the service linked role.",
         ),
     ),
@@ -30,8 +32,10 @@ CAUSES = (
         "ecs.amazonaws.com.",
         guide("troubleshoot-ebs-volumes-scenarios"),
         (
-            "ECS was unable to assume the configured ECS Infrastructure Role 'arn:aws:iam::111122223333:role/ecsInfrastructureRole'."
-            " Please verify that the role being passed has the proper trust relationship with Amazon ECS",
+            (
+                "ECS was unable to assume the configured ECS Infrastructure Role 'arn:aws:iam::111122223333:role/ecsInfrastructureRole'."
+                " Please verify that the role being passed has the proper trust relationship with Amazon ECS"
+            ),
             "TaskFailedToStart: ECS was unable to assume the configured ECS Infrastructure Role 'arn:aws:iam::111122223333:role/ebs'.",
             "ECS was unable to assume the infrastructure role.",
         ),
@@ -40,14 +44,16 @@ CAUSES = (
     Cause(
         "role",
         says(r"unable to assume the role|unable to assume role|role .{0,200}cannot be assumed"),
-        "ECS can't assume the role{role} of the task.",
+        "ECS can't assume the task's role{role}.",
         "ECS can use a new role after a few seconds. If it still fails, check that the role exists, and set its trust policy: "
         + one_line(TRUSTS_ECS_TASKS),
         guide("task-iam-roles"),
         (
-            "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/task' that was provided for this task. Please verify that"
-            " the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass"
-            " this role.",
+            (
+                "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/task' that was provided for this task. Please verify that"
+                " the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass"
+                " this role."
+            ),
             "ClientException: ECS was unable to assume the role 'arn:aws:iam::123456789012:role/exec' that was provided for this task.",
             "TaskFailedToStart: ECS was unable to assume the role 'arn:aws:iam::123456789012:role/exec'",
         ),
@@ -69,7 +75,9 @@ CAUSES = (
     ),
     Cause(
         "host-credentials",
-        says(r"NoCredentialProviders|CredentialsEndpointError|credentials endpoint|EC2RoleRequestError|no EC2 IMDS role found"),
+        says(
+            r"NoCredentialProviders|CredentialsEndpointError|credentials endpoint|EC2RoleRequestError|no EC2 IMDS role found"
+        ),
         "The host's ECS agent got no AWS credentials.",
         "Give the container instance an instance profile with AmazonEC2ContainerServiceforEC2Role, and let it reach 169.254.169.254 "
         "and 169.254.170.2.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecs_async_executor.engine.diagnosis.causes.cause import Cause, Outlook, guide, issue, says
-from ecs_async_executor.engine.diagnosis.causes.faults import DENIED, NETWORK, THROTTLED
+from ecs_async_executor.engine.diagnosis.causes.failure_words import DENIED, NETWORK, THROTTLED
 
 TITLE = "Secrets, registry login and environment files"
 
@@ -34,12 +34,18 @@ CAUSES = (
         "security groups out on port 443.",
         _PAGE,
         (
-            "ResourceInitializationError: failed to download env files: file download command: non empty error stream:"
-            " RequestCanceled: request context canceled caused by: context deadline exceeded",
-            "The task can't download the environment variable files from Amazon S3. There is a connection issue between the task"
-            " and Amazon S3. Check your task network configuration.",
-            "ResourceInitializationError: failed to download env files: file download command: non empty error stream: : signal:"
-            " killed",
+            (
+                "ResourceInitializationError: failed to download env files: file download command: non empty error stream:"
+                " RequestCanceled: request context canceled caused by: context deadline exceeded"
+            ),
+            (
+                "The task can't download the environment variable files from Amazon S3. There is a connection issue between the task"
+                " and Amazon S3. Check your task network configuration."
+            ),
+            (
+                "ResourceInitializationError: failed to download env files: file download command: non empty error stream: : signal:"
+                " killed"
+            ),
         ),
         within=_FILES,
     ),
@@ -51,10 +57,14 @@ CAUSES = (
         "file does not exist.",
         guide("use-environment-file"),
         (
-            "ResourceInitializationError: failed to download env files: service call has been retried 1 time(s): operation error"
-            " S3: HeadObject, https response error StatusCode: 403, api error Forbidden: Forbidden.",
-            "ResourceInitializationError: failed to download env files: file download command: non empty error stream:"
-            " AccessDenied: Access Denied status code: 403",
+            (
+                "ResourceInitializationError: failed to download env files: service call has been retried 1 time(s): operation error"
+                " S3: HeadObject, https response error StatusCode: 403, api error Forbidden: Forbidden."
+            ),
+            (
+                "ResourceInitializationError: failed to download env files: file download command: non empty error stream:"
+                " AccessDenied: Access Denied status code: 403"
+            ),
             "unable to download env file with key prod/airflow.env from bucket acme-config, error: AccessDenied: Access Denied",
         ),
         Outlook.USELESS,
@@ -67,12 +77,18 @@ CAUSES = (
         "Upload it, or correct environmentFiles in the task definition.",
         guide("use-environment-file"),
         (
-            "ResourceInitializationError: failed to download env files: file download command: non empty error stream:"
-            " NoSuchKey: The specified key does not exist.",
-            "ResourceInitializationError: failed to download env files: service call has been retried 1 time(s): operation error"
-            " S3: HeadObject, https response error StatusCode: 404, NotFound",
-            "unable to download env file with key prod/airflow.env from bucket acme-config, error: NoSuchBucket: The specified"
-            " bucket does not exist",
+            (
+                "ResourceInitializationError: failed to download env files: file download command: non empty error stream:"
+                " NoSuchKey: The specified key does not exist."
+            ),
+            (
+                "ResourceInitializationError: failed to download env files: service call has been retried 1 time(s): operation error"
+                " S3: HeadObject, https response error StatusCode: 404, NotFound"
+            ),
+            (
+                "unable to download env file with key prod/airflow.env from bucket acme-config, error: NoSuchBucket: The specified"
+                " bucket does not exist"
+            ),
         ),
         Outlook.USELESS,
         within=_FILES,
@@ -98,11 +114,15 @@ CAUSES = (
         "enable higher throughput for Parameter Store.",
         _PAGE,
         (
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
-            " retrieve ecr registry auth: service call has been retried 3 time(s): ThrottlingException: Rate exceeded",
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
-            " retrieve secrets from ssm: service call has been retried 5 time(s): ThrottlingException: Rate exceeded status"
-            " code: 400",
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
+                " retrieve ecr registry auth: service call has been retried 3 time(s): ThrottlingException: Rate exceeded"
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
+                " retrieve secrets from ssm: service call has been retried 5 time(s): ThrottlingException: Rate exceeded status"
+                " code: 400"
+            ),
             "ResourceInitializationError: unable to pull secrets: unable to retrieve secret from asm: TooManyRequestsException",
         ),
         within=_SECRETS,
@@ -110,58 +130,76 @@ CAUSES = (
     Cause(
         "registry-login-network",
         says(NETWORK),
-        "The task could not reach ECR{host} to log in to the registry.",
+        "The task could not reach ECR[ at{host}] to log in to the registry.",
         _endpoint("ecr.api (and ecr.dkr, and s3 as a gateway)"),
         _PAGE,
         (
-            "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon"
-            " ECR: There is a connection issue between the task and Amazon ECR. Check your task network configuration. operation"
-            " error ECR: GetAuthorizationToken, exceeded maximum number of attempts, 3, https response error StatusCode: 0,"
-            ' RequestID: , request send failed, Post "https://api.ecr.us-east-1.amazonaws.com/": dial tcp 44.213.79.104:443: i/o'
-            " timeout",
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
-            " retrieve ecr registry auth: service call has been retried 3 time(s): RequestError: send request failed caused by:"
-            ' Post "https://api.ecr.eu-west-1.amazonaws.com/": dial tcp 10.0.0.1:443: i/o timeout',
-            "ResourceInitializationError: unable to pull secrets or registry auth: pull command failed: : signal: killed: api.ecr."
-            "eu-west-1.amazonaws.com",
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon"
+                " ECR: There is a connection issue between the task and Amazon ECR. Check your task network configuration. operation"
+                " error ECR: GetAuthorizationToken, exceeded maximum number of attempts, 3, https response error StatusCode: 0,"
+                ' RequestID: , request send failed, Post "https://api.ecr.us-east-1.amazonaws.com/": dial tcp 44.213.79.104:443: i/o'
+                " timeout"
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
+                " retrieve ecr registry auth: service call has been retried 3 time(s): RequestError: send request failed caused by:"
+                ' Post "https://api.ecr.eu-west-1.amazonaws.com/": dial tcp 10.0.0.1:443: i/o timeout'
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: pull command failed: : signal: killed: api.ecr."
+                "eu-west-1.amazonaws.com"
+            ),
         ),
         within=_ECR,
     ),
     Cause(
         "parameter-network",
         says(NETWORK),
-        "The task could not reach the Parameter Store{host} for its secrets.",
+        "The task could not reach the Parameter Store[ at{host}] for its secrets.",
         _endpoint("ssm"),
         _PAGE,
         (
-            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secrets from ssm: The task"
-            " cannot pull secrets from AWS Systems Manager. There is a connection issue between the task and AWS Systems Manager"
-            " Parameter Store. Check your task network configuration. RequestCanceled: request context canceled caused by: context"
-            " deadline exceeded",
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
-            " retrieve secrets from ssm: service call has been retried 5 time(s): RequestCanceled: request context canceled caused"
-            " by: context deadline exceeded. Please check your task network configuration.",
-            "ResourceInitializationError: unable to pull secrets: unable to retrieve secrets from ssm: dial tcp: lookup"
-            " ssm.eu-west-1.amazonaws.com: no such host",
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secrets from ssm: The task"
+                " cannot pull secrets from AWS Systems Manager. There is a connection issue between the task and AWS Systems Manager"
+                " Parameter Store. Check your task network configuration. RequestCanceled: request context canceled caused by: context"
+                " deadline exceeded"
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
+                " retrieve secrets from ssm: service call has been retried 5 time(s): RequestCanceled: request context canceled caused"
+                " by: context deadline exceeded. Please check your task network configuration."
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets: unable to retrieve secrets from ssm: dial tcp: lookup"
+                " ssm.eu-west-1.amazonaws.com: no such host"
+            ),
         ),
         within=_SSM,
     ),
     Cause(
         "secret-network",
         says(NETWORK),
-        "The task could not reach Secrets Manager for the secret{secret}.",
+        "The task could not reach Secrets Manager[ for the secret{secret}].",
         _endpoint("secretsmanager"),
         _PAGE,
         (
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
-            " retrieve secret from asm: service call has been retried 5 time(s): failed to fetch secret"
-            " arn:aws:secretsmanager:us-west-2:123456789012:secret:DBPassword-a1b2c3 from secrets manager: RequestCanceled: request"
-            " context canceled caused by: context deadline exceeded. Please check your task network configuration.",
-            "The task can't pull secrets from AWS Secrets Manager. There is a connection issue between the task and Secrets"
-            " Manager. Check your task network configuration.",
-            "ResourceInitializationError: unable to pull secrets or registry auth: unable to get registry auth from asm: service"
-            " call has been retried 1 time(s): asm fetching secret from the service for docker-hub: RequestError: send request"
-            " failed",
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
+                " retrieve secret from asm: service call has been retried 5 time(s): failed to fetch secret"
+                " arn:aws:secretsmanager:us-west-2:123456789012:secret:DBPassword-a1b2c3 from secrets manager: RequestCanceled: request"
+                " context canceled caused by: context deadline exceeded. Please check your task network configuration."
+            ),
+            (
+                "The task can't pull secrets from AWS Secrets Manager. There is a connection issue between the task and Secrets"
+                " Manager. Check your task network configuration."
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: unable to get registry auth from asm: service"
+                " call has been retried 1 time(s): asm fetching secret from the service for docker-hub: RequestError: send request"
+                " failed"
+            ),
         ),
         within=_ASM,
     ),
@@ -180,18 +218,26 @@ CAUSES = (
     ),
     Cause(
         "secret-kms-key",
-        says(r"KMSInvalidState|kms.{0,80}(?:disabled|pending deletion|not ?found)|DecryptionFailure|customer master key"),
+        says(
+            r"KMSInvalidState|kms.{0,80}(?:disabled|pending deletion|not ?found)|DecryptionFailure|customer master key"
+        ),
         "The KMS key{kms} that encrypts the secret{secret}{parameter} can't be used: it is disabled, deleted or unknown.",
         "Enable the key (aws kms enable-key), or encrypt the secret with another one.",
         "https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html",
         (
-            "ResourceInitializationError: unable to pull secrets: unable to retrieve secret from asm: failed to fetch secret"
-            " arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-a1b2c3 from secrets manager: KMSInvalidStateException:"
-            " arn:aws:kms:eu-west-1:123456789012:key/1234 is pending deletion.",
-            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from asm:"
-            " DecryptionFailure: Secrets Manager can't decrypt the protected secret text using the provided KMS key",
-            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secrets from ssm:"
-            " InvalidKeyId: The ciphertext refers to a customer master key that does not exist",
+            (
+                "ResourceInitializationError: unable to pull secrets: unable to retrieve secret from asm: failed to fetch secret"
+                " arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-a1b2c3 from secrets manager: KMSInvalidStateException:"
+                " arn:aws:kms:eu-west-1:123456789012:key/1234 is pending deletion."
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from asm:"
+                " DecryptionFailure: Secrets Manager can't decrypt the protected secret text using the provided KMS key"
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secrets from ssm:"
+                " InvalidKeyId: The ciphertext refers to a customer master key that does not exist"
+            ),
         ),
         Outlook.USELESS,
         within=_SECRETS,
@@ -203,15 +249,21 @@ CAUSES = (
         "Allow the execution role kms:Decrypt on the key, in its own policy and in the key's.",
         issue("GiamPy5/terraform-aws-directus#10"),
         (
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
-            " retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret"
-            " arn:aws:secretsmanager:eu-central-1:123456789012:secret:directus-EaPYTy from secrets manager: AccessDeniedException:"
-            " Access to KMS is not allowed status code: 400",
-            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secrets from ssm:"
-            " AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/abc is not authorized to perform:"
-            " kms:Decrypt on resource: arn:aws:kms:eu-west-1:123456789012:key/1234",
-            "unable to retrieve secrets from ssm: AccessDeniedException: The ciphertext can't be decrypted: not authorized to"
-            " perform: kms:Decrypt",
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
+                " retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret"
+                " arn:aws:secretsmanager:eu-central-1:123456789012:secret:directus-EaPYTy from secrets manager: AccessDeniedException:"
+                " Access to KMS is not allowed status code: 400"
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secrets from ssm:"
+                " AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/exec/abc is not authorized to perform:"
+                " kms:Decrypt on resource: arn:aws:kms:eu-west-1:123456789012:key/1234"
+            ),
+            (
+                "unable to retrieve secrets from ssm: AccessDeniedException: The ciphertext can't be decrypted: not authorized to"
+                " perform: kms:Decrypt"
+            ),
         ),
         Outlook.USELESS,
         within=_SECRETS,
@@ -223,12 +275,16 @@ CAUSES = (
         "Give the execution role the policy AmazonECSTaskExecutionRolePolicy (ecr:GetAuthorizationToken on *).",
         _PAGE,
         (
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
-            " retrieve ecr registry auth: service call has been retried 1 time(s): AccessDeniedException: User:"
-            " arn:aws:sts::123456789012:assumed-role/exec/abc is not authorized to perform: ecr:GetAuthorizationToken on resource:"
-            " * because no identity-based policy allows the ecr:GetAuthorizationToken action",
-            "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon"
-            " ECR: AccessDeniedException",
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
+                " retrieve ecr registry auth: service call has been retried 1 time(s): AccessDeniedException: User:"
+                " arn:aws:sts::123456789012:assumed-role/exec/abc is not authorized to perform: ecr:GetAuthorizationToken on resource:"
+                " * because no identity-based policy allows the ecr:GetAuthorizationToken action"
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon"
+                " ECR: AccessDeniedException"
+            ),
             "unable to retrieve ecr registry auth: AccessDeniedException: not authorized",
         ),
         Outlook.USELESS,
@@ -241,15 +297,21 @@ CAUSES = (
         "Allow the execution role ssm:GetParameters on the parameter (and kms:Decrypt on its key).",
         _PAGE,
         (
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
-            " retrieve secrets from ssm: service call has been retried 1 time(s): AccessDeniedException: User:"
-            " arn:aws:sts::123456789012:assumed-role/exec/abc is not authorized to perform: ssm:GetParameters on resource:"
-            " arn:aws:ssm:eu-west-1:123456789012:parameter/db because no identity-based policy allows the ssm:GetParameters action",
-            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secrets from ssm: operation"
-            " error SSM: GetParameters, https response error StatusCode: 400, api error AccessDeniedException: User is not"
-            " authorized",
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
-            " retrieve secrets from ssm: service call has been retried 1 time(s): AccessDeniedException: User: ....",
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
+                " retrieve secrets from ssm: service call has been retried 1 time(s): AccessDeniedException: User:"
+                " arn:aws:sts::123456789012:assumed-role/exec/abc is not authorized to perform: ssm:GetParameters on resource:"
+                " arn:aws:ssm:eu-west-1:123456789012:parameter/db because no identity-based policy allows the ssm:GetParameters action"
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secrets from ssm: operation"
+                " error SSM: GetParameters, https response error StatusCode: 400, api error AccessDeniedException: User is not"
+                " authorized"
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
+                " retrieve secrets from ssm: service call has been retried 1 time(s): AccessDeniedException: User: ...."
+            ),
         ),
         Outlook.USELESS,
         within=_SSM,
@@ -261,14 +323,18 @@ CAUSES = (
         "Allow the execution role secretsmanager:GetSecretValue on the secret (and kms:Decrypt on its key).",
         _PAGE,
         (
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
-            " retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret"
-            " arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-a1b2c3 from secrets manager: AccessDeniedException: User:"
-            " arn:aws:sts::123456789012:assumed-role/exec/abc is not authorized to perform: secretsmanager:GetSecretValue on"
-            " resource: arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-a1b2c3",
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
+                " retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret"
+                " arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-a1b2c3 from secrets manager: AccessDeniedException: User:"
+                " arn:aws:sts::123456789012:assumed-role/exec/abc is not authorized to perform: secretsmanager:GetSecretValue on"
+                " resource: arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-a1b2c3"
+            ),
             "ResourceInitializationError: unable to pull secrets: AccessDeniedException: not authorized",
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
-            " retrieve secret from asm: service call has been retried 1 time(s): AccessDeniedException",
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
+                " retrieve secret from asm: service call has been retried 1 time(s): AccessDeniedException"
+            ),
         ),
         Outlook.USELESS,
         within=_SECRETS,
@@ -280,30 +346,44 @@ CAUSES = (
         "Add the key to the secret, or correct valueFrom in the task definition (SECRET_ARN:JSON_KEY::).",
         guide("secrets-envvar-secrets-manager"),
         (
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
-            " retrieve secret from asm: service call has been retried 1 time(s): retrieved secret from Secrets Manager did not"
-            " contain json key SUPABASE_SECRET_KEY",
-            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from asm: retrieved"
-            " secret from Secrets Manager did not contain json key app_definition_id.",
-            "secret arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-a1b2c3: retrieved secret from Secrets Manager did not"
-            " contain json key UI_USERNAME",
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
+                " retrieve secret from asm: service call has been retried 1 time(s): retrieved secret from Secrets Manager did not"
+                " contain json key SUPABASE_SECRET_KEY"
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from asm: retrieved"
+                " secret from Secrets Manager did not contain json key app_definition_id."
+            ),
+            (
+                "secret arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-a1b2c3: retrieved secret from Secrets Manager did not"
+                " contain json key UI_USERNAME"
+            ),
         ),
         Outlook.USELESS,
     ),
     Cause(
         "secret-no-json",
-        says(r"invalid character .{0,40}looking for beginning|unmarshal|malformed, empty field|empty secrets value|cannot parse json"),
+        says(
+            r"invalid character .{0,40}looking for beginning|unmarshal|malformed, empty field|empty secrets value|cannot parse json"
+        ),
         "The secret{secret} is not the JSON object that the task definition needs.",
         "A secret used with a JSON key must hold a JSON object; one with a registry's login must hold "
-        "{\"username\": \"...\", \"password\": \"...\"}.",
+        '{"username": "...", "password": "..."}.',
         guide("private-auth"),
         (
-            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from asm: invalid"
-            " character 'p' looking for beginning of value",
-            "ResourceInitializationError: unable to pull secrets or registry auth: unable to get registry auth from asm: asm"
-            " fetching authorization data: unable to unmarshal secret value, invalid schema",
-            "ResourceInitializationError: unable to pull secrets or registry auth: asm fetching password: AuthorizationData is"
-            " malformed, empty field",
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from asm: invalid"
+                " character 'p' looking for beginning of value"
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: unable to get registry auth from asm: asm"
+                " fetching authorization data: unable to unmarshal secret value, invalid schema"
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: asm fetching password: AuthorizationData is"
+                " malformed, empty field"
+            ),
         ),
         Outlook.USELESS,
         within=_SECRETS,
@@ -315,11 +395,15 @@ CAUSES = (
         "Create it in the task's Region (aws ssm put-parameter), or correct valueFrom in the task definition.",
         guide("secrets-envvar-ssm-paramstore"),
         (
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
-            " retrieve secrets from ssm: service call has been retried 1 time(s): invalid parameters: /prod/airflow/db",
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
+                " retrieve secrets from ssm: service call has been retried 1 time(s): invalid parameters: /prod/airflow/db"
+            ),
             "Fetching secret data from SSM Parameter Store in eu-west-1: invalid parameters: /airflow/fernet",
-            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secrets from ssm:"
-            " ParameterNotFound",
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secrets from ssm:"
+                " ParameterNotFound"
+            ),
         ),
         Outlook.USELESS,
     ),
@@ -330,13 +414,19 @@ CAUSES = (
         "Restore it (aws secretsmanager restore-secret --secret-id{secret}), or name another one in the task definition.",
         "https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_delete-secret.html",
         (
-            "ResourceInitializationError: unable to pull secrets: unable to retrieve secret from asm: failed to fetch secret"
-            " arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-a1b2c3 from secrets manager: InvalidRequestException: You"
-            " can't perform this operation on the secret because it was marked for deletion.",
-            "unable to retrieve secret from asm: InvalidRequestException: You can't perform this operation on the secret because it"
-            " was marked deleted.",
-            "ResourceInitializationError: unable to pull secrets or registry auth: InvalidRequestException: the secret is scheduled"
-            " for deletion",
+            (
+                "ResourceInitializationError: unable to pull secrets: unable to retrieve secret from asm: failed to fetch secret"
+                " arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-a1b2c3 from secrets manager: InvalidRequestException: You"
+                " can't perform this operation on the secret because it was marked for deletion."
+            ),
+            (
+                "unable to retrieve secret from asm: InvalidRequestException: You can't perform this operation on the secret because it"
+                " was marked deleted."
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: InvalidRequestException: the secret is scheduled"
+                " for deletion"
+            ),
         ),
         Outlook.USELESS,
     ),
@@ -350,15 +440,21 @@ CAUSES = (
         "aws secretsmanager describe-secret shows it.",
         guide("resource-not-found-error"),
         (
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
-            " retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret"
-            " arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-a1b2c3 from secrets manager: ResourceNotFoundException:"
-            " Secrets Manager can't find the specified secret.",
-            "ResourceNotFoundException: The task can't retrieve the secret with ARN"
-            " 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-a1b2c3' from AWS Secrets Manager. Check whether the secret"
-            " exists in the specified Region",
-            "ResourceInitializationError: unable to pull secrets: ResourceNotFoundException: Secrets Manager can't find the"
-            " specified secret value for staging label: AWSCURRENT",
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
+                " retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret"
+                " arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-a1b2c3 from secrets manager: ResourceNotFoundException:"
+                " Secrets Manager can't find the specified secret."
+            ),
+            (
+                "ResourceNotFoundException: The task can't retrieve the secret with ARN"
+                " 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-a1b2c3' from AWS Secrets Manager. Check whether the secret"
+                " exists in the specified Region"
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets: ResourceNotFoundException: Secrets Manager can't find the"
+                " specified secret value for staging label: AWSCURRENT"
+            ),
         ),
         Outlook.USELESS,
         within=_SECRETS,
@@ -370,12 +466,18 @@ CAUSES = (
         "Correct valueFrom: SECRET_ARN, SECRET_ARN:JSON_KEY:STAGE:VERSION with all colons, or a parameter's name or ARN.",
         guide("secrets-envvar-secrets-manager"),
         (
-            "ResourceInitializationError: unable to pull secrets or registry auth: unexpected ARN format with parameters when trying"
-            " to retrieve ASM secret",
-            "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secrets from ssm:"
-            " ValidationException: Invalid parameter name. Please use correct syntax for referencing a version/label",
-            "ResourceInitializationError: unable to pull secrets: unable to retrieve secret from asm: ValidationException: Invalid"
-            " name. Must be a valid name containing alphanumeric characters",
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: unexpected ARN format with parameters when trying"
+                " to retrieve ASM secret"
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secrets from ssm:"
+                " ValidationException: Invalid parameter name. Please use correct syntax for referencing a version/label"
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets: unable to retrieve secret from asm: ValidationException: Invalid"
+                " name. Must be a valid name containing alphanumeric characters"
+            ),
         ),
         Outlook.USELESS,
         within=_SECRETS,
@@ -388,11 +490,15 @@ CAUSES = (
         "secrets, and that they exist.",
         issue("aws/copilot-cli#2095"),
         (
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
-            " retrieve secrets from ssm: service call has been retried 1 time...",
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
-            " retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret"
-            " arn:aws:secretsmanager:ap-northeast-1:5394593...",
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
+                " retrieve secrets from ssm: service call has been retried 1 time..."
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
+                " retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret"
+                " arn:aws:secretsmanager:ap-northeast-1:5394593..."
+            ),
             "ResourceInitializationError: unable to pull secrets or registry auth",
         ),
     ),

@@ -36,13 +36,26 @@ class Subject(Protocol):
         """Its rows, in their order."""
 
 
-SUBJECTS: tuple[Subject, ...] = (images, secrets, logs, volumes, containers, network, capacity, hosts, roles, requests, calls)
+SUBJECTS: tuple[Subject, ...] = (
+    images,
+    secrets,
+    logs,
+    volumes,
+    containers,
+    network,
+    capacity,
+    hosts,
+    roles,
+    requests,
+    calls,
+)
 """As docs/failures.md lists them."""
 
 
-
 def _texts(*subjects: Subject) -> tuple[Cause, ...]:
-    causes = (cause for subject in SUBJECTS if subject in subjects for cause in subject.CAUSES if not cause.codes)
+    causes = (
+        cause for subject in SUBJECTS if subject in subjects for cause in subject.CAUSES if not cause.codes
+    )
     return tuple(sorted(causes, key=lambda cause: cause.rank))
 
 

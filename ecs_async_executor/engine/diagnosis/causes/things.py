@@ -12,7 +12,7 @@ def _patterns(*patterns: str) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns)
 
 
-# The first pattern that matches counts; its groups are joined.
+# The first pattern that matches counts.
 _THINGS: Mapping[str, tuple[re.Pattern[str], ...]] = {
     "image": _patterns(
         rf"resolve ref(?:erence)? \"?({_REF})",
@@ -65,7 +65,7 @@ _THINGS: Mapping[str, tuple[re.Pattern[str], ...]] = {
         r"error mounting \"([^\"]{1,200})\"",
         r"failed to chown ([\w./-]{1,200})",
     ),
-    "volume": _patterns(r"volume \"?'?([\w.-]{1,100})"),
+    "volume": _patterns(r"\b(vol-[0-9a-z]{3,20})"),
     "plugin": _patterns(r"plugin \"?([\w./:-]{1,100})\"? not found", r"plugin ([\w./:-]{1,100}):"),
     "snapshot": _patterns(r"(snap-[0-9a-z]{3,20})"),
     "loggroup": _patterns(
@@ -94,10 +94,10 @@ _THINGS: Mapping[str, tuple[re.Pattern[str], ...]] = {
     "instance": _patterns(r"\b(i-[0-9a-z]{1,20})"),
     "attribute": _patterns(r"attribute '?\"?((?:com\.amazonaws\.|ecs\.)[\w.-]{1,100})"),
     "constraint": _patterns(r"(\w{1,40}) placement constraint unsatisfied"),
-    "provider": _patterns(r"capacity provider '?\"?([\w-]{1,255})'? (?:was|is|does|has|not|cannot)"),
+    "provider": _patterns(r"capacity provider ['\"]([\w-]{1,255})"),
     "definition": _patterns(r"(arn:aws[\w-]*:ecs:[\w-]+:\d+:task-definition/[\w:-]{1,255})"),
     "container": _patterns(r"container named ([\w-]{1,255})", r"for container '?([\w-]{1,255})"),
-    "dependency": _patterns(r"dependency \[?([\w-]{1,255})", r"container ([\w-]{1,255}) (?:which|that) depends"),
+    "dependency": _patterns(r"dependency \[([\w-]{1,255})"),
     "step": _patterns(r"could not transition to (\w{1,40})"),
     "limit": _patterns(r"timed out after waiting ([\w.]{1,20})"),
     "launchtype": _patterns(r"launch_?type:? ([A-Z0-9_]{2,20})"),
@@ -109,8 +109,9 @@ def value_of(thing: str, text: str) -> str:
     """Return how a text names a thing; empty if it doesn't. Raises nothing, whatever the thing or the text."""
     for pattern in _THINGS.get(thing, ()):
         if match := pattern.search(text):
-            parts = [part for part in match.groups() if part]
-            if len(parts) == 3:  # a registry's address of a manifest: host, repository, tag
-                return f"{parts[0]}/{parts[1]}{'@' if ':' in parts[2] else ':'}{parts[2]}"
-            return parts[0].rstrip(".:,") if parts else ""
+            first, *others = (part.rstrip(".:,") for part in match.groups())
+            if others:  # a registry's address of a manifest: host, repository, tag or digest
+                repository, tag = others
+                return f"{first}/{repository}{'@' if tag.startswith('sha256:') else ':'}{tag}"
+            return first
     return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecs_async_executor.engine.diagnosis.causes.cause import Cause, Outlook, exactly, guide, issue, says
-from ecs_async_executor.engine.diagnosis.causes.faults import DENIED, NETWORK
+from ecs_async_executor.engine.diagnosis.causes.failure_words import DENIED, NETWORK
 
 TITLE = "Volumes"
 
@@ -28,39 +28,53 @@ CAUSES = (
     ),
     Cause(
         "efs-name",
-        says(r"failed to resolve|name or service not known|mount target ip|name resolution|could not resolve"),
+        says(
+            r"failed to resolve|name or service not known|mount target ip|name resolution|could not resolve"
+        ),
         "The task could not look up the address of the EFS file system{filesystem}.",
         "Give the file system a mount target in each Availability Zone of the subnets (aws efs create-mount-target), and the VPC "
         "DNS (enableDnsSupport, enableDnsHostnames). A new mount target's name works after 90 seconds.",
         issue("aws/amazon-ecs-cli#1083"),
         (
-            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to resolve"
-            ' "fs-06642d00e4ec726.efs.ap-northeast-1.amazonaws.com" - check that your file system ID is correct, and ensure that'
-            " the VPC has an EFS mount target for this file system ID. See"
-            " https://docs.aws.amazon.com/console/efs/mount-dns-name for more detail. Attempting to lookup mount target ip address"
-            " using botocore. Failed to import necessary dependency botocore, please install botocore first. : unsuccessful EFS"
-            " utils command execution; code: 1",
-            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to resolve"
-            ' "fs-00000000.efs.us-east-1.amazonaws.com" - check that your file system ID is correct.',
-            "CannotCreateContainerError: mount.nfs4: Failed to resolve server fs-0a1b2c3d.efs.eu-west-1.amazonaws.com: Name or"
-            " service not known",
+            (
+                "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to resolve"
+                ' "fs-06642d00e4ec726.efs.ap-northeast-1.amazonaws.com" - check that your file system ID is correct, and ensure that'
+                " the VPC has an EFS mount target for this file system ID. See"
+                " https://docs.aws.amazon.com/console/efs/mount-dns-name for more detail. Attempting to lookup mount target ip address"
+                " using botocore. Failed to import necessary dependency botocore, please install botocore first. : unsuccessful EFS"
+                " utils command execution; code: 1"
+            ),
+            (
+                "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to resolve"
+                ' "fs-00000000.efs.us-east-1.amazonaws.com" - check that your file system ID is correct.'
+            ),
+            (
+                "CannotCreateContainerError: mount.nfs4: Failed to resolve server fs-0a1b2c3d.efs.eu-west-1.amazonaws.com: Name or"
+                " service not known"
+            ),
         ),
         within=_EFS,
     ),
     Cause(
         "efs-denied",
         says(rf"access denied by server|operation not permitted|permission denied|{DENIED}"),
-        "The EFS file system{filesystem} denied the task the mount{path}.",
+        "The EFS file system{filesystem} denied the task the mount[ of{path}].",
         "Allow the task role elasticfilesystem:ClientMount (and ClientWrite) on it, here and in the file system's policy, with "
         "transitEncryption ENABLED and authorizationConfig.iam ENABLED in the task definition. Check the access point.",
         guide("efs-volumes"),
         (
-            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4: access"
-            " denied by server while mounting 127.0.0.1:/srv/gitlab/data' : unsuccessful EFS utils command execution; code: 32",
-            "CannotCreateContainerError: failed to copy file info for /var/lib/ecs/volumes/efs-data: failed to chown"
-            " /var/lib/ecs/volumes/efs-data: operation not permitted: mount.nfs4",
-            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: AccessDeniedException:"
-            " User is not authorized to perform: elasticfilesystem:ClientMount on fs-0a1b2c3d",
+            (
+                "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4: access"
+                " denied by server while mounting 127.0.0.1:/srv/gitlab/data' : unsuccessful EFS utils command execution; code: 32"
+            ),
+            (
+                "CannotCreateContainerError: failed to copy file info for /var/lib/ecs/volumes/efs-data: failed to chown"
+                " /var/lib/ecs/volumes/efs-data: operation not permitted: mount.nfs4"
+            ),
+            (
+                "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: AccessDeniedException:"
+                " User is not authorized to perform: elasticfilesystem:ClientMount on fs-0a1b2c3d"
+            ),
         ),
         Outlook.USELESS,
         within=_EFS,
@@ -73,30 +87,44 @@ CAUSES = (
         "creationInfo, which creates it.",
         issue("acp-io/terraform-grafana#4"),
         (
-            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4: mounting"
-            " fs-0a1b2c3d.efs.eu-west-1.amazonaws.com:/grafana failed, reason given by server: No such file or directory' :"
-            " unsuccessful EFS utils command execution; code: 32",
-            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: mount.nfs4: mounting"
-            " 127.0.0.1:/airflow/dags failed, reason given by server: No such file or directory",
-            "CannotCreateContainerError: mount.nfs4: mounting fs-0a1b2c3d.efs.eu-west-1.amazonaws.com:/logs failed, reason given by"
-            " server: No such file or directory",
+            (
+                "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4: mounting"
+                " fs-0a1b2c3d.efs.eu-west-1.amazonaws.com:/grafana failed, reason given by server: No such file or directory' :"
+                " unsuccessful EFS utils command execution; code: 32"
+            ),
+            (
+                "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: mount.nfs4: mounting"
+                " 127.0.0.1:/airflow/dags failed, reason given by server: No such file or directory"
+            ),
+            (
+                "CannotCreateContainerError: mount.nfs4: mounting fs-0a1b2c3d.efs.eu-west-1.amazonaws.com:/logs failed, reason given by"
+                " server: No such file or directory"
+            ),
         ),
         Outlook.USELESS,
         within=_EFS,
     ),
     Cause(
         "efs-access-point",
-        says(r"access ?point.{0,120}(?:not ?found|does not exist|invalid)|AccessPointNotFound|FileSystemNotFound"),
+        says(
+            r"access ?point.{0,120}(?:not ?found|does not exist|invalid)|AccessPointNotFound|FileSystemNotFound"
+        ),
         "The EFS file system{filesystem} has no access point{accesspoint}.",
         "Correct authorizationConfig.accessPointId in the task definition: aws efs describe-access-points lists them.",
         guide("efs-volumes"),
         (
-            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: access point"
-            " fsap-0123456789abcdef0 does not exist",
-            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: AccessPointNotFound:"
-            " fsap-0123456789abcdef0",
-            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: FileSystemNotFound: File system"
-            " 'fs-0a1b2c3d' does not exist.",
+            (
+                "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: access point"
+                " fsap-0123456789abcdef0 does not exist"
+            ),
+            (
+                "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: AccessPointNotFound:"
+                " fsap-0123456789abcdef0"
+            ),
+            (
+                "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: FileSystemNotFound: File system"
+                " 'fs-0a1b2c3d' does not exist."
+            ),
         ),
         Outlook.USELESS,
         within=_EFS,
@@ -109,31 +137,47 @@ CAUSES = (
         "task's must let it out. Each Availability Zone of the subnets needs a mount target.",
         _EFS_PAGE,
         (
-            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Mount attempt 1/3"
-            " failed due to timeout after 15 sec, wait 0 sec before next attempt. b'mount.nfs4: mount system call failed'",
-            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: mount.nfs4: Connection"
-            " reset by peer : unsuccessful EFS utils command execution; code: 32",
-            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4:"
-            " Connection timed out' : unsuccessful EFS utils command execution; code: 32",
-            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: command failed : signal:"
-            " killed",
-            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to initialize"
-            " TLS tunnel for fs-0a1b2c3d",
+            (
+                "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Mount attempt 1/3"
+                " failed due to timeout after 15 sec, wait 0 sec before next attempt. b'mount.nfs4: mount system call failed'"
+            ),
+            (
+                "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: mount.nfs4: Connection"
+                " reset by peer : unsuccessful EFS utils command execution; code: 32"
+            ),
+            (
+                "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4:"
+                " Connection timed out' : unsuccessful EFS utils command execution; code: 32"
+            ),
+            (
+                "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: command failed : signal:"
+                " killed"
+            ),
+            (
+                "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to initialize"
+                " TLS tunnel for fs-0a1b2c3d"
+            ),
         ),
         within=_EFS,
     ),
     Cause(
         "efs-helper",
-        says(r"unknown filesystem type|mount\.efs|efs-utils|amazon-ecs-volume-plugin|supervisor_mount_efs|botocore"),
+        says(
+            r"unknown filesystem type|mount\.efs|efs-utils|amazon-ecs-volume-plugin|supervisor_mount_efs|botocore"
+        ),
         "The host can't mount the EFS file system{filesystem}: its mount helper is missing or failed.",
         "On EC2, install it (sudo yum install -y amazon-efs-utils) or use the newest ECS-optimized AMI; on Fargate, use platform "
         "version 1.4.0 or LATEST.",
         guide("efs-volumes"),
         (
-            "CannotCreateContainerError: error while mounting volume: VolumeDriver.Mount: mounting volume failed: mount: unknown"
-            " filesystem type 'efs'",
-            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Traceback (most recent"
-            ' call last): File "/usr/sbin/supervisor_mount_efs", line 52',
+            (
+                "CannotCreateContainerError: error while mounting volume: VolumeDriver.Mount: mounting volume failed: mount: unknown"
+                " filesystem type 'efs'"
+            ),
+            (
+                "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Traceback (most recent"
+                ' call last): File "/usr/sbin/supervisor_mount_efs", line 52'
+            ),
             "CannotCreateVolumeError: amazon-ecs-volume-plugin is not running: efs",
         ),
         within=_EFS,
@@ -147,14 +191,18 @@ CAUSES = (
         _EFS_PAGE,
         (
             "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: unknown",
-            "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: unsuccessful EFS utils command"
-            " execution; code: 1",
+            (
+                "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: unsuccessful EFS utils command"
+                " execution; code: 1"
+            ),
             "mount.nfs4: an incorrect mount option was specified",
         ),
     ),
     Cause(
         "ebs-quota",
-        says(r"VolumeLimitExceeded|MaxIOPSLimitExceeded|InsufficientVolumeCapacity|volume storage limit|attachment limit"),
+        says(
+            r"VolumeLimitExceeded|MaxIOPSLimitExceeded|InsufficientVolumeCapacity|volume storage limit|attachment limit"
+        ),
         "No EBS volume can be created for the task: a quota or the capacity of the zone is used up.",
         "The executor waits and tries again. Raise the EBS storage quota in Service Quotas, or use subnets in other zones.",
         _EBS_PAGE,
@@ -174,8 +222,10 @@ CAUSES = (
         "kms:CreateGrant, kms:GenerateDataKeyWithoutPlaintext and kms:Decrypt on it.",
         _EBS_PAGE,
         (
-            'ECS failed to set up the EBS volume. Encountered IdempotentParameterMismatch"; "The client token you have provided is'
-            ' associated with a resource that is already deleted. Please use a different client token."',
+            (
+                'ECS failed to set up the EBS volume. Encountered IdempotentParameterMismatch"; "The client token you have provided is'
+                ' associated with a resource that is already deleted. Please use a different client token."'
+            ),
             "TaskFailedToStart: ECS failed to set up the EBS volume. Encountered IdempotentParameterMismatch",
             "ECS failed to set up the EBS volume: the given KMS key is not accessible",
         ),
@@ -203,9 +253,11 @@ CAUSES = (
         "Attach the policy AmazonECSInfrastructureRolePolicyForVolumes to it.",
         guide("infrastructure_IAM_role"),
         (
-            "ECS failed to set up the EBS volume. Encountered UnauthorizedOperation; You are not authorized to perform this"
-            " operation. User: arn:aws:sts::123456789012:assumed-role/ecsInfrastructureRole/ECSTaskVolumesForEBS is not authorized"
-            " to perform: ec2:CreateVolume on resource: arn:aws:ec2:eu-west-1:123456789012:volume/*",
+            (
+                "ECS failed to set up the EBS volume. Encountered UnauthorizedOperation; You are not authorized to perform this"
+                " operation. User: arn:aws:sts::123456789012:assumed-role/ecsInfrastructureRole/ECSTaskVolumesForEBS is not authorized"
+                " to perform: ec2:CreateVolume on resource: arn:aws:ec2:eu-west-1:123456789012:volume/*"
+            ),
             "TaskFailedToStart: ECS failed to set up the EBS volume. Encountered UnauthorizedOperation",
             "EBS volume attachment failed: AccessDenied",
         ),
@@ -255,16 +307,20 @@ CAUSES = (
     Cause(
         "mount-file-directory",
         says(r"mount a directory onto a file|not a directory"),
-        "A volume{path} can't be mounted: one side is a file, the other a directory.",
+        "The volume[ at{path}] can't be mounted: one side is a file, the other a directory.",
         "Mount it at a directory: correct mountPoints.containerPath in the task definition.",
         "https://docs.docker.com/engine/storage/bind-mounts/",
         (
-            "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create"
-            " shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container"
-            ' init: error mounting "/var/lib/volumes/api" to rootfs at "/app/config.yml": not a directory: unknown',
-            "CannotStartContainerError: Error response from daemon: OCI runtime create failed: not a directory: unknown: Are you"
-            " trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected"
-            " type",
+            (
+                "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create"
+                " shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container"
+                ' init: error mounting "/var/lib/volumes/api" to rootfs at "/app/config.yml": not a directory: unknown'
+            ),
+            (
+                "CannotStartContainerError: Error response from daemon: OCI runtime create failed: not a directory: unknown: Are you"
+                " trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected"
+                " type"
+            ),
             'CannotStartContainerError: API error (500): error mounting "/etc/app.properties" to rootfs: not a directory',
         ),
         Outlook.USELESS,
@@ -276,27 +332,39 @@ CAUSES = (
         "Set readonlyRootFilesystem to false in the task definition, or mount a volume at that path.",
         issue("aws/amazon-ecs-agent#951"),
         (
-            "CannotStartContainerError: API error (500): oci runtime error: container_linux.go:247: starting container process"
-            ' caused "process_linux.go:359: container init caused rootfs_linux.go:54: mounting "/opt/nginx_conf" caused "mkdir'
-            " /var/lib/docker/overlay/9fe4/merged/etc/nginx/sites-enabled: read-only file system",
-            "CannotStartContainerError: Error response from daemon: error while creating mount source path '/dags': mkdir /dags:"
-            " read-only file system",
+            (
+                "CannotStartContainerError: API error (500): oci runtime error: container_linux.go:247: starting container process"
+                ' caused "process_linux.go:359: container init caused rootfs_linux.go:54: mounting "/opt/nginx_conf" caused "mkdir'
+                " /var/lib/docker/overlay/9fe4/merged/etc/nginx/sites-enabled: read-only file system"
+            ),
+            (
+                "CannotStartContainerError: Error response from daemon: error while creating mount source path '/dags': mkdir /dags:"
+                " read-only file system"
+            ),
             "CannotCreateContainerError: mkdir /run/secrets: read-only file system",
         ),
     ),
     Cause(
         "mount-source",
-        says(r"source path does not exist|invalid mount config|invalid volume spec|mount source path|invalid mount"),
+        says(
+            r"source path does not exist|invalid mount config|invalid volume spec|mount source path|invalid mount"
+        ),
         "The host has no directory{path} to mount, or the mount is not valid.",
         "Create it on the instances, or correct volumes.host.sourcePath in the task definition.",
         issue("moby/moby#34237"),
         (
-            'CannotCreateContainerError: Error response from daemon: invalid mount config for type "bind": bind source path does not'
-            " exist: /mnt/dags",
-            "CannotCreateContainerError: Error response from daemon: invalid volume specification: '/mnt/dags:dags': invalid mount"
-            " path: 'dags' mount path must be absolute",
-            "CannotStartContainerError: Error response from daemon: error while creating mount source path '/mnt/dags': mkdir /mnt:"
-            " file exists",
+            (
+                'CannotCreateContainerError: Error response from daemon: invalid mount config for type "bind": bind source path does not'
+                " exist: /mnt/dags"
+            ),
+            (
+                "CannotCreateContainerError: Error response from daemon: invalid volume specification: '/mnt/dags:dags': invalid mount"
+                " path: 'dags' mount path must be absolute"
+            ),
+            (
+                "CannotStartContainerError: Error response from daemon: error while creating mount source path '/mnt/dags': mkdir /mnt:"
+                " file exists"
+            ),
         ),
     ),
     Cause(
@@ -307,10 +375,14 @@ CAUSES = (
         "definition.",
         issue("cloudstax/firecamp#46"),
         (
-            "CannotStartContainerError: API error (500): error while mounting volume '/var/lib/docker/plugins/2ec1/rootfs':"
-            " VolumeDriver.Mount: Mount failed, get service member error Timeout",
-            'CannotCreateVolumeError: Error response from daemon: create dags: error looking up volume plugin rexray/ebs: plugin'
-            ' "rexray/ebs" not found',
+            (
+                "CannotStartContainerError: API error (500): error while mounting volume '/var/lib/docker/plugins/2ec1/rootfs':"
+                " VolumeDriver.Mount: Mount failed, get service member error Timeout"
+            ),
+            (
+                "CannotCreateVolumeError: Error response from daemon: create dags: error looking up volume plugin rexray/ebs: plugin"
+                ' "rexray/ebs" not found'
+            ),
             "CannotCreateVolumeError: Error response from daemon: create dags: VolumeDriver.Create: internal error",
         ),
     ),
@@ -321,10 +393,14 @@ CAUSES = (
         "Remove the posixUser of the access point, or create the image's directory with that user and group.",
         guide("efs-volumes"),
         (
-            "CannotCreateContainerError: failed to copy file info for /var/lib/ecs/volumes/airflow: failed to chown"
-            " /var/lib/ecs/volumes/airflow: operation not permitted",
-            "CannotCreateContainerError: Error response from daemon: failed to chown /var/lib/docker/volumes/a/_data: lchown:"
-            " operation not permitted",
+            (
+                "CannotCreateContainerError: failed to copy file info for /var/lib/ecs/volumes/airflow: failed to chown"
+                " /var/lib/ecs/volumes/airflow: operation not permitted"
+            ),
+            (
+                "CannotCreateContainerError: Error response from daemon: failed to chown /var/lib/docker/volumes/a/_data: lchown:"
+                " operation not permitted"
+            ),
             "CannotStartContainerError: failed to copy file info: failed to chown /data: operation not permitted",
         ),
         Outlook.USELESS,

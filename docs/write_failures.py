@@ -50,7 +50,9 @@ def failures_page() -> str:
 
 def _entry(cause: Cause) -> Iterator[str]:
     yield f"\n### {_title(cause)}\n"
-    yield from (f"- `{_quoted(wording)}`" for wording in cause.wordings)
+    yield "```text"
+    yield from map(_quoted, cause.wordings)
+    yield "```"
     yield f"\n{_plain(cause.remedy, ' NAME')}"
     yield f"Starts again by itself: **{_AGAIN[cause.outlook]}**. [Source]({cause.source})."
 
@@ -67,10 +69,9 @@ def _plain(template: str, unnamed: str) -> str:
 
 
 def _quoted(wording: str) -> str:
-    text = wording.replace("`", "'")
-    if len(text) <= _START + _END:
-        return text
-    return f"{text[:_START].rpartition(' ')[0]} ... {text[-_END:].partition(' ')[2]}"
+    if len(wording) <= _START + _END:
+        return wording
+    return f"{wording[:_START].rpartition(' ')[0]} ... {wording[-_END:].partition(' ')[2]}"
 
 
 def _exit_codes() -> Iterator[str]:

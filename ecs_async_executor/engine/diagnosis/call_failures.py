@@ -125,6 +125,7 @@ CREDENTIAL_CODES = frozenset(
         "RequestExpired",
         "RequestTimeTooSkewed",
         "SignatureDoesNotMatch",
+        "SubscriptionRequiredException",
         "UnrecognizedClientException",
     }
 )
@@ -307,7 +308,11 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
     if code == "ConflictException":
         return Failure(
             Kind.EXISTS,
-            Diagnosis("This launch was already sent, with a different request.", facts),
+            Diagnosis(
+                "This launch was already sent, with a different request.",
+                facts,
+                "Nothing to do: the executor takes over the task that it started.",
+            ),
             tuple(answer.get("resourceIds") or ()),
         )
     if (failure := _classify_rejection_of_all_calls(code, message, status)) is not None:
@@ -318,10 +323,9 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
             Diagnosis(FAULT.summary, facts, FAULT.remedy),
         )
     if code in _DENIED_CODES:
-        remedy = remedy_of(message) or missing(_SCHEDULER, f"ecs:{error.operation_name}", "*")
-        return Failure(Kind.DENIED, Diagnosis(summary_of(message) or DENIED.summary, facts, remedy))
+        return _denied(error.operation_name, code, message, request_id_of(answer))
     if found := find(REFUSALS, message, code=code):
-        refused = _failure(found, facts)
+        refused = _failure(found, code + request_id_of(answer) if found.quotes else facts)
         is_lost = code == "ClusterNotFoundException" and error.operation_name != "RunTask"
         return replace(refused, kind=Kind.NOT_FOUND) if is_lost else refused
     if _NOT_FOUND_TEXT.search(message):
@@ -337,6 +341,15 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
             _CONFIGURATION_REMEDY,
         ),
     )
+
+
+def _denied(operation: str, code: str, message: str, request_id: str) -> Failure:
+    remedy = remedy_of(message) or missing(_SCHEDULER, f"ecs:{operation}", "*")
+    if summary := summary_of(message):
+        return Failure(Kind.DENIED, Diagnosis(summary, f"{code}: {message}{request_id}", remedy))
+    said = own_words(message)
+    summary = f"AWS denied the call: {said}" if said else DENIED.summary
+    return Failure(Kind.DENIED, Diagnosis(summary, code + request_id, remedy))
 
 
 def _failure(found: Finding, facts: str) -> Failure:
@@ -375,7 +388,7 @@ def is_clock_error(code: str, message: str) -> bool:
 
 def credentials_refused(code: str, facts: str) -> Diagnosis:
     """Return what an error code says about the credentials."""
-    if found := find(CREDENTIALS, code=code):
+    if found := find(CREDENTIALS, facts, code=code):
         return Diagnosis(found.summary, facts, found.remedy)
     return Diagnosis("AWS rejected the credentials.", facts, _CREDENTIALS_REMEDY)
 

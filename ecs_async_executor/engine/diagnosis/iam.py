@@ -75,7 +75,9 @@ def remedy_of(message: str) -> str | None:
         )
     denial = _DENIAL.search(message)
     if denial is None:
-        return None
+        return next(
+            (text.format(who="the caller") for policy, text in _ALLOW_ELSEWHERE if policy in message), None
+        )
     who, action, why = _name(denial["user"]), denial["action"], denial["why"] or ""
     if "explicit deny" in why:
         policy = why.partition("explicit deny in ")[2] or "a policy"

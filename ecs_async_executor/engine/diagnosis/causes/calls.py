@@ -29,6 +29,20 @@ CLOCK = Cause(
 
 CREDENTIALS = (
     Cause(
+        "credentials-region",
+        says(r"scoped to a valid region|scoped to correct service|region .{0,60}is wrong"),
+        "The request was signed for another Region or service than the one that answered.",
+        "Make `region_name` and the endpoint (the connection's `endpoint_url`, AWS_ENDPOINT_URL_ECS) fit together.",
+        _COMMON,
+        (
+            "InvalidSignatureException: Credential should be scoped to a valid region.",
+            "SignatureDoesNotMatch: Credential should be scoped to a valid Region, not 'us-east-1'.",
+            "InvalidSignatureException: Credential should be scoped to correct service: 'ecs'.",
+        ),
+        Outlook.PAUSE,
+        codes=frozenset({"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature"}),
+    ),
+    Cause(
         "credentials-expired",
         None,
         "The AWS credentials have expired.",
@@ -114,7 +128,7 @@ CREDENTIALS = (
             "OptInRequired: You are not subscribed to this service.",
         ),
         Outlook.PAUSE,
-        codes=frozenset({"OptInRequired"}),
+        codes=frozenset({"OptInRequired", "SubscriptionRequiredException"}),
     ),
 )
 
@@ -166,6 +180,45 @@ REFUSALS = (
         Outlook.USELESS,
         ("platformVersion", "taskDefinition"),
         codes=frozenset({"PlatformTaskDefinitionIncompatibilityException"}),
+    ),
+    Cause(
+        "quota",
+        None,
+        "A quota of the account is used up: {words}.",
+        "The executor waits and tries again (`capacity_timeout`). Raise the quota in Service Quotas (ECS, Fargate).",
+        guide("service-quotas"),
+        (
+            "LimitExceededException: The limit for the resource was exceeded.",
+            "ServiceQuotaExceededException: You have exceeded the quota of tasks",
+        ),
+        Outlook.CAPACITY,
+        codes=frozenset({"LimitExceededException", "ServiceQuotaExceededException"}),
+    ),
+    Cause(
+        "malformed",
+        None,
+        "The service at the endpoint did not understand the request: {words}.",
+        "Check that the endpoint (the connection's `endpoint_url`, AWS_ENDPOINT_URL_ECS) is ECS's. If it is, report this as a bug.",
+        _COMMON,
+        (
+            "ValidationError: The input fails to satisfy the constraints specified by an AWS service.",
+            "SerializationException: Start of structure or map found where not expected.",
+            "UnknownOperationException: The requested operation is not supported in the called region.",
+            "InvalidAction: The action or operation requested is invalid. Verify that the action is typed correctly.",
+        ),
+        Outlook.USELESS,
+        codes=frozenset(
+            {
+                "ValidationError",
+                "ValidationException",
+                "SerializationException",
+                "UnknownOperationException",
+                "InvalidAction",
+                "MalformedQueryString",
+                "MalformedHttpRequestException",
+                "UnknownOperation",
+            }
+        ),
     ),
     Cause(
         "feature-unsupported",

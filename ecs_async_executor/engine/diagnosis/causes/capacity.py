@@ -97,7 +97,7 @@ CAUSES = (
     ),
     Cause(
         "fargate-capacity",
-        says(r"capacity is unavailable"),
+        says(r"capacity is unavailable|spot capacity (?:is )?(?:currently )?unavailable|no fargate capacity"),
         "Fargate has no capacity for the task now.",
         f"{_WAIT} Add subnets in other zones to `subnets`, or another size (`cpu`, `memory`); after FARGATE_SPOT, name FARGATE in "
         "`capacity_provider_strategy`.",
@@ -234,6 +234,19 @@ CAUSES = (
             "MaxSpotInstanceCountExceeded: Max spot instance count exceeded",
         ),
         Outlook.CAPACITY,
+    ),
+    Cause(
+        "instance-requirements",
+        says(r"no instance types? .{0,60}(?:meet|satisf|match)|no instance satisfies|instance ?requirements"),
+        "No instance type of the capacity provider fits the task.",
+        "Widen instanceRequirements of the capacity provider (aws ecs update-capacity-provider), or give the task less.",
+        "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_InstanceRequirementsRequest.html",
+        (
+            "TaskFailedToStart: no instance type meets the requirements of the task",
+            "Unable to run the task because no instance satisfies instanceRequirements",
+            "No instance types match the instance requirements of the capacity provider",
+        ),
+        members=("capacityProviderStrategy",),
     ),
     Cause(
         "agent",

@@ -115,7 +115,7 @@ def find(
 
     `known` holds the names that a text need not repeat, such as the image of the container that it is about.
     """
-    plain = [(plainly(text), (known or {}).get(text, {})) for text in texts]
+    plain = [(plainly(text), (known or {}).get(text, {})) for text in texts or ("",)]
     for cause in causes:
         for text, names in plain:
             if (text or code) and cause.fits(text, code):

@@ -270,7 +270,7 @@ CAUSES = (
     Cause(
         "health-check",
         says(
-            r"failed container health checks|container health check|is unhealthy in target|failed elb health checks"
+            r"failed container health checks|container health check|container (?:was|is|became) unhealthy|is unhealthy in|failed elb health checks"
         ),
         "The container failed its health check.",
         "Look at healthCheck in the task definition: does the image have its command, and is startPeriod long enough? Airflow's "

@@ -117,7 +117,7 @@ CAUSES = (
     Cause(
         "service-scheduler",
         says(
-            r"scaling activity initiated by|service scheduler|amazon ecs deployment|deployment .{0,60}(?:circuit breaker|rolled back)"
+            r"scaling activity initiated by|service scheduler|amazon ecs deployment|deployment rollback|deployment .{0,60}(?:circuit breaker|rolled back)"
         ),
         "An ECS service stopped the task.",
         "The executor's tasks belong to no service: find out which service or tool manages this one, and leave it to the executor.",
@@ -130,7 +130,7 @@ CAUSES = (
     ),
     Cause(
         "stopped-by-user",
-        exactly(r"^(?:Task )?(?i:stopped by user|task stopped by)|^UserInitiated\b"),
+        exactly(r"^(?i:(?:task )?stopped by \(?(?:the |an? )?user)|^UserInitiated\b"),
         "A person or a program stopped the task with StopTask.",
         _CLOUDTRAIL,
         guide("stopped-task-errors"),

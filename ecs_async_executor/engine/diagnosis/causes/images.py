@@ -22,7 +22,7 @@ CAUSES = (
         "image-platform",
         says(
             r"descriptor matching platform|descriptor for platform|no matching manifest for|no match for (?:current )?platform"
-            r"|does not match the (?:specified|detected) (?:host )?platform|image operating system"
+            r"|does not match the (?:specified|detected) (?:host )?platform|image operating system|image is incompatible with"
         ),
         "The image{image} is not built for the platform{platform} that the task runs on.",
         "Build it for that platform too (docker buildx build --platform linux/amd64,linux/arm64 --push ...), or set "
@@ -304,7 +304,7 @@ CAUSES = (
     Cause(
         "registry-fault",
         says(
-            r"\b50[0234] (?:internal|bad gateway|service|gateway)|status(?: code)?:? 50[0234]|internal server error"
+            r"\b50[0234]\b.{0,40}(?:error|gateway|unavailable|time)|status(?: code)?:? 50[0234]|internal server error|service unavailable|bad gateway"
         ),
         "The registry{host} failed while the image{image} was pulled.",
         "The executor starts the task again. If it lasts, look at the registry's status page.",
@@ -358,6 +358,34 @@ CAUSES = (
         Outlook.USELESS,
     ),
     Cause(
+        "image-login",
+        says(
+            r"unauthorized|\b401\b|fetch (?:anonymous|oauth) token|(?:docker|ghcr|quay|gcr)\.io.{0,300}\b403\b|incorrect username or password|authentication required|insufficient_scope"
+            r"|private registry credentials: not found|authorization failed"
+        ),
+        "The registry{host} wants a login for the image{image}, and got none or a wrong one.",
+        'Put the login into a secret of the form {"username": "...", "password": "..."}, name it in the task definition '
+        "(repositoryCredentials.credentialsParameter), and let the execution role read it.",
+        guide("private-auth"),
+        (
+            (
+                "CannotPullContainerError: failed to resolve ref ghcr.io/acme/airflow:3: failed to authorize: failed to fetch"
+                " anonymous token: unexpected status: 401 Unauthorized"
+            ),
+            (
+                "CannotPullContainerError: Error response from daemon: Get https://registry-1.docker.io/v2/acme/airflow/manifests/3:"
+                " unauthorized: incorrect username or password"
+            ),
+            (
+                "CannotPullContainerError: pull access denied, repository does not exist or may require authorization: server"
+                " message: insufficient_scope: authorization failed"
+            ),
+            "CannotPullContainerAuthError: engine docker private registry credentials: not found",
+        ),
+        Outlook.USELESS,
+        within=says(r"cannotpull|/v2/|anonymous token"),
+    ),
+    Cause(
         "image-denied",
         says(
             r"not authorized to perform: ecr|check that the role has the permissions|no basic auth|\b403\b|forbidden"
@@ -392,34 +420,6 @@ CAUSES = (
         ),
         Outlook.USELESS,
         within=_PULL,
-    ),
-    Cause(
-        "image-login",
-        says(
-            r"unauthorized|\b401\b|incorrect username or password|authentication required|insufficient_scope"
-            r"|private registry credentials: not found|authorization failed"
-        ),
-        "The registry{host} wants a login for the image{image}, and got none or a wrong one.",
-        'Put the login into a secret of the form {"username": "...", "password": "..."}, name it in the task definition '
-        "(repositoryCredentials.credentialsParameter), and let the execution role read it.",
-        guide("private-auth"),
-        (
-            (
-                "CannotPullContainerError: failed to resolve ref ghcr.io/acme/airflow:3: failed to authorize: failed to fetch"
-                " anonymous token: unexpected status: 401 Unauthorized"
-            ),
-            (
-                "CannotPullContainerError: Error response from daemon: Get https://registry-1.docker.io/v2/acme/airflow/manifests/3:"
-                " unauthorized: incorrect username or password"
-            ),
-            (
-                "CannotPullContainerError: pull access denied, repository does not exist or may require authorization: server"
-                " message: insufficient_scope: authorization failed"
-            ),
-            "CannotPullContainerAuthError: engine docker private registry credentials: not found",
-        ),
-        Outlook.USELESS,
-        within=says(r"cannotpull|/v2/|anonymous token"),
     ),
     Cause(
         "image-private",
@@ -534,8 +534,25 @@ CAUSES = (
         within=_PULL,
     ),
     Cause(
+        "image-too-big",
+        says(
+            r"image (?:size )?(?:exceeds|is too (?:big|large))|exceeds the (?:maximum|limit).{0,40}size|layer.{0,40}too large"
+        ),
+        "The image{image} is too big for the task's host.",
+        "Make it smaller, or raise ephemeralStorage.sizeInGiB (up to 200) in the task definition.",
+        guide("fargate-task-storage"),
+        (
+            "CannotPullContainerError: unable to pull image: image size exceeds the maximum",
+            "CannotPullContainerError: image exceeds the available ephemeral storage",
+            "CannotPullContainerError: the image is too large for the available storage",
+        ),
+        within=_PULL,
+    ),
+    Cause(
         "image-cut-off",
-        says(r"failed to resolve ref(?:erence)?\b|has been retried \d+ time"),
+        says(
+            r"(?:failed to resolve ref(?:erence)?(?: \"?[^\s\"]{1,300}\"?)?|has been retried \d+ times?(?:\(s\))?)[.: ]{0,4}$"
+        ),
         "The image{image} could not be looked up in its registry; ECS gives no reason.",
         f"Check that the image and its tag exist. {_ROUTE}",
         _PAGE,

@@ -14,6 +14,22 @@ _PAGE = guide("using_awslogs")
 
 CAUSES = (
     Cause(
+        "log-router-file",
+        says(r"firelens s3 config|s3 config .{0,200}from bucket|firelens.{0,60}config file"),
+        "FireLens could not read its configuration file{file}[ in the bucket{bucket}].",
+        "The file must exist in S3, and the execution role needs s3:GetObject on it and s3:GetBucketLocation on its bucket.",
+        guide("firelens-taskdef"),
+        (
+            (
+                "ResourceInitializationError: unable to download firelens s3 config file: unable to download s3 config extra.conf from bucket"
+                " acme-logs: AccessDenied: Access Denied"
+            ),
+            "unable to download s3 config fluent/extra.conf from bucket acme-logs, error: NoSuchKey",
+            "ResourceInitializationError: failed to download the FireLens config file",
+        ),
+        rank=EARLY,
+    ),
+    Cause(
         "log-router",
         says(r"firelens|fluentd|:24224|fluent\.sock"),
         "The log router (FireLens, Fluentd) could not be set up or reached.",

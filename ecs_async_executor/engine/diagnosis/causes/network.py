@@ -225,7 +225,7 @@ CAUSES = (
     Cause(
         "network-namespace",
         says(
-            r"configure eni|netplugin|network namespace|ContainerNetworkingError|cni (?:plugin|config|setup)|ecscni"
+            r"configure eni|netplugin|failed to create endpoint|cannot join network|network namespace|ContainerNetworkingError|cni (?:plugin|config|setup)|ecscni"
         ),
         "The host could not set up the task's network.",
         "The executor starts the task again. On EC2, replace an instance where it keeps happening.",

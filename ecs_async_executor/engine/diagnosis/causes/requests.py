@@ -169,7 +169,7 @@ CAUSES = (
     Cause(
         "tags",
         says(
-            r"tags contain invalid|tag keys must not|(?:duplicate|too many) tag|at most \d+ tags|more than \d+ tags|invalid tag"
+            r"tags can ?not be empty|tags contain invalid|tag keys must not|(?:duplicate|too many) tag|at most \d+ tags|more than \d+ tags|invalid tag"
             r"|tag (?:key|value)s? .{0,80}(?:invalid|length)"
         ),
         "The tags of the request are not valid: {words}.",
@@ -378,5 +378,63 @@ CAUSES = (
         ),
         _USELESS,
         ("overrides", "taskDefinition"),
+    ),
+    Cause(
+        "cluster-mismatch",
+        says(
+            r"identifier is for|no cluster found|cluster identifier|cluster name .{0,80}(?:invalid|not valid)"
+        ),
+        "The option `cluster` does not name the cluster of the request's resources: {words}.",
+        "Set `cluster` to the name or ARN of an existing cluster of this Region and account: aws ecs list-clusters.",
+        _RUN_TASK,
+        (
+            "Invalid identifier: Identifier is for default. Your cluster is prod",
+            "No cluster found.",
+            "Cluster identifier is invalid.",
+        ),
+        _USELESS,
+        ("cluster",),
+    ),
+    Cause(
+        "overrides-containers",
+        says(
+            r"duplicate container|container names? .{0,60}unique|overrides? .{0,60}at least|invalid .{0,20}overrides?\b"
+        ),
+        "The overrides of the request are not valid: {words}.",
+        "Correct `overrides`: each container once, with values that its task definition allows.",
+        "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html",
+        (
+            "Duplicate container names in overrides",
+            "cpu override must be at least 128",
+            "Invalid container overrides",
+        ),
+        _USELESS,
+        ("overrides",),
+    ),
+    Cause(
+        "launch-type-unknown",
+        says(r"launch ?type should be|invalid launch ?type|launch type .{0,60}not (?:valid|recognized)"),
+        "ECS knows no such launch type.",
+        "Set `launch_type` to EC2, FARGATE or EXTERNAL, or use `capacity_provider_strategy`.",
+        _RUN_TASK,
+        (
+            "launch type should be one of [EC2,FARGATE,EXTERNAL]",
+            "Invalid launch type: FARGATE_SPOT",
+        ),
+        _USELESS,
+        ("launchType",),
+    ),
+    Cause(
+        "spot-unsupported",
+        says(r"spot .{0,60}(?:not support|unsupported)|not support.{0,60}spot"),
+        "Fargate Spot can't run this task definition: {words}.",
+        "Use FARGATE in `capacity_provider_strategy`; Fargate Spot needs platform version 1.4.0 and, for ARM64, a Region that has it.",
+        guide("fargate-capacity-providers"),
+        (
+            "Fargate Spot is not supported on ARM64",
+            "Windows tasks do not support FARGATE_SPOT",
+        ),
+        _USELESS,
+        ("capacityProviderStrategy", "taskDefinition"),
     ),
 )

@@ -53,8 +53,9 @@ _THINGS: Mapping[str, tuple[re.Pattern[str], ...]] = {
         r"(?:file|key) ([\w./-]{1,200}) from bucket",
         r"(arn:aws[\w-]*:s3:::[\w./-]{1,200})",
         r"file with key ([\w./-]{1,200})",
+        r"config ([\w./-]{1,200}) from bucket",
     ),
-    "bucket": _patterns(r"from bucket ([\w.-]{1,64})"),
+    "bucket": _patterns(r"from bucket ([\w.-]{1,63})"),
     "filesystem": _patterns(r"\b(fs-[0-9a-z]{3,20})", r"\b(fsx?-[0-9a-z]{3,20})"),
     "accesspoint": _patterns(r"\b(fsap-[0-9a-f]{3,20})"),
     "path": _patterns(

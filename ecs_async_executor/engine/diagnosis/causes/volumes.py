@@ -201,7 +201,7 @@ CAUSES = (
     Cause(
         "ebs-quota",
         says(
-            r"VolumeLimitExceeded|MaxIOPSLimitExceeded|InsufficientVolumeCapacity|volume storage limit|attachment limit"
+            r"VolumeLimitExceeded|MaxIOPSLimitExceeded|InsufficientVolumeCapacity|volume storage limit|attachment limit|maximum number of attachments"
         ),
         "No EBS volume can be created for the task: a quota or the capacity of the zone is used up.",
         "The executor waits and tries again. Raise the EBS storage quota in Service Quotas, or use subnets in other zones.",

@@ -154,16 +154,6 @@ EXPECTED: dict[str, Expected] = {
             "The name of the image https://123.dkr.ecr.eu-west-1.amazonaws.com/airflow in the task definition is not valid.",
         ),
     ),
-    "image-denied": (
-        USELESS,
-        "AmazonECSTaskExecutionRolePolicy",
-        (
-            "The task may not pull the image 123123123123.dkr.ecr.us-east-1.amazonaws.com/test_image.",
-            "The task may not pull the image 123456789.dkr.ecr.us-east-1.amazonaws.com/myapp:latest.",
-            "The task may not pull the image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/airflow:3.",
-            "The task may not pull the image.",
-        ),
-    ),
     "image-login": (
         USELESS,
         "repositoryCredentials",
@@ -172,6 +162,16 @@ EXPECTED: dict[str, Expected] = {
             "The registry registry-1.docker.io wants a login for the image registry-1.docker.io/acme/airflow:3, and got none or a wrong one.",
             "The registry wants a login for the image, and got none or a wrong one.",
             "The registry wants a login for the image, and got none or a wrong one.",
+        ),
+    ),
+    "image-denied": (
+        USELESS,
+        "AmazonECSTaskExecutionRolePolicy",
+        (
+            "The task may not pull the image 123123123123.dkr.ecr.us-east-1.amazonaws.com/test_image.",
+            "The task may not pull the image 123456789.dkr.ecr.us-east-1.amazonaws.com/myapp:latest.",
+            "The task may not pull the image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/airflow:3.",
+            "The task may not pull the image.",
         ),
     ),
     "image-private": (
@@ -220,6 +220,15 @@ EXPECTED: dict[str, Expected] = {
             "The layers of the image arrived damaged, or could not be unpacked.",
             "The layers of the image arrived damaged, or could not be unpacked.",
             "The layers of the image arrived damaged, or could not be unpacked.",
+        ),
+    ),
+    "image-too-big": (
+        AGAIN,
+        "ephemeralStorage",
+        (
+            "The image is too big for the task's host.",
+            "The image is too big for the task's host.",
+            "The image is too big for the task's host.",
         ),
     ),
     "image-cut-off": (
@@ -431,6 +440,15 @@ EXPECTED: dict[str, Expected] = {
         ),
     ),
     # Logs
+    "log-router-file": (
+        AGAIN,
+        "s3:GetObject",
+        (
+            "FireLens could not read its configuration file extra.conf in the bucket acme-logs.",
+            "FireLens could not read its configuration file fluent/extra.conf in the bucket acme-logs.",
+            "FireLens could not read its configuration file.",
+        ),
+    ),
     "log-router": (
         AGAIN,
         "dependsOn",
@@ -1264,6 +1282,15 @@ EXPECTED: dict[str, Expected] = {
             "EC2 has no capacity for the task's instance now.",
         ),
     ),
+    "instance-requirements": (
+        AGAIN,
+        "aws ecs update-capacity-provider",
+        (
+            "No instance type of the capacity provider fits the task.",
+            "No instance type of the capacity provider fits the task.",
+            "No instance type of the capacity provider fits the task.",
+        ),
+    ),
     "agent": (
         CAPACITY,
         "The executor waits for it",
@@ -1678,6 +1705,40 @@ EXPECTED: dict[str, Expected] = {
         (
             "An environment variable of the request is not valid: The secret name must be unique and not shared with any new or existing environment variables set on the container, such as 'DB'.",
             "An environment variable of the request is not valid: Invalid environment variable name.",
+        ),
+    ),
+    "cluster-mismatch": (
+        USELESS,
+        "aws ecs list-clusters",
+        (
+            "The option `cluster` does not name the cluster of the request's resources: Invalid identifier: Identifier is for default. Your cluster is prod.",
+            "The option `cluster` does not name the cluster of the request's resources: No cluster found.",
+            "The option `cluster` does not name the cluster of the request's resources: Cluster identifier is invalid.",
+        ),
+    ),
+    "overrides-containers": (
+        USELESS,
+        "`overrides`",
+        (
+            "The overrides of the request are not valid: Duplicate container names in overrides.",
+            "The overrides of the request are not valid: cpu override must be at least 128.",
+            "The overrides of the request are not valid: Invalid container overrides.",
+        ),
+    ),
+    "launch-type-unknown": (
+        USELESS,
+        "`launch_type`",
+        (
+            "ECS knows no such launch type.",
+            "ECS knows no such launch type.",
+        ),
+    ),
+    "spot-unsupported": (
+        USELESS,
+        "`capacity_provider_strategy`",
+        (
+            "Fargate Spot can't run this task definition: Fargate Spot is not supported on ARM64.",
+            "Fargate Spot can't run this task definition: Windows tasks do not support FARGATE_SPOT.",
         ),
     ),
     # Calls that AWS refuses: credentials, rights, throttles

@@ -117,7 +117,7 @@ def test_an_error_answer_is_classified_by_its_code_status_and_text(
     failure = classify(client_error(code, message, status))
     assert failure.kind is kind
     assert code in failure.diagnosis.detail
-    assert message in failure.diagnosis.detail
+    assert str(failure.diagnosis).count(message) == 1 or not message
 
 
 @pytest.mark.parametrize("operation", ["AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials"])

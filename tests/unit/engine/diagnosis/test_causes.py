@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecs_async_executor.engine.diagnosis.call_failures import CREDENTIAL_CODES
 from ecs_async_executor.engine.diagnosis.causes import things
 from ecs_async_executor.engine.diagnosis.causes.calls import CREDENTIALS, REFUSALS
 from ecs_async_executor.engine.diagnosis.causes.cause import Cause, find, own_words, plainly
@@ -76,12 +77,21 @@ def test_what_stops_a_task_and_what_run_task_answers_keep_the_tables_order() -> 
 
 
 @pytest.mark.parametrize(
-    ("code", "name"), [(code, cause.name) for cause in (*CREDENTIALS, *REFUSALS) for code in cause.codes]
+    ("wording", "name"),
+    [(wording, cause.name) for cause in (*CREDENTIALS, *REFUSALS) for wording in cause.wordings],
 )
-def test_an_error_code_finds_its_cause(code: str, name: str) -> None:
-    found = find((*CREDENTIALS, *REFUSALS), "some message", code=code)
+def test_an_error_code_finds_its_cause(wording: str, name: str) -> None:
+    code, _, message = wording.partition(": ")
+    found = find((*CREDENTIALS, *REFUSALS), message, code=code)
     assert found is not None
     assert found.cause.name == name
+    assert found.summary.endswith(".")
+
+
+def test_each_code_of_a_cause_is_one_that_the_engine_knows() -> None:
+    assert {code for cause in CREDENTIALS for code in cause.codes} <= CREDENTIAL_CODES | {
+        "TokenRefreshRequired"
+    }
 
 
 def test_an_unknown_error_code_has_no_cause() -> None:

@@ -76,6 +76,7 @@ def judge(task: Task, container_name: str) -> Verdict:
     texts = [task.stopped_reason or "", (decider.reason if decider else None) or ""]
     if not ran:
         texts += [c.reason or "" for c in task.containers]
+    telling = [text for text in texts if not _SAYS_NOTHING.fullmatch(plainly(text))]
     interrupted = _is_interruption(task.stop_code, texts[0])
 
     def verdict(
@@ -95,7 +96,7 @@ def judge(task: Task, container_name: str) -> Verdict:
         return verdict(*_interruption(ran=ran))
     if task.stop_code == "UserInitiated":
         return verdict(*_stop_by_request(texts[0]))
-    if found := find(STOPS, *texts, known=_images(task, decider)):
+    if telling and (found := find(STOPS, *telling, known=_images(task, decider))):
         outlook = Outlook.AGAIN if task.stop_code in _STOP_CODES else found.cause.outlook
         return verdict(found.summary, remedy_of(found.text) or found.remedy, outlook)
     if task.stop_code is not None and task.stop_code in _STOP_CODES:
@@ -109,7 +110,7 @@ def judge(task: Task, container_name: str) -> Verdict:
             "Set `container_name` (the option, or in the queue's profile) to the Airflow container of the task definition.",
             Outlook.USELESS,
         )
-    words = own_words(next((text for text in texts if not _SAYS_NOTHING.fullmatch(plainly(text))), ""))
+    words = own_words(next(iter(telling), ""))
     if ran:
         nothing = "The task stopped, and ECS has no exit code for it."
         return verdict(

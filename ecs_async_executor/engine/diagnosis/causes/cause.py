@@ -7,9 +7,10 @@ takes linear time whatever the text is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from ecs_async_executor.engine.diagnosis.causes.things import value_of
 
@@ -39,7 +40,7 @@ class Outlook(Enum):
     PAUSE = "nothing was started: the call is repeated until AWS takes it"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Cause:
     """A row of the table. `summary` and `remedy` may name things of AWS's text: `{image}`, `{secret}`, ..."""
 
@@ -109,17 +110,30 @@ def issue(reference: str) -> str:
 
 
 def find(
-    causes: Iterable[Cause], *texts: str, code: str = "", known: Mapping[str, Mapping[str, str]] | None = None
+    causes: tuple[Cause, ...],
+    *texts: str,
+    code: str = "",
+    known: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Finding | None:
     """Return the first cause of the table that fits any of the texts; earlier texts win within a row.
 
     `known` holds the names that a text need not repeat, such as the image of the container that it is about.
     """
-    plain = [(plainly(text), (known or {}).get(text, {})) for text in texts or ("",)]
+    found = _first(causes, tuple(map(plainly, texts or ("",))), code)
+    if found is None:
+        return None
+    cause, number = found
+    names = (known or {}).get(texts[number], {}) if texts else {}
+    return _finding(cause, plainly(texts[number]) if texts else "", names)
+
+
+@lru_cache(maxsize=32)
+def _first(causes: tuple[Cause, ...], texts: tuple[str, ...], code: str) -> tuple[Cause, int] | None:
+    """Return the first cause that fits, and which text. Cached, because one cause often fails many tasks at once."""
     for cause in causes:
-        for text, names in plain:
+        for number, text in enumerate(texts):
             if (text or code) and cause.fits(text, code):
-                return _finding(cause, text, names)
+                return cause, number
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecs_async_executor.engine.diagnosis.causes.cause import Cause, Outlook, guide, issue, says
+from ecs_async_executor.engine.diagnosis.causes.cause import Cause, Outlook, exactly, guide, issue, says
 
 TITLE = "Refused requests"
 
@@ -436,5 +436,14 @@ CAUSES = (
         ),
         _USELESS,
         ("capacityProviderStrategy", "taskDefinition"),
+    ),
+    Cause(
+        "missing",
+        exactly(r"^(?P<keyword>MISSING|INACTIVE)$"),
+        "ECS does not find what the request names: it says{keyword}.",
+        "Check that `cluster`, the task definition and the Region belong together.",
+        guide("api_failures_messages"),
+        ("MISSING", "INACTIVE"),
+        members=("cluster", "taskDefinition"),
     ),
 )

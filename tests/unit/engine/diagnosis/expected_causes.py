@@ -1741,5 +1741,13 @@ EXPECTED: dict[str, Expected] = {
             "Fargate Spot can't run this task definition: Windows tasks do not support FARGATE_SPOT.",
         ),
     ),
+    "missing": (
+        AGAIN,
+        "`cluster`",
+        (
+            "ECS does not find what the request names: it says MISSING.",
+            "ECS does not find what the request names: it says INACTIVE.",
+        ),
+    ),
     # Calls that AWS refuses: credentials, rights, throttles
 }

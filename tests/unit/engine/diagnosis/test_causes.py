@@ -257,6 +257,19 @@ def test_no_pattern_repeats_without_a_bound_or_repeats_a_repetition(pattern: tup
             assert operation in (sre.IN, sre.LITERAL), "an unbounded wildcard"
 
 
+def test_a_task_that_ended_as_usual_is_not_looked_up_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecs_async_executor.engine.diagnosis.stopped_tasks.find", None)
+    ended = Task(
+        task_arn="arn:task/1",
+        last_status="STOPPED",
+        started_at=1.0,
+        stop_code="EssentialContainerExited",
+        stopped_reason="Essential container in task exited",
+        containers=(Container(name="airflow", exit_code=0),),
+    )
+    assert judge(ended, "airflow").exit_code == 0
+
+
 def test_a_text_is_cut_before_it_is_searched() -> None:
     assert len(plainly("x" * 10_000_000)) <= 4096
     assert sys.getsizeof(plainly("\u2019" * 100_000)) < 20_000

@@ -270,7 +270,7 @@ CAUSES = (
     ),
     Cause(
         "attribute",
-        exactly(rf"{_KEYWORD}ATTRIBUTE\b|(?i:missing an attribute required by your task)"),
+        exactly(rf"{_KEYWORD}ATTRIBUTE\b|(?i:missing an attribute required by your task|requires attribute)"),
         "No container instance has the attribute{attribute} that the task needs.",
         "Compare the task definition's needs (network mode, log driver, GPUs, processor) with the instances: aws ecs list-attributes "
         "--target-type container-instance --cluster CLUSTER.",

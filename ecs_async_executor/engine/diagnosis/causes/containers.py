@@ -344,7 +344,7 @@ CAUSES = (
     Cause(
         "runtime-setting",
         says(
-            r"rlimit|sysctl|seccomp|apparmor|capabilit(?:y|ies)|cgroup|cpu-shares|range of cpus|shm[_ ]size|ulimit|operation not permitted"
+            r"rlimit|sysctl|seccomp|apparmor|\bcap(?:add|drop)\b|unknown capability|cgroup|cpu-shares|range of cpus|shm[_ ]size|ulimit|operation not permitted"
         ),
         "The host's container runtime refused a setting of the container: {words}.",
         "Compare ulimits, linuxParameters, systemControls, dockerSecurityOptions and cpu in the task definition with what the host "

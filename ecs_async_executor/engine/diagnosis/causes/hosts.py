@@ -13,7 +13,7 @@ _CLOUDTRAIL = (
 )
 
 SPOT = exactly(
-    r"\bSpot Task was interrupted\b|\bSpotInterruptionError\b|^SpotInterruption\b|(?i:no fargate spot capacity)"
+    r"\bSpot [Tt]ask was interrupted\b|\bSpotInterruptionError\b|^SpotInterruption\b|(?i:no fargate spot capacity)"
 )
 
 CAUSES = (

@@ -9,7 +9,7 @@ TITLE = "Images"
 
 _PULL = says(
     r"cannotpull|(?:ref|image manifest) has been retried|ref pull|pulling image|manifest for "
-    r"|can't pull the image|cannot pull '|pull access denied|\\w/v2/(?!credentials)"
+    r"|can't pull the image|cannot pull '|no such image|pull access denied|\\w/v2/(?!credentials)"
 )
 _PAGE = guide("task_cannot_pull_image")
 _ROUTE = (
@@ -251,7 +251,7 @@ CAUSES = (
     Cause(
         "registry-refused",
         says(REFUSED),
-        "The connection to the registry{host} was refused, pulling the image{image}.",
+        "Nothing at the address of the registry{host}, or of the proxy before it, accepted the connection to pull the image{image}.",
         f"Check that the registry runs, and the proxy (HTTP_PROXY of the container instance). {_ROUTE}",
         _PAGE,
         (

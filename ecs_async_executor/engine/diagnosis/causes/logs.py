@@ -237,11 +237,13 @@ CAUSES = (
             ),
         ),
         Outlook.USELESS,
-        within=says(r"log"),
+        within=says(r"log opt|logging|log driver|logger|awslogs"),
     ),
     Cause(
         "log-cut-off",
-        says(r"logger args|logging driver|failed to create cloudwatch|create stream has been retried"),
+        says(
+            r"(?:cloudwatch log(?: (?:group|stream))?|retried \d+ times?|logging driver|logger args|AccessDeniedException: User)[.: ]{0,4}$"
+        ),
         "The container's log could not be set up[ in{loggroup}]; ECS gives no reason.",
         "Check that the log group exists in the Region of awslogs-region, that the execution role may logs:CreateLogStream, and the "
         "route to CloudWatch Logs (NAT gateway or the VPC endpoint logs).",
@@ -253,6 +255,21 @@ CAUSES = (
             ),
             "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times",
             "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: ",
+        ),
+    ),
+    Cause(
+        "log-other",
+        says(r"logger args|logging driver|failed to create cloudwatch|create stream has been retried"),
+        "{words}.",
+        "Compare logConfiguration in the task definition with what the log driver needs.",
+        "https://docs.docker.com/engine/logging/configure/",
+        (
+            (
+                "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: error getting http client:"
+                " splunk-token is expected"
+            ),
+            "ResourceInitializationError: failed to validate logger args: something new",
+            "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: Unix syslog delivery error",
         ),
     ),
 )

@@ -433,7 +433,7 @@ CAUSES = (
     Cause(
         "secret-missing",
         says(
-            r"ResourceNotFoundException|can't retrieve the secret with ARN|check whether the secret|can't find the specified secret"
+            r"ResourceNotFoundException|can't retrieve the secret with ARN|check whether the secret|can't find the specified secret|secret not found"
         ),
         "The secret{secret} does not exist, or has no value.",
         "Create it in the task's Region, or correct its ARN in the task definition. The ARN ends with six random characters: "
@@ -484,7 +484,9 @@ CAUSES = (
     ),
     Cause(
         "secrets-cut-off",
-        says(r"unable to pull secrets|unable to retrieve (?:secret|ecr registry)"),
+        says(
+            r"(?:registry auth|unable to pull secrets|retried \d+ times?(?:\(s\))?|\d+ time\.\.\.|\w\.\.\.)[.: ]{0,4}$"
+        ),
         "The task could not fetch its secrets or its login to the registry; ECS cut its reason off.",
         "Check the route to Secrets Manager, SSM and ECR (NAT gateway or VPC endpoints), that the execution role may read the "
         "secrets, and that they exist.",
@@ -500,6 +502,20 @@ CAUSES = (
                 " arn:aws:secretsmanager:ap-northeast-1:5394593..."
             ),
             "ResourceInitializationError: unable to pull secrets or registry auth",
+        ),
+        within=_SECRETS,
+    ),
+    Cause(
+        "secrets-other",
+        says(r"unable to pull secrets|unable to retrieve (?:secret|ecr registry)"),
+        "{words}.",
+        "Check the secrets that the task definition names, the rights of the execution role, and the route to Secrets Manager, SSM and "
+        "ECR (NAT gateway or VPC endpoints).",
+        _PAGE,
+        (
+            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: something new",
+            "unable to retrieve secret from asm: InternalServiceError: An error occurred on the server side",
+            "unable to retrieve secrets from ssm: empty response",
         ),
     ),
 )

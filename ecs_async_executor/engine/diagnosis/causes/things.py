@@ -20,6 +20,7 @@ _THINGS: Mapping[str, tuple[re.Pattern[str], ...]] = {
         rf"manifest for ({_REF}) not found",
         rf"pull and unpack image \"?({_REF})",
         rf"cannot pull '({_REF})' from",
+        rf"pull the image '({_REF})'",
         rf"ECR repository '({_REF})'",
         rf"(?:pulling|pull) image \"({_REF})",
         rf"repository with name '({_REF})'",

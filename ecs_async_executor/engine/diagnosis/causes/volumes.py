@@ -305,6 +305,21 @@ CAUSES = (
         ),
     ),
     Cause(
+        "mount-denied",
+        says(r"error mounting .{0,400}(?:permission denied|operation not permitted)"),
+        "The volume[ at{path}] can't be mounted: permission is denied.",
+        "Let the container runtime read the directory on the host (SELinux, permissions), or correct mountPoints in the task definition.",
+        "https://docs.docker.com/engine/storage/bind-mounts/",
+        (
+            (
+                "CannotStartContainerError: Error response from daemon: failed to create shim task: OCI runtime create failed: runc create"
+                ' failed: unable to start container process: error during container init: error mounting "/var/lib/ecs/x" to rootfs at "/x":'
+                " mount /var/lib/ecs/x:/x, flags: 0x5000: permission denied: unknown"
+            ),
+            'CannotStartContainerError: OCI runtime create failed: error mounting "/dags" to rootfs at "/dags": operation not permitted',
+        ),
+    ),
+    Cause(
         "mount-file-directory",
         says(r"mount a directory onto a file|not a directory"),
         "The volume[ at{path}] can't be mounted: one side is a file, the other a directory.",

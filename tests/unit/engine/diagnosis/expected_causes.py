@@ -110,9 +110,9 @@ EXPECTED: dict[str, Expected] = {
         AGAIN,
         "`assign_public_ip`",
         (
-            "The connection to the registry registry.example.com was refused, pulling the image registry.example.com/airflow:3.",
-            "The connection to the registry registry-1.docker.io was refused, pulling the image.",
-            "The connection to the registry registry-1.docker.io was refused, pulling the image.",
+            "Nothing at the address of the registry registry.example.com, or of the proxy before it, accepted the connection to pull the image registry.example.com/airflow:3.",
+            "Nothing at the address of the registry registry-1.docker.io, or of the proxy before it, accepted the connection to pull the image.",
+            "Nothing at the address of the registry registry-1.docker.io, or of the proxy before it, accepted the connection to pull the image.",
         ),
     ),
     "registry-unreachable": (
@@ -439,6 +439,15 @@ EXPECTED: dict[str, Expected] = {
             "The task could not fetch its secrets or its login to the registry; ECS cut its reason off.",
         ),
     ),
+    "secrets-other": (
+        AGAIN,
+        "Check the secrets that the",
+        (
+            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: something new.",
+            "unable to retrieve secret from asm: InternalServiceError: An error occurred on the server side.",
+            "unable to retrieve secrets from ssm: empty response.",
+        ),
+    ),
     # Logs
     "log-router-file": (
         AGAIN,
@@ -539,6 +548,15 @@ EXPECTED: dict[str, Expected] = {
             "The container's log could not be set up; ECS gives no reason.",
             "The container's log could not be set up; ECS gives no reason.",
             "The container's log could not be set up; ECS gives no reason.",
+        ),
+    ),
+    "log-other": (
+        AGAIN,
+        "logConfiguration",
+        (
+            "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: error getting http client: splunk-token is expected.",
+            "ResourceInitializationError: failed to validate logger args: something new.",
+            "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: Unix syslog delivery error.",
         ),
     ),
     # Volumes
@@ -677,6 +695,14 @@ EXPECTED: dict[str, Expected] = {
             "AWS did not provide the task's ephemeral storage in time.",
             "AWS did not provide the task's ephemeral storage in time.",
             "AWS did not provide the task's ephemeral storage in time.",
+        ),
+    ),
+    "mount-denied": (
+        AGAIN,
+        "mountPoints",
+        (
+            "The volume at /var/lib/ecs/x can't be mounted: permission is denied.",
+            "The volume at /dags can't be mounted: permission is denied.",
         ),
     ),
     "mount-file-directory": (

@@ -7,12 +7,12 @@ text begins with one (airflow/utils/log/file_task_handler.py, `_log_stream_to_pa
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-_TOKEN = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}")
+from ecs_async_executor.tokens import without_tokens
+
 NOTICE_LOGGER = "ecs_async_executor"
 """Tells our own lines from the container's."""
 
@@ -39,11 +39,6 @@ def time_of(line: str) -> datetime | None:
     """Return the time of a line that `shown` or `notice` has made; None if it has none."""
     found = json.loads(line).get("timestamp")
     return datetime.fromisoformat(found.replace("Z", "+00:00")) if _is_time(found) else None
-
-
-def without_tokens(text: str) -> str:
-    """Leave out JSON Web Tokens: a shell that can't run a container's command prints it, with the token of its workload."""
-    return _TOKEN.sub("***", text)
 
 
 def _is_structured(message: str) -> bool:

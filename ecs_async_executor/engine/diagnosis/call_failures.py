@@ -37,6 +37,7 @@ from ecs_async_executor.engine.diagnosis.iam import missing, remedy_of, summary_
 from ecs_async_executor.engine.responses import TaskFailure
 from ecs_async_executor.errors import ConnectError, InvalidRequestError
 from ecs_async_executor.messages import Diagnosis
+from ecs_async_executor.tokens import without_tokens
 
 
 class Kind(Enum):
@@ -273,7 +274,7 @@ def _classify_fault(error: BaseException) -> Failure:
 
 def classify_run_task_failure(failure: TaskFailure) -> Failure:
     """Classify an entry of RunTask's `failures` (HTTP 200, but nothing started)."""
-    reason, detail = failure.reason or "", failure.detail or ""
+    reason, detail = failure.reason or "", without_tokens(failure.detail or "")
     facts = "; ".join(part for part in (reason, detail) if part)
     if found := find(ANSWERS, reason, detail):
         return _failure(found, facts)
@@ -287,7 +288,7 @@ def classify_run_task_failure(failure: TaskFailure) -> Failure:
 def _classify_client_error(error: boto.ClientError) -> Failure:
     answer = error.response
     code = str(answer.get("Error", {}).get("Code", ""))
-    message = str(answer.get("Error", {}).get("Message", ""))
+    message = without_tokens(str(answer.get("Error", {}).get("Message", "")))  # AWS may quote a member
     status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     facts = (f"{code}: {message}" if message else code) + request_id_of(answer)
     if error.operation_name not in _OPERATIONS:

@@ -12,6 +12,7 @@ from botocore.parsers import ResponseParserError
 
 from ecs_async_executor.errors import EcsAsyncError
 from ecs_async_executor.messages import Diagnosis
+from ecs_async_executor.tokens import without_tokens
 
 _EXPECTED = (
     EcsAsyncError,
@@ -66,7 +67,7 @@ def in_credentials(error: BaseException) -> bool:
 def text_of(error: BaseException) -> str:
     """Return an exception's class and message, without the values of a request botocore rejects (to STS, for example)."""
     text = without_values(str(error)) if isinstance(error, boto.ParamValidationError) else str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return f"{type(error).__name__}: {without_tokens(text)}" if text else type(error).__name__
 
 
 def without_values(report: str) -> str:

@@ -17,6 +17,7 @@ from ecs_async_executor.engine.diagnosis.causes.table import STOPS
 from ecs_async_executor.engine.diagnosis.iam import arn_of, missing, remedy_of
 from ecs_async_executor.engine.responses import Container, Task
 from ecs_async_executor.messages import Diagnosis
+from ecs_async_executor.tokens import without_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ def _facts(task: Task, summary: str) -> str:
         if any(plain in earlier for earlier in said):
             return ""
         said.append(plain)
-        return text or ""
+        return without_tokens(text or "")
 
     parts = [f"stopCode {task.stop_code}" if task.stop_code else "", once(task.stopped_reason)]
     parts += [_container_facts(container, once(container.reason)) for container in task.containers]

@@ -13,6 +13,7 @@ from enum import Enum
 from functools import lru_cache
 
 from ecs_async_executor.engine.diagnosis.causes.things import value_of
+from ecs_async_executor.tokens import without_tokens
 
 _LONGEST = 4096
 """Characters of a text that are read. AWS's own limit of a container's reason is 1024 (API reference: Container)."""
@@ -138,8 +139,8 @@ def _first(causes: tuple[Cause, ...], texts: tuple[str, ...], code: str) -> tupl
 
 
 def plainly(text: str) -> str:
-    """Return a text with straight quotes, without escapes and line breaks, cut to what is read."""
-    return " ".join(text[:_LONGEST].translate(_STRAIGHT).split())
+    """Return a text with straight quotes, without tokens, escapes and line breaks, cut to what is read."""
+    return " ".join(without_tokens(text[:_LONGEST]).translate(_STRAIGHT).split())
 
 
 def own_words(text: str) -> str:

@@ -125,7 +125,8 @@ class EndedRuns:
         """Tell Airflow that a run ended, and again after a while if the row hasn't changed."""
         if not run.event_sent:
             run.event_sent = True
-            self._task_events.over(run, was_cleared=decision is Decision.SUCCEED)
+            gave_up = self._retry_policy.describe_tries(run)
+            self._task_events.over(run, gave_up, was_cleared=decision is Decision.SUCCEED)
             if decision is Decision.FAIL:
                 self._last_lines.keep(run)
         if run.state is RunState.ENDED:

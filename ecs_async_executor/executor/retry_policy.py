@@ -43,6 +43,14 @@ class RetryPolicy:
         """Return the seconds that a run waits for capacity at most, before it fails or falls back."""
         return self._profile(run).capacity_timeout
 
+    def describe_tries(self, run: Run) -> str:
+        """Return what was tried until a run's start was given up; empty if its first start decided."""
+        if not run.costs_attempt and run.waits_since is not None:
+            return f"It waited for {self.capacity_timeout(run):.0f} s (`capacity_timeout`) in vain."
+        if run.starts > 1 and isinstance(run.ended, Stopped) and not run.ended.ran:
+            return f"Start {run.starts} of {self.max_starts(run)} failed, too."
+        return ""
+
     def allow(self, run: Run, now: float) -> bool:
         """Return whether a run may be launched again."""
         if not run.costs_attempt and run.waits_since is not None:

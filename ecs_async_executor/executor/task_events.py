@@ -110,15 +110,15 @@ class TaskEvents:
         self.log("left", f"{run.label} is left to Airflow. {text}", logging.WARNING)
         self.record(run, EventName.LEFT_TO_AIRFLOW, text)
 
-    def over(self, run: Run, *, was_cleared: bool) -> None:
-        """Tell that the executor reports a run's end to Airflow, because its worker hasn't."""
+    def over(self, run: Run, gave_up: str = "", *, was_cleared: bool) -> None:
+        """Tell that the executor reports a run's end to Airflow, because its worker hasn't; `gave_up`: after what tries."""
         if was_cleared:
             text = f"{run.label} was cleared, and has ended: Airflow runs it again. {run.diagnosis}"
             self.log("cleared", text)
         else:
             arn = f" [{run.launched.arn}]" if run.launched is not None else ""
             log.warning("%s: %s%s", run.label, run.diagnosis, arn)
-        self.record(run, _name_of_end(run), str(run.diagnosis))
+        self.record(run, _name_of_end(run), f"{gave_up} {run.diagnosis}".strip())
 
     def record(self, run: Run, event: EventName, text: str) -> None:
         """Write to the task's Audit Log, at this heartbeat or a later one; a callback has none."""

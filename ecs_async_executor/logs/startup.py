@@ -6,6 +6,7 @@ Source: `parse` in airflow/sdk/execution_time/task_runner.py of airflow.sdk 1.3.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ _MISSING = {
     "Dag not found during start up": "The container has no Dag {dag_id} in {path}{bundle}.",
     "Task not found in Dag during start up": "In the container, the Dag {dag_id} in {path}{bundle} has no task {task_id}.",
 }
+_BUNDLE_NAME = re.compile(r"\bname='([^']+)'")
 _REMEDY = (
     "Give the container the Dags that the Dag processor has: in the image, or by the same [dag_processor] "
     "dag_bundle_config_list or [core] dags_folder. Airflow tries again after [workers] missing_dag_retry_delay seconds, "
@@ -38,6 +40,6 @@ def startup_failure(lines: Iterable[str]) -> Diagnosis | None:
 def _bundle(value: object) -> str:
     """Return the bundle's name: a JSON object, or the text of Airflow's `BundleInfo`."""
     name = value.get("name") if isinstance(value, Mapping) else None
-    if name is None:
-        return f" ({value})" if value else ""
-    return f" of the bundle {name}"
+    if name is None and (found := _BUNDLE_NAME.search(str(value))):
+        name = found[1]
+    return f" of the bundle {name}" if name else ""

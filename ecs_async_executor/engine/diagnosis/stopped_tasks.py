@@ -118,7 +118,7 @@ def judge(task: Task, container_name: str) -> Verdict:
             words or nothing, "Read the container's own log stream in CloudWatch for how it ended."
         )
     nothing = "The task stopped before it ran, and ECS gives no reason."
-    return verdict(words or nothing, f"The executor starts the task again. {_SUPPORT}")
+    return verdict(words or nothing, _SUPPORT)
 
 
 def _is_interruption(stop_code: str | None, stopped_reason: str) -> bool:
@@ -137,7 +137,7 @@ def _interruption(*, ran: bool) -> tuple[str, str]:
     return (
         "AWS reclaimed the Spot capacity before the task ran, or had none.",
         (
-            "The executor starts the task again. If it happens often, add subnets in other zones, or name FARGATE too in "
+            "If it happens often, add subnets in other zones, or name FARGATE too in "
             "`capacity_provider_strategy`."
         ),
     )

@@ -19,10 +19,10 @@ ROWS: list[tuple[dict[str, Any], str]] = [
         {
             "event": "Dag not found during start up",
             "dag_id": "etl",
-            "bundle": "BundleInfo(...)",
+            "bundle": "BundleInfo(name='dags-folder', version=None)",
             "path": "etl.py",
         },
-        "The container has no Dag etl in etl.py (BundleInfo(...)).",
+        "The container has no Dag etl in etl.py of the bundle dags-folder.",
     ),
     (
         {

@@ -185,7 +185,7 @@ REFUSALS = (
         "quota",
         None,
         "A quota of the account is used up: {words}.",
-        "The executor waits and tries again (`capacity_timeout`). Raise the quota in Service Quotas (ECS, Fargate).",
+        "Raise the quota in Service Quotas (ECS, Fargate).",
         guide("service-quotas"),
         (
             "LimitExceededException: The limit for the resource was exceeded.",

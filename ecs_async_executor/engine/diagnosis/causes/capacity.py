@@ -19,8 +19,7 @@ TITLE = "Capacity and placement"
 _KEYWORD = r"(?:^|TaskFailedToStart: ?)"
 _API = guide("api_failures_messages")
 _EVENTS = guide("service-event-messages-list")
-_WAIT = "The executor waits and tries again (`capacity_timeout`)."
-_GROW = f"{_WAIT} Let the Auto Scaling group grow (managed scaling, maximum size), or give the task less."
+_GROW = "Let the Auto Scaling group grow (managed scaling, maximum size), or give the task less."
 
 
 def _resource(name: str, keyword: str, summary: str, remedy: str, *more: str) -> Cause:
@@ -42,19 +41,19 @@ CAUSES = (
         "no-gpu",
         "GPU",
         "No container instance has enough free GPUs for the task.",
-        f"{_WAIT} Add instances with GPUs.",
+        "Add instances with GPUs.",
     ),
     _resource(
         "no-port",
         "PORTS",
         "A port that the task needs is in use on each container instance.",
-        f"{_WAIT} Set hostPort to 0, or remove portMappings: Airflow's containers need none.",
+        "Set hostPort to 0, or remove portMappings: Airflow's containers need none.",
     ),
     _resource(
         "no-interface",
         "ENI",
         "No container instance has a free network interface for the task.",
-        f"{_WAIT} Enable trunking for more of them: aws ecs put-account-setting-default --name awsvpcTrunking --value enabled. It "
+        "Enable trunking for more of them: aws ecs put-account-setting-default --name awsvpcTrunking --value enabled. It "
         "applies to new instances.",
     ),
     _resource("no-disk", "DISK", "No container instance has enough free disk for the task.", _GROW),
@@ -62,7 +61,7 @@ CAUSES = (
         "no-fargate",
         "FARGATE",
         "Fargate has no capacity for the task now.",
-        f"{_WAIT} Add subnets in other zones to `subnets`; after FARGATE_SPOT, name FARGATE in `capacity_provider_strategy`.",
+        "Add subnets in other zones to `subnets`; after FARGATE_SPOT, name FARGATE in `capacity_provider_strategy`.",
     ),
     Cause(
         "no-resource",
@@ -99,7 +98,7 @@ CAUSES = (
         "fargate-capacity",
         says(r"capacity is unavailable|spot capacity (?:is )?(?:currently )?unavailable|no fargate capacity"),
         "Fargate has no capacity for the task now.",
-        f"{_WAIT} Add subnets in other zones to `subnets`, or another size (`cpu`, `memory`); after FARGATE_SPOT, name FARGATE in "
+        "Add subnets in other zones to `subnets`, or another size (`cpu`, `memory`); after FARGATE_SPOT, name FARGATE in "
         "`capacity_provider_strategy`.",
         "https://repost.aws/knowledge-center/ecs-fargate-runtask-capacity",
         (
@@ -130,7 +129,7 @@ CAUSES = (
             r"limit on the number of (?:Fargate )?(?:On-Demand |Spot )?vCPUs|vCPU (?:limit|quota)|VcpuLimitExceeded"
         ),
         "The account's quota of concurrent vCPUs is used up.",
-        f"{_WAIT} Raise it: aws service-quotas request-service-quota-increase --service-code fargate --quota-code L-3032A538 "
+        "Raise it: aws service-quotas request-service-quota-increase --service-code fargate --quota-code L-3032A538 "
         "--desired-value VCPUS (Spot: L-36FBB829).",
         issue("aws/copilot-cli#3064"),
         (
@@ -147,7 +146,7 @@ CAUSES = (
         "quota-tasks",
         says(r"limit on the number of (?:\w+ )?tasks|concurrent tasks? (?:limit|quota)"),
         "The account's quota of concurrent tasks is used up.",
-        f"{_WAIT} Raise it in Service Quotas (AWS Fargate).",
+        "Raise it in Service Quotas (AWS Fargate).",
         issue("wellcomecollection/platform#3875"),
         (
             "You've reached the limit on the number of tasks you can run concurrently",
@@ -165,7 +164,7 @@ CAUSES = (
             r"provisioning capacity limit|in the PROVISIONING state|tasks in provisioning|provisioning limit"
         ),
         "The cluster has as many tasks waiting for instances as ECS allows (500 in PROVISIONING).",
-        f"{_WAIT} Let the capacity provider's Auto Scaling group grow faster.",
+        "Let the capacity provider's Auto Scaling group grow faster.",
         issue("aws/aws-sdk-ruby#3047"),
         (
             "The cluster has reached its provisioning capacity limit: 500 tasks in the PROVISIONING state",
@@ -196,7 +195,7 @@ CAUSES = (
         "provider-no-instances",
         says(r"no container instances were found in your capacity provider"),
         "The capacity provider has no container instances.",
-        "The executor waits for its Auto Scaling group: check that it may grow, and that its instances join the cluster.",
+        "Check that its Auto Scaling group may grow, and that its instances join the cluster.",
         _EVENTS,
         (
             "No Container Instances were found in your capacity provider.",
@@ -209,7 +208,7 @@ CAUSES = (
         "provider-empty",
         exactly(rf"{_KEYWORD}(?:EMPTY CAPACITY PROVIDER|NO ACTIVE INSTANCES)\b"),
         "The capacity provider has no active instances.",
-        "The executor waits for its Auto Scaling group: check that it may grow, and that its instances join the cluster (the agent's "
+        "Check that its Auto Scaling group may grow, and that its instances join the cluster (the agent's "
         "log: /var/log/ecs/ecs-agent.log).",
         _API,
         (
@@ -226,7 +225,7 @@ CAUSES = (
             r"InsufficientInstanceCapacity|insufficient (?:instance |spot )?capacity|MaxSpotInstanceCountExceeded|no spot capacity"
         ),
         "EC2 has no capacity for the task's instance now.",
-        f"{_WAIT} Allow more instance types and zones in the capacity provider.",
+        "Allow more instance types and zones in the capacity provider.",
         "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/troubleshooting-launch.html",
         (
             "InsufficientInstanceCapacity: There is no Spot capacity available that matches your request.",
@@ -252,8 +251,7 @@ CAUSES = (
         "agent",
         exactly(rf"{_KEYWORD}AGENT\b"),
         "The ECS agent of the container instance is disconnected.",
-        "The executor waits for it, or for another instance. If it lasts, look at the agent's log (/var/log/ecs/ecs-agent.log), or "
-        "replace the instance.",
+        "If it lasts, look at the agent's log (/var/log/ecs/ecs-agent.log), or replace the instance.",
         "https://repost.aws/knowledge-center/ecs-agent-disconnected-linux2-ami",
         ("TaskFailedToStart: AGENT", "AGENT"),
         Outlook.CAPACITY,
@@ -290,7 +288,7 @@ CAUSES = (
         "distinct-instance",
         says(r"distinctInstance placement constraint unsatisfied"),
         "Each container instance already has a task of this kind, and the placement constraint distinctInstance allows only one.",
-        f"{_WAIT} Remove the constraint from the task definition and `placementConstraints`, or add instances.",
+        "Remove the constraint from the task definition and `placementConstraints`, or add instances.",
         guide("task-placement-constraints"),
         (
             "TaskFailedToStart: distinctInstance placement constraint unsatisfied",

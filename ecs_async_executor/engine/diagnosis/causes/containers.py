@@ -19,8 +19,8 @@ _COMMAND = (
     "Correct entryPoint, command or PATH in the task definition, or use an image that has it. A volume mounted over its directory "
     "hides it."
 )
-_AGAIN = "The executor starts the task again."
-_HOST = f"{_AGAIN} If it happens often on EC2, replace the instance; on Fargate, tell AWS Support."
+_PASSES = "This usually passes by itself."
+_HOST = "If it happens often on EC2, replace the instance; on Fargate, tell AWS Support."
 
 CAUSES = (
     Cause(
@@ -394,7 +394,7 @@ CAUSES = (
         "pull-not-begun",
         says(r"stopped before (?:image )?pull"),
         "The task was stopped before its image was pulled.",
-        _AGAIN,
+        _PASSES,
         "https://github.com/aws/amazon-ecs-agent/blob/master/agent/engine/errors.go",
         (
             (
@@ -429,7 +429,7 @@ CAUSES = (
             r"|CannotGetDocker\w+Error|ImpossibleStateTransitionError)\b"
         ),
         "{words}.",
-        f"{_AGAIN} If it happens each time, run the image with the same command in Docker to see more.",
+        "If it happens each time, run the image with the same command in Docker to see more.",
         guide("cannot-start-container"),
         (
             "CannotStartContainerError: Error response from dae",

@@ -52,7 +52,7 @@ CAUSES = (
             r"host ec2 ?\(instance|container instance .{0,60}(?:terminated|stopped)|instance was terminated|instance termination"
         ),
         "The container instance{instance} was stopped or terminated.",
-        f"{_AGAIN} If the Auto Scaling group did it, enable managed termination protection in the capacity provider.",
+        "If the Auto Scaling group did it, enable managed termination protection in the capacity provider.",
         guide("stopped-task-errors"),
         (
             "Host EC2 (instance i-0a1b2c3d) terminated.",
@@ -92,7 +92,7 @@ CAUSES = (
             r"agent (?:is |was |has )?(?:been )?disconnected|\bAgentError\b|agent error|lost connection to the agent"
         ),
         "The ECS agent of the container instance was disconnected or failed.",
-        f"{_AGAIN} If it happens often, look at the agent's log (/var/log/ecs/ecs-agent.log), or replace the instance.",
+        "If it happens often, look at the agent's log (/var/log/ecs/ecs-agent.log), or replace the instance.",
         "https://repost.aws/knowledge-center/ecs-agent-disconnected-linux2-ami",
         (
             "AgentError: agent disconnected",
@@ -145,7 +145,7 @@ CAUSES = (
         "internal-error",
         exactly(r"\b(?i:InternalError)\b"),
         "{words}.",
-        "The executor starts the task again: this is a fault at AWS. If it lasts, tell AWS Support the task's ARN.",
+        "This is a fault at AWS. If it lasts, tell AWS Support the task's ARN.",
         guide("internal-error"),
         (
             "InternalError: internal",
@@ -158,7 +158,7 @@ CAUSES = (
         "initialization-other",
         exactly(r"\b(?i:ResourceInitializationError|TaskConfigurationError)\b"),
         "{words}.",
-        "The executor starts the task again. If it happens each time, compare what the task definition needs (secrets, logs, volumes, "
+        "If it happens each time, compare what the task definition needs (secrets, logs, volumes, "
         "network) with what is there.",
         guide("resource-initialization-error"),
         (

@@ -91,7 +91,7 @@ CAUSES = (
             r"|(?:429|toomanyreq).{0,200}(?:public\.ecr\.aws|dkr\.ecr)|dkr\.ecr.{0,200}(?:429|toomanyreq|throttl)"
         ),
         "ECR limits how fast images may be pulled, and the limit was reached pulling the image{image}.",
-        "The executor starts the task again. If it happens often, raise the quota in Service Quotas (Amazon ECR), lower "
+        "If it happens often, raise the quota in Service Quotas (Amazon ECR), lower "
         "`run_task_rate`, or copy an image of public.ecr.aws to a private repository.",
         "https://docs.aws.amazon.com/AmazonECR/latest/userguide/common-errors-docker.html",
         (
@@ -307,7 +307,7 @@ CAUSES = (
             r"\b50[0234]\b.{0,40}(?:error|gateway|unavailable|time)|status(?: code)?:? 50[0234]|internal server error|service unavailable|bad gateway"
         ),
         "The registry{host} failed while the image{image} was pulled.",
-        "The executor starts the task again. If it lasts, look at the registry's status page.",
+        "If it lasts, look at the registry's status page.",
         _PAGE,
         (
             (
@@ -323,7 +323,7 @@ CAUSES = (
         "image-login-expired",
         says(r"authorization token has expired|reauthenticate|token is expired|expiredtoken"),
         "The login to the registry had expired when the image{image} was pulled.",
-        "The executor starts the task again. If it lasts, update the ECS agent, or renew the registry's login "
+        "If it lasts, update the ECS agent, or renew the registry's login "
         "(repositoryCredentials in the task definition).",
         "https://docs.aws.amazon.com/AmazonECR/latest/userguide/common-errors-docker.html",
         (
@@ -516,7 +516,7 @@ CAUSES = (
             r"|failed size validation|unexpected commit digest|error pulling image conf|short read"
         ),
         "The layers of the image{image} arrived damaged, or could not be unpacked.",
-        "The executor starts the task again. If it happens each time, push the image again; on EC2, replace the instance.",
+        "If it happens each time, push the image again; on EC2, replace the instance.",
         _PAGE,
         (
             (

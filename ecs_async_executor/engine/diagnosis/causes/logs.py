@@ -132,7 +132,7 @@ CAUSES = (
         "log-throttled",
         says(rf"{THROTTLED}|OperationAborted"),
         "CloudWatch throttled the creation of the log stream.",
-        "The executor starts the task again. If it happens often, raise the quota CreateLogStream (50 a second) in Service Quotas, "
+        "If it happens often, raise the quota CreateLogStream (50 a second) in Service Quotas, "
         "or lower `run_task_rate`.",
         "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html",
         (

@@ -24,7 +24,7 @@ CAUSES = (
             r"|PrivateIpAddressLimitExceeded|not enough (?:available |free )?ip|has no (?:free|available) (?:ip )?addresses"
         ),
         "The subnet{subnet} has no free IP address.",
-        "The executor waits until tasks end. Add larger subnets, or subnets in other zones, to the option `subnets`.",
+        "Add larger subnets, or subnets in other zones, to the option `subnets`.",
         _PAGE,
         (
             (
@@ -102,7 +102,7 @@ CAUSES = (
             r"NetworkInterfaceLimitExceeded|AttachmentLimitExceeded|network interfaces? limit|AddressLimitExceeded"
         ),
         "The account or the instance has no network interface left for the task.",
-        "The executor waits until tasks end. Raise the quota of network interfaces (Service Quotas, VPC), or on EC2 enable "
+        "Raise the quota of network interfaces (Service Quotas, VPC), or on EC2 enable "
         "awsvpcTrunking: aws ecs put-account-setting-default --name awsvpcTrunking --value enabled.",
         guide("container-instance-eni"),
         (
@@ -149,7 +149,7 @@ CAUSES = (
         "eni-throttled",
         says(THROTTLED),
         "EC2 throttled ECS while it made the task's network interface.",
-        "The executor starts the task again. If it happens often, lower `run_task_rate`.",
+        "If it happens often, lower `run_task_rate`.",
         issue("dagster-io/dagster#33439"),
         (
             "Rate limit exceeded while preparing network interface to be attached to instance",
@@ -162,7 +162,7 @@ CAUSES = (
         "eni-denied",
         says(rf"{DENIED}|AuthFailure|OptInRequired"),
         "EC2 did not let ECS make or read the task's network interface[ in{subnet}].",
-        "The executor starts the task again: this may pass by itself. If it lasts, a service control policy or the sharing of the "
+        "This may pass by itself. If it lasts, a service control policy or the sharing of the "
         "subnet stands in the way of the service-linked role AWSServiceRoleForECS.",
         "https://github.com/dagster-io/dagster/blob/master/python_modules/libraries/dagster-aws/dagster_aws/ecs/utils.py",
         (
@@ -179,7 +179,7 @@ CAUSES = (
         "eni-device",
         says(r"unused device index"),
         "The container instance has no free place for the task's network interface.",
-        "The executor starts the task again. If it lasts, use larger instances, or enable awsvpcTrunking: aws ecs "
+        "If it lasts, use larger instances, or enable awsvpcTrunking: aws ecs "
         "put-account-setting-default --name awsvpcTrunking --value enabled.",
         _PAGE,
         (
@@ -194,7 +194,7 @@ CAUSES = (
             r"timeout waiting for network interface|network interface .{0,60}tim(?:ed|e) ?out|eni .{0,60}tim(?:ed|e) ?out"
         ),
         "AWS did not provide the task's network interface in time.",
-        "The executor starts the task again: on Fargate, this passes by itself. On EC2, replace an instance where it keeps happening.",
+        "On Fargate, this passes by itself. On EC2, replace an instance where it keeps happening.",
         issue("aws/amazon-ecs-agent#4825"),
         (
             "Timeout waiting for network interface provisioning to complete.",
@@ -206,7 +206,7 @@ CAUSES = (
         "public-address",
         says(r"create network interface with public ip assignment"),
         "ECS could not make a network interface with a public address: the subnet{subnet} is probably full.",
-        "The executor waits until tasks end. Add larger subnets, or subnets in other zones, to the option `subnets`.",
+        "Add larger subnets, or subnets in other zones, to the option `subnets`.",
         _PAGE,
         (
             (
@@ -228,7 +228,7 @@ CAUSES = (
             r"configure eni|netplugin|failed to create endpoint|cannot join network|network namespace|ContainerNetworkingError|cni (?:plugin|config|setup)|ecscni"
         ),
         "The host could not set up the task's network.",
-        "The executor starts the task again. On EC2, replace an instance where it keeps happening.",
+        "On EC2, replace an instance where it keeps happening.",
         issue("aws/amazon-ecs-agent#1520"),
         (
             "ResourceInitializationError: failed to configure ENI: failed to setup regular eni: netplugin failed with no error message",
@@ -252,7 +252,7 @@ CAUSES = (
         "eni-other",
         says(r"unexpected ec2 error|network interface|\bENI\b"),
         "{words}.",
-        "The executor starts the task again: this may pass by itself. If it lasts, check `subnets` and `security_groups`.",
+        "This may pass by itself. If it lasts, check `subnets` and `security_groups`.",
         _PAGE,
         (
             "Unexpected EC2 error while attempting to attach network interface to instance",

@@ -110,7 +110,7 @@ CAUSES = (
         "secret-throttled",
         says(THROTTLED),
         "AWS gave the task its secrets or its login too slowly: it throttled the calls.",
-        "The executor starts the task again. If it happens often, lower `run_task_rate`, put several values into one secret, or "
+        "If it happens often, lower `run_task_rate`, put several values into one secret, or "
         "enable higher throughput for Parameter Store.",
         _PAGE,
         (

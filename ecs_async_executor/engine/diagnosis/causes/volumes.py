@@ -204,7 +204,7 @@ CAUSES = (
             r"VolumeLimitExceeded|MaxIOPSLimitExceeded|InsufficientVolumeCapacity|volume storage limit|attachment limit|maximum number of attachments"
         ),
         "No EBS volume can be created for the task: a quota or the capacity of the zone is used up.",
-        "The executor waits and tries again. Raise the EBS storage quota in Service Quotas, or use subnets in other zones.",
+        "Raise the EBS storage quota in Service Quotas, or use subnets in other zones.",
         _EBS_PAGE,
         (
             "ECS failed to set up the EBS volume. Encountered VolumeLimitExceeded; You have exceeded your maximum gp3 storage limit",
@@ -296,7 +296,7 @@ CAUSES = (
         "ephemeral-storage",
         exactly(r"EphemeralStorage provisioning"),
         "AWS did not provide the task's ephemeral storage in time.",
-        "The executor starts the task again: this passes by itself.",
+        "This usually passes by itself.",
         issue("dagster-io/dagster#17234"),
         (
             "Timeout waiting for EphemeralStorage provisioning to complete.",

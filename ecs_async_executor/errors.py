@@ -67,6 +67,10 @@ class EngineStartError(EcsAsyncError):
     """The engine's thread did not start."""
 
 
+class RemoteLogError(EcsAsyncError):
+    """Airflow's remote log did not take a task's log."""
+
+
 class ImpossibleTransitionError(EcsAsyncError):
     """A run was about to enter a state that can't follow its current one: a bug of ours, not of a task."""
 

@@ -1,22 +1,45 @@
-"""The names of our events in Airflow's Audit Log: the executor writes them, the fleet page reads them.
-
-An event's name has at most 60 characters (`log.event` in Airflow's database).
-"""
+"""The names of our events in Airflow's Audit Log: the executor writes them, the fleet page reads them."""
 
 from __future__ import annotations
 
-LAUNCH_WAITS = "ecs launch waits"
-LAUNCH_FAILED = "ecs launch failed"
-FALLBACK = "ecs fallback"
-UNKNOWN_QUEUE = "ecs unknown queue"
-TASK_ENDED = "ecs task ended"
-NOT_LAUNCHED = "ecs task not launched"
-LAUNCH_GIVEN_UP = "ecs launch given up"
-LEFT_TO_AIRFLOW = "ecs task left to airflow"
+from enum import Enum
+
+
+class EventName(str, Enum):
+    """An event of a task. It has at most 60 characters (`log.event` in Airflow's database)."""
+
+    WAITS = "ecs launch waits"
+    LAUNCH_FAILED = "ecs launch failed"
+    LAUNCHED = "ecs task launched"
+    SLOW_START = "ecs task slow to start"
+    START_FAILED = "ecs task start failed"
+    FALLBACK = "ecs fallback"
+    ADOPTED = "ecs task adopted"
+    LEFT_TO_AIRFLOW = "ecs task left to airflow"
+    UNKNOWN_QUEUE = "ecs unknown queue"
+    NOT_LAUNCHED = "ecs task not launched"
+    NOT_STARTED = "ecs task not started"
+    ENDED = "ecs task ended"
+    RESCHEDULED = "ecs task rescheduled"
+    CONTAINER_LOG = "ecs container log"
+    GIVEN_UP = "ecs launch given up"
+
+
+WAITS = frozenset(each.value for each in (EventName.WAITS, EventName.LAUNCH_FAILED, EventName.START_FAILED))
+"""Each says why its task can't be launched yet."""
+FAILURES = frozenset(
+    each.value
+    for each in (
+        EventName.LAUNCH_FAILED,
+        EventName.START_FAILED,
+        EventName.NOT_LAUNCHED,
+        EventName.NOT_STARTED,
+        EventName.ENDED,
+        EventName.RESCHEDULED,
+        EventName.GIVEN_UP,
+        EventName.LEFT_TO_AIRFLOW,
+    )
+)
+"""Each says what went wrong with a task or its launch."""
 SCHEDULER_STATUS = "ecs scheduler status"
 """Not about a task: the numbers of one scheduler, for the fleet page. Its row is updated in place."""
-
-WAITS = frozenset({LAUNCH_WAITS, LAUNCH_FAILED})
-"""Each says why its task can't be launched yet."""
-FAILURES = frozenset({LAUNCH_FAILED, TASK_ENDED, NOT_LAUNCHED, LAUNCH_GIVEN_UP, LEFT_TO_AIRFLOW})
-"""Each says what went wrong with a task or its launch."""

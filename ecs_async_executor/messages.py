@@ -193,6 +193,15 @@ class Launched(LaunchReport):
     arn: str
     cluster: str
     container: str
+    capacity: str = ""
+    """Its size and where it runs, for people to read; empty if the task was found, not launched."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlowStart(RunReport):
+    """The task takes much longer to start than those of its family usually do. Reported once per task."""
+
+    diagnosis: Diagnosis
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,5 +303,5 @@ class EngineDied:
 
 
 Terminal: TypeAlias = LaunchFailed | Stopped | Cancelled
-AnyRunReport: TypeAlias = Waiting | Launched | Running | Terminal
+AnyRunReport: TypeAlias = Waiting | Launched | SlowStart | Running | Terminal
 Report: TypeAlias = AnyRunReport | Paused | Resumed | HealthChecked | EngineStatus | EngineDied

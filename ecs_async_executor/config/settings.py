@@ -178,6 +178,20 @@ class Settings(BaseModel):
     shutdown_timeout: float = _ours(
         10.0, "Seconds the executor may take when the scheduler exits. Containers keep running.", ge=1, le=120
     )
+    task_log_lines: int = _ours(
+        1000,
+        "Lines of a running task's container that its log page shows, the last ones, from CloudWatch Logs. 0: none. "
+        "See docs/logs.md.",
+        ge=0,
+        le=9_999,
+    )
+    last_log_lines: int = _ours(
+        100,
+        "Lines of a container that died before Airflow could store its log: the last ones go into that log, else into the "
+        "Audit Log. 0: none. See docs/logs.md.",
+        ge=0,
+        le=9_999,
+    )
     rate_share: float = _ours(
         1.0,
         "Fraction of the configured rates and bursts that this executor may use, if other clients share the AWS account.",

@@ -46,9 +46,10 @@ class AirflowApi:
         errors = self._request("GET", "/api/v2/importErrors")["import_errors"]
         return [f"{error['filename']}: {error['stack_trace']}" for error in errors]
 
-    def trigger(self, dag_id: str) -> None:
-        """Start a run of the Dag. Raises httpx.HTTPError."""
-        self._request("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})
+    def trigger(self, dag_id: str) -> str:
+        """Start a run of the Dag and return its id. Raises httpx.HTTPError."""
+        run = self._request("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})
+        return str(run["dag_run_id"])
 
     def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         if "Authorization" not in self._http.headers:

@@ -37,12 +37,12 @@ class Component:
         """Show the name and exit code, never the environment: it contains secrets."""
         return f"<Component {self.name!r} exit_code={self.exit_code}>"
 
-    def start(self, further_environment: Mapping[str, str] | None = None) -> None:
+    def start(self) -> None:
         """Start the process and append its output to its log."""
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603  the demo's own command line
                 self._command,
-                env={**self._environment, **(further_environment or {})},
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 USER = "admin"
 CLUSTER = "demo"
@@ -15,6 +16,7 @@ CONTAINER = "worker"
 REGION = "us-east-1"
 LOG_GROUP = "/ecs/airflow-demo"
 LOG_PREFIX = "airflow"
+LOG_BUCKET = "airflow-demo-logs"
 _DAGS_EVERY = 10  # seconds; only if somebody may change Dags
 EXECUTOR = "ecs_async_executor.AsyncEcsExecutor"
 
@@ -35,7 +37,7 @@ class Home:
 
     @property
     def task_logs(self) -> Path:
-        """Airflow's base_log_folder."""
+        """Airflow's base_log_folder, outside the containers; what is in it is in the local S3, too."""
         return self.root / "logs"
 
     @property
@@ -47,6 +49,11 @@ class Home:
     def worker(self) -> Path:
         """The containers' AIRFLOW_HOME, with none of the scheduler's files."""
         return self.root / "worker"
+
+    @property
+    def worker_logs(self) -> Path:
+        """The containers' base_log_folder: nobody else sees it, as on Fargate."""
+        return self.worker / "logs"
 
     @property
     def database(self) -> Path:
@@ -70,6 +77,7 @@ class Ports:
 
     airflow: int
     ecs: int
+    aws: int
 
     @property
     def airflow_url(self) -> str:
@@ -80,6 +88,11 @@ class Ports:
     def ecs_url(self) -> str:
         """The local ECS."""
         return f"http://127.0.0.1:{self.ecs}"
+
+    @property
+    def aws_url(self) -> str:
+        """The local CloudWatch Logs and S3."""
+        return f"http://127.0.0.1:{self.aws}"
 
 
 @dataclass(frozen=True)
@@ -106,20 +119,32 @@ class Stage:
     keep: bool = False
 
 
-def whereabouts(stage: Stage, *, keeps_home: bool) -> str:
-    """Say where the UI, the Dags, the logs and the local ECS are, for users who continue with the demo."""
+def whereabouts(stage: Stage, run_ids: Mapping[str, str], *, keeps_home: bool) -> str:
+    """Say where the UI, the Dags, the logs and the local ECS are, for users who continue with the demo.
+
+    `run_ids`: the Dag run of each Dag.
+    """
     home, ports = stage.home, stage.ports
     after = "stops everything" if keeps_home else "stops everything and removes the folder"
     return "\n".join(
         (
             f"Airflow:        {ports.airflow_url} (user {USER}, password {stage.secrets.password})",
+            "Worth opening:",
+            f"  what runs and waits on ECS:             {ports.airflow_url}/plugin/ecs-fleet",
+            f"  the log of a task that runs, growing:   {_page(ports, 'counting', 'count', run_ids)}",
+            f"  the log of a container that was killed: {_page(ports, 'killed', 'killed_once', run_ids)}?try_number=1",
             f"Dags:           {home.dags} (changes show up after about {_DAGS_EVERY} seconds)",
-            f"Task logs:      {home.task_logs}",
             f"Component logs: {home.component_logs}",
             f"ECS:            {ports.ecs_url} (cluster {CLUSTER}, Region {REGION}, any credentials)",
+            f"Logs and S3:    {ports.aws_url} (log group {LOG_GROUP}, bucket {LOG_BUCKET})",
             f"Everything runs until Ctrl-C, which {after}.",
         )
     )
+
+
+def _page(ports: Ports, dag_id: str, task_id: str, run_ids: Mapping[str, str]) -> str:
+    """Return the address of a task's page, which shows its log."""
+    return f"{ports.airflow_url}/dags/{dag_id}/runs/{quote(run_ids[dag_id], safe='')}/tasks/{task_id}"
 
 
 def _python_environment(inherited: Mapping[str, str]) -> dict[str, str]:
@@ -140,12 +165,19 @@ def _fake_aws(ports: Ports) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL_ECS": ports.ecs_url,
+        "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": ports.aws_url,
+        "AWS_ENDPOINT_URL_S3": ports.aws_url,
     }
 
 
-def logs_environment(logs_url: str) -> dict[str, str]:
-    """Return the variable for CloudWatch Logs, whose URL is known once the local ECS has started it."""
-    return {"AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": logs_url}
+def _remote_logging() -> dict[str, str]:
+    """Return Airflow's options for keeping tasks' logs in S3, the same inside and outside the containers."""
+    return {
+        "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
+        "AIRFLOW__LOGGING__REMOTE_LOGGING": "True",
+        "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER": f"s3://{LOG_BUCKET}",
+        "AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID": "aws_default",
+    }
 
 
 def component_environment(inherited: Mapping[str, str], stage: Stage) -> dict[str, str]:
@@ -158,8 +190,8 @@ def component_environment(inherited: Mapping[str, str], stage: Stage) -> dict[st
     return {
         **_python_environment(inherited),
         **_fake_aws(ports),
+        **_remote_logging(),
         "AIRFLOW_HOME": str(home.root),
-        "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
         "AIRFLOW__CORE__EXECUTOR": EXECUTOR,
         "AIRFLOW__CORE__DAGS_FOLDER": str(home.dags),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -209,11 +241,13 @@ def worker_environment(inherited: Mapping[str, str], stage: Stage) -> dict[str, 
     home, ports = stage.home, stage.ports
     return {
         **_python_environment(inherited),
+        **_fake_aws(ports),
+        **_remote_logging(),
         "AIRFLOW_HOME": str(home.worker),
         "AIRFLOW__CORE__DAGS_FOLDER": str(home.dags),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{ports.airflow_url}/execution/",
-        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.task_logs),
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.worker_logs),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         # Seconds. The API server shares this machine with every task, so a slow response is not a failure.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",

@@ -45,6 +45,9 @@ EXPECTED: Mapping[str, Mapping[str, Expected]] = {
     "retry": {
         "fails_once": Expected(ecs_tasks=2),  # one per try
     },
+    "killed": {
+        "killed_once": Expected(ecs_tasks=2),  # the first one's container is killed
+    },
     "branching": {
         "choose": Expected(),
         "taken": Expected(),
@@ -57,6 +60,8 @@ EXPECTED: Mapping[str, Mapping[str, Expected]] = {
     },
 }
 
+LONG_RUN = "counting"
+"""The Dag for users who continue with the demo: it runs for ten minutes."""
 TASK_INSTANCES = sum(task.instances for tasks in EXPECTED.values() for task in tasks.values())
 
 

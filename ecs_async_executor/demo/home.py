@@ -57,10 +57,10 @@ def new_secrets() -> Secrets:
 
 
 def free_ports() -> Ports:
-    """Return two loopback ports that were free a moment ago."""
+    """Return three loopback ports that were free a moment ago."""
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
+        sockets = [stack.enter_context(socket.socket()) for _ in range(3)]
         for each in sockets:
             each.bind(("127.0.0.1", 0))
-        airflow, ecs = (each.getsockname()[1] for each in sockets)
-    return Ports(airflow=airflow, ecs=ecs)
+        airflow, ecs, aws = (each.getsockname()[1] for each in sockets)
+    return Ports(airflow=airflow, ecs=ecs, aws=aws)

@@ -67,7 +67,7 @@ def make_processes(inherited: Mapping[str, str], stage: Stage) -> Processes:
 def _local_ecs(stage: Stage) -> tuple[str, ...]:
     return (
         *(sys.executable, "-c", _ECS_ASYNC, "local"),
-        *("--port", str(stage.ports.ecs), "--logs-port", "0"),
+        *("--port", str(stage.ports.ecs), "--logs-port", str(stage.ports.aws)),
         *("--cluster", env.CLUSTER),
         *("--task-definition", str(stage.home.task_definition)),
         *("--plan", json.dumps({"defaults": _PLAN})),

@@ -99,8 +99,9 @@ def _run(options: Options, console: Console, home: Home, interruption: Interrupt
             snapshot = runner.perform()
         code = _judge(snapshot, ecs, console)
         if options.keep:
+            runner.start_long_run()
             console.print(
-                whereabouts(stage, keeps_home=options.keep_home),
+                whereabouts(stage, runner.run_ids, keeps_home=options.keep_home),
                 markup=False,
                 highlight=False,
                 soft_wrap=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -13,8 +13,7 @@ import httpx
 from ecs_async_executor.demo.airflow_api import AirflowApi
 from ecs_async_executor.demo.components import Component
 from ecs_async_executor.demo.display import ComponentStatus, View
-from ecs_async_executor.demo.environment import logs_environment
-from ecs_async_executor.demo.expectations import EXPECTED, complaints
+from ecs_async_executor.demo.expectations import EXPECTED, LONG_RUN, complaints
 from ecs_async_executor.demo.interruption import Interruption
 from ecs_async_executor.demo.local_ecs import LocalEcs
 from ecs_async_executor.demo.observer import Observer
@@ -50,7 +49,8 @@ class Runner:
     _began: float = field(init=False)
     _started: list[Component] = field(default_factory=list, init=False)
     _ready_after: dict[str, float] = field(default_factory=dict, init=False)
-    _logs_url: str = field(default="", init=False)
+    run_ids: dict[str, str] = field(default_factory=dict, init=False)
+    """The Dag run of each Dag that was triggered."""
     _snapshot: Snapshot = field(default=Snapshot(at=0.0), init=False)
 
     def __post_init__(self) -> None:
@@ -65,7 +65,8 @@ class Runner:
         try:
             self._start(self.processes.local_ecs, self.processes.migration)
             self._until(self._infrastructure_is_ready)
-            self._start(*self.processes.airflow, environment=logs_environment(self._logs_url))
+            self.ecs.create_log_bucket()
+            self._start(*self.processes.airflow)
             self._until(self._api_answers)
             self.api.warm_up()
             self._run_dags()
@@ -75,15 +76,19 @@ class Runner:
             raise DemoFailedError(f"Airflow's REST API failed: {error}") from error
         return self._snapshot
 
+    def start_long_run(self) -> None:
+        """Start a Dag run whose log grows for minutes. Raises httpx.HTTPError."""
+        self.run_ids[LONG_RUN] = self.api.trigger(LONG_RUN)
+
     def keep(self) -> None:
         """Watch the components until the user interrupts. Raises ComponentFailedError or Interrupted."""
         while True:
             self._check()
             self.sleep(_TICK)
 
-    def _start(self, *components: Component, environment: Mapping[str, str] | None = None) -> None:
+    def _start(self, *components: Component) -> None:
         for component in components:
-            component.start(environment)
+            component.start()
             self._started.append(component)
 
     def _until(self, done: Callable[[], bool]) -> None:
@@ -122,8 +127,7 @@ class Runner:
         if migration.exit_code == 0:
             self._started = [component for component in self._started if component is not migration]
             self._note_ready(migration)
-        self._logs_url = self._logs_url or self.ecs.logs_url() or ""
-        if self._logs_url:
+        if self.ecs.logs_url() is not None:
             self._note_ready(self.processes.local_ecs)
         return len(self._ready_after) == 2
 
@@ -160,7 +164,7 @@ class Runner:
             self._note_health()
             delivered = self.api.dag_ids()
             for dag_id in [dag_id for dag_id in waiting if dag_id in delivered]:
-                self.api.trigger(dag_id)
+                self.run_ids[dag_id] = self.api.trigger(dag_id)
                 waiting.remove(dag_id)
             errors = self.api.import_errors() if waiting else []
             if errors:

@@ -31,6 +31,7 @@ from ecs_async_executor.engine.workers.stopper import CALLS as STOP_CALLS
 from ecs_async_executor.engine.workers.stopper import Stopper
 from ecs_async_executor.engine.workers.uploader import CALLS as UPLOAD_CALLS
 from ecs_async_executor.engine.workers.uploader import Uploader
+from ecs_async_executor.engine.workers.wait_reporter import WaitReporter
 from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.engine.workers.watcher import CALLS as WATCH_CALLS
 from ecs_async_executor.engine.workers.watcher import Watcher
@@ -115,6 +116,7 @@ class Engine:
             on_change=self._notify_all,
         )
         self._stopper = Stopper(self.ledger, calls, random, on_change=self._notify_all)
+        self._wait_reporter = WaitReporter(self.ledger, calls, emit)
         self._deleter = Deleter(self.ledger, self._s3, random, digest)
         self._on_change = Wakeup()
         self._closing = anyio.Event()
@@ -137,6 +139,7 @@ class Engine:
                 tasks.start_soon(self._watcher.run, tasks)
                 tasks.start_soon(self._stopper.run, tasks)
                 tasks.start_soon(self._deleter.run, tasks)
+                tasks.start_soon(self._wait_reporter.run)
                 tasks.start_soon(self._flush_log)
                 await self._closing.wait()
                 with anyio.move_on_after(self._grace):

@@ -43,6 +43,14 @@ class Task(_Shape, frozen=True):
     """When it went from PENDING to RUNNING; absent if it never ran."""
     stop_code: str | None = None
     stopped_reason: str | None = None
+    task_definition_arn: str = ""
+    cpu: str | None = None
+    memory: str | None = None
+    launch_type: str | None = None
+    capacity_provider_name: str | None = None
+    created_at: float | None = None
+    pull_started_at: float | None = None
+    pull_stopped_at: float | None = None
     containers: tuple[Container, ...] = ()
     overrides: Raw = Raw()
     """Not parsed: the engine needs it of few tasks."""
@@ -50,6 +58,18 @@ class Task(_Shape, frozen=True):
     def __repr__(self) -> str:
         """Omit the overrides: a command contains a token."""
         return f"Task({self.task_arn!r}, {self.last_status!r})"
+
+    @property
+    def family(self) -> str:
+        """The family of its task definition."""
+        return self.task_definition_arn.rpartition("/")[2].partition(":")[0]
+
+    @property
+    def capacity(self) -> str:
+        """Its size and where it runs, for people to read; empty if ECS doesn't say."""
+        where = self.capacity_provider_name or self.launch_type
+        parts = (self.cpu and f"{self.cpu} CPU units", self.memory and f"{self.memory} MiB", where)
+        return ", ".join(part for part in parts if part)
 
 
 class TaskFailure(_Shape, frozen=True):

@@ -7,12 +7,10 @@ AwsEcsExecutor writes the ARN.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from ecs_async_executor.launch_id import LaunchId
-
-_ARN = re.compile(r"arn:aws[a-z-]*:ecs:[^:]+:[^:]+:task/(?:(?P<cluster>[^/]+)/)?(?P<task>[^/]+)")
+from ecs_async_executor.task_arn import TaskArn
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class AdoptedId:
 
 def parse_external_id(external_id: str | None) -> AdoptedId | None:
     """Parse a row's `external_executor_id`; None if it names neither an ECS task nor one of our runs."""
-    if arn := _ARN.fullmatch(external_id or ""):
-        return AdoptedId(arn["task"], arn=external_id, cluster=arn["cluster"])
+    if arn := TaskArn.parse(external_id):
+        return AdoptedId(arn.task_id, arn=arn.text, cluster=arn.cluster)
     launch_id = LaunchId.parse(external_id or "")
     return AdoptedId(launch_id.run_id, launch_id.number) if launch_id else None

@@ -41,6 +41,7 @@ class Dispatcher:
         """Give the engine these orders of pending runs, in one batch."""
         self._submit(order for _, order in ordered)
         for run, _ in ordered:
+            self._stopping.pop(run.run_id, None)  # its end is reported to this run now
             if run.launched is None:
                 run.move(RunState.ORDERED, run.recovery.value, now)
             else:

@@ -18,7 +18,7 @@ from ecs_async_executor.config.configuration import read_configuration
 from ecs_async_executor.config.reading import origin
 from ecs_async_executor.config.sources import team_of
 from ecs_async_executor.errors import ConfigurationError, print_without_traceback
-from ecs_async_executor.event_names import UNKNOWN_QUEUE
+from ecs_async_executor.event_names import EventName
 from ecs_async_executor.executor import airflow_compat
 from ecs_async_executor.executor.connection import resolve_connection
 from ecs_async_executor.executor.interpreter import restore, tune
@@ -213,6 +213,12 @@ class AsyncEcsExecutor(BaseExecutor):
             self.log.exception("The thread of the fleet page's status did not end properly.")
         self.log.info("AsyncEcsExecutor has ended; its ECS tasks were not stopped.")
 
+    def get_task_log(self, ti: TaskInstance, try_number: int) -> tuple[list[str], list[str]]:
+        """Return where a running task's container logs, and its last lines; the API server's log page calls this."""
+        from ecs_async_executor.logs.task_log import read_task_log  # noqa: PLC0415  the scheduler needs none of it
+
+        return read_task_log(self.conf, ti, try_number)
+
     def terminate(self) -> None:
         """Do the same as `end()`: a scheduler that exits is no reason to kill tasks."""
         self.end()
@@ -238,7 +244,7 @@ class AsyncEcsExecutor(BaseExecutor):
         self.running.add(run.key)
         warning = None if run.is_callback else self._parts.configuration.profiles.warning_for(run.queue)
         if warning is not None:
-            self.log_task_event(event=UNKNOWN_QUEUE, extra=warning, ti_key=run.key)
+            self._parts.reconciler.task_events.record(run, EventName.UNKNOWN_QUEUE, warning)
         return run
 
     def _refuse(self, workload: Any, why: str) -> None:

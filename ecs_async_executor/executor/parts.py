@@ -12,18 +12,26 @@ from airflow.executors.base_executor import BaseExecutor
 
 from ecs_async_executor.backoff import Random
 from ecs_async_executor.config.configuration import Configuration
+from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.engine.aws.client import Connect
 from ecs_async_executor.executor.dispatcher import Dispatcher, Submit
 from ecs_async_executor.executor.engine_supervisor import EngineSupervisor
+from ecs_async_executor.executor.last_lines import LastLines
 from ecs_async_executor.executor.order_factory import OrderFactory
 from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.retry_policy import RetryPolicy
 from ecs_async_executor.executor.rows.thread import RowDatabase, RowThread
 from ecs_async_executor.executor.status.keeper import StatusKeeper
 from ecs_async_executor.executor.status.thread import StatusThread
+from ecs_async_executor.logs.aws import HookAws
+from ecs_async_executor.logs.reader import Reader
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.tokens import JWTGenerator
+
+
+LAST_LINES_DEADLINE = 30.0
+"""Seconds that reading one dead container's lines may take: nobody waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,7 @@ def build(executor: BaseExecutor, configuration: Configuration, connect: Connect
         executor.jwt_generator,
         database,
         lambda orders: engine.submit(orders),  # noqa: PLW0108  the engine exists once orders are given
+        last_lines=LastLines(_reader(configuration.settings)),
     )
     engine = EngineSupervisor(connect, configuration.settings.engine_options, reconciler.live_orders)
     status_thread = StatusThread()
@@ -61,6 +70,7 @@ def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a t
     database: RowDatabase,
     submit: Submit,
     *,
+    last_lines: LastLines | None = None,
     clock: Callable[[], float] = time.monotonic,
     random: Random = system_random,
 ) -> Reconciler:
@@ -78,5 +88,18 @@ def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a t
         RetryPolicy(configuration.profiles, random),
         database,
         configuration.heartbeats,
+        last_lines=last_lines or LastLines(None),
         clock=clock,
+    )
+
+
+def _reader(settings: Settings) -> Reader | None:
+    """Return the reader of dead containers' last lines; None if the option turns it off."""
+    if settings.last_log_lines == 0:
+        return None
+    return Reader(
+        HookAws(settings.conn_id),
+        container=settings.container_name,
+        lines=settings.last_log_lines,
+        deadline=LAST_LINES_DEADLINE,
     )

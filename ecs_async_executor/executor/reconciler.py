@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -22,14 +21,14 @@ from ecs_async_executor.executor.decisions import (
     Row,
     RunView,
     decide_before_launch,
-    decide_when_ended,
     decide_when_launched,
     decide_while_live,
-    describe_left,
 )
 from ecs_async_executor.executor.dispatcher import Dispatcher
+from ecs_async_executor.executor.ended_runs import EndedRuns
+from ecs_async_executor.executor.last_lines import LastLines
 from ecs_async_executor.executor.retry_policy import RetryPolicy
-from ecs_async_executor.executor.row_diagnosis import UNREADABLE, explain_by_row
+from ecs_async_executor.executor.row_diagnosis import UNREADABLE
 from ecs_async_executor.executor.rows.final_publish import publish_all
 from ecs_async_executor.executor.rows.reader import READ_AGAIN_AFTER, RowReader
 from ecs_async_executor.executor.rows.thread import RowDatabase
@@ -46,6 +45,7 @@ from ecs_async_executor.messages import (
     Order,
     Recovery,
     Running,
+    SlowStart,
     Stopped,
     Terminal,
     Waiting,
@@ -54,8 +54,8 @@ from ecs_async_executor.messages import (
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-CONFIRM_AFTER = 5.0
-"""Seconds until we check a sent event: core drops events for rows that are locked when it handles them."""
+HANDLE_AGAIN_AFTER = 5.0
+"""Seconds until a run whose report or row could not be handled gets its row read again."""
 
 _ADOPTED = "another scheduler has adopted it"
 _MOVED_ON = "Airflow has moved on: the task was cleared, marked or has ended"
@@ -73,16 +73,29 @@ class Reconciler:
         database: RowDatabase,
         heartbeats: Heartbeats,
         *,
+        last_lines: LastLines,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._executor = executor
         self._dispatcher = dispatcher
         self._retry_policy = retry_policy
         self._heartbeats = heartbeats
+        self._last_lines = last_lines
         self._clock = clock
         self.runs = Runs()
         self.task_events = TaskEvents(executor, clock)
         self._rows = RowReader(database, self.runs, lambda: executor.job_id)
+        self._ended_runs = EndedRuns(
+            executor,
+            self.runs,
+            self._rows,
+            retry_policy,
+            self.task_events,
+            last_lines=last_lines,
+            view=self._view,
+            drop=self.drop,
+            clock=clock,
+        )
 
     def __repr__(self) -> str:
         return f"<Reconciler {self.runs!r}, {self._rows!r}>"
@@ -98,7 +111,8 @@ class Reconciler:
         ordered, refused = [], []
         for run in runs:
             try:
-                self._fall_back(run)
+                if (reason := self._retry_policy.fall_back(run, self._clock())) is not None:
+                    self.task_events.fell_back(run, reason)
                 order = self._dispatcher.order(run)
                 self._add(run)
             except Exception as error:  # noqa: BLE001  it is logged, with its traceback
@@ -131,6 +145,7 @@ class Reconciler:
                 self.drop(known, "another scheduler had it in between, and launched it again")
             self._executor.running.add(run.key)
             self._add(run)
+            self.task_events.adopted(run)
             if run.launched is None:
                 self._rows.read_at(run, self._clock())
             else:
@@ -200,6 +215,8 @@ class Reconciler:
                     self._executor.running_state(run.key)
             case Waiting():
                 self.task_events.waits(run, report.diagnosis)
+            case SlowStart():
+                self.task_events.slow_start(run, report.diagnosis)
             case LaunchFailed() | Stopped() | Cancelled():
                 self._note_end(run, report)
             case _:
@@ -210,6 +227,7 @@ class Reconciler:
         before, published_before = run.state, run.published
         run.move(RunState.LIVE if run.is_callback else RunState.LAUNCHED, "launched", self._clock())
         run.launched = report
+        self.task_events.launched(run, report)
         if before is RunState.PENDING:
             self._dispatcher.watch(run)  # the engine launched it earlier, and may have been told to forget it
         if run.is_callback:
@@ -241,6 +259,8 @@ class Reconciler:
             self._rows.ask(now)
         except Exception:  # noqa: BLE001  it is logged, with its traceback
             self.task_events.exception("decide", "Can't decide; it is tried again at the next heartbeat.")
+        for each in self._last_lines.audit_texts():
+            self.task_events.record_for(each.key, each.event, each.text)
         self.task_events.flush()
 
     def publish_rest(self) -> int:
@@ -256,7 +276,7 @@ class Reconciler:
             case RunState.LAUNCHED:
                 self._decide_launched(run, row)
             case RunState.ENDED | RunState.REPORTED:
-                self._decide_ended(run, row)
+                self._ended_runs.decide(run, row)
             case RunState.DROPPED | RunState.DONE:
                 pass  # forgotten since its row was asked for
             case _:
@@ -312,43 +332,6 @@ class Reconciler:
         if decision in {Decision.KEEP, Decision.PUBLISH}:
             run.unwanted_since = None
 
-    def _decide_ended(self, run: Run, row: Row | None) -> None:
-        if run.is_callback:
-            self._decide_callback(run)
-            return
-        decision = decide_when_ended(row, self._view(run))
-        if decision in {Decision.RELAUNCH, Decision.FAIL}:  # the row is this run's, so it may explain the end
-            run.ended = explain_by_row(run.ended, row)
-            decision = decide_when_ended(row, self._view(run))
-        if decision is Decision.RELAUNCH:
-            self._relaunch(run, row)
-        elif decision is Decision.SEARCH and not run.adopted_by_arn:
-            run.move(RunState.PENDING, "its row is running, so another launch of it runs", self._clock())
-            run.launched = run.ended = None
-            run.recovery = Recovery.SEARCH_ONLY
-            self._rows.read_at(run, self._clock())
-        elif decision in {Decision.FAIL, Decision.SUCCEED}:
-            self._send_event(run, decision)
-        elif decision is Decision.WAIT:
-            self._rows.read_at(run, self._clock() + CONFIRM_AFTER)
-        else:
-            if decision is Decision.LEAVE and row is not None:
-                self.task_events.left_to_airflow(run, describe_left(row, self._heartbeats.timeout))
-            self.drop(run, f"decided: {decision.name}")
-
-    def _decide_callback(self, run: Run) -> None:
-        """Decide by the exit code: a callback has no row, and nothing else reports its end."""
-        view, ended = self._view(run), run.ended
-        if not self.runs.is_current(run):
-            self.task_events.superseded(run)
-        elif isinstance(ended, Stopped) and ended.exit_code == 0:
-            self._executor.success(run.key)
-        elif not view.ran and view.may_relaunch:
-            return self._relaunch(run, None)
-        else:
-            self._executor.fail(run.key, str(run.diagnosis))
-        return self.drop(run, "its end is reported")
-
     def _view(self, run: Run) -> RunView:
         return self.runs.view(
             run,
@@ -359,48 +342,10 @@ class Reconciler:
             asked_at=self._rows.asked_at,
         )
 
-    # --- carrying decisions out ---------------------------------------------------------------------------
-
-    def _relaunch(self, run: Run, row: Row | None) -> None:
-        delay = self._retry_policy.delay(run)
-        self._fall_back(run)
-        if run.costs_attempt:
-            self.task_events.start_failed(run, self._retry_policy.max_starts(run), delay)
-            run.starts += 1
-        else:
-            self.task_events.waits_again(run)
-        run.move(RunState.PENDING, "to be launched again", self._clock())
-        run.next_launch()
-        if run.adopted_by_arn:
-            # We don't know the ids of its earlier launches; a new run id avoids using any of them again.
-            run.adopted_by_arn = False
-            self._rows.forget(run)
-            self.runs.rename(run, str(uuid.uuid4()))
-        if not run.is_callback:
-            run.ids |= {str(run.launch_id)}
-            self._rows.publish(run, row)
-        self._rows.read_at(run, self._clock() + delay)
-
-    def _fall_back(self, run: Run) -> None:
-        reason = self._retry_policy.fall_back(run, self._clock())
-        if reason is not None:
-            self.task_events.fell_back(run, reason)
-
-    def _send_event(self, run: Run, decision: Decision) -> None:
-        """Tell Airflow that a run ended, and again after a while if the row hasn't changed."""
-        if not run.event_sent:
-            run.event_sent = True
-            self.task_events.over(run, was_cleared=decision is Decision.SUCCEED)
-        if run.state is RunState.ENDED:
-            run.move(RunState.REPORTED, decision.name, self._clock())
-        send = self._executor.fail if decision is Decision.FAIL else self._executor.success
-        send(run.key, str(run.diagnosis))
-        self._rows.read_at(run, self._clock() + CONFIRM_AFTER)
-
     def _guarded(self, handle: Callable[[Run, T], None], run: Run, what: T) -> None:
         """Handle one run's report or row; log exceptions, so that one bad run doesn't affect the others."""
         try:
             handle(run, what)
         except Exception:  # noqa: BLE001  it is logged, with its traceback
             self.task_events.exception("handle", f"Can't handle {run.label}")
-            self._rows.read_at(run, self._clock() + CONFIRM_AFTER)
+            self._rows.read_at(run, self._clock() + HANDLE_AGAIN_AFTER)

@@ -39,6 +39,10 @@ class RetryPolicy:
         """Return how many start attempts a run has, the first included."""
         return self._profile(run).max_starts
 
+    def capacity_timeout(self, run: Run) -> float:
+        """Return the seconds that a run waits for capacity at most, before it fails or falls back."""
+        return self._profile(run).capacity_timeout
+
     def allow(self, run: Run, now: float) -> bool:
         """Return whether a run may be launched again."""
         if not run.costs_attempt and run.waits_since is not None:

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ecs_async_executor.config.heartbeats import Heartbeats
-from ecs_async_executor.errors import ImpossibleTransitionError
 from ecs_async_executor.executor.decisions import RunView
 from ecs_async_executor.executor.run_state import TRANSITIONS, RunState
-from ecs_async_executor.history import History
+from ecs_async_executor.history import History, move
 from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.messages import Cancelled, Diagnosis, Launched, Recovery, Stop, Stopped, Terminal
 
@@ -95,10 +94,7 @@ class Run:
 
     def move(self, state: RunState, why: str, now: float) -> None:
         """Change the state; raises `ImpossibleTransitionError`."""
-        if state not in TRANSITIONS[self.state]:
-            raise ImpossibleTransitionError(self.label, self.state.name, state.name, why, self.history)
-        self.state = state
-        self.history.note(now, state.name, why)
+        move(self, state, TRANSITIONS, why, now)
 
     def next_launch(self) -> None:
         """Move to the next launch number; call it only when nothing of the earlier launches lives."""

@@ -1,20 +1,29 @@
-"""Tells people what happens to runs: all of it in the task's Audit Log, a digest in the scheduler's log."""
+"""Tells people what happens to runs: all of it in the task's Audit Log, a digest in the scheduler's log.
+
+Airflow's scheduler loop writes the Audit Log's rows right after each heartbeat, so a heartbeat hands over few of them.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
 import traceback
+from collections import deque
 from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import Any
 
 from airflow.executors.base_executor import BaseExecutor
 
-from ecs_async_executor import event_names
+from ecs_async_executor.event_names import EventName
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.log_digest import LogDigest
-from ecs_async_executor.messages import Diagnosis, LaunchFailed, Recovery
+from ecs_async_executor.messages import Diagnosis, Launched, LaunchFailed, Recovery, Stopped
 
 log = logging.getLogger(__name__)
+
+ROWS_PER_HEARTBEAT = 100
+"""Audit Log rows handed to Airflow per heartbeat, at most; a heartbeat that adopts thousands of runs has more."""
 
 
 class TaskEvents:
@@ -24,6 +33,8 @@ class TaskEvents:
         self._executor = executor
         self._clock = clock
         self._digest = LogDigest(log.log)
+        self._rows: deque[tuple[Any, EventName, str]] = deque()
+        """What is still to be handed over: task instance key, event and text."""
 
     def log(self, cause: Hashable, text: str, level: int = logging.INFO) -> None:
         """Log a message that many runs may share: the first of each cause, then a summary once a minute."""
@@ -41,24 +52,45 @@ class TaskEvents:
     def waits(self, run: Run, why: Diagnosis) -> None:
         """Tell why a run can't be launched now."""
         self.log(("waits", why.summary), f"{run.label} waits: {why}")
-        self.record(run, event_names.LAUNCH_WAITS, str(why))
+        self.record(run, EventName.WAITS, str(why))
 
-    def waits_again(self, run: Run) -> None:
-        """Tell why a run must wait before its next launch, once per cause."""
-        if run.diagnosis.summary not in run.waits_for:
-            run.waits_for.add(run.diagnosis.summary)
-            self.waits(run, run.diagnosis)
+    def waits_again(self, run: Run, patience: float) -> None:
+        """Tell why a run must wait before its next launch, once per cause; `patience`: for how many seconds at most."""
+        why = run.diagnosis
+        if why.summary not in run.waits_for:
+            run.waits_for.add(why.summary)
+            limit = f"It waits up to {patience:.0f} s (`capacity_timeout`)."
+            self.waits(run, replace(why, remedy=f"{why.remedy} {limit}".strip()))
+
+    def launched(self, run: Run, task: Launched) -> None:
+        """Tell which ECS task a run has. The row shows its ARN, but Airflow's UI doesn't."""
+        queue = f"queue {run.queue}" if run.queue else ""
+        facts = [task.capacity, f"cluster {task.cluster}", queue, f"launch {run.number}"]
+        text = f"{task.arn} ({', '.join(part for part in facts if part)})"
+        log.debug("%s was launched: %s", run.label, text)
+        self.record(run, EventName.LAUNCHED, text)
+
+    def slow_start(self, run: Run, why: Diagnosis) -> None:
+        """Tell that a run's task is slow to start, and what it waits for."""
+        self.log(("slow start", why.summary.partition(":")[2]), f"{run.label}: {why}", logging.WARNING)
+        self.record(run, EventName.SLOW_START, str(why))
+
+    def adopted(self, run: Run) -> None:
+        """Tell that this scheduler has taken over a run of a scheduler that is gone."""
+        what = f"its ECS task {run.launched.arn}" if run.launched is not None else "its launch"
+        self.record(run, EventName.ADOPTED, f"Its scheduler is gone; another one has taken over {what}.")
 
     def start_failed(self, run: Run, max_starts: int, delay: float) -> None:
         """Tell that a start failed, and when the next one comes; `delay` is in seconds."""
         text = f"Start {run.starts} of {max_starts} failed, the next one in {delay:.0f} s. {run.diagnosis}"
         self.log(("start failed", run.diagnosis.summary), f"{run.label}: {text}", logging.WARNING)
-        self.record(run, event_names.LAUNCH_FAILED, text)
+        failed = EventName.START_FAILED if isinstance(run.ended, Stopped) else EventName.LAUNCH_FAILED
+        self.record(run, failed, text)
 
     def fell_back(self, run: Run, reason: str) -> None:
         """Tell that a run has switched to its fallback profile."""
         self.log(("fallback", reason), f"{run.label}: {reason}")
-        self.record(run, event_names.FALLBACK, reason)
+        self.record(run, EventName.FALLBACK, reason)
 
     def superseded(self, run: Run) -> None:
         """Tell that a newer run of the same task has taken over."""
@@ -76,7 +108,7 @@ class TaskEvents:
         """Tell that Airflow decides about a run whose task we can't see."""
         text = f"{run.diagnosis} {why}"
         self.log("left", f"{run.label} is left to Airflow. {text}", logging.WARNING)
-        self.record(run, event_names.LEFT_TO_AIRFLOW, text)
+        self.record(run, EventName.LEFT_TO_AIRFLOW, text)
 
     def over(self, run: Run, *, was_cleared: bool) -> None:
         """Tell that the executor reports a run's end to Airflow, because its worker hasn't."""
@@ -84,21 +116,32 @@ class TaskEvents:
             text = f"{run.label} was cleared, and has ended: Airflow runs it again. {run.diagnosis}"
             self.log("cleared", text)
         else:
-            log.warning("%s: %s", run.label, run.diagnosis)
+            arn = f" [{run.launched.arn}]" if run.launched is not None else ""
+            log.warning("%s: %s%s", run.label, run.diagnosis, arn)
         self.record(run, _name_of_end(run), str(run.diagnosis))
 
-    def record(self, run: Run, event: str, text: str) -> None:
-        """Write to the task's Audit Log; a callback has none."""
+    def record(self, run: Run, event: EventName, text: str) -> None:
+        """Write to the task's Audit Log, at this heartbeat or a later one; a callback has none."""
         if not run.is_callback:
-            self._executor.log_task_event(event=event, extra=text, ti_key=run.key)
+            self.record_for(run.key, event, text)
+
+    def record_for(self, key: Any, event: EventName, text: str) -> None:
+        """Write to the Audit Log of the task with this key."""
+        self._rows.append((key, event, text))
 
     def flush(self) -> None:
-        """Log the summaries that are due. Call it at each heartbeat."""
+        """Hand rows to Airflow, and log the summaries that are due. Call it at each heartbeat."""
+        for _ in range(min(len(self._rows), ROWS_PER_HEARTBEAT)):
+            key, event, text = self._rows.popleft()
+            self._executor.log_task_event(event=event.value, extra=text, ti_key=key)
         self._digest.flush(self._clock())
 
 
-def _name_of_end(run: Run) -> str:
+def _name_of_end(run: Run) -> EventName:
     """Return the Audit Log's event for a run that is over."""
-    if not isinstance(run.ended, LaunchFailed) or run.recovery is not Recovery.NONE:
-        return event_names.TASK_ENDED
-    return event_names.LAUNCH_GIVEN_UP if run.ended.may_exist else event_names.NOT_LAUNCHED
+    ended = run.ended
+    if isinstance(ended, Stopped):
+        return EventName.ENDED if ended.ran else EventName.NOT_STARTED
+    if not isinstance(ended, LaunchFailed) or run.recovery is not Recovery.NONE:
+        return EventName.ENDED
+    return EventName.GIVEN_UP if ended.may_exist else EventName.NOT_LAUNCHED

@@ -1,1 +1,1 @@
-"""What the executor adds to Airflow's UI. It runs in the API server."""
+"""What this package adds to Airflow's UI."""

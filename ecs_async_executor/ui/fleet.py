@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ecs_async_executor.event_names import LAUNCH_FAILED
+from ecs_async_executor.event_names import EventName
 from ecs_async_executor.scheduler_status import SchedulerStatus
 
 SILENT_AFTER = 45.0
@@ -217,7 +217,8 @@ TITLE_LENGTH = 200
 
 def reason_in(event: Event) -> str:
     """Return an event's text without what differs from task to task."""
-    return _START.sub("", event.text, count=1) if event.name == LAUNCH_FAILED else event.text
+    is_failed_start = event.name in {EventName.LAUNCH_FAILED.value, EventName.START_FAILED.value}
+    return _START.sub("", event.text, count=1) if is_failed_start else event.text
 
 
 def first_sentence(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The Airflow plugin: adds the fleet page to the UI.
+"""The Airflow plugin: what the UI gets from this package.
 
 Schedulers, Dag processors and workers load plugins, too: keep the import cheap. Airflow asks for `fastapi_apps`
 only in the API server, so the app is built there and nowhere else.
@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
+from ecs_async_executor.ui.links import LINKS
+
 log = logging.getLogger(__name__)
 
 PREFIX = "/ecs-fleet"
@@ -26,9 +28,10 @@ def page_path() -> str:
 
 
 class EcsAsyncPlugin(AirflowPlugin):
-    """Adds the entry "ECS fleet" to the menu Browse."""
+    """Adds the entry "ECS fleet" to the menu Browse, and links to the AWS console to every task."""
 
     name = "ecs_async_executor"
+    global_operator_extra_links: list[Any] = list(LINKS)  # noqa: RUF012  as the base class declares it
 
     def __init__(self) -> None:
         self.external_views = [

@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import boto3
 import pytest
+from airflow.api_fastapi.app import create_app
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.models import Log
 from airflow.models.callback import Callback
@@ -19,14 +22,19 @@ from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.taskinstance import TaskInstance
 from airflow.sdk import DAG
 from airflow.utils.db import initdb
+from airflow.utils.log.file_task_handler import FileTaskHandler
 from airflow.utils.session import create_session
+from fastapi.testclient import TestClient
 from sqlalchemy import delete
 
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.local import Control, Options, serve_in_process, serve_in_thread
+from ecs_async_executor.logs import reader, task_log
+from ecs_async_executor.ui import links
 from tests.support.callbacks import delete_callbacks, enqueue_callbacks, store_callback
 from tests.support.ecs import end_all
+from tests.support.moto import serve_moto
 from tests.support.scheduler import (
     Scheduler,
     create_run,
@@ -35,6 +43,7 @@ from tests.support.scheduler import (
     running_scheduler,
     store_dag,
 )
+from tests.support.task_logs import GROUP
 
 OPTIONS = {
     "CLUSTER": "default",
@@ -85,6 +94,9 @@ def configured(ecs: Control, monkeypatch: pytest.MonkeyPatch) -> Control:
     for name, value in OPTIONS.items():
         monkeypatch.setenv(f"AIRFLOW__AWS_ECS_EXECUTOR__{name}", value)
     monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__POLL_INTERVAL", "1")
+    monkeypatch.setenv(
+        "AIRFLOW__ECS_ASYNC_EXECUTOR__LAST_LOG_LINES", "0"
+    )  # its thread would outlive the test
     for rate in ("RUN_TASK_RATE", "MODIFY_RATE", "READ_RATE"):
         monkeypatch.setenv(f"AIRFLOW__ECS_ASYNC_EXECUTOR__{rate}", "0")
     monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", ecs.endpoint_url)
@@ -100,7 +112,8 @@ def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
     monkeypatch.setattr(
         Settings, "engine_options", property(lambda self: replace(options(self), missing_grace=1.0))
     )
-    monkeypatch.setattr("ecs_async_executor.executor.reconciler.CONFIRM_AFTER", 0.2)
+    monkeypatch.setattr("ecs_async_executor.executor.ended_runs.CONFIRM_AFTER", 0.2)
+    monkeypatch.setattr("ecs_async_executor.executor.reconciler.HANDLE_AGAIN_AFTER", 0.2)
     for module in ("executor.reconciler", "executor.rows.reader"):
         monkeypatch.setattr(f"ecs_async_executor.{module}.READ_AGAIN_AFTER", 0.05)
     for module in (
@@ -206,3 +219,38 @@ def enqueue_callback(scheduler: Scheduler, run_dag: Callable[[DAG], str]) -> Ite
 
     yield store_and_enqueue
     delete_callbacks()
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    with serve_moto() as url:
+        yield url
+
+
+@pytest.fixture
+def cloudwatch(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """CloudWatch Logs with the group of the local ECS's `airflow-task`, and an executor that has read nothing yet."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", moto)
+    monkeypatch.setattr(task_log, "_readers", {})
+    monkeypatch.setattr(task_log, "_options", {})
+    monkeypatch.setattr(links, "_arns", links._Arns())
+    monkeypatch.setattr(reader, "FRESH", 0.0)
+    monkeypatch.setattr(FileTaskHandler, "executor_instances", {})
+    client = boto3.client("logs", region_name="us-east-1")
+    client.create_log_group(logGroupName=GROUP)
+    yield client
+    client.delete_log_group(logGroupName=GROUP)
+
+
+@pytest.fixture(scope="session")
+def app(database: None) -> Any:
+    return create_app(apps="core")
+
+
+@pytest.fixture
+def api(app: Any) -> Iterator[TestClient]:
+    """The API server, for a user who may see everything."""
+    with TestClient(app, base_url="http://testserver/api/v2") as client:
+        token = app.state.auth_manager.generate_jwt(SimpleAuthManagerUser(username="admin", role="admin"))
+        client.headers["Authorization"] = f"Bearer {token}"
+        yield client

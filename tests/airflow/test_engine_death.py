@@ -40,12 +40,12 @@ def test_what_runs_and_what_is_on_its_way_is_taken_over(
     run_dag(tasks("in_flight", 6))
     scheduler.until(lambda: len(ecs.tasks()) > 4)
     kill_engine(scheduler)
+    scheduler.until(lambda: "The engine runs again, with 9 tasks in hand." in caplog.text)
     scheduler.launched(6, dag_id="in_flight")
     scheduler.rest(0.3)
     assert [entry["tasks"] for entry in ecs.history().values()] == [1] * 9
     assert len(scheduler.executor.running) == 9
     assert "The engine died (TypeError" in caplog.text
-    assert "The engine runs again, with 9 tasks in hand." in caplog.text
     ecs.interrupt(running[1].external_executor_id or "")
     scheduler.until(lambda: [t for t in task_instances(dag_id="running") if t.state == "failed"])
 

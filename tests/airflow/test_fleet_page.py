@@ -21,7 +21,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
 from benchmarks.airflow_rows import queue_rows
-from ecs_async_executor.event_names import LAUNCH_WAITS, SCHEDULER_STATUS, TASK_ENDED
+from ecs_async_executor.event_names import SCHEDULER_STATUS, EventName
 from ecs_async_executor.executor.status.thread import write_status
 from ecs_async_executor.scheduler_status import SchedulerStatus
 from ecs_async_executor.ui import app as module
@@ -66,7 +66,7 @@ def client(api: FastAPI) -> Iterator[Client]:
 def two_dags(clean_database: None) -> None:
     """Queued tasks of the Dags `red` and `blue`, each with an event that says why and one that says what failed."""
     names = {name: queue_rows(7, 2, one_task_dag(name)) for name in ("red", "blue")}
-    events = {LAUNCH_WAITS: "It waits.", TASK_ENDED: "It failed."}
+    events = {EventName.WAITS.value: "It waits.", EventName.ENDED.value: "It failed."}
     rows = [
         event_row(
             event,

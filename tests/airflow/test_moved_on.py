@@ -178,7 +178,7 @@ def test_a_task_that_does_not_run_within_the_launch_timeout_is_stopped_and_start
     first, second = ecs.tasks()
     assert (first["lastStatus"], first["stopCode"]) == ("STOPPED", "UserInitiated")
     assert second["startedBy"] == first["startedBy"]
-    (event,) = logged_events("ecs launch failed")
+    (event,) = logged_events("ecs task start failed")
     assert "The task did not run within 1 s, so it was stopped." in event
     assert task_instances()[0].try_number == 1
 
@@ -195,7 +195,7 @@ def test_when_no_start_gets_to_run_in_time_the_task_fails_with_what_to_do(
     ecs.set_plan(pending=3600, stop_seconds=0)
     run_dag(one_task_dag("never_runs"))
     scheduler.until_state("failed")
-    assert "raise `launch_timeout`" in logged_events("ecs task ended")[0]
+    assert "raise `launch_timeout`" in logged_events("ecs task not started")[0]
     assert len(ecs.tasks()) == 3
 
 
@@ -210,4 +210,4 @@ def test_the_audit_log_of_a_moved_task_names_no_failure_of_ours(
     scheduler.until_idle()
     with create_session(scoped=False) as session:
         events = {log.event for log in session.scalars(select(Log).where(Log.dag_id == "quiet"))}
-    assert not {event for event in events if event.startswith("ecs")}
+    assert {event for event in events if event.startswith("ecs")} == {"ecs task launched"}

@@ -31,7 +31,7 @@ def test_it_is_launched_again_with_a_new_launch_number_and_a_fresh_token(
     assert first["startedBy"] == second["startedBy"]
     assert second["clientToken"] == first["clientToken"].removesuffix("-1") + "-2"
     assert worker_token(first) != worker_token(second)
-    (event,) = logged_events("ecs launch failed")
+    (event,) = logged_events("ecs task start failed")
     assert event.startswith("Start 1 of 3 failed, the next one in ")
     assert PASSING in event
     assert (ti.state, ti.try_number) == ("queued", 1)
@@ -45,8 +45,8 @@ def test_when_all_starts_have_failed_the_task_fails_with_the_reason_in_its_audit
     run_dag(one_task_dag("start_fails"))
     scheduler.until_state("failed")
     assert [body["clientToken"][-2:] for body in sent] == ["-1", "-2", "-3"]
-    assert len(logged_events("ecs launch failed")) == 2
-    (ended,) = logged_events("ecs task ended")
+    assert len(logged_events("ecs task start failed")) == 2
+    (ended,) = logged_events("ecs task not started")
     (mismatch,) = logged_events("state mismatch")
     assert ended.startswith("ECS could not reach the image's registry, the task's secrets or its log group.")
     assert PASSING in ended
@@ -60,7 +60,7 @@ def test_a_reason_that_stays_is_not_tried_again(
     run_dag(one_task_dag("start_fails_for_good"))
     scheduler.until_state("failed")
     assert len(sent) == 1
-    assert "Check the image's name and tag" in logged_events("ecs task ended")[0]
+    assert "Check the image's name and tag" in logged_events("ecs task not started")[0]
 
 
 def test_the_number_of_starts_is_an_option(
@@ -96,7 +96,7 @@ def test_a_container_that_failed_before_its_task_began_is_launched_again(
     run_dag(one_task_dag("fails_before_it_begins"))
     scheduler.until(lambda: len(live(ecs)) == 1)
     assert len(sent) == 2
-    (event,) = logged_events("ecs launch failed")
+    (event,) = logged_events("ecs task start failed")
     assert "exit code 1 before Airflow had started the task" in event
     assert "[api_auth] jwt_secret" in event
 

@@ -5,11 +5,15 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import boto3
 import httpx
+import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -61,32 +65,155 @@ def test_the_demo_runs_real_dags_and_all_end_as_their_authors_expect(kept: tuple
     assert "skipped" in printed
 
 
+class Kept:
+    """What a kept demo offers, by what it has printed."""
+
+    def __init__(self, printed: str) -> None:
+        self.printed = printed
+        (self.airflow,) = re.findall(r"^Airflow: +(\S+) \(user", printed, re.MULTILINE)
+        (self.password,) = re.findall(r"^Airflow: .*password (\S+)\)", printed, re.MULTILINE)
+        (self.ecs,) = re.findall(r"^ECS: +(\S+)", printed, re.MULTILINE)
+        (self.aws,) = re.findall(r"^Logs and S3: +(\S+)", printed, re.MULTILINE)
+        self.dags, self.components = (
+            Path(re.findall(rf"^{name}: +(\S+)", printed, re.MULTILINE)[0])
+            for name in ("Dags", "Component logs")
+        )
+        self.worth_opening = re.findall(r"^  \S.*: +(http\S+)$", printed, re.MULTILINE)
+
+    def client(self, service: str) -> Any:
+        url = self.ecs if service == "ecs" else self.aws
+        keys = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
+        return boto3.client(service, endpoint_url=url, region_name="us-east-1", **keys)
+
+    @contextmanager
+    def api(self) -> Iterator[httpx.Client]:
+        """The REST API, for the demo's user."""
+        with httpx.Client(base_url=self.airflow, timeout=60) as api:
+            login = api.post("/auth/token", json={"username": "admin", "password": self.password})
+            api.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
+            yield api
+
+    def log_of(self, api: httpx.Client, page: str, try_number: int = 1) -> str:
+        """The log that a task's page shows."""
+        dag, run, task = re.findall(r"/dags/([^/]+)/runs/([^/]+)/tasks/([^/?]+)", page)[0]
+        answer = api.get(f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/{try_number}")
+        return str(answer.raise_for_status().text)
+
+    def audit_log(self, api: httpx.Client) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while True:
+            page = (
+                api.get("/api/v2/eventLogs", params={"limit": 100, "offset": len(found)})
+                .raise_for_status()
+                .json()
+            )
+            found += page["event_logs"]
+            if len(found) >= page["total_entries"]:
+                return found
+
+    def stored_logs(self) -> list[str]:
+        """The tasks' logs in the local S3, and the containers' in the local CloudWatch."""
+        s3, cloudwatch, group = self.client("s3"), self.client("logs"), "/ecs/airflow-demo"
+        bucket = "airflow-demo-logs"
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        keys = [each["Key"] for page in pages for each in page.get("Contents", ())]
+        objects = [s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode() for key in keys]
+        streams = [
+            each["logStreamName"]
+            for each in cloudwatch.describe_log_streams(logGroupName=group)["logStreams"]
+        ]
+        events = [
+            event["message"]
+            for stream in streams
+            for event in cloudwatch.get_log_events(logGroupName=group, logStreamName=stream)["events"]
+        ]
+        assert objects
+        assert events
+        return objects + events
+
+
+def until(done: Callable[[], Any], seconds: float = 60) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := done()):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_pages_worth_opening_show_the_fleet_a_growing_log_and_why_a_container_died(
+    kept: tuple[subprocess.Popen[str], str],
+):
+    _, printed = kept
+    demo = Kept(printed)
+    fleet, growing, killed = demo.worth_opening
+    with demo.api() as api:
+        assert fleet.endswith("/plugin/ecs-fleet")
+        until(lambda: " of 600 seconds" in demo.log_of(api, growing))
+        lines = len(re.findall(" of 600 seconds", demo.log_of(api, growing)))
+        until(lambda: len(re.findall(" of 600 seconds", demo.log_of(api, growing))) > lines)
+        log = until(lambda: "SIGKILL" in demo.log_of(api, killed) and demo.log_of(api, killed))
+        assert "ended before Airflow could write this log" in log
+        assert "Loading forty gigabytes into memory" in log
+        assert "What to do: " in log
+        events = {each["event"] for each in demo.audit_log(api)}
+        assert {"ecs task launched", "ecs task ended"} <= events
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_no_log_event_page_or_link_has_a_token_or_a_secret(kept: tuple[subprocess.Popen[str], str]):
+    _, printed = kept
+    demo = Kept(printed)
+    scheduler = next(
+        each
+        for each in psutil.process_iter()
+        if each.is_running()
+        and "scheduler" in each.cmdline()
+        and each.environ().get("AIRFLOW_HOME") == str(demo.dags.parent)
+    )
+    environment = scheduler.environ()
+    secrets = [
+        environment[name]
+        for name in ("AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API__SECRET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET")
+    ]
+    with demo.api() as api:
+        outputs = {
+            "the Audit Log": [f"{each['event']} {each['extra']}" for each in demo.audit_log(api)],
+            "log pages": [demo.log_of(api, page) for page in demo.worth_opening[1:]],
+            "the fleet page": [api.get("/ecs-fleet/").text, api.get("/ecs-fleet/fleet.json").text],
+            "links": [
+                api.get(f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/{task}/links").text
+                for page in demo.worth_opening[1:]
+                for dag, run, task in re.findall(r"/dags/([^/]+)/runs/([^/]+)/tasks/([^/?]+)", page)
+            ],
+        }
+    outputs["stored logs"] = demo.stored_logs()
+    outputs["components' logs"] = [path.read_text("utf-8", "replace") for path in demo.components.iterdir()]
+    for name, texts in outputs.items():
+        assert any(texts), name
+        for text in texts:
+            assert not re.search(r"eyJ[\w-]{8,}\.[\w-]{8,}\.", text), f"{name}: a token"
+            assert not any(secret in text for secret in secrets), f"{name}: a secret"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_demo_that_is_kept_says_where_dags_logs_and_ecs_are_and_leaves_nothing_behind(
     kept: tuple[subprocess.Popen[str], str],
 ):
-    demo, printed = kept
-    dags, task_logs, components = (
-        Path(re.findall(rf"^{name}: +(\S+)", printed, re.MULTILINE)[0])
-        for name in ("Dags", "Task logs", "Component logs")
-    )
-    (airflow,) = re.findall(r"^Airflow: +(\S+) \(user", printed, re.MULTILINE)
-    (ecs,) = re.findall(r"^ECS: +(\S+)", printed, re.MULTILINE)
+    process, printed = kept
+    demo = Kept(printed)
+    assert (demo.dags / "fan_out.py").is_file()
+    assert (demo.components / "scheduler.log").is_file()
+    assert "metadatabase" in httpx.get(f"{demo.airflow}/api/v2/monitor/health", timeout=60).json()
+    assert demo.client("ecs").list_tasks(cluster="demo", desiredStatus="STOPPED")["taskArns"]
 
-    assert (dags / "fan_out.py").is_file()
-    assert list(task_logs.rglob("*.log"))
-    assert (components / "scheduler.log").is_file()
-    assert "metadatabase" in httpx.get(f"{airflow}/api/v2/monitor/health", timeout=60).json()
-    client = boto3.client(
-        "ecs", endpoint_url=ecs, region_name="us-east-1", aws_access_key_id="any", aws_secret_access_key="any"
-    )
-    assert client.list_tasks(cluster="demo", desiredStatus="STOPPED")["taskArns"]
+    process.send_signal(signal.SIGINT)
 
-    demo.send_signal(signal.SIGINT)
-
-    assert demo.wait(60) == 0
-    assert not dags.parent.exists()
+    assert process.wait(60) == 0
+    assert not demo.dags.parent.exists()
 
 
 @pytest.mark.slow

@@ -15,12 +15,7 @@ from airflow.models.taskinstance import TaskInstance
 from sqlalchemy import Engine, create_engine, delete, insert, text
 from sqlalchemy.orm import Session
 
-from ecs_async_executor.event_names import (
-    FALLBACK,
-    LAUNCH_WAITS,
-    SCHEDULER_STATUS,
-    TASK_ENDED,
-)
+from ecs_async_executor.event_names import SCHEDULER_STATUS, EventName
 from ecs_async_executor.scheduler_status import SchedulerStatus, encode
 from ecs_async_executor.ui import queries
 from ecs_async_executor.ui.executors import OurExecutors
@@ -147,13 +142,13 @@ def test_the_events_that_explain_what_waits_now_are_read(engine: Engine):
         add_tasks(connection, task_row())
         add_events(
             connection,
-            event_row(LAUNCH_WAITS, "No capacity."),
-            event_row(LAUNCH_WAITS, "Of an earlier day.", dttm=ago(90_000)),
-            event_row(FALLBACK, "Not about waiting."),
-            event_row(LAUNCH_WAITS, "About no task.", dag_id=None),
+            event_row(EventName.WAITS.value, "No capacity."),
+            event_row(EventName.WAITS.value, "Of an earlier day.", dttm=ago(90_000)),
+            event_row(EventName.FALLBACK.value, "Not about waiting."),
+            event_row(EventName.WAITS.value, "About no task.", dag_id=None),
         )
     (event,) = read(engine).waits
-    assert (event.name, event.text, event.at) == (LAUNCH_WAITS, "No capacity.", NOW.timestamp() - 10)
+    assert (event.name, event.text, event.at) == (EventName.WAITS.value, "No capacity.", NOW.timestamp() - 10)
     assert (event.dag_id, event.run_id, event.task_id, event.map_index, event.try_number) == (
         "dag",
         "run",
@@ -166,7 +161,7 @@ def test_the_events_that_explain_what_waits_now_are_read(engine: Engine):
 def test_while_nothing_waits_no_events_are_read(engine: Engine):
     with engine.begin() as connection:
         add_tasks(connection, task_row(state="running"))
-        add_events(connection, event_row(LAUNCH_WAITS, "No capacity."))
+        add_events(connection, event_row(EventName.WAITS.value, "No capacity."))
     assert read(engine).waits == ()
 
 
@@ -174,9 +169,9 @@ def test_failures_of_the_last_day_are_found_and_read_by_their_ids(engine: Engine
     with engine.begin() as connection:
         add_events(
             connection,
-            event_row(TASK_ENDED, "Of yesterday.", dttm=ago(86_500)),
-            event_row(TASK_ENDED, "Out of memory.", dag_id="other"),
-            event_row(TASK_ENDED, "Spot.", map_index=None, try_number=None),
+            event_row(EventName.ENDED.value, "Of yesterday.", dttm=ago(86_500)),
+            event_row(EventName.ENDED.value, "Out of memory.", dag_id="other"),
+            event_row(EventName.ENDED.value, "Spot.", map_index=None, try_number=None),
             event_row("success", "Not ours."),
         )
     fleet = read(engine)
@@ -226,7 +221,10 @@ def test_ten_thousand_live_tasks_among_a_long_history_are_read_in_well_under_a_s
         )
         add_events(
             connection,
-            *(event_row(LAUNCH_WAITS, "No capacity." * 20, map_index=index) for index in range(3_334)),
+            *(
+                event_row(EventName.WAITS.value, "No capacity." * 20, map_index=index)
+                for index in range(3_334)
+            ),
         )
         add_events(connection, *(event_row("running", "Airflow's own.") for _ in range(50_000)))
         connection.execute(text("ANALYZE"))

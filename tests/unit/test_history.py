@@ -1,10 +1,14 @@
-"""The last events of a run."""
+"""The last events of a run, and moving it from state to state."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 
-from ecs_async_executor.history import EVENTS, RUNS_DUMPED, History, describe_oldest
+import pytest
+
+from ecs_async_executor.errors import ImpossibleTransitionError
+from ecs_async_executor.history import EVENTS, RUNS_DUMPED, History, describe_oldest, move
 
 
 def test_it_tells_each_state_with_its_reason_and_the_seconds_since_the_one_before():
@@ -26,11 +30,27 @@ def test_a_run_without_events_says_so():
     assert str(History()) == "no events"
 
 
+class Light(Enum):
+    """Any states."""
+
+    RED = "stop"
+    GREEN = "go"
+    OFF = "the end"
+
+
+TRANSITIONS = {
+    Light.RED: frozenset({Light.GREEN, Light.OFF}),
+    Light.GREEN: frozenset({Light.RED}),
+    Light.OFF: frozenset(),
+}
+
+
 @dataclass
 class Run:
-    """What a dump needs of a run."""
+    """What a move and a dump need of a run."""
 
     label: str
+    state: Light = Light.RED
     history: History = field(default_factory=History)
 
 
@@ -41,3 +61,27 @@ def test_a_dump_describes_the_runs_that_have_been_in_their_state_for_longest():
     lines = describe_oldest(runs).splitlines()[1:]
     assert len(lines) == RUNS_DUMPED
     assert lines[0] == f"  {runs[-1].label}: +0.0 s WAITING (because)"
+
+
+def test_a_run_moves_to_a_state_that_may_follow_and_its_history_tells_why():
+    run = Run("dag.task of scheduled, try 1")
+    move(run, Light.GREEN, TRANSITIONS, "the road is free", 1.0)
+    assert run.state is Light.GREEN
+    assert str(run.history) == "+0.0 s GREEN (the road is free)"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(before, after) for before in Light for after in Light if after not in TRANSITIONS[before]],
+)
+def test_any_other_move_raises_with_the_runs_history_and_changes_nothing(before: Light, after: Light):
+    run = Run("dag.task of scheduled, try 1", before)
+    run.history.note(0.0, before.name, "an earlier event")
+    with pytest.raises(ImpossibleTransitionError) as caught:
+        move(run, after, TRANSITIONS, "because", 1.0)
+    history = f"+0.0 s {before.name} (an earlier event)"
+    assert str(caught.value) == (
+        f"dag.task of scheduled, try 1 can't go from {before.name} to {after.name} (because)."
+        f" Please report it with this history: {history}."
+    )
+    assert (run.state, str(run.history)) == (before, history)

@@ -27,7 +27,7 @@ def config_list() -> subprocess.CompletedProcess[str]:
         "--section",
         SECTION,
     ]
-    return subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ, timeout=50)
+    return subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ, timeout=150)
 
 
 def test_the_info_fits_airflows_schema() -> None:

@@ -17,7 +17,7 @@ from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.engine.diagnosis.call_failures import PAUSING, CallError, Failure, Kind, classify
 from ecs_async_executor.engine.diagnosis.faults import stack_of
 from ecs_async_executor.log_digest import LogDigest
-from ecs_async_executor.messages import Report
+from ecs_async_executor.messages import Diagnosis, Report
 
 T = TypeVar("T")
 Emit: TypeAlias = Callable[[Report], None]
@@ -163,12 +163,38 @@ class Calls:
         elif name:
             self.digest.note(cause, f"{name} failed and will be retried. {diagnosis}", now)
 
+    @property
+    def hold_up(self) -> Diagnosis | None:
+        """Why launches wait that nothing else keeps from being sent; None if none waits."""
+        if not (backlog := self._backlog()):
+            return None
+        if self._breaker.diagnosis is not None:
+            return self._breaker.diagnosis
+        rate, most = self._rate_limits.rate(Action.RUN_TASK)
+        waiting = f"{backlog:,} launches wait"
+        if rate < most:
+            return Diagnosis(
+                "AWS throttles RunTask, so launches are slow.",
+                f"{waiting}; now {rate:.1f} calls/s{_allowed(most)}",
+                "Nothing to do: the task is launched in its turn. If it lasts, find out which other clients of the "
+                "account call RunTask, or have AWS raise the limit.",
+            )
+        return Diagnosis(
+            "More launches wait than RunTask's rate allows at once.",
+            f"{waiting}; {rate:g} calls/s allowed",
+            "Nothing to do: the task is launched in its turn. For more, have AWS raise the limit, then raise "
+            "`run_task_rate`.",
+        )
+
     def _throttle(self, action: Action) -> str:
         rate, most = self._rate_limits.rate(action)
         waiting = f"{self._backlog()} launches wait, " if action is Action.RUN_TASK else ""
-        allowed = f" of {most:g}/s allowed" if most < UNLIMITED else ""
-        return f"AWS throttles {action.value}: {waiting}now {rate:.1f}/s{allowed}."
+        return f"AWS throttles {action.value}: {waiting}now {rate:.1f}/s{_allowed(most)}."
 
     def _report(self, reports: list[Report]) -> None:
         for report in reports:
             self._emit(report)
+
+
+def _allowed(most: float) -> str:
+    return f" of {most:g}/s allowed" if most < UNLIMITED else ""

@@ -19,6 +19,8 @@ class CircuitBreaker:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._failures = 0
+        self.diagnosis: Diagnosis | None = None
+        """Why it is open; None while it is closed."""
         self._probe_at = 0.0
         self._generation = 0
         self._changed = anyio.Event()
@@ -51,6 +53,7 @@ class CircuitBreaker:
         first = not self.is_open
         self._generation += 1
         self._failures += 1
+        self.diagnosis = diagnosis
         self._postpone_probe(anyio.current_time())
         if not first:
             return []
@@ -62,6 +65,7 @@ class CircuitBreaker:
         if not self.is_current(generation) or not self.is_open:
             return []
         self._failures = 0
+        self.diagnosis = None
         self._changed.set()
         return [Resumed()]
 

@@ -31,6 +31,8 @@ _ENCODED = re.compile(r"Encoded authorization failure message: ?(?P<message>\S+)
 _ROLE = re.compile(r"arn:[\w-]+:sts::\d+:assumed-role/(?P<role>[^/\s]+)/")
 _REVISION = re.compile(r"(:task-definition/[^:]+):\d+$")
 _OBJECT = re.compile(r"(:s3:::[^/]+/(?:.*/)?)[^/]*$")
+_TASK = re.compile(r"(:task/[^/]+/)[^/]+$")
+_LOG_STREAM = re.compile(r"(:log-group:[^:]+):log-stream:.*$")
 
 # What AWS says after the action. For these policies, an Allow in the caller's own policy wouldn't help.
 _ALLOW_ELSEWHERE = (
@@ -54,8 +56,12 @@ _CONDITIONS: Mapping[str, Mapping[str, Any]] = {
 
 
 def allow(action: str, resource: str) -> dict[str, Any]:
-    """Return the statement that allows an action, on all revisions of a task definition and all objects of a folder."""
+    """Return the statement that allows an action, on all that is like the one resource that was denied.
+
+    That is all revisions of a task definition, tasks of a cluster, objects of a folder, streams of a log group.
+    """
     resource = _OBJECT.sub(r"\1*", _REVISION.sub(r"\1:*", resource))
+    resource = _LOG_STREAM.sub(r"\1:*", _TASK.sub(r"\1*", resource))
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
     condition = _CONDITIONS.get(action)
     return {**statement, "Condition": condition} if condition else statement

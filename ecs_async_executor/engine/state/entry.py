@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
-from ecs_async_executor.errors import ImpossibleTransitionError
-from ecs_async_executor.history import History
+from ecs_async_executor.history import History, move
 from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.messages import Build, RateShare, Recovery, Request
 
@@ -57,6 +56,7 @@ class LaunchRecord:
 
     build: Build | None = None
     """None for a run that is only watched, and once the task is known."""
+    ordered_at: float = 0.0
     request: Request | None = None
     """Built for this launch number's first send, and frozen from that send until its outcome is known."""
     built_at: float = 0.0
@@ -74,7 +74,9 @@ class LaunchRecord:
     fault: Failure | None = None
     """Set after too many faults: from then on the engine searches for the task, and calls RunTask no more."""
     last_waiting_kind: Kind | None = None
-    """The reason for waiting that was last reported."""
+    """The run's own reason for waiting that was last reported."""
+    held_up_by: str = ""
+    """The reason for waiting, shared by all launches, that was last reported."""
 
     def note(self, failure: Failure, now: float) -> None:
         """Count a failed step."""
@@ -103,6 +105,8 @@ class TaskRecord:
     missing: int = 0
     """How many polls in a row reported it as MISSING."""
     missing_since: float = 0.0
+    slow: bool = False
+    """Its slow start was reported."""
     timed_out: bool = False
     """The engine is stopping it because it wasn't running within the launch timeout."""
 
@@ -150,7 +154,4 @@ class Entry:
 
     def move(self, state: State, why: str, now: float) -> None:
         """Change the state; raises `ImpossibleTransitionError`."""
-        if state not in TRANSITIONS[self.state]:
-            raise ImpossibleTransitionError(self.label, self.state.name, state.name, why, self.history)
-        self.state = state
-        self.history.note(now, state.name, why)
+        move(self, state, TRANSITIONS, why, now)

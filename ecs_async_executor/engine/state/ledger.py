@@ -18,9 +18,11 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator
+from sys import intern
 
 from ecs_async_executor.backoff import Random
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
+from ecs_async_executor.engine.diagnosis.slow_starts import describe_slow_start
 from ecs_async_executor.engine.options import EngineOptions, Rate
 from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.state.entry import Entry, LaunchRecord, Phase, State, TaskRecord
@@ -28,6 +30,7 @@ from ecs_async_executor.engine.state.failure_rules import FAILURE_RULES, Reactio
 from ecs_async_executor.engine.state.launch_queue import LaunchQueue
 from ecs_async_executor.engine.state.payload_objects import PayloadObjects
 from ecs_async_executor.engine.state.poll_schedule import NOT_YET_RUNNING, PollSchedule, next_poll, phase_of
+from ecs_async_executor.engine.state.start_times import StartTimes
 from ecs_async_executor.engine.state.terminal_reports import LOST_REMEDY, lost, not_launched, stopped
 from ecs_async_executor.messages import (
     Cancelled,
@@ -38,6 +41,7 @@ from ecs_async_executor.messages import (
     Report,
     Request,
     Running,
+    SlowStart,
     Terminal,
     Waiting,
     Watch,
@@ -48,6 +52,10 @@ PUTS_AHEAD = 40
 
 Enough for PutObject to keep ahead of RunTask, and few enough that the requests kept for them are neither many nor old
 when they are sent."""
+
+
+HELD_UP = frozenset({State.WAITING, State.PREPARING, State.UPLOAD_WAITING})
+"""The states in which a launch can be held up by what holds up all launches."""
 
 
 class Ledger:
@@ -66,6 +74,7 @@ class Ledger:
         self._uploads_ahead: set[Entry] = set()
         """Those runs, and the ones that have been uploaded but not taken for sending again."""
         self.due = PollSchedule()
+        self._start_times = StartTimes()
         self.stops: deque[Entry] = deque()
         """Runs whose task must be stopped; the stopper empties this list."""
         self._payload_objects = PayloadObjects(options.payloads)
@@ -112,12 +121,17 @@ class Ledger:
             cluster=order.cluster,
             container=order.container,
             launch=LaunchRecord(
-                order.build, recovery=order.recovery, unknown_sends=int(maybe_sent), maybe_sent_at=now
+                order.build,
+                ordered_at=now,
+                recovery=order.recovery,
+                unknown_sends=int(maybe_sent),
+                maybe_sent_at=now,
             ),
         )
-        entry.history.note(
-            now, entry.state.name, f"launch {order.number} ordered, recovery {order.recovery.name}"
-        )
+        why = intern(
+            f"launch {order.number} ordered, recovery {order.recovery.name}"
+        )  # ten thousand share it
+        entry.history.note(now, entry.state.name, why)
         if maybe_sent:
             self._payload_objects.assume_stored(entry)
         self.launches.add(entry, not_before=now)
@@ -226,8 +240,10 @@ class Ledger:
         entry.launch.request, entry.launch.failed_puts = request, 0
         self._wait(entry, "uploaded", now)
 
-    def launched(self, entry: Entry, arn: str, cluster: str, container: str, now: float) -> list[Report]:
-        """Note that RunTask has started the task, or that it was found."""
+    def launched(  # noqa: PLR0913  what is known about a task
+        self, entry: Entry, arn: str, cluster: str, container: str, now: float, *, capacity: str = ""
+    ) -> list[Report]:
+        """Note that RunTask has started the task, with this `capacity`, or that it was found."""
         if not self.holds(entry):
             return []
         self._leave_queues(entry)
@@ -235,7 +251,7 @@ class Ledger:
         self._watch(entry, arn, cluster, container, now)
         if entry.stop_reason is not None:
             self.stops.append(entry)
-        return [Launched(entry.run_id, entry.number, arn, cluster, container)]
+        return [Launched(entry.run_id, entry.number, arn, cluster, container, capacity)]
 
     def failed(self, entry: Entry, failure: Failure, now: float) -> list[Report]:
         """Retry the launch later, or end it: RunTask, or a step before it, failed."""
@@ -268,6 +284,22 @@ class Ledger:
             return []
         launch.last_waiting_kind = failure.kind
         return [Waiting(entry.run_id, failure.diagnosis)]
+
+    def held_up(self, why: Diagnosis, since: float, limit: int) -> list[Report]:
+        """Report that launches ordered before `since` wait for a reason they all share, once per run and reason.
+
+        At most `limit` of them, the first ordered first. Runs that wait for a reason of their own have been reported.
+        """
+        reports: list[Report] = []
+        for entry in self:
+            launch = entry.launch
+            if len(reports) == limit or launch.ordered_at > since:
+                break  # the entries are in the order of their arrival
+            if entry.state not in HELD_UP or launch.last_waiting_kind or launch.held_up_by == why.summary:
+                continue
+            launch.held_up_by = why.summary
+            reports.append(Waiting(entry.run_id, why))
+        return reports
 
     # --- watching -----------------------------------------------------------------------------------------
 
@@ -305,10 +337,20 @@ class Ledger:
         self.poll_again(entry, now)
         if task.last_status in NOT_YET_RUNNING:
             self._check_launch_timeout(entry, now)
+            return self._check_slow_start(entry, task, now)
         if task.last_status == "RUNNING" and not entry.task.seen_running:
             entry.task.seen_running = True
+            self._start_times.note(task)
             return [Running(entry.run_id, entry.arn)]
         return []
+
+    def _check_slow_start(self, entry: Entry, task: Task, now: float) -> list[Report]:
+        waited = now - entry.task.launched_at
+        if entry.task.slow or waited < self._start_times.slow_after(task.family):
+            return []
+        entry.task.slow = True
+        usual = self._start_times.usual(task.family)
+        return [SlowStart(entry.run_id, describe_slow_start(task, waited, usual))]
 
     def _check_launch_timeout(self, entry: Entry, now: float) -> None:
         timeout = entry.launch_timeout

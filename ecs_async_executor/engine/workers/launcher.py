@@ -18,6 +18,7 @@ from ecs_async_executor.engine.diagnosis.call_failures import (
     classify_run_task_failure,
 )
 from ecs_async_executor.engine.diagnosis.origins import located
+from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.state.terminal_reports import LOST_REMEDY
@@ -155,7 +156,8 @@ class Launcher:
                 if not self._ledger.has_room_for_upload:
                     permit.spend()
                 return UploadNeeded()
-            return Started(await self._call(permit, entry, request))
+            task = await self._call(permit, entry, request)
+            return Started(task.task_arn, task.capacity)
         except CallError as error:
             if error.failure.kind is Kind.EXISTS or is_refused_replay(entry, error.failure):
                 permit.give_back()
@@ -163,7 +165,7 @@ class Launcher:
                 return Started(await self._task_search.find(error.failure, entry))
             raise
 
-    async def _call(self, permit: Permit, entry: Entry, request: Request) -> str:
+    async def _call(self, permit: Permit, entry: Entry, request: Request) -> Task:
         before, entry.launch.sent = entry.launch.sent, True
         try:
             return await self._run_task(permit, self._requests.body(entry, request))
@@ -175,11 +177,11 @@ class Launcher:
             region = self._calls.client.region
             raise CallError(located(error.failure, request.cluster, region, request)) from error
 
-    async def _run_task(self, permit: Permit, body: Mapping[str, Any]) -> str:
+    async def _run_task(self, permit: Permit, body: Mapping[str, Any]) -> Task:
         answer = await self._calls.make(permit, lambda: self._calls.client.run_task(body))
         if answer.tasks:
             self._calls.launches.note(anyio.current_time())
-            return answer.tasks[0].task_arn
+            return answer.tasks[0]
         raise CallError(classify_run_task_failure(answer.failures[0]) if answer.failures else _EMPTY_ANSWER)
 
 

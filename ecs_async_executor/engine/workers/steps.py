@@ -24,6 +24,8 @@ class Started:
     """This launch has started a task, now or earlier."""
 
     arn: str
+    capacity: str = ""
+    """Its size and where it runs, if RunTask said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,9 @@ class Steps:
         now = anyio.current_time()
         match outcome:
             case Started():
-                return self._ledger.launched(entry, outcome.arn, entry.cluster, entry.container, now)
+                return self._ledger.launched(
+                    entry, outcome.arn, entry.cluster, entry.container, now, capacity=outcome.capacity
+                )
             case NotStarted():
                 return self._ledger.failed(entry, outcome.failure, now)
             case Prepared():

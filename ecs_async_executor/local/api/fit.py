@@ -25,7 +25,7 @@ _CONTAINER_SIZES = ("cpu", "memory", "memoryReservation")
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
+class CheckedRequest:
     """A RunTask request, its task definition, and the resulting launch type or capacity provider."""
 
     params: Mapping[str, Any]
@@ -70,73 +70,75 @@ def check_fit(params: Mapping[str, Any], definition: TaskDefinition, provider: s
     Raises:
         AwsError: InvalidParameterException, or PlatformUnknownException.
     """
-    launch = Launch(params, definition, provider)
+    request = CheckedRequest(params, definition, provider)
     for broken, message in _RULES:
-        if found := broken(launch):
+        if found := broken(request):
             raise invalid(message.format(found=found))
     if params.get("platformVersion", "LATEST") not in PLATFORM_VERSIONS:
         raise AwsError("PlatformUnknownException", "The specified platform version does not exist.")
-    raise_first(_overridden_size_problems(launch))
+    raise_first(_overridden_size_problems(request))
 
 
-def _unknown_container(launch: Launch) -> str:
-    names = {container.name for container in launch.definition.containers}
-    overridden = [override.get("name") for override in launch.overrides.get("containerOverrides", ())]
+def _unknown_container(request: CheckedRequest) -> str:
+    names = {container.name for container in request.definition.containers}
+    overridden = [override.get("name") for override in request.overrides.get("containerOverrides", ())]
     return next((str(name)[:255] for name in overridden if name not in names), "")
 
 
-def _has_task_role(launch: Launch) -> bool:
-    return bool(launch.definition.document.get("taskRoleArn") or launch.overrides.get("taskRoleArn"))
+def _has_task_role(request: CheckedRequest) -> bool:
+    return bool(request.definition.document.get("taskRoleArn") or request.overrides.get("taskRoleArn"))
 
 
-def _overridden_size_problems(launch: Launch) -> Iterator[str]:
+def _overridden_size_problems(request: CheckedRequest) -> Iterator[str]:
     """Yield problems with the sizes that result from the overrides."""
     overridden = {
         override["name"]: {name: override[name] for name in _CONTAINER_SIZES if name in override}
-        for override in launch.overrides.get("containerOverrides", ())
+        for override in request.overrides.get("containerOverrides", ())
     }
-    sizes = {name: launch.overrides[name] for name in _SIZES if name in launch.overrides}
+    sizes = {name: request.overrides[name] for name in _SIZES if name in request.overrides}
     if not sizes and not any(overridden.values()):
         return
-    document = launch.definition.document
+    document = request.definition.document
     containers = [
         {**container, **overridden.get(container["name"], {})}
         for container in document["containerDefinitions"]
     ]
     merged = {**document, **sizes, "containerDefinitions": containers}
     yield from size_problems(merged)
-    if launch.on_fargate:
+    if request.on_fargate:
         yield from fargate_size_problems(merged)
 
 
 # The function returns the problem (shown as "{found}"), or a false value.
-_RULES: Sequence[tuple[Callable[[Launch], object], str]] = (
+_RULES: Sequence[tuple[Callable[[CheckedRequest], object], str]] = (
     (
-        lambda launch: launch.unsupported,
+        lambda request: request.unsupported,
         "Task definition does not support launch_type {found}.",
     ),
     (
-        lambda launch: launch.definition.network_mode == "awsvpc" and not launch.network.get("subnets"),
+        lambda request: request.definition.network_mode == "awsvpc" and not request.network.get("subnets"),
         "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
     ),
     (
-        lambda launch: launch.definition.network_mode != "awsvpc" and "networkConfiguration" in launch.params,
+        lambda request: (
+            request.definition.network_mode != "awsvpc" and "networkConfiguration" in request.params
+        ),
         "Network Configuration is not valid for the given networkMode of this task definition.",
     ),
     (
-        lambda launch: not launch.on_fargate and launch.network.get("assignPublicIp") == "ENABLED",
+        lambda request: not request.on_fargate and request.network.get("assignPublicIp") == "ENABLED",
         "Assign public IP is not supported for this launch type.",
     ),
     (
-        lambda launch: not launch.on_fargate and launch.params.get("platformVersion"),
+        lambda request: not request.on_fargate and request.params.get("platformVersion"),
         "The platform version must be null when specifying an EC2 launch type.",
     ),
     (
-        lambda launch: launch.on_fargate and launch.params.get("placementConstraints"),
+        lambda request: request.on_fargate and request.params.get("placementConstraints"),
         "Placement constraints are not supported with FARGATE launch type.",
     ),
     (
-        lambda launch: launch.on_fargate and launch.params.get("placementStrategy"),
+        lambda request: request.on_fargate and request.params.get("placementStrategy"),
         "Placement strategies are not supported with FARGATE launch type.",
     ),
     (
@@ -144,7 +146,7 @@ _RULES: Sequence[tuple[Callable[[Launch], object], str]] = (
         "Override for container named {found} is not a container in the TaskDefinition.",
     ),
     (
-        lambda launch: launch.params.get("enableExecuteCommand") and not _has_task_role(launch),
+        lambda request: request.params.get("enableExecuteCommand") and not _has_task_role(request),
         "The service couldn't be created because a valid taskRoleArn is not being used.",
     ),
 )

@@ -141,7 +141,7 @@ def test_f54_an_adopted_task_on_a_late_try_has_all_of_its_start_attempts(
     set_row(ti, try_number=5)
     successor = after_crash()
     successor.until(lambda: len(sent) == 3)
-    first, second = logged_events("ecs launch failed")
+    first, second = logged_events("ecs task start failed")
     assert first.startswith("Start 1 of 3 failed")
     assert second.startswith("Start 2 of 3 failed")
     assert task_instances()[0].try_number == 5

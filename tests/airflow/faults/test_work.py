@@ -182,7 +182,7 @@ def test_f05_a_stopped_task_without_containers_is_no_success(
     ecs.set_plan(start_failure=PASSING)
     run_dag(one_task_dag("no_containers"))
     scheduler.until_state("failed")
-    assert len(logged_events("ecs launch failed")) == 2, "all of its starts have failed"
+    assert len(logged_events("ecs task start failed")) == 2, "all of its starts have failed"
     (mismatch,) = logged_events("state mismatch")
     assert "finished with state failed" in mismatch
 
@@ -253,7 +253,7 @@ def test_f08_a_task_that_is_marked_between_two_starts_is_not_started_again(
 ) -> None:
     ecs.set_plan(start_failure=PASSING)
     run_dag(one_task_dag("cancelled"))
-    scheduler.until(lambda: logged_events("ecs launch failed"))
+    scheduler.until(lambda: logged_events("ecs task start failed"))
     (ti,) = task_instances()
     assert ti.state == "queued"
     set_row(ti, state="failed")

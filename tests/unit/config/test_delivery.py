@@ -73,7 +73,7 @@ def run(folder: Path, *, region: str | None = None, **environment: str) -> subpr
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=150,
     )
 
 

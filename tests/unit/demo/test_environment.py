@@ -36,7 +36,8 @@ def test_a_container_gets_no_secret_of_the_demo(stage: Stage) -> None:
     text = repr(environment)
     for secret in ("the-password", "the-jwt-secret", "the-api-secret-key", "the-fernet-key"):
         assert secret not in text
-    assert not [name for name in environment if "SECRET" in name or "PASSWORD" in name or "KEY" in name]
+    keys = [name for name in environment if "SECRET" in name or "PASSWORD" in name or "KEY" in name]
+    assert {environment[name] for name in keys} == {"demo"}, "dummies for the local S3"
 
 
 def test_a_container_does_not_learn_where_the_database_is(stage: Stage) -> None:
@@ -48,7 +49,7 @@ def test_a_container_does_not_learn_where_the_database_is(stage: Stage) -> None:
 def test_a_container_knows_where_the_dags_the_logs_and_the_execution_api_are(stage: Stage) -> None:
     environment = worker_environment(OF_THE_USER, stage)
     assert environment["AIRFLOW__CORE__DAGS_FOLDER"] == str(stage.home.dags)
-    assert environment["AIRFLOW__LOGGING__BASE_LOG_FOLDER"] == str(stage.home.task_logs)
+    assert environment["AIRFLOW__LOGGING__BASE_LOG_FOLDER"] == str(stage.home.worker_logs)
     assert environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8080/execution/"
 
 
@@ -92,16 +93,21 @@ def test_secrets_are_not_in_a_repr(stage: Stage) -> None:
 
 
 def test_who_goes_on_with_the_demo_is_told_where_everything_is(stage: Stage) -> None:
-    text = whereabouts(stage, keeps_home=False)
-    for place in (stage.home.dags, stage.home.task_logs, stage.home.component_logs):
+    run_ids = {"counting": "manual__2026-11-27T08:00:00+00:00", "killed": "run of killed"}
+    text = whereabouts(stage, run_ids, keeps_home=False)
+    for place in (stage.home.dags, stage.home.component_logs):
         assert f" {place}" in text
     for rest in (
+        "http://127.0.0.1:8080/plugin/",
+        "http://127.0.0.1:8080/dags/counting/runs/manual__2026-11-27T08%3A00%3A00%2B00%3A00/tasks/count",
+        "http://127.0.0.1:8080/dags/killed/runs/run%20of%20killed/tasks/killed_once?try_number=1",
+        "http://127.0.0.1:9002 (log group /ecs/airflow-demo, bucket airflow-demo-logs)",
         "http://127.0.0.1:8080 (user admin, password the-password)",
         "http://127.0.0.1:9001 (cluster demo",
     ):
         assert rest in text
     assert "removes the folder" in text
-    assert "removes the folder" not in whereabouts(stage, keeps_home=True)
+    assert "removes the folder" not in whereabouts(stage, run_ids, keeps_home=True)
 
 
 def test_dags_are_read_again_only_if_somebody_goes_on_with_the_demo(stage: Stage) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -10,7 +9,7 @@ import pytest
 
 from ecs_async_executor.demo.components import ComponentFailedError
 from ecs_async_executor.demo.display import View
-from ecs_async_executor.demo.expectations import EXPECTED
+from ecs_async_executor.demo.expectations import EXPECTED, LONG_RUN
 from ecs_async_executor.demo.interruption import Interrupted
 from ecs_async_executor.demo.runner import DemoFailedError, Runner
 from ecs_async_executor.demo.snapshot import DagRun, Snapshot
@@ -26,10 +25,8 @@ class Actor:
     def __init__(self, stage: Stage, name: str) -> None:
         self.stage = stage
         self.name = name
-        self.environment: Mapping[str, str] | None = None
 
-    def start(self, environment: Mapping[str, str] | None = None) -> None:
-        self.environment = environment
+    def start(self) -> None:
         self.stage.started.append(self.name)
 
     @property
@@ -78,8 +75,12 @@ class Stage:
     def import_errors(self) -> list[str]:
         return self.errors
 
-    def trigger(self, dag_id: str) -> None:
+    def trigger(self, dag_id: str) -> str:
         self.triggered.append(dag_id)
+        return f"run of {dag_id}"
+
+    def create_log_bucket(self) -> None:
+        self.triggered.append("bucket")
 
     def snapshot(self) -> Snapshot:
         now = self.snapshots.pop(0) if len(self.snapshots) > 1 else self.snapshots[0]
@@ -120,13 +121,15 @@ def runner(stage: Stage, timeout: float = 30.0) -> Runner:
 def test_everything_starts_in_order_and_every_dag_runs_once(stage: Stage) -> None:
     assert runner(stage).perform() == OVER
     assert stage.started == list(NAMES)
-    assert stage.triggered == ["warm-up", *EXPECTED]
+    assert stage.triggered == ["bucket", "warm-up", *EXPECTED]
 
 
-def test_airflow_learns_where_the_logs_are_and_the_rest_does_not(stage: Stage) -> None:
-    runner(stage).perform()
-    environments = [actor.environment for actor in stage.everything]
-    assert environments == [None, None] + [{"AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": "http://127.0.0.1:9002"}] * 4
+def test_who_goes_on_with_the_demo_gets_a_task_whose_log_grows(stage: Stage) -> None:
+    subject = runner(stage)
+    subject.perform()
+    subject.start_long_run()
+    assert stage.triggered[-1] == LONG_RUN
+    assert subject.run_ids == {dag_id: f"run of {dag_id}" for dag_id in (*EXPECTED, LONG_RUN)}
 
 
 def test_the_last_view_shows_everything_ready_and_the_address(stage: Stage) -> None:

@@ -14,10 +14,11 @@ from botocore.session import get_session
 
 from ecs_async_executor.engine.aws import ecs, s3
 from ecs_async_executor.engine.diagnosis.iam import TRUSTS_ECS_TASKS, allow, remedy_of
+from ecs_async_executor.logs.problems import CALLS
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "iam.md").read_text("utf-8")
-SCHEDULER, EXECUTION, TASK, TRUST = (
+SCHEDULER, API_SERVER, EXECUTION, TASK, TRUST = (
     json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
 )
 
@@ -46,14 +47,18 @@ def test_the_schedulers_policy_allows_what_the_engine_calls_and_what_run_task_ne
     assert statements(SCHEDULER).keys() == called | {"iam:PassRole", "ecs:TagResource"}
 
 
+def test_the_api_servers_policy_allows_what_reading_a_log_needs() -> None:
+    assert statements(API_SERVER).keys() == set(CALLS.values())
+
+
 def test_no_policy_allows_an_action_on_everything_that_can_be_narrowed() -> None:
     everything = {
         action
-        for policy in (SCHEDULER, EXECUTION, TASK)
+        for policy in (SCHEDULER, API_SERVER, EXECUTION, TASK)
         for action, statement in statements(policy).items()
         if statement["Resource"] == "*" and "Condition" not in statement
     }
-    assert everything == {"ecr:GetAuthorizationToken"}
+    assert everything == {"ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition"}
 
 
 @pytest.mark.parametrize("action", ["iam:PassRole", "ecs:TagResource"])
@@ -68,6 +73,20 @@ def test_the_statement_for_a_denied_launch_is_for_the_resource_of_the_page() -> 
         f"User: arn:aws:iam::1:user/a is not authorized to perform: ecs:RunTask on resource: {denied}"
     )
     assert json.loads(str(remedy)[str(remedy).index("{") :])["Resource"] == resource
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("ecs:DescribeTasks", "arn:aws:ecs:eu-central-1:123456789012:task/my-cluster/0a1b2c"),
+        (
+            "logs:GetLogEvents",
+            "arn:aws:logs:eu-central-1:123456789012:log-group:/ecs/airflow-task:log-stream:ecs/airflow/0a1b2c",
+        ),
+    ],
+)
+def test_the_statement_for_a_denied_log_is_for_the_resource_of_the_page(action: str, resource: str) -> None:
+    assert allow(action, resource)["Resource"] == statements(API_SERVER)[action]["Resource"]
 
 
 def test_the_trust_policy_is_the_one_that_messages_show() -> None:

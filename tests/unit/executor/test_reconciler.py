@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 import pytest
 from airflow.models.taskinstancekey import TaskInstanceKey
@@ -83,6 +84,20 @@ def test_a_new_engine_stops_a_run_whose_runtask_was_in_flight_when_it_was_droppe
     assert [type(order) for order in reconciler.live_orders()] == [Watch, Stop]
     reconciler.note(Cancelled(run.run_id))
     assert list(reconciler.live_orders()) == []
+
+
+def test_a_new_engine_does_not_stop_a_run_that_was_dropped_and_then_adopted_again(
+    reconciler: Reconciler,
+) -> None:
+    run = accept(reconciler)
+    reconciler.note(launched(run))
+    reconciler.drop(run, "why", stop=True)
+    again = replace(run, state=RunState.PENDING)
+    reconciler.adopt([again])
+    assert [type(order) for order in reconciler.live_orders()] == [Watch]
+    assert reconciler.knows(run.run_id)
+    reconciler.drop(again, "why")
+    assert not reconciler.knows(run.run_id)
 
 
 def test_reports_about_unknown_runs_are_ignored(reconciler: Reconciler) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.executor.reconciler import CONFIRM_AFTER, Reconciler
+from ecs_async_executor.executor.ended_runs import CONFIRM_AFTER
+from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.run_factory import make_run
 from ecs_async_executor.executor.run_state import RunState
 from ecs_async_executor.executor.runs import Run

@@ -6,7 +6,8 @@ import pytest
 
 from ecs_async_executor.config.profiles import make_profiles
 from ecs_async_executor.executor.decisions import Row
-from ecs_async_executor.executor.reconciler import CONFIRM_AFTER, Reconciler
+from ecs_async_executor.executor.ended_runs import CONFIRM_AFTER
+from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.run_factory import make_run
 from ecs_async_executor.executor.run_state import RunState
 from ecs_async_executor.messages import Launch, LaunchFailed, Order, Recovery, Stopped
@@ -168,7 +169,8 @@ def test_the_next_try_of_an_interrupted_task_is_launched_with_the_fallback_profi
     again = make_run(with_queues._executor, task_workload(queue="spot", try_number=2))
     assert with_queues.accept([again]) == []
     assert definition_of(submitted[-1]) == "on-demand"
-    (event,) = with_queues._executor._task_event_logs
+    decide(with_queues)
+    (event,) = (log for log in with_queues._executor._task_event_logs if log.event == "ecs fallback")
     assert event.extra == "Interrupted 1 time: the queue spot falls back to on-demand."
 
 
@@ -202,8 +204,9 @@ def test_an_ended_container_with_a_queued_row_never_started_airflow(
         decide(reconciler)
     assert {state for state, _ in reconciler._executor.event_buffer.values()} == {"failed"}
     events = reconciler._executor._task_event_logs
-    assert [log.event for log in events] == ["ecs launch failed"] * (launches - 1) + ["ecs task ended"]
-    assert all(mentioned in str(log.extra) for log in events)
+    ends = [log for log in events if log.event != "ecs task launched"]
+    assert [log.event for log in ends] == ["ecs task start failed"] * (launches - 1) + ["ecs task ended"]
+    assert all(mentioned in str(log.extra) for log in ends)
 
 
 def test_a_callback_has_no_row_to_explain_its_end(reconciler: Reconciler) -> None:

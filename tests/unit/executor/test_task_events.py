@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,9 +9,11 @@ import pytest
 from ecs_async_executor.config.heartbeats import Heartbeats
 from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.rows.thread import RowQuery, RowThread
-from ecs_async_executor.messages import Diagnosis, LaunchFailed, Waiting
+from ecs_async_executor.executor.task_events import ROWS_PER_HEARTBEAT
+from ecs_async_executor.messages import Diagnosis, Launched, LaunchFailed, SlowStart, Stopped, Waiting
 from tests.support.reconciler import (
     DATABASE,
+    RUN_ID,
     WHY,
     Clock,
     Executor,
@@ -18,6 +21,7 @@ from tests.support.reconciler import (
     decide,
     launched,
     make_reconciler,
+    orphan,
     rows_show,
 )
 
@@ -58,6 +62,72 @@ def test_start_failures_with_one_cause_are_summed_up(
     assert len(failed) == 2
     assert failed[1].endswith("[the last of 49 in 60 s]")
     assert [event for _, event in events(reconciler)] == ["ecs launch failed"] * 50
+
+
+def test_the_audit_log_names_the_ecs_task_with_its_size_and_place(reconciler: Reconciler):
+    run = accept(reconciler, queue="etl")
+    size = "1024 CPU units, 2048 MiB, FARGATE_SPOT"
+    reconciler.note(Launched(run.run_id, 1, "arn:task", "batch", "airflow", size))
+    reconciler.decide()
+    (event,) = reconciler._executor._task_event_logs
+    assert (event.event, event.extra) == (
+        "ecs task launched",
+        f"arn:task ({size}, cluster batch, queue etl, launch 1)",
+    )
+
+
+def test_a_task_that_is_slow_to_start_says_so_in_its_audit_log(reconciler: Reconciler):
+    run = accept(reconciler)
+    reconciler.note(launched(run))
+    reconciler.note(SlowStart(run.run_id, Diagnosis("The task has not started after 130 s.")))
+    reconciler.decide()
+    assert events(reconciler) == [("task", "ecs task launched"), ("task", "ecs task slow to start")]
+
+
+def test_an_adopted_task_says_so_in_its_audit_log(reconciler: Reconciler):
+    reconciler.adopt([orphan(reconciler, RUN_ID)])
+    reconciler.decide()
+    assert events(reconciler) == [("task", "ecs task adopted")]
+
+
+def test_a_wait_for_capacity_says_how_long_it_may_last(
+    reconciler: Reconciler, clock: Clock, monkeypatch: pytest.MonkeyPatch
+):
+    rows_show(monkeypatch, "queued")
+    run = accept(reconciler)
+    reconciler.note(LaunchFailed(run.run_id, 1, FULL, permanent=False, costs_attempt=False))
+    decide(reconciler)
+    (event,) = reconciler._executor._task_event_logs
+    assert "It waits up to 100 s (`capacity_timeout`)." in str(event.extra)
+
+
+def test_a_heartbeat_hands_over_a_bounded_number_of_rows_and_later_ones_the_rest(reconciler: Reconciler):
+    runs = [accept(reconciler, task_id=f"t{number}") for number in range(ROWS_PER_HEARTBEAT + 1)]
+    for run in runs:
+        reconciler.note(Waiting(run.run_id, FULL))
+    reconciler.decide()
+    assert len(events(reconciler)) == ROWS_PER_HEARTBEAT
+    reconciler.decide()
+    assert [task for task, _ in events(reconciler)] == [f"t{number}" for number in range(len(runs))]
+
+
+@pytest.mark.parametrize(
+    ("end", "name"),
+    [
+        (LaunchFailed("run", 1, WHY, permanent=True), "ecs task not launched"),
+        (LaunchFailed("run", 1, WHY, permanent=True, may_exist=True), "ecs launch given up"),
+        (Stopped("run", 1, "arn", None, ran=False, permanent=True, diagnosis=WHY), "ecs task not started"),
+        (Stopped("run", 1, "arn", 137, ran=True, permanent=False, diagnosis=WHY), "ecs task ended"),
+    ],
+)
+def test_the_event_of_an_end_tells_how_far_the_task_got(
+    reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch, end: LaunchFailed | Stopped, name: str
+):
+    rows_show(monkeypatch, "running" if isinstance(end, Stopped) and end.ran else "queued")
+    run = accept(reconciler)
+    reconciler.note(replace(end, run_id=run.run_id))
+    decide(reconciler)
+    assert events(reconciler) == [("task", name)]
 
 
 def test_log_lines_for_rows_that_moved_on_are_summed_up(

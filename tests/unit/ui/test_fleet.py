@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.event_names import LAUNCH_FAILED, LAUNCH_WAITS
+from ecs_async_executor.event_names import EventName
 from ecs_async_executor.messages import EngineStatus
 from ecs_async_executor.scheduler_status import SchedulerStatus
 from ecs_async_executor.ui.fleet import (
@@ -29,7 +29,9 @@ from ecs_async_executor.ui.fleet import (
 NOW = 10_000.0
 ARN = "arn:aws:ecs:eu-central-1:123456789012:task/default/0123456789abcdef"
 ROW = TaskRow("dag", "run", "task", -1, 1, "queued", "default", "run-id", 7, NOW - 10, None, NOW - 8)
-EVENT = Event("dag", "run", "task", -1, 1, LAUNCH_WAITS, NOW - 5, "There is no capacity. (RunTask said so.)")
+EVENT = Event(
+    "dag", "run", "task", -1, 1, EventName.WAITS.value, NOW - 5, "There is no capacity. (RunTask said so.)"
+)
 ENGINE = EngineStatus(waiting=0, sending=0, watched=5, rate=10.0, limit=10.0, launches=30, throttles=0)
 STATUS = SchedulerStatus(
     job_id=7, at=NOW - 3, version="1", runs=5, slots=5, parallelism=32, waiting_for_slot=0, engine=ENGINE
@@ -136,7 +138,7 @@ def test_an_event_of_another_task_try_or_queueing_explains_nothing(other: dict[s
 
 def test_a_failed_start_is_told_by_its_reason_and_not_by_its_number():
     text = "Start 1 of 3 failed, the next one in 20 s. The image does not exist. Push it."
-    event = replace(EVENT, name=LAUNCH_FAILED, text=text)
+    event = replace(EVENT, name=EventName.LAUNCH_FAILED.value, text=text)
     cause = judged(waits=(event,)).cause
     assert cause is not None
     assert (cause.title, cause.detail) == ("The image does not exist.", text)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.event_names import LAUNCH_FAILED, LAUNCH_WAITS, TASK_ENDED
+from ecs_async_executor.event_names import EventName
 from ecs_async_executor.messages import EngineStatus
 from ecs_async_executor.scheduler_status import SchedulerStatus
 from ecs_async_executor.ui.fleet import Event, Fleet, TaskRow
@@ -26,7 +26,9 @@ NOW = 10_000.0
 ARN = "arn:aws:ecs:eu-central-1:123456789012:task/default/0123456789abcdef"
 ROW = TaskRow("dag", "run", "task", -1, 1, "queued", "default", "run-id", 7, NOW - 10, None, NOW - 8)
 RUNNING = replace(ROW, task_id="b", state="running", external_id=ARN, started_at=NOW - 50, queue="big")
-EVENT = Event("dag", "run", "task", -1, 1, LAUNCH_WAITS, NOW - 5, "There is no capacity. (RunTask said so.)")
+EVENT = Event(
+    "dag", "run", "task", -1, 1, EventName.WAITS.value, NOW - 5, "There is no capacity. (RunTask said so.)"
+)
 DAGS = frozenset({"dag"})
 
 
@@ -153,19 +155,19 @@ def test_what_waits_is_grouped_by_its_cause():
 def test_failures_are_grouped_by_what_happened():
     text = "Start {} of 3 failed, the next one in 9 s. The image does not exist. Push it."
     failures = [
-        replace(EVENT, name=TASK_ENDED, at=NOW - 60, text="Out of memory."),
-        replace(EVENT, name=LAUNCH_FAILED, at=NOW - 90, text=text.format(1)),
-        replace(EVENT, name=LAUNCH_FAILED, at=NOW - 30, text=text.format(2)),
+        replace(EVENT, name=EventName.ENDED.value, at=NOW - 60, text="Out of memory."),
+        replace(EVENT, name=EventName.LAUNCH_FAILED.value, at=NOW - 90, text=text.format(1)),
+        replace(EVENT, name=EventName.LAUNCH_FAILED.value, at=NOW - 30, text=text.format(2)),
     ]
     first, second = view(failures=failures)["failures"]
     assert (first["event"], first["title"], first["age"]) == (
-        LAUNCH_FAILED,
+        EventName.LAUNCH_FAILED.value,
         "The image does not exist.",
         30.0,
     )
     assert [task["age"] for task in first["tasks"]] == [30.0, 90.0]
     assert first["text"] == text.format(2)
-    assert (second["event"], len(second["tasks"])) == (TASK_ENDED, 1)
+    assert (second["event"], len(second["tasks"])) == (EventName.ENDED.value, 1)
 
 
 def test_nothing_of_another_dag_is_in_the_view():

@@ -65,6 +65,20 @@ async def test_a_throttled_runtask_slows_launches_and_permits_stops_alone(make_c
     assert anyio.current_time() == pytest.approx(1.0)
 
 
+async def test_what_holds_up_launches_is_a_pause_before_a_throttle(make_calls: MakeCalls):
+    calls = make_calls(options(run_task_rate=Rate(per_second=20, burst=20)))
+    calls._backlog = lambda: 7
+    throttled = error("ThrottlingException", "Rate exceeded")
+    assert await failing(calls, throttled, Action.RUN_TASK) is Kind.THROTTLE
+    assert calls.hold_up is not None
+    assert calls.hold_up.summary == "AWS throttles RunTask, so launches are slow."
+    assert calls.hold_up.detail == "7 launches wait; now 10.0 calls/s of 20/s allowed"
+    assert await failing(calls, EXPIRED) is Kind.CREDENTIALS
+    assert calls.hold_up.summary == "AWS rejected the credentials."
+    await call(calls, "answer")
+    assert calls.hold_up.summary == "AWS throttles RunTask, so launches are slow."
+
+
 async def test_a_fault_of_ours_is_logged_with_its_traceback(
     make_calls: MakeCalls, caplog: pytest.LogCaptureFixture
 ):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from ecs_async_executor.messages import (
     LaunchFailed,
     Recovery,
     Running,
+    SlowStart,
     Stopped,
     Waiting,
     Watch,
@@ -94,6 +96,39 @@ def test_a_task_from_a_watch_order_is_polled_soon(ledger: Ledger):
 
 
 # --- launching --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("prepare", "told"),
+    [
+        (lambda ledger: ledger.launch(order("run"), 0.0), True),
+        (sent, False),
+        (watched, False),
+        (lambda ledger: ledger.failed(sent(ledger), failure(Kind.UNKNOWN), 0.0), False),
+        (lambda ledger: ledger.failed(sent(ledger), failure(Kind.THROTTLE), 0.0), True),
+        (lambda ledger: ledger.prepare(sent(ledger), 0.0), True),
+        (lambda ledger: ledger.launch(order("run"), 50.0), False),
+    ],
+    ids=["waiting", "in flight", "launched", "has told its own reason", "throttled", "searching", "younger"],
+)
+def test_only_launches_that_wait_for_long_without_a_reason_of_their_own_are_held_up(
+    ledger: Ledger, prepare: Callable[[Ledger], object], told: bool
+):
+    prepare(ledger)
+    why = Diagnosis("AWS is away.")
+    assert ledger.held_up(why, 10.0, 100) == [Waiting("run", why)] * told
+    assert ledger.held_up(why, 10.0, 100) == []
+
+
+def test_a_slow_start_is_reported_once(ledger: Ledger):
+    entry = watched(ledger)
+    assert ledger.described(entry, task("PENDING"), 50.0) == []
+    entry.launch_timeout = 0.0
+    (slow,) = ledger.described(entry, task("PENDING"), 130.0)
+    assert isinstance(slow, SlowStart)
+    assert slow.diagnosis.summary.startswith("The task has not started after 130 s: it is being prepared")
+    assert ledger.described(entry, task("PENDING"), 140.0) == []
+    assert ledger.described(entry, task("RUNNING"), 150.0) == [Running("run", ARN)]
 
 
 def test_a_launched_run_is_reported_and_watched_and_its_request_dropped(ledger: Ledger):

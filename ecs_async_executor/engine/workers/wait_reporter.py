@@ -1,0 +1,33 @@
+"""Reports launches that wait for long because of what holds up all launches: a pause, a throttle, the rate limit."""
+
+from __future__ import annotations
+
+import anyio
+
+from ecs_async_executor.engine.admission.calls import Calls, Emit
+from ecs_async_executor.engine.state.ledger import Ledger
+
+HELD_UP_AFTER = 60.0
+"""Seconds that a launch waits before its reason is reported: most pauses and throttles are over by then."""
+INTERVAL = 5.0
+"""Seconds between two looks."""
+REPORTS_AT_ONCE = 100
+"""Reports of one look at most: each becomes a row in the Audit Log, which Airflow's scheduler loop writes."""
+
+
+class WaitReporter:
+    """Looks now and then whether launches wait for long."""
+
+    def __init__(self, ledger: Ledger, calls: Calls, emit: Emit) -> None:
+        self._ledger = ledger
+        self._calls = calls
+        self._emit = emit
+
+    async def run(self) -> None:
+        """Report until cancelled."""
+        while True:
+            await anyio.sleep(INTERVAL)
+            if (why := self._calls.hold_up) is not None:
+                since = anyio.current_time() - HELD_UP_AFTER
+                for report in self._ledger.held_up(why, since, REPORTS_AT_ONCE):
+                    self._emit(report)

@@ -1,0 +1,146 @@
+"""Keeps the last lines of containers that died before Airflow could store their log. In a thread of its own.
+
+It reads them from CloudWatch Logs, and writes them where Airflow's log page looks. Nothing waits for it, and nothing
+depends on it: if it can't keep up, or the scheduler exits, lines stay where they are, in CloudWatch Logs.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol
+
+from ecs_async_executor.engine.diagnosis.faults import text_of
+from ecs_async_executor.event_names import EventName
+from ecs_async_executor.executor.runs import Run
+from ecs_async_executor.log_digest import LogDigest
+from ecs_async_executor.logs.attempt_file import Written, is_sensor, write_attempt_log
+from ecs_async_executor.logs.ending import Ending, attempt_log, audit_text
+from ecs_async_executor.logs.location import LogStream
+from ecs_async_executor.logs.reader import Page
+from ecs_async_executor.logs.startup import startup_failure
+from ecs_async_executor.messages import Stopped
+from ecs_async_executor.task_arn import TaskArn
+
+log = logging.getLogger(__name__)
+
+SETTLE = 5.0
+"""Seconds between a container's end and the read: its log driver sends the last lines after that."""
+MOST_ENDINGS = 1_000
+"""Endings that wait; when thousands of tasks die at once, the diagnosis of the first ones tells why."""
+
+
+MOST_RESCHEDULED = 50
+"""Rescheduled tasks that wait: dead ones come first."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditText:
+    """A row for the Audit Log of the task with this key."""
+
+    key: Any
+    event: EventName
+    text: str
+
+
+class ReadsLines(Protocol):
+    """Reads a container's last lines, as `logs.reader.Reader` does."""
+
+    def read(self, arn: TaskArn) -> Page:
+        """Return them; never raises."""
+
+
+Write = Callable[[Any, Sequence[str]], Written]
+
+
+class LastLines:
+    """Takes in endings, and gives back what the Audit Log must show of them. For the scheduler's thread; never waits."""
+
+    def __init__(
+        self,
+        reader: ReadsLines | None,
+        *,
+        write: Write = write_attempt_log,
+        is_sensor: Callable[[Any], bool] = is_sensor,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`reader`: None turns it off."""
+        self._reader = reader
+        self._write = write
+        self._is_sensor = is_sensor
+        self._clock = clock
+        self._sleep = sleep
+        self._endings: SimpleQueue[tuple[float, Ending]] = SimpleQueue()
+        self._texts: SimpleQueue[AuditText] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._digest = LogDigest(log.log)
+
+    def keep(self, run: Run) -> None:
+        """Keep the last lines of a run that has ended."""
+        self._put(run, rescheduled=False, most=MOST_ENDINGS)
+
+    def look_for_missing_dag(self, run: Run) -> None:
+        """Look why a run that has ended was rescheduled: a sensor is by its poke, any other task for lack of its Dag."""
+        self._put(run, rescheduled=True, most=MOST_RESCHEDULED)
+
+    def _put(self, run: Run, *, rescheduled: bool, most: int) -> None:
+        if self._reader is None or run.is_callback or self._endings.qsize() >= most:
+            return
+        arn = run.launched.arn if run.launched is not None else None
+        ran = isinstance(run.ended, Stopped) and run.ended.ran
+        ending = Ending(run.key, run.label, arn, ran, run.diagnosis, datetime.now(timezone.utc), rescheduled)
+        self._endings.put((self._clock() + SETTLE, ending))
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._serve, name="ecs-last-lines", daemon=True)
+            self._thread.start()
+
+    def audit_texts(self) -> list[AuditText]:
+        """Return what Audit Logs must show now."""
+        texts = []
+        while True:
+            try:
+                texts.append(self._texts.get_nowait())
+            except Empty:
+                return texts
+
+    def _serve(self) -> None:
+        while True:
+            due, ending = self._endings.get()
+            self._sleep(max(0.0, due - self._clock()))
+            try:
+                self._handle(ending)
+            except Exception as error:  # noqa: BLE001  it is logged, and the thread must live
+                self._note("keep", ending, error)
+            self._digest.flush(self._clock())
+
+    def _handle(self, ending: Ending) -> None:
+        if ending.rescheduled:
+            if not self._is_sensor(ending.key) and (why := startup_failure(self._read(ending).lines)):
+                log.warning("%s was rescheduled: %s", ending.label, why)
+                self._texts.put(AuditText(ending.key, EventName.RESCHEDULED, str(why)))
+            return
+        page = self._read(ending)
+        try:
+            written = self._write(ending.key, attempt_log(ending, page.lines, page.where))
+        except Exception as error:  # noqa: BLE001  it is logged; the Audit Log can have them
+            self._note("store", ending, error)
+            written = None
+        if isinstance(page.where, LogStream) and page.lines and written in {None, Written.FOLDER}:
+            text = audit_text(page.lines, page.where)
+            self._texts.put(AuditText(ending.key, EventName.CONTAINER_LOG, text))
+
+    def _read(self, ending: Ending) -> Page:
+        arn = TaskArn.parse(ending.arn)
+        if self._reader is None or arn is None or not ending.ran:
+            return Page()
+        return self._reader.read(arn)
+
+    def _note(self, what: str, ending: Ending, error: Exception) -> None:
+        text = f"Can't {what} the last lines of {ending.label} ({text_of(error)}); they stay in its container's log."
+        self._digest.note((what, type(error)), text, self._clock(), level=logging.WARNING)

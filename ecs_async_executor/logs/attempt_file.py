@@ -1,0 +1,114 @@
+"""One try's log where Airflow's log page looks for it: in the remote log, else in the log folder.
+
+For a thread that may wait: it reads the database, and calls the remote log's store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from airflow.logging_config import get_remote_task_log
+from airflow.models.taskinstance import TaskInstance
+from airflow.utils.log.log_reader import TaskLogReader
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
+from ecs_async_executor.errors import RemoteLogError
+from ecs_async_executor.logs.lines import time_of
+
+_CLOUDWATCH = "CloudWatchRemoteLogIO"
+
+
+class Written(Enum):
+    """What became of a log."""
+
+    REMOTE = "it is in the remote log"
+    FOLDER = "it is in this host's log folder, which only an API server on this host reads"
+    NOT_NEEDED = "the try has a log, or its task is gone"
+
+
+def write_attempt_log(key: Any, lines: Sequence[str]) -> Written:
+    """Write the log of the try that `key` (`TaskInstanceKey`) names, unless it has one; raises what its store raises."""
+    with create_session(scoped=False) as session:
+        ti = session.scalar(_row_of(key))
+        if ti is None:
+            return Written.NOT_NEEDED
+        handler: Any = TaskLogReader().log_handler
+        relative = handler._render_filename(ti, key.try_number, session=session)  # noqa: SLF001  there is no other way to learn it
+        session.expunge_all()
+    remote: Any = get_remote_task_log()
+    if type(remote).__name__ == _CLOUDWATCH:
+        return _write_to_cloudwatch(remote, relative, lines)
+    path = Path(handler.local_base, relative)
+    if path.exists() or (remote is not None and _has(remote, relative, ti)):
+        return Written.NOT_NEEDED
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines))
+    if remote is None:
+        return Written.FOLDER
+    try:
+        remote.upload(relative, ti)
+    finally:
+        path.unlink(missing_ok=True)  # only this host would see it
+    if not _has(remote, relative, ti):  # stores log that an upload failed, and don't raise
+        raise RemoteLogError(f"{type(remote).__name__} has not stored the log {relative}.")
+    return Written.REMOTE
+
+
+def is_sensor(key: Any) -> bool:
+    """Return whether a task's operator is a sensor, by its name: one that pokes by being rescheduled, perhaps."""
+    with create_session(scoped=False) as session:
+        ti = session.scalar(_row_of(key))
+        return ti is not None and "sensor" in (ti.operator or "").lower()
+
+
+def _row_of(key: Any) -> Any:
+    return select(TaskInstance).where(
+        TaskInstance.dag_id == key.dag_id,
+        TaskInstance.run_id == key.run_id,
+        TaskInstance.task_id == key.task_id,
+        TaskInstance.map_index == key.map_index,
+    )
+
+
+def _has(remote: Any, relative: str, ti: Any) -> bool:
+    """Return whether the remote log has this file. Stores differ in what they return for one they don't have."""
+    _, logs = remote.read(relative, ti)
+    return any(logs or ())
+
+
+def _write_to_cloudwatch(remote: Any, relative: str, lines: Sequence[str]) -> Written:
+    """Write a log stream: this remote log sends each line when it is logged, and has no upload."""
+    client, group, stream = remote.hook.conn, remote.log_group, relative.replace(":", "_")
+    found = client.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)["logStreams"]
+    if any(each["logStreamName"] == stream for each in found):
+        return Written.NOT_NEEDED
+    client.create_log_stream(logGroupName=group, logStreamName=stream)
+    times = [time_of(line) for line in lines]
+    first = min((at for at in times if at is not None), default=datetime.now(timezone.utc))
+    events = [
+        {"timestamp": int((at or first).timestamp() * 1000), "message": line}
+        for at, line in zip(times, lines, strict=True)
+    ]
+    for batch in _batches(sorted(events, key=lambda each: each["timestamp"])):
+        client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=batch)
+    return Written.REMOTE
+
+
+def _batches(events: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Split events into calls of PutLogEvents: at most 1 MiB each, every event counted with 26 bytes more."""
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for event in events:
+        length = len(event["message"].encode()) + 26
+        if batch and size + length > 1_048_576:
+            yield batch
+            batch, size = [], 0
+        batch.append(event)
+        size += length
+    if batch:
+        yield batch

@@ -1,0 +1,43 @@
+"""The parts of an ECS task's ARN. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_PATTERN = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):ecs:(?P<region>[^:/]+):(?P<account>[^:/]+):task/(?:(?P<cluster>[^/]+)/)?(?P<task>[^/]+)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskArn:
+    """An ECS task's ARN, parsed. `str` gives the text."""
+
+    text: str
+    partition: str
+    """`aws`, `aws-cn`, `aws-us-gov`, or one of AWS's closed partitions."""
+    region: str
+    account: str
+    cluster: str | None
+    """The cluster's name; None for ARNs of the old format, which don't contain it."""
+    task_id: str
+
+    def __str__(self) -> str:
+        """Return the ARN as AWS wrote it."""
+        return self.text
+
+    @classmethod
+    def parse(cls, text: str | None) -> TaskArn | None:
+        """Parse an ARN; None if the text is something else."""
+        found = _PATTERN.fullmatch(text or "")
+        if found is None:
+            return None
+        return cls(
+            found.string,
+            found["partition"],
+            found["region"],
+            found["account"],
+            found["cluster"],
+            found["task"],
+        )

@@ -1,0 +1,84 @@
+"""Launches that wait for long because of what holds up all launches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+import pytest
+
+from ecs_async_executor.engine.admission.calls import Calls
+from ecs_async_executor.engine.options import EngineOptions, Rate
+from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.workers.wait_reporter import (
+    HELD_UP_AFTER,
+    INTERVAL,
+    REPORTS_AT_ONCE,
+    WaitReporter,
+)
+from ecs_async_executor.messages import Diagnosis, Waiting
+from tests.support.engine import Reports, options, order
+
+pytestmark = pytest.mark.virtual_time
+
+MakeCalls = Callable[[EngineOptions], Calls]
+PAUSE = Diagnosis("The scheduler can't reach AWS.")
+
+
+def hold(monkeypatch: pytest.MonkeyPatch, why: Diagnosis | None) -> None:
+    monkeypatch.setattr(Calls, "hold_up", property(lambda _: why))
+
+
+async def report_for(seconds: float, ledger: Ledger, calls: Calls, reports: Reports) -> None:
+    with anyio.move_on_after(seconds):
+        await WaitReporter(ledger, calls, reports.append).run()
+
+
+async def test_a_launch_that_is_held_up_for_long_is_reported_once_per_reason(
+    make_calls: MakeCalls, reports: Reports, monkeypatch: pytest.MonkeyPatch
+):
+    ledger = Ledger(options(), lambda: 1.0)
+    ledger.launch(order("run"), anyio.current_time())
+    hold(monkeypatch, PAUSE)
+    await report_for(HELD_UP_AFTER - 1, ledger, make_calls(options()), reports)
+    assert reports == []
+    await report_for(HELD_UP_AFTER, ledger, make_calls(options()), reports)
+    assert reports == [Waiting("run", PAUSE)]
+    throttled = Diagnosis("AWS throttles RunTask, so launches are slow.")
+    hold(monkeypatch, throttled)
+    await report_for(2 * INTERVAL, ledger, make_calls(options()), reports)
+    assert reports == [Waiting("run", PAUSE), Waiting("run", throttled)]
+
+
+async def test_nothing_is_reported_while_nothing_holds_launches_up(
+    make_calls: MakeCalls, reports: Reports, monkeypatch: pytest.MonkeyPatch
+):
+    ledger = Ledger(options(), lambda: 1.0)
+    ledger.launch(order("run"), anyio.current_time())
+    hold(monkeypatch, None)
+    await report_for(3 * HELD_UP_AFTER, ledger, make_calls(options()), reports)
+    assert reports == []
+
+
+async def test_thousands_are_reported_a_few_at_a_time_the_first_ordered_first(
+    make_calls: MakeCalls, reports: Reports, monkeypatch: pytest.MonkeyPatch
+):
+    ledger = Ledger(options(), lambda: 1.0)
+    for number in range(3 * REPORTS_AT_ONCE):
+        ledger.launch(order(f"run {number}"), anyio.current_time())
+    hold(monkeypatch, PAUSE)
+    await anyio.sleep(HELD_UP_AFTER)
+    await report_for(1.5 * INTERVAL, ledger, make_calls(options()), reports)
+    assert reports == [Waiting(f"run {number}", PAUSE) for number in range(REPORTS_AT_ONCE)]
+    await report_for(10 * INTERVAL, ledger, make_calls(options()), reports)
+    assert len(reports) == 3 * REPORTS_AT_ONCE
+
+
+async def test_a_full_rate_limit_is_a_reason_of_its_own(make_calls: MakeCalls):
+    calls = make_calls(options(run_task_rate=Rate(per_second=20, burst=100)))
+    calls._backlog = lambda: 5120
+    assert calls.hold_up is not None
+    assert calls.hold_up.summary == "More launches wait than RunTask's rate allows at once."
+    assert calls.hold_up.detail == "5,120 launches wait; 20 calls/s allowed"
+    calls._backlog = lambda: 0
+    assert calls.hold_up is None

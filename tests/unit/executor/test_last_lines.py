@@ -1,0 +1,186 @@
+"""The last lines of dead containers: read and written by a thread that nothing waits for."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from ecs_async_executor.executor.last_lines import MOST_ENDINGS, SETTLE, LastLines
+from ecs_async_executor.executor.run_factory import make_run
+from ecs_async_executor.executor.runs import Run
+from ecs_async_executor.logs.attempt_file import Written
+from ecs_async_executor.logs.lines import shown
+from ecs_async_executor.logs.location import LogStream
+from ecs_async_executor.logs.reader import Page
+from ecs_async_executor.messages import Diagnosis, Launched, LaunchFailed, Stopped
+from ecs_async_executor.task_arn import TaskArn
+from tests.support.reconciler import Executor
+from tests.support.workloads import callback_workload, task_workload
+
+ARN = "arn:aws:ecs:us-east-1:123456789012:task/default/0123456789abcdef0123456789abcdef"
+WHY = Diagnosis("The container was killed.")
+WHERE = LogStream("/ecs/etl", "ecs/airflow/abc", "us-east-1")
+PAGE = Page((shown({"timestamp": 0, "message": "the last words"}),), WHERE)
+
+
+class FakeReader:
+    """Has a page for every task."""
+
+    def __init__(self, page: Page = PAGE) -> None:
+        self.asked: list[str] = []
+        self.page = page
+
+    def read(self, arn: TaskArn) -> Page:
+        self.asked.append(arn.text)
+        return self.page
+
+
+class Store:
+    """Takes logs, in the thread; `result` is what becomes of them."""
+
+    def __init__(self, result: Written | Exception = Written.REMOTE) -> None:
+        self.result = result
+        self.logs: dict[Any, Sequence[str]] = {}
+        self.wrote = threading.Semaphore(0)
+
+    def __call__(self, key: Any, lines: Sequence[str]) -> Written:
+        self.logs[key] = lines
+        self.wrote.release()
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+def ended(end: Stopped | LaunchFailed | None = None, **ti: Any) -> Run:
+    run = make_run(Executor(), task_workload(**ti))
+    run.launched = Launched(run.run_id, 1, ARN, "default", "airflow")
+    run.ended = end or Stopped(run.run_id, 1, ARN, 137, ran=True, permanent=False, diagnosis=WHY)
+    return run
+
+
+def keep(run: Run, store: Store, reader: FakeReader | None = None) -> LastLines:
+    """Keep a run's lines, and wait until they were written; the last `keep` of a thread marks the end of the first."""
+    kept = LastLines(reader or FakeReader(), write=store, sleep=lambda _: None)
+    kept.keep(run)
+    assert store.wrote.acquire(timeout=10)
+    kept.keep(ended(try_number=99))
+    assert store.wrote.acquire(timeout=10)
+    return kept
+
+
+def texts(kept: LastLines) -> list[str]:
+    return [each.text for each in kept.audit_texts() if each.key.try_number != 99]
+
+
+def test_the_lines_of_a_container_that_ran_go_into_its_trys_log():
+    run, store, reader = ended(), Store(), FakeReader()
+    kept = keep(run, store, reader)
+    assert reader.asked[0] == ARN
+    assert any("the last words" in line for line in store.logs[run.key])
+    assert any(WHY.summary in line for line in store.logs[run.key])
+    assert texts(kept) == []
+
+
+@pytest.mark.parametrize("result", [Written.FOLDER, OSError("the store is down")])
+def test_lines_that_only_this_host_has_go_into_the_audit_log(result: Written | Exception):
+    (text,) = texts(keep(ended(), Store(result)))
+    assert "the last words" in text
+
+
+def test_a_try_that_has_a_log_needs_nothing():
+    assert texts(keep(ended(), Store(Written.NOT_NEEDED))) == []
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        Stopped("run", 1, ARN, None, ran=False, permanent=True, diagnosis=WHY),
+        LaunchFailed("run", 1, WHY, permanent=True),
+    ],
+)
+def test_a_task_that_never_started_gets_a_log_with_the_reason_and_nothing_is_read(
+    end: Stopped | LaunchFailed,
+):
+    run, store, reader = ended(end), Store(), FakeReader()
+    kept = keep(run, store, reader)
+    assert len(reader.asked) == 1, "the one that marks the end"
+    assert any(WHY.summary in line for line in store.logs[run.key])
+    assert texts(kept) == []
+
+
+def test_the_log_driver_gets_time_to_send_the_last_lines():
+    slept: list[float] = []
+    store = Store()
+    kept = LastLines(FakeReader(), write=store, clock=lambda: 100.0, sleep=slept.append)
+    kept.keep(ended())
+    assert store.wrote.acquire(timeout=10)
+    assert slept == [SETTLE]
+
+
+def test_when_thousands_die_at_once_only_the_first_are_kept():
+    started, may_go = threading.Event(), threading.Event()
+
+    def sleep(_: float) -> None:
+        started.set()
+        may_go.wait(10)
+
+    store = Store()
+    kept = LastLines(FakeReader(), write=store, sleep=sleep)
+    kept.keep(ended())
+    assert started.wait(10)
+    for _ in range(MOST_ENDINGS + 10):
+        kept.keep(ended())
+    assert kept._endings.qsize() == MOST_ENDINGS
+    may_go.set()
+
+
+def test_a_failing_reader_is_logged_once_and_the_next_task_is_handled(caplog: pytest.LogCaptureFixture):
+    class Broken(FakeReader):
+        def read(self, arn: TaskArn) -> Page:
+            if not self.asked:
+                super().read(arn)
+                raise RuntimeError("a bug")
+            return super().read(arn)
+
+    store = Store()
+    kept = LastLines(Broken(), write=store, sleep=lambda _: None)
+    kept.keep(ended())
+    kept.keep(ended(try_number=2))
+    assert store.wrote.acquire(timeout=10)
+    (message,) = caplog.messages
+    assert message.startswith("Can't keep the last lines of dag.task of run, try 1 (RuntimeError: a bug)")
+
+
+def test_callbacks_and_an_option_of_zero_lines_start_no_thread():
+    off = LastLines(None)
+    off.keep(ended())
+    on = LastLines(FakeReader())
+    on.keep(make_run(Executor(), callback_workload()))
+    assert off._thread is None
+    assert on._thread is None
+
+
+@pytest.mark.parametrize(("sensor", "expected"), [(False, ["ecs task rescheduled"]), (True, [])])
+def test_a_rescheduled_task_whose_container_lacks_its_dag_says_so(sensor: bool, expected: list[str]):
+    line = {
+        "event": "Dag not found during start up",
+        "dag_id": "etl",
+        "path": "etl.py",
+        "timestamp": "2026-11-27T08:00Z",
+    }
+    store = Store()
+    kept = LastLines(
+        FakeReader(Page((json.dumps(line),), WHERE)),
+        write=store,
+        is_sensor=lambda _: sensor,
+        sleep=lambda _: None,
+    )
+    kept.look_for_missing_dag(ended())
+    kept.keep(ended(try_number=99))
+    assert store.wrote.acquire(timeout=10)
+    assert [each.event.value for each in kept.audit_texts()] == expected
+    assert len(store.logs) == 1, "a rescheduled task's log is Airflow's"

@@ -1,0 +1,75 @@
+"""The log of a try whose container died before Airflow could write one."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+from ecs_async_executor.logs.ending import MOST_CHARACTERS, Ending, attempt_log, audit_text
+from ecs_async_executor.logs.lines import shown
+from ecs_async_executor.logs.location import LogStream
+from ecs_async_executor.messages import Diagnosis
+
+WHERE = LogStream("/ecs/etl", "ecs/airflow/abc", "eu-central-1")
+AT = datetime(2026, 11, 27, 8, 30, tzinfo=timezone.utc)
+WHY = Diagnosis("The container was killed.", "exit code 137", "Give the task more memory.")
+LINES = [shown({"timestamp": 1_795_768_491_500, "message": text}) for text in ("loading", "transforming")]
+
+
+def ending(*, ran: bool = True, why: Diagnosis = WHY) -> Ending:
+    return Ending("key", "dag.task of run, try 1", "arn:task", ran, why, AT)
+
+
+def events(lines: list[str]) -> list[tuple[str | None, str]]:
+    return [(line.get("level"), line["event"]) for line in map(json.loads, lines)]
+
+
+def test_it_has_the_containers_lines_and_then_why_it_ended_and_what_to_do():
+    introduction = (
+        "The task's container ended before Airflow could write this log. These are the last 2 lines that it "
+        "printed (log group /ecs/etl, stream ecs/airflow/abc (eu-central-1))."
+    )
+    assert events(attempt_log(ending(), LINES, WHERE)) == [
+        ("info", introduction),
+        (None, "loading"),
+        (None, "transforming"),
+        ("error", "The container was killed."),
+        ("error", "What to do: Give the task more memory."),
+        ("info", "Facts: exit code 137"),
+        ("info", "ECS task: arn:task"),
+    ]
+
+
+def test_the_introduction_has_no_time_and_so_stays_first_and_the_end_has_the_time_of_the_end():
+    lines: list[dict[str, Any]] = [json.loads(line) for line in attempt_log(ending(), LINES, WHERE)]
+    assert "timestamp" not in lines[0]
+    assert {line["timestamp"] for line in lines[3:]} == {AT.isoformat()}
+
+
+def test_a_container_that_printed_nothing_says_so():
+    assert "It printed nothing." in json.loads(attempt_log(ending(), [], None)[0])["event"]
+
+
+def test_a_task_that_never_started_has_only_the_reason():
+    why = Diagnosis("The image does not exist.")
+    assert events(attempt_log(ending(ran=False, why=why), [], None)) == [
+        ("error", "The image does not exist."),
+        ("info", "ECS task: arn:task"),
+    ]
+
+
+def test_the_audit_log_has_the_lines_as_people_read_them():
+    assert audit_text(LINES, WHERE).splitlines() == [
+        "The container's last lines (log group /ecs/etl, stream ecs/airflow/abc (eu-central-1)):",
+        "2026-11-27T08:34:51.500000+00:00 loading",
+        "2026-11-27T08:34:51.500000+00:00 transforming",
+    ]
+
+
+def test_the_audit_log_has_the_last_lines_that_fit():
+    lines = [shown({"timestamp": 0, "message": f"{number} " + "x" * 1000}) for number in range(100)]
+    text = audit_text(lines, WHERE)
+    assert len(text) < MOST_CHARACTERS + 200
+    assert "99 xxx" in text
+    assert "0 xxx" not in text.splitlines()[1]

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+
+import pytest
+from airflow.utils.log.file_task_handler import StructuredLogMessage
+
+from ecs_async_executor.logs.lines import notice, shown
+
+AT = 1_795_768_491_076
+STRUCTURED = '{"timestamp":"2026-11-27T08:34:51.072749Z","level":"info","event":"x","logger":"task"}'
+
+
+def test_a_line_that_airflow_has_structured_stays_byte_by_byte() -> None:
+    assert shown({"timestamp": AT, "message": STRUCTURED}) == STRUCTURED
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Traceback (most recent call last):",
+        "",
+        "{not json",
+        '{"level":"info","message":"a library\'s own JSON"}',
+        '{"event":"without a time"}',
+        '{"timestamp":"yesterday","event":"x"}',
+        '{"timestamp":1,"event":"x"}',
+        '{"timestamp":"2026-11-27T08:34:51Z","event":{"an":"object"}}',
+        "[1, 2]",
+        "{}",
+        "tab\tand\u2028other ends of lines",
+    ],
+)
+def test_any_other_line_is_text_with_cloudwatchs_time(message: str) -> None:
+    line = shown({"timestamp": AT, "message": message})
+    assert "\n" not in line
+    read = StructuredLogMessage.model_validate_json(line)
+    assert read.event == message
+    assert read.timestamp == datetime(2026, 11, 27, 8, 34, 51, 76_000, timezone.utc)
+
+
+def test_what_ends_a_line_is_left_out() -> None:
+    assert json.loads(shown({"timestamp": AT, "message": "x\r\n"}))["event"] == "x"
+
+
+def test_a_notice_without_a_time_comes_first_and_with_one_at_its_time() -> None:
+    assert StructuredLogMessage.model_validate_json(notice("x")).timestamp is None
+    at = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    read = StructuredLogMessage.model_validate_json(notice("x", at))
+    assert (read.event, read.timestamp) == ("x", at)

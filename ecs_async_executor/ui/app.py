@@ -23,6 +23,8 @@ from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Resp
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import SQLAlchemyError
 
+from ecs_async_executor.task_arn import TaskArn
+from ecs_async_executor.ui.console import configured_endpoint, is_awss, task_url
 from ecs_async_executor.ui.executors import find_our_executors
 from ecs_async_executor.ui.fleet import Fleet
 from ecs_async_executor.ui.queries import read_events, read_fleet
@@ -97,7 +99,16 @@ def _view(shared: SharedFleet, user: Any, filters: Filters) -> dict[str, Any]:
     except SQLAlchemyError:
         log.exception("The ECS fleet page can't read the database.")
         raise HTTPException(503, UNREADABLE) from None
-    return make_view(found, readable, time.time(), filters, failures, events=events)
+    return make_view(
+        found, readable, time.time(), filters, failures, events=events, console_url=_console_url()
+    )
+
+
+def _console_url() -> Callable[[str], str | None]:
+    """Return what makes the AWS console's address of an ARN: nothing if the ECS isn't AWS's own."""
+    if not is_awss(configured_endpoint()):
+        return lambda _: None
+    return lambda arn: task_url(parsed) if (parsed := TaskArn.parse(arn)) is not None else None
 
 
 def _read() -> Fleet:

@@ -147,7 +147,7 @@ def test_the_events_that_explain_what_waits_now_are_read(engine: Engine):
             event_row(EventName.FALLBACK.value, "Not about waiting."),
             event_row(EventName.WAITS.value, "About no task.", dag_id=None),
         )
-    (event,) = read(engine).waits
+    (event,) = read(engine).delays
     assert (event.name, event.text, event.at) == (EventName.WAITS.value, "No capacity.", NOW.timestamp() - 10)
     assert (event.dag_id, event.run_id, event.task_id, event.map_index, event.try_number) == (
         "dag",
@@ -162,7 +162,7 @@ def test_while_nothing_waits_no_events_are_read(engine: Engine):
     with engine.begin() as connection:
         add_tasks(connection, task_row(state="running"))
         add_events(connection, event_row(EventName.WAITS.value, "No capacity."))
-    assert read(engine).waits == ()
+    assert read(engine).delays == ()
 
 
 def test_failures_of_the_last_day_are_found_and_read_by_their_ids(engine: Engine):

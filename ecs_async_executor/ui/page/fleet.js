@@ -289,8 +289,8 @@
         const task = link(taskName(each), inAirflow(each.path));
         let ecs = null;
         if (each.arn !== null) {
-          const short = make("code", { textContent: `…${each.ecs_task.slice(-8)}`, title: each.arn });
-          ecs = each.console === null ? short : make("span", {}, link("AWS console", each.console), " ", short);
+          const short = `…${each.ecs_task.slice(-8)}`;
+          ecs = make("code", { title: each.arn }, each.console === null ? short : link(short, each.console));
         }
         const scheduler = each.scheduler === null ? "" : String(each.scheduler);
         return row(columns, [cell, age(each.age), each.dag, task, each.run, String(each.try), each.queue, scheduler, ecs]);

@@ -27,6 +27,7 @@ from ecs_async_executor.task_arn import TaskArn
 from ecs_async_executor.ui.console import configured_endpoint, is_awss, task_url
 from ecs_async_executor.ui.executors import find_our_executors
 from ecs_async_executor.ui.fleet import Fleet
+from ecs_async_executor.ui.plugin import PREFIX, page_path
 from ecs_async_executor.ui.queries import read_events, read_fleet
 from ecs_async_executor.ui.shared_fleet import BusyError, SharedFleet
 from ecs_async_executor.ui.view import Filters, choose_failures, make_view
@@ -120,10 +121,11 @@ async def _to_login(request: Request, error: Exception) -> Response:
     """Answer 401 with a redirect to Airflow's login if a person opens the page, as Airflow's UI does."""
     if not isinstance(error, HTTPException):
         raise error
-    path = request.url.path
-    if error.status_code == 401 and path.endswith("/ecs-fleet/"):
-        root = path.removesuffix("ecs-fleet/")
-        return RedirectResponse(f"{root}api/v2/auth/login?next={quote(path, safe='')}")
+    if error.status_code == 401 and request.url.path.endswith(f"{PREFIX}/"):
+        # By `[api] base_url`, not by the request: a proxy may take its prefix away.
+        path = page_path()
+        login = f"{path.removesuffix(PREFIX.removeprefix('/') + '/')}api/v2/auth/login"
+        return RedirectResponse(f"{login}?next={quote(path, safe='')}")
     return await http_exception_handler(request, error)
 
 

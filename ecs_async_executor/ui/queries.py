@@ -33,6 +33,8 @@ FAILURES_SECONDS = 24 * 3600
 STATUSES = 200
 """Statuses in one read, at most: one for each start of a scheduler, until `airflow db clean` removes it."""
 
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  UTC
+
 _TASK_COLUMNS = (
     TaskInstance.dag_id,
     TaskInstance.run_id,
@@ -170,8 +172,9 @@ def _event(row: Sequence[object]) -> Event:
 
 
 def _seconds(time: object) -> float | None:
-    return time.timestamp() if isinstance(time, datetime) else None
+    """Return seconds since 1970. Airflow's columns give UTC; `timestamp()` would ask their zone, which takes 25 µs."""
+    return (time.replace(tzinfo=None) - _EPOCH).total_seconds() if isinstance(time, datetime) else None
 
 
 def _time(seconds: float) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=seconds)
+    return (_EPOCH + timedelta(seconds=seconds)).replace(tzinfo=timezone.utc)

@@ -101,6 +101,14 @@ def test_who_is_not_logged_in_is_sent_to_the_login(client: Client):
     assert (login.status_code, "next=" in login.headers["location"]) == (307, True)
 
 
+def test_the_login_is_below_the_base_url_even_if_a_proxy_takes_its_path_away(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://example.com/airflow/")
+    location = client(None).get(PAGE).headers["location"]
+    assert location == "/airflow/api/v2/auth/login?next=%2Fairflow%2Fecs-fleet%2F"
+
+
 def test_who_is_not_logged_in_gets_no_json(client: Client, two_dags: None):
     answer = client(None).get(JSON)
     assert answer.status_code == 401

@@ -228,15 +228,16 @@ def test_ten_thousand_live_tasks_among_a_long_history_are_read_in_well_under_a_s
         )
         add_events(connection, *(event_row("running", "Airflow's own.") for _ in range(50_000)))
         connection.execute(text("ANALYZE"))
-    read(engine)
-    started = time.perf_counter()
-    fleet = read(engine)
-    seconds = time.perf_counter() - started
+    seconds = []
+    for _ in range(5):
+        started = time.perf_counter()
+        fleet = read(engine)
+        seconds.append(time.perf_counter() - started)
     started = time.perf_counter()
     view = make_view(fleet, frozenset({"dag"}), NOW.timestamp(), Filters(text="task"), [])
     view_seconds = time.perf_counter() - started
     assert view["total"] == 10_000
     assert view["phases"]["waiting"] == 3_334
-    print(f"{engine.dialect.name}: read {seconds * 1000:.0f} ms, view {view_seconds * 1000:.0f} ms")  # noqa: T201
-    assert seconds < 2, "the target is half a second on an idle machine"
+    print(f"{engine.dialect.name}: read {min(seconds) * 1000:.0f} ms, view {view_seconds * 1000:.0f} ms")  # noqa: T201
+    assert min(seconds) < 1.5, "a quarter of a second on an idle machine"
     assert view_seconds < 1

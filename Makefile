@@ -40,10 +40,11 @@ lint: $(INSTALLED) ## Check style, types, layers, the Dockerfile and the shell s
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/shellcheck .ci/run ecs_async_executor/image/*.sh
 
-format: $(INSTALLED) ## Format the code, and update the option tables in docs/configuration.md.
+format: $(INSTALLED) ## Format the code, and write docs/failures.md and the option tables in docs/configuration.md.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python docs/write_options.py
+	$(BIN)/python docs/write_failures.py
 
 bench: $(INSTALLED) ## Run all benchmarks and update docs/performance.md (half an hour; ARGS=--quick: minutes).
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -20,14 +20,14 @@ class Diagnosis:
     summary: str
     """What happened, in one sentence."""
     detail: str = ""
-    """The facts, in AWS's words."""
+    """The facts: codes, ids and AWS's words, unless the summary has them."""
     remedy: str = ""
-    """What to do about it, in one sentence."""
+    """What to do about it."""
 
     def __str__(self) -> str:
-        """Return all three parts on one line."""
+        """Return all three parts on one line: the reason, what to do, the facts."""
         return " ".join(
-            part for part in (self.summary, self.detail and f"({self.detail})", self.remedy) if part
+            part for part in (self.summary, self.remedy, self.detail and f"({self.detail})") if part
         )
 
 

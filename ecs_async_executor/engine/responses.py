@@ -28,6 +28,7 @@ class Container(_Shape, frozen=True):
     """One container of a task."""
 
     name: str = ""
+    image: str = ""
     exit_code: int | None = None
     """Absent if the container never started or the agent couldn't tell."""
     reason: str | None = None

@@ -23,9 +23,10 @@ class _Finding:
 
 _NOT_STARTED = _Finding(
     "The container ended with exit code {exit_code} before Airflow had started the task.",
-    "Look into the container's log. If the API server can't be reached, correct [core] "
-    "execution_api_server_url in the container. If it refuses the token, set [api_auth] jwt_secret to the "
-    "same value for the scheduler and the API server.",
+    "Open the container's own log stream in CloudWatch: Airflow's log has nothing yet. The likely causes: the API server can't be "
+    "reached from the container (correct [core] execution_api_server_url there); it refuses the token (set [api_auth] jwt_secret "
+    "to the same value for the scheduler and the API server); the container lacks the Dag (compare its Dag bundles, [dag_processor] "
+    "dag_bundle_config_list, with the scheduler's); its image has another version of Airflow.",
 )
 # Keys: the row's state and the exit code; None matches any other code.
 _FINDINGS: Mapping[tuple[str | None, int | None], _Finding] = {
@@ -39,7 +40,10 @@ _FINDINGS: Mapping[tuple[str | None, int | None], _Finding] = {
 }
 
 
-UNREADABLE = Diagnosis("Airflow can't describe the task any more.", remedy="See the scheduler's log.")
+UNREADABLE = Diagnosis(
+    "Airflow can't describe the task any more.",
+    remedy="The traceback in the scheduler's log names the row and the reason: mend or clear the task instance.",
+)
 
 
 def explain_by_row(ended: Terminal | None, row: Row | None) -> Terminal | None:

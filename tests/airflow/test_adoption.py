@@ -112,7 +112,7 @@ def test_the_end_of_an_adopted_task_is_told_with_its_reason(
     with heir(ecs) as scheduler:
         ended = scheduler.until_state("failed")
         assert ended.try_number == 1
-        assert "The task lost its container instance." in logged_events("ecs task ended")[0]
+        assert "i-0123456789abcdef0 was stopped or terminated." in logged_events("ecs task ended")[0]
 
 
 def test_an_adopted_task_whose_code_never_ran_is_launched_again_under_an_id_that_its_row_shows_first(

@@ -49,7 +49,7 @@ def test_any_other_exit_code_fails_it_with_the_reason_and_runs_it_only_once(
 def test_a_lost_host_fails_it(scheduler: Scheduler, ecs: Control, enqueue_callback: Enqueue) -> None:
     ecs.set_plan(interruption={"after": 0, "host_lost": True})
     enqueue_callback()
-    assert "The task lost its container instance." in str(until_state(scheduler, "failed").output)
+    assert "i-0123456789abcdef0 was stopped or terminated." in str(until_state(scheduler, "failed").output)
 
 
 def test_a_start_that_fails_is_tried_again(

@@ -38,7 +38,10 @@ DEATHS: dict[str, tuple[dict[str, Any], str]] = {
         "it used more memory than it has",
     ),
     "spot": ({"interruption": {"after": 0}}, "AWS reclaimed the Spot capacity."),
-    "host_lost": ({"interruption": {"after": 0, "host_lost": True}}, "The task lost its container instance."),
+    "host_lost": (
+        {"interruption": {"after": 0, "host_lost": True}},
+        "i-0123456789abcdef0 was stopped or terminated.",
+    ),
 }
 
 

@@ -48,7 +48,7 @@ def test_when_all_starts_have_failed_the_task_fails_with_the_reason_in_its_audit
     assert len(logged_events("ecs task start failed")) == 2
     (ended,) = logged_events("ecs task not started")
     (mismatch,) = logged_events("state mismatch")
-    assert ended.startswith("ECS could not reach the image's registry, the task's secrets or its log group.")
+    assert ended.startswith("The task could not reach the registry to pull the image")
     assert PASSING in ended
     assert f"Extra info: {ended}" in mismatch
 
@@ -60,7 +60,7 @@ def test_a_reason_that_stays_is_not_tried_again(
     run_dag(one_task_dag("start_fails_for_good"))
     scheduler.until_state("failed")
     assert len(sent) == 1
-    assert "Check the image's name and tag" in logged_events("ecs task not started")[0]
+    assert "Check the image's name" in logged_events("ecs task not started")[0]
 
 
 def test_the_number_of_starts_is_an_option(
@@ -174,7 +174,7 @@ def test_waiting_for_capacity_is_said_once_and_costs_no_start(
     scheduler.launched()
     assert len(sent) == 6
     (event,) = logged_events("ecs launch waits")
-    assert "ECS has no capacity for the task now." in event
+    assert "Fargate has no capacity for the task now." in event
     assert not logged_events("ecs launch failed")
     assert [run.starts for run in scheduler.runs] == [1]
 

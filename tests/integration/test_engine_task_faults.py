@@ -154,7 +154,7 @@ def test_a_run_stopped_while_runtask_is_in_flight_is_stopped_once_it_is_known(
     end = engine.end_of(run)
     assert isinstance(end, Stopped)
     assert type(engine.about(run)[0]) is Launched
-    assert "because" in end.diagnosis.detail
+    assert "because" in str(end.diagnosis)
     assert containers(ecs) == {run: 1}
 
 
@@ -177,7 +177,7 @@ def test_a_running_task_is_stopped_with_the_reason(ecs: Control, engine: LiveEng
     end = engine.end_of(run)
     assert (end.exit_code, end.ran) == (143, True)
     assert "StopTask" in end.diagnosis.summary
-    assert "because" in end.diagnosis.detail
+    assert "because" in str(end.diagnosis)
 
 
 @pytest.mark.parametrize("kind", ["throttle", "server_error", "lost_response", "access_denied"])

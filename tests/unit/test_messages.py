@@ -8,7 +8,7 @@ from ecs_async_executor.messages import Diagnosis, Launch, Request
 
 
 def test_a_diagnosis_reads_as_one_line_of_the_parts_it_has():
-    assert str(Diagnosis("It broke.", "exit code 1", "Mend it.")) == "It broke. (exit code 1) Mend it."
+    assert str(Diagnosis("It broke.", "exit code 1", "Mend it.")) == "It broke. Mend it. (exit code 1)"
     assert str(Diagnosis("It broke.", remedy="Mend it.")) == "It broke. Mend it."
     assert str(Diagnosis("It broke.")) == "It broke."
 

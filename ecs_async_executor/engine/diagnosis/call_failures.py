@@ -16,6 +16,16 @@ from typing import Any
 import aiohttp
 import botocore.exceptions as boto
 
+from ecs_async_executor.engine.diagnosis.causes.calls import (
+    CLOCK,
+    CREDENTIALS,
+    DENIED,
+    FAULT,
+    REFUSALS,
+    THROTTLED,
+)
+from ecs_async_executor.engine.diagnosis.causes.cause import Finding, Outlook, find, own_words
+from ecs_async_executor.engine.diagnosis.causes.table import ANSWERS
 from ecs_async_executor.engine.diagnosis.faults import (
     fault_of,
     in_credentials,
@@ -23,9 +33,7 @@ from ecs_async_executor.engine.diagnosis.faults import (
     text_of,
     without_values,
 )
-from ecs_async_executor.engine.diagnosis.iam import missing, remedy_of
-from ecs_async_executor.engine.diagnosis.refusals import refusal_of
-from ecs_async_executor.engine.diagnosis.start_failures import START_FAILURES, Cause, Outlook, find_cause
+from ecs_async_executor.engine.diagnosis.iam import missing, remedy_of, summary_of
 from ecs_async_executor.engine.responses import TaskFailure
 from ecs_async_executor.errors import ConnectError, InvalidRequestError
 from ecs_async_executor.messages import Diagnosis
@@ -117,6 +125,7 @@ CREDENTIAL_CODES = frozenset(
         "RequestExpired",
         "RequestTimeTooSkewed",
         "SignatureDoesNotMatch",
+        "SubscriptionRequiredException",
         "UnrecognizedClientException",
     }
 )
@@ -135,9 +144,6 @@ _SIZE_STATUS = frozenset({413, 414, 431})
 """Something rejects this one request for its length; other requests may pass."""
 _CREDENTIALS_REMEDY = (
     "Check the AWS connection (`conn_id`), or the scheduler's role, AWS_* variables and AWS files."
-)
-CLOCK_REMEDY = (
-    "Correct the scheduler's clock (NTP): AWS tolerates a difference of 5 minutes. Time zones don't matter."
 )
 _ENDPOINT_REMEDY = (
     "Check the network, the Region, and the connection's `endpoint_url` or AWS_ENDPOINT_URL_ECS."
@@ -160,7 +166,6 @@ _CREDENTIAL_ERRORS = (
 
 # --- by text ----------------------------------------------------------------------------------------------
 
-_CLOCK_TEXT = re.compile(r"signature expired|signature not yet current|^request has expired", re.IGNORECASE)
 _CLOCK_CODES = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
 # Matched in AWS's exact wording, because the names of a user's resources may surround it.
 _THROTTLE_TEXT = re.compile(
@@ -171,8 +176,13 @@ _KIND_BY_OUTLOOK = {
     Outlook.AGAIN: Kind.START,
     Outlook.USELESS: Kind.CONFIGURATION,
     Outlook.CAPACITY: Kind.CAPACITY,
+    Outlook.PAUSE: Kind.UNKNOWN,
 }
 _SCHEDULER = "the scheduler's role"
+_UNKNOWN_REASON = (
+    "The executor tries again. AWS explains its reasons at "
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html"
+)
 _CONFIGURATION_REMEDY = "Correct the executor's options or this task's executor_config."
 
 
@@ -263,11 +273,15 @@ def _classify_fault(error: BaseException) -> Failure:
 
 def classify_run_task_failure(failure: TaskFailure) -> Failure:
     """Classify an entry of RunTask's `failures` (HTTP 200, but nothing started)."""
-    reason, detail = failure.reason or "no reason given", failure.detail or ""
+    reason, detail = failure.reason or "", failure.detail or ""
     facts = "; ".join(part for part in (reason, detail) if part)
-    if cause := find_cause(START_FAILURES, reason, detail):
-        return _failure(cause, facts)
-    return Failure(Kind.START, Diagnosis("ECS refused to start the task.", facts))
+    if found := find(ANSWERS, reason, detail):
+        return _failure(found, facts)
+    summary = own_words(": ".join(part for part in (reason, detail) if part))
+    return Failure(
+        Kind.START,
+        Diagnosis(summary or "RunTask started no task, and ECS gives no reason.", remedy=_UNKNOWN_REASON),
+    )
 
 
 def _classify_client_error(error: boto.ClientError) -> Failure:
@@ -289,12 +303,16 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
     if code in THROTTLE_CODES or status == 429 or _THROTTLE_TEXT.search(message):
         return Failure(
             Kind.THROTTLE,
-            Diagnosis("AWS throttled the call.", facts, "Nothing to do: the executor slows down."),
+            Diagnosis(THROTTLED.summary, facts, THROTTLED.remedy),
         )
     if code == "ConflictException":
         return Failure(
             Kind.EXISTS,
-            Diagnosis("This launch was already sent, with a different request.", facts),
+            Diagnosis(
+                "This launch was already sent, with a different request.",
+                facts,
+                "Nothing to do: the executor takes over the task that it started.",
+            ),
             tuple(answer.get("resourceIds") or ()),
         )
     if (failure := _classify_rejection_of_all_calls(code, message, status)) is not None:
@@ -302,27 +320,42 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
     if status >= 500 or code in UNKNOWN_OUTCOME_CODES:
         return Failure(
             Kind.UNKNOWN,
-            Diagnosis("ECS had an internal error.", facts, "Nothing to do: the executor repeats the call."),
+            Diagnosis(FAULT.summary, facts, FAULT.remedy),
         )
     if code in _DENIED_CODES:
-        remedy = remedy_of(message) or missing(_SCHEDULER, f"ecs:{error.operation_name}", "*")
-        return Failure(Kind.DENIED, Diagnosis("AWS denied the call.", facts, remedy))
-    if cause := find_cause(START_FAILURES, message):
-        return _failure(cause, facts)
-    if _NOT_FOUND_TEXT.search(message):
-        return Failure(Kind.NOT_FOUND, Diagnosis("ECS knows no such task.", facts))
-    if cause := refusal_of(code, message):
-        refused = _failure(cause, facts)
+        return _denied(error.operation_name, code, message, request_id_of(answer))
+    if found := find(REFUSALS, message, code=code):
+        refused = _failure(found, code + request_id_of(answer) if found.quotes else facts)
         is_lost = code == "ClusterNotFoundException" and error.operation_name != "RunTask"
         return replace(refused, kind=Kind.NOT_FOUND) if is_lost else refused
-    return Failure(Kind.CONFIGURATION, Diagnosis("ECS refused the request.", facts, _CONFIGURATION_REMEDY))
-
-
-def _failure(cause: Cause, facts: str) -> Failure:
+    if _NOT_FOUND_TEXT.search(message):
+        return Failure(Kind.NOT_FOUND, Diagnosis("ECS knows no such task.", facts))
+    if found := find(ANSWERS, message):
+        return _failure(found, code + request_id_of(answer) if found.quotes else facts)
+    summary = own_words(message)
     return Failure(
-        _KIND_BY_OUTLOOK[cause.outlook],
-        Diagnosis(cause.summary, facts, cause.remedy),
-        members=cause.members,
+        Kind.CONFIGURATION,
+        Diagnosis(
+            f"ECS refused the request: {summary}" if summary else "ECS refused the request.",
+            code + request_id_of(answer),
+            _CONFIGURATION_REMEDY,
+        ),
+    )
+
+
+def _denied(operation: str, code: str, message: str, request_id: str) -> Failure:
+    remedy = remedy_of(message) or missing(_SCHEDULER, f"ecs:{operation}", "*")
+    if summary := summary_of(message):
+        return Failure(Kind.DENIED, Diagnosis(summary, f"{code}: {message}{request_id}", remedy))
+    said = own_words(message)
+    summary = f"AWS denied the call: {said}" if said else DENIED.summary
+    return Failure(Kind.DENIED, Diagnosis(summary, code + request_id, remedy))
+
+
+def _failure(found: Finding, facts: str) -> Failure:
+    cause = found.cause
+    return Failure(
+        _KIND_BY_OUTLOOK[cause.outlook], Diagnosis(found.summary, facts, found.remedy), members=cause.members
     )
 
 
@@ -330,12 +363,9 @@ def _classify_rejection_of_all_calls(code: str, message: str, status: int) -> Fa
     """Classify an answer that every call would get: refused credentials, a wrong clock, or a proxy's page."""
     facts = f"{code}: {message}" if message else code
     if is_clock_error(code, message):
-        summary = "The scheduler's clock is too far from AWS's."
-        return Failure(Kind.CREDENTIALS, Diagnosis(summary, facts, CLOCK_REMEDY))
+        return Failure(Kind.CREDENTIALS, Diagnosis(CLOCK.summary, facts, CLOCK.remedy))
     if code in CREDENTIAL_CODES:
-        return Failure(
-            Kind.CREDENTIALS, Diagnosis("AWS rejected the credentials.", facts, _CREDENTIALS_REMEDY)
-        )
+        return Failure(Kind.CREDENTIALS, credentials_refused(code, facts))
     if is_foreign_answer(code, status) and status < 500 and status not in _SIZE_STATUS:
         summary = f"Something other than ECS answered, with status {status}."
         # A proxy may have passed the request on, and then replaced the answer with its own page.
@@ -353,7 +383,14 @@ def is_foreign_answer(code: str, status: int) -> bool:
 
 def is_clock_error(code: str, message: str) -> bool:
     """Return whether AWS rejected the request because of the time at which it was signed."""
-    return code in _CLOCK_CODES or _CLOCK_TEXT.search(message) is not None
+    return code in _CLOCK_CODES or CLOCK.fits(message)
+
+
+def credentials_refused(code: str, facts: str) -> Diagnosis:
+    """Return what an error code says about the credentials."""
+    if found := find(CREDENTIALS, facts, code=code):
+        return Diagnosis(found.summary, facts, found.remedy)
+    return Diagnosis("AWS rejected the credentials.", facts, _CREDENTIALS_REMEDY)
 
 
 def _is_invalid_endpoint(error: BaseException) -> bool:

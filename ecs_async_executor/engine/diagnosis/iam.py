@@ -81,7 +81,9 @@ def remedy_of(message: str) -> str | None:
         )
     denial = _DENIAL.search(message)
     if denial is None:
-        return None
+        return next(
+            (text.format(who="the caller") for policy, text in _ALLOW_ELSEWHERE if policy in message), None
+        )
     who, action, why = _name(denial["user"]), denial["action"], denial["why"] or ""
     if "explicit deny" in why:
         policy = why.partition("explicit deny in ")[2] or "a policy"
@@ -90,6 +92,17 @@ def remedy_of(message: str) -> str | None:
         if policy in why:
             return f"{elsewhere.format(who=who)} At the moment it denies {action}."
     return missing(who, action, denial["resource"] or "*")
+
+
+def summary_of(message: str) -> str | None:
+    """Return who may not do what; None if AWS's message doesn't tell."""
+    denial = _DENIAL.search(message)
+    if denial is None:
+        return None
+    who, action, resource = _name(denial["user"]), denial["action"], denial["resource"]
+    if action == "iam:PassRole" and resource:
+        return f"AWS does not let {who} pass the role {resource} to ECS (iam:PassRole)."
+    return f"AWS does not let {who} call {action}" + (f" on {resource}." if resource else ".")
 
 
 def missing(who: str, action: str, resource: str) -> str:

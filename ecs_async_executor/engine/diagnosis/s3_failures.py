@@ -7,17 +7,19 @@ from dataclasses import replace
 import botocore.exceptions as boto
 
 from ecs_async_executor.engine.diagnosis.call_failures import (
-    CLOCK_REMEDY,
     CREDENTIAL_CODES,
     THROTTLE_CODES,
     UNKNOWN_OUTCOME_CODES,
     Failure,
     Kind,
     classify,
+    credentials_refused,
     is_clock_error,
     is_foreign_answer,
     request_id_of,
 )
+from ecs_async_executor.engine.diagnosis.causes.calls import CLOCK
+from ecs_async_executor.engine.diagnosis.causes.cause import own_words
 from ecs_async_executor.engine.diagnosis.faults import text_of
 from ecs_async_executor.engine.diagnosis.iam import arn_of, missing, remedy_of
 from ecs_async_executor.messages import Diagnosis
@@ -80,9 +82,9 @@ def _classify_answer(error: boto.ClientError, url: str) -> Failure:
     code, message = str(answer.get("Code", "")), str(answer.get("Message", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if is_clock_error(code, message):
-        return _passing(Kind.CREDENTIALS, error, url, CLOCK_REMEDY)
+        return _passing(Kind.CREDENTIALS, error, url, CLOCK.remedy)
     if code in _CREDENTIAL_CODES:
-        return _passing(Kind.CREDENTIALS, error, url)
+        return _passing(Kind.CREDENTIALS, error, url, credentials_refused(code, "").remedy)
     if is_foreign_answer(code, status) and status < 500:
         return Failure(
             Kind.PAYLOAD,
@@ -104,7 +106,15 @@ def _classify_answer(error: boto.ClientError, url: str) -> Failure:
         remedy = _KEY_REMEDY
     else:
         remedy = _BUCKET_REMEDY if code in _BUCKET_CODES else _OTHER_REMEDY
-    return Failure(Kind.CONFIGURATION, Diagnosis("S3 refused the workload's object.", facts, remedy))
+    said = own_words(message)
+    return Failure(
+        Kind.CONFIGURATION,
+        Diagnosis(
+            f"S3 refused the workload's object: {said}" if said else "S3 refused the workload's object.",
+            f"{code}; {url}{request_id_of(error.response)}",
+            remedy,
+        ),
+    )
 
 
 def _missing(operation: str, url: str) -> str:

@@ -1,21 +1,20 @@
 """Why an ECS task stopped, and what a person should do about it.
 
-Pure: a stopped `Task` in, a `Verdict` out. Sources: "Stopped task error codes" and "Stopped task errors" of the
-ECS developer guide; exit codes above 128 are 128 + signal (container runtime convention).
+Pure: a stopped `Task` in, a `Verdict` out. The texts are looked up in the table of causes; what is left over are stop codes
+(API reference: Task) and exit codes.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from ecs_async_executor.engine.diagnosis.causes.cause import Outlook, find, own_words, plainly
+from ecs_async_executor.engine.diagnosis.causes.exit_codes import meaning_of
+from ecs_async_executor.engine.diagnosis.causes.hosts import SPOT
+from ecs_async_executor.engine.diagnosis.causes.table import STOPS
 from ecs_async_executor.engine.diagnosis.iam import arn_of, missing, remedy_of
-from ecs_async_executor.engine.diagnosis.start_failures import (
-    START_FAILURES,
-    Cause,
-    Outlook,
-    as_aws_writes,
-    find_cause,
-)
 from ecs_async_executor.engine.responses import Container, Task
 from ecs_async_executor.messages import Diagnosis
 
@@ -39,126 +38,24 @@ class Verdict:
     diagnosis: Diagnosis
 
 
-# The first match counts. AWS wraps temporary network faults and permanent refusals in the same sentences ("unable to
-# pull secrets or registry auth: ..."), so temporary causes come first. Patterns match AWS's exact wording, and the
-# wording of registries and drivers in any case.
-_STARTS = r"\b(CannotPull\w*|ResourceInitializationError)\b.*"
-_REASONS = (
-    Cause(
-        as_aws_writes(r"\bOutOfMemoryError: "),
-        "The container was killed: it used more memory than it has.",
-        "Give the task more memory.",
-    ),
-    Cause(
-        as_aws_writes(r"CannotPull.*descriptor.*platform|exec format error"),
-        "The image is not built for the platform that the task runs on.",
-        "Build it for that platform too, or set runtimePlatform in the task definition (cpuArchitecture ARM64 or X86_64).",
-        Outlook.USELESS,
-    ),
-    Cause(
-        as_aws_writes(r"CannotPull.*(toomanyrequests|(?i:too many requests|pull rate limit))"),
-        "The registry limits how often images may be pulled, and the limit was reached.",
-        "Log in to the registry (repositoryCredentials in the task definition), or copy the image to ECR (pull through cache).",
-    ),
-    Cause(
-        as_aws_writes(
-            _STARTS + r"(?i:i/o timeout|connection issue|throttling|rate exceeded|deadline exceeded|timed out"
-            r"|\bEOF\b|reset by peer)"
-        ),
-        "ECS could not reach the image's registry, the task's secrets or its log group.",
-        "If it happens again, check the route from the subnets to AWS (NAT gateway or VPC endpoints).",
-    ),
-    Cause(
-        as_aws_writes(
-            r"\bCannotPull\w*\b.*(?i:not ?found|does not exist|manifest unknown|denied|unauthorized|not authorized"
-            r"|no basic auth|\b40[134]\b)"
-        ),
-        "The image can't be pulled.",
-        "Check the image's name and tag in the task definition, and that the execution role may pull it.",
-        Outlook.USELESS,
-    ),
-    Cause(
-        as_aws_writes(r"\bCannotPull"),
-        "The image could not be pulled.",
-        "Check the route from the subnets to the registry (NAT gateway or VPC endpoints).",
-    ),
-    Cause(
-        as_aws_writes(
-            r"(\bResourceInitializationError\b|failed to initialize logging driver).*"
-            r"(?i:AccessDenied|not authorized|ResourceNotFound|does not exist)"
-        ),
-        "ECS could not set up the task's secrets or logs.",
-        "Check the execution role, and the secrets and log options in the task definition.",
-        Outlook.USELESS,
-    ),
-    Cause(
-        as_aws_writes(
-            r"exec: \"[^\"]*\": .*(?i:executable file not found|no such file or directory|permission denied)"
-        ),
-        "The image has no such program, or the program is not executable.",
-        "Use an image that has it on its PATH, or correct the task definition's entryPoint and PATH.",
-        Outlook.USELESS,
-    ),
-    *START_FAILURES,
-    Cause(
-        as_aws_writes(
-            r"Timeout waiting for|[Nn]etwork [Ii]nterface|\bResourceInitializationError\b|\bCannotStartContainerError\b"
-            r"|\bContainerRuntime(Timeout)?Error\b|\bInternalError\b|EphemeralStorage"
-        ),
-        "The task could not be started.",
-        "This is usually a temporary fault at AWS. If it happens again, see the detail.",
-    ),
-    Cause(
-        as_aws_writes(r"Host EC2 \(instance|deregistration forced by user"),
-        "The task lost its container instance.",
-        "Let the task retry.",
-    ),
-    Cause(
-        as_aws_writes(r"ECS is performing maintenance"),
-        "AWS retired the task for maintenance.",
-        "Let the task retry.",
-    ),
+_SAYS_NOTHING = re.compile(
+    r"(?:TaskFailedToStart: ?)?(?:Essential container in task exited|Task failed to start|TaskFailedToStart)?[.:]?",
+    re.IGNORECASE,
 )
-_SPOT = as_aws_writes(r"\bSpot Task was interrupted\b|\bSpotInterruptionError\b")
-_STOP_CODES = {
-    "UserInitiated": ("The task was stopped by StopTask.", "See the detail for who stopped it."),
+"""Texts that only say that the task stopped."""
+_WHO = (
+    "CloudTrail tells who called StopTask: aws cloudtrail lookup-events --lookup-attributes "
+    "AttributeKey=EventName,AttributeValue=StopTask."
+)
+_SUPPORT = "If it happens each time, tell AWS Support the task's ARN."
+_STOP_CODES: Mapping[str, tuple[str, str]] = {
+    "UserInitiated": ("StopTask stopped the task.", _WHO),
+    "ServiceSchedulerInitiated": (
+        "An ECS service stopped the task.",
+        "The executor's tasks belong to no service: find out which service or tool manages this one, and leave it to the executor.",
+    ),
     "InfrastructureHealth": ("AWS stopped the task: its host is unhealthy.", "Let the task retry."),
-}
-_CUT_OFF = (
-    'If the container\'s log says "Too many failed heartbeats", its Airflow process could not reach the API server for too'
-    " long and ended the task: raise AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS in the task definition."
-)
-_UNEXPLAINED = {
-    # After three failed heartbeats, Airflow's supervisor kills its task's process. It exits with 0 if the task has
-    # retries left, and otherwise with 1, because it can't report the end either (tried with airflow.sdk 1.3).
-    0: (
-        "The container ended (exit code 0).",
-        f"If its Airflow task was running, something killed its process, for example lack of memory. {_CUT_OFF}",
-    ),
-    1: (
-        "The container ended with exit code 1.",
-        f"Check its log: the Airflow process could not start the task, or lost the API server. {_CUT_OFF}",
-    ),
-}
-_EXIT_CODES = {
-    75: (
-        "The container's entrypoint gave up (exit code 75), for a reason that may be temporary.",
-        "Check its log: with this project's image, it could not fetch the Dags.",
-    ),
-    78: (
-        "The container's entrypoint gave up (exit code 78).",
-        "Check its log: with this project's image, the configuration doesn't let it fetch the Dags.",
-    ),
-    127: ("The container's command was not found (exit code 127).", "Use an Airflow image."),
-    137: (
-        "The container was killed (SIGKILL, exit code 137).",
-        "If nobody stopped it, it probably used too much memory: give the task more.",
-    ),
-    139: (
-        "The container crashed (SIGSEGV, exit code 139).",
-        "Look for a faulty native library in the image.",
-    ),
-    143: ("The container was terminated (SIGTERM, exit code 143).", "See the detail for who stopped it."),
+    "TerminationNotice": ("The task's host was stopped.", "Let the task retry."),
 }
 
 
@@ -175,12 +72,11 @@ def judge(task: Task, container_name: str) -> Verdict:
     decider = next((c for c in task.containers if c.name == container_name), None)
     exit_code = decider.exit_code if decider else None
     ran = task.started_at is not None or exit_code is not None
-    facts = _facts(task)
     # A sidecar's reason counts only if the deciding container never ran.
     texts = [task.stopped_reason or "", (decider.reason if decider else None) or ""]
     if not ran:
         texts += [c.reason or "" for c in task.containers]
-
+    telling = [text for text in texts if not _SAYS_NOTHING.fullmatch(plainly(text))]
     interrupted = _is_interruption(task.stop_code, texts[0])
 
     def verdict(
@@ -193,30 +89,35 @@ def judge(task: Task, container_name: str) -> Verdict:
             capacity=not ran and outlook is Outlook.CAPACITY,
             interrupted=interrupted,
             unexplained=unexplained,
-            diagnosis=Diagnosis(summary, facts, remedy),
+            diagnosis=Diagnosis(summary, _facts(task, summary), remedy),
         )
 
     if interrupted:
-        return verdict("AWS reclaimed the Spot capacity.", "Let the task retry, or run it on demand.")
-    if task.stop_code in _STOP_CODES:
+        return verdict(*_interruption(ran=ran))
+    if task.stop_code == "UserInitiated":
+        return verdict(*_stop_by_request(texts[0]))
+    if telling and (found := find(STOPS, *telling, known=_images(task, decider))):
+        outlook = Outlook.AGAIN if task.stop_code in _STOP_CODES else found.cause.outlook
+        return verdict(found.summary, remedy_of(found.text) or found.remedy, outlook)
+    if task.stop_code is not None and task.stop_code in _STOP_CODES:
         return verdict(*_STOP_CODES[task.stop_code])
-    if cause := find_cause(_REASONS, *texts):
-        denied = next(filter(None, map(remedy_of, texts)), None)
-        return verdict(cause.summary, denied or cause.remedy, cause.outlook)
-    if exit_code in _EXIT_CODES:
-        return verdict(*_EXIT_CODES[exit_code])
     if exit_code is not None:
-        unknown = (f"The container ended with exit code {exit_code}.", "Check the container's log.")
-        return verdict(*_UNEXPLAINED.get(exit_code, unknown), unexplained=True)
+        meaning = meaning_of(exit_code)
+        return verdict(meaning.summary, meaning.remedy, unexplained=not meaning.explained)
     if decider is None and task.containers:
         return verdict(
             f"The task has no container named {container_name!r}.",
             "Set `container_name` (the option, or in the queue's profile) to the Airflow container of the task definition.",
             Outlook.USELESS,
         )
+    words = own_words(next(iter(telling), ""))
     if ran:
-        return verdict("The task stopped, and ECS has no exit code for it.", "Check the container's log.")
-    return verdict("The task stopped before it ran.", "See the detail.")
+        nothing = "The task stopped, and ECS has no exit code for it."
+        return verdict(
+            words or nothing, "Read the container's own log stream in CloudWatch for how it ended."
+        )
+    nothing = "The task stopped before it ran, and ECS gives no reason."
+    return verdict(words or nothing, f"The executor starts the task again. {_SUPPORT}")
 
 
 def _is_interruption(stop_code: str | None, stopped_reason: str) -> bool:
@@ -226,16 +127,55 @@ def _is_interruption(stop_code: str | None, stopped_reason: str) -> bool:
     """
     if stop_code in {"SpotInterruption", "UserInitiated"}:
         return stop_code == "SpotInterruption"
-    return bool(_SPOT.search(stopped_reason)) or (stop_code == "TerminationNotice" and not stopped_reason)
+    return bool(SPOT.search(stopped_reason)) or (stop_code == "TerminationNotice" and not stopped_reason)
 
 
-def _facts(task: Task) -> str:
-    parts = [f"stopCode {task.stop_code}" if task.stop_code else "", task.stopped_reason or ""]
-    parts += [_container_facts(c) for c in task.containers]
-    parts.append(task.task_arn)
+def _interruption(*, ran: bool) -> tuple[str, str]:
+    if ran:
+        return "AWS reclaimed the Spot capacity.", "Let the task retry, or run it on demand."
+    return (
+        "AWS reclaimed the Spot capacity before the task ran, or had none.",
+        (
+            "The executor starts the task again. If it happens often, add subnets in other zones, or name FARGATE too in "
+            "`capacity_provider_strategy`."
+        ),
+    )
+
+
+def _stop_by_request(reason: str) -> tuple[str, str]:
+    summary, remedy = _STOP_CODES["UserInitiated"]
+    said = own_words(reason).rstrip(".")
+    return (f'StopTask stopped the task: "{said}".' if said else summary), remedy
+
+
+def _images(task: Task, decider: Container | None) -> dict[str, dict[str, str]]:
+    """Return the image that each text is about: the task's own reason is about one of them, not always the decider's."""
+    images = {c.reason: {"image": c.image} for c in reversed(task.containers) if c.reason and c.image}
+    if task.stopped_reason and task.stopped_reason not in images and decider and len(task.containers) == 1:
+        images[task.stopped_reason] = {"image": decider.image}
+    return images
+
+
+def _facts(task: Task, summary: str) -> str:
+    """Return what ECS says, each text once, without what the summary says already."""
+    said = [plainly(summary)]
+
+    def once(text: str | None) -> str:
+        plain = plainly(text or "").rstrip(".")
+        if any(plain in earlier for earlier in said):
+            return ""
+        said.append(plain)
+        return text or ""
+
+    parts = [f"stopCode {task.stop_code}" if task.stop_code else "", once(task.stopped_reason)]
+    parts += [_container_facts(container, once(container.reason)) for container in task.containers]
+    return _joined([*parts, task.task_arn])
+
+
+def _joined(parts: Iterable[str]) -> str:
     return "; ".join(part.rstrip(".") for part in parts if part)
 
 
-def _container_facts(container: Container) -> str:
+def _container_facts(container: Container, reason: str) -> str:
     code = "no exit code" if container.exit_code is None else f"exit code {container.exit_code}"
-    return f"container {container.name}: {code}" + (f", {container.reason}" if container.reason else "")
+    return f"container {container.name}: {code}" + (f", {reason}" if reason else "")

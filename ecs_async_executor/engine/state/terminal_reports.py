@@ -13,7 +13,7 @@ from ecs_async_executor.engine.state.failure_rules import FAILURE_RULES
 from ecs_async_executor.messages import Cancelled, Diagnosis, LaunchFailed, Recovery, Stopped
 
 LOST_REMEDY = (
-    "See the task's log for how it ended. If it may still run, check that the executor asks in the cluster, Region and"
+    "Read the container's own log stream in CloudWatch for how it ended. If it may still run, check that the executor asks in the cluster, Region and"
     " account in which it was launched."
 )
 """The remedy if ECS doesn't show a task: ECS may have forgotten it, or the executor may be asking the wrong place."""
@@ -29,7 +29,8 @@ def stopped(entry: Entry, task: Task) -> Stopped:
         diagnosis = replace(
             diagnosis,
             summary=f"The task did not run within {entry.launch_timeout:.0f} s, so it was stopped.",
-            remedy="See in ECS what it waited for (capacity, network, image), or raise `launch_timeout`.",
+            remedy="It waited for capacity, its network interface or its image: look at its status and times in the ECS "
+            "console (or aws ecs describe-tasks), or raise `launch_timeout`.",
         )
     return Stopped(
         entry.run_id,

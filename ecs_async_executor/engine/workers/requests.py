@@ -84,7 +84,7 @@ class Requests:
             diagnosis = Diagnosis(
                 "The RunTask request can't be built.",
                 type(error).__name__,
-                "Please report it: see the scheduler's log.",
+                "Report it as a bug, with the traceback from the scheduler's log.",
             )
             raise CallError(Failure(Kind.CONFIGURATION, diagnosis)) from error
 

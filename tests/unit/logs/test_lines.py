@@ -49,3 +49,11 @@ def test_a_notice_without_a_time_comes_first_and_with_one_at_its_time() -> None:
     at = datetime(2026, 1, 1, tzinfo=timezone.utc)
     read = StructuredLogMessage.model_validate_json(notice("x", at))
     assert (read.event, read.timestamp) == ("x", at)
+
+
+def test_the_token_in_a_command_that_a_shell_prints_is_left_out():
+    token = "eyJhbGciOiJIUzUxMiJ9.eyJzdWIiOiIwMWEyMWMyNCJ9.c2lnbmF0dXJlLW9mLWl0"
+    message = f"exec: python -m airflow --json-string {{'token':'{token}'}}: not found"
+    line = shown({"timestamp": 0, "message": message})
+    assert token not in line
+    assert json.loads(line)["event"] == "exec: python -m airflow --json-string {'token':'***'}: not found"

@@ -74,7 +74,7 @@ async def test_what_holds_up_launches_is_a_pause_before_a_throttle(make_calls: M
     assert calls.hold_up.summary == "AWS throttles RunTask, so launches are slow."
     assert calls.hold_up.detail == "7 launches wait; now 10.0 calls/s of 20/s allowed"
     assert await failing(calls, EXPIRED) is Kind.CREDENTIALS
-    assert calls.hold_up.summary == "AWS rejected the credentials."
+    assert calls.hold_up.summary == "The AWS credentials have expired."
     await call(calls, "answer")
     assert calls.hold_up.summary == "AWS throttles RunTask, so launches are slow."
 

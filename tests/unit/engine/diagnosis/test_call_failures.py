@@ -117,7 +117,7 @@ def test_an_error_answer_is_classified_by_its_code_status_and_text(
     failure = classify(client_error(code, message, status))
     assert failure.kind is kind
     assert code in failure.diagnosis.detail
-    assert message in failure.diagnosis.detail
+    assert str(failure.diagnosis).count(message) == 1 or not message
 
 
 @pytest.mark.parametrize("operation", ["AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials"])
@@ -260,8 +260,8 @@ def test_a_refusals_remedy_says_what_to_correct(code: str, message: str, remedy:
 def test_an_entry_of_failures_is_classified_by_its_reason(reason: str | None, detail: str | None, kind: Kind):
     failure = classify_run_task_failure(TaskFailure(reason=reason, detail=detail))
     assert failure.kind is kind
-    assert (reason or "no reason given") in failure.diagnosis.detail
-    assert (detail or "") in failure.diagnosis.detail
+    assert str(failure.diagnosis).count(reason or "ECS gives no reason") == 1
+    assert (detail or "") in str(failure.diagnosis)
 
 
 def test_a_request_that_botocore_rejects_shows_no_values():

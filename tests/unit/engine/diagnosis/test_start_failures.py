@@ -111,7 +111,7 @@ def test_a_denied_resource_is_no_lack_of_capacity_and_its_remedy_is_the_missing_
 
 @pytest.mark.parametrize("reason", ["CannotPullContainerError: registry/OutOfMemory/RESOURCE:CPU: not found"])
 def test_keywords_in_the_name_of_an_image_are_ignored(reason: str) -> None:
-    assert never_ran(reason).diagnosis.summary == "The image can't be pulled."
+    assert never_ran(reason).diagnosis.summary == "The registry has no image."
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def test_a_pause_is_told_with_its_reason_until_it_is_over(
 ):
     keeper.note(Paused(Diagnosis("Credentials expired.", "ExpiredToken", "Renew them.")))
     paused = last(keeper, clock, published)
-    assert paused.paused == "Credentials expired. (ExpiredToken) Renew them."
+    assert paused.paused == "Credentials expired. Renew them. (ExpiredToken)"
     assert paused.paused_since == 1000.0
     keeper.note(Resumed())
     assert last(keeper, clock, published).paused is None

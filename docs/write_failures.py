@@ -1,0 +1,85 @@
+"""Writes docs/failures.md from the table of causes. Run by `make format`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ecs_async_executor.engine.diagnosis.causes import exit_codes
+from ecs_async_executor.engine.diagnosis.causes.cause import Cause, Outlook
+from ecs_async_executor.engine.diagnosis.causes.table import SUBJECTS
+
+PAGE = Path(__file__).with_name("failures.md")
+_HEAD = """\
+# Failures
+
+Search this page for the words of ECS that you see: in the Audit Log, in the scheduler's log, or as the stopped reason in
+the ECS console. The executor's own message names your image, secret or subnet; this page has the same advice without names.
+
+*Starts again by itself?*
+
+- **yes**: the executor starts the task again, up to `max_run_task_attempts` times.
+- **waits**: it starts the task again and again until there is room, up to `capacity_timeout` seconds.
+- **no**: another start would fail the same way, so the task fails at once.
+- **pauses**: nothing was started. The executor repeats the call until AWS takes it; no task fails.
+
+Once a task has run, Airflow's `retries` decide, whatever stands here. What is not on this page is shown in AWS's own words,
+and is started again.
+"""
+_FOOT = "\nThis page is written by `make format` from `ecs_async_executor/engine/diagnosis/causes/`: edit the table there.\n"
+_AGAIN = {
+    Outlook.AGAIN: "yes",
+    Outlook.CAPACITY: "waits",
+    Outlook.USELESS: "no",
+    Outlook.PAUSE: "pauses",
+}
+_OPTIONAL = re.compile(r"\[[^\[\]]*\{\w+\}[^\[\]]*\]")
+_START, _END = 100, 180
+"""Characters that are shown of a long wording: its category stands first, its reason last."""
+
+
+def failures_page() -> str:
+    """Return the page."""
+    parts = [_HEAD.rstrip()]
+    for subject in SUBJECTS:
+        parts += [f"\n## {subject.TITLE}", *(part for cause in subject.CAUSES for part in _entry(cause))]
+    parts += [f"\n## {exit_codes.TITLE}\n", *_exit_codes()]
+    return "".join(f"{part}\n" for part in parts) + _FOOT
+
+
+def _entry(cause: Cause) -> Iterator[str]:
+    yield f"\n### {_title(cause)}\n"
+    yield "```text"
+    yield from map(_quoted, cause.wordings)
+    yield "```"
+    yield f"\n{_plain(cause.remedy, ' NAME')}"
+    yield f"Starts again by itself: **{_AGAIN[cause.outlook]}**. [Source]({cause.source})."
+
+
+def _title(cause: Cause) -> str:
+    return _plain(
+        _OPTIONAL.sub("", cause.summary).replace(": {words}", "").replace("{words}", "Other: " + cause.name),
+        "",
+    ).rstrip(".")
+
+
+def _plain(template: str, unnamed: str) -> str:
+    return re.sub(r"\{[a-z_]+\}", unnamed, template)
+
+
+def _quoted(wording: str) -> str:
+    if len(wording) <= _START + _END:
+        return wording
+    return f"{wording[:_START].rpartition(' ')[0]} ... {wording[-_END:].partition(' ')[2]}"
+
+
+def _exit_codes() -> Iterator[str]:
+    yield "| code | what it means | what to do |"
+    yield "|---|---|---|"
+    for code, meaning in sorted(exit_codes.EXIT_CODES.items()):
+        yield f"| {code} | {meaning.summary} | {meaning.remedy} |"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(failures_page(), "utf-8")

@@ -1,0 +1,1 @@
+"""AWS's texts and what they mean: one table, a file a subject."""

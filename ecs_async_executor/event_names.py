@@ -27,6 +27,8 @@ class EventName(str, Enum):
 
 WAITS = frozenset(each.value for each in (EventName.WAITS, EventName.LAUNCH_FAILED, EventName.START_FAILED))
 """Each says why its task can't be launched yet."""
+DELAYS = WAITS | {EventName.SLOW_START.value}
+"""Each says why its task doesn't run yet."""
 FAILURES = frozenset(
     each.value
     for each in (

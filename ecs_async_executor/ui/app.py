@@ -23,8 +23,11 @@ from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Resp
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import SQLAlchemyError
 
+from ecs_async_executor.task_arn import TaskArn
+from ecs_async_executor.ui.console import configured_endpoint, is_awss, task_url
 from ecs_async_executor.ui.executors import find_our_executors
 from ecs_async_executor.ui.fleet import Fleet
+from ecs_async_executor.ui.plugin import PREFIX, page_path
 from ecs_async_executor.ui.queries import read_events, read_fleet
 from ecs_async_executor.ui.shared_fleet import BusyError, SharedFleet
 from ecs_async_executor.ui.view import Filters, choose_failures, make_view
@@ -97,7 +100,16 @@ def _view(shared: SharedFleet, user: Any, filters: Filters) -> dict[str, Any]:
     except SQLAlchemyError:
         log.exception("The ECS fleet page can't read the database.")
         raise HTTPException(503, UNREADABLE) from None
-    return make_view(found, readable, time.time(), filters, failures, events=events)
+    return make_view(
+        found, readable, time.time(), filters, failures, events=events, console_url=_console_url()
+    )
+
+
+def _console_url() -> Callable[[str], str | None]:
+    """Return what makes the AWS console's address of an ARN: nothing if the ECS isn't AWS's own."""
+    if not is_awss(configured_endpoint()):
+        return lambda _: None
+    return lambda arn: task_url(parsed) if (parsed := TaskArn.parse(arn)) is not None else None
 
 
 def _read() -> Fleet:
@@ -109,10 +121,11 @@ async def _to_login(request: Request, error: Exception) -> Response:
     """Answer 401 with a redirect to Airflow's login if a person opens the page, as Airflow's UI does."""
     if not isinstance(error, HTTPException):
         raise error
-    path = request.url.path
-    if error.status_code == 401 and path.endswith("/ecs-fleet/"):
-        root = path.removesuffix("ecs-fleet/")
-        return RedirectResponse(f"{root}api/v2/auth/login?next={quote(path, safe='')}")
+    if error.status_code == 401 and request.url.path.endswith(f"{PREFIX}/"):
+        # By `[api] base_url`, not by the request: a proxy may take its prefix away.
+        path = page_path()
+        login = f"{path.removesuffix(PREFIX.removeprefix('/') + '/')}api/v2/auth/login"
+        return RedirectResponse(f"{login}?next={quote(path, safe='')}")
     return await http_exception_handler(request, error)
 
 

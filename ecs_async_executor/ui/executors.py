@@ -56,6 +56,9 @@ def _ours(configured: Iterable[ExecutorName]) -> OurExecutors:
 
 
 def _is_ours(module_path: str) -> bool:
+    """Tell whether it is this executor or a subclass; imports only what may be one, because that takes a while."""
+    if module_path == EXECUTOR or module_path.startswith("airflow."):
+        return module_path == EXECUTOR
     try:
         found, executor = import_string(module_path), import_string(EXECUTOR)
     except Exception as error:  # noqa: BLE001  another executor's problem is not this page's

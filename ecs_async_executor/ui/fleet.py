@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ecs_async_executor.event_names import EventName
+from ecs_async_executor.event_names import WAITS, EventName
 from ecs_async_executor.scheduler_status import SchedulerStatus
 
 SILENT_AFTER = 45.0
@@ -21,6 +21,10 @@ UNEXPLAINED_AFTER = 60.0
 """Seconds that a launch may take until a missing reason is worth telling."""
 CLOCK_SKEW = 5.0
 """Seconds by which the clocks of schedulers may differ when we compare an event's time with a row's."""
+
+# The engine's words (`Calls.hold_up`) in the events of launches that have waited for long already: one group for both.
+THROTTLED = "AWS throttles RunTask, so launches are slow."
+IN_LINE = "More launches wait than RunTask's rate allows at once."
 
 
 class Phase(Enum):
@@ -85,8 +89,8 @@ class Fleet:
     tasks: tuple[TaskRow, ...] = ()
     left_out: int = 0
     """Live tasks beyond the limit of one read."""
-    waits: tuple[Event, ...] = ()
-    """The events that may say why a task waits."""
+    delays: tuple[Event, ...] = ()
+    """The events that may say why a task doesn't run yet."""
     failures: tuple[tuple[int, str], ...] = ()
     """Ids and Dags of the last failures' events, the newest first."""
     statuses: tuple[SchedulerStatus, ...] = ()
@@ -95,7 +99,7 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a task waits."""
+    """Why a task doesn't run yet."""
 
     title: str
     """The same for all tasks that wait for the same thing."""
@@ -143,14 +147,15 @@ def schedulers(fleet: Fleet, now: float) -> list[Scheduler]:
 def live_tasks(fleet: Fleet, readable: frozenset[str], now: float, *, events: bool = True) -> list[LiveTask]:
     """Return the live tasks of these Dags; without `events`, no text from the Audit Log is used."""
     found = [row for row in fleet.tasks if row.dag_id in readable]
-    latest = _latest_waits(fleet) if events else {}
+    waits, slow_starts = _latest(fleet, WAITS, events), _latest(fleet, _SLOW_STARTS, events)
     by_job = _by_job(schedulers(fleet, now))
-    return [_live_task(row, latest, by_job, fleet.jobs, now) for row in found]
+    return [_live_task(row, waits, slow_starts, by_job, fleet.jobs, now) for row in found]
 
 
-def _live_task(
+def _live_task(  # noqa: PLR0913, PLR0917  what the rules look at
     row: TaskRow,
-    latest: Mapping[tuple[object, ...], Event],
+    waits: Mapping[tuple[object, ...], Event],
+    slow_starts: Mapping[tuple[object, ...], Event],
     by_job: Mapping[int, Scheduler],
     jobs: Mapping[int, Job],
     now: float,
@@ -159,11 +164,14 @@ def _live_task(
         return LiveTask(row, Phase.RUNNING, row.started_at)
     if row.state == "restarting":
         return LiveTask(row, Phase.ENDING, row.updated_at)
+    key = row.dag_id, row.run_id, row.task_id, row.map_index, row.try_number
     if (row.external_id or "").startswith("arn:"):
-        return LiveTask(row, Phase.STARTING, row.updated_at or row.queued_at)
-    event = latest.get((row.dag_id, row.run_id, row.task_id, row.map_index, row.try_number))
-    if event is not None and event.at < (row.queued_at or 0.0) - CLOCK_SKEW:
-        event = None  # of an earlier queueing of the same try: after a deferral, for example
+        since = row.updated_at or row.queued_at
+        slow = _since(slow_starts.get(key), since)
+        cause = Cause(slow_start_in(slow.text), slow.text) if slow is not None else None
+        return LiveTask(row, Phase.STARTING, since, cause)
+    # An event from before the queueing is of an earlier one of the same try: after a deferral, for example.
+    event = _since(waits.get(key), row.queued_at)
     cause = cause_of(row, event, by_job.get(row.job_id or -1), jobs.get(row.job_id or -1), now)
     return LiveTask(row, Phase.LAUNCHING if cause is None else Phase.WAITING, row.queued_at, cause)
 
@@ -201,8 +209,8 @@ def _cause_in(status: SchedulerStatus) -> Cause | None:
         queue = f"{engine.waiting} launches wait, {rate} are possible now."
         if engine.throttles:
             text = f"{queue} AWS has throttled {engine.throttles} calls in the last minute."
-            return Cause("AWS throttles launches.", text)
-        return Cause("Its turn to be launched comes later.", queue)
+            return Cause(THROTTLED, text)
+        return Cause(IN_LINE, queue)
     if status.waiting_for_slot:
         text = f"All {status.parallelism} are in use; `[core] parallelism` sets how many there are."
         return Cause(f"Scheduler {status.job_id} has no free slot.", text)
@@ -211,6 +219,9 @@ def _cause_in(status: SchedulerStatus) -> Cause | None:
 
 _START = re.compile(r"Start \d+ of \d+ failed[^.]*\. ")
 """What `TaskEvents.start_failed` puts in front of the diagnosis."""
+_SLOW = re.compile(r" s: it is ([^;.]+)")
+"""Where `describe_slow_start` says what the task is doing."""
+_SLOW_STARTS = frozenset({EventName.SLOW_START.value})
 _SENTENCE = re.compile(r"(.+?[.!?])(?:\s|$)", re.DOTALL)
 TITLE_LENGTH = 200
 
@@ -221,6 +232,12 @@ def reason_in(event: Event) -> str:
     return _START.sub("", event.text, count=1) if is_failed_start else event.text
 
 
+def slow_start_in(text: str) -> str:
+    """Return what a slow start waits for, without the seconds, which differ from task to task."""
+    found = _SLOW.search(text)
+    return f"The container is slow to start: {found[1]}." if found else first_sentence(text)
+
+
 def first_sentence(text: str) -> str:
     """Return the first sentence of a text, shortened if it is very long."""
     found = _SENTENCE.match(text)
@@ -228,13 +245,19 @@ def first_sentence(text: str) -> str:
     return sentence if len(sentence) <= TITLE_LENGTH else sentence[: TITLE_LENGTH - 1] + "…"
 
 
-def _latest_waits(fleet: Fleet) -> dict[tuple[object, ...], Event]:
+def _latest(fleet: Fleet, names: frozenset[str], wanted: bool) -> dict[tuple[object, ...], Event]:  # noqa: FBT001  the user's access
+    """Return the last event of these names of each try; none if the user may not read events."""
     latest: dict[tuple[object, ...], Event] = {}
-    for event in fleet.waits:
+    for event in fleet.delays if wanted else ():
         key = event.dag_id, event.run_id, event.task_id, event.map_index, event.try_number
-        if key not in latest or latest[key].at <= event.at:
+        if event.name in names and (key not in latest or latest[key].at <= event.at):
             latest[key] = event
     return latest
+
+
+def _since(event: Event | None, since: float | None) -> Event | None:
+    """Return the event, unless it is from before that time."""
+    return event if event is not None and event.at >= (since or 0.0) - CLOCK_SKEW else None
 
 
 def _by_job(shown: list[Scheduler]) -> dict[int, Scheduler]:

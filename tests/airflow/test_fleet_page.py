@@ -12,11 +12,12 @@ from airflow.api_fastapi.app import create_app, get_auth_manager, purge_cached_a
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.models import Log
 from airflow.models.connection import Connection
+from airflow.models.taskinstance import TaskInstance
 from airflow.models.variable import Variable
 from airflow.sdk import DAG
 from airflow.utils.session import create_session
 from fastapi import FastAPI
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
@@ -100,6 +101,14 @@ def test_who_is_not_logged_in_is_sent_to_the_login(client: Client):
     assert (login.status_code, "next=" in login.headers["location"]) == (307, True)
 
 
+def test_the_login_is_below_the_base_url_even_if_a_proxy_takes_its_path_away(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://example.com/airflow/")
+    location = client(None).get(PAGE).headers["location"]
+    assert location == "/airflow/api/v2/auth/login?next=%2Fairflow%2Fecs-fleet%2F"
+
+
 def test_who_is_not_logged_in_gets_no_json(client: Client, two_dags: None):
     answer = client(None).get(JSON)
     assert answer.status_code == 401
@@ -159,6 +168,23 @@ def test_a_bearer_token_works_as_in_airflows_own_api(client: Client, two_dags: N
     token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="red", role="viewer"))
     answer = client(None).get(JSON, headers={"Authorization": f"Bearer {token}"})
     assert answer.json()["total"] == 2
+
+
+@pytest.mark.parametrize(("endpoint", "linked"), [("", True), ("http://localhost:5000", False)])
+def test_the_ecs_task_is_linked_unless_its_ecs_is_not_awss(
+    client: Client, two_dags: None, endpoint: str, linked: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", endpoint)
+    arn = "arn:aws:ecs:eu-central-1:210987654321:task/prod/0123456789abcdef"
+    with create_session() as session:
+        session.execute(
+            update(TaskInstance).where(TaskInstance.dag_id == "red").values(external_executor_id=arn)
+        )
+    (first, _) = client("red").get(JSON).json()["tasks"]
+    assert first["ecs_task"] == "0123456789abcdef"
+    start = "https://eu-central-1.console.aws.amazon.com/ecs/v2/clusters/prod/tasks/0123456789abcdef"
+    assert (first["console"] or "").startswith(start) is linked
+    assert (first["console"] is not None) is linked
 
 
 # --- the page -------------------------------------------------------------------------------------------------

@@ -147,7 +147,7 @@ def test_the_events_that_explain_what_waits_now_are_read(engine: Engine):
             event_row(EventName.FALLBACK.value, "Not about waiting."),
             event_row(EventName.WAITS.value, "About no task.", dag_id=None),
         )
-    (event,) = read(engine).waits
+    (event,) = read(engine).delays
     assert (event.name, event.text, event.at) == (EventName.WAITS.value, "No capacity.", NOW.timestamp() - 10)
     assert (event.dag_id, event.run_id, event.task_id, event.map_index, event.try_number) == (
         "dag",
@@ -162,7 +162,7 @@ def test_while_nothing_waits_no_events_are_read(engine: Engine):
     with engine.begin() as connection:
         add_tasks(connection, task_row(state="running"))
         add_events(connection, event_row(EventName.WAITS.value, "No capacity."))
-    assert read(engine).waits == ()
+    assert read(engine).delays == ()
 
 
 def test_failures_of_the_last_day_are_found_and_read_by_their_ids(engine: Engine):
@@ -228,15 +228,16 @@ def test_ten_thousand_live_tasks_among_a_long_history_are_read_in_well_under_a_s
         )
         add_events(connection, *(event_row("running", "Airflow's own.") for _ in range(50_000)))
         connection.execute(text("ANALYZE"))
-    read(engine)
-    started = time.perf_counter()
-    fleet = read(engine)
-    seconds = time.perf_counter() - started
+    seconds = []
+    for _ in range(5):
+        started = time.perf_counter()
+        fleet = read(engine)
+        seconds.append(time.perf_counter() - started)
     started = time.perf_counter()
     view = make_view(fleet, frozenset({"dag"}), NOW.timestamp(), Filters(text="task"), [])
     view_seconds = time.perf_counter() - started
     assert view["total"] == 10_000
     assert view["phases"]["waiting"] == 3_334
-    print(f"{engine.dialect.name}: read {seconds * 1000:.0f} ms, view {view_seconds * 1000:.0f} ms")  # noqa: T201
-    assert seconds < 2, "the target is half a second on an idle machine"
+    print(f"{engine.dialect.name}: read {min(seconds) * 1000:.0f} ms, view {view_seconds * 1000:.0f} ms")  # noqa: T201
+    assert min(seconds) < 1.5, "a quarter of a second on an idle machine"
     assert view_seconds < 1

@@ -181,7 +181,7 @@
   function drawSchedulers(fleet) {
     const columns = [
       ["Scheduler"],
-      ["State"],
+      ["State", "long"],
       ["Launches in the last minute", "number"],
       ["Launch rate now", "number"],
       ["Throttles in the last minute", "number"],
@@ -217,7 +217,7 @@
   }
 
   function drawWaits(fleet) {
-    const columns = [["Reason"], ["Tasks", "number"], ["Longest", "number"], ["For example"]];
+    const columns = [["Reason", "long"], ["Tasks", "number"], ["Longest", "number"], ["For example"]];
     draw("waits", fleet.waits, () => {
       if (fleet.waits.length === 0) return [quiet("Nothing waits.")];
       const rows = fleet.waits.map((each) => {
@@ -234,7 +234,7 @@
   }
 
   function drawFailures(fleet) {
-    const columns = [["Newest", "nowrap"], ["What happened"], ["Tasks"]];
+    const columns = [["Newest", "nowrap"], ["What happened", "long"], ["Tasks"]];
     draw("failures", fleet.failures, () => {
       if (fleet.failures === null) return [quiet("You may not read the Audit Log, so failures and their reasons are not shown.")];
       if (fleet.failures.length === 0) return [quiet("None in the last 24 hours.")];
@@ -276,7 +276,8 @@
   }
 
   function drawTasks(fleet) {
-    const columns = COLUMNS.map(([key, title]) => [title, key === "try" || key === "age" ? "number" : ""]);
+    const kinds = { age: "number", try: "number", phase: "long", run: "long" };
+    const columns = COLUMNS.map(([key, title]) => [title, kinds[key]]);
     draw("tasks", [fleet.tasks, fleet.total, state.sort, state.descending], () => {
       if (fleet.total === 0) {
         return [quiet("No task of this executor is live now. Tasks appear here when Airflow queues them, and leave when they end.")];
@@ -288,8 +289,8 @@
         const task = link(taskName(each), inAirflow(each.path));
         let ecs = null;
         if (each.arn !== null) {
-          const short = make("code", { textContent: `…${each.ecs_task.slice(-8)}`, title: each.arn });
-          ecs = each.console === null ? short : make("span", {}, link("AWS console", each.console), " ", short);
+          const short = `…${each.ecs_task.slice(-8)}`;
+          ecs = make("code", { title: each.arn }, each.console === null ? short : link(short, each.console));
         }
         const scheduler = each.scheduler === null ? "" : String(each.scheduler);
         return row(columns, [cell, age(each.age), each.dag, task, each.run, String(each.try), each.queue, scheduler, ecs]);

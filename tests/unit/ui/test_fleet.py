@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ecs_async_executor.engine.admission.calls import Calls
+from ecs_async_executor.engine.diagnosis.slow_starts import describe_slow_start
+from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.event_names import EventName
 from ecs_async_executor.messages import EngineStatus
 from ecs_async_executor.scheduler_status import SchedulerStatus
 from ecs_async_executor.ui.fleet import (
     FORGOTTEN_AFTER,
+    IN_LINE,
     SILENT_AFTER,
+    THROTTLED,
     TITLE_LENGTH,
     UNEXPLAINED_AFTER,
     Event,
@@ -24,6 +30,7 @@ from ecs_async_executor.ui.fleet import (
     first_sentence,
     live_tasks,
     schedulers,
+    slow_start_in,
 )
 
 NOW = 10_000.0
@@ -74,8 +81,8 @@ def test_a_rows_state_and_external_id_tell_its_phase(row: TaskRow, phase: Phase,
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (with_engine(waiting=3), "Its turn to be launched comes later."),
-        (with_engine(waiting=3, throttles=2), "AWS throttles launches."),
+        (with_engine(waiting=3), IN_LINE),
+        (with_engine(waiting=3, throttles=2), THROTTLED),
         (with_engine(throttles=2), None),
         (replace(STATUS, waiting_for_slot=4), "Scheduler 7 has no free slot."),
         (replace(STATUS, engine=None), "The engine of scheduler 7 doesn't answer."),
@@ -89,8 +96,13 @@ def test_a_schedulers_status_tells_why_its_tasks_wait(status: SchedulerStatus | 
     assert title(status) == expected
 
 
+def test_the_engine_says_the_same_in_the_events_of_launches_that_wait_for_long():
+    for title in (THROTTLED, IN_LINE):
+        assert title in inspect.getsource(Calls), "else one reason has two lines on the page"
+
+
 def test_a_task_with_a_cause_waits_and_one_without_is_being_launched():
-    assert judged(waits=(EVENT,)).phase is Phase.WAITING
+    assert judged(delays=(EVENT,)).phase is Phase.WAITING
     assert judged().phase is Phase.LAUNCHING
 
 
@@ -108,18 +120,18 @@ def test_an_unlimited_rate_is_told_without_a_limit():
 
 
 def test_an_event_of_its_own_explains_more_than_the_schedulers_numbers():
-    assert title(with_engine(waiting=3), waits=(EVENT,)) == "There is no capacity."
+    assert title(with_engine(waiting=3), delays=(EVENT,)) == "There is no capacity."
 
 
 def test_while_aws_cannot_be_used_an_earlier_event_no_longer_explains():
     paused = replace(STATUS, paused="The network is down.")
-    assert title(paused, waits=(EVENT,)) == "AWS can't be used: The network is down."
+    assert title(paused, delays=(EVENT,)) == "AWS can't be used: The network is down."
 
 
 def test_the_last_event_explains():
     later = replace(EVENT, at=NOW - 1, text="The subnet has no free address. (RunTask said so.)")
     for waits in ((EVENT, later), (later, EVENT)):
-        assert title(waits=waits) == "The subnet has no free address."
+        assert title(delays=waits) == "The subnet has no free address."
 
 
 @pytest.mark.parametrize(
@@ -133,15 +145,54 @@ def test_the_last_event_explains():
     ],
 )
 def test_an_event_of_another_task_try_or_queueing_explains_nothing(other: dict[str, Any]):
-    assert title(waits=(replace(EVENT, **other),)) is None
+    assert title(delays=(replace(EVENT, **other),)) is None
 
 
 def test_a_failed_start_is_told_by_its_reason_and_not_by_its_number():
     text = "Start 1 of 3 failed, the next one in 20 s. The image does not exist. Push it."
     event = replace(EVENT, name=EventName.LAUNCH_FAILED.value, text=text)
-    cause = judged(waits=(event,)).cause
+    cause = judged(delays=(event,)).cause
     assert cause is not None
     assert (cause.title, cause.detail) == ("The image does not exist.", text)
+
+
+SLOW = replace(
+    EVENT,
+    name=EventName.SLOW_START.value,
+    text="The task has not started after 97 s: it is pulling its image; big usually starts within 40 s. (lastStatus "
+    "PENDING) Make the image smaller.",
+)
+
+
+def test_a_slow_start_is_told_by_what_it_waits_for_and_not_by_its_seconds():
+    task = judged(replace(ROW, external_id=ARN), delays=(SLOW,))
+    assert task.phase is Phase.STARTING
+    assert task.cause is not None
+    assert (task.cause.title, task.cause.detail) == (
+        "The container is slow to start: pulling its image.",
+        SLOW.text,
+    )
+
+
+@pytest.mark.parametrize("pulls", [True, False])
+@pytest.mark.parametrize("status", ["PROVISIONING", "PENDING", "ACTIVATING", "SOMETHING_NEW"])
+def test_every_slow_start_of_the_engine_has_such_a_title(status: str, pulls: bool):
+    task = Task(task_arn=ARN, last_status=status, pull_started_at=1.0 if pulls else None)
+    for usual in (None, 40.0):
+        text = str(describe_slow_start(task, 97.0, usual))
+        found = slow_start_in(text)
+        assert found.startswith("The container is slow to start: ")
+        assert "97" not in found
+        assert "usually" not in found
+
+
+def test_a_slow_start_of_an_earlier_launch_explains_nothing():
+    assert judged(replace(ROW, external_id=ARN), delays=(replace(SLOW, at=NOW - 60),)).cause is None
+    assert judged(ROW, delays=(SLOW,)).cause is None, "it is being launched again"
+
+
+def test_what_kept_a_launch_waiting_does_not_explain_its_start():
+    assert judged(replace(ROW, external_id=ARN), delays=(EVENT,)).cause is None
 
 
 def test_tasks_of_a_scheduler_that_has_ended_wait_for_another_one():
@@ -155,7 +206,7 @@ def test_a_launch_that_takes_long_without_a_reason_says_so():
 
 
 def test_without_access_to_the_audit_log_none_of_its_texts_is_shown():
-    fleet = Fleet(NOW, (ROW,), waits=(EVENT,))
+    fleet = Fleet(NOW, (ROW,), delays=(EVENT,))
     (task,) = live_tasks(fleet, frozenset({"dag"}), NOW, events=False)
     assert task.cause is None
 

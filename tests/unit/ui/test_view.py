@@ -102,7 +102,7 @@ def test_counts_are_of_all_tasks_whatever_the_filters():
     ],
 )
 def test_filters_choose_tasks(filters: dict[str, Any], expected: list[str]):
-    assert tasks(ROW, RUNNING, waits=(EVENT,), **filters) == expected
+    assert tasks(ROW, RUNNING, delays=(EVENT,), **filters) == expected
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_what_waits_is_grouped_by_its_cause():
     rows = [replace(ROW, map_index=index, queued_at=NOW - 10 - index) for index in range(3)]
     waits = [replace(EVENT, map_index=index) for index in range(2)]
     waits.append(replace(EVENT, map_index=2, text="The image does not exist. Push it."))
-    first, second = view(*rows, waits=tuple(waits))["waits"]
+    first, second = view(*rows, delays=tuple(waits))["waits"]
     assert (first["cause"], first["count"], first["oldest"]) == ("There is no capacity.", 2, 11.0)
     assert first["example"]["path"] == "dags/dag/runs/run/tasks/task/mapped/1"
     assert (second["cause"], second["count"]) == ("The image does not exist.", 1)
@@ -174,7 +174,7 @@ def test_nothing_of_another_dag_is_in_the_view():
     secret = replace(ROW, dag_id="secret", queue="secret queue", job_id=8)
     why = replace(EVENT, dag_id="secret", text="A secret reason.")
     status = SchedulerStatus(8, NOW, "1", 1, 1, 32, 0, EngineStatus(1, 0, 0, 1.0, 1.0, 1, 0))
-    shown = view(secret, ROW, waits=(why,), failures=(), statuses=(status,))
+    shown = view(secret, ROW, delays=(why,), failures=(), statuses=(status,))
     assert "secret" not in json.dumps(shown)
     assert shown["total"] == 1
     assert shown["schedulers"][0]["runs"] == 1, "a scheduler's numbers count all Dags"
@@ -187,7 +187,7 @@ def test_only_failures_of_readable_dags_are_chosen_and_not_too_many():
 
 
 def test_without_access_to_the_audit_log_failures_are_not_even_counted():
-    assert view(ROW, failures=(EVENT,), waits=(EVENT,), events=False)["failures"] is None
+    assert view(ROW, failures=(EVENT,), delays=(EVENT,), events=False)["failures"] is None
 
 
 def test_ids_are_quoted_in_paths():

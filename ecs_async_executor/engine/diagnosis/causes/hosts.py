@@ -52,7 +52,7 @@ CAUSES = (
             r"host ec2 ?\(instance|container instance .{0,60}(?:terminated|stopped)|instance was terminated|instance termination"
         ),
         "The container instance{instance} was stopped or terminated.",
-        "If the Auto Scaling group did it, enable managed termination protection in the capacity provider.",
+        f"{_AGAIN} If the Auto Scaling group did it, enable managed termination protection in the capacity provider.",
         guide("stopped-task-errors"),
         (
             "Host EC2 (instance i-0a1b2c3d) terminated.",
@@ -92,7 +92,7 @@ CAUSES = (
             r"agent (?:is |was |has )?(?:been )?disconnected|\bAgentError\b|agent error|lost connection to the agent"
         ),
         "The ECS agent of the container instance was disconnected or failed.",
-        "If it happens often, look at the agent's log (/var/log/ecs/ecs-agent.log), or replace the instance.",
+        f"{_AGAIN} If it happens often, look at the agent's log (/var/log/ecs/ecs-agent.log), or replace the instance.",
         "https://repost.aws/knowledge-center/ecs-agent-disconnected-linux2-ami",
         (
             "AgentError: agent disconnected",

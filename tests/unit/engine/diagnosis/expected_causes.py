@@ -129,7 +129,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "registry-fault": (
         AGAIN,
-        "The executor starts the task",
+        "If it lasts, look",
         (
             "The registry quay.io failed while the image quay.io/acme/airflow:3 was pulled.",
             "The registry failed while the image was pulled.",
@@ -213,7 +213,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "image-layers": (
         AGAIN,
-        "The executor starts the task",
+        "If it happens each",
         (
             "The layers of the image arrived damaged, or could not be unpacked.",
             "The layers of the image arrived damaged, or could not be unpacked.",
@@ -636,7 +636,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "ebs-quota": (
         CAPACITY,
-        "The executor waits and tries",
+        "Raise the EBS storage",
         (
             "No EBS volume can be created for the task: a quota or the capacity of the zone is used up.",
             "No EBS volume can be created for the task: a quota or the capacity of the zone is used up.",
@@ -690,7 +690,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "ephemeral-storage": (
         AGAIN,
-        "The executor starts the task",
+        "This usually passes by",
         (
             "AWS did not provide the task's ephemeral storage in time.",
             "AWS did not provide the task's ephemeral storage in time.",
@@ -871,7 +871,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "container-name": (
         AGAIN,
-        "The executor starts the task",
+        "If it happens often",
         (
             "The host still has a container of the same name.",
             "The host still has a container of the same name.",
@@ -899,7 +899,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "runtime-daemon": (
         AGAIN,
-        "The executor starts the task",
+        "If it happens often",
         (
             "The container runtime of the host does not answer.",
             "The container runtime of the host does not answer.",
@@ -908,7 +908,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "runtime-timeout": (
         AGAIN,
-        "The executor starts the task",
+        "If it happens often",
         (
             "The host's container runtime was too slow to get the container to started: it timed out after 3m0s.",
             "The host's container runtime was too slow to get the container to running: it timed out after 1m.",
@@ -947,7 +947,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "cannot-stop": (
         AGAIN,
-        "The executor starts the task",
+        "If it happens often",
         (
             "The container could not be stopped: the host's container runtime does not answer.",
             "The container could not be stopped: the host's container runtime does not answer.",
@@ -956,7 +956,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "container-lost": (
         AGAIN,
-        "The executor starts the task",
+        "If it happens often",
         (
             "The host's ECS agent lost sight of the container.",
             "The host's ECS agent lost sight of the container.",
@@ -965,7 +965,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "pull-not-begun": (
         AGAIN,
-        "The executor starts the task",
+        "This usually passes by",
         (
             "The task was stopped before its image was pulled.",
             "The task was stopped before its image was pulled.",
@@ -974,7 +974,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "runtime-fault": (
         AGAIN,
-        "The executor starts the task",
+        "If it happens often",
         (
             "CannotStartContainerError: failed to create shim.",
             "CannotStartContainerError: failed to get container status: unknown.",
@@ -984,7 +984,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "container-other": (
         AGAIN,
-        "The executor starts the task",
+        "If it happens each",
         (
             "CannotStartContainerError: Error response from dae.",
             "CannotCreateContainerError: Error response from daemon: unknown.",
@@ -1066,7 +1066,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "eni-denied": (
         AGAIN,
-        "The executor starts the task",
+        "This may pass by",
         (
             "EC2 did not let ECS make or read the task's network interface.",
             "EC2 did not let ECS make or read the task's network interface in subnet-0a1b2c3d.",
@@ -1084,7 +1084,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "eni-timeout": (
         AGAIN,
-        "The executor starts the task",
+        "On Fargate, this passes",
         (
             "AWS did not provide the task's network interface in time.",
             "AWS did not provide the task's network interface in time.",
@@ -1102,7 +1102,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "network-namespace": (
         AGAIN,
-        "The executor starts the task",
+        "On EC2, replace an",
         (
             "The host could not set up the task's network.",
             "The host could not set up the task's network.",
@@ -1156,7 +1156,7 @@ EXPECTED: dict[str, Expected] = {
     # Capacity and placement
     "no-cpu": (
         CAPACITY,
-        "`capacity_timeout`",
+        "Let the Auto Scaling",
         (
             "No container instance has enough free CPU for the task.",
             "No container instance has enough free CPU for the task.",
@@ -1164,7 +1164,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "no-memory": (
         CAPACITY,
-        "`capacity_timeout`",
+        "Let the Auto Scaling",
         (
             "No container instance has enough free memory for the task.",
             "No container instance has enough free memory for the task.",
@@ -1172,7 +1172,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "no-gpu": (
         CAPACITY,
-        "`capacity_timeout`",
+        "Add instances with GPUs",
         (
             "No container instance has enough free GPUs for the task.",
             "No container instance has enough free GPUs for the task.",
@@ -1180,7 +1180,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "no-port": (
         CAPACITY,
-        "`capacity_timeout`",
+        "Set hostPort to 0",
         (
             "A port that the task needs is in use on each container instance.",
             "A port that the task needs is in use on each container instance.",
@@ -1196,7 +1196,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "no-disk": (
         CAPACITY,
-        "`capacity_timeout`",
+        "Let the Auto Scaling",
         (
             "No container instance has enough free disk for the task.",
             "No container instance has enough free disk for the task.",
@@ -1204,7 +1204,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "no-fargate": (
         CAPACITY,
-        "`capacity_timeout`",
+        "Add subnets in other",
         (
             "Fargate has no capacity for the task now.",
             "Fargate has no capacity for the task now.",
@@ -1212,7 +1212,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "no-resource": (
         CAPACITY,
-        "`capacity_timeout`",
+        "Let the Auto Scaling",
         (
             "No container instance has enough of the resource PORTS_UDP for the task.",
             "No container instance has enough of the resource NEURON for the task.",
@@ -1221,7 +1221,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "no-room": (
         CAPACITY,
-        "`capacity_timeout`",
+        "Let the Auto Scaling",
         (
             "No container instance has enough room for the task.",
             "No container instance has enough room for the task.",
@@ -1230,7 +1230,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "fargate-capacity": (
         CAPACITY,
-        "`capacity_timeout`",
+        "Add subnets in other",
         (
             "Fargate has no capacity for the task now.",
             "Fargate has no capacity for the task now.",
@@ -1257,7 +1257,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "quota-tasks": (
         CAPACITY,
-        "`capacity_timeout`",
+        "Raise it in Service",
         (
             "The account's quota of concurrent tasks is used up.",
             "The account's quota of concurrent tasks is used up.",
@@ -1266,7 +1266,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "provisioning-limit": (
         CAPACITY,
-        "`capacity_timeout`",
+        "Let the capacity provider's",
         (
             "The cluster has as many tasks waiting for instances as ECS allows (500 in PROVISIONING).",
             "The cluster has as many tasks waiting for instances as ECS allows (500 in PROVISIONING).",
@@ -1283,7 +1283,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "provider-no-instances": (
         CAPACITY,
-        "The executor waits for its",
+        "Check that its Auto",
         (
             "The capacity provider has no container instances.",
             "The capacity provider has no container instances.",
@@ -1291,7 +1291,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "provider-empty": (
         CAPACITY,
-        "The executor waits for its",
+        "Check that its Auto",
         (
             "The capacity provider has no active instances.",
             "The capacity provider has no active instances.",
@@ -1301,7 +1301,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "ec2-capacity": (
         CAPACITY,
-        "`capacity_timeout`",
+        "Allow more instance types",
         (
             "EC2 has no capacity for the task's instance now.",
             "EC2 has no capacity for the task's instance now.",
@@ -1319,7 +1319,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "agent": (
         CAPACITY,
-        "The executor waits for it",
+        "If it lasts, look",
         (
             "The ECS agent of the container instance is disconnected.",
             "The ECS agent of the container instance is disconnected.",
@@ -1344,7 +1344,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "distinct-instance": (
         CAPACITY,
-        "`capacity_timeout`",
+        "Remove the constraint from",
         (
             "Each container instance already has a task of this kind, and the placement constraint distinctInstance allows only one.",
             "Each container instance already has a task of this kind, and the placement constraint distinctInstance allows only one.",
@@ -1417,7 +1417,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "agent-lost": (
         AGAIN,
-        "Let the task retry. If",
+        "If it happens often",
         (
             "The ECS agent of the container instance was disconnected or failed.",
             "The ECS agent of the container instance was disconnected or failed.",
@@ -1453,7 +1453,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "internal-error": (
         AGAIN,
-        "The executor starts the task",
+        "This is a fault",
         (
             "InternalError: internal.",
             "TaskFailedToStart: InternalError: unexpected.",
@@ -1462,7 +1462,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "initialization-other": (
         AGAIN,
-        "The executor starts the task",
+        "If it happens each",
         (
             "ResourceInitializationError: unable to reach the endpoint.",
             "ResourceInitializationError: resource cannot be initialized for task.",

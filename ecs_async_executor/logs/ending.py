@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from textwrap import wrap
 from typing import Any
 
 from ecs_async_executor.logs.lines import NOTICE_LOGGER
 from ecs_async_executor.logs.location import Location
 from ecs_async_executor.messages import Diagnosis
 
+WIDTH = 120
+"""Characters of a line of the diagnosis: what the log page shows on a laptop without scrolling."""
 MOST_CHARACTERS = 8_000
 """Characters of container lines in an Audit Log row, at most: the page shows each row whole."""
 
@@ -38,12 +41,12 @@ def attempt_log(ending: Ending, lines: Sequence[str], where: Location | None) ->
     first = [_line("info", _introduction(len(lines), where))] if ending.ran else []
     why = ending.diagnosis
     last = [
-        _line("error", why.summary, ending.at),
-        *([_line("error", f"What to do: {why.remedy}", ending.at)] if why.remedy else []),
-        *([_line("info", f"Facts: {why.detail}", ending.at)] if why.detail else []),
-        *([_line("info", f"ECS task: {ending.arn}", ending.at)] if ending.arn else []),
+        ("error", why.summary),
+        ("error", f"What to do: {why.remedy}" if why.remedy else ""),
+        ("info", f"Facts: {why.detail}" if why.detail else ""),
+        ("info", f"ECS task: {ending.arn}" if ending.arn else ""),
     ]
-    return [*first, *lines, *last]
+    return [*first, *lines, *(line for level, text in last for line in _wrapped(level, text, ending.at))]
 
 
 def audit_text(lines: Sequence[str], where: Location | None) -> str:
@@ -62,6 +65,12 @@ def _introduction(count: int, where: Location | None) -> str:
     printed = f"These are the last {count} lines that it printed" if count else "It printed nothing"
     place = f" ({where})" if where is not None else ""
     return f"The task's container ended before Airflow could write this log. {printed}{place}."
+
+
+def _wrapped(level: str, text: str, at: datetime) -> Iterator[str]:
+    """Yield a long text as lines that fit: the page doesn't wrap them."""
+    for part in wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False):
+        yield _line(level, part, at)
 
 
 def _line(level: str, text: str, at: datetime | None = None) -> str:

@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timezone
 from typing import Any
 
-from ecs_async_executor.logs.ending import MOST_CHARACTERS, Ending, attempt_log, audit_text
+from ecs_async_executor.logs.ending import MOST_CHARACTERS, WIDTH, Ending, attempt_log, audit_text
 from ecs_async_executor.logs.lines import shown
 from ecs_async_executor.logs.location import LogStream
 from ecs_async_executor.messages import Diagnosis
@@ -45,6 +45,15 @@ def test_the_introduction_has_no_time_and_so_stays_first_and_the_end_has_the_tim
     lines: list[dict[str, Any]] = [json.loads(line) for line in attempt_log(ending(), LINES, WHERE)]
     assert "timestamp" not in lines[0]
     assert {line["timestamp"] for line in lines[3:]} == {AT.isoformat()}
+
+
+def test_a_long_remedy_takes_several_lines_because_the_page_does_not_wrap():
+    remedy = " ".join(f"word{number}" for number in range(60))
+    lines = events(attempt_log(ending(why=Diagnosis("It died.", remedy=remedy)), [], WHERE))
+    told = [text for level, text in lines if level == "error"][1:]
+    assert len(told) > 2
+    assert max(map(len, told)) <= WIDTH
+    assert " ".join(text.strip() for text in told) == f"What to do: {remedy}"
 
 
 def test_a_container_that_printed_nothing_says_so():

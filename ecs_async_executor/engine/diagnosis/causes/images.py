@@ -467,7 +467,7 @@ CAUSES = (
         says(r"not ?found|manifest unknown|does not exist|\b404\b|no such image|repo digest matching"),
         "The registry has no image{image}.",
         "Push it, or correct `image` in the task definition: a tag may have been moved or expired by a lifecycle policy. List "
-        "the tags: aws ecr list-images --repository-name REPOSITORY.",
+        "the tags: aws ecr list-images --repository-name{repository}.",
         _PAGE,
         (
             (

@@ -31,6 +31,7 @@ _THINGS: Mapping[str, tuple[re.Pattern[str], ...]] = {
     "repository": _patterns(
         rf"repository with name '({_REF})'",
         r"arn:aws[\w-]*:ecr:[\w-]+:\d+:repository/([\w./-]+)",
+        r"\.dkr\.ecr\.[\w-]+\.amazonaws\.com(?:\.cn)?/(?:v2/)?([\w./-]+?)(?:/manifests/|[:@])",
     ),
     "platform": _patterns(
         r"platform '?\{?([a-z0-9]+/[a-z0-9/]+)",

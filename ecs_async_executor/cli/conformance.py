@@ -34,7 +34,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="check on a real cluster whether ECS behaves as the executor assumes",
         description="Start a handful of short ECS tasks, check whether ECS behaves as the executor assumes, stop them, "
         "and print a report to paste into an issue. Without --i-know-this-costs-cents it only prints what it would do. "
-        "Exits with 0 if nothing differs, with 1 if something does, or if a task couldn't be stopped.",
+        "Exits with 0 if nothing differs, with 1 if something does, or if the run didn't get through.",
     )
     parser.add_argument("--cluster", required=True, metavar="NAME", help="the cluster's name or ARN")
     parser.add_argument(
@@ -148,9 +148,12 @@ def _run(
     sys.stdout.flush()
     for arn in sorted(outcome.left):
         sys.stderr.write(f"May still run: aws ecs stop-task --cluster {target.cluster} --task {arn}\n")
+    if not outcome.record.has("first"):
+        sys.stderr.write("No task was started, so little could be told; the report says why.\n")
     if outcome.interrupted:
         return INTERRUPTED
-    return 1 if outcome.left or report.count(Outcome.DIFFERS) else 0
+    whole = outcome.record.has("first") and not outcome.record.cut_short and not outcome.left
+    return 0 if whole and not report.count(Outcome.DIFFERS) else 1
 
 
 def _say(line: str) -> None:

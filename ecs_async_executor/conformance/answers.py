@@ -10,6 +10,12 @@ from typing import Any, TypeAlias
 
 THROTTLES = frozenset({"ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"})
 _DENIALS = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
+_DISGUISED = re.compile(r"\(ErrorCode: (?:Throttling|RequestLimitExceeded)\)")
+"""EC2 has throttled ECS, which reports it as an InvalidParameterException."""
+_CREDENTIALS = frozenset({
+    "ExpiredTokenException", "InvalidClientTokenId", "InvalidSignatureException", "MissingAuthenticationTokenException",
+    "UnrecognizedClientException",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +72,17 @@ class Answer:
     @property
     def is_throttle(self) -> bool:
         """Whether it was one call too many."""
-        return self.code in THROTTLES or self.status == 429
+        return self.code in THROTTLES or self.status == 429 or _DISGUISED.search(self.message) is not None
 
     @property
     def is_denial(self) -> bool:
         """Whether IAM denied the call."""
         return self.code in _DENIALS
+
+    @property
+    def tells_nothing(self) -> bool:
+        """Whether it is about the way to ECS or the caller, not about what was asked."""
+        return self.is_unknown or self.is_throttle or self.is_denial or self.code in _CREDENTIALS
 
     @property
     def says(self) -> str:
@@ -129,7 +140,7 @@ class Record:
         if not found:
             raise NotSeenError(f"{name} was not asked" + (f": {self.cut_short}" if self.cut_short else ""))
         last = found[-1]
-        if last.is_unknown or last.is_throttle or last.is_denial:
+        if last.tells_nothing:
             raise NotSeenError(f"{last.call.action} failed: {last.says}")
         return last
 

@@ -477,10 +477,11 @@ def overrides(name: str) -> Judge:
     """Return the judge of one alphabet: is it counted as the executor counts?"""
 
     def judge(_target: Target, record: Record) -> Verdict:
+        if record.has("overrides-control"):
+            sent = record.answer("overrides-control")
+            return differs(f"{_size(sent)} characters were taken: this API has no such limit.")
         record.answer(f"overrides-{name}")
-        answers = [
-            each for each in record.all(f"overrides-{name}") if not (each.is_unknown or each.is_throttle)
-        ]
+        answers = [each for each in record.all(f"overrides-{name}") if not each.tells_nothing]
         taken = [_size(each) for each in answers if not is_too_long(each)]
         refused = [_size(each) for each in answers if is_too_long(each)]
         most, least = max(taken, default=0), min(refused, default=0)

@@ -40,7 +40,8 @@ class Report:
 def make_report(target: Target, record: Record, about: Mapping[str, str], left: Iterable[str] = ()) -> Report:
     """Judge every assumption."""
     rows = [(each, judged(each.judge, target, record)) for each in ASSUMPTIONS]
-    return Report(about, rows, phases(record), sorted(left))
+    early = {"Ended early": record.cut_short} if record.cut_short else {}
+    return Report({**about, **early}, rows, phases(record), sorted(left))
 
 
 def phases(record: Record) -> dict[str, float]:

@@ -174,6 +174,7 @@ WRONG: list[tuple[str, tuple[str, ...], Bend, str]] = [
     ("tags-after-stop", ("watch-stop",), task(tags=[{"key": "a", "value": "b"}]), "1 tags were still shown"),
     ("overrides-plain", ("overrides-plain",), longer(10_000), "nothing was refused"),
     ("overrides-plain", ("overrides-plain",), longer(0), "nothing was taken"),
+    ("overrides-plain", ("overrides-control",), accepted(tasks=[{"taskArn": OTHER}]), "no such limit"),
     ("overrides-quotes", ("overrides-quotes",), longer(8192 - 1), "nothing was taken"),
     ("overrides-accents", ("overrides-accents",), longer(4000), "nothing was taken"),
     ("overrides-emoji", ("overrides-emoji",), longer(10**6), "nothing was refused"),
@@ -212,6 +213,7 @@ def silent(answers: Iterable[Answer], change: Bend) -> Record:
         refused("AccessDeniedException", "not authorized"),
         refused("ServerException", "Service Unavailable", 503),
         refused("-", "ReadTimeoutError"),
+        refused("ExpiredTokenException", "The security token included in the request is expired"),
     ],
 )
 def test_nothing_is_told_by_calls_that_were_denied_or_broke(name: str, change: Bend) -> None:

@@ -25,6 +25,8 @@ class Call:
     name: str
     action: str
     params: Mapping[str, Any]
+    service: str = "ecs"
+    """As botocore names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +202,17 @@ class Record:
         if task is None:
             raise NotSeenError("DescribeTasks never showed the task")
         return task
+
+    def stopped_by_us(self, name: str) -> Mapping[str, Any]:
+        """Return the task as `ended` does, if it lived until StopTask.
+
+        Raises:
+            NotSeenError: StopTask was refused, or the task had ended by itself.
+        """
+        asked_at = self.success("stop").asked_at
+        if any(task.get("lastStatus") == "STOPPED" and at <= asked_at for at, task in self.sightings(name)):
+            raise NotSeenError("the task had ended before StopTask")
+        return self.ended(name)
 
     def ended(self, name: str) -> Mapping[str, Any]:
         """Return the task as it was shown when it had stopped.

@@ -343,6 +343,14 @@ ASSUMPTIONS: Sequence[Assumption] = (
         judges.vcpu_limit,
     ),
     Assumption(
+        "quotas",
+        "Service Quotas tells the limits of Fargate's vCPUs and of a cluster's tasks in PROVISIONING as numbers.",
+        "`ecs-async doctor` compares them with parallelism.",
+        "https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetServiceQuota.html",
+        "Reads L-3032A538, L-36FBB829 and L-B7718569.",
+        judges.quotas,
+    ),
+    Assumption(
         "policy",
         "The policy of docs/conformance.md, whose ECS actions are those of docs/iam.md, allows every call.",
         "The scheduler's role has the same actions.",

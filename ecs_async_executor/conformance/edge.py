@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore import xform_name
 from botocore.config import Config
@@ -15,6 +17,7 @@ from botocore.session import Session
 
 from ecs_async_executor.conformance.answers import Answer, Call
 
+_AWS = re.compile(r"\.amazonaws\.com(\.cn)?$|\.api\.aws$")
 THREADS = 32
 """Calls of a burst in flight at once: enough to empty a bucket of 100 that gets 20 a second."""
 
@@ -30,17 +33,25 @@ class BotocoreEdge:
             read_timeout=30,
             max_pool_connections=THREADS,
         )
-        self._client = session.create_client(
-            "ecs", region_name=region, endpoint_url=endpoint_url, config=config
-        )
-        self.endpoint_url = str(self._client.meta.endpoint_url)
-        self.region = str(self._client.meta.region_name)
+        self._clients = {
+            "ecs": session.create_client("ecs", region_name=region, endpoint_url=endpoint_url, config=config)
+        }
+        self.endpoint_url = str(self._clients["ecs"].meta.endpoint_url)
+        self.region = str(self._clients["ecs"].meta.region_name)
+        if _AWS.search(urlsplit(self.endpoint_url).hostname or ""):
+            self._clients["service-quotas"] = session.create_client(
+                "service-quotas", region_name=region, config=config
+            )
 
     def send(self, call: Call) -> Answer:
         """Send one call."""
         asked_at = time.time()
+        client = self._clients.get(call.service)
+        if client is None:
+            said = f"{self.endpoint_url} is not AWS's, and has no {call.service}"
+            return Answer(call, asked_at, time.time(), {}, "UnknownService", said)
         try:
-            body = getattr(self._client, xform_name(call.action))(**call.params)
+            body = getattr(client, xform_name(call.action))(**call.params)
         except ClientError as error:
             response: Mapping[str, Any] = error.response
             told = response.get("Error", {})

@@ -22,6 +22,7 @@ from ecs_async_executor.conformance.answers import (
 from ecs_async_executor.conformance.probes import (
     ID_LIMIT,
     LABEL_LIMIT,
+    QUOTAS,
     REASON,
     VISIBLE_WITHIN,
 )
@@ -77,7 +78,7 @@ def judged(judge: Judge, target: Target, record: Record) -> Verdict:
     try:
         return judge(target, record)
     except NotSeenError as error:
-        return Verdict(Outcome.UNTOLD, f"{error}.")
+        return Verdict(Outcome.UNTOLD, f"{str(error).rstrip('. ')}.")
 
 
 # --- clientToken --------------------------------------------------------------------------------------
@@ -205,7 +206,12 @@ def list_after_stop(_target: Target, record: Record) -> Verdict:
         record.success("list-stopped"),
     )
     if arn in default.arns:
-        return differs("40 s after it had stopped, the task was still listed without a desiredStatus.")
+        seconds = default.at - next(
+            at for at, task in record.sightings("first") if task.get("lastStatus") == "STOPPED"
+        )
+        return differs(
+            f"{seconds:.0f} s after it was seen STOPPED, the task was still listed without a desiredStatus."
+        )
     if arn not in stopped.arns:
         return differs("The stopped task was not listed with desiredStatus STOPPED.")
     return holds("Without a desiredStatus it was no longer listed; with STOPPED it was.")
@@ -245,10 +251,13 @@ def missing(_target: Target, record: Record) -> Verdict:
     if not answer.ok:
         return differs(f"It was refused: {answer.says}")
     reasons = [each.get("reason") for each in answer.failures]
-    arns = [each.get("arn") for each in answer.failures]
+    arns = [str(each.get("arn")) for each in answer.failures]
     if reasons != ["MISSING"]:
         return differs(f"The answer had {len(answer.tasks)} tasks and the failures {reasons!r}.")
-    if arns != answer.call.params["tasks"]:
+    # An id alone is answered with the ARN that it would have.
+    if [arn.rpartition("/")[2] for arn in arns] != [
+        each.rpartition("/")[2] for each in answer.call.params["tasks"]
+    ]:
         return differs(f"The failure is MISSING, but names {arns!r}.")
     return holds("HTTP 200, with the failure MISSING for that ARN.")
 
@@ -312,7 +321,7 @@ def cannot_start(target: Target, record: Record) -> Verdict:
     container = container_of(task, target.container)
     code, reason = container.get("exitCode"), container.get("reason")
     seen = f"{_how(task)}, exitCode {'absent' if code is None else code}, the container's reason: {reason or 'none'}."
-    if task.get("stopCode") == "EssentialContainerExited" and code in {126, 127}:
+    if task.get("stopCode") == "EssentialContainerExited" and code:
         raise NotSeenError(f"the image's entry point started, and then found no such program: {seen}"[:-1])
     return holds(seen) if task.get("stopCode") == "TaskFailedToStart" and code is None else differs(seen)
 
@@ -330,8 +339,7 @@ def cannot_pull(target: Target, record: Record) -> Verdict:
 
 def user_initiated(_target: Target, record: Record) -> Verdict:
     """A stopped task says UserInitiated, and StopTask's whole reason."""
-    record.success("stop")
-    task = record.ended("first")
+    task = record.stopped_by_us("first")
     code, reason = task.get("stopCode"), str(task.get("stoppedReason") or "")
     if code != "UserInitiated":
         return differs(f"{_how(task)}.")
@@ -354,8 +362,7 @@ def stop_again(_target: Target, record: Record) -> Verdict:
 
 def sigterm(target: Target, record: Record) -> Verdict:
     """StopTask sends SIGTERM, and waits for the container."""
-    record.success("stop")
-    code = container_of(record.ended("first"), target.container).get("exitCode")
+    code = container_of(record.stopped_by_us("first"), target.container).get("exitCode")
     if code == SIGTERM_EXIT:
         return holds("The container got SIGTERM, and its own exit code was kept.")
     if code == 137:
@@ -447,10 +454,9 @@ def tags_propagated(target: Target, record: Record) -> Verdict:
 
 def tags_after_stop(_target: Target, record: Record) -> Verdict:
     """StopTask deletes the task's tags."""
-    record.success("stop")
     if not _tags_of_first(record):
         raise NotSeenError("the task had no tags before the stop")
-    left = record.ended("first").get("tags") or []
+    left = record.stopped_by_us("first").get("tags") or []
     return (
         differs(f"{len(left)} tags were still shown after StopTask.")
         if left
@@ -527,6 +533,18 @@ def vcpu_limit(_target: Target, record: Record) -> Verdict:
                 where = f"the error {answer.code}" if not answer.ok else "failures[]"
                 return holds(f"In {where}: {' '.join(texts).strip()}")
     raise NotSeenError("the account's limit was not reached")
+
+
+def quotas(_target: Target, record: Record) -> Verdict:
+    """Service Quotas tells the limits of Fargate's vCPUs and of tasks in PROVISIONING as numbers."""
+    seen = []
+    for name in QUOTAS:
+        quota = record.success(name).body.get("Quota", {})
+        value, title = quota.get("Value"), str(quota.get("QuotaName"))
+        if not isinstance(value, (int, float)):
+            return differs(f"{title} has the value {value!r}.")
+        seen.append(f"{title}: {value:g}")
+    return holds(f"{'; '.join(seen)}.")
 
 
 def policy(_target: Target, record: Record) -> Verdict:

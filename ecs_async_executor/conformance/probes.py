@@ -26,6 +26,12 @@ START_WITHIN, STOP_WITHIN = 420.0, 180.0
 """Seconds that tasks get to start and end; a stop takes up to stopTimeout (120 s at most) and the network's release."""
 ALPHABETS: Mapping[str, str] = {"plain": "a", "quotes": '"', "accents": "é", "emoji": "\N{GRINNING FACE}"}
 """Texts that differ in how many characters, UTF-16 units, bytes and escapes they are."""
+QUOTAS: Mapping[str, tuple[str, str]] = {
+    "quota-on-demand": ("fargate", "L-3032A538"),
+    "quota-spot": ("fargate", "L-36FBB829"),
+    "quota-provisioning": ("ecs", "L-B7718569"),
+}
+"""ServiceCode and QuotaCode: Fargate's On-Demand and Spot vCPUs, and a cluster's tasks in PROVISIONING."""
 _NO_CONTAINER = "ecs-async-no-such-container"
 
 
@@ -190,6 +196,13 @@ def _failures_again(record: Record, name: str, request: Mapping[str, Any]) -> Pr
         yield Call("failures", "RunTask", request)
 
 
+def quotas(_target: Target, _record: Record) -> Probe:
+    """Read the account's quotas."""
+    for name, (service, code) in QUOTAS.items():
+        params = {"ServiceCode": service, "QuotaCode": code}
+        yield Call(name, "GetServiceQuota", params, "service-quotas")
+
+
 def throttle(times: int) -> Probing:
     """Return a probe that calls DescribeTasks this many times at once."""
 
@@ -200,5 +213,5 @@ def throttle(times: int) -> Probing:
     return probe
 
 
-PROBES: tuple[Probing, ...] = (refusals, first, others, stop, overrides_size)
+PROBES: tuple[Probing, ...] = (refusals, first, others, stop, overrides_size, quotas)
 """In the order of a run: `first` comes early, because most assumptions are about its task."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from ecs_async_executor.errors import ConfigurationError
 
-LIFE = 300
+LIFE = 600
 """Seconds after which the longest container ends by itself, whatever becomes of this process."""
 MARK = "ECS_ASYNC_CONFORMANCE"
 """An environment variable of every container, which names what the task is for."""

@@ -37,7 +37,8 @@ DEFINITIONS = [
 ]
 SIMULATED = {"stop-signal"}
 """Simulated containers can't answer SIGTERM."""
-NEEDS_LUCK = {"token-failures", "vcpu-limit"}
+NEEDS_LUCK = {"token-failures", "vcpu-limit", "quotas"}
+"""A server with room shows nothing that tells about these, and it has no Service Quotas."""
 
 
 @pytest.fixture(autouse=True)

@@ -139,7 +139,7 @@ WRONG: list[tuple[str, tuple[str, ...], Bend, str]] = [
     ("list-after-stop", ("list-after-stop",), lambda a: replace(a, body={"taskArns": [FIRST]}), "still listed"),
     ("list-after-stop", ("list-stopped",), unlisted, "not listed with desiredStatus STOPPED"),
     ("missing", ("missing",), accepted(), "0 tasks and the failures []"),
-    ("missing", ("missing",), accepted(failures=[{"arn": "x", "reason": "MISSING"}]), "names ['x']"),
+    ("missing", ("missing",), accepted(failures=[{"arn": OTHER, "reason": "MISSING"}]), "but names"),
     ("missing", ("missing",), refused("ClientException", "unknown"), "was refused"),
     ("describe-100", ("describe-100",), accepted(), "0 of 100"),
     ("describe-100", ("describe-100",), refused(INVALID, "too many"), "were refused"),
@@ -179,6 +179,7 @@ WRONG: list[tuple[str, tuple[str, ...], Bend, str]] = [
     ("overrides-accents", ("overrides-accents",), longer(4000), "nothing was taken"),
     ("overrides-emoji", ("overrides-emoji",), longer(10**6), "nothing was refused"),
     ("throttle", ("throttle",), only_if(lambda a: not a.ok, refused("SlowDown", "slow", 429)), "SlowDown"),
+    ("quotas", ("quota-spot",), accepted(Quota={"QuotaName": "Spot vCPUs", "Value": "6"}), "Spot vCPUs has the value '6'"),
     ("policy", ("stop",), refused("AccessDeniedException", "not authorized to perform: ecs:StopTask"), "Denied: StopTask"),
 ]  # fmt: skip
 
@@ -277,11 +278,26 @@ def test_the_shape_of_the_vcpu_limit_is_told_if_it_is_reached(bend: Bend, where:
     assert where in found.seen
 
 
-def test_an_entry_point_that_starts_first_hides_how_a_missing_program_ends() -> None:
-    hidden = bent(both(task(stopCode="EssentialContainerExited"), container(exitCode=127)), "watch")
+@pytest.mark.parametrize("code", [2, 127])
+def test_an_entry_point_that_starts_first_hides_how_a_missing_program_ends(code: int) -> None:
+    hidden = bent(both(task(stopCode="EssentialContainerExited"), container(exitCode=code)), "watch")
     found = verdict("cannot-start", hidden)
     assert found.outcome is Outcome.UNTOLD
     assert "entry point" in found.seen
+
+
+@pytest.mark.parametrize("name", ["stop-reason", "stop-signal", "tags-after-stop"])
+def test_a_task_that_ended_before_it_was_stopped_tells_nothing_about_stops(name: str) -> None:
+    found = verdict(name, bent(task(lastStatus="STOPPED"), "watch"))
+    assert (found.outcome, found.seen) == (Outcome.UNTOLD, "the task had ended before StopTask.")
+
+
+def test_an_id_that_is_answered_with_its_arn_is_the_one_that_was_asked_for() -> None:
+    def by_id(answer: Answer) -> Answer:
+        ids = [each.rpartition("/")[2] for each in answer.call.params["tasks"]]
+        return replace(answer, call=replace(answer.call, params={"cluster": "default", "tasks": ids}))
+
+    assert verdict("missing", bent(by_id, "missing")).outcome is Outcome.HOLDS
 
 
 def test_an_image_that_exists_was_not_asked_for_without_the_option() -> None:

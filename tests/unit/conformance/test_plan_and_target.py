@@ -33,9 +33,9 @@ def test_the_cost_is_fargates_price_for_the_tasks_size() -> None:
     found = plan(target())
     # 5 tasks, 2 minutes each, of 1 vCPU and 2 GiB.
     assert found.cents == round(5 / 30 * (0.04048 + 2 * 0.004445) * 100, 2)
-    # 12 tasks for 20 minutes, at twice the price of us-east-1.
-    assert found.most_cents == 40
-    assert f"about {found.cents:g} US cents; at most 40" in found.text
+    # 12 tasks for 25 minutes, at twice the price of us-east-1.
+    assert found.most_cents == 50
+    assert f"about {found.cents:g} US cents; at most 50" in found.text
     assert "https://aws.amazon.com/fargate/pricing/" in found.text
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ecs_async_executor.conformance.answers import Call, Probe, Record, Wait
 from ecs_async_executor.conformance.limits import Limits
-from ecs_async_executor.conformance.probes import ID_LIMIT
 
 REASON = "ecs-async conformance: the run is over"
-ROUNDS = 60
+SECONDS = 180.0
+"""After this time no new round begins."""
+ROUNDS = 90
 PAUSE = 2.0
 """Seconds between two rounds."""
 QUIET_ROUNDS = 15
@@ -19,23 +20,28 @@ def clean_up(cluster: str, record: Record, limits: Limits, alive: set[str]) -> P
 
     A task is found by its ARN if an answer named it, and by its `startedBy` in any case.
     """
+    stopped: set[str] = set()
     quiet = 0
     for _ in range(ROUNDS):
+        answered = True
         for label in [*limits.labels]:
             yield Call("cleanup-list", "ListTasks", {"cluster": cluster, "startedBy": label})
-            limits.arns |= dict.fromkeys(record.all("cleanup-list")[-1].arns)
-        arns = [*limits.arns]
-        alive.clear()
-        alive.update(arns)
-        for start in range(0, len(arns), ID_LIMIT):
-            chunk = arns[start : start + ID_LIMIT]
-            yield Call("cleanup-describe", "DescribeTasks", {"cluster": cluster, "tasks": chunk})
-            for task in record.all("cleanup-describe")[-1].tasks:
+            listed = record.answers[-1]
+            limits.arns |= dict.fromkeys(listed.arns)
+            answered &= listed.ok or listed.is_denial
+        alive |= {*limits.arns} - stopped
+        if alive:
+            # A run starts no more tasks than one call describes.
+            yield Call("cleanup-describe", "DescribeTasks", {"cluster": cluster, "tasks": sorted(alive)})
+            for task in record.answers[-1].tasks:
                 if "STOPPED" in {task.get("lastStatus"), task.get("desiredStatus")}:
-                    alive.discard(task["taskArn"])
-        quiet = 0 if alive else quiet + 1
+                    stopped.add(task["taskArn"])
+            alive -= stopped
+        quiet = quiet + 1 if answered and not alive else 0
         if quiet >= (QUIET_ROUNDS if limits.unresolved else 1):
             return
         for arn in sorted(alive):
             yield Call("cleanup-stop", "StopTask", {"cluster": cluster, "task": arn, "reason": REASON})
+        if record.answers and record.answers[-1].at - record.answers[0].asked_at > SECONDS:
+            return
         yield Wait(PAUSE)

@@ -112,7 +112,7 @@ def run(  # noqa: PLR0913  everything that comes from outside
         record.cut_short, outcome.interrupted = "the run was interrupted", True
     finally:
         with _undisturbed():
-            say("Cleaning up; this takes up to two minutes.")
+            say("Cleaning up; this takes up to three minutes.")
             # What the clean-up does and sees is not what the judges asked for: it has a record of its own.
             cleaning = Record()
             cleaner = Runner(edge, limits, cleaning, clock=clock, sleep=sleep, pace=pace)

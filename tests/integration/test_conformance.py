@@ -85,7 +85,7 @@ def alive(control: Control) -> list[str]:
 def test_every_assumption_holds_on_the_simulated_local_ecs(
     simulated: Control, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    simulated.set_conditions(throttling={"cluster_resource_read": [150, 1]})
+    simulated.set_conditions(throttling={"cluster_resource_read": [150, 10]})
     _, verdicts, _ = report(
         capsys, arguments(simulated.endpoint_url, "--broken-task-definition", "broken", "--burst")
     )

@@ -272,6 +272,23 @@ def test_a_server_that_starts_nothing_is_no_error() -> None:
     assert "RESOURCE:CPU" in found["exit-0"].seen
 
 
+@pytest.mark.parametrize("action", ["ListTasks", "DescribeTasks"])
+def test_a_clean_up_that_is_throttled_all_the_time_ends_and_tells_what_may_run(action: str) -> None:
+    edge = LabEdge(make_lab())
+    edge.lab.ecs.plan.defaults = {"duration": 10_000}
+
+    def one(target: Target, _record: Record) -> Probe:
+        yield Call("first", "RunTask", target.run_task("first", None))
+        edge.lab.ecs.conditions.update({"faults": [{"kind": "throttle", "action": action}]}, edge.lab.now)
+
+    begin = edge.lab.now
+    outcome, _ = run_on(edge, probes=(one,))
+    assert edge.lab.now - begin < 400
+    # StopTask isn't throttled, so it is stopped even if nothing shows it.
+    assert alive(edge.lab) == []
+    assert len(outcome.left) == (1 if action == "DescribeTasks" else 0)
+
+
 # --- the limits ---------------------------------------------------------------------------------------
 
 
@@ -327,3 +344,35 @@ def test_a_call_is_sent_a_bounded_number_of_times() -> None:
 
     run_on(edge, probes=(one,))
     assert len([call for call in edge.sent if call.action == "DescribeTasks"]) == ATTEMPTS
+
+
+# --- signals ------------------------------------------------------------------------------------------
+
+
+def signalled(edge: LabEdge, number: signal.Signals, is_meant: Callable[[Call], bool]) -> None:
+    """Let the process get a signal while a call is in flight."""
+
+    def bend(answer: Answer) -> Answer:
+        if is_meant(answer.call):
+            signal.raise_signal(number)
+        return answer
+
+    edge.bend = bend
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_probes_and_starts_the_clean_up(number: signal.Signals) -> None:
+    edge = LabEdge(make_lab())
+    signalled(edge, number, lambda call: call.name == "exit-1")
+    outcome, _ = run_on(edge)
+    assert outcome.interrupted
+    assert alive(edge.lab) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_does_not_disturb_the_clean_up(number: signal.Signals) -> None:
+    edge = LabEdge(make_lab())
+    signalled(edge, number, lambda call: call.name == "exit-1" or call.name.startswith("cleanup"))
+    outcome, _ = run_on(edge)
+    assert outcome.interrupted
+    assert (alive(edge.lab), outcome.left) == ([], set())

@@ -89,6 +89,8 @@ class Answer:
     @property
     def says(self) -> str:
         """The error as one line."""
+        if self.code == "-":
+            return self.message
         return f"{self.code}: {self.message}" if self.message else self.code
 
     @property

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 
 import botocore.exceptions as boto
 
-from ecs_async_executor.engine.diagnosis.call_failures import CREDENTIAL_CODES, THROTTLE_CODES
+from ecs_async_executor.engine.diagnosis.call_failures import (
+    CREDENTIAL_CODES,
+    CREDENTIAL_ERRORS,
+    THROTTLE_CODES,
+)
 from ecs_async_executor.engine.diagnosis.iam import missing, remedy_of
 from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.logs.location import LogStream
@@ -89,7 +93,7 @@ def problem_of(error: BaseException, where: LogStream | None = None) -> Problem:
             f"The API server can't reach AWS ({type(error).__name__}).",
             "Check its network, the Region, AWS_ENDPOINT_URL_* and the connection's endpoint_url.",
         )
-    if isinstance(error, _CREDENTIAL_ERRORS):
+    if isinstance(error, CREDENTIAL_ERRORS):
         return Problem(
             f"The API server has no usable AWS credentials ({type(error).__name__}).",
             _CREDENTIALS,
@@ -101,19 +105,6 @@ def problem_of(error: BaseException, where: LogStream | None = None) -> Problem:
         renew=True,
         fault=True,
     )
-
-
-_CREDENTIAL_ERRORS = (
-    boto.CredentialRetrievalError,
-    boto.InvalidConfigError,
-    boto.NoAuthTokenError,
-    boto.NoCredentialsError,
-    boto.PartialCredentialsError,
-    boto.ProfileNotFound,
-    boto.SSOError,
-    boto.TokenRetrievalError,
-    boto.UnauthorizedSSOTokenError,
-)
 
 
 def _of_answer(error: boto.ClientError, where: LogStream | None) -> Problem:

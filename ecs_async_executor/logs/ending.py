@@ -39,13 +39,13 @@ class Ending:
 
 def attempt_log(ending: Ending, page: Page) -> list[str]:
     """Return the lines of the try's log: what its container printed, and after that why it ended."""
-    first = [_line("info", part) for part in _introduction(page)] if ending.ran else []
+    first = [line for part in _introduction(page) for line in _wrapped("info", part)] if ending.ran else []
     why = ending.diagnosis
     last = [
         ("error", why.summary),
         ("error", f"What to do: {why.remedy}" if why.remedy else ""),
         ("info", f"Facts: {why.detail}" if why.detail else ""),
-        ("info", f"ECS task: {ending.arn}" if ending.arn else ""),
+        ("info", f"ECS task: {ending.arn}" if ending.arn and ending.arn not in why.detail else ""),
     ]
     return [*first, *page.lines, *(line for level, text in last for line in _wrapped(level, text, ending.at))]
 
@@ -75,7 +75,7 @@ def _introduction(page: Page) -> Iterator[str]:
         yield f"What it printed could not be read: {page.problem}"
 
 
-def _wrapped(level: str, text: str, at: datetime) -> Iterator[str]:
+def _wrapped(level: str, text: str, at: datetime | None = None) -> Iterator[str]:
     """Yield a long text as lines that fit: the page doesn't wrap them."""
     for part in wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False):
         yield _line(level, part, at)

@@ -29,9 +29,9 @@ def shown(event: Mapping[str, Any]) -> str:
     return json.dumps({"timestamp": _time_of(event), "event": message})
 
 
-def notice(text: str, at: datetime | None = None) -> str:
+def notice(text: str, at: datetime | None = None, level: str = "warning") -> str:
     """Return a line of ours. Without a time it comes first, because the handler sorts by time."""
-    line = {"level": "warning", "event": text, "logger": NOTICE_LOGGER}
+    line = {"level": level, "event": text, "logger": NOTICE_LOGGER}
     return json.dumps({"timestamp": at.isoformat(), **line} if at else line)
 
 

@@ -61,7 +61,7 @@ class Problem:
 
 
 _REFRESH = "Refresh in a few seconds."
-SLOW = Problem("AWS has not answered yet.", _REFRESH, usual=True)
+SLOW = Problem("The lines are being read: AWS has not answered yet.", _REFRESH, usual=True)
 BUSY = Problem(
     "Too many log pages are open for the rate at which CloudWatch Logs may be read: this one waits its turn.",
     _REFRESH,

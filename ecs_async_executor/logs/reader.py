@@ -226,7 +226,8 @@ class Reader:
             return page
         at = self._now()
         summary = f"{problem.summary}{' The lines above are not the newest.' if page.lines else ''}"
-        ours = tuple(notice(text, at) for text in (summary, problem.remedy) if text)
+        level = "info" if problem.usual else "warning"
+        ours = tuple(notice(text, at, level) for text in (summary, problem.remedy) if text)
         return replace(page, after=(*page.after, *ours), where=source.where, problem=problem)
 
     # --- in a thread of the reader ---------------------------------------------------------------------------

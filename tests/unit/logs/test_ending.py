@@ -80,7 +80,7 @@ def test_a_long_remedy_takes_several_lines_because_the_page_does_not_wrap():
             Page(problem=Problem("AWS denied GetLogEvents.", "Add: x")),
             "could not be read: AWS denied GetLogEvents. Add: x",
         ),
-        (Page(after=("{}",), where=WHERE, problem=SLOW), "could not be read: AWS has not answered yet."),
+        (Page(after=("{}",), where=WHERE, problem=SLOW), "could not be read: The lines are being read"),
     ],
 )
 def test_without_lines_it_says_why_there_are_none(page: Page, said: str):

@@ -94,7 +94,9 @@ class LastLines:
         self._endings: SimpleQueue[_Work] = SimpleQueue()
         self._texts: SimpleQueue[AuditText] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._turned_away = LogDigest(log.log)
         self._digest = LogDigest(log.log)
+        """The thread's; the other one is the scheduler's."""
 
     def keep(self, run: Run) -> None:
         """Keep the last lines of a run that has ended; never raises."""
@@ -109,7 +111,7 @@ class LastLines:
             return
         if self._endings.qsize() >= most:
             text = f"Too many tasks have died at once: the last lines of {run.label} stay in its container's log."
-            self._digest.note("too many", text, self._clock(), level=logging.WARNING)
+            self._turned_away.note("too many", text, self._clock(), level=logging.WARNING)
             return
         arn = run.launched.arn if run.launched is not None else None
         ran = isinstance(run.ended, Stopped) and run.ended.ran
@@ -125,6 +127,7 @@ class LastLines:
 
     def audit_texts(self) -> list[AuditText]:
         """Return what Audit Logs must show now."""
+        self._turned_away.flush(self._clock())
         texts = []
         while True:
             try:

@@ -122,7 +122,9 @@ def test_the_log_driver_gets_time_to_send_the_last_lines():
     assert slept == [SETTLE]
 
 
-def test_when_thousands_die_at_once_only_the_first_are_kept():
+def test_when_thousands_die_at_once_only_the_first_are_kept_and_the_log_says_so(
+    caplog: pytest.LogCaptureFixture,
+):
     started, may_go = threading.Event(), threading.Event()
 
     def sleep(_: float) -> None:
@@ -136,6 +138,10 @@ def test_when_thousands_die_at_once_only_the_first_are_kept():
     for _ in range(MOST_ENDINGS + 10):
         kept.keep(ended())
     assert kept._endings.qsize() == MOST_ENDINGS
+    (message,) = caplog.messages
+    assert message.startswith(
+        "Too many tasks have died at once: the last lines of dag.task of run, try 1 stay"
+    )
     may_go.set()
 
 

@@ -35,15 +35,19 @@ _OWN_HEAD = """\
 OWN_WORDS = (
     (
         "before Airflow had started the task",
-        "The container ran, and ended before Airflow in it could tell the API server. Its last "
-        "lines are in the try's log, and say why: a library that can't be imported, an API server that can't be reached, another "
-        "`[api_auth] jwt_secret`, Dags that can't be set up.",
+        (
+            "The container ran, and ended before Airflow in it could tell the API server. Its last "
+            "lines are in the try's log, and say why: a library that can't be imported, an API server that can't be reached, another "
+            "`[api_auth] jwt_secret`, Dags that can't be set up."
+        ),
     ),
     ("Airflow never started in the container", "The entry point of the image swallows the command."),
     (
         "The container has no Dag",
-        "Airflow in the container looked for the Dag and didn't find it: the container has other Dags than the "
-        "Dag processor.",
+        (
+            "Airflow in the container looked for the Dag and didn't find it: the container has other Dags than the "
+            "Dag processor."
+        ),
     ),
     (
         "did not run within",
@@ -60,8 +64,10 @@ OWN_WORDS = (
     ),
     (
         "ECS gives no usable answer to any call.",
-        "Time-outs (ReadTimeoutError, ConnectTimeoutError) or internal errors for half a minute. "
-        "Nothing is lost: the executor asks again.",
+        (
+            "Time-outs (ReadTimeoutError, ConnectTimeoutError) or internal errors for half a minute. "
+            "Nothing is lost: the executor asks again."
+        ),
     ),
     (
         "The call to ECS got no usable answer.",
@@ -78,7 +84,7 @@ _AGAIN = {
     Outlook.PAUSE: "pauses",
 }
 _OPTIONAL = re.compile(r"\[[^\[\]]*\{\w+\}[^\[\]]*\]")
-_UNNAMED = re.compile(r": (?:it says )?\{words\}|: it takes up to\{\w+\} characters")
+_UNNAMED = re.compile(r": (?:it says ?)?\{words\}|: it takes up to\{\w+\} characters")
 """Ends of summaries that say nothing without the thing that they name."""
 _START, _END = 100, 180
 """Characters that are shown of a long wording: its category stands first, its reason last."""
@@ -90,7 +96,7 @@ def failures_page() -> str:
     for subject in SUBJECTS:
         parts += [f"\n## {subject.TITLE}", *(part for cause in subject.CAUSES for part in _entry(cause))]
     parts += [f"\n## {exit_codes.TITLE}\n", *_exit_codes()]
-    parts += [f"\n{_OWN_HEAD}\n", *(f"| {text} | {meaning} |" for text, meaning in OWN_WORDS)]
+    parts += [f"\n{_OWN_HEAD}", *(f"| {text} | {meaning} |" for text, meaning in OWN_WORDS)]
     return "".join(f"{part}\n" for part in parts) + _FOOT
 
 
@@ -105,7 +111,8 @@ def _entry(cause: Cause) -> Iterator[str]:
 
 def _title(cause: Cause) -> str:
     if cause.summary.startswith("{words}"):  # AWS's category is all that is known
-        return f"{cause.wordings[0].partition(':')[0]}, for any other reason"
+        category = cause.wordings[0].partition(":")[0].rstrip(".")
+        return f"{category}, for any other reason ({cause.name})"
     return _plain(_UNNAMED.sub("", _OPTIONAL.sub("", cause.summary)), "").rstrip(".")
 
 

@@ -153,7 +153,7 @@ _NOT_AWS_REMEDY = (
     "Check the proxy (HTTPS_PROXY, the connection's `proxies`) and the firewall between the scheduler and AWS, and the "
     "connection's `endpoint_url` or AWS_ENDPOINT_URL_ECS."
 )
-_CREDENTIAL_ERRORS = (
+CREDENTIAL_ERRORS = (
     boto.CredentialRetrievalError,
     boto.InvalidConfigError,
     boto.NoAuthTokenError,
@@ -213,7 +213,7 @@ def classify(error: BaseException) -> Failure:
             Kind.CONFIGURATION,
             Diagnosis("The RunTask request is not valid.", without_values(str(error)), _CONFIGURATION_REMEDY),
         )
-    if isinstance(error, _CREDENTIAL_ERRORS):
+    if isinstance(error, CREDENTIAL_ERRORS):
         return Failure(
             Kind.CREDENTIALS,
             Diagnosis("The AWS credentials can't be used.", text_of(error), _CREDENTIALS_REMEDY),

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from ecs_async_executor.engine.diagnosis.causes.cause import Cause, Outlook, exactly, guide, issue, says
-from ecs_async_executor.engine.diagnosis.causes.failure_words import NO_ANSWER, NO_NAME, NO_TRUST, REFUSED
+from ecs_async_executor.engine.diagnosis.causes.failure_words import (
+    NO_ANSWER,
+    NO_NAME,
+    NO_TRUST,
+    REFUSED,
+    status,
+)
 
 TITLE = "Images"
 
 _PULL = says(
     r"cannotpull|(?:ref|image manifest) has been retried|ref pull|pulling image|manifest for "
-    r"|can't pull the image|cannot pull '|no such image|pull access denied|\\w/v2/(?!credentials)"
+    r"|can't pull the image|cannot pull '|no such image|pull access denied|\w/v2/(?!credentials)"
 )
 _PAGE = guide("task_cannot_pull_image")
 _ROUTE = (
@@ -87,8 +93,8 @@ CAUSES = (
     Cause(
         "image-rate-limit-ecr",
         says(
-            r"toomanyrequests: (?:rate exceeded|data limit exceeded|quota exceeded)|public\.ecr\.aws.{0,200}(?:429|toomanyreq)"
-            r"|(?:429|toomanyreq).{0,200}(?:public\.ecr\.aws|dkr\.ecr)|dkr\.ecr.{0,200}(?:429|toomanyreq|throttl)"
+            r"toomanyrequests: (?:rate exceeded|data limit exceeded|quota exceeded)"
+            r"|(?:public\.ecr\.aws|dkr\.ecr).{0,200}(?:too ?many ?requests|throttl)|too ?many ?requests.{0,200}(?:public\.ecr\.aws|dkr\.ecr)"
         ),
         "ECR limits how fast images may be pulled, and the limit was reached pulling the image{image}.",
         "If it happens often, raise the quota in Service Quotas (Amazon ECR), lower "
@@ -107,7 +113,7 @@ CAUSES = (
     ),
     Cause(
         "image-rate-limit",
-        says(r"toomanyrequests|too many requests|pull rate limit|\b429\b|you have reached your"),
+        says(rf"toomanyrequests|too many requests|pull rate limit|you have reached your|{status('429')}"),
         "The registry limits how often images may be pulled, and the limit was reached pulling the image{image}.",
         "Copy the image to ECR (a pull through cache rule does it: aws ecr create-pull-through-cache-rule), or log in: "
         "repositoryCredentials in the task definition. Docker Hub counts by the address of the NAT gateway.",
@@ -177,7 +183,7 @@ CAUSES = (
     ),
     Cause(
         "image-layers-denied",
-        says(r"\b403\b|forbidden|access ?denied"),
+        says(rf"forbidden|access ?denied|{status('403')}"),
         "S3 refused to give the task the layers of the image{image}, which ECR keeps there.",
         "The policy of the VPC endpoint for S3 must allow s3:GetObject on "
         "arn:aws:s3:::prod-REGION-starport-layer-bucket/*.",
@@ -304,7 +310,7 @@ CAUSES = (
     Cause(
         "registry-fault",
         says(
-            r"\b50[0234]\b.{0,40}(?:error|gateway|unavailable|time)|status(?: code)?:? 50[0234]|internal server error|service unavailable|bad gateway"
+            rf"internal server error|service unavailable|bad gateway|gateway time-?out|{status('500', '502', '503', '504')}"
         ),
         "The registry{host} failed while the image{image} was pulled.",
         "If it lasts, look at the registry's status page.",
@@ -360,8 +366,9 @@ CAUSES = (
     Cause(
         "image-login",
         says(
-            r"unauthorized|\b401\b|fetch (?:anonymous|oauth) token|(?:docker|ghcr|quay|gcr)\.io.{0,300}\b403\b|incorrect username or password|authentication required|insufficient_scope"
-            r"|private registry credentials: not found|authorization failed"
+            r"unauthorized|fetch (?:anonymous|oauth) token|(?:docker|ghcr|quay|gcr)\.io.{0,300}\b403 forbidden|incorrect username or password"
+            r"|authentication required|insufficient_scope|private registry credentials: not found|authorization failed"
+            rf"|{status('401')}"
         ),
         "The registry{host} wants a login for the image{image}, and got none or a wrong one.",
         'Put the login into a secret of the form {"username": "...", "password": "..."}, name it in the task definition '
@@ -388,8 +395,8 @@ CAUSES = (
     Cause(
         "image-denied",
         says(
-            r"not authorized to perform: ecr|check that the role has the permissions|no basic auth|\b403\b|forbidden"
-            r"|accessdenied|access ?denied ?exception|engine ecr credentials: not found"
+            r"not authorized to perform: ecr|check that the role has the permissions|no basic auth|forbidden"
+            rf"|accessdenied|access ?denied ?exception|engine ecr credentials: not found|{status('403')}"
         ),
         "The task may not pull the image{image}.",
         "Give the execution role (on EC2 the instance role, unless the task definition has one) the policy "
@@ -464,7 +471,9 @@ CAUSES = (
     ),
     Cause(
         "image-missing",
-        says(r"not ?found|manifest unknown|does not exist|\b404\b|no such image|repo digest matching"),
+        says(
+            rf"not ?found|manifest unknown|does not exist|no such image|repo digest matching|{status('404')}"
+        ),
         "The registry has no image{image}.",
         "Push it, or correct `image` in the task definition: a tag may have been moved or expired by a lifecycle policy. List "
         "the tags: aws ecr list-images --repository-name{repository}.",

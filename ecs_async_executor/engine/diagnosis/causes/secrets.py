@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecs_async_executor.engine.diagnosis.causes.cause import Cause, Outlook, guide, issue, says
-from ecs_async_executor.engine.diagnosis.causes.failure_words import DENIED, NETWORK, THROTTLED
+from ecs_async_executor.engine.diagnosis.causes.failure_words import DENIED, NETWORK, THROTTLED, status
 
 TITLE = "Secrets, registry login and environment files"
 
@@ -72,7 +72,7 @@ CAUSES = (
     ),
     Cause(
         "env-file-missing",
-        says(r"NoSuchKey|NoSuchBucket|\b404\b|not ?found|does not exist"),
+        says(rf"NoSuchKey|NoSuchBucket|not ?found|does not exist|{status('404')}"),
         "The environment file{file} does not exist in S3.",
         "Upload it, or correct environmentFiles in the task definition.",
         guide("use-environment-file"),

@@ -163,7 +163,7 @@ CAUSES = (
     Cause(
         "efs-helper",
         says(
-            r"unknown filesystem type|mount\.efs|efs-utils|amazon-ecs-volume-plugin|supervisor_mount_efs|botocore"
+            r"unknown filesystem type|traceback|mount\.efs|efs-utils|amazon-ecs-volume-plugin|supervisor_mount_efs|botocore"
         ),
         "The host can't mount the EFS file system{filesystem}: its mount helper is missing or failed.",
         "On EC2, install it (sudo yum install -y amazon-efs-utils) or use the newest ECS-optimized AMI; on Fargate, use platform "

@@ -38,7 +38,11 @@ _LOG_STREAM = re.compile(r"(:log-group:[^:]+):log-stream:.*$")
 _ALLOW_ELSEWHERE = (
     (
         "service control policy",
-        "The organization's service control policy must allow it: ask its administrator.",
+        "The organization's service control policy must allow it: ask its administrator. An Allow in a role can't help.",
+    ),
+    (
+        "SCP",
+        "The organization's service control policy must allow it: ask its administrator. An Allow in a role can't help.",
     ),
     (
         "resource control policy",

@@ -37,7 +37,9 @@ class Outlook(Enum):
     """What to expect from launching the same request again, if the task never ran."""
 
     AGAIN = "it may succeed"
+    """Also what IAM denies: a change of a policy takes seconds to spread, and one may be under way."""
     USELESS = "it would fail the same way"
+    """Only what the text proves: the launch fails at once, without a second start."""
     CAPACITY = "it succeeds once there is capacity"
     PAUSE = "nothing was started: the call is repeated until AWS takes it"
 

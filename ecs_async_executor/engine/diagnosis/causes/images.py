@@ -28,11 +28,11 @@ CAUSES = (
         "image-platform",
         says(
             r"descriptor matching platform|descriptor for platform|no matching manifest for|no match for (?:current )?platform"
-            r"|does not match the (?:specified|detected) (?:host )?platform|image operating system|image is incompatible with"
+            r"|does not match the (?:specified|detected) (?:host )?platform|image operating system|operating system does not match|image is incompatible with"
         ),
         "The image{image} is not built for the platform{platform} that the task runs on.",
         "Build it for that platform too (docker buildx build --platform linux/amd64,linux/arm64 --push ...), or set "
-        "runtimePlatform.cpuArchitecture in the task definition to the image's: X86_64 or ARM64.",
+        "runtimePlatform in the task definition to the image's: cpuArchitecture X86_64 or ARM64, and operatingSystemFamily.",
         issue("aws/containers-roadmap#1120"),
         (
             (
@@ -45,6 +45,7 @@ CAUSES = (
                 "CannotPullContainerError: ref pull has been retried 1 time(s): no match for platform in manifest"
                 " sha256:32efb15cbb8a46f4b564857e534fd4c26a4a15813885f91b1a95b5758fea3fd5: not found"
             ),
+            "CannotCreateContainerError: The container operating system does not match the host operating system.",
         ),
         Outlook.USELESS,
     ),
@@ -137,7 +138,7 @@ CAUSES = (
         "image-pull-through-cache",
         says(
             r"UnableToGetUpstream|UnableToAccessSecret|UnableToDecryptSecret|UnsupportedUpstreamRegistry|upstream registry"
-            r"|upstream image|pull through cache"
+            r"|upstream image|pull[- ]through[- ]cache"
         ),
         "ECR's pull through cache could not get the image{image} from the upstream registry.",
         "Check the rule: aws ecr validate-pull-through-cache-rule --ecr-repository-prefix PREFIX. Its secret holds the upstream "
@@ -153,6 +154,7 @@ CAUSES = (
                 " permissions and try again."
             ),
             "CannotPullContainerError: UnableToGetUpstreamLayerException: the upstream registry returned an error",
+            "CannotPullContainerError: AccessDeniedException: ECR pull-through cache rule: the credentials in the secret are invalid",
         ),
     ),
     Cause(
@@ -326,6 +328,22 @@ CAUSES = (
         within=_PULL,
     ),
     Cause(
+        "image-key",
+        says(r"\bkms|master key"),
+        "ECR can't decrypt the image{image}: the KMS key{kms} of its repository can't be used.",
+        "Enable the key (aws kms enable-key), or cancel its deletion; its policy must let ECR use it. The key of a repository is fixed: "
+        "without it, push the image to a new repository.",
+        "https://docs.aws.amazon.com/AmazonECR/latest/userguide/encryption-at-rest.html",
+        (
+            "CannotPullContainerError: Error response from daemon: KmsException: KMS key is disabled",
+            (
+                "CannotPullContainerError: failed to resolve ref 123456789012.dkr.ecr.eu-west-1.amazonaws.com/airflow:3: KMSAccessDenied: The"
+                " ciphertext refers to a customer master key that does not exist"
+            ),
+        ),
+        within=_PULL,
+    ),
+    Cause(
         "image-login-expired",
         says(r"authorization token has expired|reauthenticate|token is expired|expiredtoken"),
         "The login to the registry had expired when the image{image} was pulled.",
@@ -425,7 +443,6 @@ CAUSES = (
                 " authorized to perform: ecr:GetAuthorizationToken on resource: *"
             ),
         ),
-        Outlook.USELESS,
         within=_PULL,
     ),
     Cause(

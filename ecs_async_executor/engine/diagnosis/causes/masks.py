@@ -49,6 +49,7 @@ _SLOTS = _any(
     rf"\bfile ({_NAME}) from bucket",
     rf"\bconfig ({_NAME}) from bucket",
     rf"from bucket ({_NAME})",
+    rf"capacity provider (?!was\b)({_NAME}) was not found",
     rf"log group name: ?({_NAME})",
     rf"container named ({_NAME})",
     r"(?:dependency|target|information for) \[([^\]]{1,600})",

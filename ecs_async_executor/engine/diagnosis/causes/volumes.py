@@ -76,7 +76,6 @@ CAUSES = (
                 " User is not authorized to perform: elasticfilesystem:ClientMount on fs-0a1b2c3d"
             ),
         ),
-        Outlook.USELESS,
         within=_EFS,
     ),
     Cause(
@@ -261,8 +260,7 @@ CAUSES = (
             "TaskFailedToStart: ECS failed to set up the EBS volume. Encountered UnauthorizedOperation",
             "EBS volume attachment failed: AccessDenied",
         ),
-        Outlook.USELESS,
-        ("volumeConfigurations",),
+        members=("volumeConfigurations",),
         within=_EBS,
     ),
     Cause(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from ecs_async_executor.engine.diagnosis.causes.cause import LATE, Finding, Outlook, find, own_words, plainly
 from ecs_async_executor.engine.diagnosis.causes.exit_codes import meaning_of
 from ecs_async_executor.engine.diagnosis.causes.hosts import SPOT
+from ecs_async_executor.engine.diagnosis.causes.masks import masked
 from ecs_async_executor.engine.diagnosis.causes.table import STOPS
 from ecs_async_executor.engine.diagnosis.iam import arn_of, missing, remedy_of
 from ecs_async_executor.engine.responses import Container, Task
@@ -143,7 +144,9 @@ def _is_interruption(stop_code: str | None, stopped_reason: str) -> bool:
     """
     if stop_code in {"SpotInterruption", "UserInitiated"}:
         return stop_code == "SpotInterruption"
-    return bool(SPOT.search(stopped_reason)) or (stop_code == "TerminationNotice" and not stopped_reason)
+    return bool(SPOT.search(masked(plainly(stopped_reason)))) or (
+        stop_code == "TerminationNotice" and not stopped_reason
+    )
 
 
 def _interruption(*, ran: bool) -> tuple[str, str]:

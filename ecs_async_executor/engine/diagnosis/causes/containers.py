@@ -208,7 +208,7 @@ CAUSES = (
             r"(?:/proc/|/sys/fs/cgroup/|/dev/)[^\s:\"]{1,400}: (?:no such (?:file|process|device)|permission denied|operation not permitted"
             r"|invalid argument|input/output error|device or resource busy|read-only file system|too many open files)"
             r"|final child's pid from pipe|\bfork/exec [^\s:]{1,300}: "
-            r"|: resource temporarily unavailable|pthread_create failed"
+            r"|\bexec: \"(?:docker-init|docker-runc|runc|containerd-shim[\w-]{0,60}|iptables)\": |: resource temporarily unavailable|pthread_create failed"
         ),
         "The container runtime of the host failed to set the container up.",
         "If it happens often on EC2, replace the instance or use a newer AMI (SELinux, kernel, Docker, its limits of processes and memory).",

@@ -33,6 +33,8 @@ _KNOWN_HOST = re.compile(
 )
 _BUCKET_HOST = re.compile(r"^(?![\w-]*starport-layer-bucket)[\w.-]{1,200}(?=\.s3[.-])", re.IGNORECASE)
 _SOCKET = re.compile(r"(?:docker|containerd|fluent)\.sock$")
+_HOSTS_PROGRAM = r"(?:nvidia-[\w-]{1,60}|docker-init|docker-runc|runc|containerd-shim[\w-]{0,60}|iptables)\""
+"""The host runs these to start a container: no image has them."""
 # What stands here is a name, whatever it looks like.
 _SLOTS = _any(
     rf"resolve ref(?:erence)? \"?({_NAME})",
@@ -40,6 +42,7 @@ _SLOTS = _any(
     rf"pull access denied for ({_NAME})",
     rf"manifest for ({_NAME}) (?:not found|in the manifest)",
     rf"no such image: ({_NAME})",
+    r"(?:error|time\(s\)): (?!https?:)([\w.-]{1,200}[/:][\w./:@-]{1,300}): ",
     rf"\brepository ({_NAME}) (?:not found|does not exist)",
     rf"fetch secret ({_NAME}) from",
     rf"from the service for ({_NAME})",
@@ -59,19 +62,20 @@ _SLOTS = _any(
     rf"your cluster is ({_NAME})",
     rf"\bfamily ({_NAME})",
     rf"unable to find (?:user|group) ({_NAME})",
-    r"\bexec:? \"([^\"]{1,300})\"",
+    rf"\bexec:? \"(?!{_HOSTS_PROGRAM})([^\"]{{1,300}})\"",
     r"\b(?:exec|stat) ([^\s\":/][^\s\":]{0,300}):",
     r"\bvolume referenced: ([\w-]{1,255})",
     r"certificate is valid for [^:]{1,300}, not ([\w.-]{1,200})",
 )
 # A quoted word is a name, but for the words of AWS's own that a row looks for.
 _QUOTED = re.compile(
-    r"(?<!filesystem type )(?<!\w)(['\"])(?!(?:cpu|memory|memoryReservation|executionRoleArn|awsvpc)['\"])([^\s'\"]{1,300})\1"
+    rf"(?<!filesystem type )(?<!\w)(['\"])(?!(?:cpu|memory|memoryReservation|executionRoleArn|awsvpc)['\"]|{_HOSTS_PROGRAM})"
+    r"([^\s'\"]{1,300})\1"
 )
 # What stands here is a name if it is more than letters: "image acme/airflow", but not "image manifest".
 _LOOSE = re.compile(
     r"\b(?:image|repository|secret|parameter|bucket|key|file|group|role|cluster|definition|container|volume|provider|lookup"
-    rf"|endpoint:) (?![a-z]{{1,300}}[.:]?(?:[{_END}]|$))({_NAME})",
+    rf"|endpoint:?) (?![a-z]{{1,300}}[.:]?(?:[{_END}]|$))({_NAME})",
     re.IGNORECASE,
 )
 

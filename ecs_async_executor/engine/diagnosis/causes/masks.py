@@ -13,8 +13,8 @@ MASK = "_"
 """What stands for a name: part of a word for every pattern of the table, and in none of their keywords."""
 
 _END = r"\s\"',;()\[\]{}<>"
-_NAME = rf"[^{_END}]{{0,300}}[^{_END}.:]"
-"""A name without the punctuation that follows it."""
+_NAME = rf"[^{_END}]{{0,1100}}[^{_END}.:]"
+"""A name without the punctuation that follows it; the longest that AWS allows is an S3 key of 1024 characters."""
 _HOST = r"(?:[\w-]{1,63}\.[\w.-]{1,200}|localhost)(?::\d{1,5})?"
 
 
@@ -22,8 +22,8 @@ def _any(*patterns: str) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns)
 
 
-_URL = re.compile(rf"(https?://)([^{_END}/]{{1,300}})([^{_END}]*)")
-_ARN = re.compile(rf"\b(arn:aws[\w-]{{0,20}}:[\w-]{{0,60}}:)[^{_END}]{{0,500}}[^{_END}.:]")
+_URL = re.compile(rf"(https?://)([^{_END}/]{{1,1100}})([^{_END}]*)")
+_ARN = re.compile(rf"\b(arn:aws[\w-]{{0,20}}:[\w-]{{0,60}}:)[^{_END}]{{0,1100}}[^{_END}.:]")
 _IMAGE = re.compile(rf"(?<![\w./:@%-])({_HOST})(/{_NAME})")
 _PATH = re.compile(rf"(?<![\w./-])(/proc/sys/|/proc/|/sys/fs/cgroup/|/dev/|/)(?!/)({_NAME})")
 _KNOWN_HOST = re.compile(
@@ -42,12 +42,12 @@ _SLOTS = _any(
     rf"pull access denied for ({_NAME})",
     rf"manifest for ({_NAME}) (?:not found|in the manifest)",
     rf"no such image: ({_NAME})",
-    r"(?:error|time\(s\)): (?!https?:)([\w.-]{1,200}[/:][\w./:@-]{1,300}): ",
+    r"(?:error|time\(s\)): (?!https?:)([\w.-]{1,200}[/:][\w./:@-]{1,1100}): ",
     rf"\brepository ({_NAME}) (?:not found|does not exist)",
     rf"fetch secret ({_NAME}) from",
     rf"from the service for ({_NAME})",
-    r"invalid parameters?: (.{1,1000}?)(?=: |$)",
-    r"json key ([\w.-]{1,200})",
+    r"invalid parameters?: (.{1,2000}?)(?=: |$)",
+    r"json key ([\w.-]{1,1100})",
     rf"\bkey ({_NAME}) from bucket",
     rf"\bfile ({_NAME}) from bucket",
     rf"\bconfig ({_NAME}) from bucket",
@@ -56,26 +56,26 @@ _SLOTS = _any(
     rf"log group name: ?({_NAME})",
     rf"container named ({_NAME})",
     r"(?:dependency|target|information for) \[([^\]]{1,600})",
-    r"\(service ([^\s)]{1,255})\)",
-    r"^service ([\w-]{1,255}): ",
+    r"\(service ([^\s)]{1,1100})\)",
+    r"^service ([\w-]{1,1100}): ",
     rf"identifier is for ({_NAME})",
     rf"your cluster is ({_NAME})",
     rf"\bfamily ({_NAME})",
     rf"unable to find (?:user|group) ({_NAME})",
-    rf"\bexec:? \"(?!{_HOSTS_PROGRAM})([^\"]{{1,300}})\"",
-    r"\b(?:exec|stat) ([^\s\":/][^\s\":]{0,300}):",
-    r"\bvolume referenced: ([\w-]{1,255})",
-    r"certificate is valid for [^:]{1,300}, not ([\w.-]{1,200})",
+    rf"\bexec:? \"(?!{_HOSTS_PROGRAM})([^\"]{{1,1100}})\"",
+    r"\b(?:exec|stat) ([^\s\":/][^\s\":]{0,1100}):",
+    r"\bvolume referenced: ([\w-]{1,1100})",
+    r"certificate is valid for [^:]{1,1100}, not ([\w.-]{1,1100})",
 )
 # A quoted word is a name, but for the words of AWS's own that a row looks for.
 _QUOTED = re.compile(
     rf"(?<!filesystem type )(?<!\w)(['\"])(?!(?:cpu|memory|memoryReservation|executionRoleArn|awsvpc)['\"]|{_HOSTS_PROGRAM})"
-    r"([^\s'\"]{1,300})\1"
+    r"([^\s'\"]{1,1100})\1"
 )
 # What stands here is a name if it is more than letters: "image acme/airflow", but not "image manifest".
 _LOOSE = re.compile(
     r"\b(?:image|repository|secret|parameter|bucket|key|file|group|role|cluster|definition|container|volume|provider|lookup"
-    rf"|endpoint:?) (?![a-z]{{1,300}}[.:]?(?:[{_END}]|$))({_NAME})",
+    rf"|endpoint:?) (?![a-z]{{1,1100}}[.:]?(?:[{_END}]|$))({_NAME})",
     re.IGNORECASE,
 )
 

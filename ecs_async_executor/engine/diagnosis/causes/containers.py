@@ -171,7 +171,7 @@ CAUSES = (
         says(r"/proc/sys/[^\s:]{1,300}: (?:no such file|permission denied|read-only|invalid argument)"),
         "The host's kernel does not offer a setting that the container asks for.",
         "Remove it from systemControls in the task definition, or use instances whose kernel has it.",
-        "https://github.com/opencontainers/runc/issues/2166",
+        issue("opencontainers/runc#1193"),
         (
             (
                 "CannotStartContainerError: Error response from daemon: failed to create shim task: OCI runtime create failed: runc create"

@@ -115,14 +115,8 @@ def _is_telling(name: str) -> bool:
 def _slot(match: re.Match[str]) -> str:
     """Mask a pattern's only group; a host keeps what AWS and the public registries call it."""
     start, end = match.start(1) - match.start(), match.end(1) - match.start()
-    name = match[1]
-    kept = (
-        name
-        if _KNOWN_HOST.fullmatch(name)
-        else f"{_host(name.partition('/')[0])}/{MASK}"
-        if "/" in name
-        else MASK
-    )
+    host, slash, _ = match[1].partition("/")
+    kept = f"{_host(host)}/{MASK}" if slash else _host(host)
     return f"{match[0][:start]}{kept}{match[0][end:]}"
 
 

@@ -55,7 +55,7 @@ CAUSES = (
         says(r"platform version.{0,60}\b1\.4\.0|\b1\.4\.0 or later|efs.{0,120}platform version"),
         "The task definition needs Fargate's platform version 1.4.0 or later.",
         "Remove `platform_version`, or set it to LATEST or 1.4.0.",
-        guide("platform-fargate"),
+        issue("aws-cloudformation/cloudformation-coverage-roadmap#1268"),
         (
             "EFS is supported for Fargate platform version 1.4.0.",
             "Amazon EFS requires platform version 1.4.0 or later.",

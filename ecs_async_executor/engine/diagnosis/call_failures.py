@@ -168,9 +168,9 @@ CREDENTIAL_ERRORS = (
 # --- by text ----------------------------------------------------------------------------------------------
 
 _CLOCK_CODES = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
-# Matched in AWS's exact wording, because the names of a user's resources may surround it.
+# AWS's exact wording at the end of its message, because a message may quote the names of a user's resources.
 _THROTTLE_TEXT = re.compile(
-    r"\bRate exceeded\b|\bRequest limit exceeded\b|\(ErrorCode: (Throttling|RequestLimitExceeded)\)"
+    r"(?:^|: )(?:Rate|Request limit) exceeded[.]?$|\(ErrorCode: (?:Throttling|RequestLimitExceeded)\)[.]?$"
 )
 _NOT_FOUND_TEXT = re.compile(r"The referenced task was not found")
 _KIND_BY_OUTLOOK = {
@@ -384,7 +384,7 @@ def is_foreign_answer(code: str, status: int) -> bool:
 
 def is_clock_error(code: str, message: str) -> bool:
     """Return whether AWS rejected the request because of the time at which it was signed."""
-    return code in _CLOCK_CODES or CLOCK.fits(message)
+    return code in _CLOCK_CODES or find((CLOCK,), message) is not None
 
 
 def credentials_refused(code: str, facts: str) -> Diagnosis:

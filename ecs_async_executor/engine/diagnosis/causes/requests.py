@@ -491,7 +491,7 @@ CAUSES = (
     Cause(
         "missing",
         exactly(r"^(?P<keyword>MISSING|INACTIVE)$"),
-        "ECS does not find what the request names: it says{keyword}.",
+        "ECS does not find what the request names[: it says{keyword}].",
         "Check that `cluster`, the task definition and the Region belong together.",
         guide("api_failures_messages"),
         ("MISSING", "INACTIVE"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import signal
 import sys
@@ -31,6 +32,9 @@ def add_command(
 
 def guarded(command: str, work: Callable[[], int]) -> int:
     """Do the work, and return its exit code: 1 if it can't be done, with the reason on stderr; 130 after Ctrl-C."""
+    disabled = logging.root.manager.disable
+    # Airflow logs to stdout, where it would be among what people and programs read: botocore's "Found credentials", for one.
+    logging.disable(logging.WARNING)
     try:
         return work()
     except KeyboardInterrupt:
@@ -41,6 +45,8 @@ def guarded(command: str, work: Callable[[], int]) -> int:
     except EcsAsyncError as error:
         sys.stderr.write(f"ecs-async {command}: {without_tokens(str(error))}\n")
         return 1
+    finally:
+        logging.disable(disabled)
 
 
 def exit_with(code: int) -> None:

@@ -57,11 +57,8 @@ def _stop(args: argparse.Namespace) -> int:
         show(["Nothing was stopped."])
         return NO
     access.aws.stop(task, f"Stopped by {user()} with ecs-async stop.")
-    show(
-        [
-            "Told it to stop. Its container gets SIGTERM now, and SIGKILL after its stopTimeout (30 s by default)."
-        ]
-    )
+    said = "Told it to stop. Its container gets SIGTERM now, and SIGKILL after its stopTimeout (30 s by default)."
+    show(wrapped(said, width))
     return 0
 
 

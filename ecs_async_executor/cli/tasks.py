@@ -56,7 +56,10 @@ def _read(access: Access, now: float) -> list[Line]:
     from ecs_async_executor.operate.rows import read_all  # noqa: PLC0415  as above
     from ecs_async_executor.operate.task_table import join  # noqa: PLC0415  as above
 
+    # ECS first: a row that is newer than its ECS task is found, and the other way round is a leftover.
+    tasks = [task for task in access.tasks() if task.run_id(access.deployment) is not None]
     fleet, _ = read_all(now)
     live = live_tasks(fleet, frozenset(row.dag_id for row in fleet.tasks), now)
-    arns = [each.row.external_id for each in live if (each.row.external_id or "").startswith("arn:")]
-    return join(live, access.ours([arn for arn in arns if arn is not None]), access.deployment)
+    seen = {task.arn for task in tasks}
+    shown = {each.row.external_id or "" for each in live}
+    return join(live, [*tasks, *access.named(sorted(shown - seen))], access.deployment)

@@ -36,30 +36,21 @@ class Access:
         """The clusters of the options and of all queues' profiles, the default profile's first."""
         return tuple(dict.fromkeys(profile.template.cluster for profile in self.configuration.profiles))
 
-    def ours(self, known_arns: Iterable[str] = ()) -> list[EcsTask]:
-        """Return this deployment's tasks in all clusters, and those of `known_arns`, whoever started them."""
-        known = frozenset(known_arns)
+    def tasks(self) -> list[EcsTask]:
+        """Return all tasks in the clusters that nobody has told to stop, others' as well: what is ours, `startedBy` tells."""
         return [
             task
-            for task in self.tasks(known)
-            if task.arn in known or task.run_id(self.deployment) is not None
+            for cluster in self.clusters
+            for task in self.aws.describe(cluster, dict.fromkeys(self.aws.list_tasks(cluster)))
         ]
 
-    def tasks(self, known_arns: Iterable[str] = ()) -> list[EcsTask]:
-        """Return all tasks in the clusters, others' as well, that nobody has told to stop, and those of `known_arns`.
+    def named(self, arns: Iterable[str]) -> list[EcsTask]:
+        """Return the tasks of these ARNs that ECS knows, stopped ones and those of other clusters included.
 
-        A task that an `executor_config` has sent to a cluster of its own is found by its ARN only.
+        `tasks` misses those that an `executor_config` has sent to a cluster of its own, and those just launched.
         """
-        known = by_cluster(list(known_arns))
-        wanted: dict[str, dict[str, None]] = {}
-        for cluster in self.clusters:
-            wanted[name_of(cluster)] = dict.fromkeys(self.aws.list_tasks(cluster))
-        described = {name_of(cluster): cluster for cluster in self.clusters}
-        found: list[EcsTask] = []
-        for name in {**wanted, **known}:
-            arns = dict.fromkeys((*wanted.get(name, ()), *known.get(name, ())))
-            found += self.aws.describe(described.get(name, name), arns)
-        return found
+        groups = by_cluster(arns)
+        return [task for cluster, each in groups.items() for task in self.aws.describe(cluster, each)]
 
     def find(self, what: str) -> EcsTask:
         """Return one of this deployment's tasks by its ARN, its id, or the first characters of its id."""

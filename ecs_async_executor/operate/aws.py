@@ -6,7 +6,7 @@ or may be made twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -191,7 +191,7 @@ def _allow(operation: str, url: str | None) -> str:
     return missing(_WHO, f"s3:{action}", arn_of(url))
 
 
-def by_cluster(arns: Sequence[str]) -> dict[str, list[str]]:
+def by_cluster(arns: Iterable[str]) -> dict[str, list[str]]:
     """Group ARNs by the cluster they name; ARNs of the old format name none, and count as `default`'s."""
     groups: dict[str, list[str]] = {}
     for arn in arns:

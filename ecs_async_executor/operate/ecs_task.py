@@ -51,8 +51,10 @@ class EcsTask:
     exec_enabled: bool
     containers: tuple[Container, ...]
     workload: WorkloadKind
-    ti_id: str | None
+    ti_id: str | None = None
     """The UUID of the task instance that the command names."""
+    ti_name: str = ""
+    """Its `dag/run/task`, with the map index if it has one."""
 
     @property
     def task_id(self) -> str:
@@ -77,7 +79,7 @@ class EcsTask:
 def ecs_task(document: Mapping[str, Any]) -> EcsTask:
     """Read one of DescribeTasks' `tasks`, as botocore gives it."""
     arn = str(document.get("taskArn") or "")
-    kind, ti_id = _workload(document.get("overrides") or {})
+    kind, ti_id, ti_name = _workload(document.get("overrides") or {})
     return EcsTask(
         arn,
         str(document.get("clusterArn") or _cluster_of(arn)),
@@ -92,6 +94,7 @@ def ecs_task(document: Mapping[str, Any]) -> EcsTask:
         tuple(_container(each) for each in document.get("containers") or ()),
         kind,
         ti_id,
+        ti_name,
     )
 
 
@@ -106,26 +109,33 @@ def _container(document: Mapping[str, Any]) -> Container:
     )
 
 
-def _workload(overrides: Mapping[str, Any]) -> tuple[WorkloadKind, str | None]:
-    """Find the workload that `config/delivery.py` has put into a command, and what it is about."""
+_UNKNOWN = WorkloadKind.UNKNOWN, None, ""
+
+
+def _workload(overrides: Mapping[str, Any]) -> tuple[WorkloadKind, str | None, str]:
+    """Find the workload that `config/delivery.py` has put into a command: its kind, the task instance's id and name."""
     for container in overrides.get("containerOverrides") or ():
         command = container.get("command") or ()
         if "--json-string" in command[:-1]:
             return _read(command[command.index("--json-string") + 1])
-    return WorkloadKind.UNKNOWN, None
+    return _UNKNOWN
 
 
-def _read(text: str) -> tuple[WorkloadKind, str | None]:
+def _read(text: str) -> tuple[WorkloadKind, str | None, str]:
     try:
         workload = json.loads(text)
     except ValueError:
-        return WorkloadKind.UNKNOWN, None
+        return _UNKNOWN
     kind = workload.get("type") if isinstance(workload, dict) else None
     if kind == "ExecuteCallback":
-        return WorkloadKind.CALLBACK, None
+        return WorkloadKind.CALLBACK, None, ""
     ti = workload.get("ti") if kind == "ExecuteTask" else None
-    ti_id = ti.get("id") if isinstance(ti, dict) else None
-    return (WorkloadKind.TASK, str(ti_id)) if ti_id else (WorkloadKind.UNKNOWN, None)
+    if not isinstance(ti, dict) or not ti.get("id"):
+        return _UNKNOWN
+    name = "/".join(str(ti.get(part, "?")) for part in ("dag_id", "run_id", "task_id"))
+    index = ti.get("map_index", -1)
+    mapped = isinstance(index, int) and index >= 0
+    return WorkloadKind.TASK, str(ti["id"]), f"{name}/{index}" if mapped else name
 
 
 def _cluster_of(arn: str) -> str:

@@ -67,7 +67,7 @@ def what_is_missing(task: EcsTask, container: Container | None, plugin: str | No
         missing.append(
             Missing(
                 f"The ECS task is {task.last_status or 'in no known state'}, not RUNNING.",
-                "It has ended."
+                "It is over."
                 if task.is_stopping
                 else "Try again when `ecs-async tasks` shows it as running.",
             )

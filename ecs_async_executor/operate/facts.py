@@ -17,12 +17,10 @@ from ecs_async_executor.operate.rows import (
 )
 
 
-def read_facts(
-    tasks: Iterable[EcsTask], deployment: str, before: Iterable[FoundRow] = ()
-) -> containers.Facts:
-    """Read the rows that decide about these tasks; live rows read `before` protect as well."""
+def read_facts(tasks: Iterable[EcsTask], deployment: str) -> containers.Facts:
+    """Read the rows that decide about these tasks: first the live ones, so that what ends in between is still found."""
     with readable() as session:
-        live = [*before, *read_live(session)]
+        live = read_live(session)
         protected = containers.live_ids(live)
         unknown = [
             task

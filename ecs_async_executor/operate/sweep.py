@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from ecs_async_executor.operate import containers, payloads
 from ecs_async_executor.operate.access import Access
 from ecs_async_executor.operate.facts import read_facts
-from ecs_async_executor.operate.rows import read_live, readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +20,18 @@ class Found:
 
 def look(access: Access, rules: containers.Rules, now: float) -> Found:
     """Judge all containers and payloads of this deployment; changes nothing; raises `OperationError`."""
-    with readable() as session:
-        before = read_live(session)
     # Objects first, then ECS, then the rows: whatever is launched in between is protected by what is read later.
     location = access.configuration.settings.payload_bucket
     objects = list(access.aws.objects(location)) if location else []
-    arns = [row.external_id for row in before if (row.external_id or "").startswith("arn:")]
-    tasks = access.tasks([arn for arn in arns if arn is not None])
-    facts = read_facts(tasks, access.deployment, before)
-    judged = containers.judge_all(tasks, facts, rules, now)
-    seen = {task.arn for task in tasks}
+    tasks = access.tasks()
+    facts = read_facts(tasks, access.deployment)
     shown = containers.live_ids(facts.live)
+    unseen = {each for each in shown if each.startswith("arn:")} - {task.arn for task in tasks}
+    elsewhere = access.named(sorted(unseen))
+    tasks += elsewhere
+    judged = containers.judge_all(tasks, facts, rules, now)
     live_runs = shown | {task.started_by.rpartition("/")[2] for task in tasks}
-    all_seen = all(each in seen for each in shown if each.startswith("arn:"))
+    all_seen = unseen == {task.arn for task in elsewhere}
     return Found(
         judged,
         payloads.judge_all(objects, location or "", live_runs, now, all_seen=all_seen) if location else [],

@@ -18,6 +18,9 @@ LEFTOVER = PHASES[-1]
 WIDE = 120
 """Characters from which on the table has room for whole ECS task ids."""
 SHORT_ID = 8
+_LEFTOVER = (
+    "A leftover is a callback, or about to end, or for `ecs-async sweep`: no live task instance shows it."
+)
 _ORDER = {phase: index for index, phase in enumerate(PHASES)}
 
 
@@ -50,10 +53,15 @@ class Line:
 
     @property
     def reason(self) -> str:
-        """Why it waits, or why it has no live row."""
-        if self.live is None:
-            return "No live task instance shows it: see `ecs-async sweep`."
-        return self.live.cause.title if self.live.cause is not None else ""
+        """Why it waits; empty if it doesn't, or no reason is known."""
+        return self.live.cause.title if self.live is not None and self.live.cause is not None else ""
+
+    @property
+    def name(self) -> str:
+        """`dag/run/task` of its row, else of its command: what `ecs-async stop` takes."""
+        if self.live is not None:
+            return label(self.live.row)
+        return self.task.ti_name if self.task is not None else ""
 
     def since(self) -> float | None:
         """Return when its phase began: seconds since 1970."""
@@ -124,18 +132,19 @@ def as_text(lines: Sequence[Line], total: int, now: float, width: int | None = N
     counts = Counter(line.phase for line in lines)
     parts = [f"{counts[phase]} {phase}" for phase in PHASES if counts[phase]]
     hidden = f" ({count(total - len(lines), 'other')} not shown)" if total > len(lines) else ""
-    summary = f"{count(len(lines), 'task')}{': ' if parts else ''}{', '.join(parts)}{hidden}."
     if not shown:
-        return [summary]
+        return [f"No live task{' fits' if hidden else 's'}{hidden}."]
+    summary = f"{count(len(lines), 'task')}: {', '.join(parts)}{hidden}."
     titles = [
         Column("PHASE"),
         Column("FOR", right=True),
         Column("ECS STATE"),
-        Column("TASK", shrinks_to=16),
+        Column("TASK", shrinks_to=20, in_the_middle=True),
         *([Column("TRY", right=True), Column("QUEUE", shrinks_to=8)] if columns >= WIDE else []),
         Column("ECS TASK, OR WHY IT WAITS", shrinks_to=16),
     ]
-    return [*table(titles, shown, columns), "", *wrapped(summary, columns)]
+    notes = [_LEFTOVER] if counts[LEFTOVER] else []
+    return [*table(titles, shown, columns), "", *wrapped(" ".join((summary, *notes)), columns)]
 
 
 def _cells(line: Line, now: float, *, wide: bool) -> list[str]:
@@ -143,15 +152,12 @@ def _cells(line: Line, now: float, *, wide: bool) -> list[str]:
     row = line.live.row if line.live is not None else None
     last = line.arn.rpartition("/")[2] if line.arn else ""
     last = last if wide else last[:SHORT_ID]
-    note = line.reason
-    if not wide and line.live is None:
-        note = "no live task instance"
-    text = f"{last}  {note}" if last and note else last or note
+    text = "  ".join(part for part in (last, line.reason) if part)
     return [
         line.phase,
         age(None if since is None else now - since),
         line.ecs_state or "-",
-        label(row) if row is not None else "-",
+        line.name or "-",
         *([str(row.try_number) if row else "-", row.queue if row else "-"] if wide else []),
         text,
     ]
@@ -175,6 +181,7 @@ def _json(line: Line, now: float) -> dict[str, Any]:
     return {
         "phase": line.phase,
         "age": None if since is None else round(max(0.0, now - since), 1),
+        "name": line.name or None,
         "dag": row and row.dag_id,
         "run": row and row.run_id,
         "task": row and row.task_id,

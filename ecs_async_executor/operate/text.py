@@ -25,6 +25,8 @@ class Column:
     """Whether its values are numbers, which end at the same place."""
     shrinks_to: int | None = None
     """The width to which it may be cut if the screen is narrow; None: it is never cut."""
+    in_the_middle: bool = False
+    """Whether it is cut in the middle, and not at its end."""
 
 
 def screen_width() -> int:
@@ -47,9 +49,7 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) 
     _shrink(columns, widths, width - len(GAP) * (len(columns) - 1))
     lines = [[column.title for column in columns], *cells]
     return [
-        GAP.join(
-            _fit(cell, widths[index], right=columns[index].right) for index, cell in enumerate(line)
-        ).rstrip()
+        GAP.join(_fit(cell, widths[index], columns[index]) for index, cell in enumerate(line)).rstrip()
         for line in lines
     ]
 
@@ -57,7 +57,12 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """Return a text in lines of at most `width` characters, all but the first one indented a little more."""
     return textwrap.wrap(
-        clean(text), width, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False
+        clean(text),
+        width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_on_hyphens=False,
+        break_long_words=False,
     )
 
 
@@ -93,7 +98,8 @@ def _shrink(columns: Sequence[Column], widths: list[int], room: int) -> None:
         widths[max(candidates, key=lambda index: widths[index])] -= 1
 
 
-def _fit(cell: str, width: int, *, right: bool) -> str:
-    if len(cell) > width:
-        return cell[: width - 1] + "…"
-    return cell.rjust(width) if right else cell.ljust(width)
+def _fit(cell: str, width: int, column: Column) -> str:
+    if len(cell) <= width:
+        return cell.rjust(width) if column.right else cell.ljust(width)
+    end = (width - 1) // 2 if column.in_the_middle else 0
+    return f"{cell[: width - 1 - end]}…{cell[len(cell) - end :]}"

@@ -29,6 +29,8 @@ from ecs_async_executor.task_arn import TaskArn
 HUNDRED = 100
 """Tasks in one answer of ListTasks and one call of DescribeTasks ("Amazon ECS API reference")."""
 _ATTEMPTS = 5
+_NOT_CONNECTED = "TargetNotConnectedException"
+"""ExecuteCommand's error if the agent doesn't run or can't reach Systems Manager."""
 _WHO = "your role or user"
 _T = TypeVar("_T")
 
@@ -174,6 +176,12 @@ def explain(error: Exception, service: str, endpoint: str, url: str | None = Non
             f"This host can't reach {service}{where} ({type(error).__name__}).",
             remedy="Check its network and proxy, the Region, the connection's `endpoint_url` and AWS_ENDPOINT_URL_*.",
         )
+    if isinstance(error, boto.ClientError) and error.response.get("Error", {}).get("Code") == _NOT_CONNECTED:
+        return Diagnosis(
+            "ECS Exec's agent in the container is not connected to AWS.",
+            remedy="If the task has only just started, try again in some seconds. Else the task role lacks the four "
+            "ssmmessages actions, or the task has no way to ssmmessages: docs/iam.md.",
+        )
     failure = classify(error) if url is None else classify_s3(error, url)
     if failure.kind is Kind.THROTTLE:
         remedy = "Others use up the rate of this account and Region: try again in a minute."
@@ -181,7 +189,9 @@ def explain(error: Exception, service: str, endpoint: str, url: str | None = Non
     if failure.kind is Kind.DENIED and isinstance(error, boto.ClientError):
         message = str(error.response.get("Error", {}).get("Message", ""))
         return replace(failure.diagnosis, remedy=remedy_of(message) or _allow(error.operation_name, url))
-    return failure.diagnosis
+    return replace(
+        failure.diagnosis, remedy=failure.diagnosis.remedy.replace("the scheduler's role", "this host's role")
+    )
 
 
 def _allow(operation: str, url: str | None) -> str:

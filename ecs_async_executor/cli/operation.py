@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from typing import Any, TextIO
+
+from typing_extensions import override
 
 from ecs_async_executor.commands import Command
 from ecs_async_executor.errors import EcsAsyncError
@@ -32,11 +36,9 @@ def add_command(
 
 def guarded(command: str, work: Callable[[], int]) -> int:
     """Do the work, and return its exit code: 1 if it can't be done, with the reason on stderr; 130 after Ctrl-C."""
-    disabled = logging.root.manager.disable
-    # Airflow logs to stdout, where it would be among what people and programs read: botocore's "Found credentials", for one.
-    logging.disable(logging.WARNING)
     try:
-        return work()
+        with _quiet():
+            return work()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # as in `ecs-async tasks | head`: the reader is gone
@@ -45,6 +47,36 @@ def guarded(command: str, work: Callable[[], int]) -> int:
     except EcsAsyncError as error:
         sys.stderr.write(f"ecs-async {command}: {without_tokens(str(error))}\n")
         return 1
+
+
+class _Nowhere(io.StringIO):
+    """Where Airflow's logs go meanwhile."""
+
+    def __init__(self, screen: TextIO) -> None:
+        super().__init__()
+        self.screen = screen
+
+    @override
+    def write(self, text: str, /) -> int:
+        return len(text)
+
+
+def screen() -> TextIO:
+    """Return what people and programs read."""
+    return sys.stdout.screen if isinstance(sys.stdout, _Nowhere) else sys.stdout
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep logs off stdout, where Airflow writes them: "Found credentials", or that `aws_default` doesn't exist.
+
+    What goes wrong is an exception, and becomes a sentence on stderr.
+    """
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with redirect_stdout(_Nowhere(screen())):
+            yield
     finally:
         logging.disable(disabled)
 
@@ -57,8 +89,8 @@ def exit_with(code: int) -> None:
 
 def show(lines: Sequence[str]) -> None:
     """Print lines."""
-    sys.stdout.write("\n".join((*lines, "")))
-    sys.stdout.flush()
+    screen().write("\n".join((*lines, "")))
+    screen().flush()
 
 
 def show_json(document: object, *, one_line: bool = False) -> None:
@@ -103,8 +135,8 @@ def _once(read: Callable[[], Any], draw: Callable[[Any], Sequence[str]], *, as_j
         show_json(found, one_line=True)
         return
     lines = draw(found)
-    if sys.stdout.isatty():
-        sys.stdout.write(CLEAR)
+    if screen().isatty():
+        screen().write(CLEAR)
         show(lines)
     else:
         show([*lines, ""])

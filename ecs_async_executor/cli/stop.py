@@ -7,7 +7,7 @@ import getpass
 import sys
 import time
 
-from ecs_async_executor.cli.operation import add_command, exit_with, guarded, show
+from ecs_async_executor.cli.operation import add_command, exit_with, guarded, screen, show
 from ecs_async_executor.commands import STOP
 from ecs_async_executor.errors import OperationError
 
@@ -75,6 +75,8 @@ def _agreed() -> bool:
     if not sys.stdin.isatty():
         raise OperationError("there is no terminal to ask: add --yes to stop it.")
     try:
-        return input("Stop it? [y/N] ").strip().lower() in {"y", "yes"}
+        screen().write("Stop it? [y/N] ")
+        screen().flush()
+        return input().strip().lower() in {"y", "yes"}
     except EOFError:
         return False

@@ -164,7 +164,7 @@ def test_stop_asks_and_a_no_stops_nothing(
     (ti,) = scheduler.launched()
     assert "no terminal to ask" in ecs_async("stop", str(ti.external_executor_id))[2]
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    monkeypatch.setattr("builtins.input", lambda _: "n")
+    monkeypatch.setattr("builtins.input", lambda: "n")
     code, out, _ = ecs_async("stop", str(ti.external_executor_id))
     assert (code, out.splitlines()[-1]) == (1, "Nothing was stopped.")
     assert len(live(ecs)) == 1
@@ -235,14 +235,19 @@ def test_sweep_spares_what_has_become_live_since_it_was_listed(
     later: Callable[[float], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from ecs_async_executor.cli import sweep  # noqa: PLC0415  the module, not the function
+    from ecs_async_executor.operate import sweep  # noqa: PLC0415  the module, not the function
 
     run_dag(one_task_dag("one"))
     (ti,) = scheduler.launched()
     set_row(ti, state="success")
     later(100_000)
-    show = sweep.show
-    monkeypatch.setattr(sweep, "show", lambda lines: (set_row(ti, state="running"), show(lines)))
+    act = sweep.stop_again_judged
+
+    def cleared_meanwhile(*arguments: Any) -> list[str]:
+        set_row(ti, state="running")
+        return act(*arguments)
+
+    monkeypatch.setattr(sweep, "stop_again_judged", cleared_meanwhile)
     out = ecs_async("sweep", "--yes")[1]
     assert "Stopped 0 containers" in out
     assert "1 container left alone after a second look" in out
@@ -349,8 +354,7 @@ def test_exec_starts_the_plugin_on_the_running_container(
     plugin = fake_plugin(tmp_path, exit_code=7)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setattr(Aws, "open_session", open_session)
-    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__RUN_TASK_KWARGS", '{"enableExecuteCommand": true}')
-    run_id = run_dag(one_task_dag("one", executor_config={"enableExecuteCommand": True, "taskRoleArn": ROLE}))
+    run_id = run_dag(one_task_dag("one", executor_config=EXEC))
     (ti,) = scheduler.launched()
     set_row(ti, state="running")
     code, out, err = ecs_async("exec", "--run", run_id, "one", "task", "--", "ls", "-l", "a b")
@@ -361,7 +365,10 @@ def test_exec_starts_the_plugin_on_the_running_container(
     assert json.loads(plugin.session())["SessionId"] == "airflow: ls -l 'a b'"
 
 
-ROLE = "arn:aws:iam::123456789012:role/airflow-task"
+EXEC = {
+    "enableExecuteCommand": True,
+    "overrides": {"taskRoleArn": "arn:aws:iam::123456789012:role/airflow-task"},
+}
 
 
 def test_exec_says_all_that_is_missing(

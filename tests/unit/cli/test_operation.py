@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Callable
 from typing import NoReturn
 
 import pytest
 
-from ecs_async_executor.cli import main, operation, stop
-from ecs_async_executor.cli.operation import CLEAR, guarded, watch
+from ecs_async_executor.cli import main, stop
+from ecs_async_executor.cli.operation import CLEAR, guarded, show, watch
 from ecs_async_executor.errors import OperationError
 from tests.support.operation import TOKEN
 
@@ -68,20 +69,25 @@ def test_ctrl_c_ends_a_command_without_a_traceback() -> None:
     assert guarded("stop", interrupt) == 130
 
 
-def test_nothing_is_logged_between_the_lines_and_logging_is_as_before_afterwards() -> None:
+def test_nothing_is_logged_between_the_lines_and_logging_is_as_before_afterwards(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     def work() -> int:
         assert not logging.getLogger("botocore.credentials").isEnabledFor(logging.INFO)
+        print("what Airflow's own loggers write to stdout")
+        show(["a line"])
         return 0
 
-    before = logging.root.manager.disable
+    before = logging.root.manager.disable, sys.stdout
     assert guarded("tasks", work) == 0
-    assert logging.root.manager.disable == before
+    assert (logging.root.manager.disable, sys.stdout) == before
+    assert capsys.readouterr().out == "a line\n"
 
 
 def test_watching_shows_it_again_until_ctrl_c(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operation.sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     assert watch(5.0, lambda: 1, lambda _: ["a"], as_json=False, sleep=interrupted_after(2)) == 0
     assert capsys.readouterr().out == f"{CLEAR}a\n" * 2
 

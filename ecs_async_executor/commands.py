@@ -174,7 +174,7 @@ EXEC = Command(
     "exec",
     "open a shell in a running task's container",
     "Open a shell, or run a command, in a running task's container by ECS Exec. Checks what ECS Exec needs, and says "
-    "how to enable what is missing. Write options before DAG, and a command after `--`.",
+    "how to enable what is missing. Write a command after `--`, and with `airflow` options before DAG.",
     (
         _argument(
             "--run", metavar="RUN", dest="run_id", help="the Dag run's id, if the task runs in several"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from tests.support.ecs import live
 from tests.support.plugin import fake_plugin
 from tests.support.s3 import Bucket, bucket
 from tests.support.scheduler import Scheduler, finish_all_rows, one_task_dag, set_row
+from tests.unit.docs.pages import ROOT, command_lines
 
 RunDag = Callable[[DAG], str]
 Ecs = Callable[..., tuple[int, str, str]]
@@ -166,7 +168,7 @@ def test_stop_asks_and_a_no_stops_nothing(
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("builtins.input", lambda: "n")
     code, out, _ = ecs_async("stop", str(ti.external_executor_id))
-    assert (code, out.splitlines()[-1]) == (1, "Nothing was stopped.")
+    assert (code, out.splitlines()[-1]) == (1, "Stop it? [y/N] Nothing was stopped.")
     assert len(live(ecs)) == 1
 
 
@@ -392,6 +394,41 @@ def test_exec_needs_a_task_that_lives_and_only_one(
     run_dag(dag)
     scheduler.launched(2)
     assert "2 task instances fit" in ecs_async("exec", "one", "task")[2]
+
+
+# --- the page ---------------------------------------------------------------------------------------------------
+
+PAGE = (ROOT / "docs" / "operating.md").read_text("utf-8")
+LINES = [shlex.split(line)[1:] for line in command_lines(PAGE) if line.startswith("ecs-async ")]
+PAGES_RUN = "scheduled__2026-11-27T00:00:00+00:00"
+
+
+def test_the_pages_commands_do_what_it_says(
+    scheduler: Scheduler,
+    ecs_async: Ecs,
+    run_dag: RunDag,
+    with_agent: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    fake_plugin(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(Aws, "open_session", open_session)
+    with DAG("etl", schedule=None) as dag:
+        BaseOperator(task_id="load", executor_config=EXEC, queue="gpu")
+    run_id = run_dag(dag)
+    (ti,) = scheduler.launched()
+    task_id = str(ti.external_executor_id).rpartition("/")[2]
+    # What needs a mapped task or never ends is left to other tests; stopping comes last.
+    lines = [
+        line for line in LINES if "--watch" not in line and "3" not in line and not line[-1].endswith("/3")
+    ]
+    assert {line[0] for line in lines} == {"status", "tasks", "sweep", "stop", "exec"}
+    for line in sorted(lines, key=lambda each: each[0] == "stop"):
+        words = [word.replace(PAGES_RUN, run_id).replace("57547f5c", task_id) for word in line]
+        assert (
+            ecs_async(*words, *(["--yes"] if words[0] == "stop" and "--yes" not in words else []))[0] == 0
+        ), words
 
 
 # --- without a database ---------------------------------------------------------------------------------------

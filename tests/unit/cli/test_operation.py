@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import sys
@@ -54,6 +55,31 @@ def test_a_wrong_word_is_named_and_the_right_one_suggested(
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        ("exec d t", []),
+        ("exec d t -- ls -l", ["ls", "-l"]),
+        ("exec --run r d t -- ls --run x", ["ls", "--run", "x"]),
+        ("exec d t --run r -- ls -l", ["ls", "-l"]),
+        ("exec d t ls", ["ls"]),
+        ("exec d t -- sh -c -- x", ["sh", "-c", "--", "x"]),
+    ],
+)
+def test_what_follows_two_hyphens_is_the_containers_command(
+    words: str, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[argparse.Namespace] = []
+
+    def run(args: argparse.Namespace) -> int:
+        given.append(args)
+        return 0
+
+    monkeypatch.setattr("ecs_async_executor.cli.exec.run", run)
+    assert main(words.split()) == 0
+    assert (given[0].dag_id, given[0].task_id, given[0].command) == ("d", "t", command)
+
+
 def test_what_can_not_be_done_is_a_sentence_without_tokens_and_exit_code_1(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -74,7 +100,7 @@ def test_nothing_is_logged_between_the_lines_and_logging_is_as_before_afterwards
 ) -> None:
     def work() -> int:
         assert not logging.getLogger("botocore.credentials").isEnabledFor(logging.INFO)
-        print("what Airflow's own loggers write to stdout")
+        sys.stdout.write("what Airflow's own loggers write to stdout")
         show(["a line"])
         return 0
 

@@ -105,9 +105,9 @@ class Aws:
         return session
 
     def objects(self, location: str) -> Iterator[StoredObject]:
-        """Yield the objects at a location (`s3://bucket/prefix/`)."""
+        """Yield the objects right at a location (`s3://bucket/prefix/`), not those in folders below it."""
         bucket, prefix = split(location)
-        request = {"Bucket": bucket, "Prefix": prefix}
+        request = {"Bucket": bucket, "Prefix": prefix, "Delimiter": "/"}
         while True:
             answer = self._s3("list_objects_v2", f"s3://{bucket}", **request)
             for each in answer.get("Contents") or ():

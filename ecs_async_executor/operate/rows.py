@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -99,24 +100,17 @@ def read_all(now: float) -> tuple[Fleet, list[Event]]:
         return found, read_events(session, failures)
 
 
-class readable:  # noqa: N801  used like a function
+@contextmanager
+def readable() -> Iterator[Session]:
     """Open a session; raise an `OperationError` in place of the database's errors, which quote statements and hosts."""
-
-    def __init__(self) -> None:
-        self._session = create_session(scoped=False)
-
-    def __enter__(self) -> Session:
-        """Return the session."""
-        return self._session.__enter__()
-
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        """Close it."""
-        self._session.__exit__(kind, error, traceback)
-        if isinstance(error, SQLAlchemyError):
-            raise OperationError(
-                f"Airflow's metadata database can't be read ({type(error).__name__}). Check `[database] sql_alchemy_conn` "
-                "and the network here: `airflow db check`."
-            ) from None
+    try:
+        with create_session(scoped=False) as session:
+            yield session
+    except SQLAlchemyError as error:
+        raise OperationError(
+            f"Airflow's metadata database can't be read ({type(error).__name__}). Check `[database] sql_alchemy_conn` "
+            "and the network here: `airflow db check`."
+        ) from None
 
 
 def _select(model: Any) -> Select[Any]:

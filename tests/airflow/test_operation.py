@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -29,6 +30,8 @@ from tests.unit.docs.pages import ROOT, command_lines
 
 RunDag = Callable[[DAG], str]
 Ecs = Callable[..., tuple[int, str, str]]
+LOGGED = re.compile(r"^\d{4}-\d\d-\d\dT\S+Z \[.*\n", re.MULTILINE)
+"""A line of this process's scheduler, whose threads log before and after the command."""
 
 
 @pytest.fixture
@@ -40,6 +43,7 @@ def ecs_async(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
         capsys.readouterr()
         code = main(arguments)
         out, err = capsys.readouterr()
+        out = LOGGED.sub("", out)
         assert "eyJ" not in out + err
         return code, out, err
 
@@ -120,7 +124,7 @@ def test_tasks_says_why_a_task_waits(
 
 
 def test_an_ecs_that_can_not_be_reached_is_said_in_one_sentence(
-    scheduler: Scheduler, ecs_async: Ecs, monkeypatch: pytest.MonkeyPatch
+    configured: Control, clean_database: None, ecs_async: Ecs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", "http://127.0.0.1:9")
     monkeypatch.setattr("ecs_async_executor.operate.aws._ATTEMPTS", 1)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from ecs_async_executor.cli import main, stop
 from ecs_async_executor.cli.operation import CLEAR, guarded, show, watch
@@ -126,6 +127,21 @@ def test_watching_survives_a_failed_read(capsys: pytest.CaptureFixture[str]) -> 
 def test_watched_json_is_one_document_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     watch(5.0, lambda: {"a": [1]}, lambda _: [], as_json=True, sleep=interrupted_after(3))
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [{"a": [1]}] * 3
+
+
+def test_a_database_that_can_not_be_read_is_a_sentence_without_its_address(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = OperationalError("SELECT 1", {}, Exception("could not connect to db.internal, password=x"))
+
+    def broken(*_: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr("ecs_async_executor.operate.rows.read_fleet", broken)
+    assert main(["status"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("ecs-async status: Airflow's metadata database can't be read (OperationalError).")
+    assert "db.internal" not in said
 
 
 def test_the_user_is_named_and_a_container_without_users_names_nobody(

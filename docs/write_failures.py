@@ -27,6 +27,55 @@ the ECS console. The executor's own message names your image, secret or subnet; 
 Once a task has run, Airflow's `retries` decide, whatever stands here. What is not on this page is shown in AWS's own words,
 and is started again.
 """
+_OWN_HEAD = """\
+## The executor's own words
+
+| the executor says | that means |
+|---|---|"""
+OWN_WORDS = (
+    (
+        "before Airflow had started the task",
+        (
+            "The container ran, and ended before Airflow in it could tell the API server. Its last "
+            "lines are in the try's log, and say why: a library that can't be imported, an API server that can't be reached, another "
+            "`[api_auth] jwt_secret`, Dags that can't be set up."
+        ),
+    ),
+    ("Airflow never started in the container", "The entry point of the image swallows the command."),
+    (
+        "The container has no Dag",
+        (
+            "Airflow in the container looked for the Dag and didn't find it: the container has other Dags than the "
+            "Dag processor."
+        ),
+    ),
+    (
+        "did not run within",
+        "The task was not RUNNING within `launch_timeout`, so it was stopped, and starts again.",
+    ),
+    ("has not started after", "A notice, not a failure: the task takes much longer to start than usual."),
+    (
+        "AWS throttles RunTask, so launches are slow.",
+        "A notice: the launches wait for AWS's rate. See [rates.md](rates.md).",
+    ),
+    (
+        "More launches wait than RunTask's rate allows at once.",
+        "A notice: they go in turn, at the rate of `run_task_rate`.",
+    ),
+    (
+        "ECS gives no usable answer to any call.",
+        (
+            "Time-outs (ReadTimeoutError, ConnectTimeoutError) or internal errors for half a minute. "
+            "Nothing is lost: the executor asks again."
+        ),
+    ),
+    (
+        "The call to ECS got no usable answer.",
+        "One call timed out or was cut off. The executor repeats it under the same `clientToken`.",
+    ),
+    ("ECS does not show the task.", "ECS has forgotten the task, or is asked in another account or Region."),
+)
+"""Parts of our own texts, each as the code has it, and what they mean."""
 _FOOT = "\nThis page is written by `make format` from `ecs_async_executor/engine/diagnosis/causes/`: edit the table there.\n"
 _AGAIN = {
     Outlook.AGAIN: "yes",
@@ -35,6 +84,8 @@ _AGAIN = {
     Outlook.PAUSE: "pauses",
 }
 _OPTIONAL = re.compile(r"\[[^\[\]]*\{\w+\}[^\[\]]*\]")
+_UNNAMED = re.compile(r": (?:it says ?)?\{words\}|: it takes up to\{\w+\} characters")
+"""Ends of summaries that say nothing without the thing that they name."""
 _START, _END = 100, 180
 """Characters that are shown of a long wording: its category stands first, its reason last."""
 
@@ -45,6 +96,7 @@ def failures_page() -> str:
     for subject in SUBJECTS:
         parts += [f"\n## {subject.TITLE}", *(part for cause in subject.CAUSES for part in _entry(cause))]
     parts += [f"\n## {exit_codes.TITLE}\n", *_exit_codes()]
+    parts += [f"\n{_OWN_HEAD}", *(f"| {text} | {meaning} |" for text, meaning in OWN_WORDS)]
     return "".join(f"{part}\n" for part in parts) + _FOOT
 
 
@@ -58,10 +110,10 @@ def _entry(cause: Cause) -> Iterator[str]:
 
 
 def _title(cause: Cause) -> str:
-    return _plain(
-        _OPTIONAL.sub("", cause.summary).replace(": {words}", "").replace("{words}", "Other: " + cause.name),
-        "",
-    ).rstrip(".")
+    if cause.summary.startswith("{words}"):  # AWS's category is all that is known
+        category = cause.wordings[0].partition(":")[0].rstrip(".")
+        return f"{category}, for any other reason ({cause.name})"
+    return _plain(_UNNAMED.sub("", _OPTIONAL.sub("", cause.summary)), "").rstrip(".")
 
 
 def _plain(template: str, unnamed: str) -> str:

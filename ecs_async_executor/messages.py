@@ -293,6 +293,8 @@ class EngineStatus:
     """ECS tasks that RunTask has started in the last minute."""
     throttles: int
     """RunTask calls that AWS has throttled in the last minute."""
+    unanswered: float | None = None
+    """Seconds for which ECS has given no usable answer to any call; None if it answers."""
 
 
 @dataclass(frozen=True, slots=True)

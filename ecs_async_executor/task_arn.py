@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 _PATTERN = re.compile(
-    r"arn:(?P<partition>aws[a-z-]*):ecs:(?P<region>[^:/]+):(?P<account>[^:/]+):task/(?:(?P<cluster>[^/]+)/)?(?P<task>[^/]+)"
+    r"arn:(?P<partition>aws[a-z-]*):ecs:(?P<region>[a-z0-9-]+):(?P<account>[^:/]+):task/(?:(?P<cluster>[^/]+)/)?(?P<task>[^/]+)"
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # A JSON Web Token: three parts in base64url; the first is a JSON object, so it begins with `{"`.
-_TOKEN = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}")
+_TOKEN = re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}")
 
 
 def without_tokens(text: str) -> str:

@@ -226,6 +226,7 @@ class Engine:
             limit=limit,
             launches=self._calls.launches.count(now),
             throttles=self._calls.throttles.count(now),
+            unanswered=self._calls.unanswered_for(now),
         )
 
     def _notify_all(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from sys import intern
 from typing import Any, TypeVar
 
 from aiobotocore.parsers import AioJSONParser, AioResponseParserFactory
@@ -70,7 +71,7 @@ class Task(_Shape, frozen=True):
         """Its size and where it runs, for people to read; empty if ECS doesn't say."""
         where = self.capacity_provider_name or self.launch_type
         parts = (self.cpu and f"{self.cpu} CPU units", self.memory and f"{self.memory} MiB", where)
-        return ", ".join(part for part in parts if part)
+        return intern(", ".join(part for part in parts if part))  # ten thousand runs share it
 
 
 class TaskFailure(_Shape, frozen=True):

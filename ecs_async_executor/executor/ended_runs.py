@@ -81,11 +81,13 @@ class EndedRuns:
         elif decision is Decision.WAIT:
             self._rows.read_at(run, self._clock() + CONFIRM_AFTER)
         else:
-            if decision is Decision.DONE and row is not None and row.state == "up_for_reschedule":
-                self._last_lines.look_for_missing_dag(run)
             if decision is Decision.LEAVE and row is not None:
                 self._task_events.left_to_airflow(run, describe_left(row, view.heartbeats.timeout))
             self._drop(run, f"decided: {decision.name}")
+            if run.ended_by_airflow:
+                self._last_lines.keep(run)
+            elif decision is Decision.DONE and row is not None and row.state == "up_for_reschedule":
+                self._last_lines.look_for_missing_dag(run)
 
     def _decide_callback(self, run: Run) -> None:
         """Decide by the exit code: a callback has no row, and nothing else reports its end."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -21,7 +22,6 @@ from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.log_digest import LogDigest
 from ecs_async_executor.logs.attempt_file import Written, is_sensor, write_attempt_log
 from ecs_async_executor.logs.ending import Ending, attempt_log, audit_text
-from ecs_async_executor.logs.location import LogStream
 from ecs_async_executor.logs.reader import Page
 from ecs_async_executor.logs.startup import startup_failure
 from ecs_async_executor.messages import Stopped
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 SETTLE = 5.0
 """Seconds between a container's end and the read: its log driver sends the last lines after that."""
+RETRIES = (15.0, 60.0)
+"""Seconds until lines that could not be read are read again: a throttle is over by then."""
 MOST_ENDINGS = 1_000
 """Endings that wait; when thousands of tasks die at once, the diagnosis of the first ones tells why."""
 
@@ -46,6 +48,19 @@ class AuditText:
     key: Any
     event: EventName
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """An ending, and when it is handled."""
+
+    due: float
+    ending: Ending
+    tries: int = 0
+
+
+def _due(work: _Work) -> float:
+    return work.due
 
 
 class ReadsLines(Protocol):
@@ -76,13 +91,15 @@ class LastLines:
         self._is_sensor = is_sensor
         self._clock = clock
         self._sleep = sleep
-        self._endings: SimpleQueue[tuple[float, Ending]] = SimpleQueue()
+        self._endings: SimpleQueue[_Work] = SimpleQueue()
         self._texts: SimpleQueue[AuditText] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._turned_away = LogDigest(log.log)
         self._digest = LogDigest(log.log)
+        """The thread's; the other one is the scheduler's."""
 
     def keep(self, run: Run) -> None:
-        """Keep the last lines of a run that has ended."""
+        """Keep the last lines of a run that has ended; never raises."""
         self._put(run, rescheduled=False, most=MOST_ENDINGS)
 
     def look_for_missing_dag(self, run: Run) -> None:
@@ -90,18 +107,27 @@ class LastLines:
         self._put(run, rescheduled=True, most=MOST_RESCHEDULED)
 
     def _put(self, run: Run, *, rescheduled: bool, most: int) -> None:
-        if self._reader is None or run.is_callback or self._endings.qsize() >= most:
+        if self._reader is None or run.is_callback:
+            return
+        if self._endings.qsize() >= most:
+            text = f"Too many tasks have died at once: the last lines of {run.label} stay in its container's log."
+            self._turned_away.note("too many", text, self._clock(), level=logging.WARNING)
             return
         arn = run.launched.arn if run.launched is not None else None
         ran = isinstance(run.ended, Stopped) and run.ended.ran
         ending = Ending(run.key, run.label, arn, ran, run.diagnosis, datetime.now(timezone.utc), rescheduled)
-        self._endings.put((self._clock() + SETTLE, ending))
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._serve, name="ecs-last-lines", daemon=True)
-            self._thread.start()
+        try:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._serve, name="ecs-last-lines", daemon=True)
+                self._thread.start()
+        except RuntimeError:  # there can be no more threads
+            self._thread = None
+            return
+        self._endings.put(_Work(self._clock() + SETTLE, ending))
 
     def audit_texts(self) -> list[AuditText]:
         """Return what Audit Logs must show now."""
+        self._turned_away.flush(self._clock())
         texts = []
         while True:
             try:
@@ -110,30 +136,53 @@ class LastLines:
                 return texts
 
     def _serve(self) -> None:
+        again: list[_Work] = []
+        """What could not be read, in the order of the next tries."""
         while True:
-            due, ending = self._endings.get()
-            self._sleep(max(0.0, due - self._clock()))
+            work = self._next(again)
+            self._sleep(max(0.0, work.due - self._clock()))
             try:
-                self._handle(ending)
+                if not self._handle(work.ending, last_try=work.tries == len(RETRIES)):
+                    insort(
+                        again,
+                        _Work(self._clock() + RETRIES[work.tries], work.ending, work.tries + 1),
+                        key=_due,
+                    )
             except Exception as error:  # noqa: BLE001  it is logged, and the thread must live
-                self._note("keep", ending, error)
+                self._note("keep", work.ending, error)
             self._digest.flush(self._clock())
 
-    def _handle(self, ending: Ending) -> None:
-        if ending.rescheduled:
-            if not self._is_sensor(ending.key) and (why := startup_failure(self._read(ending).lines)):
-                log.warning("%s was rescheduled: %s", ending.label, why)
-                self._texts.put(AuditText(ending.key, EventName.RESCHEDULED, str(why)))
-            return
-        page = self._read(ending)
+    def _next(self, again: list[_Work]) -> _Work:
+        """Return a new ending, or one that is due again, whichever comes first."""
+        if not again:
+            return self._endings.get()
         try:
-            written = self._write(ending.key, attempt_log(ending, page.lines, page.where))
+            return self._endings.get(timeout=max(0.0, again[0].due - self._clock()))
+        except Empty:
+            return again.pop(0)
+
+    def _handle(self, ending: Ending, *, last_try: bool) -> bool:
+        """Read and store an ending's lines; return False if they could not be read and it should be tried again."""
+        if ending.rescheduled and self._is_sensor(ending.key):
+            return True
+        page = self._read(ending)
+        if page.problem is not None and not last_try:
+            return False
+        if not ending.rescheduled:
+            self._store(ending, page)
+        elif why := startup_failure(page.lines):
+            log.warning("%s was rescheduled: %s", ending.label, why)
+            self._texts.put(AuditText(ending.key, EventName.RESCHEDULED, str(why)))
+        return True
+
+    def _store(self, ending: Ending, page: Page) -> None:
+        try:
+            written = self._write(ending.key, attempt_log(ending, page))
         except Exception as error:  # noqa: BLE001  it is logged; the Audit Log can have them
             self._note("store", ending, error)
             written = None
-        if isinstance(page.where, LogStream) and page.lines and written in {None, Written.FOLDER}:
-            text = audit_text(page.lines, page.where)
-            self._texts.put(AuditText(ending.key, EventName.CONTAINER_LOG, text))
+        if page.lines and written in {None, Written.FOLDER}:
+            self._texts.put(AuditText(ending.key, EventName.CONTAINER_LOG, audit_text(page)))
 
     def _read(self, ending: Ending) -> Page:
         arn = TaskArn.parse(ending.arn)

@@ -24,6 +24,7 @@ from ecs_async_executor.executor.rows.thread import RowDatabase, RowThread
 from ecs_async_executor.executor.status.keeper import StatusKeeper
 from ecs_async_executor.executor.status.thread import StatusThread
 from ecs_async_executor.logs.aws import HookAws
+from ecs_async_executor.logs.problems import SCHEDULER
 from ecs_async_executor.logs.reader import Reader
 
 if TYPE_CHECKING:
@@ -102,4 +103,6 @@ def _reader(settings: Settings) -> Reader | None:
         container=settings.container_name,
         lines=settings.last_log_lines,
         deadline=LAST_LINES_DEADLINE,
+        retry_deadline=LAST_LINES_DEADLINE,
+        asker=SCHEDULER,
     )

@@ -191,6 +191,7 @@ class Reconciler:
         if run.state is RunState.PENDING:
             self.drop(run, reason, stop=True)
         else:
+            run.ended_by_airflow = True
             run.event_sent = True  # sent again once the task has stopped, if core dropped the event
             self._dispatcher.stop(run, reason)
 

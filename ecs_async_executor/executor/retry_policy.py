@@ -46,7 +46,7 @@ class RetryPolicy:
     def describe_tries(self, run: Run) -> str:
         """Return what was tried until a run's start was given up; empty if its first start decided."""
         if not run.costs_attempt and run.waits_since is not None:
-            return f"It waited for {self.capacity_timeout(run):.0f} s (`capacity_timeout`) in vain."
+            return f"It waited {self.capacity_timeout(run):.0f} s (`capacity_timeout`) without success."
         if run.starts > 1 and isinstance(run.ended, Stopped) and not run.ended.ran:
             return f"Start {run.starts} of {self.max_starts(run)} failed, too."
         return ""

@@ -23,10 +23,11 @@ class _Finding:
 
 _NOT_STARTED = _Finding(
     "The container ended with exit code {exit_code} before Airflow had started the task.",
-    "Open the container's own log stream in CloudWatch: Airflow's log has nothing yet. The likely causes: the API server can't be "
-    "reached from the container (correct [core] execution_api_server_url there); it refuses the token (set [api_auth] jwt_secret "
-    "to the same value for the scheduler and the API server); the container lacks the Dag (compare its Dag bundles, [dag_processor] "
-    "dag_bundle_config_list, with the scheduler's); its image has another version of Airflow.",
+    "What the container printed says why: see its last lines in this try's log, or its log stream in CloudWatch. The likely "
+    "causes: its image lacks Airflow or a library, or has another version of Airflow; the API server can't be reached from it "
+    "(correct [core] execution_api_server_url there); the API server refuses the token (set [api_auth] jwt_secret to the same "
+    "value for the scheduler and the API server); its Dags can't be set up (compare [dag_processor] dag_bundle_config_list with "
+    "the scheduler's).",
 )
 # Keys: the row's state and the exit code; None matches any other code.
 _FINDINGS: Mapping[tuple[str | None, int | None], _Finding] = {

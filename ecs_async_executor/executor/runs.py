@@ -58,6 +58,8 @@ class Run:
     """When the engine reported its end."""
     event_sent: bool = False
     """A terminal event was sent (by Airflow itself if heartbeats timed out); the row hasn't changed yet."""
+    ended_by_airflow: bool = False
+    """Airflow failed it because its heartbeats had timed out, while its container lived."""
     unwanted_since: float | None = None
     """When we first read that its row had moved on while its task lived."""
     stop: Stop | None = None

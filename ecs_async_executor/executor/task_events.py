@@ -11,11 +11,11 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from airflow.executors.base_executor import BaseExecutor
 
-from ecs_async_executor.event_names import EventName
+from ecs_async_executor.event_names import FAILURES, WAITS, EventName
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.log_digest import LogDigest
 from ecs_async_executor.messages import Diagnosis, Launched, LaunchFailed, Recovery, Stopped
@@ -26,6 +26,10 @@ ROWS_PER_HEARTBEAT = 100
 """Audit Log rows handed to Airflow per heartbeat, at most; a heartbeat that adopts thousands of runs has more."""
 
 
+_Row: TypeAlias = tuple[Any, EventName, str]
+"""A task instance's key, an event, and its text."""
+
+
 class TaskEvents:
     """Writes one executor's Audit Log events and log lines, in the scheduler's thread."""
 
@@ -33,8 +37,9 @@ class TaskEvents:
         self._executor = executor
         self._clock = clock
         self._digest = LogDigest(log.log)
-        self._rows: deque[tuple[Any, EventName, str]] = deque()
-        """What is still to be handed over: task instance key, event and text."""
+        self._urgent: deque[_Row] = deque()
+        """What is handed over first: why tasks wait and fail."""
+        self._rows: deque[_Row] = deque()
 
     def log(self, cause: Hashable, text: str, level: int = logging.INFO) -> None:
         """Log a message that many runs may share: the first of each cause, then a summary once a minute."""
@@ -127,12 +132,13 @@ class TaskEvents:
 
     def record_for(self, key: Any, event: EventName, text: str) -> None:
         """Write to the Audit Log of the task with this key."""
-        self._rows.append((key, event, text))
+        rows = self._urgent if event.value in WAITS | FAILURES else self._rows
+        rows.append((key, event, text))
 
     def flush(self) -> None:
         """Hand rows to Airflow, and log the summaries that are due. Call it at each heartbeat."""
-        for _ in range(min(len(self._rows), ROWS_PER_HEARTBEAT)):
-            key, event, text = self._rows.popleft()
+        for _ in range(min(len(self._urgent) + len(self._rows), ROWS_PER_HEARTBEAT)):
+            key, event, text = (self._urgent or self._rows).popleft()
             self._executor.log_task_event(event=event.value, extra=text, ti_key=key)
         self._digest.flush(self._clock())
 

@@ -17,6 +17,8 @@ SILENT_AFTER = 45.0
 """Seconds after its last status when a scheduler counts as silent: it writes one every ten."""
 FORGOTTEN_AFTER = 900.0
 """Seconds after its last status when a silent scheduler is no longer shown."""
+UNANSWERED_AFTER = 30.0
+"""Seconds without a usable answer of ECS until that is told."""
 UNEXPLAINED_AFTER = 60.0
 """Seconds that a launch may take until a missing reason is worth telling."""
 CLOCK_SKEW = 5.0
@@ -95,6 +97,8 @@ class Fleet:
     """Ids and Dags of the last failures' events, the newest first."""
     statuses: tuple[SchedulerStatus, ...] = ()
     jobs: Mapping[int, Job] = field(default_factory=dict)
+    scheduled: Mapping[str, int] = field(default_factory=dict)
+    """By Dag, the tasks that Airflow has scheduled and not queued yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +193,10 @@ def cause_of(
     status = scheduler.status if scheduler is not None else None
     if status is not None and status.paused is not None:
         return Cause(f"AWS can't be used: {first_sentence(status.paused)}", status.paused)
+    unanswered = status.engine.unanswered if status is not None and status.engine is not None else None
+    if unanswered is not None and unanswered >= UNANSWERED_AFTER:
+        text = f"Time-outs or internal errors for {unanswered:.0f} s. The executor asks again and again; nothing is lost."
+        return Cause("ECS gives no usable answer to any call.", text)
     if event is not None:
         return Cause(first_sentence(reason_in(event)), event.text)
     if status is not None and (cause := _cause_in(status)) is not None:
@@ -217,8 +225,8 @@ def _cause_in(status: SchedulerStatus) -> Cause | None:
     return None
 
 
-_START = re.compile(r"Start \d+ of \d+ failed[^.]*\. ")
-"""What `TaskEvents.start_failed` puts in front of the diagnosis."""
+_TRIES = re.compile(r"^(?:Start \d+ of \d+ failed[^.]*\. |It waited \d+ s [^.]*\. )")
+"""What `TaskEvents.start_failed` and `RetryPolicy.describe_tries` put in front of the diagnosis."""
 _SLOW = re.compile(r" s: it is ([^;.]+)")
 """Where `describe_slow_start` says what the task is doing."""
 _SLOW_STARTS = frozenset({EventName.SLOW_START.value})
@@ -228,8 +236,7 @@ TITLE_LENGTH = 200
 
 def reason_in(event: Event) -> str:
     """Return an event's text without what differs from task to task."""
-    is_failed_start = event.name in {EventName.LAUNCH_FAILED.value, EventName.START_FAILED.value}
-    return _START.sub("", event.text, count=1) if is_failed_start else event.text
+    return _TRIES.sub("", event.text)
 
 
 def slow_start_in(text: str) -> str:

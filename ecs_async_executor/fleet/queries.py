@@ -76,6 +76,7 @@ def read_fleet(session: Session, ours: OurExecutors, now: float) -> Fleet:
         _read_failures(session, now),
         statuses,
         _read_jobs(session, job_ids),
+        _count_scheduled(session, ours),
     )
 
 
@@ -88,10 +89,7 @@ def read_events(session: Session, ids: Sequence[int]) -> list[Event]:
 
 
 def _read_tasks(session: Session, ours: OurExecutors) -> tuple[tuple[TaskRow, ...], int]:
-    mine: list[ColumnElement[bool]] = [TaskInstance.executor.in_(ours.names)]
-    if ours.any_default:
-        mine.append(TaskInstance.executor.is_(None))
-    live = TaskInstance.state.in_(LIVE_STATES), or_(*mine)
+    live = TaskInstance.state.in_(LIVE_STATES), _of_ours(ours)
     query = select(*_TASK_COLUMNS).where(*live).order_by(TaskInstance.queued_dttm).limit(TASKS + 1)
     found = session.execute(query).all()
     left_out = 0
@@ -102,6 +100,23 @@ def _read_tasks(session: Session, ours: OurExecutors) -> tuple[tuple[TaskRow, ..
         teams = _teams(session, {row.dag_id for row in found if row.executor is None})
         found = [row for row in found if row.executor or ours.is_default_of(teams.get(row.dag_id))]
     return tuple(_task(row) for row in found), left_out
+
+
+def _of_ours(ours: OurExecutors) -> ColumnElement[bool]:
+    mine: list[ColumnElement[bool]] = [TaskInstance.executor.in_(ours.names)]
+    if ours.any_default:
+        mine.append(TaskInstance.executor.is_(None))
+    return or_(*mine)
+
+
+def _count_scheduled(session: Session, ours: OurExecutors) -> dict[str, int]:
+    """Count by Dag what Airflow has scheduled and holds back: for a slot, a pool, a Dag's limit."""
+    query = (
+        select(TaskInstance.dag_id, func.count().label("tasks"))
+        .where(TaskInstance.state == TaskInstanceState.SCHEDULED, _of_ours(ours))
+        .group_by(TaskInstance.dag_id)
+    )
+    return {row.dag_id: row.tasks for row in session.execute(query)}
 
 
 def _task(row: Any) -> TaskRow:

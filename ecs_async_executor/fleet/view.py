@@ -93,6 +93,7 @@ def make_view(  # noqa: PLR0913  what differs from request to request
         "pages": pages,
         "page_size": PAGE_SIZE,
         "left_out": fleet.left_out,
+        "scheduled": sum(count for dag_id, count in fleet.scheduled.items() if dag_id in readable),
         "failures_shown": FAILURES_SHOWN,
     }
 
@@ -179,12 +180,12 @@ def _waits(tasks: Iterable[LiveTask], now: float) -> list[dict[str, Any]]:
 
 def _failures(failures: Iterable[Event], now: float) -> list[dict[str, Any]]:
     """Group failures by what happened, so that one cause doesn't hide the others; the newest come first."""
-    groups: dict[tuple[str, str], list[Event]] = {}
+    groups: dict[str, list[Event]] = {}
     for event in sorted(failures, key=lambda each: each.at, reverse=True):
-        groups.setdefault((event.name, first_sentence(reason_in(event))), []).append(event)
+        groups.setdefault(first_sentence(reason_in(event)), []).append(event)
     return [
         {
-            "event": name,
+            "event": same[0].name,
             "title": title,
             "text": same[0].text,
             "age": _age(same[0].at, now),
@@ -193,7 +194,7 @@ def _failures(failures: Iterable[Event], now: float) -> list[dict[str, Any]]:
                 for each in same
             ],
         }
-        for (name, title), same in groups.items()
+        for title, same in groups.items()
     ]
 
 
@@ -210,6 +211,7 @@ def _scheduler(scheduler: Scheduler) -> dict[str, Any]:
             "limit": engine.limit,
             "launches": engine.launches,
             "throttles": engine.throttles,
+            "unanswered": None if engine.unanswered is None else round(engine.unanswered, 1),
         }
     return {
         "job_id": status.job_id,

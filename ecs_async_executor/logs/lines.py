@@ -29,16 +29,19 @@ def shown(event: Mapping[str, Any]) -> str:
     return json.dumps({"timestamp": _time_of(event), "event": message})
 
 
-def notice(text: str, at: datetime | None = None) -> str:
+def notice(text: str, at: datetime | None = None, level: str = "warning") -> str:
     """Return a line of ours. Without a time it comes first, because the handler sorts by time."""
-    line = {"level": "warning", "event": text, "logger": NOTICE_LOGGER}
+    line = {"level": level, "event": text, "logger": NOTICE_LOGGER}
     return json.dumps({"timestamp": at.isoformat(), **line} if at else line)
 
 
 def time_of(line: str) -> datetime | None:
     """Return the time of a line that `shown` or `notice` has made; None if it has none."""
     found = json.loads(line).get("timestamp")
-    return datetime.fromisoformat(found.replace("Z", "+00:00")) if _is_time(found) else None
+    if not _is_time(found):
+        return None
+    at = datetime.fromisoformat(found.replace("Z", "+00:00"))
+    return at if at.tzinfo is not None else at.replace(tzinfo=timezone.utc)
 
 
 def _is_structured(message: str) -> bool:
@@ -47,7 +50,7 @@ def _is_structured(message: str) -> bool:
         return False
     try:
         parsed = json.loads(message)
-    except ValueError:
+    except (ValueError, RecursionError):  # nested too deep
         return False
     return isinstance(parsed.get("event"), str) and _is_time(parsed.get("timestamp"))
 

@@ -15,10 +15,10 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from queue import SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from ecs_async_executor.backoff import backoff
 from ecs_async_executor.engine.admission.adaptive_bucket import AdaptiveBucket
@@ -27,7 +27,7 @@ from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.logs.aws import Aws
 from ecs_async_executor.logs.lines import notice
 from ecs_async_executor.logs.location import Elsewhere, Location, LogStream, airflow_container, locate
-from ecs_async_executor.logs.problems import BUSY, GONE, SLOW, Problem, problem_of
+from ecs_async_executor.logs.problems import API_SERVER, BUSY, SLOW, Problem, gone, problem_of
 from ecs_async_executor.logs.tail import Tail
 from ecs_async_executor.task_arn import TaskArn
 
@@ -56,11 +56,20 @@ class Page:
     """What the log page shows of a container."""
 
     lines: tuple[str, ...] = ()
-    """Each as `lines.shown` makes them, the oldest first; with a line of ours where something is missing."""
+    """What the container printed, each as `lines.shown` makes it, the oldest first."""
+    before: tuple[str, ...] = ()
+    """A line of ours, if earlier lines are left out."""
+    after: tuple[str, ...] = ()
+    """Lines of ours, if lines can't be read, or are kept elsewhere."""
     where: Location | None = None
     """None if it isn't known."""
     problem: Problem | None = None
     """Why there are no lines, or no new ones."""
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """All lines of the page."""
+        return (*self.before, *self.lines, *self.after)
 
 
 @dataclass(slots=True)
@@ -84,6 +93,9 @@ class _Source:
     due: float = float("-inf")
     """When it may be read again."""
     flight: _Flight | None = None
+
+
+_Read: TypeAlias = Callable[[_Source], "Problem | None"]
 
 
 class _Recent(Generic[_Key, _Value]):
@@ -116,16 +128,14 @@ class Threads:
         self._idle = 0
 
     def submit(self, work: Callable[[], None]) -> None:
-        """Run this soon; it must not raise."""
+        """Run this soon; it must not raise. Raises RuntimeError if there can be no more threads."""
         with self._lock:
-            start = self._idle == 0 and self._started < self._most
-            if start:
+            if self._idle == 0 and self._started < self._most:
+                threading.Thread(target=self._run, name="ecs-logs", daemon=True).start()
                 self._started += 1
             elif self._idle:
                 self._idle -= 1
-        self._work.put(work)
-        if start:
-            threading.Thread(target=self._run, name="ecs-logs", daemon=True).start()
+            self._work.put(work)
 
     def _run(self) -> None:
         while True:
@@ -144,22 +154,26 @@ class Reader:
         container: str,
         lines: int,
         definition: str | None = None,
+        asker: str = API_SERVER,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         submit: Callable[[Callable[[], None]], None] | None = None,
         deadline: float = DEADLINE,
+        retry_deadline: float = RETRY_DEADLINE,
     ) -> None:
         self.aws = aws
         self._container = container
         self._most = lines
         self._definition = definition
         """Stands in for that of a task that ECS has forgotten."""
+        self._asker = asker
         self._clock = clock
         self._sleep = sleep
         self._now = now
         self._submit = submit or Threads().submit
         self._deadline = deadline
+        self._retry_deadline = min(deadline, retry_deadline)
         self._lock = threading.Lock()
         self._sources: _Recent[str, _Source] = _Recent(STREAMS)
         self._definitions: _Recent[str, Mapping[str, Any]] = _Recent(DEFINITIONS)
@@ -168,12 +182,12 @@ class Reader:
     def read(self, arn: TaskArn) -> Page:
         """Return the last lines of a task's container, read at most `FRESH` seconds ago if AWS allows."""
         source = self._source(arn)
-        before = source.problem
-        patience = self._deadline if before is None else min(self._deadline, RETRY_DEADLINE)
+        patience = self._deadline if source.problem is None else self._retry_deadline
+        until = self._clock() + patience
         # Twice, because the flight under way may only find out where the lines are.
         while (flight := self._board(source, self._read)) is not None:
-            if not flight.landed.wait(max(0.0, flight.began + patience - self._clock())):
-                return self._page(source, before or SLOW)
+            if not flight.landed.wait(max(0.0, min(until, flight.began + patience) - self._clock())):
+                return self._page(source, source.problem or SLOW)
             if source.page.where is not None or source.problem is not None:
                 break
         return self._page(source, source.problem)
@@ -193,14 +207,17 @@ class Reader:
         with self._lock:
             return self._sources.get(arn.text) or self._sources.put(arn.text, _Source(arn))
 
-    def _board(self, source: _Source, read: Callable[[_Source], None]) -> _Flight | None:
+    def _board(self, source: _Source, read: _Read) -> _Flight | None:
         """Return the flight to wait for: the one under way, or a new one if it is time; else None."""
         now = self._clock()
         with self._lock:
             if source.flight is not None or now < source.due:
                 return source.flight
             flight = source.flight = _Flight(now)
-        self._submit(lambda: self._fly(source, flight, read))
+        try:
+            self._submit(lambda: self._fly(source, flight, read))
+        except RuntimeError as error:  # there can be no more threads
+            self._land(source, flight, problem_of(error, asker=self._asker))
         return flight
 
     def _page(self, source: _Source, problem: Problem | None) -> Page:
@@ -209,55 +226,53 @@ class Reader:
             return page
         at = self._now()
         summary = f"{problem.summary}{' The lines above are not the newest.' if page.lines else ''}"
-        ours = [notice(text, at) for text in (summary, problem.remedy) if text]
-        return Page((*page.lines, *ours), source.where, problem)
+        level = "info" if problem.usual else "warning"
+        ours = tuple(notice(text, at, level) for text in (summary, problem.remedy) if text)
+        return replace(page, after=(*page.after, *ours), where=source.where, problem=problem)
 
     # --- in a thread of the reader ---------------------------------------------------------------------------
 
-    def _fly(self, source: _Source, flight: _Flight, read: Callable[[_Source], None]) -> None:
+    def _fly(self, source: _Source, flight: _Flight, read: _Read) -> None:
         try:
-            self._try(source, read)
-        finally:
-            with self._lock:
-                source.flight = None
-            flight.landed.set()
-
-    def _try(self, source: _Source, read: Callable[[_Source], None]) -> None:
-        try:
-            read(source)
-            problem = source.problem
+            problem = read(source)
         except Exception as error:  # noqa: BLE001  the page shows it
-            problem = problem_of(error, source.where if isinstance(source.where, LogStream) else None)
+            where = source.where if isinstance(source.where, LogStream) else None
+            problem = problem_of(error, where, self._asker)
             if problem.renew:
                 self.aws.renew()
             if problem.fault:
                 log.error("Can't read a container's log: %s\n%s", type(error).__name__, stack_of(error))  # noqa: TRY400  its message may hold anything
+        self._land(source, flight, problem)
+
+    def _land(self, source: _Source, flight: _Flight, problem: Problem | None) -> None:
         source.problem = problem
         source.failures = source.failures + 1 if problem else 0
-        if source.page.where is None and problem is None:
-            return  # only found: it may be read at once
-        wait = FRESH
-        if problem is not None and not problem.usual:
-            wait = backoff(source.failures, base=2 * FRESH, cap=_RETRY_CAP, random=random.random)
-        source.due = self._clock() + wait
+        if (
+            source.page.where is not None or problem is not None
+        ):  # else it was only found: it may be read at once
+            wait = FRESH
+            if problem is not None and not problem.usual:
+                wait = backoff(source.failures, base=2 * FRESH, cap=_RETRY_CAP, random=random.random)
+            source.due = self._clock() + wait
+        with self._lock:
+            source.flight = None
+        flight.landed.set()
 
-    def _read(self, source: _Source) -> None:
-        """Read what is new, and make a page of it."""
-        self._find(source)
-        where = source.where
+    def _read(self, source: _Source) -> Problem | None:
+        """Read what is new, and make a page of it; return what keeps it from that."""
+        problem, where = self._find(source), source.where
         if not isinstance(where, LogStream):
-            return
+            return problem
         tail = source.tail = source.tail or Tail(where, self._most)
         pages = 1
         while True:
             if not self._permitted(where.region):
-                source.problem = BUSY
-                return
+                return BUSY
             sent_at = self._clock()
             try:
                 answer = self.aws.get_log_events(tail.request(sent_at), where.region)
             except Exception as error:
-                problem = problem_of(error, where)
+                problem = problem_of(error, where, self._asker)
                 self._report(where.region, sent_at, accepted=not problem.throttled)
                 if problem.restart:
                     tail.forget()
@@ -266,34 +281,33 @@ class Reader:
             if not tail.take(answer, self._clock(), pages):
                 break
             pages += 1
-        source.problem = None
-        source.page = Page(self._lines(tail), where)
+        source.page = Page(tuple(tail.lines), self._left_out(tail), where=where)
+        return None
 
-    def _lines(self, tail: Tail) -> tuple[str, ...]:
+    def _left_out(self, tail: Tail) -> tuple[str, ...]:
         if not tail.left_out:
-            return tuple(tail.lines)
+            return ()
         first = (
             f"Earlier lines are left out: these are the last {len(tail.lines)} (option task_log_lines). "
             f"CloudWatch Logs has all of them: {tail.where}."
         )
-        return (notice(first), *tail.lines)
+        return (notice(first),)
 
-    def _find(self, source: _Source) -> None:
-        """Find out where the lines are."""
-        source.problem = None
+    def _find(self, source: _Source) -> Problem | None:
+        """Find out where the lines are; return what keeps it from that."""
         if isinstance(source.where, LogStream) or (source.where is not None and source.where.for_good):
-            return
+            return None
         task = self.aws.describe_task(source.arn)
         named = self._definition if task is None else str(task.get("taskDefinitionArn", ""))
         if not named:
-            source.problem = GONE
-            return
+            return gone(self._asker)
         container = self._container if task is None else airflow_container(task, self._container)
         runtime_ids = {each.get("name"): each.get("runtimeId") for each in (task or {}).get("containers", ())}
         definition = self._definition_of(named, source.arn.region)
         source.where = locate(source.arn, definition, container, runtime_ids.get(container))
         if isinstance(source.where, Elsewhere):
-            source.page = Page((notice(str(source.where)),), source.where)
+            source.page = Page(after=(notice(str(source.where)),), where=source.where)
+        return None
 
     def _definition_of(self, name: str, region: str) -> Mapping[str, Any]:
         with self._lock:

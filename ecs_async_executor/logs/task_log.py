@@ -15,7 +15,7 @@ from ecs_async_executor.config.sources import Conf, team_of
 from ecs_async_executor.engine.diagnosis.faults import stack_of
 from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.logs.aws import HookAws
-from ecs_async_executor.logs.doubles import remote_log_is_live, without_doubles
+from ecs_async_executor.logs.duplicates import remote_log_is_live, without_duplicates
 from ecs_async_executor.logs.lines import notice
 from ecs_async_executor.logs.location import LogStream
 from ecs_async_executor.logs.reader import Reader
@@ -107,4 +107,4 @@ def _read(conf: Conf, ti: Any, try_number: int) -> tuple[list[str], list[str]]:
         sources.append(str(page.where))
     if remote_log_is_live():
         sources.append(_ALREADY_REMOTE)
-    return sources, without_doubles(page.lines, ti, try_number)
+    return sources, without_duplicates(page.shown, ti, try_number)

@@ -28,7 +28,7 @@ from ecs_async_executor.fleet.live import Fleet
 from ecs_async_executor.fleet.queries import read_events, read_fleet
 from ecs_async_executor.fleet.view import Filters, choose_failures, make_view
 from ecs_async_executor.task_arn import TaskArn
-from ecs_async_executor.ui.console import configured_endpoint, is_awss, task_url
+from ecs_async_executor.ui.console import configured_endpoint, is_aws_endpoint, task_url
 from ecs_async_executor.ui.plugin import PREFIX, page_path
 from ecs_async_executor.ui.shared_fleet import BusyError, SharedFleet
 
@@ -107,7 +107,7 @@ def _view(shared: SharedFleet, user: Any, filters: Filters) -> dict[str, Any]:
 
 def _console_url() -> Callable[[str], str | None]:
     """Return what makes the AWS console's address of an ARN: nothing if the ECS isn't AWS's own."""
-    if not is_awss(configured_endpoint()):
+    if not is_aws_endpoint(configured_endpoint()):
         return lambda _: None
     return lambda arn: task_url(parsed) if (parsed := TaskArn.parse(arn)) is not None else None
 

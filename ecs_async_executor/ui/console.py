@@ -16,7 +16,7 @@ _DOMAINS: Mapping[str, str] = {
 }
 """The console's domain in each partition that has a public one."""
 _AWS_ENDPOINTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn")
-_NOBODYS_ACCOUNTS = frozenset({"000000000000", "123456789012"})
+_EXAMPLE_ACCOUNTS = frozenset({"000000000000", "123456789012"})
 """What a local ECS, LocalStack and moto name as the account; AWS's own documentation uses the second."""
 _DEFAULT_CLUSTER = "default"
 
@@ -43,7 +43,7 @@ def log_url(arn: TaskArn, where: LogStream | None) -> str | None:
     )
 
 
-def is_awss(endpoint: str | None) -> bool:
+def is_aws_endpoint(endpoint: str | None) -> bool:
     """Return whether an endpoint's URL is AWS's own, a VPC endpoint included. None means AWS's default."""
     host = urlsplit(endpoint).hostname if endpoint else None
     return endpoint is None or (host or "").endswith(_AWS_ENDPOINTS)
@@ -57,7 +57,7 @@ def configured_endpoint(environment: Mapping[str, str] = os.environ) -> str | No
 
 
 def _domain(arn: TaskArn) -> str | None:
-    return None if arn.account in _NOBODYS_ACCOUNTS else _DOMAINS.get(arn.partition)
+    return None if arn.account in _EXAMPLE_ACCOUNTS else _DOMAINS.get(arn.partition)
 
 
 def _in_fragment(name: str) -> str:

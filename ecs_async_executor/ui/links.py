@@ -59,18 +59,18 @@ def _guarded(operator: Any, ti_key: Any, link: Callable[[Any, TaskArn], str | No
 
 
 def _task_link(_operator: Any, arn: TaskArn) -> str | None:
-    from ecs_async_executor.ui.console import configured_endpoint, is_awss, task_url  # noqa: PLC0415  only API servers need it
+    from ecs_async_executor.ui.console import configured_endpoint, is_aws_endpoint, task_url  # noqa: PLC0415  only API servers need it
 
-    return task_url(arn) if is_awss(configured_endpoint()) else None
+    return task_url(arn) if is_aws_endpoint(configured_endpoint()) else None
 
 
 def _log_link(operator: Any, arn: TaskArn) -> str | None:
-    from ecs_async_executor.ui.console import is_awss, log_url  # noqa: PLC0415  as above
+    from ecs_async_executor.ui.console import is_aws_endpoint, log_url  # noqa: PLC0415  as above
 
     if not _task_link(operator, arn):
         return None
     where, endpoint = _stream_of(arn)
-    return log_url(arn, where) if is_awss(endpoint) else None
+    return log_url(arn, where) if is_aws_endpoint(endpoint) else None
 
 
 def _stream_of(arn: TaskArn) -> tuple[Any, str | None]:

@@ -9,7 +9,7 @@ from airflow.sdk import DAG, BaseOperator
 
 from ecs_async_executor.local import Control
 from tests.support.ecs import end_all, live
-from tests.support.scheduler import Scheduler, set_row, task_instances
+from tests.support.scheduler import Scheduler, logged_events, set_row, task_instances
 from tests.support.switch import Switch, switch
 
 RunDag = Callable[[DAG], str]
@@ -60,6 +60,27 @@ def test_aws_out_of_reach_at_the_start_costs_only_time(
     assert said.count("AWS answers again.") == 1
     if READY not in said:
         scheduler.until(lambda: READY in capsys.readouterr().out)
+
+
+def test_tasks_that_wait_for_aws_say_so_in_their_audit_log_once(
+    line: Switch,
+    ecs: Control,
+    run_dag: RunDag,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    for name, seconds in (("HELD_UP_AFTER", 0.2), ("INTERVAL", 0.05)):
+        monkeypatch.setattr(f"ecs_async_executor.engine.workers.wait_reporter.{name}", seconds)
+    scheduler: Scheduler = request.getfixturevalue("scheduler")
+    run_dag(three_tasks("waits_for_aws"))
+    scheduler.until(lambda: len(logged_events("ecs launch waits")) == 3)
+    scheduler.rest(0.5)
+    texts = logged_events("ecs launch waits")
+    assert len(texts) == 3
+    assert all(text.startswith("The scheduler can't reach AWS.") for text in texts)
+    line.on()
+    scheduler.launched(3)
+    assert len(logged_events("ecs task launched")) == 3
 
 
 def test_aws_out_of_reach_for_a_while_loses_nothing(

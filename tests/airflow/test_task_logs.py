@@ -172,7 +172,7 @@ def test_a_task_on_a_local_ecs_has_no_link_to_aws(running: Any, cloudwatch: Any,
 def as_on_aws(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take no notice of the endpoint, which is the local ECS's."""
     monkeypatch.setattr("ecs_async_executor.ui.console.configured_endpoint", lambda: None)
-    monkeypatch.setattr("ecs_async_executor.ui.console.is_awss", lambda _: True)
+    monkeypatch.setattr("ecs_async_executor.ui.console.is_aws_endpoint", lambda _: True)
 
 
 def test_the_links_lead_to_each_trys_own_task(
@@ -192,7 +192,7 @@ def test_the_links_lead_to_each_trys_own_task(
 def test_the_log_link_leads_to_the_stream(
     running: Any, cloudwatch: Any, api: TestClient, as_on_aws: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ecs_async_executor.ui.console._NOBODYS_ACCOUNTS", frozenset())
+    monkeypatch.setattr("ecs_async_executor.ui.console._EXAMPLE_ACCOUNTS", frozenset())
     task = running.external_executor_id.rpartition("/")[2]
     found = links_of(api, running)
     assert str(found["Container log"]).endswith(

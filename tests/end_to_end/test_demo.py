@@ -24,35 +24,54 @@ def without_airflow() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "AWS_"))}
 
 
-@pytest.fixture(scope="module")
-def kept() -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The demo with --keep, which has come to its end, and what it has printed until then."""
-    command = (
-        sys.executable,
-        "-u",
-        "-m",
-        "ecs_async_executor",
-        "demo",
-        "--no-live",
-        "--keep",
-        "--timeout",
-        "840",
-    )
-    environment = {**without_airflow(), "COLUMNS": "100"}
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as demo:
-        assert demo.stdout is not None
-        printed = ""
-        try:
-            for line in demo.stdout:
-                printed += line
+class Demos:
+    """One demo with --keep, started when a test needs it: again if an earlier test has ended it."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._printed = ""
+
+    def running(self) -> tuple[subprocess.Popen[str], str]:
+        """The demo, which has come to its end, and what it has printed until then."""
+        if self._process is None or self._process.poll() is not None:
+            self._process, self._printed = self._start(), ""
+            assert self._process.stdout is not None
+            for line in self._process.stdout:
+                self._printed += line
                 if "until Ctrl-C" in line:
                     break
-            yield demo, printed
-        finally:
-            if demo.poll() is None:
-                demo.send_signal(signal.SIGINT)
+        return self._process, self._printed
+
+    def _start(self) -> subprocess.Popen[str]:
+        command = ("-u", "-m", "ecs_async_executor", "demo", "--no-live", "--keep", "--timeout", "840")
+        environment = {**without_airflow(), "COLUMNS": "100"}
+        return subprocess.Popen(
+            (sys.executable, *command),
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def close(self) -> None:
+        """End it."""
+        if self._process is not None:
+            with self._process as process:
+                if process.poll() is None:
+                    process.send_signal(signal.SIGINT)
+
+
+@pytest.fixture(scope="module")
+def demos() -> Iterator[Demos]:
+    demos = Demos()
+    yield demos
+    demos.close()
+
+
+@pytest.fixture
+def kept(demos: Demos) -> tuple[subprocess.Popen[str], str]:
+    return demos.running()
 
 
 @pytest.mark.slow

@@ -157,7 +157,7 @@ async def stock_client_of(url: str) -> AsyncIterator[Any]:
 
 async def both_errors(url: str) -> tuple[Exception, Exception]:
     """Let RunTask fail with our client and with a stock one."""
-    async with client_of(url, call_timeout=1.0) as client, stock_client_of(url) as stock:
+    async with client_of(url, call_timeout=30.0) as client, stock_client_of(url) as stock:
         with pytest.raises(Exception) as ours:  # noqa: PT011  which one is the question
             await client.run_task(body())
         with pytest.raises(Exception) as theirs:  # noqa: PT011  which one is the question

@@ -100,6 +100,7 @@ def test_only_live_tasks_of_this_executor_are_read(engine: Engine):
     assert {row.task_id for row in read(engine).tasks} == {
         str(row["task_id"]) for row in rows if str(row["task_id"]).startswith("live")
     }
+    assert list(read(engine).scheduled.values()) == [1]
 
 
 def test_where_it_is_not_the_default_executor_only_tasks_that_name_it_are_read(engine: Engine):

@@ -51,3 +51,9 @@ def test_a_token_is_replaced_and_the_rest_stays(show: Callable[[], str]):
 
 def test_a_text_without_a_token_stays_as_it_is():
     assert without_tokens("eyJ is how tokens begin") == "eyJ is how tokens begin"
+
+
+@pytest.mark.parametrize("before", ["", " ", "\\n", "x_", "%3D", "token=", "é", '"', "/"])
+@pytest.mark.parametrize("after", ["", " ", "\\n", "%22", '"', "}", "."])
+def test_a_token_is_found_whatever_stands_beside_it(before: str, after: str):
+    assert TOKEN not in without_tokens(f"{before}{TOKEN}{after}")

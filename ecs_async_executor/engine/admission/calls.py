@@ -23,6 +23,10 @@ T = TypeVar("T")
 Emit: TypeAlias = Callable[[Report], None]
 
 
+UNANSWERED = 30.0
+"""Seconds without a usable answer after which people are told: one lost answer means nothing."""
+
+
 class Permit:
     """Permission to make one call now. Leaving its `with` block gives it back, unless it was used."""
 
@@ -88,6 +92,8 @@ class Calls:
         """Returns how many launches wait."""
         self.launches, self.throttles = LastMinute(), LastMinute()
         """ECS tasks that RunTask has started, and RunTask calls that AWS has throttled."""
+        self._unanswered_since: float | None = None
+        """When the first call was sent of those since which ECS has given no usable answer."""
 
     async def permit(self, action: Action) -> Permit:
         """Wait until a call of this action may be made, and return the permit for it."""
@@ -103,6 +109,10 @@ class Calls:
         return await self.call(
             Action.LIST_TASKS, lambda: self.client.list_tasks_started_by(cluster, started_by), name
         )
+
+    def unanswered_for(self, now: float) -> float | None:
+        """Return the seconds for which ECS has given no usable answer to any call; None if the last one got one."""
+        return None if self._unanswered_since is None else now - self._unanswered_since
 
     def launch_rate(self) -> tuple[float, float | None]:
         """Return how many RunTask calls may be made per second: now, and by the options (None: no limit)."""
@@ -123,11 +133,16 @@ class Calls:
             self._note(permit, failure, sent_at)
             self._log(permit.action, failure, name, error)
             raise CallError(failure) from error
+        self._unanswered_since = None
         self._rate_limits.accepted(permit.action, sent_at)
         self._report(self._breaker.succeed(permit.generation))
         return answer
 
     def _note(self, permit: Permit, failure: Failure, sent_at: float) -> None:
+        if failure.kind is not Kind.UNKNOWN:
+            self._unanswered_since = None
+        elif self._unanswered_since is None:
+            self._unanswered_since = sent_at
         if failure.kind in PAUSING:
             if failure.kind is Kind.CREDENTIALS and self._breaker.is_current(permit.generation):
                 self.client.forget()
@@ -170,6 +185,14 @@ class Calls:
             return None
         if self._breaker.diagnosis is not None:
             return self._breaker.diagnosis
+        silence = self.unanswered_for(anyio.current_time())
+        if silence is not None and silence >= UNANSWERED:
+            return Diagnosis(
+                "ECS gives no usable answer to any call.",
+                f"time-outs or internal errors for {silence:.0f} s",
+                "If it lasts, check the network between the scheduler and AWS (VPC endpoint of ecs, NAT gateway, proxy), and "
+                "AWS's health dashboard. The task is launched once ECS answers.",
+            )
         rate, most = self._rate_limits.rate(Action.RUN_TASK)
         waiting = f"{backlog:,} launches wait"
         if rate < most:
@@ -179,6 +202,8 @@ class Calls:
                 "Nothing to do: the task is launched in its turn. If it lasts, find out which other clients of the "
                 "account call RunTask, or have AWS raise the limit.",
             )
+        if backlog < rate:
+            return None  # each has a reason of its own
         return Diagnosis(
             "More launches wait than RunTask's rate allows at once.",
             f"{waiting}; {rate:g} calls/s allowed",

@@ -155,7 +155,7 @@ _NOT_AWS_REMEDY = (
     "Check the proxy (HTTPS_PROXY, the connection's `proxies`) and the firewall between the scheduler and AWS, and the "
     "connection's `endpoint_url` or AWS_ENDPOINT_URL_ECS."
 )
-_CREDENTIAL_ERRORS = (
+CREDENTIAL_ERRORS = (
     boto.CredentialRetrievalError,
     boto.InvalidConfigError,
     boto.NoAuthTokenError,
@@ -170,9 +170,9 @@ _CREDENTIAL_ERRORS = (
 # --- by text ----------------------------------------------------------------------------------------------
 
 _CLOCK_CODES = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
-# Matched in AWS's exact wording, because the names of a user's resources may surround it.
+# AWS's exact wording at the end of its message, because a message may quote the names of a user's resources.
 _THROTTLE_TEXT = re.compile(
-    r"\bRate exceeded\b|\bRequest limit exceeded\b|\(ErrorCode: (Throttling|RequestLimitExceeded)\)"
+    r"(?:^|: )(?:Rate|Request limit) exceeded[.]?$|\(ErrorCode: (?:Throttling|RequestLimitExceeded)\)[.]?$"
 )
 _NOT_FOUND_TEXT = re.compile(r"The referenced task was not found")
 _KIND_BY_OUTLOOK = {
@@ -215,7 +215,7 @@ def classify(error: BaseException) -> Failure:
             Kind.CONFIGURATION,
             Diagnosis("The RunTask request is not valid.", without_values(str(error)), _CONFIGURATION_REMEDY),
         )
-    if isinstance(error, _CREDENTIAL_ERRORS):
+    if isinstance(error, CREDENTIAL_ERRORS):
         return Failure(
             Kind.CREDENTIALS,
             Diagnosis("The AWS credentials can't be used.", text_of(error), _CREDENTIALS_REMEDY),
@@ -386,7 +386,7 @@ def is_foreign_answer(code: str, status: int) -> bool:
 
 def is_clock_error(code: str, message: str) -> bool:
     """Return whether AWS rejected the request because of the time at which it was signed."""
-    return code in _CLOCK_CODES or CLOCK.fits(message)
+    return code in _CLOCK_CODES or find((CLOCK,), message) is not None
 
 
 def credentials_refused(code: str, facts: str) -> Diagnosis:

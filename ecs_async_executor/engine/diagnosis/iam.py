@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ecs_async_executor.engine.diagnosis.causes.masks import masked
+
 TRUSTS_ECS_TASKS: Mapping[str, Any] = {
     "Version": "2012-10-17",
     "Statement": [
@@ -34,12 +36,11 @@ _OBJECT = re.compile(r"(:s3:::[^/]+/(?:.*/)?)[^/]*$")
 _TASK = re.compile(r"(:task/[^/]+/)[^/]+$")
 _LOG_STREAM = re.compile(r"(:log-group:[^:]+):log-stream:.*$")
 
+_BY_SCP = "The organization's service control policy must allow it: ask its administrator. An Allow in a role can't help."
 # What AWS says after the action. For these policies, an Allow in the caller's own policy wouldn't help.
 _ALLOW_ELSEWHERE = (
-    (
-        "service control policy",
-        "The organization's service control policy must allow it: ask its administrator.",
-    ),
+    ("service control policy", _BY_SCP),
+    ("SCP", _BY_SCP),
     (
         "resource control policy",
         "The organization's resource control policy must allow it: ask its administrator.",
@@ -81,9 +82,9 @@ def remedy_of(message: str) -> str | None:
         )
     denial = _DENIAL.search(message)
     if denial is None:
-        return next(
-            (text.format(who="the caller") for policy, text in _ALLOW_ELSEWHERE if policy in message), None
-        )
+        said = masked(message)
+        texts = (text for policy, text in _ALLOW_ELSEWHERE if re.search(rf"\b{policy}\b", said))
+        return next((text.format(who="the caller") for text in texts), None)
     who, action, why = _name(denial["user"]), denial["action"], denial["why"] or ""
     if "explicit deny" in why:
         policy = why.partition("explicit deny in ")[2] or "a policy"

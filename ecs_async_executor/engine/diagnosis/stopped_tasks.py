@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from ecs_async_executor.engine.diagnosis.causes.cause import Outlook, find, own_words, plainly
+from ecs_async_executor.engine.diagnosis.causes.cause import LATE, Finding, Outlook, find, own_words, plainly
 from ecs_async_executor.engine.diagnosis.causes.exit_codes import meaning_of
 from ecs_async_executor.engine.diagnosis.causes.hosts import SPOT
+from ecs_async_executor.engine.diagnosis.causes.masks import masked
 from ecs_async_executor.engine.diagnosis.causes.table import STOPS
 from ecs_async_executor.engine.diagnosis.iam import arn_of, missing, remedy_of
 from ecs_async_executor.engine.responses import Container, Task
@@ -73,12 +74,10 @@ def judge(task: Task, container_name: str) -> Verdict:
     decider = next((c for c in task.containers if c.name == container_name), None)
     exit_code = decider.exit_code if decider else None
     ran = task.started_at is not None or exit_code is not None
+    own = _telling(task.stopped_reason, decider.reason if decider else None)
     # A sidecar's reason counts only if the deciding container never ran.
-    texts = [task.stopped_reason or "", (decider.reason if decider else None) or ""]
-    if not ran:
-        texts += [c.reason or "" for c in task.containers]
-    telling = [text for text in texts if not _SAYS_NOTHING.fullmatch(plainly(text))]
-    interrupted = _is_interruption(task.stop_code, texts[0])
+    others = _telling(*(c.reason for c in task.containers if c is not decider and not ran))
+    interrupted = _is_interruption(task.stop_code, task.stopped_reason or "")
 
     def verdict(
         summary: str, remedy: str, outlook: Outlook = Outlook.AGAIN, *, unexplained: bool = False
@@ -96,8 +95,8 @@ def judge(task: Task, container_name: str) -> Verdict:
     if interrupted:
         return verdict(*_interruption(ran=ran))
     if task.stop_code == "UserInitiated":
-        return verdict(*_stop_by_request(texts[0]))
-    if telling and (found := find(STOPS, *telling, known=_images(task, decider))):
+        return verdict(*_stop_by_request(task.stopped_reason or ""))
+    if found := _cause(own, others, _images(task, decider)):
         outlook = Outlook.AGAIN if task.stop_code in _STOP_CODES else found.cause.outlook
         return verdict(found.summary, remedy_of(found.text) or found.remedy, outlook)
     if task.stop_code is not None and task.stop_code in _STOP_CODES:
@@ -111,7 +110,7 @@ def judge(task: Task, container_name: str) -> Verdict:
             "Set `container_name` (the option, or in the queue's profile) to the Airflow container of the task definition.",
             Outlook.USELESS,
         )
-    words = own_words(next(iter(telling), ""))
+    words = own_words(next(iter((*own, *others)), ""))
     if ran:
         nothing = "The task stopped, and ECS has no exit code for it."
         return verdict(
@@ -121,6 +120,23 @@ def judge(task: Task, container_name: str) -> Verdict:
     return verdict(words or nothing, _SUPPORT)
 
 
+def _telling(*texts: str | None) -> tuple[str, ...]:
+    """Return the texts that say more than that the task stopped."""
+    return tuple(text for text in texts if text and not _SAYS_NOTHING.fullmatch(plainly(text)))
+
+
+def _cause(
+    own: tuple[str, ...], others: tuple[str, ...], images: Mapping[str, Mapping[str, str]]
+) -> Finding | None:
+    """Return the cause that the task's and the decider's own texts show; a sidecar's counts where they say little."""
+    found = find(STOPS, *own, known=images) if own else None
+    if (found is None or found.cause.rank == LATE) and others:
+        of_sidecar = find(STOPS, *others, known=images)
+        if found is None or (of_sidecar is not None and of_sidecar.cause.rank != LATE):
+            return of_sidecar
+    return found
+
+
 def _is_interruption(stop_code: str | None, stopped_reason: str) -> bool:
     """Return whether AWS reclaimed Spot capacity.
 
@@ -128,7 +144,9 @@ def _is_interruption(stop_code: str | None, stopped_reason: str) -> bool:
     """
     if stop_code in {"SpotInterruption", "UserInitiated"}:
         return stop_code == "SpotInterruption"
-    return bool(SPOT.search(stopped_reason)) or (stop_code == "TerminationNotice" and not stopped_reason)
+    return bool(SPOT.search(masked(plainly(stopped_reason)))) or (
+        stop_code == "TerminationNotice" and not stopped_reason
+    )
 
 
 def _interruption(*, ran: bool) -> tuple[str, str]:

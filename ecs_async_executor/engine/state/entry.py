@@ -75,8 +75,8 @@ class LaunchRecord:
     """Set after too many faults: from then on the engine searches for the task, and calls RunTask no more."""
     last_waiting_kind: Kind | None = None
     """The run's own reason for waiting that was last reported."""
-    held_up_by: str = ""
-    """The reason for waiting, shared by all launches, that was last reported."""
+    held_up_by: tuple[str, ...] = ()
+    """The reasons for waiting, shared by all launches, that were reported."""
 
     def note(self, failure: Failure, now: float) -> None:
         """Count a failed step."""

@@ -295,9 +295,9 @@ class Ledger:
             launch = entry.launch
             if len(reports) == limit or launch.ordered_at > since:
                 break  # the entries are in the order of their arrival
-            if entry.state not in HELD_UP or launch.last_waiting_kind or launch.held_up_by == why.summary:
+            if entry.state not in HELD_UP or launch.last_waiting_kind or why.summary in launch.held_up_by:
                 continue
-            launch.held_up_by = why.summary
+            launch.held_up_by += (why.summary,)
             reports.append(Waiting(entry.run_id, why))
         return reports
 

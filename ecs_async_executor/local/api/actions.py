@@ -11,7 +11,7 @@ from ecs_async_executor.local.api.answers import Answer, json_answer, task_answe
 from ecs_async_executor.local.api.describe import describe, encoded
 from ecs_async_executor.local.api.run_task import run_task
 from ecs_async_executor.local.conditions.faults import Stage
-from ecs_async_executor.local.rules.limits import tag_problems
+from ecs_async_executor.local.rules.limits import stop_problems, tag_problems
 from ecs_async_executor.local.rules.protocol import invalid, raise_first
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def _read_token(token: str) -> int:
 
 def stop_task(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
     """Ask a task to stop and return at once; repeating this changes nothing."""
+    raise_first(stop_problems(params))
     task = _known(ecs.store.cluster(params.get("cluster")), params["task"], now)
     task.tags.clear()  # "Any tags associated with the task will be deleted": API Reference, "StopTask"
     task.described = None
@@ -159,8 +160,10 @@ def register_task_definition(ecs: Ecs, params: dict[str, Any], _now: float) -> A
 
 
 def describe_task_definition(ecs: Ecs, params: dict[str, Any], _now: float) -> Answer:
-    """Describe a revision."""
-    return json_answer({"taskDefinition": ecs.registry.find(params["taskDefinition"]).document, "tags": []})
+    """Describe a revision; its tags only if `include` asks for them."""
+    definition = ecs.registry.find(params["taskDefinition"])
+    tags = list(definition.tags) if "TAGS" in params.get("include", []) else []
+    return json_answer({"taskDefinition": definition.document, "tags": tags})
 
 
 def _known(cluster: Cluster, name: str, now: float) -> Task:

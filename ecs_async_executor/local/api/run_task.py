@@ -134,11 +134,17 @@ def _launch(  # noqa: PLR0913,PLR0917  everything a task consists of
         static=_static(arn, cluster, definition, params, provider),
         started_by=params.get("startedBy", ""),
         client_token=params.get("clientToken", ""),
-        tags=list(params.get("tags", [])),
+        tags=_tags(params, definition),
     )
     cluster.add(task, now)
     ecs.runtime.start(task, now)
     return task
+
+
+def _tags(params: Mapping[str, Any], definition: TaskDefinition) -> list[dict[str, str]]:
+    """Return the task's tags: the request's, and before them the task definition's if they are propagated."""
+    propagated = definition.tags if params.get("propagateTags") == "TASK_DEFINITION" else ()
+    return list({tag["key"]: dict(tag) for tag in [*propagated, *params.get("tags", [])]}.values())
 
 
 def _container_names(definition: TaskDefinition, course: Course) -> tuple[str, ...]:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 MAX_COUNT = 10
-STARTED_BY = re.compile(r"[A-Za-z0-9/_-]{0,128}")
+MAX_STARTED_BY = 128
+# Older editions of the API Reference's "StopTask" give this limit; the current one gives none.
+MAX_REASON = 255
+STARTED_BY = re.compile(r"[A-Za-z0-9/_-]*")
 CLIENT_TOKEN = re.compile(r"[\x21-\x7e]{0,64}")
 
 
@@ -32,8 +35,10 @@ def check_run_task(params: Mapping[str, Any]) -> None:
 def _problems(params: Mapping[str, Any]) -> Iterator[str]:
     if not 1 <= params.get("count", 1) <= MAX_COUNT:
         yield f"Count must be between 1 and {MAX_COUNT}."
+    if len(params.get("startedBy", "")) > MAX_STARTED_BY:
+        yield f"startedBy longer than {MAX_STARTED_BY}."
     if not STARTED_BY.fullmatch(params.get("startedBy", "")):
-        yield "startedBy must have at most 128 letters, numbers, hyphens, forward slashes and underscores."
+        yield "startedBy may have letters, numbers, hyphens, forward slashes and underscores."
     if not CLIENT_TOKEN.fullmatch(params.get("clientToken", "")):
         yield "clientToken must have at most 64 printable ASCII characters."
     if len(compact(params.get("overrides", {}))) > OVERRIDES:
@@ -41,6 +46,12 @@ def _problems(params: Mapping[str, Any]) -> Iterator[str]:
     if params.get("capacityProviderStrategy") and params.get("launchType"):
         yield "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again."
     yield from _broken_rules(params, "RunTask")
+
+
+def stop_problems(params: Mapping[str, Any]) -> Iterator[str]:
+    """Yield problems with a StopTask request."""
+    if len(params.get("reason", "")) > MAX_REASON:
+        yield f"reason longer than {MAX_REASON}."
 
 
 def tag_problems(tags: list[dict[str, str]]) -> Iterator[str]:

@@ -72,6 +72,7 @@ class TaskDefinition:
 
     document: Mapping[str, Any]
     containers: tuple[ContainerDefinition, ...]
+    tags: tuple[Mapping[str, str], ...] = ()
 
     @property
     def arn(self) -> str:
@@ -138,7 +139,8 @@ class Registry:
             "status": "ACTIVE",
             "compatibilities": list(launch_types(params)),
         }
-        definition = TaskDefinition(document, tuple(map(_container, params["containerDefinitions"])))
+        containers = tuple(map(_container, params["containerDefinitions"]))
+        definition = TaskDefinition(document, containers, tuple(params.get("tags", ())))
         revisions.append(definition)
         return definition
 

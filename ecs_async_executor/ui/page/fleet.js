@@ -163,7 +163,10 @@
           make("span", { className: "phase", textContent: phase }),
           make("span", { className: "what", textContent: what }),
         );
-        button.addEventListener("click", () => change({ phase: state.phase === phase ? "" : phase }));
+        button.addEventListener("click", () => {
+          change({ phase: state.phase === phase ? "" : phase });
+          if (state.phase !== "") byId("tasks").scrollIntoView({ behavior: "smooth", block: "start" });
+        });
         return make("li", {}, keyed(button, phase));
       }),
     );
@@ -173,8 +176,11 @@
     if (each.silent) return ["bad", `silent for ${age(each.age)}: it may be dead`];
     if (each.paused !== null) return ["bad", `paused for ${age(each.paused_for)}: ${each.paused}`];
     if (each.engine === null) return ["bad", "its engine doesn't answer; the scheduler's log says why"];
+    if (each.engine.unanswered !== null && each.engine.unanswered >= 30) {
+      return ["bad", `ECS has given no usable answer for ${age(each.engine.unanswered)}`];
+    }
     if (each.engine.throttles > 0) return ["warn", "AWS throttles its launches"];
-    if (each.waiting_for_slot > 0) return ["warn", "all of its slots are in use"];
+    if (each.slots >= each.parallelism) return ["warn", "all of its slots are in use"];
     return ["", "all is well"];
   }
 
@@ -198,9 +204,9 @@
         const [kind, text] = schedulerState(each);
         const name = `${each.job_id}${each.team === null ? "" : `, team ${each.team}`}`;
         const who = make("span", {}, make("span", { className: "strong", textContent: name }), ` ${each.host}`);
-        const slots = `${each.slots} of ${each.parallelism}`;
+        const full = each.slots >= each.parallelism;
+        const slots = make("span", { className: full ? "warn" : "", textContent: `${each.slots} of ${each.parallelism}` });
         const rate = engine && (engine.limit === null ? "no limit" : `${engine.rate.toFixed(1)}/s of ${engine.limit}/s`);
-        const more = each.waiting_for_slot > 0 ? `, ${each.waiting_for_slot} wait` : "";
         return row(columns, [
           who,
           make("span", { className: kind, textContent: text }),
@@ -209,7 +215,7 @@
           engine && make("span", { className: engine.throttles ? "warn" : "", textContent: String(engine.throttles) }),
           engine && String(engine.waiting),
           engine && String(engine.watched),
-          slots + more,
+          slots,
         ]);
       });
       return [table("Schedulers", columns, rows), quiet("These numbers count the tasks of all Dags.")];
@@ -218,8 +224,11 @@
 
   function drawWaits(fleet) {
     const columns = [["Reason", "long"], ["Tasks", "number"], ["Longest", "number"], ["For example"]];
-    draw("waits", fleet.waits, () => {
-      if (fleet.waits.length === 0) return [quiet("Nothing waits.")];
+    draw("waits", [fleet.waits, fleet.scheduled], () => {
+      const held = count(fleet.scheduled, "task");
+      const scheduled = `${held} more in Airflow's state "scheduled": Airflow queues them when a slot ([core] parallelism), their pool and their Dag's limits allow.`;
+      const below = fleet.scheduled > 0 ? [quiet(scheduled)] : [];
+      if (fleet.waits.length === 0) return below.length ? below : [quiet("Nothing waits.")];
       const rows = fleet.waits.map((each) => {
         let reason = make("span", { textContent: each.cause });
         if (each.detail && each.detail !== each.cause) {
@@ -229,7 +238,7 @@
         const example = link(`${each.example.dag}.${taskName(each.example)}`, inAirflow(each.example.path));
         return row(columns, [reason, each.count.toLocaleString("en"), age(each.oldest), example]);
       });
-      return [table("Why tasks wait", columns, rows)];
+      return [table("Why tasks wait", columns, rows), ...below];
     });
   }
 
@@ -240,12 +249,13 @@
       if (fleet.failures.length === 0) return [quiet("None in the last 24 hours.")];
       const rows = fleet.failures.map((each) => {
         const [first, ...others] = each.tasks;
-        const what = make("div", {}, make("div", { className: "quiet", textContent: each.event }), each.text);
+        const what = make("details", {}, make("summary", { textContent: each.title }), make("p", { textContent: `${each.event}: ${each.text}` }));
+        keyed(what, `why ${each.title}`);
         const who = make("div", {}, failedTask(first));
         if (others.length > 0) {
           const list = make("ul", {}, ...others.map((other) => make("li", {}, failedTask(other), ago(other))));
           const summary = make("summary", { textContent: `and ${count(others.length, "other")}` });
-          who.append(keyed(make("details", {}, summary, list), `${each.event} ${each.title}`));
+          who.append(keyed(make("details", {}, summary, list), `who ${each.title}`));
         }
         return row(columns, [ago(first), what, who]);
       });

@@ -37,7 +37,7 @@ def body(value: dict[Any, Any]) -> dict[str, Any]:
         ("propagate_tags", "propagateTags", "TASK_DEFINITION"),
     ],
 )
-def test_every_spelling_of_a_member_is_awss(spelling: str, member: str, value: object) -> None:
+def test_every_spelling_of_a_member_is_aws_endpoint(spelling: str, member: str, value: object) -> None:
     assert body({spelling: value}) == {member: value}
 
 

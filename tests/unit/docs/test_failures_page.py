@@ -1,8 +1,17 @@
 from __future__ import annotations
 
-from docs.write_failures import PAGE, failures_page
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import ecs_async_executor
+from docs.write_failures import OWN_WORDS, PAGE, failures_page
 from ecs_async_executor.engine.diagnosis.causes.exit_codes import EXIT_CODES
 from ecs_async_executor.engine.diagnosis.causes.table import SUBJECTS
+
+PACKAGE = Path(ecs_async_executor.__file__).parent
 
 
 def test_the_page_shows_the_table_as_it_is():
@@ -26,3 +35,15 @@ def test_a_placeholder_of_the_table_is_not_shown():
     page = failures_page()
     names = {"{image}", "{secret}", "{words}", "{host}", "{subnet}"}
     assert [name for name in names if name in page] == []
+
+
+@pytest.mark.parametrize("text", [text for text, _ in OWN_WORDS])
+def test_the_executor_says_these_words(text: str) -> None:
+    assert text in _code()
+
+
+@cache
+def _code() -> str:
+    """Return the package's code, with texts that take several lines put together."""
+    code = "".join(path.read_text("utf-8") for path in PACKAGE.rglob("*.py"))
+    return re.sub(r'"\s+f?"', "", code)

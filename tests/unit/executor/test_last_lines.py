@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.executor.last_lines import MOST_ENDINGS, SETTLE, LastLines
+from ecs_async_executor.executor.last_lines import MOST_ENDINGS, RETRIES, SETTLE, LastLines
 from ecs_async_executor.executor.run_factory import make_run
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.logs.attempt_file import Written
 from ecs_async_executor.logs.lines import shown
 from ecs_async_executor.logs.location import LogStream
+from ecs_async_executor.logs.problems import Problem
 from ecs_async_executor.logs.reader import Page
 from ecs_async_executor.messages import Diagnosis, Launched, LaunchFailed, Stopped
 from ecs_async_executor.task_arn import TaskArn
@@ -24,7 +25,7 @@ from tests.support.workloads import callback_workload, task_workload
 ARN = "arn:aws:ecs:us-east-1:123456789012:task/default/0123456789abcdef0123456789abcdef"
 WHY = Diagnosis("The container was killed.")
 WHERE = LogStream("/ecs/etl", "ecs/airflow/abc", "us-east-1")
-PAGE = Page((shown({"timestamp": 0, "message": "the last words"}),), WHERE)
+PAGE = Page((shown({"timestamp": 0, "message": "the last words"}),), where=WHERE)
 
 
 class FakeReader:
@@ -121,7 +122,9 @@ def test_the_log_driver_gets_time_to_send_the_last_lines():
     assert slept == [SETTLE]
 
 
-def test_when_thousands_die_at_once_only_the_first_are_kept():
+def test_when_thousands_die_at_once_only_the_first_are_kept_and_the_log_says_so(
+    caplog: pytest.LogCaptureFixture,
+):
     started, may_go = threading.Event(), threading.Event()
 
     def sleep(_: float) -> None:
@@ -135,6 +138,10 @@ def test_when_thousands_die_at_once_only_the_first_are_kept():
     for _ in range(MOST_ENDINGS + 10):
         kept.keep(ended())
     assert kept._endings.qsize() == MOST_ENDINGS
+    (message,) = caplog.messages
+    assert message.startswith(
+        "Too many tasks have died at once: the last lines of dag.task of run, try 1 stay"
+    )
     may_go.set()
 
 
@@ -153,6 +160,60 @@ def test_a_failing_reader_is_logged_once_and_the_next_task_is_handled(caplog: py
     assert store.wrote.acquire(timeout=10)
     (message,) = caplog.messages
     assert message.startswith("Can't keep the last lines of dag.task of run, try 1 (RuntimeError: a bug)")
+
+
+def test_lines_that_can_not_be_read_are_read_again_a_few_times():
+    problem = Problem("AWS throttles GetLogEvents.", throttled=True)
+
+    class Throttled(FakeReader):
+        def read(self, arn: TaskArn) -> Page:
+            super().read(arn)
+            return Page(where=WHERE, problem=problem) if len(self.asked) < 3 else self.page
+
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    def clock() -> float:
+        nonlocal now
+        now += 100.0  # whatever is to be tried again is due at once
+        return now
+
+    reader, store = Throttled(), Store()
+    kept = LastLines(reader, write=store, clock=clock, sleep=sleep)
+    kept.keep(ended())
+    assert store.wrote.acquire(timeout=10)
+    assert len(reader.asked) == 1 + len(RETRIES)
+    (lines,) = store.logs.values()
+    assert any("the last words" in line for line in lines)
+
+
+def test_lines_that_stay_unreadable_are_told_in_the_log_and_not_in_the_audit_log():
+    reader = FakeReader(
+        Page(after=("{}",), where=WHERE, problem=Problem("AWS denied GetLogEvents.", "Add: it"))
+    )
+    store = Store(Written.FOLDER)
+    ticks = iter(range(0, 100_000, 100))
+    kept = LastLines(reader, write=store, clock=lambda: float(next(ticks)), sleep=lambda _: None)
+    kept.keep(ended())
+    assert store.wrote.acquire(timeout=10)
+    (lines,) = store.logs.values()
+    assert any("could not be read: AWS denied GetLogEvents. Add: it" in line for line in lines)
+    assert kept.audit_texts() == []
+
+
+def test_without_a_thread_to_be_had_nothing_is_kept_and_nothing_raised(monkeypatch: pytest.MonkeyPatch):
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    kept = LastLines(FakeReader(), write=Store())
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    kept.keep(ended())
+    kept.look_for_missing_dag(ended())
+    assert kept._endings.empty()
+    monkeypatch.undo()
 
 
 def test_callbacks_and_an_option_of_zero_lines_start_no_thread():
@@ -174,7 +235,7 @@ def test_a_rescheduled_task_whose_container_lacks_its_dag_says_so(sensor: bool, 
     }
     store = Store()
     kept = LastLines(
-        FakeReader(Page((json.dumps(line),), WHERE)),
+        FakeReader(Page((json.dumps(line),), where=WHERE)),
         write=store,
         is_sensor=lambda _: sensor,
         sleep=lambda _: None,

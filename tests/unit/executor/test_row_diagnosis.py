@@ -37,9 +37,9 @@ def test_a_failed_container_with_a_queued_task_gets_a_diagnosis_of_what_airflow_
     assert f"exit code {exit_code}" in ended.diagnosis.summary
     assert "[core] execution_api_server_url" in ended.diagnosis.remedy
     assert "[api_auth] jwt_secret" in ended.diagnosis.remedy
-    assert "lacks the Dag" in ended.diagnosis.remedy
+    assert "Dags can't be set up" in ended.diagnosis.remedy
     assert "another version of Airflow" in ended.diagnosis.remedy
-    assert "the container's own log stream in CloudWatch" in ended.diagnosis.remedy
+    assert "its log stream in CloudWatch" in ended.diagnosis.remedy
 
 
 @pytest.mark.parametrize("state", ["running", "restarting", "success", None])

@@ -111,6 +111,17 @@ def test_a_heartbeat_hands_over_a_bounded_number_of_rows_and_later_ones_the_rest
     assert [task for task, _ in events(reconciler)] == [f"t{number}" for number in range(len(runs))]
 
 
+def test_why_tasks_wait_and_fail_goes_before_all_else(reconciler: Reconciler):
+    runs = [accept(reconciler, task_id=f"t{number}") for number in range(ROWS_PER_HEARTBEAT)]
+    for run in runs:
+        reconciler.note(launched(run))
+    waiting = accept(reconciler, task_id="waiting")
+    reconciler.note(Waiting(waiting.run_id, FULL))
+    reconciler.decide()
+    assert events(reconciler)[0] == ("waiting", "ecs launch waits")
+    assert len(events(reconciler)) == ROWS_PER_HEARTBEAT
+
+
 @pytest.mark.parametrize(
     ("end", "name"),
     [

@@ -84,6 +84,8 @@ def test_a_rows_state_and_external_id_tell_its_phase(row: TaskRow, phase: Phase,
         (with_engine(waiting=3), IN_LINE),
         (with_engine(waiting=3, throttles=2), THROTTLED),
         (with_engine(throttles=2), None),
+        (with_engine(waiting=3, unanswered=40.0), "ECS gives no usable answer to any call."),
+        (with_engine(unanswered=2.0), None),
         (replace(STATUS, waiting_for_slot=4), "Scheduler 7 has no free slot."),
         (replace(STATUS, engine=None), "The engine of scheduler 7 doesn't answer."),
         (replace(STATUS, paused="Credentials expired. (Facts.)"), "AWS can't be used: Credentials expired."),
@@ -148,8 +150,17 @@ def test_an_event_of_another_task_try_or_queueing_explains_nothing(other: dict[s
     assert title(delays=(replace(EVENT, **other),)) is None
 
 
-def test_a_failed_start_is_told_by_its_reason_and_not_by_its_number():
-    text = "Start 1 of 3 failed, the next one in 20 s. The image does not exist. Push it."
+@pytest.mark.parametrize(
+    "tries",
+    [
+        "",
+        "Start 1 of 3 failed, the next one in 20 s. ",
+        "Start 3 of 3 failed, too. ",
+        "It waited 3600 s (`capacity_timeout`) without success. ",
+    ],
+)
+def test_a_failed_start_is_told_by_its_reason_and_not_by_its_number(tries: str):
+    text = f"{tries}The image does not exist. Push it."
     event = replace(EVENT, name=EventName.LAUNCH_FAILED.value, text=text)
     cause = judged(delays=(event,)).cause
     assert cause is not None

@@ -180,6 +180,10 @@ def test_nothing_of_another_dag_is_in_the_view():
     assert shown["schedulers"][0]["runs"] == 1, "a scheduler's numbers count all Dags"
 
 
+def test_what_airflow_holds_back_is_counted_for_the_dags_that_the_user_may_read():
+    assert view(ROW, scheduled={"dag": 5, "secret": 7})["scheduled"] == 5
+
+
 def test_only_failures_of_readable_dags_are_chosen_and_not_too_many():
     found = tuple((index, "dag" if index % 2 else "secret") for index in range(4 * FAILURES_SHOWN))
     assert choose_failures(Fleet(NOW, failures=found), DAGS) == list(range(1, 2 * FAILURES_SHOWN, 2))
@@ -213,6 +217,7 @@ def test_a_schedulers_numbers_are_shown():
         "limit": 10.0,
         "launches": 300,
         "throttles": 7,
+        "unanswered": None,
     }
     assert (shown["age"], shown["silent"], shown["paused_for"]) == (2.0, False, 40.0)
     assert (shown["runs"], shown["slots"], shown["parallelism"], shown["waiting_for_slot"]) == (15, 14, 32, 1)

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 import pytest
 from airflow.utils.log.file_task_handler import StructuredLogMessage
 
-from ecs_async_executor.logs.lines import notice, shown
+from ecs_async_executor.logs.lines import notice, shown, time_of
 
 AT = 1_795_768_491_076
 STRUCTURED = '{"timestamp":"2026-11-27T08:34:51.072749Z","level":"info","event":"x","logger":"task"}'
@@ -57,3 +57,21 @@ def test_the_token_in_a_command_that_a_shell_prints_is_left_out():
     line = shown({"timestamp": 0, "message": message})
     assert token not in line
     assert json.loads(line)["event"] == "exec: python -m airflow --json-string {'token':'***'}: not found"
+
+
+def test_a_line_nested_too_deep_for_a_parser_is_text():
+    message = '{"event":' + "[" * 100_000
+    assert json.loads(shown({"timestamp": 0, "message": message}))["event"] == message
+
+
+@pytest.mark.parametrize(
+    ("line", "time"),
+    [
+        ('{"timestamp": "2023-11-14T22:13:20"}', datetime(2023, 11, 14, 22, 13, 20, tzinfo=timezone.utc)),
+        ('{"timestamp": "2023-11-14T22:13:20Z"}', datetime(2023, 11, 14, 22, 13, 20, tzinfo=timezone.utc)),
+        ('{"timestamp": "soon"}', None),
+        ("{}", None),
+    ],
+)
+def test_a_time_without_a_zone_is_utc(line: str, time: datetime | None):
+    assert time_of(line) == time

@@ -59,7 +59,7 @@ def reader(aws: FakeAws, clock: Clock, **more: Any) -> Reader:
 
 
 def events(page: Page) -> list[str]:
-    return [json.loads(line)["event"] for line in page.lines]
+    return [json.loads(line)["event"] for line in page.shown]
 
 
 def error(code: str, message: str = "", call: str = "GetLogEvents") -> boto.ClientError:
@@ -263,6 +263,35 @@ def test_after_a_time_out_a_page_does_not_wait_for_the_next_one(aws: FakeAws, cl
     aws.error = None
     work.pop()()
     assert events(logs.read(arn())) == ["a"]
+
+
+def test_a_page_that_comes_while_the_next_try_is_under_way_does_not_wait_long_either(
+    aws: FakeAws, clock: Clock
+) -> None:
+    aws.error = boto.ReadTimeoutError(endpoint_url="x")
+    logs = reader(aws, clock)
+    logs.read(arn())
+    logs._submit = lambda _: None  # the next try hangs
+    clock.now += 60
+    began = time.monotonic()
+    pages = [logs.read(arn()) for _ in range(3)]
+    assert time.monotonic() - began < 4 * RETRY_DEADLINE
+    assert all("did not answer in time" in events(page)[0] for page in pages)
+
+
+def test_without_a_thread_to_be_had_the_page_says_so_and_the_next_one_tries_again(
+    aws: FakeAws, clock: Clock
+) -> None:
+    def fail(_: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    log = reader(aws, clock, submit=fail)
+    page = log.read(arn())
+    assert page.problem is not None
+    assert "RuntimeError" in str(page.problem)
+    log._submit = run_now
+    clock.now += 60
+    assert events(log.read(arn())) == ["a"]
 
 
 def test_a_hanging_stream_does_not_keep_others_from_being_read(aws: FakeAws) -> None:

@@ -9,7 +9,7 @@ from airflow.configuration import conf
 
 from ecs_async_executor import AsyncEcsExecutor
 from ecs_async_executor.logs import task_log
-from ecs_async_executor.logs.doubles import without_doubles
+from ecs_async_executor.logs.duplicates import without_duplicates
 from ecs_async_executor.logs.lines import notice, shown
 from ecs_async_executor.logs.reader import Page
 
@@ -66,9 +66,9 @@ def test_a_live_remote_log_has_airflows_lines_so_only_the_others_are_added(
     crash, ours = shown({"timestamp": 1, "message": "exec format error"}), notice("slow")
     lines = (airflows, crash, ours)
     monkeypatch.setattr("airflow.logging_config.get_remote_task_log", lambda: None)
-    assert without_doubles(lines, Row(), 1) == [*lines]
+    assert without_duplicates(lines, Row(), 1) == [*lines]
     monkeypatch.setattr("airflow.logging_config.get_remote_task_log", CloudWatchRemoteLogIO)
-    assert without_doubles(lines, Row(), 1) == [crash, ours]
+    assert without_duplicates(lines, Row(), 1) == [crash, ours]
 
 
 def test_sources_are_never_empty_because_airflow_would_then_ask_the_container_for_its_log(

@@ -4,7 +4,7 @@ import pytest
 
 from ecs_async_executor.logs.location import LogStream
 from ecs_async_executor.task_arn import TaskArn
-from ecs_async_executor.ui.console import configured_endpoint, is_awss, log_url, task_url
+from ecs_async_executor.ui.console import configured_endpoint, is_aws_endpoint, log_url, task_url
 
 
 def arn(text: str) -> TaskArn:
@@ -88,7 +88,7 @@ def test_a_log_has_no_link_where_its_task_has_none() -> None:
     ],
 )
 def test_only_awss_endpoints_have_a_console(endpoint: str | None, expected: bool) -> None:
-    assert is_awss(endpoint) is expected
+    assert is_aws_endpoint(endpoint) is expected
 
 
 @pytest.mark.parametrize(

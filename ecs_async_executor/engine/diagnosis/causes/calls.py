@@ -184,7 +184,7 @@ REFUSALS = (
     Cause(
         "quota",
         None,
-        "A quota of the account is used up: {words}.",
+        "A quota of the account is used up[: {words}].",
         "Raise the quota in Service Quotas (ECS, Fargate).",
         guide("service-quotas"),
         (
@@ -197,7 +197,7 @@ REFUSALS = (
     Cause(
         "malformed",
         None,
-        "The service at the endpoint did not understand the request: {words}.",
+        "The service at the endpoint did not understand the request[: {words}].",
         "Check that the endpoint (the connection's `endpoint_url`, AWS_ENDPOINT_URL_ECS) is ECS's. If it is, report this as a bug.",
         _COMMON,
         (

@@ -256,6 +256,8 @@ CAUSES = (
         ("TaskFailedToStart: AGENT", "AGENT"),
         Outlook.CAPACITY,
     ),
+    # An instance that fits may not exist yet: an Auto Scaling group that is scaled to zero has none, or only those of another zone
+    # or type. So the next three wait as for room, up to `capacity_timeout`, and the message says meanwhile what no instance has.
     Cause(
         "location",
         exactly(rf"{_KEYWORD}LOCATION\b"),
@@ -263,7 +265,7 @@ CAUSES = (
         "Choose subnets in the instances' Availability Zones.",
         _API,
         ("LOCATION", "TaskFailedToStart: LOCATION"),
-        Outlook.USELESS,
+        Outlook.CAPACITY,
         (SUBNETS,),
     ),
     Cause(
@@ -281,7 +283,7 @@ CAUSES = (
                 " 'com.amazonaws.ecs.capability.docker-remote-api.1.29'"
             ),
         ),
-        Outlook.USELESS,
+        Outlook.CAPACITY,
         ("taskDefinition",),
     ),
     Cause(
@@ -309,19 +311,20 @@ CAUSES = (
             "MemberOf placement constraint unsatisfied.",
             "placement constraint unsatisfied",
         ),
-        Outlook.USELESS,
+        Outlook.CAPACITY,
         ("placementConstraints", "taskDefinition"),
     ),
     Cause(
         "launch-type",
         says(
-            r"does not support launch_?type|not compatible with the selected compute strategy|no compatible launch type"
+            r"does not support launch_?type|requires ?compatibilities.{0,80}launch ?type|not compatible with the selected compute strategy|no compatible launch type"
         ),
         "The task definition{definition} does not fit the launch type{launchtype}.",
         "Add the launch type to the task definition's requiresCompatibilities, or choose another launch type.",
         issue("oranmoshai/ecsServiceRestart#2"),
         (
             "Task definition does not support launch_type FARGATE.",
+            "Task definition requires compatibilities EC2 but launch type FARGATE given",
             "The selected task definition is not compatible with the selected compute strategy",
             "InvalidParameterException: Task definition does not support launch_type EC2.",
         ),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
+from ecs_async_executor.engine.diagnosis.causes.masks import masked
 from ecs_async_executor.engine.diagnosis.causes.things import value_of
 from ecs_async_executor.tokens import without_tokens
 
@@ -36,7 +37,9 @@ class Outlook(Enum):
     """What to expect from launching the same request again, if the task never ran."""
 
     AGAIN = "it may succeed"
+    """Also what IAM denies: a change of a policy takes seconds to spread, and one may be under way."""
     USELESS = "it would fail the same way"
+    """Only what the text proves: the launch fails at once, without a second start."""
     CAPACITY = "it succeeds once there is capacity"
     PAUSE = "nothing was started: the call is repeated until AWS takes it"
 
@@ -67,7 +70,7 @@ class Cause:
     """Where it stands among the others: `EARLY`, in the order of its file, or `LATE`."""
 
     def fits(self, text: str, code: str = "") -> bool:
-        """Return whether it is the cause of this text, in an answer with this error code."""
+        """Return whether it is the cause of this masked text, in an answer with this error code."""
         if self.codes and code not in self.codes:
             return False
         if self.text is not None and not self.text.search(text):
@@ -131,8 +134,9 @@ def find(
 @lru_cache(maxsize=32)
 def _first(causes: tuple[Cause, ...], texts: tuple[str, ...], code: str) -> tuple[Cause, int] | None:
     """Return the first cause that fits, and which text. Cached, because one cause often fails many tasks at once."""
+    masks = tuple(map(masked, texts))
     for cause in causes:
-        for number, text in enumerate(texts):
+        for number, text in enumerate(masks):
             if (text or code) and cause.fits(text, code):
                 return cause, number
     return None
@@ -155,7 +159,8 @@ def own_words(text: str) -> str:
 
 
 def _finding(cause: Cause, text: str, known: Mapping[str, str]) -> Finding:
-    groups = [pattern.search(text) for pattern in (cause.text, cause.within) if pattern is not None]
+    mask = masked(text)
+    groups = [pattern.search(mask) for pattern in (cause.text, cause.within) if pattern is not None]
     named = {name: value for match in groups if match for name, value in match.groupdict().items() if value}
 
     def name_of(thing: str) -> str:

@@ -19,6 +19,8 @@ _COMMAND = (
     "Correct entryPoint, command or PATH in the task definition, or use an image that has it. A volume mounted over its directory "
     "hides it."
 )
+# The program, right before the reason: the runtime's own files fail with the same words, and another host may have them.
+_PROGRAM = r"(?:\bexec:? \"[^\"]{1,300}\"|\bexec:? [^\s\":]{1,300}|\bexec user process caused(?: by)?)(?:: stat [^\s\":]{1,300})?"
 _PASSES = "This usually passes by itself."
 _HOST = "If it happens often on EC2, replace the instance; on Fargate, tell AWS Support."
 
@@ -165,8 +167,77 @@ CAUSES = (
         members=("enableExecuteCommand",),
     ),
     Cause(
+        "host-setting",
+        says(r"/proc/sys/[^\s:]{1,300}: (?:no such file|permission denied|read-only|invalid argument)"),
+        "The host's kernel does not offer a setting that the container asks for.",
+        "Remove it from systemControls in the task definition, or use instances whose kernel has it.",
+        issue("opencontainers/runc#1193"),
+        (
+            (
+                "CannotStartContainerError: Error response from daemon: failed to create shim task: OCI runtime create failed: runc create"
+                " failed: unable to start container process: error during container init: open /proc/sys/net/core/somaxconn: no such file or"
+                " directory: unknown"
+            ),
+            (
+                "CannotStartContainerError: OCI runtime create failed: write sysctl key net.ipv4.tcp_tw_reuse: open"
+                " /proc/sys/net/ipv4/tcp_tw_reuse: permission denied"
+            ),
+        ),
+    ),
+    Cause(
+        "cgroups-used-up",
+        says(r"/sys/fs/cgroup/[^\s:]{0,400}: (?:no space left on device|cannot allocate memory)"),
+        "The host has no control group left for the container.",
+        "Replace the instance, and use a newer AMI: old kernels leak control groups.",
+        issue("moby/moby#29638"),
+        (
+            (
+                "CannotStartContainerError: Error response from daemon: OCI runtime create failed: container_linux.go:349: starting container"
+                ' process caused "process_linux.go:297: applying cgroup configuration for process caused "mkdir'
+                ' /sys/fs/cgroup/memory/ecs/a1b2/c3d4: no space left on device""'
+            ),
+            (
+                "CannotStartContainerError: Error response from daemon: mkdir /sys/fs/cgroup/memory/docker/a1b2: cannot allocate memory"
+            ),
+        ),
+        rank=EARLY,
+    ),
+    Cause(
+        "host-runtime",
+        says(
+            r"(?:/proc/|/sys/fs/cgroup/|/dev/)[^\s:\"]{1,400}: (?:no such (?:file|process|device)|permission denied|operation not permitted"
+            r"|invalid argument|input/output error|device or resource busy|read-only file system|too many open files)"
+            r"|final child's pid from pipe|\bfork/exec [^\s:]{1,300}: "
+            r"|\bexec: \"(?:docker-init|docker-runc|runc|containerd-shim[\w-]{0,60}|iptables)\": |: resource temporarily unavailable|pthread_create failed"
+        ),
+        "The container runtime of the host failed to set the container up.",
+        "If it happens often on EC2, replace the instance or use a newer AMI (SELinux, kernel, Docker, its limits of processes and memory).",
+        issue("opencontainers/runc#4905"),
+        (
+            (
+                "CannotStartContainerError: Error response from daemon: failed to create task for container: failed to create shim task: OCI"
+                " runtime create failed: runc create failed: unable to start container process: error during container init: write"
+                " /proc/self/attr/keycreate: permission denied: unknown"
+            ),
+            (
+                "CannotStartContainerError: OCI runtime create failed: runc create failed: unable to start container process: unable to apply"
+                " cgroup configuration: error adding pid 123 to cgroups: failed to write 123: open"
+                " /sys/fs/cgroup/systemd/ecs/a1b2/cgroup.procs: no such file or directory: unknown"
+            ),
+            (
+                "CannotStartContainerError: Error response from daemon: failed to create task for container: failed to create shim task: OCI"
+                " runtime create failed: runc create failed: unable to start container process: can't get final child's PID from pipe: EOF:"
+                " unknown"
+            ),
+            (
+                "CannotStartContainerError: Error response from daemon: failed to start shim: fork/exec /usr/bin/containerd-shim-runc-v2:"
+                " resource temporarily unavailable: unknown"
+            ),
+        ),
+    ),
+    Cause(
         "program-denied",
-        says(r"permission denied"),
+        says(rf"{_PROGRAM}: permission denied"),
         "The image's program{program} is not executable.",
         "Make it executable in the image (RUN chmod +x ...), for the user that the container runs as.",
         "https://repost.aws/knowledge-center/ecs-task-stopped",
@@ -179,11 +250,10 @@ CAUSES = (
             "CannotStartContainerError: exec /entrypoint.sh: permission denied",
         ),
         Outlook.USELESS,
-        within=says(r"\bexec:? |starting container process|start container process"),
     ),
     Cause(
         "program-missing",
-        says(r"executable file not found|no such file or directory|no such file or direct"),
+        says(rf"executable file not found|{_PROGRAM}: no such file or direct"),
         "The image has no program{program}, or the interpreter that the program names.",
         _COMMAND,
         issue("aws/amazon-ecs-agent#2954"),
@@ -201,7 +271,38 @@ CAUSES = (
             "standard_init_linux.go:228: exec user process caused: no such file or directory",
         ),
         Outlook.USELESS,
-        within=says(r"\bexec:? |starting container process|start container process|exec user process"),
+    ),
+    Cause(
+        "arguments-too-long",
+        says(r"argument list too long"),
+        "The container's command and environment are longer than Linux allows.",
+        "Shorten environment, environmentFiles, secrets and command: one value may have 128 KiB, and all together a quarter of the stack's "
+        "ulimit.",
+        "https://man7.org/linux/man-pages/man2/execve.2.html",
+        (
+            (
+                "CannotStartContainerError: Error response from daemon: failed to create shim task: OCI runtime create failed: runc create"
+                ' failed: unable to start container process: exec: "/usr/bin/dumb-init": argument list too long: unknown'
+            ),
+            "CannotStartContainerError: exec /entrypoint.sh: argument list too long",
+        ),
+        Outlook.USELESS,
+    ),
+    Cause(
+        "environment",
+        says(r"setenv: invalid argument"),
+        "An environment variable of the container has no valid name.",
+        "Correct environment in the task definition and in `overrides`, and the lines of environmentFiles: a name is not empty and holds "
+        "no =.",
+        "https://pkg.go.dev/os#Setenv",
+        (
+            (
+                "CannotStartContainerError: Error response from daemon: failed to create shim task: OCI runtime create failed: runc create"
+                " failed: unable to start container process: error during container init: setenv: invalid argument: unknown"
+            ),
+            "CannotStartContainerError: OCI runtime create failed: container_linux.go:380: starting container process caused: setenv: invalid argument",
+        ),
+        Outlook.USELESS,
     ),
     Cause(
         "no-command",
@@ -247,20 +348,36 @@ CAUSES = (
         ),
     ),
     Cause(
-        "dependency",
-        says(
-            r"container ordering dependency|dependency graph|TaskDependencyError|dependencies cannot be resolved|container dependency"
-        ),
-        "A container that others depend on{dependency} failed, was not ready in time, or does not exist.",
-        "Look at that container's own log and health check, and at dependsOn and startTimeout in the task definition.",
+        "dependency-late",
+        says(r"dependency .{0,600}timed out"),
+        "The container{dependency}, which others depend on, was not ready in time.",
+        "Look at that container's own log and health check, and raise its startTimeout in the task definition.",
         guide("task_definition_parameters"),
         (
+            "dependency graph: container ordering dependency [log_router] for target [airflow] has timed out.",
+            "DependencyError: dependency [log_router - HEALTHY] timed out",
+        ),
+    ),
+    Cause(
+        "dependency",
+        says(
+            r"container ordering dependency|dependency container|dependency \[[^\]]{1,600}\].{0,300}(?:failed|did not exit|will never)"
+        ),
+        "The container{dependency}, which others depend on, failed.",
+        "Look at that container's own log and exit code, and at dependsOn in the task definition.",
+        "https://github.com/aws/amazon-ecs-agent/pull/3218",
+        (
+            (
+                "CannotStartContainerError: dependency graph: failed to resolve container ordering dependency"
+                " [init(public.ecr.aws/acme/init) (STOPPED->RUNNING) - Exit: 1] for target [airflow(acme/airflow:3) (NONE->RUNNING)] as"
+                " dependency did not exit successfully."
+            ),
+            "DependencyError: dependency [init - SUCCESS] failed: exit code 1",
+            "Dependency container 'init' exited with code 1: EssentialContainerExited",
             (
                 "dependency graph: failed to resolve container ordering dependency [init] for target [airflow] as dependency did not exit"
                 " successfully."
             ),
-            "dependency graph: container ordering dependency [log_router] for target [airflow] has timed out.",
-            "TaskDependencyError: Task dependencies cannot be resolved, taskArn: arn:aws:ecs:eu-west-1:123456789012:task/prod/a1b2",
             (
                 "dependency graph: failed to resolve container ordering dependency [init] for target [airflow] because dependency will"
                 " never start"
@@ -268,9 +385,22 @@ CAUSES = (
         ),
     ),
     Cause(
+        "dependencies",
+        says(
+            r"dependency graph|TaskDependencyError|DependencyError|dependencies cannot be resolved|container dependency"
+        ),
+        "The containers' dependencies can't be met.",
+        "Look at dependsOn in the task definition, and at the logs and health checks of the containers that it names.",
+        guide("task_definition_parameters"),
+        (
+            "TaskDependencyError: Task dependencies cannot be resolved, taskArn: arn:aws:ecs:eu-west-1:123456789012:task/prod/a1b2",
+            "dependency graph: unknown container",
+        ),
+    ),
+    Cause(
         "health-check",
         says(
-            r"failed container health checks|container health check|container (?:was|is|became) unhealthy|is unhealthy in|failed elb health checks"
+            r"HealthCheckError|container unhealthy|failed container health checks|container health check|container (?:was|is|became) unhealthy|is unhealthy in|failed elb health checks"
         ),
         "The container failed its health check.",
         "Look at healthCheck in the task definition: does the image have its command, and is startPeriod long enough? Airflow's "
@@ -278,6 +408,7 @@ CAUSES = (
         guide("healthcheck"),
         (
             "Task failed container health checks",
+            "HealthCheckError: container unhealthy",
             "Essential container in task exited: Task failed container health checks",
             "Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/a/b)",
         ),
@@ -285,7 +416,7 @@ CAUSES = (
     Cause(
         "runtime-daemon",
         says(
-            r"cannot connect to the docker daemon|is the docker daemon running|containerd\.sock|docker\.sock|connection error: desc"
+            r"could not get docker client|CannotGetDockerClientError|cannot connect to the docker daemon|is the docker daemon running|containerd\.sock|docker\.sock|connection error: desc"
         ),
         "The container runtime of the host does not answer.",
         _HOST,
@@ -300,6 +431,7 @@ CAUSES = (
                 " /run/containerd/containerd.sock: connect: connection refused"
             ),
             "CannotInspectContainerError: error during connect: Get http://%2Fvar%2Frun%2Fdocker.sock/v1.24: EOF",
+            "CannotGetDockerClientError: could not get docker client",
         ),
     ),
     Cause(
@@ -363,6 +495,20 @@ CAUSES = (
             "ResourceInitializationError: cgroup create: unable to create cgroup",
         ),
         rank=LATE,
+    ),
+    Cause(
+        "kernel",
+        says(r"cpu[- ]cfs|kernel does(?:n't| not) support|not supported by (?:your|the) kernel"),
+        "The host's kernel can't enforce the container's limits.",
+        "Use the ECS-optimized AMI, or a kernel with the cgroup controllers that the limits (cpu, memory, swap) need.",
+        guide("ecs-optimized_AMI"),
+        (
+            (
+                "CannotCreateContainerError: Error response from daemon: NanoCPUs can not be set, as your kernel does not support CPU CFS"
+                " scheduler or the cgroup is not mounted"
+            ),
+            "CannotCreateContainerError: CPU-CFS quota is not supported",
+        ),
     ),
     Cause(
         "cannot-stop",

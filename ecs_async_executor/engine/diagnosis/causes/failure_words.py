@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+
+def status(*codes: str) -> str:
+    """Return the pattern of an HTTP status; a bare number may stand for anything."""
+    some = "|".join(codes)
+    reason = r"(?:unauthorized|forbidden|not found|too many requests|internal server|bad gateway|service unavailable|gateway time)"
+    return rf"status ?(?:code)?:? ?(?:{some})\b|\b(?:{some}) {reason}|(?:error|returned) \(?(?:{some})\b"
+
+
 NO_NAME = r"no such host|server misbehaving|name resolution|name or service not known|could not resolve host|getaddrinfo"
 NO_TRUST = r"x509|certificate (?:verify|signed|has expired|is not)|gave HTTP response to HTTPS client|tls: "
 REFUSED = (
@@ -13,5 +21,8 @@ NO_ANSWER = (
     r"|check your (?:task )?network|status ?code: 0\b|client\.timeout|connection timeout|connect timeout"
 )
 NETWORK = f"{NO_ANSWER}|{NO_NAME}|{NO_TRUST}|{REFUSED}"
-DENIED = r"access ?denied|not authorized|unauthorizedoperation|\b403\b|forbidden|no identity-based policy|access to KMS"
+DENIED = (
+    r"access ?denied|not authorized|unauthorizedoperation|forbidden|no identity-based policy|access to KMS|"
+    + status("403")
+)
 THROTTLED = r"throttl|rate exceeded|too ?many ?requests|request ?limit ?exceeded|rate limit"

@@ -49,7 +49,7 @@ CAUSES = (
     Cause(
         "host-gone",
         says(
-            r"host ec2 ?\(instance|container instance .{0,60}(?:terminated|stopped)|instance was terminated|instance termination"
+            r"host ec2 ?\(instance [^)]{1,40}\) ?(?:terminated|stopped)|container instance .{0,60}(?:terminated|stopped)|instance was terminated|instance termination"
         ),
         "The container instance{instance} was stopped or terminated.",
         f"{_AGAIN} If the Auto Scaling group did it, enable managed termination protection in the capacity provider.",
@@ -96,6 +96,7 @@ CAUSES = (
         "https://repost.aws/knowledge-center/ecs-agent-disconnected-linux2-ami",
         (
             "AgentError: agent disconnected",
+            "Host EC2 (instance i-0a1b2c3d) agent disconnected",
             "The container instance's agent is disconnected",
             "Task stopped because the agent was disconnected",
         ),

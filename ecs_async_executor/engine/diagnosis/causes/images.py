@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from ecs_async_executor.engine.diagnosis.causes.cause import Cause, Outlook, exactly, guide, issue, says
-from ecs_async_executor.engine.diagnosis.causes.failure_words import NO_ANSWER, NO_NAME, NO_TRUST, REFUSED
+from ecs_async_executor.engine.diagnosis.causes.failure_words import (
+    NO_ANSWER,
+    NO_NAME,
+    NO_TRUST,
+    REFUSED,
+    status,
+)
 
 TITLE = "Images"
 
 _PULL = says(
     r"cannotpull|(?:ref|image manifest) has been retried|ref pull|pulling image|manifest for "
-    r"|can't pull the image|cannot pull '|no such image|pull access denied|\\w/v2/(?!credentials)"
+    r"|can't pull the image|cannot pull '|no such image|pull access denied|\w/v2/(?!credentials)"
 )
 _PAGE = guide("task_cannot_pull_image")
 _ROUTE = (
@@ -22,11 +28,11 @@ CAUSES = (
         "image-platform",
         says(
             r"descriptor matching platform|descriptor for platform|no matching manifest for|no match for (?:current )?platform"
-            r"|does not match the (?:specified|detected) (?:host )?platform|image operating system|image is incompatible with"
+            r"|does not match the (?:specified|detected) (?:host )?platform|image operating system|operating system does not match|image is incompatible with"
         ),
         "The image{image} is not built for the platform{platform} that the task runs on.",
         "Build it for that platform too (docker buildx build --platform linux/amd64,linux/arm64 --push ...), or set "
-        "runtimePlatform.cpuArchitecture in the task definition to the image's: X86_64 or ARM64.",
+        "runtimePlatform in the task definition to the image's: cpuArchitecture X86_64 or ARM64, and operatingSystemFamily.",
         issue("aws/containers-roadmap#1120"),
         (
             (
@@ -39,6 +45,7 @@ CAUSES = (
                 "CannotPullContainerError: ref pull has been retried 1 time(s): no match for platform in manifest"
                 " sha256:32efb15cbb8a46f4b564857e534fd4c26a4a15813885f91b1a95b5758fea3fd5: not found"
             ),
+            "CannotCreateContainerError: The container operating system does not match the host operating system.",
         ),
         Outlook.USELESS,
     ),
@@ -87,8 +94,8 @@ CAUSES = (
     Cause(
         "image-rate-limit-ecr",
         says(
-            r"toomanyrequests: (?:rate exceeded|data limit exceeded|quota exceeded)|public\.ecr\.aws.{0,200}(?:429|toomanyreq)"
-            r"|(?:429|toomanyreq).{0,200}(?:public\.ecr\.aws|dkr\.ecr)|dkr\.ecr.{0,200}(?:429|toomanyreq|throttl)"
+            r"toomanyrequests: (?:rate exceeded|data limit exceeded|quota exceeded)"
+            r"|(?:public\.ecr\.aws|dkr\.ecr).{0,200}(?:too ?many ?requests|throttl)|too ?many ?requests.{0,200}(?:public\.ecr\.aws|dkr\.ecr)"
         ),
         "ECR limits how fast images may be pulled, and the limit was reached pulling the image{image}.",
         "If it happens often, raise the quota in Service Quotas (Amazon ECR), lower "
@@ -107,7 +114,7 @@ CAUSES = (
     ),
     Cause(
         "image-rate-limit",
-        says(r"toomanyrequests|too many requests|pull rate limit|\b429\b|you have reached your"),
+        says(rf"toomanyrequests|too many requests|pull rate limit|you have reached your|{status('429')}"),
         "The registry limits how often images may be pulled, and the limit was reached pulling the image{image}.",
         "Copy the image to ECR (a pull through cache rule does it: aws ecr create-pull-through-cache-rule), or log in: "
         "repositoryCredentials in the task definition. Docker Hub counts by the address of the NAT gateway.",
@@ -131,7 +138,7 @@ CAUSES = (
         "image-pull-through-cache",
         says(
             r"UnableToGetUpstream|UnableToAccessSecret|UnableToDecryptSecret|UnsupportedUpstreamRegistry|upstream registry"
-            r"|upstream image|pull through cache"
+            r"|upstream image|pull[- ]through[- ]cache"
         ),
         "ECR's pull through cache could not get the image{image} from the upstream registry.",
         "Check the rule: aws ecr validate-pull-through-cache-rule --ecr-repository-prefix PREFIX. Its secret holds the upstream "
@@ -147,6 +154,7 @@ CAUSES = (
                 " permissions and try again."
             ),
             "CannotPullContainerError: UnableToGetUpstreamLayerException: the upstream registry returned an error",
+            "CannotPullContainerError: AccessDeniedException: ECR pull-through cache rule: the credentials in the secret are invalid",
         ),
     ),
     Cause(
@@ -177,7 +185,7 @@ CAUSES = (
     ),
     Cause(
         "image-layers-denied",
-        says(r"\b403\b|forbidden|access ?denied"),
+        says(rf"forbidden|access ?denied|{status('403')}"),
         "S3 refused to give the task the layers of the image{image}, which ECR keeps there.",
         "The policy of the VPC endpoint for S3 must allow s3:GetObject on "
         "arn:aws:s3:::prod-REGION-starport-layer-bucket/*.",
@@ -304,7 +312,7 @@ CAUSES = (
     Cause(
         "registry-fault",
         says(
-            r"\b50[0234]\b.{0,40}(?:error|gateway|unavailable|time)|status(?: code)?:? 50[0234]|internal server error|service unavailable|bad gateway"
+            rf"internal server error|service unavailable|bad gateway|gateway time-?out|{status('500', '502', '503', '504')}"
         ),
         "The registry{host} failed while the image{image} was pulled.",
         "If it lasts, look at the registry's status page.",
@@ -316,6 +324,22 @@ CAUSES = (
             ),
             "CannotPullContainerError: Error response from daemon: received unexpected HTTP status: 503 Service Unavailable",
             "CannotPullContainerError: Error response from daemon: received unexpected HTTP status: 500 Internal Server Error",
+        ),
+        within=_PULL,
+    ),
+    Cause(
+        "image-key",
+        says(r"\bkms|master key"),
+        "ECR can't decrypt the image{image}: the KMS key{kms} of its repository can't be used.",
+        "Enable the key (aws kms enable-key), or cancel its deletion; its policy must let ECR use it. The key of a repository is fixed: "
+        "without it, push the image to a new repository.",
+        "https://docs.aws.amazon.com/AmazonECR/latest/userguide/encryption-at-rest.html",
+        (
+            "CannotPullContainerError: Error response from daemon: KmsException: KMS key is disabled",
+            (
+                "CannotPullContainerError: failed to resolve ref 123456789012.dkr.ecr.eu-west-1.amazonaws.com/airflow:3: KMSAccessDenied: The"
+                " ciphertext refers to a customer master key that does not exist"
+            ),
         ),
         within=_PULL,
     ),
@@ -360,8 +384,9 @@ CAUSES = (
     Cause(
         "image-login",
         says(
-            r"unauthorized|\b401\b|fetch (?:anonymous|oauth) token|(?:docker|ghcr|quay|gcr)\.io.{0,300}\b403\b|incorrect username or password|authentication required|insufficient_scope"
-            r"|private registry credentials: not found|authorization failed"
+            r"unauthorized|fetch (?:anonymous|oauth) token|(?:docker|ghcr|quay|gcr)\.io.{0,300}\b403 forbidden|incorrect username or password"
+            r"|authentication required|insufficient_scope|private registry credentials: not found|authorization failed"
+            rf"|{status('401')}"
         ),
         "The registry{host} wants a login for the image{image}, and got none or a wrong one.",
         'Put the login into a secret of the form {"username": "...", "password": "..."}, name it in the task definition '
@@ -388,8 +413,8 @@ CAUSES = (
     Cause(
         "image-denied",
         says(
-            r"not authorized to perform: ecr|check that the role has the permissions|no basic auth|\b403\b|forbidden"
-            r"|accessdenied|access ?denied ?exception|engine ecr credentials: not found"
+            r"not authorized to perform: ecr|check that the role has the permissions|no basic auth|forbidden"
+            rf"|accessdenied|access ?denied ?exception|engine ecr credentials: not found|{status('403')}"
         ),
         "The task may not pull the image{image}.",
         "Give the execution role (on EC2 the instance role, unless the task definition has one) the policy "
@@ -418,7 +443,6 @@ CAUSES = (
                 " authorized to perform: ecr:GetAuthorizationToken on resource: *"
             ),
         ),
-        Outlook.USELESS,
         within=_PULL,
     ),
     Cause(
@@ -464,7 +488,9 @@ CAUSES = (
     ),
     Cause(
         "image-missing",
-        says(r"not ?found|manifest unknown|does not exist|\b404\b|no such image|repo digest matching"),
+        says(
+            rf"not ?found|manifest unknown|does not exist|no such image|repo digest matching|{status('404')}"
+        ),
         "The registry has no image{image}.",
         "Push it, or correct `image` in the task definition: a tag may have been moved or expired by a lifecycle policy. List "
         "the tags: aws ecr list-images --repository-name{repository}.",

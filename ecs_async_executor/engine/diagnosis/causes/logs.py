@@ -174,7 +174,6 @@ CAUSES = (
                 " AccessDeniedException: User:"
             ),
         ),
-        Outlook.USELESS,
         within=_LOGS,
     ),
     Cause(
@@ -219,7 +218,7 @@ CAUSES = (
     Cause(
         "log-options",
         says(
-            r"unknown log opt|log opt|is required|must specify a value for|awslogs-stream-prefix|invalid (?:value for )?awslogs"
+            r"invalid log (?:group|stream)|failed to satisfy constraint|unknown log opt|log opt|is required|must specify a value for|awslogs-stream-prefix|invalid (?:value for )?awslogs"
             r"|driver arguments"
         ),
         "The log options of the task definition are not valid[:{logoption}].",
@@ -231,6 +230,12 @@ CAUSES = (
                 " required"
             ),
             "CannotCreateContainerError: Error response from daemon: unknown log opt 'awslogs-stream-prefix' for awslogs log driver",
+            "ResourceInitializationError: failed to validate logger args: InvalidParameterException: Invalid log group name",
+            (
+                "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log"
+                " group: InvalidParameterException: 1 validation error detected: Value 'a b' at 'logGroupName' failed to satisfy constraint:"
+                " Member must satisfy regular expression pattern: [._/#A-Za-z0-9-]+"
+            ),
             (
                 "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: must specify a value for"
                 " log opt 'awslogs-group'"

@@ -204,7 +204,8 @@ CAUSES = (
     ),
     Cause(
         "public-address",
-        says(r"create network interface with public ip assignment"),
+        # No reason follows: with one, a row of its own or "eni-other" fits.
+        says(r"public ip assignment enabled(?: in subnet '[^']{1,60}')?(?:: null)?[.: ]{0,4}$"),
         "ECS could not make a network interface with a public address: the subnet{subnet} is probably full.",
         "Add larger subnets, or subnets in other zones, to the option `subnets`.",
         _PAGE,
@@ -221,6 +222,24 @@ CAUSES = (
         ),
         Outlook.CAPACITY,
         (SUBNETS,),
+    ),
+    Cause(
+        "docker-network",
+        says(
+            r"no available IPv4 addresses on|available, non-overlapping IPv4 address pool|no such network|network (?:[\w.-]{1,100} )?not found"
+        ),
+        "The host's Docker network has no free address, or is missing.",
+        "On EC2, replace the instance, or give Docker a larger address pool (default-address-pools in /etc/docker/daemon.json); with "
+        "networkMode awsvpc, tasks don't need one.",
+        "https://docs.docker.com/engine/network/",
+        (
+            (
+                "CannotStartContainerError: Error response from daemon: failed to create endpoint ecs-airflow-1 on network bridge: no available"
+                " IPv4 addresses on this network's address pools: bridge (a1b2c3)"
+            ),
+            "CannotStartContainerError: Error response from daemon: network airflow not found",
+            "CannotStartContainerError: Error response from daemon: network not found",
+        ),
     ),
     Cause(
         "network-namespace",

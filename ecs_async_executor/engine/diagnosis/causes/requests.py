@@ -27,7 +27,7 @@ CAUSES = (
     Cause(
         "launch-type-and-provider",
         says(
-            r"capacity provider or a launch type but not both|both a launch type and (?:a )?capacity provider"
+            r"both launch ?type and capacity ?provider|capacity provider or a launch type but not both|both a launch type and (?:a )?capacity provider"
         ),
         "The request has both a launch type and capacity providers.",
         "Set either `launch_type` or `capacity_provider_strategy`.",
@@ -35,6 +35,7 @@ CAUSES = (
         (
             "You may choose a capacity provider or a launch type but not both.",
             "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
+            "Cannot specify both launchType and capacityProviderStrategy.",
         ),
         _USELESS,
         ("launchType", "capacityProviderStrategy"),
@@ -50,11 +51,53 @@ CAUSES = (
         ("platformVersion", "launchType"),
     ),
     Cause(
-        "provider-missing",
-        says(
-            r"capacity provider that is not associated with the cluster|specified capacity provider .{0,260}was not found"
+        "platform-version-old",
+        says(r"platform version.{0,60}\b1\.4\.0|\b1\.4\.0 or later|efs.{0,120}platform version"),
+        "The task definition needs Fargate's platform version 1.4.0 or later.",
+        "Remove `platform_version`, or set it to LATEST or 1.4.0.",
+        issue("aws-cloudformation/cloudformation-coverage-roadmap#1268"),
+        (
+            "EFS is supported for Fargate platform version 1.4.0.",
+            "Amazon EFS requires platform version 1.4.0 or later.",
         ),
-        "The cluster has no capacity provider{provider} of this name.",
+        _USELESS,
+        ("platformVersion", "taskDefinition"),
+    ),
+    Cause(
+        "strategy-missing",
+        says(
+            r"no default capacity ?provider ?strategy|default capacity provider strategy (?:is )?not (?:set|found)"
+        ),
+        "The request names neither a launch type nor a capacity provider, and the cluster has no default.",
+        "Set `launch_type` or `capacity_provider_strategy`, or give the cluster a default: aws ecs put-cluster-capacity-providers.",
+        _RUN_TASK,
+        (
+            "No default capacity provider strategy is set for the cluster.",
+            "No default capacity provider strategy is set",
+        ),
+        _USELESS,
+        ("capacityProviderStrategy", "launchType", "cluster"),
+    ),
+    Cause(
+        "provider-missing",
+        says(r"capacity provider ['\"]?(?!was\b|is\b)[\w-]{1,255}['\"]? (?:was|is) not found"),
+        "The cluster has no capacity provider{provider}.",
+        "Associate it with the cluster (aws ecs put-cluster-capacity-providers), or correct `capacity_provider_strategy`.",
+        _RUN_TASK,
+        (
+            "The specified capacity provider 'spot' was not found.",
+            "The capacity provider 'MYCP' was not found",
+            "Capacity provider MYCP was not found.",
+        ),
+        _USELESS,
+        ("capacityProviderStrategy", "cluster"),
+    ),
+    Cause(
+        "provider-unnamed",
+        says(
+            r"capacity provider that is not associated with the cluster|specified capacity provider was not found"
+        ),
+        "The cluster does not have one of the capacity providers that the request names.",
         "Associate it with the cluster (aws ecs put-cluster-capacity-providers), or correct `capacity_provider_strategy`.",
         _RUN_TASK,
         (
@@ -63,7 +106,6 @@ CAUSES = (
                 " Associate the capacity provider with the cluster or specify a valid capacity provider and try again."
             ),
             "The specified capacity provider was not found. Specify a valid capacity provider and try again.",
-            "The specified capacity provider 'spot' was not found.",
         ),
         _USELESS,
         ("capacityProviderStrategy", "cluster"),
@@ -120,7 +162,7 @@ CAUSES = (
         says(
             r"'(?:cpu|memory)' setting for container .{0,260}is greater than|no fargate configuration exists"
             r"|invalid '?(?:cpu|memory)'? setting|(?:cpu|memory)' values cannot be greater|be defined at the task level"
-            r"|'memory' must be greater than or equal|memory' or 'memoryReservation' must be"
+            r"|(?:cpu|memory) override \S{1,20} is (?:invalid|not valid)|'memory' must be greater than or equal|memory' or 'memoryReservation' must be"
         ),
         "The task[ with the container{container}] can't have this size.",
         "Choose `cpu` and `memory` values that ECS allows together; no container may have more than the task.",
@@ -129,6 +171,7 @@ CAUSES = (
             "'memory' setting for container 'artillery' is greater than for task.",
             "No Fargate configuration exists for given values.",
             "Invalid 'cpu' setting for task.",
+            "cpu override 100 is invalid",
             "The sum of all container 'cpu' values cannot be greater than the value of the task 'cpu'.",
         ),
         _USELESS,
@@ -136,7 +179,10 @@ CAUSES = (
     ),
     Cause(
         "exec-role",
-        says(r"valid task ?role(?:arn)? is not being used|task role is not being used"),
+        says(
+            r"valid task ?role(?:arn)? is not being used|task role is not being used|task ?role(?:arn)? must be provided"
+            r"|execute ?command.{0,120}task ?role"
+        ),
         "`enableExecuteCommand` needs a task role.",
         "Give the task definition a taskRoleArn, or remove `enableExecuteCommand`.",
         issue("boto/boto3#3173"),
@@ -149,19 +195,24 @@ CAUSES = (
                 "The execute command failed because a valid task role is not being used. Specify a valid task role in your task definition"
                 " or as a task override and try again."
             ),
+            "Execute command is enabled, but a task role must be provided.",
         ),
         _USELESS,
         ("enableExecuteCommand", "taskDefinition"),
     ),
     Cause(
         "long-arn",
-        says(r"new ARN and resource ID format must be enabled|long arn format must be"),
+        says(r"ARN and resource ID format must be|long arn format must be|old arn format"),
         "This account must use the long ARN format before its tasks can have tags.",
         "Run `aws ecs put-account-setting-default --name taskLongArnFormat --value enabled`, or remove the tags.",
         guide("ecs-account-settings"),
         (
             "The new ARN and resource ID format must be enabled to add tags to the task. Opt in to the new format and try again.",
             "Long arn format must be used for tagging operations",
+            (
+                "The new ARN and resource ID format must be enabled to work with ECS managed tags. Opt in to the new format and try again."
+            ),
+            "ECS Managed Tags can't be used with old ARN format",
         ),
         _USELESS,
         ("tags", "propagateTags", "enableECSManagedTags"),

@@ -43,7 +43,10 @@ CAUSES = (
     ),
     Cause(
         "role",
-        says(r"unable to assume the role|unable to assume role|role .{0,200}cannot be assumed"),
+        says(
+            r"(?:unable to|could not|cannot|can't|failed to) assume (?:the |its )?(?:(?:task |task's )?execution |task )?role\b"
+            r"|role .{0,200}cannot be assumed"
+        ),
         "ECS can't assume the task's role{role}.",
         "ECS can use a new role after a few seconds. If it still fails, check that the role exists, and set its trust policy: "
         + one_line(TRUSTS_ECS_TASKS),
@@ -56,8 +59,13 @@ CAUSES = (
             ),
             "ClientException: ECS was unable to assume the role 'arn:aws:iam::123456789012:role/exec' that was provided for this task.",
             "TaskFailedToStart: ECS was unable to assume the role 'arn:aws:iam::123456789012:role/exec'",
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve ecr registry auth: could not assume"
+                " execution role arn:aws:iam::123456789012:role/exec"
+            ),
         ),
         members=("overrides.executionRoleArn", "overrides.taskRoleArn"),
+        rank=EARLY,
     ),
     Cause(
         "execution-role-credentials",

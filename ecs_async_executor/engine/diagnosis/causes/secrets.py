@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecs_async_executor.engine.diagnosis.causes.cause import Cause, Outlook, guide, issue, says
-from ecs_async_executor.engine.diagnosis.causes.failure_words import DENIED, NETWORK, THROTTLED
+from ecs_async_executor.engine.diagnosis.causes.failure_words import DENIED, NETWORK, THROTTLED, status
 
 TITLE = "Secrets, registry login and environment files"
 
@@ -67,12 +67,48 @@ CAUSES = (
             ),
             "unable to download env file with key prod/airflow.env from bucket acme-config, error: AccessDenied: Access Denied",
         ),
+        within=_FILES,
+    ),
+    Cause(
+        "env-file-region",
+        says(
+            r"PermanentRedirect|bucket is in this region|incorrect region|AuthorizationHeaderMalformed|BucketRegionError|\b301 moved"
+        ),
+        "The bucket{bucket} of the environment file{file} is in another Region than the task.",
+        "Copy the file to a bucket in the task's Region, and correct environmentFiles in the task definition.",
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html",
+        (
+            (
+                "ResourceInitializationError: failed to download env files: file download command: non empty error stream:"
+                " PermanentRedirect: The bucket is in this region: us-east-1. Please use this region to retry the request"
+            ),
+            (
+                "unable to download env file with key prod/airflow.env from bucket acme-config, error: BucketRegionError: incorrect region,"
+                " the bucket is not in 'eu-west-1' region"
+            ),
+        ),
+        Outlook.USELESS,
+        within=_FILES,
+    ),
+    Cause(
+        "env-file-bucket",
+        says(r"NoSuchBucket|specified bucket does not exist"),
+        "The bucket{bucket} of the environment file{file} does not exist.",
+        "Correct environmentFiles in the task definition, or create the bucket in the task's Region and upload the file.",
+        guide("use-environment-file"),
+        (
+            (
+                "unable to download env file with key prod/airflow.env from bucket acme-config, error: NoSuchBucket: The specified"
+                " bucket does not exist"
+            ),
+            "ResourceInitializationError: failed to download env files: NoSuchBucket: The specified bucket does not exist",
+        ),
         Outlook.USELESS,
         within=_FILES,
     ),
     Cause(
         "env-file-missing",
-        says(r"NoSuchKey|NoSuchBucket|\b404\b|not ?found|does not exist"),
+        says(rf"NoSuchKey|not ?found|does not exist|{status('404')}"),
         "The environment file{file} does not exist in S3.",
         "Upload it, or correct environmentFiles in the task definition.",
         guide("use-environment-file"),
@@ -85,10 +121,7 @@ CAUSES = (
                 "ResourceInitializationError: failed to download env files: service call has been retried 1 time(s): operation error"
                 " S3: HeadObject, https response error StatusCode: 404, NotFound"
             ),
-            (
-                "unable to download env file with key prod/airflow.env from bucket acme-config, error: NoSuchBucket: The specified"
-                " bucket does not exist"
-            ),
+            "unable to download env file with key prod/airflow.env from bucket acme-config, error: NoSuchKey",
         ),
         Outlook.USELESS,
         within=_FILES,
@@ -101,7 +134,7 @@ CAUSES = (
         "a line NAME=value for each variable.",
         guide("use-environment-file"),
         (
-            "ResourceInitializationError: failed to download env files: PermanentRedirect",
+            "ResourceInitializationError: failed to download env files: unknown",
             "unable to parse bucket and key from s3 ARN specified in environmentFile arn:aws:s3:acme, error: invalid s3 arn",
             "unable to initialize envfile resource directory, error: mkdir",
         ),
@@ -217,6 +250,29 @@ CAUSES = (
         within=_SECRETS,
     ),
     Cause(
+        "secrets-credentials",
+        says(
+            r"UnrecognizedClient|InvalidClientTokenId|ExpiredToken|InvalidSignature|SignatureDoesNotMatch"
+            r"|security token included in the request is"
+        ),
+        "AWS did not accept the credentials with which the host fetches the task's secrets or its login.",
+        "They are the execution role's, and the ECS agent of the host has them. Check that the role exists; on EC2 and ECS Anywhere, "
+        "correct the host's clock and restart the agent.",
+        guide("task_execution_IAM_role"),
+        (
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to"
+                " retrieve ecr registry auth: service call has been retried 1 time(s): UnrecognizedClientException: The security token"
+                " included in the request is invalid."
+            ),
+            (
+                "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secrets from ssm:"
+                " ExpiredTokenException: The security token included in the request is expired"
+            ),
+        ),
+        within=_SECRETS,
+    ),
+    Cause(
         "secret-kms-key",
         says(
             r"KMSInvalidState|kms.{0,80}(?:disabled|pending deletion|not ?found)|DecryptionFailure|customer master key"
@@ -265,7 +321,6 @@ CAUSES = (
                 " perform: kms:Decrypt"
             ),
         ),
-        Outlook.USELESS,
         within=_SECRETS,
     ),
     Cause(
@@ -287,7 +342,6 @@ CAUSES = (
             ),
             "unable to retrieve ecr registry auth: AccessDeniedException: not authorized",
         ),
-        Outlook.USELESS,
         within=_ECR,
     ),
     Cause(
@@ -313,7 +367,6 @@ CAUSES = (
                 " retrieve secrets from ssm: service call has been retried 1 time(s): AccessDeniedException: User: ...."
             ),
         ),
-        Outlook.USELESS,
         within=_SSM,
     ),
     Cause(
@@ -336,7 +389,6 @@ CAUSES = (
                 " retrieve secret from asm: service call has been retried 1 time(s): AccessDeniedException"
             ),
         ),
-        Outlook.USELESS,
         within=_SECRETS,
     ),
     Cause(

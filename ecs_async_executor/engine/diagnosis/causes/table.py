@@ -59,8 +59,6 @@ def _texts(*subjects: Subject) -> tuple[Cause, ...]:
     return tuple(sorted(causes, key=lambda cause: cause.rank))
 
 
-TEXTS = _texts(*SUBJECTS)
-"""All causes that a text alone shows, in the order in which they are tried."""
 STOPS = _texts(*(subject for subject in SUBJECTS if subject not in (requests, calls)))
 """Those for which a task stops."""
 ANSWERS = _texts(network, capacity, roles, requests)

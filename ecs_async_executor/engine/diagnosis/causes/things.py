@@ -97,13 +97,16 @@ _THINGS: Mapping[str, tuple[re.Pattern[str], ...]] = {
     "instance": _patterns(r"\b(i-[0-9a-z]{1,20})"),
     "attribute": _patterns(r"attribute '?\"?((?:com\.amazonaws\.|ecs\.)[\w.-]{1,100})"),
     "constraint": _patterns(r"(\w{1,40}) placement constraint unsatisfied"),
-    "provider": _patterns(r"capacity provider ['\"]([\w-]{1,255})"),
+    "provider": _patterns(
+        r"capacity provider ['\"]([\w-]{1,255})",
+        r"capacity provider ((?!was\b|that\b|strategy\b)[\w-]{1,255}) was not found",
+    ),
     "definition": _patterns(r"(arn:aws[\w-]*:ecs:[\w-]+:\d+:task-definition/[\w:-]{1,255})"),
     "container": _patterns(r"container named ([\w-]{1,255})", r"for container '?([\w-]{1,255})"),
-    "dependency": _patterns(r"dependency \[([\w-]{1,255})"),
+    "dependency": _patterns(r"dependency \[([\w-]{1,255})", r"dependency container '([\w-]{1,255})"),
     "step": _patterns(r"could not transition to (\w{1,40})"),
     "limit": _patterns(r"timed out after waiting ([\w.]{1,20})"),
-    "launchtype": _patterns(r"launch_?type:? ([A-Z0-9_]{2,20})"),
+    "launchtype": _patterns(r"launch[_ ]?type:? ((?-i:[A-Z][A-Z0-9_]{1,20}))\b"),
     "number": _patterns(r"at most (\d{1,6})"),
 }
 

@@ -76,7 +76,6 @@ CAUSES = (
                 " User is not authorized to perform: elasticfilesystem:ClientMount on fs-0a1b2c3d"
             ),
         ),
-        Outlook.USELESS,
         within=_EFS,
     ),
     Cause(
@@ -163,7 +162,7 @@ CAUSES = (
     Cause(
         "efs-helper",
         says(
-            r"unknown filesystem type|mount\.efs|efs-utils|amazon-ecs-volume-plugin|supervisor_mount_efs|botocore"
+            r"unknown filesystem type|traceback|mount\.efs|efs-utils|amazon-ecs-volume-plugin|supervisor_mount_efs|botocore"
         ),
         "The host can't mount the EFS file system{filesystem}: its mount helper is missing or failed.",
         "On EC2, install it (sudo yum install -y amazon-efs-utils) or use the newest ECS-optimized AMI; on Fargate, use platform "
@@ -261,8 +260,7 @@ CAUSES = (
             "TaskFailedToStart: ECS failed to set up the EBS volume. Encountered UnauthorizedOperation",
             "EBS volume attachment failed: AccessDenied",
         ),
-        Outlook.USELESS,
-        ("volumeConfigurations",),
+        members=("volumeConfigurations",),
         within=_EBS,
     ),
     Cause(

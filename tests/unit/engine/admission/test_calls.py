@@ -9,7 +9,7 @@ import anyio
 import botocore.exceptions as boto
 import pytest
 
-from ecs_async_executor.engine.admission.calls import Calls, Permit
+from ecs_async_executor.engine.admission.calls import UNANSWERED, Calls, Permit
 from ecs_async_executor.engine.admission.rate_limits import Action
 from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
 from ecs_async_executor.engine.options import EngineOptions, Rate
@@ -77,6 +77,21 @@ async def test_what_holds_up_launches_is_a_pause_before_a_throttle(make_calls: M
     assert calls.hold_up.summary == "The AWS credentials have expired."
     await call(calls, "answer")
     assert calls.hold_up.summary == "AWS throttles RunTask, so launches are slow."
+
+
+async def test_an_ecs_that_answers_nothing_usable_for_long_holds_up_launches(make_calls: MakeCalls):
+    calls = make_calls(options())
+    calls._backlog = lambda: 7
+    assert calls.unanswered_for(anyio.current_time()) is None
+    assert await failing(calls, TimeoutError(), Action.DESCRIBE_TASKS) is Kind.UNKNOWN
+    await anyio.sleep(UNANSWERED)
+    assert await failing(calls, error("ServerException", status=500), Action.RUN_TASK) is Kind.UNKNOWN
+    assert calls.unanswered_for(anyio.current_time()) == pytest.approx(UNANSWERED)
+    assert calls.hold_up is not None
+    assert calls.hold_up.summary == "ECS gives no usable answer to any call."
+    assert await failing(calls, error("AccessDeniedException"), Action.LIST_TASKS) is Kind.DENIED
+    assert calls.unanswered_for(anyio.current_time()) is None
+    assert calls.hold_up is None
 
 
 async def test_a_fault_of_ours_is_logged_with_its_traceback(

@@ -22,6 +22,7 @@ EXPECTED: dict[str, Expected] = {
             "The image is not built for the platform linux/amd64 that the task runs on.",
             "The image is not built for the platform linux/arm64/v8 that the task runs on.",
             "The image is not built for the platform that the task runs on.",
+            "The image is not built for the platform that the task runs on.",
         ),
     ),
     "image-processor": (
@@ -66,6 +67,7 @@ EXPECTED: dict[str, Expected] = {
         "aws ecr validate-pull-through-cache-rule",
         (
             "ECR's pull through cache could not get the image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub/apache/airflow:3.0.0 from the upstream registry.",
+            "ECR's pull through cache could not get the image from the upstream registry.",
             "ECR's pull through cache could not get the image from the upstream registry.",
             "ECR's pull through cache could not get the image from the upstream registry.",
         ),
@@ -136,6 +138,14 @@ EXPECTED: dict[str, Expected] = {
             "The registry failed while the image was pulled.",
         ),
     ),
+    "image-key": (
+        AGAIN,
+        "aws kms enable-key",
+        (
+            "ECR can't decrypt the image: the KMS key of its repository can't be used.",
+            "ECR can't decrypt the image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/airflow:3: the KMS key of its repository can't be used.",
+        ),
+    ),
     "image-login-expired": (
         AGAIN,
         "repositoryCredentials",
@@ -165,7 +175,7 @@ EXPECTED: dict[str, Expected] = {
         ),
     ),
     "image-denied": (
-        USELESS,
+        AGAIN,
         "AmazonECSTaskExecutionRolePolicy",
         (
             "The task may not pull the image 123123123123.dkr.ecr.us-east-1.amazonaws.com/test_image.",
@@ -260,12 +270,28 @@ EXPECTED: dict[str, Expected] = {
         ),
     ),
     "env-file-denied": (
-        USELESS,
+        AGAIN,
         "s3:GetObject",
         (
             "The task may not read its environment file in S3.",
             "The task may not read its environment file in S3.",
             "The task may not read its environment file prod/airflow.env in S3.",
+        ),
+    ),
+    "env-file-region": (
+        USELESS,
+        "task's Region",
+        (
+            "The bucket of the environment file is in another Region than the task.",
+            "The bucket acme-config of the environment file prod/airflow.env is in another Region than the task.",
+        ),
+    ),
+    "env-file-bucket": (
+        USELESS,
+        "environmentFiles",
+        (
+            "The bucket acme-config of the environment file prod/airflow.env does not exist.",
+            "The bucket of the environment file does not exist.",
         ),
     ),
     "env-file-missing": (
@@ -281,7 +307,7 @@ EXPECTED: dict[str, Expected] = {
         AGAIN,
         "environmentFiles",
         (
-            "ResourceInitializationError: failed to download env files: PermanentRedirect.",
+            "ResourceInitializationError: failed to download env files: unknown.",
             "unable to parse bucket and key from s3 ARN specified in environmentFile arn:aws:s3:acme, error: invalid s3 arn.",
             "unable to initialize envfile resource directory, error: mkdir.",
         ),
@@ -331,6 +357,14 @@ EXPECTED: dict[str, Expected] = {
             "The task could not reach AWS for its secrets or its login to the registry.",
         ),
     ),
+    "secrets-credentials": (
+        AGAIN,
+        "restart the agent",
+        (
+            "AWS did not accept the credentials with which the host fetches the task's secrets or its login.",
+            "AWS did not accept the credentials with which the host fetches the task's secrets or its login.",
+        ),
+    ),
     "secret-kms-key": (
         USELESS,
         "aws kms enable-key",
@@ -341,7 +375,7 @@ EXPECTED: dict[str, Expected] = {
         ),
     ),
     "secret-kms-denied": (
-        USELESS,
+        AGAIN,
         "kms:Decrypt",
         (
             "The execution role may not use the KMS key that encrypts the secret arn:aws:secretsmanager:eu-central-1:123456789012:secret:directus-EaPYTy.",
@@ -350,7 +384,7 @@ EXPECTED: dict[str, Expected] = {
         ),
     ),
     "registry-login-denied": (
-        USELESS,
+        AGAIN,
         "ecr:GetAuthorizationToken",
         (
             "The execution role exec may not log in to ECR.",
@@ -359,7 +393,7 @@ EXPECTED: dict[str, Expected] = {
         ),
     ),
     "parameter-denied": (
-        USELESS,
+        AGAIN,
         "ssm:GetParameters",
         (
             "The execution role exec may not read the parameter arn:aws:ssm:eu-west-1:123456789012:parameter/db.",
@@ -368,7 +402,7 @@ EXPECTED: dict[str, Expected] = {
         ),
     ),
     "secret-denied": (
-        USELESS,
+        AGAIN,
         "secretsmanager:GetSecretValue",
         (
             "The execution role exec may not read the secret arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-a1b2c3.",
@@ -506,7 +540,7 @@ EXPECTED: dict[str, Expected] = {
         ),
     ),
     "log-denied": (
-        USELESS,
+        AGAIN,
         "logs:CreateLogStream",
         (
             "The execution role exec may not write to the log group airflow.",
@@ -538,6 +572,8 @@ EXPECTED: dict[str, Expected] = {
         (
             "The log options of the task definition are not valid: awslogs-region.",
             "The log options of the task definition are not valid: awslogs-stream-prefix.",
+            "The log options of the task definition are not valid.",
+            "The log options of the task definition are not valid.",
             "The log options of the task definition are not valid: awslogs-group.",
         ),
     ),
@@ -579,7 +615,7 @@ EXPECTED: dict[str, Expected] = {
         ),
     ),
     "efs-denied": (
-        USELESS,
+        AGAIN,
         "elasticfilesystem:ClientMount",
         (
             "The EFS file system denied the task the mount of /srv/gitlab/data.",
@@ -662,7 +698,7 @@ EXPECTED: dict[str, Expected] = {
         ),
     ),
     "ebs-denied": (
-        USELESS,
+        AGAIN,
         "AmazonECSInfrastructureRolePolicyForVolumes",
         (
             "The infrastructure role ecsInfrastructureRole may not create or attach the task's EBS volume.",
@@ -832,6 +868,32 @@ EXPECTED: dict[str, Expected] = {
             "ECS Exec's agent could not be started in the container.",
         ),
     ),
+    "host-setting": (
+        AGAIN,
+        "systemControls",
+        (
+            "The host's kernel does not offer a setting that the container asks for.",
+            "The host's kernel does not offer a setting that the container asks for.",
+        ),
+    ),
+    "cgroups-used-up": (
+        AGAIN,
+        "newer AMI",
+        (
+            "The host has no control group left for the container.",
+            "The host has no control group left for the container.",
+        ),
+    ),
+    "host-runtime": (
+        AGAIN,
+        "newer AMI",
+        (
+            "The container runtime of the host failed to set the container up.",
+            "The container runtime of the host failed to set the container up.",
+            "The container runtime of the host failed to set the container up.",
+            "The container runtime of the host failed to set the container up.",
+        ),
+    ),
     "program-denied": (
         USELESS,
         "Make it executable in the",
@@ -849,6 +911,22 @@ EXPECTED: dict[str, Expected] = {
             "The image has no program /opt/sonarqube/bin/run.sh, or the interpreter that the program names.",
             "The image has no program node index.js -i 0, or the interpreter that the program names.",
             "The image has no program, or the interpreter that the program names.",
+        ),
+    ),
+    "arguments-too-long": (
+        USELESS,
+        "128 KiB",
+        (
+            "The container's command and environment are longer than Linux allows.",
+            "The container's command and environment are longer than Linux allows.",
+        ),
+    ),
+    "environment": (
+        USELESS,
+        "environmentFiles",
+        (
+            "An environment variable of the container has no valid name.",
+            "An environment variable of the container has no valid name.",
         ),
     ),
     "no-command": (
@@ -878,14 +956,31 @@ EXPECTED: dict[str, Expected] = {
             "The host still has a container of the same name.",
         ),
     ),
+    "dependency-late": (
+        AGAIN,
+        "startTimeout",
+        (
+            "The container log_router, which others depend on, was not ready in time.",
+            "The container log_router, which others depend on, was not ready in time.",
+        ),
+    ),
     "dependency": (
         AGAIN,
         "dependsOn",
         (
-            "A container that others depend on init failed, was not ready in time, or does not exist.",
-            "A container that others depend on log_router failed, was not ready in time, or does not exist.",
-            "A container that others depend on failed, was not ready in time, or does not exist.",
-            "A container that others depend on init failed, was not ready in time, or does not exist.",
+            "The container init, which others depend on, failed.",
+            "The container init, which others depend on, failed.",
+            "The container init, which others depend on, failed.",
+            "The container init, which others depend on, failed.",
+            "The container init, which others depend on, failed.",
+        ),
+    ),
+    "dependencies": (
+        AGAIN,
+        "dependsOn",
+        (
+            "The containers' dependencies can't be met.",
+            "The containers' dependencies can't be met.",
         ),
     ),
     "health-check": (
@@ -895,12 +990,14 @@ EXPECTED: dict[str, Expected] = {
             "The container failed its health check.",
             "The container failed its health check.",
             "The container failed its health check.",
+            "The container failed its health check.",
         ),
     ),
     "runtime-daemon": (
         AGAIN,
         "If it happens often",
         (
+            "The container runtime of the host does not answer.",
             "The container runtime of the host does not answer.",
             "The container runtime of the host does not answer.",
             "The container runtime of the host does not answer.",
@@ -943,6 +1040,14 @@ EXPECTED: dict[str, Expected] = {
             'The host\'s container runtime refused a setting of the container: CannotCreateContainerError: Error response from daemon: sysctl "net.core.somaxconn" is not in a separate kernel namespace.',
             "The host's container runtime refused a setting of the container: CannotCreateContainerError: Error response from daemon: Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available.",
             "The host's container runtime refused a setting of the container: ResourceInitializationError: cgroup create: unable to create cgroup.",
+        ),
+    ),
+    "kernel": (
+        AGAIN,
+        "ECS-optimized AMI",
+        (
+            "The host's kernel can't enforce the container's limits.",
+            "The host's kernel can't enforce the container's limits.",
         ),
     ),
     "cannot-stop": (
@@ -1098,6 +1203,15 @@ EXPECTED: dict[str, Expected] = {
             "ECS could not make a network interface with a public address: the subnet subnet-0a1b2c3d is probably full.",
             "ECS could not make a network interface with a public address: the subnet subnet-0a1b2c3d is probably full.",
             "ECS could not make a network interface with a public address: the subnet is probably full.",
+        ),
+    ),
+    "docker-network": (
+        AGAIN,
+        "default-address-pools",
+        (
+            "The host's Docker network has no free address, or is missing.",
+            "The host's Docker network has no free address, or is missing.",
+            "The host's Docker network has no free address, or is missing.",
         ),
     ),
     "network-namespace": (
@@ -1326,7 +1440,7 @@ EXPECTED: dict[str, Expected] = {
         ),
     ),
     "location": (
-        USELESS,
+        CAPACITY,
         "Choose subnets in the instances'",
         (
             "No container instance is in an Availability Zone of the subnets.",
@@ -1334,7 +1448,7 @@ EXPECTED: dict[str, Expected] = {
         ),
     ),
     "attribute": (
-        USELESS,
+        CAPACITY,
         "aws ecs list-attributes",
         (
             "No container instance has the attribute that the task needs.",
@@ -1352,7 +1466,7 @@ EXPECTED: dict[str, Expected] = {
         ),
     ),
     "constraint": (
-        USELESS,
+        CAPACITY,
         "`placementConstraints`",
         (
             "No container instance meets the placement constraint MemberOf.",
@@ -1364,6 +1478,7 @@ EXPECTED: dict[str, Expected] = {
         USELESS,
         "requiresCompatibilities",
         (
+            "The task definition does not fit the launch type FARGATE.",
             "The task definition does not fit the launch type FARGATE.",
             "The task definition does not fit the launch type.",
             "The task definition does not fit the launch type EC2.",
@@ -1419,6 +1534,7 @@ EXPECTED: dict[str, Expected] = {
         AGAIN,
         "If it happens often",
         (
+            "The ECS agent of the container instance was disconnected or failed.",
             "The ECS agent of the container instance was disconnected or failed.",
             "The ECS agent of the container instance was disconnected or failed.",
             "The ECS agent of the container instance was disconnected or failed.",
@@ -1495,6 +1611,7 @@ EXPECTED: dict[str, Expected] = {
             "ECS can't assume the task's role arn:aws:iam::123456789012:role/task.",
             "ECS can't assume the task's role arn:aws:iam::123456789012:role/exec.",
             "ECS can't assume the task's role arn:aws:iam::123456789012:role/exec.",
+            "ECS can't assume the task's role arn:aws:iam::123456789012:role/exec.",
         ),
     ),
     "execution-role-credentials": (
@@ -1548,16 +1665,41 @@ EXPECTED: dict[str, Expected] = {
         (
             "The request has both a launch type and capacity providers.",
             "The request has both a launch type and capacity providers.",
+            "The request has both a launch type and capacity providers.",
         ),
     ),
     "platform-version-ec2": (USELESS, "`platform_version`", ("Only Fargate has platform versions.",)),
+    "platform-version-old": (
+        USELESS,
+        "`platform_version`",
+        (
+            "The task definition needs Fargate's platform version 1.4.0 or later.",
+            "The task definition needs Fargate's platform version 1.4.0 or later.",
+        ),
+    ),
+    "strategy-missing": (
+        USELESS,
+        "aws ecs put-cluster-capacity-providers",
+        (
+            "The request names neither a launch type nor a capacity provider, and the cluster has no default.",
+            "The request names neither a launch type nor a capacity provider, and the cluster has no default.",
+        ),
+    ),
     "provider-missing": (
         USELESS,
         "aws ecs put-cluster-capacity-providers",
         (
-            "The cluster has no capacity provider of this name.",
-            "The cluster has no capacity provider of this name.",
-            "The cluster has no capacity provider spot of this name.",
+            "The cluster has no capacity provider spot.",
+            "The cluster has no capacity provider MYCP.",
+            "The cluster has no capacity provider MYCP.",
+        ),
+    ),
+    "provider-unnamed": (
+        USELESS,
+        "aws ecs put-cluster-capacity-providers",
+        (
+            "The cluster does not have one of the capacity providers that the request names.",
+            "The cluster does not have one of the capacity providers that the request names.",
         ),
     ),
     "provider-mix": (
@@ -1593,6 +1735,7 @@ EXPECTED: dict[str, Expected] = {
             "The task can't have this size.",
             "The task can't have this size.",
             "The task can't have this size.",
+            "The task can't have this size.",
         ),
     ),
     "exec-role": (
@@ -1601,12 +1744,15 @@ EXPECTED: dict[str, Expected] = {
         (
             "`enableExecuteCommand` needs a task role.",
             "`enableExecuteCommand` needs a task role.",
+            "`enableExecuteCommand` needs a task role.",
         ),
     ),
     "long-arn": (
         USELESS,
         "aws ecs put-account-setting-default",
         (
+            "This account must use the long ARN format before its tasks can have tags.",
+            "This account must use the long ARN format before its tasks can have tags.",
             "This account must use the long ARN format before its tasks can have tags.",
             "This account must use the long ARN format before its tasks can have tags.",
         ),

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecs_async_executor.engine.diagnosis.call_failures import CREDENTIAL_CODES
-from ecs_async_executor.engine.diagnosis.causes import things
+from ecs_async_executor.engine.diagnosis.causes import masks, things
 from ecs_async_executor.engine.diagnosis.causes.calls import CREDENTIALS, REFUSALS
 from ecs_async_executor.engine.diagnosis.causes.cause import Cause, find, own_words, plainly
 from ecs_async_executor.engine.diagnosis.causes.exit_codes import EXIT_CODES, meaning_of
-from ecs_async_executor.engine.diagnosis.causes.table import ANSWERS, STOPS, SUBJECTS, TEXTS
+from ecs_async_executor.engine.diagnosis.causes.table import ANSWERS, STOPS, SUBJECTS
 from ecs_async_executor.engine.diagnosis.stopped_tasks import judge
 from ecs_async_executor.engine.responses import Container, Task
 from tests.unit.engine.diagnosis.expected_causes import EXPECTED
@@ -26,6 +26,8 @@ from tests.unit.engine.diagnosis.expected_causes import EXPECTED
 sre: Any = import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
 
 ALL = [cause for subject in SUBJECTS for cause in subject.CAUSES]
+TEXTS = tuple(sorted((cause for cause in ALL if not cause.codes), key=lambda cause: cause.rank))
+"""All causes that a text alone shows, in the order in which they are tried."""
 BY_NAME = {cause.name: cause for cause in ALL}
 WORDINGS = [(cause.name, number) for cause in TEXTS for number in range(len(cause.wordings))]
 
@@ -229,6 +231,12 @@ def _patterns() -> Iterator[re.Pattern[str]]:
         yield from (pattern for pattern in (cause.text, cause.within) if pattern is not None)
     for some in things._THINGS.values():
         yield from some
+    for each in vars(masks).values():
+        yield from (
+            pattern
+            for pattern in (each if isinstance(each, tuple) else (each,))
+            if isinstance(pattern, re.Pattern)
+        )
 
 
 def _repeats(parsed: Any) -> Iterator[tuple[int, Any]]:

@@ -54,10 +54,10 @@ def kind_of(verdict: Verdict) -> Kind:
         ("AGENT", Kind.CAPACITY),
         ("EMPTY CAPACITY PROVIDER", Kind.CAPACITY),
         ("NO ACTIVE INSTANCES", Kind.CAPACITY),
-        ("ATTRIBUTE", Kind.CONFIGURATION),
-        ("LOCATION", Kind.CONFIGURATION),
-        ("MemberOf placement constraint unsatisfied", Kind.CONFIGURATION),
-        ("MemberOf placement constraint unsatisfied.", Kind.CONFIGURATION),
+        ("ATTRIBUTE", Kind.CAPACITY),
+        ("LOCATION", Kind.CAPACITY),
+        ("MemberOf placement constraint unsatisfied", Kind.CAPACITY),
+        ("MemberOf placement constraint unsatisfied.", Kind.CAPACITY),
     ],
 )
 def test_a_placement_keyword_means_the_same_from_run_task_and_in_a_stopped_task(
@@ -100,11 +100,11 @@ LOGS = (
     ("reason", "action"),
     [(SSM, "ssm:GetParameters"), (ECR, "ecr:GetAuthorizationToken"), (LOGS, "logs:CreateLogStream")],
 )
-def test_a_denied_resource_is_no_lack_of_capacity_and_its_remedy_is_the_missing_statement(
+def test_a_denial_costs_a_start_attempt_since_iam_takes_a_while_and_its_remedy_is_the_missing_statement(
     reason: str, action: str
 ) -> None:
     verdict = never_ran(reason)
-    assert kind_of(verdict) is Kind.CONFIGURATION
+    assert kind_of(verdict) is Kind.START
     assert f'"Action": "{action}"' in verdict.diagnosis.remedy
     assert "the role exec" in verdict.diagnosis.remedy
 

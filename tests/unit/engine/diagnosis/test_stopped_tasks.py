@@ -131,7 +131,7 @@ def test_an_end_is_unexplained_if_its_only_sign_is_an_ambiguous_exit_code(
     [
         (NO_IMAGE, "registry has no image", True),
         ("CannotPullContainerError: pull access denied, repository does not exist", "has no image, or", True),
-        ("CannotPullContainerError: unexpected status code 403 Forbidden", "may not pull", True),
+        ("CannotPullContainerError: unexpected status code 403 Forbidden", "may not pull", False),
         (NO_REGISTRY, "could not reach", False),
         ("CannotPullContainerError: ... EOF", "could not reach", False),
         (NO_ECR, "could not reach", False),
@@ -162,7 +162,7 @@ def test_an_end_is_unexplained_if_its_only_sign_is_an_ambiguous_exit_code(
             False,
         ),
         ("CannotPullContainerError: toomanyrequests: Rate exceeded", "ECR limits", False),
-        (NO_SECRET, "may not read the secret", True),
+        (NO_SECRET, "may not read the secret", False),
         (
             "ResourceInitializationError: failed to validate logger args: The specified log group does not exist",
             "log group of the task definition does not exist",

@@ -120,6 +120,13 @@ def test_only_launches_that_wait_for_long_without_a_reason_of_their_own_are_held
     assert ledger.held_up(why, 10.0, 100) == []
 
 
+def test_reasons_that_alternate_are_each_reported_once(ledger: Ledger):
+    ledger.launch(order("run"), 0.0)
+    reasons = [Diagnosis("AWS throttles."), Diagnosis("The rate is used up.")]
+    reports = [ledger.held_up(why, 10.0, 100) for _ in range(3) for why in reasons]
+    assert reports == [[Waiting("run", why)] for why in reasons] + [[]] * 4
+
+
 def test_a_slow_start_is_reported_once(ledger: Ledger):
     entry = watched(ledger)
     assert ledger.described(entry, task("PENDING"), 50.0) == []

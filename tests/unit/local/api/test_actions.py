@@ -203,3 +203,33 @@ def test_an_unknown_cluster_is_missing_from_describe_clusters(lab: Lab) -> None:
 def test_a_cluster_is_known_by_its_arn(lab: Lab) -> None:
     arn = lab.run(cluster="arn:aws:ecs:us-east-1:123456789012:cluster/default")
     assert lab.describe(arn)["clusterArn"].endswith(":cluster/default")
+
+
+def test_a_stop_reason_has_up_to_255_characters(lab: Lab) -> None:
+    arn = lab.run()
+    error = lab.error("StopTask", task=arn, reason="r" * 256)
+    assert (error.code, error.message) == ("InvalidParameterException", "reason longer than 255.")
+    assert lab.describe(arn)["desiredStatus"] == "RUNNING"
+    assert lab.call("StopTask", task=arn, reason="r" * 255)["task"]["stoppedReason"] == "r" * 255
+
+
+def test_a_task_definitions_tags_are_described_only_if_they_are_asked_for(lab: Lab) -> None:
+    tag = {"key": "team", "value": "data"}
+    lab.call("RegisterTaskDefinition", **definition("a"), tags=[tag])
+    assert lab.call("DescribeTaskDefinition", taskDefinition="f")["tags"] == []
+    assert lab.call("DescribeTaskDefinition", taskDefinition="f", include=["TAGS"])["tags"] == [tag]
+
+
+@pytest.mark.parametrize(
+    ("propagate", "expected"),
+    [("TASK_DEFINITION", {"team": "data", "env": "test"}), ("NONE", {"env": "test"})],
+)
+def test_a_task_gets_its_task_definitions_tags_if_they_are_propagated(
+    lab: Lab, propagate: str, expected: dict[str, str]
+) -> None:
+    tags = [{"key": "team", "value": "data"}, {"key": "env", "value": "prod"}]
+    lab.call("RegisterTaskDefinition", **definition("a"), tags=tags)
+    own = [{"key": "env", "value": "test"}]
+    arn = lab.run(taskDefinition="f", propagateTags=propagate, tags=own, networkConfiguration=None)
+    shown = lab.describe(arn, include=["TAGS"])["tags"]
+    assert {tag["key"]: tag["value"] for tag in shown} == expected

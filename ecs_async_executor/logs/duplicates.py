@@ -26,7 +26,7 @@ _MOST_BYTES = 4_194_304
 """How much of a file's end is compared: more than the lines that a page shows."""
 
 
-def without_doubles(lines: Sequence[str], ti: Any, try_number: int) -> list[str]:
+def without_duplicates(lines: Sequence[str], ti: Any, try_number: int) -> list[str]:
     """Return the lines that only the container's log has."""
     if remote_log_is_live():
         return [line for line in lines if not _is_airflows(line)]

@@ -71,6 +71,10 @@ class RemoteLogError(EcsAsyncError):
     """Airflow's remote log did not take a task's log."""
 
 
+class OperationError(EcsAsyncError):
+    """A command such as `ecs-async stop` can't do what it was asked. The message says why, and what to do."""
+
+
 class ImpossibleTransitionError(EcsAsyncError):
     """A run was about to enter a state that can't follow its current one: a bug of ours, not of a task."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from ecs_async_executor.commands import OPERATIONS, Command
 from ecs_async_executor.config.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, of_option
 
 _TYPES = {bool: "boolean", int: "integer", float: "float"}
@@ -37,7 +38,7 @@ def get_provider_info() -> dict[str, Any]:
 
 
 def get_cli_commands() -> list[Any]:
-    """Return the command `airflow ecs-async config`."""
+    """Return the commands `airflow ecs-async ...`."""
     from airflow.cli import cli_config  # noqa: PLC0415  Airflow has loaded it by the time it calls this
 
     make: Any = cli_config.Arg
@@ -58,9 +59,21 @@ def get_cli_commands() -> list[Any]:
                     func=cli_config.lazy_load_command("ecs_async_executor.cli.config.run_in_airflow"),
                     args=arguments,
                 ),
+                *(_airflow_command(cli_config, command) for command in OPERATIONS),
             ),
         )
     ]
+
+
+def _airflow_command(cli_config: Any, command: Command) -> Any:
+    arguments = tuple(cli_config.Arg(each.flags, **each.options) for each in command.arguments)
+    return cli_config.ActionCommand(
+        name=command.name,
+        help=command.help[0].upper() + command.help[1:],
+        description=command.description,
+        func=cli_config.lazy_load_command(f"ecs_async_executor.cli.{command.name}.run_in_airflow"),
+        args=arguments,
+    )
 
 
 def _option(name: str, field: FieldInfo) -> dict[str, Any]:

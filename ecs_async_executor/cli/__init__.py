@@ -6,7 +6,18 @@ import argparse
 from collections.abc import Sequence
 
 from ecs_async_executor import __version__
-from ecs_async_executor.cli import config, conformance, demo, image, local
+from ecs_async_executor.cli import (
+    config,
+    conformance,
+    demo,
+    exec,  # noqa: A004  a command's name
+    image,
+    local,
+    status,
+    stop,
+    sweep,
+    tasks,
+)
 from ecs_async_executor.cli.parser import Parser
 
 
@@ -19,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"ecs-async-executor {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND")
-    for command in (config, conformance, demo, image, local):
+    for command in (config, conformance, demo, image, local, status, tasks, sweep, stop, exec):
         command.add_parser(subparsers)
     args = parser.parse_args(argv)
     exit_code: int = args.run(args)

@@ -26,7 +26,10 @@ class Parser(argparse.ArgumentParser):
         given = list(sys.argv[1:] if args is None else args)
         if commands := self._commands():
             self._check_command(given, commands)
+        given, rest = self._split_at_dashes(given)
         found, unknown = super().parse_known_args(given, namespace)
+        for name, words in rest.items():
+            setattr(found, name, [*getattr(found, name), *words])
         if unknown:
             self._refuse(unknown[0], self._option_string_actions)
         return found, []
@@ -38,6 +41,16 @@ class Parser(argparse.ArgumentParser):
             if isinstance(action, argparse._SubParsersAction)  # noqa: SLF001  argparse has no public name for it
             for name in action.choices
         ]
+
+    def _split_at_dashes(self, given: list[str]) -> tuple[list[str], dict[str, list[str]]]:
+        """Take away what follows `--` if an argument takes any number of words: argparse can't, after an option."""
+        takers = [
+            action.dest for action in self._actions if action.nargs == "*" and not action.option_strings
+        ]
+        if not takers or "--" not in given:
+            return given, {}
+        at = given.index("--")
+        return given[:at], {takers[0]: given[at + 1 :]}
 
     def _check_command(self, given: Sequence[str], commands: Sequence[str]) -> None:
         if not given:

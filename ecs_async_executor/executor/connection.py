@@ -27,13 +27,13 @@ def resolve_connection(conn_id: str | None, region_name: str | None, option: str
     metadata database. The returned function calls AWS only when the engine calls it (assuming a role takes an
     STS call). From its second call on, it looks the connection up again, to find rotated credentials.
     """
-    hooks = [_look_up(conn_id, region_name, option)]
+    hooks = [look_up(conn_id, region_name, option)]
 
     def connect() -> Connection:
         try:
             hook = hooks.pop()
         except IndexError:
-            hook = _look_up(conn_id, region_name, option)
+            hook = look_up(conn_id, region_name, option)
         session = hook.get_session(region_name=hook.region_name, deferrable=True)
         _refresh_off_the_loop(session, conn_id)
         return Connection(
@@ -70,7 +70,8 @@ def effective_region(conn_id: str | None, region_name: str | None) -> tuple[str 
     return None, f"set nowhere{unless}{ignored}"
 
 
-def _look_up(conn_id: str | None, region_name: str | None, option: str) -> Any:
+def look_up(conn_id: str | None, region_name: str | None, option: str = "conn_id") -> Any:
+    """Return the provider's hook for the connection; if there is none, raise a `ConfigurationError` that names `option`."""
     hook = EcsHook(aws_conn_id=conn_id, region_name=region_name)
     try:
         exists = bool(hook.conn_config)

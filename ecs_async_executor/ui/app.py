@@ -23,14 +23,14 @@ from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Resp
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import SQLAlchemyError
 
+from ecs_async_executor.fleet.executors import find_our_executors
+from ecs_async_executor.fleet.live import Fleet
+from ecs_async_executor.fleet.queries import read_events, read_fleet
+from ecs_async_executor.fleet.view import Filters, choose_failures, make_view
 from ecs_async_executor.task_arn import TaskArn
 from ecs_async_executor.ui.console import configured_endpoint, is_aws_endpoint, task_url
-from ecs_async_executor.ui.executors import find_our_executors
-from ecs_async_executor.ui.fleet import Fleet
 from ecs_async_executor.ui.plugin import PREFIX, page_path
-from ecs_async_executor.ui.queries import read_events, read_fleet
 from ecs_async_executor.ui.shared_fleet import BusyError, SharedFleet
-from ecs_async_executor.ui.view import Filters, choose_failures, make_view
 
 log = logging.getLogger(__name__)
 

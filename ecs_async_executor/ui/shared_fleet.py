@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from ecs_async_executor.ui.fleet import Fleet
+from ecs_async_executor.fleet.live import Fleet
 
 FRESH_FOR = 2.0
 """Seconds for which a read serves everybody; the page asks every five."""

@@ -16,12 +16,12 @@ from sqlalchemy import Engine, create_engine, delete, insert, text
 from sqlalchemy.orm import Session
 
 from ecs_async_executor.event_names import SCHEDULER_STATUS, EventName
+from ecs_async_executor.fleet import queries
+from ecs_async_executor.fleet.executors import OurExecutors
+from ecs_async_executor.fleet.live import FORGOTTEN_AFTER, Fleet, Job
+from ecs_async_executor.fleet.queries import read_events, read_fleet
+from ecs_async_executor.fleet.view import Filters, make_view
 from ecs_async_executor.scheduler_status import SchedulerStatus, encode
-from ecs_async_executor.ui import queries
-from ecs_async_executor.ui.executors import OurExecutors
-from ecs_async_executor.ui.fleet import FORGOTTEN_AFTER, Fleet, Job
-from ecs_async_executor.ui.queries import read_events, read_fleet
-from ecs_async_executor.ui.view import Filters, make_view
 from tests.support.fleet_rows import ARN, NOW, add_events, add_tasks, ago, event_row, task_row
 from tests.support.postgres import postgres
 

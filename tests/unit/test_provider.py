@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from importlib.resources import files
 import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
 
+from ecs_async_executor.commands import OPERATIONS
 from ecs_async_executor.config.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, of_option
 from ecs_async_executor.provider import get_cli_commands, get_provider_info
 
@@ -79,9 +81,22 @@ def test_no_airflow_command_warns_about_the_provider(config_list: subprocess.Com
     assert "warning" not in config_list.stderr.lower()
 
 
-def test_airflow_gets_the_command_config() -> None:
+def test_airflow_gets_the_commands_that_need_airflow() -> None:
     (group,) = get_cli_commands()
-    assert (group.name, [command.name for command in group.subcommands]) == ("ecs-async", ["config"])
+    names = [command.name for command in group.subcommands]
+    assert (group.name, names) == ("ecs-async", ["config", "status", "tasks", "sweep", "stop", "exec"])
+
+
+def test_airflow_parses_each_command_of_operation_as_ecs_async_does() -> None:
+    (group,) = get_cli_commands()
+    for command, airflows in zip(OPERATIONS, group.subcommands[1:], strict=True):
+        ours, theirs = argparse.ArgumentParser(), argparse.ArgumentParser()
+        for argument in command.arguments:
+            ours.add_argument(*argument.flags, **argument.options)
+        for argument in airflows.args:
+            argument.add_to_parser(theirs)
+        assert theirs.format_help() == ours.format_help()
+        assert callable(airflows.func)
 
 
 def test_every_option_is_shown_with_its_description_an_example_and_its_default(

@@ -91,7 +91,9 @@ class Failure:
         return self.passed_on or self.kind is Kind.UNKNOWN or self.kind is Kind.FAULT
 
 
-_OPERATIONS = frozenset({"RunTask", "DescribeTasks", "ListTasks", "StopTask", "DescribeClusters"})
+_OPERATIONS = frozenset(
+    {"RunTask", "DescribeTasks", "ListTasks", "StopTask", "DescribeClusters", "ExecuteCommand"}
+)
 
 # --- by error code ----------------------------------------------------------------------------------------
 

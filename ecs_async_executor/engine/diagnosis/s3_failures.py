@@ -24,7 +24,7 @@ from ecs_async_executor.engine.diagnosis.faults import text_of
 from ecs_async_executor.engine.diagnosis.iam import arn_of, missing, remedy_of
 from ecs_async_executor.messages import Diagnosis
 
-_ACTIONS = {"PutObject": "s3:PutObject", "DeleteObject": "s3:DeleteObject"}
+_ACTIONS = {"PutObject": "s3:PutObject", "DeleteObject": "s3:DeleteObject", "ListObjectsV2": "s3:ListBucket"}
 _ENCRYPTED = (
     "If a customer managed KMS key encrypts the bucket, the role needs kms:GenerateDataKey on that key too. If the bucket's "
     "policy requires an encryption header, use the bucket's default encryption instead."

@@ -15,10 +15,12 @@ from botocore.session import get_session
 from ecs_async_executor.engine.aws import ecs, s3
 from ecs_async_executor.engine.diagnosis.iam import TRUSTS_ECS_TASKS, allow, remedy_of
 from ecs_async_executor.logs.problems import CALLS
+from ecs_async_executor.operate import aws
+from ecs_async_executor.operate.exec_checks import TASK_ROLE_POLICY
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "iam.md").read_text("utf-8")
-SCHEDULER, API_SERVER, EXECUTION, TASK, TRUST = (
+SCHEDULER, API_SERVER, OPERATOR, EXECUTION, TASK, ECS_EXEC, TRUST = (
     json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
 )
 
@@ -51,10 +53,29 @@ def test_the_api_servers_policy_allows_what_reading_a_log_needs() -> None:
     assert statements(API_SERVER).keys() == set(CALLS.values())
 
 
+def test_the_operators_policy_allows_what_the_commands_of_operation_call() -> None:
+    called = re.findall(r"self\._(ecs|s3)\(\s*\"(\w+)\"", inspect.getsource(aws))
+    models = {service: get_session().get_service_model(service) for service in ("ecs", "s3")}
+    names = {
+        f"{service}:{name}"
+        for service, model in models.items()
+        for name in model.operation_names
+        if (service, xform_name(name)) in called
+    }
+    assert statements(OPERATOR).keys() == {
+        "s3:ListBucket" if name == "s3:ListObjectsV2" else name for name in names
+    }
+
+
+def test_the_statement_for_ecs_exec_is_the_one_that_messages_show() -> None:
+    (statement,) = ECS_EXEC["Statement"]
+    assert {name: value for name, value in statement.items() if name != "Sid"} == json.loads(TASK_ROLE_POLICY)
+
+
 def test_no_policy_allows_an_action_on_everything_that_can_be_narrowed() -> None:
     everything = {
         action
-        for policy in (SCHEDULER, API_SERVER, EXECUTION, TASK)
+        for policy in (SCHEDULER, API_SERVER, OPERATOR, EXECUTION, TASK)
         for action, statement in statements(policy).items()
         if statement["Resource"] == "*" and "Condition" not in statement
     }

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from ecs_async_executor.fleet.live import Fleet
 from ecs_async_executor.ui import shared_fleet as module
-from ecs_async_executor.ui.fleet import Fleet
 from ecs_async_executor.ui.shared_fleet import FRESH_FOR, MAX_WAITING, STALE_AFTER, BusyError, SharedFleet
 
 

@@ -18,9 +18,9 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from ecs_async_executor.event_names import DELAYS, FAILURES, SCHEDULER_STATUS
+from ecs_async_executor.fleet.executors import OurExecutors
+from ecs_async_executor.fleet.live import FORGOTTEN_AFTER, Event, Fleet, Job, TaskRow
 from ecs_async_executor.scheduler_status import SchedulerStatus, decode
-from ecs_async_executor.ui.executors import OurExecutors
-from ecs_async_executor.ui.fleet import FORGOTTEN_AFTER, Event, Fleet, Job, TaskRow
 
 LIVE_STATES = (TaskInstanceState.QUEUED, TaskInstanceState.RUNNING, TaskInstanceState.RESTARTING)
 TASKS = 20_000

@@ -12,9 +12,7 @@ from ecs_async_executor.engine.admission.calls import Calls
 from ecs_async_executor.engine.diagnosis.slow_starts import describe_slow_start
 from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.event_names import EventName
-from ecs_async_executor.messages import EngineStatus
-from ecs_async_executor.scheduler_status import SchedulerStatus
-from ecs_async_executor.ui.fleet import (
+from ecs_async_executor.fleet.live import (
     FORGOTTEN_AFTER,
     IN_LINE,
     SILENT_AFTER,
@@ -32,6 +30,8 @@ from ecs_async_executor.ui.fleet import (
     schedulers,
     slow_start_in,
 )
+from ecs_async_executor.messages import EngineStatus
+from ecs_async_executor.scheduler_status import SchedulerStatus
 
 NOW = 10_000.0
 ARN = "arn:aws:ecs:eu-central-1:123456789012:task/default/0123456789abcdef"

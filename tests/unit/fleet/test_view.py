@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 
 from ecs_async_executor.event_names import EventName
-from ecs_async_executor.messages import EngineStatus
-from ecs_async_executor.scheduler_status import SchedulerStatus
-from ecs_async_executor.ui.fleet import Event, Fleet, TaskRow
-from ecs_async_executor.ui.view import (
+from ecs_async_executor.fleet.live import Event, Fleet, TaskRow
+from ecs_async_executor.fleet.view import (
     FAILURES_SHOWN,
     PAGE_SIZE,
     SORTS,
@@ -21,6 +19,8 @@ from ecs_async_executor.ui.view import (
     make_view,
     path_of,
 )
+from ecs_async_executor.messages import EngineStatus
+from ecs_async_executor.scheduler_status import SchedulerStatus
 
 NOW = 10_000.0
 ARN = "arn:aws:ecs:eu-central-1:123456789012:task/default/0123456789abcdef"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from ecs_async_executor.ui.fleet import (
+from ecs_async_executor.fleet.live import (
     Event,
     Fleet,
     LiveTask,

@@ -6,7 +6,7 @@ import pytest
 from airflow.executors import executor_loader
 
 from ecs_async_executor import AsyncEcsExecutor
-from ecs_async_executor.ui.executors import find_our_executors
+from ecs_async_executor.fleet.executors import find_our_executors
 
 OURS = "ecs_async_executor.AsyncEcsExecutor"
 

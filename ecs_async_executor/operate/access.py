@@ -1,0 +1,100 @@
+"""What the commands of operation share: the executor's configuration, AWS, and this deployment's ECS tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from airflow.executors.base_executor import ExecutorConf
+
+from ecs_async_executor.config.configuration import Configuration, read_configuration
+from ecs_async_executor.config.reading import unknown_team
+from ecs_async_executor.config.sources import known_teams
+from ecs_async_executor.errors import ConfigurationError, OperationError
+from ecs_async_executor.operate.aws import Aws, by_cluster
+from ecs_async_executor.operate.ecs_task import EcsTask
+from ecs_async_executor.task_arn import TaskArn
+
+_WHOLE_ID = 32
+"""Characters of an ECS task's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The executor's configuration on this host, and AWS by it."""
+
+    configuration: Configuration
+    aws: Aws
+
+    @property
+    def deployment(self) -> str:
+        """The prefix of `startedBy`: `airflow/<deployment>`."""
+        return self.configuration.settings.engine_options.started_by
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """The clusters of the options and of all queues' profiles, the default profile's first."""
+        return tuple(dict.fromkeys(profile.template.cluster for profile in self.configuration.profiles))
+
+    def tasks(self) -> list[EcsTask]:
+        """Return all tasks in the clusters that nobody has told to stop, others' as well: what is ours, `startedBy` tells."""
+        return [
+            task
+            for cluster in self.clusters
+            for task in self.aws.describe(cluster, dict.fromkeys(self.aws.list_tasks(cluster)))
+        ]
+
+    def named(self, arns: Iterable[str]) -> list[EcsTask]:
+        """Return the tasks of these ARNs that ECS knows, stopped ones and those of other clusters included.
+
+        `tasks` misses those that an `executor_config` has sent to a cluster of its own, and those just launched.
+        """
+        groups = by_cluster(arns)
+        return [task for cluster, each in groups.items() for task in self.aws.describe(cluster, each)]
+
+    def find(self, what: str) -> EcsTask:
+        """Return one of this deployment's tasks by its ARN, its id, or the first characters of its id."""
+        parsed = TaskArn.parse(what)
+        clusters = self.clusters if parsed is None or parsed.cluster is None else (parsed.cluster,)
+        wanted = what if parsed is None else parsed.task_id
+        if len(wanted) < _WHOLE_ID:
+            live = [arn for cluster in clusters for arn in self.aws.list_tasks(cluster)]
+            arns = [arn for arn in live if arn.rpartition("/")[2].startswith(wanted)]
+            found = [task for cluster in clusters for task in self.aws.describe(cluster, _of(cluster, arns))]
+        else:
+            found = [task for cluster in clusters for task in self.aws.describe(cluster, [what])]
+        return as_one(found, what)
+
+    def container_names(self) -> frozenset[str]:
+        """Return the containers that run Airflow, by the options and the profiles."""
+        return frozenset(profile.template.container for profile in self.configuration.profiles)
+
+
+def open_access(team: str | None) -> Access:
+    """Read the configuration; raises `ConfigurationError`. Calls neither AWS nor the database."""
+    if team is not None and team not in known_teams():
+        raise ConfigurationError(unknown_team(team))
+    configuration = read_configuration(ExecutorConf(team))
+    return Access(configuration, Aws(configuration.settings))
+
+
+def name_of(cluster: str) -> str:
+    """Return a cluster's name, from its name or its ARN."""
+    return cluster.rpartition("/")[2]
+
+
+def as_one(found: list[EcsTask], what: str) -> EcsTask:
+    """Return the only task; raises `OperationError` if there are none or several."""
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(task.task_id for task in found)
+        raise OperationError(f"{what} is the beginning of several ECS tasks: {ids}. Write more of it.")
+    raise OperationError(
+        f"ECS shows no task {what} of this Airflow. It forgets a task about an hour after its end; `ecs-async tasks` lists "
+        "those that live."
+    )
+
+
+def _of(cluster: str, arns: Iterable[str]) -> list[str]:
+    return [arn for arn in arns if name_of(cluster) in by_cluster([arn])]

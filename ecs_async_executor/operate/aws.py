@@ -1,0 +1,211 @@
+"""The calls of the commands of operation, over the executor's AWS connection: paced, repeated if throttled, explained.
+
+They are synchronous, for a process that may wait. botocore repeats throttles and 5xx by itself: each call here only reads,
+or may be made twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+import botocore.exceptions as boto
+from botocore.config import Config
+
+from ecs_async_executor.config.settings import Settings
+from ecs_async_executor.engine.diagnosis.call_failures import Kind, classify
+from ecs_async_executor.engine.diagnosis.iam import arn_of, missing, remedy_of
+from ecs_async_executor.engine.diagnosis.s3_failures import classify_s3
+from ecs_async_executor.engine.payloads import split
+from ecs_async_executor.errors import EcsAsyncError, OperationError
+from ecs_async_executor.executor.connection import look_up
+from ecs_async_executor.messages import Diagnosis
+from ecs_async_executor.operate.ecs_task import EcsTask, ecs_task
+from ecs_async_executor.operate.pace import Pace
+from ecs_async_executor.task_arn import TaskArn
+
+HUNDRED = 100
+"""Tasks in one answer of ListTasks and one call of DescribeTasks ("Amazon ECS API reference")."""
+_ATTEMPTS = 5
+_NOT_CONNECTED = "TargetNotConnectedException"
+"""ExecuteCommand's error if the agent doesn't run or can't reach Systems Manager."""
+_WHO = "your role or user"
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object in S3."""
+
+    url: str
+    """`s3://bucket/key`."""
+    changed_at: float
+    """Seconds since 1970."""
+    size: int
+    """Bytes."""
+
+
+class Aws:
+    """AWS as the executor sees it: the same connection, Region and endpoints. Every method raises `OperationError`."""
+
+    def __init__(self, settings: Settings, pace: Pace | None = None) -> None:
+        self._settings = settings
+        self._pace = pace or Pace()
+        self._hook: Any = None
+        self._clients: dict[str, Any] = {}
+
+    @property
+    def region(self) -> str:
+        """The Region that calls go to."""
+        return str(self._client("ecs").meta.region_name)
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of ECS."""
+        return str(self._client("ecs").meta.endpoint_url)
+
+    def list_tasks(self, cluster: str) -> Iterator[str]:
+        """Yield the ARNs of a cluster's tasks that nobody has told to stop, whoever started them.
+
+        ListTasks filters by `startedBy` only for one exact value, so one of the callers picks out ours.
+        """
+        request = {"cluster": cluster, "maxResults": HUNDRED}
+        while True:
+            answer = self._ecs("list_tasks", **request)
+            yield from answer.get("taskArns") or ()
+            if not (token := answer.get("nextToken")):
+                return
+            request["nextToken"] = token
+
+    def describe(self, cluster: str, tasks: Iterable[str]) -> list[EcsTask]:
+        """Return tasks of one cluster, by ARN or id; those that ECS doesn't know are left out."""
+        wanted, found = list(tasks), []
+        for start in range(0, len(wanted), HUNDRED):
+            answer = self._ecs("describe_tasks", cluster=cluster, tasks=wanted[start : start + HUNDRED])
+            found += [ecs_task(each) for each in answer.get("tasks") or ()]
+        return found
+
+    def stop(self, task: EcsTask, reason: str) -> None:
+        """Tell a task to stop; ECS shows the first 255 characters of the reason as its stopped reason."""
+        self._ecs("stop_task", cluster=task.cluster_arn, task=task.arn, reason=reason[:255])
+
+    def open_session(self, task: EcsTask, container: str, command: str) -> dict[str, Any]:
+        """Return ExecuteCommand's `session`: an id, a URL, and a token that opens the shell."""
+        answer = self._ecs(
+            "execute_command",
+            cluster=task.cluster_arn,
+            task=task.arn,
+            container=container,
+            command=command,
+            interactive=True,
+        )
+        session: dict[str, Any] = answer["session"]
+        return session
+
+    def objects(self, location: str) -> Iterator[StoredObject]:
+        """Yield the objects right at a location (`s3://bucket/prefix/`), not those in folders below it."""
+        bucket, prefix = split(location)
+        request = {"Bucket": bucket, "Prefix": prefix, "Delimiter": "/"}
+        while True:
+            answer = self._s3("list_objects_v2", f"s3://{bucket}", **request)
+            for each in answer.get("Contents") or ():
+                changed: datetime = each["LastModified"]
+                yield StoredObject(f"s3://{bucket}/{each['Key']}", changed.timestamp(), int(each["Size"]))
+            if not (token := answer.get("NextContinuationToken")):
+                return
+            request["ContinuationToken"] = token
+
+    def delete(self, url: str) -> None:
+        """Delete one object; deleting one that is gone already is no error."""
+        bucket, key = split(url)
+        self._s3("delete_object", url, Bucket=bucket, Key=key)
+
+    def _ecs(self, method: str, **request: Any) -> Mapping[str, Any]:
+        self._pace.wait()
+        return self._explained(lambda: getattr(self._client("ecs"), method)(**request), "ECS", None)
+
+    def _s3(self, method: str, url: str, **request: Any) -> Mapping[str, Any]:
+        return self._explained(lambda: getattr(self._client("s3"), method)(**request), "S3", url)
+
+    def _explained(self, call: Callable[[], _T], service: str, url: str | None) -> _T:
+        try:
+            return call()
+        except EcsAsyncError:  # the connection's: it is explained already
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is, its traceback would show a request with a token
+            diagnosis = explain(error, service, self._endpoint_of(service), url)
+            raise OperationError(str(diagnosis)) from None
+
+    def _endpoint_of(self, service: str) -> str:
+        client = self._clients.get(service.lower())
+        return "" if client is None else str(client.meta.endpoint_url)
+
+    def _client(self, service: str) -> Any:
+        client = self._clients.get(service)
+        if client is None:
+            if self._hook is None:
+                self._hook = look_up(self._settings.conn_id, self._settings.region_name)
+            hook = self._hook
+            session = hook.get_session(region_name=hook.region_name)
+            client = session.client(
+                service,
+                region_name=hook.region_name,
+                endpoint_url=hook.conn_config.get_service_endpoint_url(service),
+                verify=hook.verify,
+                config=hook.config.merge(
+                    Config(
+                        connect_timeout=5,
+                        read_timeout=30,
+                        retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
+                    )
+                ),
+            )
+            self._clients[service] = client
+        return client
+
+
+def explain(error: Exception, service: str, endpoint: str, url: str | None = None) -> Diagnosis:
+    """Return what an exception of a call means for the person at the terminal; `url` is the S3 object's or bucket's."""
+    where = f" at {endpoint}" if endpoint else ""
+    if isinstance(error, boto.ReadTimeoutError):
+        return Diagnosis(f"{service}{where} did not answer in time.", remedy="Try again in a minute.")
+    if isinstance(error, (boto.ConnectionError, boto.HTTPClientError)):
+        return Diagnosis(
+            f"This host can't reach {service}{where} ({type(error).__name__}).",
+            remedy="Check its network and proxy, the Region, the connection's `endpoint_url` and AWS_ENDPOINT_URL_*.",
+        )
+    if isinstance(error, boto.ClientError) and error.response.get("Error", {}).get("Code") == _NOT_CONNECTED:
+        return Diagnosis(
+            "ECS Exec's agent in the container is not connected to AWS.",
+            remedy="If the task has only just started, try again in some seconds. Else the task role lacks the four "
+            "ssmmessages actions, or the task has no way to ssmmessages: docs/iam.md.",
+        )
+    failure = classify(error) if url is None else classify_s3(error, url)
+    if failure.kind is Kind.THROTTLE:
+        remedy = "Others use up the rate of this account and Region: try again in a minute."
+        return Diagnosis(f"AWS throttled the call {_ATTEMPTS} times.", remedy=remedy)
+    if failure.kind is Kind.DENIED and isinstance(error, boto.ClientError):
+        message = str(error.response.get("Error", {}).get("Message", ""))
+        return replace(failure.diagnosis, remedy=remedy_of(message) or _allow(error.operation_name, url))
+    return replace(
+        failure.diagnosis, remedy=failure.diagnosis.remedy.replace("the scheduler's role", "this host's role")
+    )
+
+
+def _allow(operation: str, url: str | None) -> str:
+    if url is None:
+        return missing(_WHO, f"ecs:{operation}", "*")
+    action = {"ListObjectsV2": "ListBucket"}.get(operation, operation)
+    return missing(_WHO, f"s3:{action}", arn_of(url))
+
+
+def by_cluster(arns: Iterable[str]) -> dict[str, list[str]]:
+    """Group ARNs by the cluster they name; ARNs of the old format name none, and count as `default`'s."""
+    groups: dict[str, list[str]] = {}
+    for arn in arns:
+        parsed = TaskArn.parse(arn)
+        if parsed is not None:
+            groups.setdefault(parsed.cluster or "default", []).append(arn)
+    return groups

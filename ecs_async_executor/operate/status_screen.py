@@ -1,0 +1,140 @@
+"""The fleet page's numbers for a terminal: what `ecs-async status` shows. Pure: its JSON in, lines out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from ecs_async_executor.fleet.live import Event, Fleet
+from ecs_async_executor.fleet.view import Filters, make_view
+from ecs_async_executor.operate.text import Column, age, count, screen_width, table, wrapped
+
+SHOWN = ("at", "total", "left_out", "phases", "queues", "schedulers", "waits", "failures")
+"""The members of the page's JSON that `status --json` has, in this order."""
+GROUPS = 5
+"""Reasons and failures on the screen; JSON has all."""
+
+
+def make_status(fleet: Fleet, failures: Sequence[Event], now: float) -> dict[str, Any]:
+    """Return what the page shows to somebody who may read every Dag: whoever reads the database may."""
+    dags = frozenset(row.dag_id for row in fleet.tasks)
+    view = make_view(fleet, dags, now, Filters(), failures)
+    return {name: view[name] for name in SHOWN}
+
+
+def as_text(status: Mapping[str, Any], width: int | None = None) -> list[str]:
+    """Return the screen's lines."""
+    columns = width or screen_width()
+    at = datetime.fromtimestamp(status["at"], timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+    phases = "   ".join(f"{name} {number:,}" for name, number in status["phases"].items())
+    live = count(status["total"] + status["left_out"], "live task")
+    lines = [f"{live}, {at}", phases]
+    if status["left_out"]:
+        lines += wrapped(
+            f"Of these, {status['left_out']:,} are not in the numbers below: too many to read.", columns
+        )
+    return [
+        *lines,
+        "",
+        *_schedulers(status["schedulers"], columns),
+        "",
+        *_waits(status["waits"], columns),
+        "",
+        *_failures(status["failures"] or [], columns),
+    ]
+
+
+def _schedulers(schedulers: Sequence[Mapping[str, Any]], width: int) -> list[str]:
+    if not schedulers:
+        return wrapped(
+            "No scheduler has told anything in the last 15 minutes. If one runs, its log says why it can't write its status.",
+            width,
+        )
+    titles = [
+        Column("SCHEDULER", shrinks_to=12),
+        Column("LAUNCHES/S", right=True),
+        Column("ALLOWED/S", right=True),
+        Column("THROTTLED"),
+        Column("QUEUED", right=True),
+        Column("ON ECS", right=True),
+        Column("SLOTS", right=True),
+        Column("SAID"),
+    ]
+    lines = table(titles, [_cells(each) for each in schedulers], width)
+    for each in schedulers:
+        name = _name(each)
+        if each["silent"]:
+            lines += wrapped(
+                f"{name} gives no sign of life. If it is dead, another one adopts its tasks.", width, "  "
+            )
+        if each["paused"]:
+            lines += wrapped(
+                f"{name} has paused for {age(each['paused_for'])}: {each['paused']}", width, "  "
+            )
+        if each["engine"] is None:
+            lines += wrapped(f"{name}: its engine doesn't answer; its log says why.", width, "  ")
+        if each["waiting_for_slot"]:
+            wait = count(each["waiting_for_slot"], "task waits", "tasks wait")
+            lines += wrapped(f"{name}: {wait} for a free slot (`[core] parallelism`).", width, "  ")
+    return lines
+
+
+def _name(scheduler: Mapping[str, Any]) -> str:
+    parts = [
+        f"#{scheduler['job_id']}",
+        scheduler["host"],
+        f"team {scheduler['team']}" if scheduler["team"] else "",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _cells(scheduler: Mapping[str, Any]) -> list[str]:
+    engine = scheduler["engine"]
+    numbers = ["-", "-", "-", "-", "-"]
+    if engine is not None:
+        limit = "" if engine["limit"] is None else f" of {engine['limit']:g}"
+        throttles = engine["throttles"]
+        numbers = [
+            f"{engine['launches'] / 60:.1f}",
+            # Without a limit, the engine's rate means nothing.
+            f"{engine['rate']:.1f}{limit}" if limit else "no limit",
+            f"{throttles}/min" if throttles else "no",
+            f"{engine['waiting'] + engine['sending']:,}",
+            f"{engine['watched']:,}",
+        ]
+    slots = f"{scheduler['slots']}/{scheduler['parallelism']}"
+    return [_name(scheduler), *numbers, slots, f"{age(scheduler['age'])} ago"]
+
+
+def _waits(waits: Sequence[Mapping[str, Any]], width: int) -> list[str]:
+    if not waits:
+        return ["Nothing waits for a reason."]
+    lines = ["Why tasks wait"]
+    for each in waits[:GROUPS]:
+        lines += wrapped(f"{each['count']:,}x {each['cause']}", width, "  ")
+        lines += wrapped(f"oldest {age(each['oldest'])}: {_label(each['example'])}", width, "      ")
+        if each["detail"] and each["detail"] != each["cause"]:
+            lines += wrapped(each["detail"], width, "      ")
+    return [*lines, *_more(waits, "reason")]
+
+
+def _failures(failures: Sequence[Mapping[str, Any]], width: int) -> list[str]:
+    if not failures:
+        return ["No failures in the last 24 hours."]
+    lines = ["Last failures (24 hours)"]
+    for each in failures[:GROUPS]:
+        lines += wrapped(f"{len(each['tasks']):,}x {each['title']}", width, "  ")
+        last = each["tasks"][0]
+        lines += wrapped(f"{age(last['age'])} ago: {_label(last)}, try {last['try']}", width, "      ")
+    return [*lines, *_more(failures, "kind")]
+
+
+def _more(groups: Sequence[object], what: str) -> list[str]:
+    hidden = len(groups) - GROUPS
+    return [f"  and {count(hidden, f'more {what}')}: --json shows all."] if hidden > 0 else []
+
+
+def _label(names: Mapping[str, Any]) -> str:
+    name = f"{names['dag']}/{names['run']}/{names['task']}"
+    return name if names["map_index"] is None else f"{name}/{names['map_index']}"

@@ -1,0 +1,157 @@
+"""The commands of operation as a person at a terminal meets them: words, exit codes, screens."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from ecs_async_executor.cli import main, stop
+from ecs_async_executor.cli.operation import CLEAR, guarded, show, watch
+from ecs_async_executor.errors import OperationError
+from tests.support.operation import TOKEN
+
+
+def interrupted_after(times: int) -> Callable[[float], None]:
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == times:
+            raise KeyboardInterrupt
+
+    return sleep
+
+
+def fail() -> NoReturn:
+    raise OperationError(f"It can't be read: {TOKEN}.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["tasks", "--phase", "runing"], "Did you mean running?"),
+        (["tasks", "--phase", "x"], "Phases are: waiting, launching"),
+        (["sweep", "--yess"], "Did you mean --yes?"),
+        (["sweep", "--older-than", "10"], "at least 300 seconds"),
+        (["status", "--every", "0"], "not a number of seconds above 0"),
+        (["stop"], "WHAT"),
+        (["exec", "dag"], "TASK"),
+        (["exec", "--map-index", "-1", "d", "t"], "map-index"),
+        (["statsu"], "Did you mean status?"),
+    ],
+)
+def test_a_wrong_word_is_named_and_the_right_one_suggested(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        ("exec d t", []),
+        ("exec d t -- ls -l", ["ls", "-l"]),
+        ("exec --run r d t -- ls --run x", ["ls", "--run", "x"]),
+        ("exec d t --run r -- ls -l", ["ls", "-l"]),
+        ("exec d t ls", ["ls"]),
+        ("exec d t -- sh -c -- x", ["sh", "-c", "--", "x"]),
+    ],
+)
+def test_what_follows_two_hyphens_is_the_containers_command(
+    words: str, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[argparse.Namespace] = []
+
+    def run(args: argparse.Namespace) -> int:
+        given.append(args)
+        return 0
+
+    monkeypatch.setattr("ecs_async_executor.cli.exec.run", run)
+    assert main(words.split()) == 0
+    assert (given[0].dag_id, given[0].task_id, given[0].command) == ("d", "t", command)
+
+
+def test_what_can_not_be_done_is_a_sentence_without_tokens_and_exit_code_1(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert guarded("stop", fail) == 1
+    said = capsys.readouterr().err
+    assert said == "ecs-async stop: It can't be read: ***.\n"
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback() -> None:
+    def interrupt() -> NoReturn:
+        raise KeyboardInterrupt
+
+    assert guarded("stop", interrupt) == 130
+
+
+def test_nothing_is_logged_between_the_lines_and_logging_is_as_before_afterwards(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def work() -> int:
+        assert not logging.getLogger("botocore.credentials").isEnabledFor(logging.INFO)
+        sys.stdout.write("what Airflow's own loggers write to stdout")
+        show(["a line"])
+        return 0
+
+    before = logging.root.manager.disable, sys.stdout
+    assert guarded("tasks", work) == 0
+    assert (logging.root.manager.disable, sys.stdout) == before
+    assert capsys.readouterr().out == "a line\n"
+
+
+def test_watching_shows_it_again_until_ctrl_c(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert watch(5.0, lambda: 1, lambda _: ["a"], as_json=False, sleep=interrupted_after(2)) == 0
+    assert capsys.readouterr().out == f"{CLEAR}a\n" * 2
+
+
+def test_watching_survives_a_failed_read(capsys: pytest.CaptureFixture[str]) -> None:
+    assert watch(5.0, fail, lambda _: [], as_json=False, sleep=interrupted_after(2)) == 0
+    assert capsys.readouterr().err == "It can't be read: ***.\n" * 2
+
+
+def test_watched_json_is_one_document_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    watch(5.0, lambda: {"a": [1]}, lambda _: [], as_json=True, sleep=interrupted_after(3))
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [{"a": [1]}] * 3
+
+
+def test_a_database_that_can_not_be_read_is_a_sentence_without_its_address(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = OperationalError("SELECT 1", {}, Exception("could not connect to db.internal, password=x"))
+
+    def broken(*_: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr("ecs_async_executor.operate.rows.read_fleet", broken)
+    assert main(["status"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("ecs-async status: Airflow's metadata database can't be read (OperationalError).")
+    assert "db.internal" not in said
+
+
+def test_the_user_is_named_and_a_container_without_users_names_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "ada\n")
+    assert stop.user() == "ada"
+
+    def nobody() -> NoReturn:
+        raise KeyError
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert stop.user() == "an unnamed user"

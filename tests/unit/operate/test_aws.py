@@ -1,0 +1,115 @@
+"""The calls of the commands of operation, and what their errors say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import botocore.exceptions as boto
+import pytest
+from botocore.stub import Stubber
+
+from ecs_async_executor.config.settings import Settings
+from ecs_async_executor.errors import OperationError
+from ecs_async_executor.operate.aws import Aws, by_cluster, explain
+from ecs_async_executor.operate.pace import Pace
+from tests.support.operation import TOKEN, arn_of, container, document_of
+
+SETTINGS = Settings(cluster="default", container_name="airflow", task_definition="t")
+URL = "https://ecs.us-east-1.amazonaws.com"
+
+
+@pytest.fixture
+def ecs() -> Iterator[tuple[Aws, Stubber]]:
+    client = boto3.client("ecs", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    aws = Aws(SETTINGS, Pace(0.001, 1000.0, sleep=lambda _: pytest.fail("it waited")))
+    aws._clients["ecs"] = client
+    with Stubber(client) as stubber:
+        yield aws, stubber
+        stubber.assert_no_pending_responses()
+
+
+def test_all_pages_of_a_cluster_are_listed(ecs: tuple[Aws, Stubber]) -> None:
+    aws, stubber = ecs
+    first = {"cluster": "c", "maxResults": 100}
+    stubber.add_response("list_tasks", {"taskArns": ["a", "b"], "nextToken": "n"}, first)
+    stubber.add_response("list_tasks", {"taskArns": ["c"]}, {**first, "nextToken": "n"})
+    assert list(aws.list_tasks("c")) == ["a", "b", "c"]
+
+
+def test_tasks_are_described_by_the_hundred_and_without_their_commands(ecs: tuple[Aws, Stubber]) -> None:
+    aws, stubber = ecs
+    arns = [arn_of(str(index)) for index in range(150)]
+    for part in (arns[:100], arns[100:]):
+        found = {"tasks": [document_of(part[0])], "failures": [{"arn": part[1], "reason": "MISSING"}]}
+        stubber.add_response("describe_tasks", found, {"cluster": "c", "tasks": part})
+    described = aws.describe("c", arns)
+    assert [task.arn for task in described] == [arns[0], arns[100]]
+    assert TOKEN not in repr(described)
+
+
+def test_a_session_is_opened_with_the_command(ecs: tuple[Aws, Stubber]) -> None:
+    aws, stubber = ecs
+    task = container()
+    wanted = {
+        "cluster": task.cluster_arn,
+        "task": task.arn,
+        "container": "airflow",
+        "command": "ls",
+        "interactive": True,
+    }
+    session = {"sessionId": "s", "streamUrl": "wss://x", "tokenValue": "secret"}
+    stubber.add_response("execute_command", {"session": session}, wanted)
+    assert aws.open_session(task, "airflow", "ls") == session
+
+
+def test_an_error_becomes_a_sentence_without_its_request(ecs: tuple[Aws, Stubber]) -> None:
+    aws, stubber = ecs
+    stubber.add_client_error(
+        "stop_task", "InvalidParameterException", "The referenced task was not found.", 400
+    )
+    with pytest.raises(OperationError, match="ECS knows no such task") as caught:
+        aws.stop(container(), "why")
+    assert caught.value.__cause__ is None
+
+
+def answer(code: str, message: str = "", call: str = "ListTasks", status: int = 400) -> boto.ClientError:
+    return boto.ClientError(
+        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}, call
+    )
+
+
+DENIED = "User: arn:aws:iam::1:user/ada is not authorized to perform: ecs:StopTask on resource: arn:aws:ecs:eu-central-1:1:task/c/abc"
+
+
+@pytest.mark.parametrize(
+    ("error", "url", "words"),
+    [
+        (answer("ThrottlingException", "Rate exceeded"), None, "Others use up the rate"),
+        (answer("AccessDeniedException", DENIED, "StopTask"), None, '"Action": "ecs:StopTask"'),
+        (answer("AccessDeniedException", call="ExecuteCommand"), None, '"Action": "ecs:ExecuteCommand"'),
+        (answer("AccessDeniedException"), None, "your role or user"),
+        (answer("AccessDenied", call="ListObjectsV2", status=403), "s3://b", '"Action": "s3:ListBucket"'),
+        (answer("AccessDenied", call="ListObjectsV2", status=403), "s3://b", "arn:aws:s3:::b"),
+        (answer("NoSuchBucket", call="ListObjectsV2", status=404), "s3://b", "payload_bucket"),
+        (answer("ExpiredTokenException", "expired"), None, "credentials"),
+        (answer("ClusterNotFoundException", "Cluster not found."), None, "luster"),
+        (answer("TargetNotConnectedException", "not connected", "ExecuteCommand"), None, "ECS Exec's agent"),
+        (boto.EndpointConnectionError(endpoint_url=URL), None, "This host can't reach ECS"),
+        (boto.ConnectTimeoutError(endpoint_url=URL), None, "This host can't reach ECS"),
+        (boto.ReadTimeoutError(endpoint_url=URL), None, "did not answer in time"),
+        (boto.NoCredentialsError(), None, "credentials can't be used"),
+        (boto.NoRegionError(), None, "No AWS Region is set."),
+    ],
+)
+def test_each_error_says_what_to_do_here(error: Exception, url: str | None, words: str) -> None:
+    said = str(explain(error, "S3" if url else "ECS", URL, url))
+    assert words in said
+    assert "scheduler" not in said
+
+
+def test_arns_are_grouped_by_their_cluster() -> None:
+    old = "arn:aws:ecs:us-east-1:123456789012:task/abc"
+    grouped: dict[str, Any] = by_cluster([arn_of("a", "c"), old, arn_of("b", "c"), "no arn"])
+    assert grouped == {"c": [arn_of("a", "c"), arn_of("b", "c")], "default": [old]}

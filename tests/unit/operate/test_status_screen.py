@@ -1,0 +1,93 @@
+"""The fleet page's numbers on one screen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ecs_async_executor.event_names import EventName
+from ecs_async_executor.fleet.live import Event, Fleet, Job, TaskRow
+from ecs_async_executor.messages import EngineStatus
+from ecs_async_executor.operate.status_screen import as_text, make_status
+from ecs_async_executor.scheduler_status import SchedulerStatus
+from tests.support.operation import NOW, RUN, TOKEN
+
+ENGINE = EngineStatus(3, 1, 9, 12.5, 20.0, 120, 0)
+STATUS = SchedulerStatus(7, NOW - 4, "1", 12, 12, 64, 0, ENGINE)
+ROW = TaskRow("d", "r", "t", -1, 1, "queued", "default", RUN, 7, NOW - 130, None, NOW - 130)
+FAILED = Event("d", "r", "t", 2, 1, EventName.ENDED.value, NOW - 300, "Out of memory. Raise it.")
+
+
+def fleet(status: SchedulerStatus | None = STATUS, *rows: TaskRow) -> Fleet:
+    statuses = (status,) if status is not None else ()
+    return Fleet(NOW, rows, statuses=statuses, jobs={7: Job("host-a", ended=False)})
+
+
+def screen(found: Fleet, *failures: Event, width: int = 80) -> str:
+    lines = as_text(make_status(found, failures, NOW), width)
+    assert max(len(line) for line in lines) <= width
+    return "\n".join(lines)
+
+
+def test_it_shows_launches_a_second_now_and_allowed_and_whether_aws_throttles() -> None:
+    shown = screen(fleet())
+    assert "#7 host-a" in shown
+    (line,) = [line for line in shown.splitlines() if line.startswith("#7")]
+    assert line.split()[2:6] == ["2.0", "12.5", "of", "20"]
+    assert " no " in line
+    throttled = replace(STATUS, engine=replace(ENGINE, throttles=8))
+    assert " 8/min " in screen(fleet(throttled))
+
+
+def test_without_a_limit_no_rate_is_made_up() -> None:
+    assert "no limit" in screen(fleet(replace(STATUS, engine=replace(ENGINE, limit=None))))
+
+
+def test_it_groups_what_waits_with_the_oldest() -> None:
+    shown = screen(fleet(STATUS, ROW, replace(ROW, task_id="u", queued_at=NOW - 10)))
+    assert "2x More launches wait than RunTask's rate allows at once." in shown
+    assert "oldest 2m 10s: d/r/t" in shown
+    assert "waiting 2" in shown
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (
+            replace(STATUS, paused="The credentials have expired. Renew.", paused_since=NOW - 60),
+            "has paused for 1m 00s: The credentials",
+        ),
+        (replace(STATUS, engine=None), "its engine doesn't answer"),
+        (replace(STATUS, at=NOW - 100), "gives no sign of life"),
+        (replace(STATUS, waiting_for_slot=5), "5 tasks wait for a free slot"),
+        (None, "No scheduler has told anything in the last 15 minutes."),
+    ],
+)
+def test_what_is_wrong_with_a_scheduler_is_said_in_a_sentence(
+    status: SchedulerStatus | None, words: str
+) -> None:
+    assert words in " ".join(screen(fleet(status)).split())
+
+
+def test_the_last_failures_are_grouped() -> None:
+    shown = screen(fleet(), FAILED, replace(FAILED, at=NOW - 20, map_index=-1))
+    assert "2x Out of memory." in shown
+    assert "20s ago: d/r/t, try 1" in shown
+
+
+def test_more_groups_than_fit_are_counted() -> None:
+    failures = [replace(FAILED, text=f"Reason {index}. More.") for index in range(8)]
+    assert "and 3 more kinds: --json shows all." in screen(fleet(), *failures)
+
+
+def test_no_token_is_shown() -> None:
+    shown = screen(fleet(), replace(FAILED, text=f"exec {TOKEN}: not found."))
+    assert TOKEN not in shown
+    assert "exec ***" in shown
+
+
+def test_json_has_what_the_page_has_but_for_its_table() -> None:
+    status = make_status(fleet(STATUS, ROW), [FAILED], NOW)
+    assert list(status) == ["at", "total", "left_out", "phases", "queues", "schedulers", "waits", "failures"]
+    assert (status["total"], status["schedulers"][0]["engine"]["limit"]) == (1, 20.0)

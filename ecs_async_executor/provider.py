@@ -37,13 +37,31 @@ def get_provider_info() -> dict[str, Any]:
 
 
 def get_cli_commands() -> list[Any]:
-    """Return the command `airflow ecs-async config`."""
+    """Return the commands `airflow ecs-async config` and `airflow ecs-async doctor`."""
     from airflow.cli import cli_config  # noqa: PLC0415  Airflow has loaded it by the time it calls this
 
     make: Any = cli_config.Arg
     arguments = (
         make(("--executor-config",), help="a task's executor_config, as JSON", metavar="JSON"),
         make(("--queue",), help="the Airflow queue that the task is in", metavar="NAME", default=""),
+        make(("--team",), help="the team whose options are meant", metavar="NAME"),
+        make(("--json",), help="print JSON", action="store_true"),
+    )
+    examination = (
+        make(("--launch",), help="launch one ECS task that looks from the inside", action="store_true"),
+        make(
+            ("--queue",),
+            help="with --launch: the Airflow queue whose request it gets",
+            metavar="NAME",
+            default="",
+        ),
+        make(
+            ("--timeout",),
+            help="with --launch: seconds until it is given up (default: %(default)s)",
+            type=float,
+            default=600.0,
+            metavar="SECONDS",
+        ),
         make(("--team",), help="the team whose options are meant", metavar="NAME"),
         make(("--json",), help="print JSON", action="store_true"),
     )
@@ -57,6 +75,12 @@ def get_cli_commands() -> list[Any]:
                     help="Show the RunTask request that tasks get, and where each value comes from",
                     func=cli_config.lazy_load_command("ecs_async_executor.cli.config.run_in_airflow"),
                     args=arguments,
+                ),
+                cli_config.ActionCommand(
+                    name="doctor",
+                    help="Find what is wrong with the set-up, before the first task",
+                    func=cli_config.lazy_load_command("ecs_async_executor.cli.doctor.run_in_airflow"),
+                    args=examination,
                 ),
             ),
         )

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from ecs_async_executor import __version__
-from ecs_async_executor.cli import config, demo, image, local
+from ecs_async_executor.cli import config, demo, doctor, image, local
 from ecs_async_executor.cli.parser import Parser
 
 
@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"ecs-async-executor {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND")
-    for command in (config, demo, image, local):
+    for command in (config, doctor, demo, image, local):
         command.add_parser(subparsers)
     args = parser.parse_args(argv)
     exit_code: int = args.run(args)

@@ -79,9 +79,12 @@ def test_no_airflow_command_warns_about_the_provider(config_list: subprocess.Com
     assert "warning" not in config_list.stderr.lower()
 
 
-def test_airflow_gets_the_command_config() -> None:
+def test_airflow_gets_the_commands_config_and_doctor() -> None:
     (group,) = get_cli_commands()
-    assert (group.name, [command.name for command in group.subcommands]) == ("ecs-async", ["config"])
+    assert (group.name, [command.name for command in group.subcommands]) == (
+        "ecs-async",
+        ["config", "doctor"],
+    )
 
 
 def test_every_option_is_shown_with_its_description_an_example_and_its_default(

@@ -82,18 +82,18 @@ class Aws:
         self._conn_id = conn_id
         self.region = region
         self._lock = threading.Lock()
+        self._locks: dict[tuple[str, str], threading.Lock] = {}
         self._clients: dict[tuple[str, str], Any] = {}
 
     def client(self, service: str, region: str = "") -> Any:
         """Return a client of the executor's connection; raises what botocore and the provider raise."""
-        region = region or self.region or ""
+        key = (service, region or self.region or "")
         with self._lock:
-            found = self._clients.get((service, region))
-        if found is None:
-            found = self._connect(service, region)
-            with self._lock:
-                found = self._clients.setdefault((service, region), found)
-        return found
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:  # many threads ask one service at once, and making a client takes long
+            if key not in self._clients:
+                self._clients[key] = self._connect(*key)
+            return self._clients[key]
 
     def _connect(self, service: str, region: str) -> Any:
         from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # noqa: PLC0415  a second of imports

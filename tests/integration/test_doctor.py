@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from ecs_async_executor.doctor.examination import examine
-from ecs_async_executor.doctor.facts import Absent, Fact, Kind, Known, Question
 from ecs_async_executor.doctor.findings import Finding, Severity
 from ecs_async_executor.doctor.gather import Answer
-from tests.support.doctor import API, HEALTHY, World, healthy_host, world
+from tests.support.doctor import API, World, healthy_host, world
 
 SECTION = "AIRFLOW__AWS_ECS_EXECUTOR__"
 OURS = "AIRFLOW__ECS_ASYNC_EXECUTOR__"
@@ -237,7 +236,9 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
     "public subnets without addresses": (public_subnets, "get no public address", "assign_public_ip = True"),
     "no way out": (isolated_subnets, "has no way out", "create-vpc-endpoint"),
     "more tasks than addresses": (variable("AIRFLOW__CORE__PARALLELISM", "600"), "free addresses", "larger subnets"),
-    "no execution role": (definition(executionRoleArn=None), "execution role", "executionRoleArn"),
+    "no execution role": (lambda aws: {
+            f"{SECTION}TASK_DEFINITION": aws.register([aws.container(secrets=None)], executionRoleArn=None)
+        }, "execution role", "executionRoleArn"),
     "unknown role": (
         definition(executionRoleArn="arn:aws:iam::123456789012:role/nope"),
         "no role nope",

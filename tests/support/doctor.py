@@ -17,7 +17,7 @@ from tests.support.moto import serve_moto
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 API = "https://airflow.example.com/execution/"
-SECRET = "a secret of at least sixty-four bytes, as HS512 wants, for the doctor's tests only"  # noqa: S105  a test's
+SECRET = "a secret of at least sixty-four bytes, as HS512 wants, for the doctor's tests only"
 _KEYS = {"region_name": REGION, "aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 

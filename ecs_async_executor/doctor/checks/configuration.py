@@ -13,13 +13,16 @@ _PACKAGE = "ecs_async_executor"
 _OURS = "ecs_async_executor.AsyncEcsExecutor"
 
 
-def options(setup: Setup, _: Facts) -> Iterator[Finding]:
+def options(setup: Setup, facts: Facts) -> Iterator[Finding]:
     """Options that can't be used, and probable mistakes."""
+    del facts  # they need none
     for problem in setup.problems:
-        what, _meaning, todo = problem.partition(" Meaning: ")
-        yield error(
-            what, "The scheduler doesn't start with it.", f"Meaning of the option: {todo}" if todo else ""
+        what, _, meaning = problem.partition(" Meaning: ")
+        what, _, meant = what.partition(" Did you mean ")
+        todo = (
+            f"Did you mean {meant}" if meant else "Correct the option (docs/configuration.md describes it)."
         )
+        yield error(what, "The scheduler doesn't start with it.", f"Meaning: {meaning}" if meaning else todo)
     for text in setup.warnings:
         yield warning(text)
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ecs_async_executor.doctor.findings import Finding, Severity
+from ecs_async_executor.doctor.launch.observation import Observation
+from ecs_async_executor.doctor.launch.phases import in_words, phases
+from ecs_async_executor.doctor.launch.probe import MARK
 from ecs_async_executor.tokens import without_tokens
 
 _WIDTH = 120
+_LINES = 20
 _HEADINGS = {Severity.ERROR: "ERROR", Severity.WARNING: "WARNING", Severity.UNKNOWN: "COULD NOT TELL"}
 
 
@@ -37,8 +42,19 @@ def summary(findings: Sequence[Finding]) -> str:
     )
 
 
-def as_json(findings: Sequence[Finding]) -> str:
-    """Return a JSON object: `findings`, each with severity, check, what, why, todo and profiles; and `summary`."""
+def launch_text(seen: Observation) -> str:
+    """Return a launch's phases with their times, and the last lines that its container printed."""
+    lines = [f"Launched: {seen.arn}"] if seen.arn else []
+    if times := in_words(phases(seen.task)):
+        lines.append(f"Phases: {times}.")
+    shown = [each for each in seen.lines if MARK not in each][-_LINES:]
+    if shown:
+        lines += ["The container's last lines:", *(f"    {each.rstrip()}" for each in shown)]
+    return without_tokens("\n".join(lines) + "\n\n") if lines else ""
+
+
+def as_json(findings: Sequence[Finding], seen: Observation | None = None) -> str:
+    """Return a JSON object: `findings`, each with severity, check, what, why, todo and profiles; `summary`; and `launch`."""
     documents = [
         {
             "severity": each.severity.value,
@@ -50,7 +66,16 @@ def as_json(findings: Sequence[Finding]) -> str:
         }
         for each in findings
     ]
-    return without_tokens(json.dumps({"findings": documents, "summary": summary(findings)}, indent=2)) + "\n"
+    document: dict[str, Any] = {"findings": documents, "summary": summary(findings)}
+    if seen is not None:
+        shown = [each for each in seen.lines if MARK not in each]
+        document["launch"] = {
+            "arn": seen.arn,
+            "seconds": phases(seen.task),
+            "report": seen.report,
+            "lines": shown,
+        }
+    return without_tokens(json.dumps(document, indent=2)) + "\n"
 
 
 def _shown(each: Finding, profiles: Sequence[str]) -> Iterator[str]:

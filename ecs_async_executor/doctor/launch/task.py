@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ecs_async_executor.doctor.aws import Aws
+from ecs_async_executor.engine.diagnosis.call_failures import Kind as FailureKind
 from ecs_async_executor.engine.diagnosis.call_failures import classify, classify_run_task_failure
 from ecs_async_executor.engine.responses import TaskFailure
 from ecs_async_executor.logs.location import LogStream, locate
@@ -21,11 +22,12 @@ POLL_SECONDS = 2.0
 LOG_SECONDS = 20.0
 """How long after a container's end its last lines may take to be in CloudWatch Logs."""
 _STOPS = 3
+_FAILURES = 5
 _LINES = 100
 
 
-class RefusedError(Exception):
-    """RunTask started nothing."""
+class LaunchError(Exception):
+    """RunTask started nothing, or the task can't be followed."""
 
     def __init__(self, diagnosis: Diagnosis) -> None:
         super().__init__(diagnosis.summary)
@@ -35,7 +37,7 @@ class RefusedError(Exception):
 class LiveTask:
     """The task of one request. `ident` makes its clientToken and startedBy, which no executor's can equal."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  two clocks for tests
         self,
         aws: Aws,
         body: Mapping[str, Any],
@@ -59,7 +61,7 @@ class LiveTask:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Start it; however the block ends, stop it. Raises `RefusedError` if RunTask started nothing."""
+        """Start it; however the block ends, stop it. Raises `LaunchError` if RunTask started nothing."""
         try:
             self._start()
             yield
@@ -71,11 +73,11 @@ class LiveTask:
         self.stop_problem = "RunTask has not answered."
         try:
             answer = self._ecs.run_task(**self._request)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  botocore and credential processes raise anything
             failure = classify(error)
-            if not failure.kind.name.startswith("UNKNOWN"):
-                self.stop_problem = ""
-            raise RefusedError(failure.diagnosis) from None
+            if failure.kind not in {FailureKind.UNKNOWN, FailureKind.FAULT}:
+                self.stop_problem = ""  # it has started nothing
+            raise LaunchError(failure.diagnosis) from None
         self._take(answer)
         if not self.arn:
             self.stop_problem = ""
@@ -83,7 +85,7 @@ class LiveTask:
                 TaskFailure(each.get("reason"), each.get("detail")) for each in answer.get("failures") or ()
             ]
             diagnosis = classify_run_task_failure(failures[0] if failures else TaskFailure()).diagnosis
-            raise RefusedError(diagnosis)
+            raise LaunchError(diagnosis)
 
     def _take(self, answer: Mapping[str, Any]) -> None:
         for task in answer.get("tasks") or ():
@@ -92,12 +94,16 @@ class LiveTask:
 
     def follow(self, timeout: float, say: Callable[[str], None]) -> bool:
         """Poll until the task is STOPPED, and say each new status; return False if the time is over first."""
-        until, status = self._clock() + timeout, ""
+        until, status, failures = self._clock() + timeout, "", 0
         while True:
-            found = (
-                self._ecs.describe_tasks(cluster=self._cluster, tasks=[self.arn]).get("tasks") or [None]
-            )[0]
-            self.task = found or self.task  # it may be MISSING at first
+            try:
+                answer = self._ecs.describe_tasks(cluster=self._cluster, tasks=[self.arn])
+                failures = 0
+                self.task = next(iter(answer.get("tasks") or ()), self.task)  # it may be MISSING at first
+            except Exception as error:  # noqa: BLE001  as in `_start`
+                failures += 1
+                if failures == _FAILURES:
+                    raise LaunchError(classify(error).diagnosis) from None
             if (now := str(self.task.get("lastStatus", ""))) != status:
                 status = now
                 say(status)

@@ -29,6 +29,7 @@ class Examination:
 def examine(team: str | None = None, ask_host: Answer = host.answer) -> Examination:
     """Examine the set-up of this host's options; raises `ConfigurationError` for an unknown team."""
     setup, aws, configuration = read_setup(team)
+    host.prepare()
 
     def answer(question: Question) -> Fact:
         if question.kind in host.KINDS:

@@ -20,6 +20,18 @@ _TOKEN_SECONDS = 60.0
 KINDS = frozenset({Kind.ADDRESS, Kind.API, Kind.TOKEN, Kind.POOL})
 
 
+def prepare() -> None:
+    """Import what the answers need, in one thread: Airflow's models, imported by two at once, wait for each other for ever."""
+    import airflow.api_fastapi.auth.tokens  # noqa: PLC0415  seconds of imports
+    import airflow.models.pool  # noqa: F401, PLC0415  as above
+    from airflow.models import import_all_models  # noqa: PLC0415  as above
+    from sqlalchemy.orm import configure_mappers  # noqa: PLC0415  as above
+
+    load: Any = import_all_models
+    load()
+    configure_mappers()
+
+
 def answer(question: Question) -> Fact:
     """Answer a question about this host's view; may raise."""
     return {Kind.ADDRESS: _address, Kind.API: _api, Kind.TOKEN: _token, Kind.POOL: _pool}[question.kind](

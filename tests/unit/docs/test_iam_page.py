@@ -12,13 +12,14 @@ import pytest
 from botocore import xform_name
 from botocore.session import get_session
 
+from ecs_async_executor.doctor.aws import ACTIONS
 from ecs_async_executor.engine.aws import ecs, s3
 from ecs_async_executor.engine.diagnosis.iam import TRUSTS_ECS_TASKS, allow, remedy_of
 from ecs_async_executor.logs.problems import CALLS
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "iam.md").read_text("utf-8")
-SCHEDULER, API_SERVER, EXECUTION, TASK, TRUST = (
+SCHEDULER, API_SERVER, EXECUTION, TASK, TRUST, DOCTOR = (
     json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
 )
 
@@ -49,6 +50,12 @@ def test_the_schedulers_policy_allows_what_the_engine_calls_and_what_run_task_ne
 
 def test_the_api_servers_policy_allows_what_reading_a_log_needs() -> None:
     assert statements(API_SERVER).keys() == set(CALLS.values())
+
+
+def test_the_doctors_policy_allows_what_the_doctor_asks() -> None:
+    asked = {*ACTIONS.values()} - {"sts:GetCallerIdentity"}  # which needs no permission
+    of_the_scheduler = {"ecs:ListTasks", "ecs:DescribeTasks"}
+    assert statements(DOCTOR).keys() == asked - of_the_scheduler
 
 
 def test_no_policy_allows_an_action_on_everything_that_can_be_narrowed() -> None:

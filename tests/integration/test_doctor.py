@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from ecs_async_executor.doctor.examination import examine
+from ecs_async_executor.doctor.facts import Absent, Fact, Kind, Known, Question
 from ecs_async_executor.doctor.findings import Finding, Severity
 from ecs_async_executor.doctor.gather import Answer
-from tests.support.doctor import API, World, healthy_host, world
+from tests.support.doctor import API, HEALTHY, World, healthy_host, world
 
 SECTION = "AIRFLOW__AWS_ECS_EXECUTOR__"
 OURS = "AIRFLOW__ECS_ASYNC_EXECUTOR__"
@@ -201,11 +202,6 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         "network mode bridge",
         "remove `subnets`",
     ),
-    "a public address on EC2": (
-        lambda _: {f"{SECTION}LAUNCH_TYPE": "EC2", f"{SECTION}ASSIGN_PUBLIC_IP": "True", f"{OURS}QUEUES": None},
-        "",
-        "",
-    ),
     "a shell as entry point": (container(entryPoint=["sh", "-c"]), "entry point of the container airflow is sh -c", 'Remove "entryPoint"'),
     "root": (container(user="root"), "runs as root", "50000:0"),
     "a read-only disk": (container(readonlyRootFilesystem=True), "read-only root file system", "readonlyRootFilesystem"),
@@ -244,7 +240,6 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         "no role nope",
         "aws iam create-role",
     ),
-    "a role of another account": (definition(taskRoleArn="arn:aws:iam::210987654321:role/task"), "", ""),
     "a role that ECS can't assume": (role_without_trust, "doesn't trust ecs-tasks.amazonaws.com", "update-assume-role-policy"),
     "a role without policies": (role_without_policies, "call ecr:GetAuthorizationToken", '"Effect": "Allow"'),
     "no task role for payloads": (definition(taskRoleArn=None), "has no task role", "taskRoleArn"),
@@ -305,14 +300,53 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         "container_name",
     ),
 }  # fmt: skip
-_ELSEWHERE = {"a public address on EC2", "a role of another account"}
-"""Those that the local ECS hides; the checks' own tests have them."""
 
 
-@pytest.mark.parametrize("name", [name for name in PLANTED if name not in _ELSEWHERE])
+@pytest.mark.parametrize("name", PLANTED)
 def test_each_planted_fault_is_named_with_its_remedy(
     aws: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     plant, what, todo = PLANTED[name]
     found = bad(findings(monkeypatch, {**aws.environment(), **plant(aws)}))
+    assert any(what in each.what and todo in each.todo for each in found), found
+
+
+@pytest.mark.parametrize(
+    ("answers", "what", "todo"),
+    [
+        ({Kind.ADDRESS: Absent("Name or service not known")}, "doesn't resolve", "Route 53"),
+        (
+            {Kind.API: Known({"status": 0, "healthy": False, "problem": "refused"})},
+            "Nothing listens",
+            "airflow api-server",
+        ),
+        (
+            {Kind.API: Known({"status": 404, "healthy": False, "problem": ""})},
+            "isn't Airflow's execution API",
+            "/execution/",
+        ),
+        (
+            {
+                Kind.API: Known(
+                    {"status": 0, "healthy": False, "problem": "certificate: self-signed certificate"}
+                )
+            },
+            "isn't trusted here (self-signed certificate)",
+            "SSL_CERT_FILE",
+        ),
+        (
+            {Kind.TOKEN: Known({"status": 403, "unknown_task": False, "problem": ""})},
+            "rejects a token",
+            "JWT_SECRET",
+        ),
+        ({Kind.POOL: Known({"slots": 8})}, "default_pool has 8 slots", "airflow pools set default_pool"),
+    ],
+)
+def test_what_this_host_finds_wrong_is_named(
+    aws: World, monkeypatch: pytest.MonkeyPatch, answers: dict[Kind, Fact], what: str, todo: str
+) -> None:
+    def host(question: Question) -> Fact:
+        return {**HEALTHY, **answers}[question.kind]
+
+    found = bad(findings(monkeypatch, dict(aws.environment()), host))
     assert any(what in each.what and todo in each.todo for each in found), found

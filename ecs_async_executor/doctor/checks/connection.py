@@ -99,21 +99,6 @@ def own_account(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding
             )
 
 
-def works(_: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
-    """The executor's harmless calls."""
-    for kind, action in ((Kind.LIST_TASKS, "ecs:ListTasks"), (Kind.DESCRIBE_TASKS, "ecs:DescribeTasks")):
-        if each.cluster is None or each.cluster.get("status") != "ACTIVE":
-            return
-        fact = facts.get(Question(kind, each.cluster_name))
-        if isinstance(fact, Unknown) and fact.cause is Cause.DENIED:
-            yield error(
-                f"AWS denies {action} on the cluster {each.cluster_name}.",
-                "If this runs with the scheduler's role: the executor finds tasks after a crash by ListTasks, and follows them by "
-                "DescribeTasks.",
-                fact.todo,
-            )
-
-
 def reachable(setup: Setup, facts: Facts) -> Iterator[Finding]:
     """Everything that couldn't be told, a cause at a time."""
     causes: dict[tuple[str, str], list[str]] = {}
@@ -122,8 +107,6 @@ def reachable(setup: Setup, facts: Facts) -> Iterator[Finding]:
         if isinstance(fact, Unknown) and fact.cause not in said:
             if fact.cause is Cause.NOT_ASKED and not setup.local:
                 continue
-            if fact.cause is Cause.DENIED and question.kind in {Kind.LIST_TASKS, Kind.DESCRIBE_TASKS}:
-                continue  # an error, by `works`
             subject = str(question)
             if question.kind is Kind.PERMISSIONS:
                 subject = (

@@ -51,7 +51,6 @@ CHECKS = (
     Check("Regions", of_profile=connection.places, asks=False),
     Check("accounts", of_profile=connection.own_account),
     Check("the cluster", of_profile=cluster.cluster),
-    Check("the executor's ECS calls", of_profile=connection.works),
     Check("capacity providers", of_profile=cluster.providers),
     Check("container instances", of_profile=cluster.instances, asks=False),
     Check("the capacity provider strategy", of_profile=cluster.spot_alone, asks=False),

@@ -64,7 +64,7 @@ def test_partial_permissions_are_no_false_alarm() -> None:
         each
         for each in said
         if each.severity in {Severity.ERROR, Severity.WARNING}
-        and each.check not in {"remote logs", "the execution API's address", "the executor's ECS calls"}
+        and each.check not in {"remote logs", "the execution API's address"}
     ]
     assert about_aws == []
     assert [each.todo for each in said if each.severity is Severity.UNKNOWN] == ["Add a statement."]

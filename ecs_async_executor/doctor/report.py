@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from ecs_async_executor.doctor.launch.phases import in_words, phases
 from ecs_async_executor.doctor.launch.probe import MARK
 from ecs_async_executor.tokens import without_tokens
 
+_LOGIN = re.compile(r"://[^/\s@\"]+@")
 _WIDTH = 120
 _LINES = 20
 _HEADINGS = {Severity.ERROR: "ERROR", Severity.WARNING: "WARNING", Severity.UNKNOWN: "COULD NOT TELL"}
@@ -27,7 +29,7 @@ def as_text(findings: Sequence[Finding], profiles: Sequence[str] = ()) -> str:
     fine = [each.what for each in findings if each.severity is Severity.FINE]
     if fine:
         lines += [*textwrap.wrap(f"Fine: {', '.join(fine)}.", _WIDTH), ""]
-    return without_tokens("\n".join([*lines, summary(findings)])) + "\n"
+    return _clean("\n".join([*lines, summary(findings)])) + "\n"
 
 
 def summary(findings: Sequence[Finding]) -> str:
@@ -50,7 +52,7 @@ def launch_text(seen: Observation) -> str:
     shown = [each for each in seen.lines if MARK not in each][-_LINES:]
     if shown:
         lines += ["The container's last lines:", *(f"    {each.rstrip()}" for each in shown)]
-    return without_tokens("\n".join(lines) + "\n\n") if lines else ""
+    return _clean("\n".join(lines) + "\n\n") if lines else ""
 
 
 def as_json(findings: Sequence[Finding], seen: Observation | None = None) -> str:
@@ -75,7 +77,7 @@ def as_json(findings: Sequence[Finding], seen: Observation | None = None) -> str
             "report": seen.report,
             "lines": shown,
         }
-    return without_tokens(json.dumps(document, indent=2)) + "\n"
+    return _clean(json.dumps(document, indent=2)) + "\n"
 
 
 def _shown(each: Finding, profiles: Sequence[str]) -> Iterator[str]:
@@ -102,6 +104,11 @@ def _wrapped(text: str, indent: str) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _clean(text: str) -> str:
+    """Replace tokens, and user and password in a URL, by `***`."""
+    return _LOGIN.sub("://***@", without_tokens(text))
 
 
 def _count(number: int, what: str) -> str:

@@ -42,6 +42,13 @@ def test_errors_come_first_and_decide_the_exit_code() -> None:
     assert exit_code([each for each in said if each.severity is not Severity.ERROR]) == 0
 
 
+def test_no_report_holds_a_password_of_a_url() -> None:
+    said = found(a_setup(api_url="http://me:hush@api.example.com/execution/"), facts())
+    assert any("hush" in each.what for each in said)
+    assert "hush" not in as_text(said)
+    assert "hush" not in as_json(said)
+
+
 def test_no_report_holds_a_token() -> None:
     token = "eyJhbGciOiJIUzUxMiJ9.eyJzdWIiOiIxIn0xxx.c2lnbmF0dXJlxxx"
     said = found(a_setup(problems=(f"an option: {token}",)), facts())

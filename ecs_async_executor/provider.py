@@ -48,6 +48,24 @@ def get_cli_commands() -> list[Any]:
         make(("--team",), help="the team whose options are meant", metavar="NAME"),
         make(("--json",), help="print JSON", action="store_true"),
     )
+    examination = (
+        make(("--launch",), help="launch one ECS task that looks from the inside", action="store_true"),
+        make(
+            ("--queue",),
+            help="with --launch: the Airflow queue whose request it gets",
+            metavar="NAME",
+            default="",
+        ),
+        make(
+            ("--timeout",),
+            help="with --launch: seconds until it is given up (default: %(default)s)",
+            type=float,
+            default=600.0,
+            metavar="SECONDS",
+        ),
+        make(("--team",), help="the team whose options are meant", metavar="NAME"),
+        make(("--json",), help="print JSON", action="store_true"),
+    )
     return [
         cli_config.GroupCommand(
             name="ecs-async",
@@ -58,6 +76,12 @@ def get_cli_commands() -> list[Any]:
                     help="Show the RunTask request that tasks get, and where each value comes from",
                     func=cli_config.lazy_load_command("ecs_async_executor.cli.config.run_in_airflow"),
                     args=arguments,
+                ),
+                cli_config.ActionCommand(
+                    name="doctor",
+                    help="Find what is wrong with the set-up, before the first task",
+                    func=cli_config.lazy_load_command("ecs_async_executor.cli.doctor.run_in_airflow"),
+                    args=examination,
                 ),
                 *(_airflow_command(cli_config, command) for command in OPERATIONS),
             ),

@@ -10,6 +10,7 @@ from ecs_async_executor.cli import (
     config,
     conformance,
     demo,
+    doctor,
     exec,  # noqa: A004  a command's name
     image,
     local,
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"ecs-async-executor {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND")
-    for command in (config, conformance, demo, image, local, status, tasks, sweep, stop, exec):
+    for command in (config, doctor, conformance, demo, image, local, status, tasks, sweep, stop, exec):
         command.add_parser(subparsers)
     args = parser.parse_args(argv)
     exit_code: int = args.run(args)

@@ -53,7 +53,7 @@ def read_configuration(conf: Conf) -> Configuration:
     bucket = Bucket(settings.payload_bucket, settings.region_name) if settings.payload_bucket else None
     queued_timeout = float(airflow.get("scheduler", "task_queued_timeout", fallback=None) or 600)
     strange = (*strange_names(conf), *options_of_unknown_teams())
-    warnings = (*strange, *_of_requests(profiles, bucket), *_of_times(profiles, queued_timeout))
+    warnings = (*strange, *_of_requests(profiles, bucket), *time_warnings(profiles, queued_timeout))
     heartbeats = read_heartbeats(airflow)
     return Configuration(settings, found, profiles, bucket, queued_timeout, heartbeats, warnings)
 
@@ -73,7 +73,8 @@ def _of_requests(profiles: Profiles, bucket: Bucket | None) -> Iterator[str]:
                 yield f"{whose} can't be launched unless their executor_config changes that. {error}"
 
 
-def _of_times(profiles: Profiles, queued_timeout: float) -> Iterator[str]:
+def time_warnings(profiles: Profiles, queued_timeout: float) -> Iterator[str]:
+    """Yield a warning if Airflow gives up on a queued task before its `capacity_timeout` is over; both in seconds."""
     longest: Profile = max(profiles, key=lambda profile: profile.patience)
     if queued_timeout < longest.patience:
         whose = f" of the queue {longest.name}, with its fallbacks" if longest.name else ""

@@ -84,12 +84,15 @@ def test_no_airflow_command_warns_about_the_provider(config_list: subprocess.Com
 def test_airflow_gets_the_commands_that_need_airflow() -> None:
     (group,) = get_cli_commands()
     names = [command.name for command in group.subcommands]
-    assert (group.name, names) == ("ecs-async", ["config", "status", "tasks", "sweep", "stop", "exec"])
+    assert (group.name, names) == (
+        "ecs-async",
+        ["config", "doctor", "status", "tasks", "sweep", "stop", "exec"],
+    )
 
 
 def test_airflow_parses_each_command_of_operation_as_ecs_async_does() -> None:
     (group,) = get_cli_commands()
-    for command, airflows in zip(OPERATIONS, group.subcommands[1:], strict=True):
+    for command, airflows in zip(OPERATIONS, group.subcommands[2:], strict=True):
         ours, theirs = argparse.ArgumentParser(), argparse.ArgumentParser()
         for argument in command.arguments:
             ours.add_argument(*argument.flags, **argument.options)

@@ -23,7 +23,7 @@ def listed() -> dict[str, list[str]]:
 
 
 def in_the_tree() -> dict[str, list[str]]:
-    """Return the modules of the package's root and of the folders that are listed by file; what local/ and ui/ hold."""
+    """Return the modules of the package's root and of the folders that are listed by file; what doctor/, local/ and ui/ hold."""
     found: dict[str, list[str]] = {}
     folders = ("executor", "engine", "config", "conformance", "fleet", "logs", "operate", "ui")
     modules = [
@@ -33,7 +33,7 @@ def in_the_tree() -> dict[str, list[str]]:
     for path in sorted(modules):
         if path.name != "__init__.py":
             found.setdefault(str(path.parent.relative_to(PACKAGE)), []).append(path.name)
-    for folder in ("local", "ui"):
+    for folder in ("doctor", "local", "ui"):
         found[folder] = sorted(
             f"{path.name}/" if path.is_dir() else path.name
             for path in (PACKAGE / folder).iterdir()

@@ -12,6 +12,7 @@ import pytest
 from botocore import xform_name
 from botocore.session import get_session
 
+from ecs_async_executor.doctor.aws import ACTIONS
 from ecs_async_executor.engine.aws import ecs, s3
 from ecs_async_executor.engine.diagnosis.iam import TRUSTS_ECS_TASKS, allow, remedy_of
 from ecs_async_executor.logs.problems import CALLS
@@ -20,7 +21,7 @@ from ecs_async_executor.operate.exec_checks import TASK_ROLE_POLICY
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "iam.md").read_text("utf-8")
-SCHEDULER, API_SERVER, OPERATOR, EXECUTION, TASK, ECS_EXEC, TRUST = (
+SCHEDULER, API_SERVER, OPERATOR, EXECUTION, TASK, ECS_EXEC, TRUST, DOCTOR = (
     json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
 )
 
@@ -70,6 +71,12 @@ def test_the_operators_policy_allows_what_the_commands_of_operation_call() -> No
 def test_the_statement_for_ecs_exec_is_the_one_that_messages_show() -> None:
     (statement,) = ECS_EXEC["Statement"]
     assert {name: value for name, value in statement.items() if name != "Sid"} == json.loads(TASK_ROLE_POLICY)
+
+
+def test_the_doctors_policy_allows_what_the_doctor_asks() -> None:
+    asked = {*ACTIONS.values()} - {"sts:GetCallerIdentity"}  # which needs no permission
+    of_the_scheduler = {"ecs:ListTasks", "ecs:DescribeTasks"}
+    assert statements(DOCTOR).keys() == asked - of_the_scheduler
 
 
 def test_no_policy_allows_an_action_on_everything_that_can_be_narrowed() -> None:

@@ -1,0 +1,172 @@
+"""The execution API: the address that containers get, what answers there, and whether it accepts tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+from ecs_async_executor.doctor.addresses import VARIABLE, is_here, own_address
+from ecs_async_executor.doctor.effective import Effective
+from ecs_async_executor.doctor.facts import Facts, Kind
+from ecs_async_executor.doctor.findings import Finding, error, unknown, warning
+from ecs_async_executor.doctor.setup import Setup
+
+_OPTION = "core.execution_api_server_url"
+_EXAMPLE = "https://airflow.example.com/execution/"
+_WHERE = "in the container's environment in the task definition (and for the scheduler)"
+LEAST_CHARACTERS = 64
+"""Bytes of a secret for HS512, Airflow's default algorithm (RFC 7518, section 3.2)."""
+
+
+def address(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
+    """Containers get an address, and one that leads out of themselves."""
+    own = own_address(each)
+    option = setup.option(_OPTION)
+    if own is None and each.hidden(VARIABLE):
+        return
+    if own is None and not option.value and is_here(urlsplit(setup.api_url).hostname or ""):
+        report = warning if setup.local else error
+        yield report(
+            "[core] execution_api_server_url is set neither here nor in the container's environment: containers look for the "
+            f"API server at {setup.api_url}.",
+            "In a container, localhost is the container itself, so no task can tell Airflow that it runs. (Containers of a "
+            "local ECS are processes of this machine.)",
+            f"Set {VARIABLE}={_EXAMPLE} {_WHERE}.",
+        )
+        return
+    shown = own if own is not None else setup.api_url
+    source = (
+        "the container's environment"
+        if own is not None
+        else f"[core] execution_api_server_url ({option.where})"
+    )
+    yield from _judge(setup, shown, source, facts)
+    if own is None and each.container is not None and option.in_environment and not setup.local:
+        yield unknown(
+            f"The container's environment has no {VARIABLE}; the scheduler has it in its own environment, which containers don't "
+            "get.",
+            "If the image doesn't set it either, tasks look for the API server at localhost.",
+            f"Set it in the task definition's environment for the container {each.target.container}; or see what containers get: "
+            "ecs-async doctor --launch",
+        )
+    if own is not None and option.value and own.rstrip("/") != option.value.rstrip("/"):
+        yield from _judge(setup, option.value, f"[core] execution_api_server_url ({option.where})", facts)
+
+
+def _judge(setup: Setup, url: str, source: str, facts: Facts) -> Iterator[Finding]:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme not in {"http", "https"} or not host:
+        yield error(
+            f"The execution API's address is {url} ({source}): not a URL with http or https and a host.",
+            "No task can reach the API server.",
+            f"Write it as {_EXAMPLE}.",
+        )
+        return
+    if is_here(host):
+        report: Callable[[str, str, str], Finding] = warning if setup.local else error
+        yield report(
+            f"The execution API's address is {url} ({source}).",
+            f"In a container, {host} is the container itself, so no task can tell Airflow that it runs. (Containers of a local "
+            "ECS are processes of this machine.)",
+            f"Set {VARIABLE} to an address that containers reach, such as {_EXAMPLE}, {_WHERE}.",
+        )
+        return
+    if parts.scheme == "http":
+        yield warning(
+            f"The execution API's address is {url} ({source}): without TLS.",
+            "Each task's token, and what tasks read of connections and variables, crosses the network in the clear.",
+            f"Put TLS in front of the API server (a load balancer), and set {VARIABLE}=https://{parts.netloc}{parts.path}",
+        )
+    if not parts.path.rstrip("/").endswith("/execution"):
+        yield error(
+            f"The execution API's address is {url} ({source}): its path doesn't end in /execution/.",
+            "The API server answers tasks with 404.",
+            f"Set {VARIABLE}={parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/execution/",
+        )
+    if facts.absent(Kind.ADDRESS, host):
+        yield error(
+            f"The name {host} of the execution API ({source}) doesn't resolve on this host.",
+            "Tasks that can't resolve it either can't reach the API server.",
+            f"Correct {VARIABLE}, or make the name known in the VPC's DNS (Route 53, Cloud Map).",
+        )
+
+
+def answers(setup: Setup, facts: Facts) -> Iterator[Finding]:
+    """The API server answers at this host's address."""
+    url = setup.api_url
+    if not setup.option(_OPTION).value:
+        return
+    found = facts.value(Kind.API, url)
+    if not found or _unresolved(url, facts):
+        return
+    problem = str(found["problem"])
+    if problem == "refused":
+        yield error(
+            f"Nothing listens at {url}.",
+            "No task can reach the API server.",
+            "Start the API server (airflow api-server), or correct host and port.",
+        )
+    elif problem.startswith("certificate"):
+        yield error(
+            f"The certificate of {url} isn't trusted here ({problem.partition(': ')[2]}).",
+            "Airflow's worker refuses the connection, unless its container trusts the certificate.",
+            "Use a certificate of a public authority (ACM), or install yours in the image (SSL_CERT_FILE).",
+        )
+    elif problem:
+        yield unknown(
+            f"This host doesn't reach {url} ({problem}).",
+            "Containers may, from their subnets.",
+            "Run the doctor where the scheduler runs; or let a container try: ecs-async doctor --launch",
+        )
+    elif not found["healthy"]:
+        yield error(
+            f"{url} answers {found['status']} to /health: it isn't Airflow's execution API.",
+            "Tasks can't tell Airflow anything.",
+            "Correct host, port and path: the API server's address, and /execution/.",
+        )
+
+
+def token(setup: Setup, facts: Facts) -> Iterator[Finding]:
+    """The API server accepts a token that this host's key signs."""
+    found = facts.value(Kind.TOKEN, setup.api_url)
+    health = facts.value(Kind.API, setup.api_url)
+    if not found or not health or not health["healthy"]:
+        return
+    if found["status"] in {401, 403}:
+        yield error(
+            f"The API server at {setup.api_url} rejects a token that this host signs ({found['status']}).",
+            "It rejects each task's token as well: tasks fail as soon as they start.",
+            "Give the scheduler and the API server the same AIRFLOW__API_AUTH__JWT_SECRET (and jwt_issuer, jwt_audience), and "
+            "synchronise their clocks.",
+        )
+    elif found["status"] >= 500:
+        yield error(
+            f"The API server at {setup.api_url} answers {found['status']} to a task.",
+            "Tasks can't start.",
+            "Read the API server's log; often it can't reach its database.",
+        )
+
+
+def key(setup: Setup, _: Facts) -> Iterator[Finding]:
+    """There is a key that all components share."""
+    jwt = setup.jwt
+    if jwt.private_key:
+        return
+    command = "AIRFLOW__API_AUTH__JWT_SECRET=$(openssl rand -hex 32)"
+    if jwt.problem:
+        yield error(
+            f"{jwt.problem} ({jwt.where})." if jwt.where != "default" else f"{jwt.problem}.",
+            "The scheduler signs each task's token, and the API server checks it: without a common secret, tasks are rejected.",
+            f"Make one, and set it for the scheduler and the API server: {command}",
+        )
+    elif jwt.characters < LEAST_CHARACTERS:
+        yield warning(
+            f"[api_auth] jwt_secret ({jwt.where}) has {jwt.characters} bytes.",
+            "HS512, Airflow's default, wants 64 (RFC 7518): who guesses the secret can act as any task.",
+            f"Set a longer one for the scheduler and the API server: {command}",
+        )
+
+
+def _unresolved(url: str, facts: Facts) -> bool:
+    return facts.absent(Kind.ADDRESS, urlsplit(url).hostname or "") is not None

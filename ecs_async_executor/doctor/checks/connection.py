@@ -1,0 +1,121 @@
+"""The AWS connection: credentials, Region, clock, and whether what the options name is in this account and Region."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ecs_async_executor.doctor.effective import Effective, account_of, region_of
+from ecs_async_executor.doctor.facts import Cause, Facts, Kind, Question, Unknown
+from ecs_async_executor.doctor.findings import Finding, error, unknown, warning
+from ecs_async_executor.doctor.setup import Setup
+
+CLOCK_ERROR, CLOCK_WARNING = 300.0, 10.0
+"""Seconds: AWS refuses signatures that are five minutes off ("Signature Version 4": X-Amz-Date); Airflow's `[api_auth]
+jwt_leeway` is 10 by default."""
+
+
+def connection(setup: Setup, facts: Facts) -> Iterator[Finding]:
+    """The connection, the Region and the credentials."""
+    if setup.settings is None:
+        return
+    if setup.connection_problem:
+        yield error(
+            setup.connection_problem.rstrip(".") + ".",
+            "Without it, the executor can't call AWS.",
+            f"Create it (airflow connections add {setup.settings.conn_id} --conn-type aws), or correct the option `conn_id`.",
+        )
+        return
+    if not setup.region:
+        yield error(
+            "No AWS Region is set.",
+            "No call of AWS can be sent.",
+            "Set [aws_ecs_executor] region_name, the connection's region_name, or AWS_DEFAULT_REGION (AWS_REGION isn't read).",
+        )
+        return
+    # One cause is said once, though it keeps every question from being answered.
+    for kind, name in ((Kind.IDENTITY, ""), *((Kind.CLUSTER, each.cluster) for each in setup.targets)):
+        fact = facts.get(Question(kind, name))
+        if isinstance(fact, Unknown) and fact.cause is Cause.CREDENTIALS:
+            yield error(fact.why, "AWS answers no call of the executor.", fact.todo)
+            return
+    for each in setup.targets[:1]:
+        fact = facts.get(Question(Kind.CLUSTER, each.cluster))
+        if isinstance(fact, Unknown) and fact.cause is Cause.NETWORK:
+            yield error(
+                f"ECS can't be reached in {setup.region}: {fact.why}",
+                "The executor can't call ECS from this host.",
+                fact.todo
+                or f"Check the Region's name, and this host's way to https://ecs.{setup.region}.amazonaws.com (proxy, VPC endpoint).",
+            )
+
+
+def clock(_: Setup, facts: Facts) -> Iterator[Finding]:
+    """This host's clock against AWS's."""
+    ahead = (facts.value(Kind.IDENTITY) or {}).get("ahead")
+    if ahead is None or abs(ahead) <= CLOCK_WARNING:
+        return
+    report = error if abs(ahead) >= CLOCK_ERROR else warning
+    yield report(
+        f"This host's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} AWS's.",
+        "AWS refuses signatures that are five minutes off, and the API server refuses tokens that aren't valid yet "
+        "([api_auth] jwt_leeway).",
+        "Synchronise the clock: timedatectl set-ntp true, or chrony with 169.254.169.123 on EC2.",
+    )
+
+
+def account(setup: Setup, facts: Facts) -> Iterator[Finding]:
+    """Ask nothing: that AWS knows who calls is an answer in itself."""
+    if setup.region and not setup.connection_problem:
+        facts.value(Kind.IDENTITY)
+    yield from ()
+
+
+def places(setup: Setup, each: Effective) -> Iterator[Finding]:
+    """ARNs of another Region or account."""
+    arns = {"cluster": each.cluster_name, "taskDefinition": each.definition_name}
+    for member, arn in arns.items():
+        region = region_of(arn)
+        if region and setup.region and region != setup.region:
+            yield error(
+                f"{member} is in {region}, and the executor calls {setup.region}: {arn}.",
+                "ECS looks for it in the Region of the call, and doesn't find it.",
+                f"Set [aws_ecs_executor] region_name = {region}, or name one of {setup.region}.",
+            )
+
+
+def own_account(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
+    """Cluster, task definition and roles of another account than the caller's."""
+    mine = str((facts.value(Kind.IDENTITY) or {}).get("Account") or "")
+    if not mine or setup.local:
+        return
+    arns = [("cluster", each.cluster_name), ("task definition", each.definition_name), *each.roles]
+    for what, arn in arns:
+        owner = account_of(arn)
+        if owner and owner != mine:
+            yield error(
+                f"The {what} {arn} belongs to the account {owner}; the executor's connection calls {mine}.",
+                "ECS runs tasks only with clusters, task definitions and roles of the caller's account.",
+                f"Let the connection (option `conn_id`) assume a role of {owner}, or name a {what} of {mine}.",
+            )
+
+
+def reachable(setup: Setup, facts: Facts) -> Iterator[Finding]:
+    """Everything that couldn't be told, a cause at a time."""
+    causes: dict[tuple[str, str], list[str]] = {}
+    said = {Cause.CREDENTIALS}
+    for question, fact in facts:
+        if isinstance(fact, Unknown) and fact.cause not in said:
+            if fact.cause is Cause.NOT_ASKED and not setup.local:
+                continue
+            subject = str(question)
+            if question.kind is Kind.PERMISSIONS:
+                subject = (
+                    f"whether {question.name.rpartition('/')[2]} may call {question.of.partition(' ')[0]}"
+                )
+            if question.kind is Kind.QUOTA:
+                subject = "Fargate's quota of vCPUs"
+            causes.setdefault((fact.why, fact.todo), []).append(subject)
+    for (why, todo), subjects in causes.items():
+        names = list(dict.fromkeys(subjects))
+        shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        yield unknown(f"Not known: {shown}. {why}", "", todo)

@@ -1,0 +1,138 @@
+"""The task definition: it exists, fits where it runs, and has the container."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ecs_async_executor.doctor.effective import Effective
+from ecs_async_executor.doctor.facts import Facts, Kind
+from ecs_async_executor.doctor.findings import Finding, error, warning
+from ecs_async_executor.doctor.setup import Setup, names_of
+from ecs_async_executor.local.rules.registration import fargate_problems, size_problems
+from ecs_async_executor.suggestions import did_you_mean
+
+LEAST_MEMORY = 512
+"""MiB: Airflow's worker and its task are two Python processes of about 200 MiB each before any code of the Dag's."""
+_SIZES = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html"
+
+
+def definition(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
+    """It exists and is ACTIVE."""
+    name = each.definition_name
+    if not name:
+        return
+    if facts.absent(Kind.DEFINITION, name):
+        family = name.rpartition("/")[2].partition(":")[0]
+        yield error(
+            f"ECS has no task definition {name} in {setup.region}.",
+            "RunTask fails: ClientException, TaskDefinition not found.",
+            f"Register it, or correct `task_definition`: aws ecs list-task-definitions --region {setup.region} "
+            f"--family-prefix {family}",
+        )
+    found = facts.value(Kind.DEFINITION, name)
+    if found and found.get("status", "ACTIVE") != "ACTIVE":
+        yield error(
+            f"The task definition {name} is {found.get('status')}: somebody has deregistered it.",
+            "RunTask fails: ClientException, TaskDefinition is inactive.",
+            "Name an ACTIVE revision in `task_definition`, or only the family, which means its latest one.",
+        )
+
+
+def container(_: Setup, each: Effective) -> Iterator[Finding]:
+    """The container of the option is there, and its end ends the task."""
+    if each.definition is None:
+        return
+    name, known = each.target.container, names_of(each.containers)
+    if each.container is None:
+        hint = did_you_mean(name, known)
+        yield error(
+            f"The task definition {each.definition_name} has no container {name}; it has {', '.join(known)}.",
+            "RunTask fails: the executor overrides the command of a container that isn't there.",
+            f"Set [aws_ecs_executor] container_name = {known[0] if len(known) == 1 else '...'} (or in the queue's profile). "
+            f"{hint}".rstrip(),
+        )
+    elif not each.container.get("essential", True):
+        yield error(
+            f"The container {name} is not essential.",
+            "The ECS task goes on after Airflow's container has ended, so the Airflow task's end is seen late or never.",
+            f'Set "essential": true for {name} in the task definition, and false for the containers beside it.',
+        )
+
+
+def launch_type(_: Setup, each: Effective) -> Iterator[Finding]:
+    """It may run where the request wants it to."""
+    definition = each.definition
+    if definition is None:
+        return
+    fits = set(definition.get("compatibilities") or definition.get("requiresCompatibilities") or ())
+    wanted = each.launch_type
+    mode = str(definition.get("networkMode") or "bridge")
+    if each.on_fargate:
+        for problem in _fargate_problems(each):
+            yield error(
+                f"Fargate can't run the task definition {each.definition_name}: {problem}",
+                "RunTask fails.",
+                f"Correct the task definition (sizes: {_SIZES}), or set launch_type = EC2 for it."
+                if "awsvpc" not in problem
+                else 'Set "networkMode": "awsvpc" in the task definition.',
+            )
+            return
+    if wanted and fits and wanted not in fits:
+        yield error(
+            f"The task definition {each.definition_name} is for {', '.join(sorted(fits))}, and tasks are launched on {wanted}.",
+            f"RunTask fails: Task definition does not support launch_type {wanted}.",
+            f'Add "{wanted}" to requiresCompatibilities of the task definition, or correct `launch_type`.',
+        )
+    elif not each.on_fargate and wanted != "EXTERNAL":
+        if mode != "awsvpc" and each.network:
+            yield error(
+                f"The task definition {each.definition_name} has the network mode {mode}, and the request names subnets.",
+                "RunTask fails: Network Configuration is not valid for the given networkMode of this task definition.",
+                'Set "networkMode": "awsvpc" in the task definition, or remove `subnets` and `security_groups`.',
+            )
+        if mode == "awsvpc" and not each.subnets:
+            yield error(
+                f"The task definition {each.definition_name} has the network mode awsvpc, and no subnets are set.",
+                "RunTask fails: Network Configuration must be provided when networkMode 'awsvpc' is specified.",
+                "Set [aws_ecs_executor] subnets and security_groups.",
+            )
+
+
+def _fargate_problems(each: Effective) -> Iterator[str]:
+    document = {"containerDefinitions": (), **each.document}
+    yield from fargate_problems(document)
+    yield from size_problems(document)
+
+
+def platform(_: Setup, each: Effective) -> Iterator[Finding]:
+    """Operating system, processor and platform version."""
+    runtime = each.document.get("runtimePlatform") or {}
+    system = str(runtime.get("operatingSystemFamily") or "LINUX")
+    if system.upper().startswith("WINDOWS"):
+        yield error(
+            f"The task definition {each.definition_name} is for {system}.",
+            "Airflow's worker runs on Linux only.",
+            'Set "operatingSystemFamily": "LINUX" in runtimePlatform of the task definition.',
+        )
+    version = str(each.body.get("platformVersion") or "")
+    if each.on_fargate and version and version != "LATEST" and _numbers(version) < (1, 4, 0):
+        yield warning(
+            f"The platform version is {version}.",
+            "Before 1.4.0, Fargate has 10 GB of disk and no EFS, and AWS retires it.",
+            "Remove the option platform_version, which then means the latest, or set 1.4.0.",
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
+def memory(_: Setup, each: Effective) -> Iterator[Finding]:
+    """Enough memory for Airflow itself."""
+    limit = (each.container or {}).get("memory") or 0
+    if 0 < int(limit) < LEAST_MEMORY:
+        yield warning(
+            f"The container {each.target.container} has a limit of {limit} MiB of memory.",
+            "Airflow's worker needs about 400 MiB before any code of a Dag: the container is killed (exit code 137).",
+            f'Raise "memory" of the container to {LEAST_MEMORY} MiB or more, or leave it out.',
+        )

@@ -1,0 +1,68 @@
+"""The bucket for long workloads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ecs_async_executor.doctor.facts import Facts, Kind
+from ecs_async_executor.doctor.findings import Finding, error, unknown, warning
+from ecs_async_executor.doctor.setup import Setup
+from ecs_async_executor.engine.payloads import split
+
+_LONGEST = 7
+"""Days that leftovers may stay: a task's token is valid for hours."""
+
+
+def bucket(setup: Setup, facts: Facts) -> Iterator[Finding]:
+    """It exists, in the tasks' Region, and cleans up after crashes."""
+    location = setup.settings.payload_bucket if setup.settings else None
+    if not location:
+        return
+    name, prefix = split(location)
+    if facts.absent(Kind.BUCKET, name):
+        yield error(
+            f"S3 has no bucket {name} (option payload_bucket).",
+            "Workloads that are too long for RunTask can't be stored, and their tasks fail.",
+            f"aws s3 mb s3://{name} --region {setup.region}; or correct the option.",
+        )
+        return
+    found = facts.value(Kind.BUCKET, name)
+    region = str((found or {}).get("region") or "")
+    if region and setup.region and region != setup.region:
+        yield warning(
+            f"The bucket {name} (option payload_bucket) is in {region}, and tasks run in {setup.region}.",
+            "Each long workload crosses Regions: slower, charged, and not through a VPC's S3 endpoint.",
+            f"Use a bucket in {setup.region}.",
+        )
+    encryption = {} if facts.absent(Kind.ENCRYPTION, name) else facts.value(Kind.ENCRYPTION, name) or {}
+    own_key = str(encryption.get("KMSMasterKeyID") or "")
+    if own_key:
+        yield unknown(
+            f"The bucket {name} is encrypted with the key {own_key}.",
+            "The scheduler needs kms:GenerateDataKey for it, the task role kms:Decrypt.",
+            "Allow both in the key's policy or the roles' (docs/sizes.md).",
+        )
+    rules = () if facts.absent(Kind.LIFECYCLE, name) else facts.value(Kind.LIFECYCLE, name)
+    if rules is not None and not any(_expires(rule, prefix) for rule in rules):
+        yield warning(
+            f"No lifecycle rule of the bucket {name} expires what is below {prefix or 'it'} within {_LONGEST} days.",
+            "A scheduler that is killed leaves workloads there, with their tokens, for ever.",
+            f"aws s3api put-bucket-lifecycle-configuration --bucket {name} --lifecycle-configuration "
+            f'\'{{"Rules": [{{"ID": "airflow", "Status": "Enabled", "Filter": {{"Prefix": "{prefix}"}}, '
+            '"Expiration": {"Days": 1}}]}\' (it replaces the rules that the bucket has)',
+        )
+
+
+def _expires(rule: Any, prefix: str) -> bool:
+    days = (rule.get("Expiration") or {}).get("Days")
+    scope = rule.get("Filter") or {}
+    of = str(scope.get("Prefix", rule.get("Prefix", "")) or "")
+    others = "Tag" in scope or "And" in scope
+    return (
+        rule.get("Status") == "Enabled"
+        and days is not None
+        and days <= _LONGEST
+        and prefix.startswith(of)
+        and not others
+    )

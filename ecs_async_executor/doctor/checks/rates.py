@@ -1,0 +1,117 @@
+"""Quotas, rates, and Airflow's own limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ecs_async_executor.doctor.effective import Effective
+from ecs_async_executor.doctor.facts import Facts, Kind
+from ecs_async_executor.doctor.findings import Finding, error, warning
+from ecs_async_executor.doctor.questions import QUOTAS
+from ecs_async_executor.doctor.setup import Setup
+from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.local.rules.sizes import cpu_units
+
+_LIMITS = EngineOptions()
+_NAMES = {"FARGATE": "Fargate On-Demand", "FARGATE_SPOT": "Fargate Spot"}
+
+
+def vcpus(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
+    """Fargate's vCPUs are enough for all tasks at once."""
+    if not each.on_fargate:
+        return
+    kinds = [name for name in each.providers if name in QUOTAS] or ["FARGATE"]
+    quotas = {kind: facts.value(Kind.QUOTA, QUOTAS[kind]) for kind in kinds}
+    known = {kind: float(value) for kind, value in quotas.items() if value is not None}
+    if len(known) < len(kinds):
+        return
+    size = (cpu_units(str(each.document.get("cpu", ""))) or 0) / 1024
+    parallelism = setup.number("core.parallelism", 32)
+    for kind, quota in known.items():
+        todo = (
+            f"aws service-quotas request-service-quota-increase --service-code fargate --quota-code {QUOTAS[kind]} "
+            f"--desired-value {max(1, round(size * parallelism + 0.5))}"
+        )
+        if quota < max(size, 0.25):
+            yield error(
+                f"The account's quota of {_NAMES[kind]} vCPUs is {quota:g}.",
+                "Not one task can start: You've reached the limit on the number of vCPUs.",
+                todo,
+            )
+            return
+    total = sum(known.values())
+    if size and total < size * parallelism:
+        fit = int(total / size)
+        yield warning(
+            f"The account's quota of {' and '.join(_NAMES[kind] for kind in kinds)} vCPUs is {total:g}: {fit} tasks of {size:g} "
+            f"vCPU at once, and [core] parallelism is {parallelism}.",
+            "Tasks beyond that wait for capacity, up to capacity_timeout.",
+            f"aws service-quotas request-service-quota-increase --service-code fargate --quota-code {QUOTAS[kinds[0]]} "
+            f"--desired-value {round(size * parallelism + 0.5)}; or lower [core] parallelism to {fit}.",
+        )
+
+
+def limits(setup: Setup, _: Facts) -> Iterator[Finding]:
+    """The configured rates are not above AWS's."""
+    settings = setup.settings
+    if settings is None:
+        return
+    rows = (
+        (
+            "run_task_rate",
+            settings.run_task_rate,
+            _LIMITS.run_task_rate.per_second if settings.on_fargate else 40.0,
+        ),
+        ("modify_rate", settings.modify_rate, _LIMITS.modify_rate.per_second),
+        ("read_rate", settings.read_rate, _LIMITS.read_rate.per_second),
+    )
+    for name, value, most in rows:
+        if value is not None and (value > most or value == 0):
+            yield warning(
+                f"{name} is {f'{value:g} calls a second' if value else '0, no limit'}; AWS allows {most:g} unless it has raised "
+                "your quota.",
+                "AWS throttles what is above it. The executor slows down by itself, but other users of the account suffer.",
+                f"Remove [ecs_async_executor] {name}, or set it to what AWS has granted in this Region.",
+            )
+
+
+def slots(setup: Setup, facts: Facts) -> Iterator[Finding]:
+    """Airflow queues as many tasks as the executor can launch and run."""
+    settings = setup.settings
+    parallelism = setup.number("core.parallelism", 32)
+    pool = facts.value(Kind.POOL, "default_pool")
+    if pool and 0 <= int(pool["slots"]) < parallelism:
+        yield warning(
+            f"The pool default_pool has {pool['slots']} slots, and [core] parallelism is {parallelism}.",
+            "Tasks without a pool of their own wait in the scheduler, though ECS has room for them.",
+            f"airflow pools set default_pool {parallelism} 'Default pool'",
+        )
+    at_once = setup.number("scheduler.max_tis_per_query", 16)
+    if settings is None or parallelism <= 0:
+        return
+    if at_once > parallelism:
+        yield warning(
+            f"[scheduler] max_tis_per_query is {at_once}, more than [core] parallelism ({parallelism}).",
+            "The scheduler reads tasks that it can't queue.",
+            f"Set [scheduler] max_tis_per_query to {parallelism} or less, or raise parallelism.",
+        )
+    rate = settings.engine_options.run_task_rate.per_second
+    # The scheduler's loop takes about a second when it is busy, so this is what it queues in one.
+    if rate and parallelism >= 10 * rate and 0 < at_once < rate:
+        yield warning(
+            f"[scheduler] max_tis_per_query is {at_once}: the scheduler queues {at_once} tasks a loop, and the executor can launch "
+            f"{rate:g} a second.",
+            f"With [core] parallelism = {parallelism}, filling all slots takes longer than AWS needs.",
+            f"Set [scheduler] max_tis_per_query to {round(4 * rate)}.",
+        )
+
+
+def times(setup: Setup, _: Facts) -> Iterator[Finding]:
+    """Airflow waits as long as the executor does."""
+    if setup.settings is not None and setup.queued_timeout < setup.patience:
+        yield warning(
+            f"[scheduler] task_queued_timeout is {setup.queued_timeout:.0f} s, and tasks may wait {setup.patience:.0f} s for "
+            "capacity (capacity_timeout, with fallbacks).",
+            "Airflow requeues a task that is queued for longer than its timeout, and fails it the third time.",
+            f"Set AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT={setup.patience:.0f} for the scheduler, or lower capacity_timeout.",
+        )

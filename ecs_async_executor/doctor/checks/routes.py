@@ -1,0 +1,233 @@
+"""A way out of the subnets, or the VPC endpoints that Fargate needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ecs_async_executor.doctor.effective import EcrImage, Effective, secret_question
+from ecs_async_executor.doctor.facts import Facts, Kind
+from ecs_async_executor.doctor.findings import Finding, error, warning
+from ecs_async_executor.doctor.questions import vpcs_of
+from ecs_async_executor.doctor.setup import Setup
+
+_ANYWHERE = "0.0.0.0/0"
+_PULL = "CannotPullContainerError or ResourceInitializationError: the task stops before it starts."
+
+
+def way_out(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
+    """Tasks reach AWS, from every subnet."""
+    if not each.network or each.definition is None:
+        return
+    for subnet in each.subnets:
+        found = facts.value(Kind.SUBNET, subnet)
+        tables = facts.value(Kind.ROUTES, str(found["VpcId"])) if found else None
+        if found is None or tables is None:
+            continue
+        table = route_table(tables, subnet)
+        kind = exit_of(table)
+        if kind == "public" and (each.public_ip or not each.on_fargate):
+            if not each.on_fargate:
+                yield warning(
+                    f"The subnet {subnet} leads to the internet through an internet gateway only.",
+                    "Tasks with the network mode awsvpc on EC2 have no public address, so they can't reach the internet.",
+                    "Use private subnets with a NAT gateway in the option `subnets`.",
+                )
+            continue
+        if kind == "private":
+            continue
+        endpoints = facts.value(Kind.ENDPOINTS, str(found["VpcId"]))
+        if endpoints is None:
+            continue
+        yield from _without_exit(setup, each, subnet, table, kind, endpoints)
+
+
+def _without_exit(  # noqa: PLR0913, PLR0917  the parts of one sentence
+    setup: Setup,
+    each: Effective,
+    subnet: str,
+    table: Mapping[str, Any],
+    kind: str,
+    endpoints: Sequence[Mapping[str, Any]],
+) -> Iterator[Finding]:
+    names = {"ecr": "ecr.api, ecr.dkr and s3"}
+    wanted = list(dict.fromkeys(needed(each, setup.region)))
+    present = {_service(endpoint) for endpoint in endpoints if _is_up(endpoint)}
+    missing = [service for service in wanted if service not in present]
+    outside = [image for image in each.images if EcrImage.parse(image) is None]
+    nat = (
+        "Route 0.0.0.0/0 of the subnet to a NAT gateway; or make these VPC endpoints: "
+        f"{', '.join(wanted) or names['ecr']} (s3 as a gateway)."
+    )
+    if kind == "blackhole":
+        yield error(
+            f"The default route of the subnet {subnet} leads nowhere (blackhole): its target was deleted.",
+            _PULL,
+            f"aws ec2 replace-route --route-table-id {table.get('RouteTableId')} --destination-cidr-block {_ANYWHERE} "
+            "--nat-gateway-id NAT_GATEWAY",
+        )
+        return
+    if outside and not setup.local:
+        missing_why = f"the image {outside[0]} is not in Amazon ECR"
+    else:
+        missing_why = f"there is no VPC endpoint for {', '.join(missing)}" if missing else ""
+    if missing_why and kind == "public":
+        yield error(
+            f"The subnet {subnet} is public (an internet gateway), and tasks get no public address.",
+            f"Without one nothing answers them, and {missing_why}: {_PULL}",
+            f"Set [aws_ecs_executor] assign_public_ip = True, or use private subnets with a NAT gateway. {nat}",
+        )
+    elif missing_why:
+        yield error(
+            f"The subnet {subnet} has no way out: no default route, and {missing_why}.",
+            _PULL,
+            _commands(setup, missing, table) if missing and not outside else nat,
+        )
+    elif "s3" in wanted:
+        yield from _gateway(subnet, table, endpoints)
+
+
+def _commands(setup: Setup, missing: Sequence[str], table: Mapping[str, Any]) -> str:
+    vpc, region = table.get("VpcId"), setup.region
+    made = []
+    for service in missing:
+        base = f"aws ec2 create-vpc-endpoint --vpc-id {vpc} --service-name com.amazonaws.{region}.{service}"
+        if service == "s3":
+            made.append(f"{base} --vpc-endpoint-type Gateway --route-table-ids {table.get('RouteTableId')}")
+        else:
+            made.append(f"{base} --vpc-endpoint-type Interface --subnet-ids ... --security-group-ids ...")
+    return "Route 0.0.0.0/0 to a NAT gateway, or: " + "; ".join(made)
+
+
+def _gateway(
+    subnet: str, table: Mapping[str, Any], endpoints: Sequence[Mapping[str, Any]]
+) -> Iterator[Finding]:
+    gateways = [
+        each for each in endpoints if _service(each) == "s3" and each.get("VpcEndpointType") == "Gateway"
+    ]
+    others = [
+        each for each in endpoints if _service(each) == "s3" and each.get("VpcEndpointType") != "Gateway"
+    ]
+    own = table.get("RouteTableId")
+    if gateways and not others and not any(own in (each.get("RouteTableIds") or ()) for each in gateways):
+        yield error(
+            f"The S3 gateway endpoint isn't in the route table {own} of the subnet {subnet}.",
+            "Amazon ECR keeps images' layers in S3: CannotPullContainerError.",
+            f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {gateways[0].get('VpcEndpointId')} --add-route-table-ids {own}",
+        )
+
+
+def endpoints(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
+    """The VPC endpoints work: their state, private DNS, security groups."""
+    if not each.network:
+        return
+    wanted = set(needed(each, setup.region))
+    for vpc in vpcs_of(each, facts):
+        found = facts.value(Kind.ENDPOINTS, vpc) or ()
+        used = [one for one in found if _service(one) in wanted and one.get("VpcEndpointType") == "Interface"]
+        for endpoint in used:
+            yield from _interface(each, endpoint, facts)
+        dns = facts.value(Kind.DNS, vpc)
+        if dns and used and not all(dns.values()):
+            off = ", ".join(name for name, on in dns.items() if not on)
+            yield error(
+                f"The VPC {vpc} has {off} off.",
+                "The names of AWS's services don't lead to the VPC endpoints, and tasks don't reach them.",
+                "; ".join(
+                    f"aws ec2 modify-vpc-attribute --vpc-id {vpc} --{_dashed(name)} Value=true"
+                    for name, on in dns.items()
+                    if not on
+                ),
+            )
+        elif dns and not dns.get("enableDnsSupport", True):
+            yield error(
+                f"The VPC {vpc} has enableDnsSupport off.",
+                "Tasks can't resolve any name: neither AWS's services nor the API server.",
+                f"aws ec2 modify-vpc-attribute --vpc-id {vpc} --enable-dns-support Value=true",
+            )
+
+
+def _dashed(name: str) -> str:
+    return {"enableDnsSupport": "enable-dns-support", "enableDnsHostnames": "enable-dns-hostnames"}[name]
+
+
+def _interface(each: Effective, endpoint: Mapping[str, Any], facts: Facts) -> Iterator[Finding]:
+    ident, service = endpoint.get("VpcEndpointId"), _service(endpoint)
+    if not _is_up(endpoint):
+        yield error(
+            f"The VPC endpoint {ident} for {service} is {endpoint.get('State')}.",
+            "Tasks can't reach the service through it.",
+            "Delete it and create it again, or accept it if it is pendingAcceptance.",
+        )
+    elif endpoint.get("PrivateDnsEnabled") is False:
+        yield error(
+            f"The VPC endpoint {ident} for {service} has no private DNS name.",
+            "ECS asks for the service's public name, which doesn't lead to the endpoint.",
+            f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {ident} --private-dns-enabled",
+        )
+    groups = [facts.value(Kind.GROUP, str(one.get("GroupId", ""))) for one in endpoint.get("Groups") or ()]
+    known = [group for group in groups if group]
+    if known and len(known) == len(groups) and not any(_lets_in(group, each) for group in known):
+        named = ", ".join(str(group["GroupId"]) for group in known)
+        yield error(
+            f"The security groups {named} of the VPC endpoint for {service} let nothing in on port 443.",
+            "Tasks can't reach the service through it.",
+            f"aws ec2 authorize-security-group-ingress --group-id {known[0]['GroupId']} --protocol tcp --port 443 "
+            f"--source-group {next(iter(each.groups), 'SECURITY_GROUP_OF_THE_TASKS')}",
+        )
+
+
+def _lets_in(group: Mapping[str, Any], each: Effective) -> bool:
+    """Return whether some rule lets port 443 in: from a range of addresses, or from one of the tasks' groups."""
+    for rule in group.get("IpPermissions") or ():
+        protocol, low, high = str(rule.get("IpProtocol")), rule.get("FromPort"), rule.get("ToPort")
+        fits = protocol == "-1" or (
+            protocol in {"tcp", "6"} and (low is None or high is None or int(low) <= 443 <= int(high))
+        )
+        pairs = {str(pair.get("GroupId")) for pair in rule.get("UserIdGroupPairs") or ()}
+        sources = rule.get("IpRanges") or rule.get("Ipv6Ranges") or rule.get("PrefixListIds")
+        if fits and (sources or not each.groups or pairs & set(each.groups)):
+            return True
+    return False
+
+
+def needed(each: Effective, region: str) -> Iterator[str]:
+    """Yield the services that a task needs before its code runs, as VPC endpoints name them."""
+    if not each.on_fargate:
+        return
+    if any(EcrImage.parse(image) for image in each.images):
+        yield from ("ecr.api", "ecr.dkr", "s3")
+    if any(True for _ in each.log_groups):
+        yield "logs"
+    for _, value_from in each.secrets:
+        yield "secretsmanager" if secret_question(value_from, region)[0] is Kind.SECRET else "ssm"
+
+
+def route_table(tables: Sequence[Mapping[str, Any]], subnet: str) -> Mapping[str, Any]:
+    """Return the route table of a subnet: its own, or the VPC's main one."""
+    for table in tables:
+        if any(each.get("SubnetId") == subnet for each in table.get("Associations") or ()):
+            return table
+    return next(
+        (each for each in tables if any(one.get("Main") for one in each.get("Associations") or ())), {}
+    )
+
+
+def exit_of(table: Mapping[str, Any]) -> str:
+    """Return where the default route leads: `public`, `private`, `blackhole`, or empty if there is none."""
+    for route in table.get("Routes") or ():
+        if route.get("DestinationCidrBlock") != _ANYWHERE:
+            continue
+        if route.get("State") == "blackhole":
+            return "blackhole"
+        return "public" if str(route.get("GatewayId") or "").startswith("igw-") else "private"
+    return ""
+
+
+def _service(endpoint: Mapping[str, Any]) -> str:
+    """Return the service's part of `com.amazonaws.eu-central-1.ecr.api`."""
+    return ".".join(str(endpoint.get("ServiceName", "")).split(".")[3:])
+
+
+def _is_up(endpoint: Mapping[str, Any]) -> bool:
+    return str(endpoint.get("State", "available")).lower() == "available"

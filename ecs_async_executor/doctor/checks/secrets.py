@@ -1,0 +1,34 @@
+"""The secrets and parameters that the task definition names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ecs_async_executor.doctor.effective import Effective, secret_question
+from ecs_async_executor.doctor.facts import Facts, Kind
+from ecs_async_executor.doctor.findings import Finding, error
+from ecs_async_executor.doctor.setup import Setup
+
+_WHY = "The task stops before it starts: ResourceInitializationError, unable to pull secrets."
+
+
+def secrets(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
+    """They exist, and aren't about to be deleted."""
+    for variable, value_from in each.secrets:
+        kind, name, region = secret_question(value_from, setup.region)
+        if facts.absent(kind, name, region):
+            manager = "Secrets Manager" if kind is Kind.SECRET else "The Parameter Store"
+            listing = "secretsmanager list-secrets" if kind is Kind.SECRET else "ssm describe-parameters"
+            yield error(
+                f"{manager} has no {'secret' if kind is Kind.SECRET else 'parameter'} {name} in {region}, from which the task "
+                f"definition takes {variable}.",
+                _WHY,
+                f"Create it, or correct valueFrom in the task definition: aws {listing} --region {region}",
+            )
+        found = facts.value(kind, name, region)
+        if found and found.get("deleted"):
+            yield error(
+                f"The secret {name}, from which the task definition takes {variable}, is scheduled for deletion.",
+                _WHY,
+                f"aws secretsmanager restore-secret --region {region} --secret-id {name}",
+            )

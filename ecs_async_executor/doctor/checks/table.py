@@ -1,0 +1,116 @@
+"""All checks, in the order in which people set things up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ecs_async_executor.doctor.checks import (
+    api,
+    cluster,
+    configuration,
+    connection,
+    container,
+    definition,
+    images,
+    log_driver,
+    network,
+    payloads,
+    rates,
+    remote_logs,
+    roles,
+    routes,
+    secrets,
+)
+from ecs_async_executor.doctor.effective import effectives
+from ecs_async_executor.doctor.facts import Facts
+from ecs_async_executor.doctor.findings import Finding, Severity
+from ecs_async_executor.doctor.setup import Setup
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check."""
+
+    name: str
+    """What is fine if it finds nothing."""
+    of_all: Callable[[Setup, Facts], Iterator[Finding]] | None = None
+    of_profile: Callable[..., Iterator[Finding]] | None = None
+    """Takes the set-up and a profile; and the facts, if `asks`."""
+    asks: bool = True
+
+
+CHECKS = (
+    Check("the executor's options", of_all=configuration.options),
+    Check("[core] executor", of_all=configuration.executor),
+    Check("the profiles' requests", of_profile=configuration.requests, asks=False),
+    Check("the AWS connection", of_all=connection.connection),
+    Check("who calls AWS", of_all=connection.account),
+    Check("the clock", of_all=connection.clock),
+    Check("Regions", of_profile=connection.places, asks=False),
+    Check("accounts", of_profile=connection.own_account),
+    Check("the cluster", of_profile=cluster.cluster),
+    Check("capacity providers", of_profile=cluster.providers),
+    Check("container instances", of_profile=cluster.instances, asks=False),
+    Check("the capacity provider strategy", of_profile=cluster.spot_alone, asks=False),
+    Check("the task definition", of_profile=definition.definition),
+    Check("the container's name", of_profile=definition.container, asks=False),
+    Check("launch type, network mode and sizes", of_profile=definition.launch_type, asks=False),
+    Check("the platform", of_profile=definition.platform, asks=False),
+    Check("memory", of_profile=definition.memory, asks=False),
+    Check("the entry point", of_profile=container.entry_point, asks=False),
+    Check("the container's user", of_profile=container.user, asks=False),
+    Check("the container's disk", of_profile=container.disk, asks=False),
+    Check("stopTimeout against Spot", of_profile=container.stop_timeout, asks=False),
+    Check("ECS Exec", of_profile=container.execute_command, asks=False),
+    Check("the log driver", of_profile=log_driver.driver, asks=False),
+    Check("log groups", of_profile=log_driver.groups),
+    Check("the image", of_profile=images.exists),
+    Check("the image's Region", of_profile=images.far_away, asks=False),
+    Check("the image's processor", of_profile=images.processor),
+    Check("the image's Airflow", of_profile=images.versions, asks=False),
+    Check("secrets", of_profile=secrets.secrets),
+    Check("subnets", of_profile=network.subnets),
+    Check("free addresses", of_profile=network.free_addresses),
+    Check("security groups", of_profile=network.groups),
+    Check("public addresses", of_profile=network.public_address, asks=False),
+    Check("a way out of the subnets", of_profile=routes.way_out),
+    Check("VPC endpoints", of_profile=routes.endpoints),
+    Check("the task's roles", of_profile=roles.present, asks=False),
+    Check("the roles' trust", of_profile=roles.trust),
+    Check("permissions", of_all=roles.permissions),
+    Check("Fargate's quota of vCPUs", of_profile=rates.vcpus),
+    Check("rates", of_all=rates.limits),
+    Check("Airflow's slots", of_all=rates.slots),
+    Check("timeouts", of_all=rates.times),
+    Check("the execution API's address", of_profile=api.address),
+    Check("the API server", of_all=api.answers),
+    Check("the JWT secret", of_all=api.key),
+    Check("tasks' tokens", of_all=api.token),
+    Check("the payload bucket", of_all=payloads.bucket),
+    Check("remote logs", of_all=remote_logs.here),
+    Check("the containers' remote logs", of_profile=remote_logs.there, asks=False),
+    Check("everything asked was answered", of_all=connection.reachable),
+)
+
+
+def run(setup: Setup, facts: Facts) -> Iterator[Finding]:
+    """Yield what all checks find; FINE for one that finds nothing and missed no answer."""
+    for check in CHECKS:
+        seen = facts.fresh()
+        found = [replace(each, check=check.name) for each in _findings(check, setup, seen)]
+        yield from found
+        if not found and not seen.missed and (setup.targets or check.of_all):
+            yield Finding(Severity.FINE, check.name, check=check.name)
+
+
+def _findings(check: Check, setup: Setup, facts: Facts) -> Iterator[Finding]:
+    if check.of_all is not None:
+        yield from check.of_all(setup, facts)
+    if check.of_profile is None:
+        return
+    for each in effectives(setup, facts):
+        arguments: tuple[Any, ...] = (facts,) if check.asks else ()
+        for found in check.of_profile(setup, each, *arguments):
+            yield replace(found, profiles=(each.name,))

@@ -1,0 +1,250 @@
+"""What a profile's tasks really get: its request laid over its task definition. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ecs_async_executor.doctor.facts import Facts, Kind
+from ecs_async_executor.doctor.setup import Setup, Target
+from ecs_async_executor.ecs_rules import FARGATE_PROVIDERS
+from ecs_async_executor.errors import InvalidRequestError
+
+_SIZES = ("cpu", "memory", "memoryReservation")
+_ROLE = re.compile(r"arn:[\w-]+:iam::(?P<account>\d+):role/(?:.*/)?(?P<name>[^/]+)$")
+_ECR = re.compile(
+    r"(?P<account>\d{12})\.dkr[.-]ecr[.\w-]*?\.(?P<region>[a-z]{2}(?:-[a-z]+)+-\d)\.[\w.]+/(?P<repository>[^:@]+)"
+    r"(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EcrImage:
+    """An image of Amazon ECR, by its parts."""
+
+    account: str
+    region: str
+    repository: str
+    tag: str
+    digest: str
+
+    @classmethod
+    def parse(cls, image: str) -> EcrImage | None:
+        """Parse an image's name; None if it is in another registry."""
+        found = _ECR.fullmatch(image)
+        if found is None:
+            return None
+        digest = found["digest"] or ""
+        tag = found["tag"] or ("" if digest else "latest")
+        return cls(found["account"], found["region"], found["repository"], tag, digest)
+
+
+def role_name(arn: str) -> str:
+    """Return a role's name."""
+    found = _ROLE.match(arn)
+    return found["name"] if found else arn.rpartition("/")[2]
+
+
+def account_of(arn: str) -> str:
+    """Return the account in an ARN; empty if there is none."""
+    parts = arn.split(":")
+    return parts[4] if len(parts) > 5 else ""
+
+
+def region_of(arn: str) -> str:
+    """Return the Region in an ARN; empty if there is none."""
+    parts = arn.split(":")
+    return parts[3] if len(parts) > 5 else ""
+
+
+class Effective:
+    """One profile with what AWS says about its cluster and its task definition."""
+
+    def __init__(self, setup: Setup, target: Target, facts: Facts) -> None:
+        self.setup = setup
+        self.target = target
+        self.name = target.name
+        self.cluster_name = target.cluster
+        self.problem = target.problem
+        self.todo = target.todo
+        self.cluster: Mapping[str, Any] | None = facts.value(Kind.CLUSTER, target.cluster)
+        self.body: Mapping[str, Any] = self._settled(target) or {}
+        named = str(self.body.get("taskDefinition", ""))
+        self.definition_name = named
+        self.definition: Mapping[str, Any] | None = facts.value(Kind.DEFINITION, named) if named else None
+
+    def _settled(self, target: Target) -> Mapping[str, Any] | None:
+        request = target.request
+        if request is None:
+            return None
+        if request.settle is None:
+            return request.body
+        strategy = (self.cluster or {}).get("defaultCapacityProviderStrategy") or ()
+        try:
+            return request.settle(strategy).body
+        except InvalidRequestError as error:
+            self.problem, self.todo = error.problem, error.remedy
+            return request.body
+
+    @cached_property
+    def providers(self) -> tuple[str, ...]:
+        """The capacity providers of the request; empty with a launch type."""
+        items = self.body.get("capacityProviderStrategy") or ()
+        return tuple(str(each.get("capacityProvider", "")) for each in items)
+
+    @cached_property
+    def launch_type(self) -> str:
+        """FARGATE, EC2, EXTERNAL or MANAGED_INSTANCES; empty for a capacity provider of the user's own."""
+        if self.providers:
+            return "FARGATE" if set(self.providers) & set(FARGATE_PROVIDERS) else ""
+        return str(self.body.get("launchType", ""))
+
+    @property
+    def on_fargate(self) -> bool:
+        """Whether Fargate runs the tasks."""
+        return self.launch_type == "FARGATE"
+
+    @property
+    def on_spot(self) -> bool:
+        """Whether some tasks get capacity of Fargate Spot."""
+        return "FARGATE_SPOT" in self.providers
+
+    @property
+    def network(self) -> Mapping[str, Any]:
+        """The request's awsvpcConfiguration, or an empty one."""
+        found = (self.body.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
+        return dict(found)
+
+    @property
+    def subnets(self) -> tuple[str, ...]:
+        """The ids of the subnets."""
+        return tuple(self.network.get("subnets") or ())
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The ids of the security groups; empty for the VPC's default."""
+        return tuple(self.network.get("securityGroups") or ())
+
+    @property
+    def public_ip(self) -> bool:
+        """Whether tasks get a public address."""
+        return self.network.get("assignPublicIp") == "ENABLED"
+
+    @property
+    def overrides(self) -> Mapping[str, Any]:
+        """The request's overrides."""
+        return dict(self.body.get("overrides") or {})
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The task definition with the request's overrides laid over its sizes and roles; empty if it isn't known."""
+        if self.definition is None:
+            return {}
+        own = ("cpu", "memory", "executionRoleArn", "taskRoleArn")
+        over = {name: self.overrides[name] for name in own if self.overrides.get(name)}
+        of_containers = {each.get("name"): each for each in self.overrides.get("containerOverrides") or ()}
+        containers = []
+        for each in self.definition.get("containerDefinitions") or ():
+            override = of_containers.get(each.get("name"), {})
+            containers.append({**each, **{name: override[name] for name in _SIZES if name in override}})
+        return {**self.definition, **over, "containerDefinitions": containers}
+
+    @cached_property
+    def containers(self) -> tuple[Mapping[str, Any], ...]:
+        """The containers of the task definition."""
+        return tuple(self.document.get("containerDefinitions") or ())
+
+    @cached_property
+    def container(self) -> Mapping[str, Any] | None:
+        """The container that runs Airflow; None if there is none of that name, or the definition isn't known."""
+        return next((each for each in self.containers if each.get("name") == self.target.container), None)
+
+    @property
+    def execution_role(self) -> str:
+        """The ARN of the execution role; empty if there is none."""
+        return str(self.document.get("executionRoleArn") or "")
+
+    @property
+    def task_role(self) -> str:
+        """The ARN of the task role; empty if there is none."""
+        return str(self.document.get("taskRoleArn") or "")
+
+    @property
+    def roles(self) -> Iterator[tuple[str, str]]:
+        """Yield what each role is for, and its ARN."""
+        if self.execution_role:
+            yield "execution role", self.execution_role
+        if self.task_role:
+            yield "task role", self.task_role
+
+    @cached_property
+    def environment(self) -> Mapping[str, str]:
+        """The variables of Airflow's container: the request's over the task definition's."""
+        over = (
+            each
+            for each in self.overrides.get("containerOverrides") or ()
+            if each.get("name") == self.target.container
+        )
+        sources = (
+            (self.container or {}).get("environment") or (),
+            *(each.get("environment") or () for each in over),
+        )
+        return {str(pair.get("name")): str(pair.get("value", "")) for source in sources for pair in source}
+
+    @property
+    def secrets(self) -> Iterator[tuple[str, str]]:
+        """Yield name and `valueFrom` of every container's secrets, those of the log drivers too."""
+        for container in self.containers:
+            log = container.get("logConfiguration") or {}
+            for each in (*(container.get("secrets") or ()), *(log.get("secretOptions") or ())):
+                yield str(each.get("name", "")), str(each.get("valueFrom", ""))
+            credentials = (container.get("repositoryCredentials") or {}).get("credentialsParameter")
+            if credentials:
+                yield "repositoryCredentials", str(credentials)
+
+    def hidden(self, variable: str) -> bool:
+        """Return whether a variable of Airflow's container comes from where its value can't be seen."""
+        container = self.container or {}
+        named = {str(each.get("name")) for each in container.get("secrets") or ()}
+        return bool({variable, f"{variable}_CMD", f"{variable}_SECRET"} & named) or bool(
+            container.get("environmentFiles")
+        )
+
+    @property
+    def log_groups(self) -> Iterator[tuple[Mapping[str, Any], str, str]]:
+        """Yield each container that uses awslogs, its log group and the Region of that."""
+        for container in self.containers:
+            log = container.get("logConfiguration") or {}
+            if log.get("logDriver") == "awslogs":
+                options = log.get("options") or {}
+                region = str(options.get("awslogs-region") or self.setup.region)
+                if options.get("awslogs-group"):
+                    yield container, str(options["awslogs-group"]), region
+
+    @property
+    def images(self) -> Iterator[str]:
+        """Yield every container's image."""
+        yield from (str(each.get("image", "")) for each in self.containers)
+
+
+def effectives(setup: Setup, facts: Facts) -> list[Effective]:
+    """Return every profile."""
+    return [Effective(setup, target, facts) for target in setup.targets]
+
+
+def secret_question(value_from: str, region: str) -> tuple[Kind, str, str]:
+    """Return kind, name and Region of the secret or parameter that a task definition's `valueFrom` names."""
+    if ":secretsmanager:" in value_from:
+        return Kind.SECRET, ":".join(value_from.split(":")[:7]), region_of(value_from) or region
+    if ":ssm:" in value_from:
+        name = value_from.partition(":parameter")[2]
+        # `parameter/name`, and `parameter/path/name` for the parameter `/path/name`.
+        return (
+            Kind.PARAMETER,
+            name if name.count("/") > 1 else name.lstrip("/"),
+            region_of(value_from) or region,
+        )
+    return Kind.PARAMETER, value_from, region

@@ -1,0 +1,107 @@
+"""Asks what this host can tell: names, the execution API, Airflow's database."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from ecs_async_executor.doctor.facts import Absent, Cause, Fact, Kind, Known, Question, Unknown
+from ecs_async_executor.doctor.tokens import make_token
+
+HTTP_SECONDS = 5.0
+_TOKEN_SECONDS = 60.0
+KINDS = frozenset({Kind.ADDRESS, Kind.API, Kind.TOKEN, Kind.POOL})
+
+
+def prepare() -> None:
+    """Import what the answers need, in one thread: Airflow's models, imported by two at once, wait for each other for ever."""
+    import airflow.api_fastapi.auth.tokens  # noqa: PLC0415  seconds of imports
+    import airflow.models.pool  # noqa: F401, PLC0415  as above
+    from airflow.models import import_all_models  # noqa: PLC0415  as above
+    from sqlalchemy.orm import configure_mappers  # noqa: PLC0415  as above
+
+    load: Any = import_all_models
+    load()
+    configure_mappers()
+
+
+def answer(question: Question) -> Fact:
+    """Answer a question about this host's view; may raise."""
+    return {Kind.ADDRESS: _address, Kind.API: _api, Kind.TOKEN: _token, Kind.POOL: _pool}[question.kind](
+        question.name
+    )
+
+
+def _address(host: str) -> Fact:
+    try:
+        found = socket.getaddrinfo(host, None)
+    except socket.gaierror as error:
+        if error.errno == socket.EAI_AGAIN:
+            return Unknown("The name server doesn't answer.", Cause.NETWORK)
+        return Absent(str(error.strerror))
+    return Known(tuple(sorted({str(each[4][0]) for each in found})))
+
+
+def _api(url: str) -> Fact:
+    """Return what answers at `<url>/health`: status, whether it is the execution API, and a connection's error."""
+    status, text, problem = _call(Request(f"{url.rstrip('/')}/health"))  # noqa: S310  the option's address
+    return Known({"status": status, "healthy": '"healthy"' in text, "problem": problem})
+
+
+def _token(url: str) -> Fact:
+    """Say that a task instance that doesn't exist begins to run: 404 if the token is accepted; it changes nothing."""
+    subject, token = make_token(_TOKEN_SECONDS)
+    body = {
+        "state": "running",
+        "hostname": "ecs-async-doctor",
+        "unixname": "ecs-async-doctor",
+        "pid": 1,
+        "start_date": datetime.now(timezone.utc).isoformat(),
+    }
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    target = f"{url.rstrip('/')}/task-instances/{subject}/run"
+    request = Request(target, json.dumps(body).encode(), headers, method="PATCH")  # noqa: S310  as above
+    status, text, problem = _call(request)
+    return Known({"status": status, "unknown_task": "not_found" in text, "problem": problem})
+
+
+def _call(request: Request) -> tuple[int, str, str]:
+    """Return status, the answer's beginning, and the error: `refused`, `time-out`, `certificate: ...` or its words."""
+    try:
+        with urlopen(request, timeout=HTTP_SECONDS) as answered:  # noqa: S310  as above
+            return answered.status, answered.read(4096).decode(errors="replace"), ""
+    except HTTPError as error:
+        with error:
+            return error.code, error.read(4096).decode(errors="replace"), ""
+    except (URLError, OSError, HTTPException, ValueError) as error:
+        return 0, "", _why(error.reason if isinstance(error, URLError) else error)
+
+
+def _why(error: Any) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate: {error.verify_message}"
+    if isinstance(error, ConnectionRefusedError):
+        return "refused"
+    if isinstance(error, TimeoutError):
+        return "time-out"
+    return f"{type(error).__name__}: {error}"
+
+
+def _pool(name: str) -> Fact:
+    from airflow.models.pool import Pool  # noqa: PLC0415  a second of imports
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  as above
+
+    try:
+        pool: Any = Pool.get_pool(name)
+    except SQLAlchemyError as error:
+        text = f"Airflow's database can't be read ({type(error).__name__})."
+        return Unknown(text, Cause.OTHER, "Run the doctor where the scheduler runs.")
+    found: Mapping[str, int] | None = {"slots": int(pool.slots)} if pool is not None else None
+    return Known(found) if found else Absent()

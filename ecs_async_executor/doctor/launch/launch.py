@@ -1,0 +1,111 @@
+"""Launches one task by a queue's effective request, and judges what it shows."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from ecs_async_executor.config.configuration import Configuration
+from ecs_async_executor.doctor.aws import Aws
+from ecs_async_executor.doctor.facts import Facts, Kind
+from ecs_async_executor.doctor.launch.observation import Observation
+from ecs_async_executor.doctor.launch.probe import command, report_in
+from ecs_async_executor.doctor.launch.task import LaunchError, LiveTask
+from ecs_async_executor.doctor.tokens import make_token
+from ecs_async_executor.engine.diagnosis.faults import text_of
+from ecs_async_executor.engine.payloads import split
+from ecs_async_executor.errors import InvalidRequestError
+from ecs_async_executor.messages import Diagnosis, Request
+from ecs_async_executor.tokens import without_tokens
+
+TOKEN_MARGIN = 300.0
+"""Seconds that the token lives beyond the launch's time limit."""
+
+
+def launch(  # noqa: PLR0913  three clocks for tests
+    configuration: Configuration,
+    aws: Aws,
+    facts: Facts,
+    *,
+    queue: str,
+    timeout: float,
+    say: Callable[[str], None],
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Observation:
+    """Launch one ECS task, follow it for `timeout` seconds, and stop it whatever happens.
+
+    `say` gets each step in words. Raises what Airflow raises if it has no key to sign a token with, and KeyboardInterrupt,
+    after the task is stopped.
+    """
+    profile = configuration.profiles.of(queue)
+    container = profile.template.container
+    ident = str(uuid.uuid4())
+    with _payload(configuration, aws, ident) as (inputs, payload_problem):
+        subject, token = make_token(timeout + TOKEN_MARGIN)
+        try:
+            request = profile.request(command({"token": token, "ti": subject, **inputs}), None)
+            body = _settled(request, facts).body
+        except InvalidRequestError as error:
+            refusal = Diagnosis(error.problem, remedy=error.remedy)
+            return Observation(container, refusal=refusal, payload_problem=payload_problem)
+        task = LiveTask(aws, body, container, ident, sleep=sleep, clock=clock)
+        seen: dict[str, Any] = {"payload_problem": payload_problem}
+        try:
+            with task.running():
+                say(f"Launched {task.arn} (startedBy ecs-async-doctor/{ident}).")
+                is_over = task.follow(timeout, say)
+                seen["late"] = 0.0 if is_over else timeout
+                lines, problem = task.lines(
+                    _definition(aws, task.task), lambda found: report_in(found) is not None
+                )
+                seen |= {"lines": tuple(lines), "lines_problem": problem, "report": report_in(lines)}
+        except LaunchError as error:
+            seen["refusal"] = error.diagnosis
+        except KeyboardInterrupt:
+            say(
+                (task.stop_problem and f"{task.arn} may still run: {task.stop_problem}")
+                or "The task is stopped."
+            )
+            raise
+        return Observation(container, arn=task.arn, task=task.task, stop_problem=task.stop_problem, **seen)
+
+
+def _settled(request: Request, facts: Facts) -> Request:
+    if request.settle is None:
+        return request
+    cluster: Mapping[str, Any] = facts.value(Kind.CLUSTER, request.cluster) or {}
+    return request.settle(cluster.get("defaultCapacityProviderStrategy") or ())
+
+
+def _definition(aws: Aws, task: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        answer = aws.client("ecs").describe_task_definition(taskDefinition=str(task["taskDefinitionArn"]))
+    except Exception:  # noqa: BLE001  then it isn't known where the lines are
+        return {}
+    found: Mapping[str, Any] = answer["taskDefinition"]
+    return found
+
+
+@contextmanager
+def _payload(configuration: Configuration, aws: Aws, ident: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Store an object as the executor stores a long workload, and delete it; yield the probe's inputs and the problem."""
+    bucket = configuration.bucket
+    if bucket is None:
+        yield {}, ""
+        return
+    url = f"{bucket.location}ecs-async-doctor-{ident}.json"
+    name, key = split(url)
+    try:
+        aws.client("s3").put_object(Bucket=name, Key=key, Body=b"{}")
+    except Exception as error:  # noqa: BLE001  botocore and credential processes raise anything
+        yield {}, without_tokens(text_of(error))
+        return
+    try:
+        yield {"payload": url, "region": [bucket.region] if bucket.region else []}, ""
+    finally:
+        with suppress(Exception):  # the bucket's lifecycle rule removes what is left
+            aws.client("s3").delete_object(Bucket=name, Key=key)

@@ -1,0 +1,117 @@
+"""The script that looks around inside a container, and how its report is read. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+MARK = "ECS-ASYNC-DOCTOR "
+"""What the report's line begins with."""
+ALARM = 20
+"""Seconds that one look may take."""
+
+# It runs in any Airflow image, with the image's own Python; boto3 comes with the Amazon provider. It is terse because it counts
+# towards ECS's 8192 characters of overrides. Each look is independent of the others; an error's text is never a request's.
+SCRIPT = f"""\
+import datetime, json, os, re, signal, sys, urllib.error, urllib.request
+given = json.loads(sys.argv[1])
+out = {{"python": "%d.%d" % sys.version_info[:2]}}
+def late(*_):
+ raise TimeoutError("no answer within {ALARM} s")
+signal.signal(signal.SIGALRM, late)
+def look(act):
+ signal.alarm({ALARM})
+ try:
+  out[act.__name__] = act()
+ except BaseException as error:
+  out[act.__name__] = {{"error": f"{{type(error).__name__}}: {{error}}"[:300]}}
+ signal.alarm(0)
+def option(section, key):
+ name = f"AIRFLOW__{{section}}__{{key}}".upper()
+ try:
+  from airflow.configuration import conf
+ except ImportError:
+  return os.environ.get(name, "")
+ return conf.get(section, key, fallback="") or ""
+@look
+def airflow():
+ import airflow
+ if not getattr(airflow, "__version__", ""):
+  raise ImportError("there is no airflow.__version__")
+ return airflow.__version__
+@look
+def api():
+ base = option("api", "base_url") or "/"
+ base = "http://localhost:8080" + base if base[0] == "/" else base
+ url = (option("core", "execution_api_server_url") or base.rstrip("/") + "/execution/").rstrip("/")
+ now = datetime.datetime.now(datetime.timezone.utc).isoformat()
+ body = {{"state": "running", "hostname": "doctor", "unixname": "doctor", "pid": 1, "start_date": now}}
+ headers = {{"Authorization": "Bearer " + given["token"], "Content-Type": "application/json"}}
+ path = f"{{url}}/task-instances/{{given['ti']}}/run"
+ result = {{"url": re.sub("//[^/@]*@", "//", url)}}
+ try:
+  with urllib.request.urlopen(urllib.request.Request(path, json.dumps(body).encode(), headers, method="PATCH"), timeout=10) as answer:
+   result["status"] = answer.status
+ except urllib.error.HTTPError as error:
+  result["status"] = error.code
+  result["known"] = b"not_found" in error.read(4096)
+ except Exception as error:
+  result["unreachable"] = str(getattr(error, "reason", error))[:200]
+ return result
+@look
+def dags():
+ found = {{}}
+ default = [{{"name": "dags-folder", "classpath": "LocalDagBundle"}}]
+ for bundle in json.loads(option("dag_processor", "dag_bundle_config_list") or "null") or default:
+  if not bundle["classpath"].endswith("LocalDagBundle"):
+   found[bundle["name"]] = bundle["classpath"]
+   continue
+  folder = (bundle.get("kwargs") or {{}}).get("path") or option("core", "dags_folder")
+  files = [file for _, _, names in os.walk(folder) for file in names if file.endswith((".py", ".zip"))]
+  found[bundle["name"]] = {{"folder": folder, "files": len(files)}}
+ return found
+@look
+def logs():
+ folder = option("logging", "remote_base_log_folder")
+ result = {{"on": option("logging", "remote_logging").lower() in ("true", "t", "1"), "folder": folder}}
+ if result["on"] and folder.startswith("s3://"):
+  import boto3
+  bucket, _, prefix = folder[5:].partition("/")
+  place = {{"Bucket": bucket, "Key": f"{{prefix.strip('/')}}/ecs-async-doctor/{{given['ti']}}".lstrip("/")}}
+  client = boto3.client("s3")
+  client.put_object(Body=b"", **place)
+  result["written"] = True
+  try:
+   client.delete_object(**place)
+  except Exception:
+   result["left"] = "s3://{{Bucket}}/{{Key}}".format(**place)
+ return result
+if given.get("payload"):
+ @look
+ def payload():
+  import boto3
+  bucket, key = given["payload"][5:].split("/", 1)
+  boto3.client("s3", *given["region"]).get_object(Bucket=bucket, Key=key)["Body"].read()
+  return True
+print("{MARK}" + json.dumps(out), flush=True)
+"""
+
+
+def command(inputs: Mapping[str, Any]) -> list[str]:
+    """Return the container's command; `inputs`: token, ti, and payload (`s3://bucket/key`) with region, a list."""
+    return ["python", "-c", SCRIPT, json.dumps(dict(inputs), separators=(",", ":"))]
+
+
+def report_in(lines: Iterable[str]) -> dict[str, Any] | None:
+    """Return the report in a container's lines; None if there is none."""
+    for line in reversed(list(lines)):
+        _, mark, text = line.partition(MARK)
+        if mark:
+            try:
+                found = json.loads(text)
+            except ValueError:
+                continue
+            if isinstance(found, dict):
+                return found
+    return None

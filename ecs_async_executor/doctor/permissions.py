@@ -1,0 +1,134 @@
+"""Which role needs which action on what: the rows of docs/iam.md that this set-up needs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ecs_async_executor.doctor.effective import (
+    EcrImage,
+    Effective,
+    account_of,
+    effectives,
+    region_of,
+    role_name,
+    secret_question,
+)
+from ecs_async_executor.doctor.facts import Facts, Kind, Question
+from ecs_async_executor.doctor.setup import Setup
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Actions that one principal needs on one resource."""
+
+    principal: str
+    """The ARN of a role or user."""
+    who: str
+    """For people: `the execution role airflow-execution`."""
+    actions: tuple[str, ...]
+    resource: str
+    why: str
+    """What fails without."""
+
+    @property
+    def question(self) -> Question:
+        """The question whose answer maps each action to IAM's decision."""
+        return Question(Kind.PERMISSIONS, self.principal, f"{','.join(self.actions)} {self.resource}")
+
+
+def needs(setup: Setup, facts: Facts) -> Iterator[Need]:
+    """Yield what each role needs, as far as it is known."""
+    identity = facts.value(Kind.IDENTITY)
+    caller = caller_arn(facts)
+    account = str((identity or {}).get("Account") or "")
+    partition = str((identity or {}).get("Arn") or "arn:aws").split(":")[1]
+    for each in effectives(setup, facts):
+        if each.definition is not None:
+            if caller:
+                yield from _of_caller(each, caller, account)
+            yield from _of_execution_role(each, account, partition)
+    bucket = setup.settings.payload_bucket if setup.settings else None
+    if not bucket:
+        return
+    objects = f"arn:{partition}:s3:::{bucket.removeprefix('s3://')}*"
+    if caller:
+        why = "Without it, workloads that are too long for RunTask can't be stored, and their tasks fail."
+        yield Need(caller, caller_name(caller), ("s3:PutObject", "s3:DeleteObject"), objects, why)
+    for each in effectives(setup, facts):
+        if each.task_role:
+            why = "Without it, containers can't fetch workloads that are too long for RunTask."
+            yield Need(
+                each.task_role, f"the task role {role_name(each.task_role)}", ("s3:GetObject",), objects, why
+            )
+
+
+def caller_arn(facts: Facts) -> str:
+    """Return the ARN of the role or user that calls AWS; empty if it isn't known, or needs no permission (root)."""
+    arn = str((facts.value(Kind.IDENTITY) or {}).get("Arn") or "")
+    if ":assumed-role/" in arn:
+        role = facts.value(Kind.ROLE, assumed_role(arn))
+        return str(role["Arn"]) if role else ""
+    return arn if ":iam:" in arn and ":user/" in arn else ""
+
+
+def assumed_role(arn: str) -> str:
+    """Return the name of the role in an STS ARN; empty for anything else."""
+    return arn.split("/")[1] if ":assumed-role/" in arn else ""
+
+
+def caller_name(arn: str) -> str:
+    """Name the caller for people."""
+    return f"the {'role' if ':role/' in arn else 'user'} {role_name(arn)}"
+
+
+def _of_caller(each: Effective, caller: str, account: str) -> Iterator[Need]:
+    who = caller_name(caller)
+    definition = str((each.definition or {}).get("taskDefinitionArn") or "")
+    cluster = str((each.cluster or {}).get("clusterArn") or "")
+    if definition:
+        family = definition.rpartition(":")[0]
+        yield Need(caller, who, ("ecs:RunTask",), f"{family}:*", "Without it, no task can be launched.")
+    if cluster:
+        tasks = f"{cluster.replace(':cluster/', ':task/')}/*"
+        why = "Without it, the executor can't follow or stop its tasks."
+        yield Need(caller, who, ("ecs:DescribeTasks", "ecs:StopTask"), tasks, why)
+        if each.body.get("tags"):
+            yield Need(
+                caller, who, ("ecs:TagResource",), tasks, "Without it, tasks with tags can't be launched."
+            )
+    for _, role in each.roles:
+        if account_of(role) == account:
+            yield Need(
+                caller, who, ("iam:PassRole",), role, "Without it, RunTask fails: it passes this role to ECS."
+            )
+
+
+def _of_execution_role(each: Effective, account: str, partition: str) -> Iterator[Need]:
+    role = each.execution_role
+    if not role or not account or account_of(role) != account:
+        return
+    who = f"the execution role {role_name(role)}"
+    for image in dict.fromkeys(each.images):
+        ecr = EcrImage.parse(image)
+        if ecr is not None:
+            why = "Without it, ECS can't pull the image: CannotPullContainerError."
+            yield Need(role, who, ("ecr:GetAuthorizationToken",), "*", why)
+            pull = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+            arn = f"arn:{partition}:ecr:{ecr.region}:{ecr.account}:repository/{ecr.repository}"
+            yield Need(role, who, pull, arn, why)
+    for container, group, region in each.log_groups:
+        arn = f"arn:{partition}:logs:{region}:{account}:log-group:{group}"
+        why = "Without it, the container doesn't start: its log driver can't write."
+        yield Need(role, who, ("logs:CreateLogStream", "logs:PutLogEvents"), f"{arn}:*", why)
+        options = (container.get("logConfiguration") or {}).get("options") or {}
+        if str(options.get("awslogs-create-group", "")).lower() == "true":
+            yield Need(role, who, ("logs:CreateLogGroup",), f"{arn}:*", "awslogs-create-group needs it.")
+    for _, value_from in each.secrets:
+        kind, name, region = secret_question(value_from, each.setup.region)
+        why = "Without it, the task stops before it starts: ResourceInitializationError."
+        if kind is Kind.SECRET:
+            yield Need(role, who, ("secretsmanager:GetSecretValue",), name, why)
+        else:
+            parameter = f"arn:{partition}:ssm:{region}:{(region_of(value_from) and account_of(value_from)) or account}"
+            yield Need(role, who, ("ssm:GetParameters",), f"{parameter}:parameter/{name.lstrip('/')}", why)

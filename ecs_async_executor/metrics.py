@@ -58,10 +58,12 @@ WAITING = _gauge(
     "waiting",
     "tasks",
     ("reason",),
-    "Tasks that wait for their launch, by reason.",
+    "Tasks that wait for their launch, by reason: `rate_limit`, `throttle` (AWS gives less than the limit), `pause` "
+    "(AWS can't be used), `upload` (of a long workload), `search` (an earlier launch may have started a task), "
+    "`adoption` (its row is read first), a class of `ecs_async.relaunches`, or a failure class.",
 )
 OLDEST_WAIT = _gauge(
-    "waiting.oldest",
+    "oldest_wait",
     "seconds",
     (),
     "How long the launch that was ordered first has been waiting; 0: none waits.",

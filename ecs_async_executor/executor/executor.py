@@ -121,10 +121,10 @@ class AsyncEcsExecutor(BaseExecutor):
             text = "sync() failed; what it left is taken up at the next heartbeat."
             reconciler.task_events.exception("sync", text)
         try:
+            self._parts.monitor.scheduler.time(SYNC_TIME, time.monotonic() - self._synced_at)
             self._parts.status.tick()
         except Exception:  # noqa: BLE001  as above
             reconciler.task_events.exception("status", "The fleet page doesn't get this scheduler's status.")
-        self._parts.monitor.scheduler.time(SYNC_TIME, time.monotonic() - self._synced_at)
         # Core (as of 3.3.2) passes its event log's rows to SQLAlchemy in a generator, so they can be garbage
         # collected before SQLAlchemy writes them. This keeps them alive until then.
         self._unsaved_events = list(self._task_event_logs)

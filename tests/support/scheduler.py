@@ -149,6 +149,7 @@ def crash(scheduler: Scheduler) -> None:
     parts.engine.close(0.0)
     parts.engine._engine._thread.join(5)
     parts.database.close(5)
+    parts.monitor.close()
     restore()  # what a process that is really dead can't leave behind
     end_job(scheduler)
 

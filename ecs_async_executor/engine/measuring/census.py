@@ -19,11 +19,8 @@ from ecs_async_executor.metrics import OLDEST_WAIT, PAUSED, RATE, RATE_LIMIT, TA
 SLICE = 500
 """Runs counted before the loop may do something else: less than a millisecond."""
 
-PAUSED_BY_AWS = "AWS can't be used"
-THROTTLED = "throttled"
-RATE_LIMITED = "rate limit"
-SEARCH = "search for an earlier launch"
-UPLOAD = "upload of its payload"
+PAUSE, THROTTLE, RATE_LIMIT_REACHED, SEARCH, UPLOAD = "pause", "throttle", "rate limit", "search", "upload"
+"""Reasons for waiting besides a run's own, which are the failure classes."""
 
 _PHASES = {Phase.STARTING: "starting", Phase.RUNNING: "running", Phase.ENDING: "ending"}
 
@@ -72,8 +69,8 @@ def phase_of(entry: Entry) -> str | None:
 def shared_reason(*, paused: bool, rate: float, limit: float | None) -> str:
     """Return why launches wait that nothing else keeps from being sent."""
     if paused:
-        return PAUSED_BY_AWS
-    return THROTTLED if rate < (limit or UNLIMITED) else RATE_LIMITED
+        return PAUSE
+    return THROTTLE if rate < (limit or UNLIMITED) else RATE_LIMIT_REACHED
 
 
 async def take_stock(ledger: Ledger, calls: Calls) -> Mapping[Series, float]:

@@ -12,11 +12,14 @@ from ecs_async_executor.executor.metrics.series import all_counts, all_gauges
 from ecs_async_executor.executor.metrics.stats import Backend, Naming
 from ecs_async_executor.log_digest import LogDigest
 from ecs_async_executor.measurements import Measurements, Series, Start
+from ecs_async_executor.metrics import METRICS, Type
 
 log = logging.getLogger(__name__)
 
 INTERVAL = 2.0
 """Seconds between two rounds: shorter than it takes to fill `measurements.SAMPLES` at 500 launches a second."""
+_FROM_ZERO = {(metric, ()): 0 for metric in METRICS if metric.type is Type.COUNTER and not metric.tags}
+"""Counters that are sent before they count anything: Prometheus's `increase` doesn't see a series begin at 1."""
 SLICE = 20
 """Calls of Stats before the interpreter may do something else."""
 
@@ -64,9 +67,12 @@ class Emitter:
         self._digest.flush(self._clock())
 
     def _send_counts(self, stats: Backend) -> None:
-        for series, count in all_counts(self._sources).items():
-            more = count - self._sent[series]
-            if more and self._send(stats.incr, series, more):
+        counts = {**_FROM_ZERO, **all_counts(self._sources)}
+        for series, count in counts.items():
+            is_new = series not in self._sent
+            if (is_new or count > self._sent[series]) and self._send(
+                stats.incr, series, count - self._sent[series]
+            ):
                 self._sent[series] = count
 
     def _send(self, call: Callable[..., Any], series: Series, value: float) -> bool:

@@ -26,7 +26,8 @@ LINE_INTERVAL = 60.0
 """Seconds between two lines in the log."""
 SLICE = 500
 """Runs looked at before the interpreter may do something else."""
-ADOPTED = "its row is read first"
+ADOPTION = "adoption"
+"""The reason of a run that waits for its row to be read before anything else."""
 
 
 class Observer:
@@ -77,6 +78,6 @@ def count_waiting(runs: Iterable[Run], now: float) -> dict[Series, float]:
             time.sleep(0)  # gives the scheduler's thread the interpreter
         if run.state is RunState.PENDING:
             tasks[TASKS, ("waiting", run.queue or CALLBACKS)] += 1
-            tasks[WAITING, (run.relaunched_for or ADOPTED,)] += 1
+            tasks[WAITING, (run.relaunched_for or ADOPTION,)] += 1
             waiting_since = min(waiting_since, run.waits_since or now)
     return {**tasks, (OLDEST_WAIT, ()): now - waiting_since}

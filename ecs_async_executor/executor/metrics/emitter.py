@@ -18,7 +18,9 @@ log = logging.getLogger(__name__)
 
 INTERVAL = 2.0
 """Seconds between two rounds: shorter than it takes to fill `measurements.SAMPLES` at 500 launches a second."""
-_FROM_ZERO = {(metric, ()): 0 for metric in METRICS if metric.type is Type.COUNTER and not metric.tags}
+_FROM_ZERO: dict[Series, int] = {
+    (metric, ()): 0 for metric in METRICS if metric.type is Type.COUNTER and not metric.tags
+}
 """Counters that are sent before they count anything: Prometheus's `increase` doesn't see a series begin at 1."""
 SLICE = 20
 """Calls of Stats before the interpreter may do something else."""
@@ -67,7 +69,8 @@ class Emitter:
         self._digest.flush(self._clock())
 
     def _send_counts(self, stats: Backend) -> None:
-        counts = {**_FROM_ZERO, **all_counts(self._sources)}
+        counts = Counter(_FROM_ZERO)
+        counts.update(all_counts(self._sources))
         for series, count in counts.items():
             is_new = series not in self._sent
             if (is_new or count > self._sent[series]) and self._send(

@@ -24,7 +24,7 @@ def summary(gauges: Mapping[Series, float], launched: int, throttled: int) -> st
     if waiting := phases["waiting"]:
         why = _list((count, reason) for reason, count in reasons.most_common())
         oldest = gauges.get((OLDEST_WAIT, ()), 0.0)
-        parts.append(f"{_tasks(waiting)} for their launch ({why}; the oldest for {oldest:.0f} s).")
+        parts.append(f"{_tasks(waiting)} ({why}; the oldest for {oldest:.0f} s).")
     else:
         parts.append("No task waits for its launch.")
     live = [(phases[phase], phase) for phase in LIVE if phases[phase]]
@@ -42,7 +42,7 @@ def summary(gauges: Mapping[Series, float], launched: int, throttled: int) -> st
 
 
 def _tasks(count: int) -> str:
-    return "1 task waits" if count == 1 else f"{count:,} tasks wait"
+    return "1 task waits for its launch" if count == 1 else f"{count:,} tasks wait for their launch"
 
 
 def _list(counts: Iterable[tuple[int, str]]) -> str:

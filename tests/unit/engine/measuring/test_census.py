@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import anyio
 import pytest
 
+from ecs_async_executor.engine.admission.calls import Calls
 from ecs_async_executor.engine.diagnosis.call_failures import Kind
 from ecs_async_executor.engine.measuring.census import (
     PAUSE,
@@ -15,10 +19,13 @@ from ecs_async_executor.engine.measuring.census import (
     shared_reason,
     take_stock,
 )
+from ecs_async_executor.engine.options import EngineOptions, Rate
 from ecs_async_executor.engine.state.entry import Entry, LaunchRecord, Phase, State, TaskRecord
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.metrics import OLDEST_WAIT, PAUSED, RATE, RATE_LIMIT, TASKS, WAITING
 from tests.support.engine import options, order
+
+MakeCalls: TypeAlias = Callable[[EngineOptions], Calls]
 
 
 def entry(state: State, phase: Phase = Phase.STARTING, *, kind: Kind | None = None, ordered_at: float = 0.0):
@@ -84,8 +91,9 @@ def test_the_oldest_wait_is_that_of_the_launch_ordered_first_whatever_runs():
     assert census.oldest == 5.0
 
 
-async def test_an_engine_s_gauges_are_what_its_ledger_holds(make_calls):
-    chosen = options()
+@pytest.mark.virtual_time
+async def test_an_engine_s_gauges_are_what_its_ledger_holds(make_calls: MakeCalls):
+    chosen = options(run_task_rate=Rate(10, 50), modify_rate=Rate(20, 100))
     ledger, calls = Ledger(chosen, lambda: 1.0), make_calls(chosen)
     begun = anyio.current_time()
     for number in range(1200):
@@ -93,7 +101,6 @@ async def test_an_engine_s_gauges_are_what_its_ledger_holds(make_calls):
     ledger.take(begun)
     await anyio.sleep(5)
     gauges = await take_stock(ledger, calls)
-    rate, limit = calls.launch_rate()
     assert gauges == {
         (TASKS, ("waiting", "default")): 399,
         (TASKS, ("waiting", "spot")): 800,
@@ -101,14 +108,13 @@ async def test_an_engine_s_gauges_are_what_its_ledger_holds(make_calls):
         (WAITING, (RATE_LIMIT_REACHED,)): 1199,
         (OLDEST_WAIT, ()): 5.0,
         (PAUSED, ()): 0.0,
-        (RATE, ()): rate,
-        (RATE_LIMIT, ()): limit,
+        (RATE, ()): 10.0,
+        (RATE_LIMIT, ()): 10.0,
     }
 
 
-async def test_without_work_nothing_waits_and_nothing_is_said_of_a_limit_that_is_not_there(make_calls):
-    from ecs_async_executor.engine.options import Rate  # noqa: PLC0415  only here
-
-    chosen = options(run_task_rate=Rate(0, 1), modify_rate=Rate(0, 1))
-    gauges = await take_stock(Ledger(chosen, lambda: 1.0), make_calls(chosen))
+async def test_without_work_nothing_waits_and_nothing_is_said_of_a_limit_that_is_not_there(
+    make_calls: MakeCalls,
+):
+    gauges = await take_stock(Ledger(options(), lambda: 1.0), make_calls(options()))
     assert gauges == {(OLDEST_WAIT, ()): 0.0, (PAUSED, ()): 0.0}

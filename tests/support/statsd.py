@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
-from airflow._shared.observability.metrics import stats
 from airflow.executors.base_executor import BaseExecutor
+from statsd import StatsClient
 
 MAPPING = Path(__file__).parents[2] / "examples" / "observability" / "statsd_mapping.yml"
 KINDS = {"c": "counter", "g": "gauge", "ms": "timing"}
@@ -74,6 +74,13 @@ def statsd_listener() -> Iterator[Listener]:
             thread.join(10)
 
 
+class ClosingClient(StatsClient):  # type: ignore[misc]  # it has no types
+    """Closes its socket, which Airflow forgets to when it sets Stats up again."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 @contextmanager
 def metrics_sent_to(listener: Listener, *, tags: bool = True) -> Iterator[None]:
     """Have Airflow of this process send its metrics there, from the next executor on."""
@@ -82,6 +89,7 @@ def metrics_sent_to(listener: Listener, *, tags: bool = True) -> Iterator[None]:
         "STATSD_HOST": "127.0.0.1",
         "STATSD_PORT": str(listener.port),
         "STATSD_INFLUXDB_ENABLED": str(tags),
+        "STATSD_CUSTOM_CLIENT_PATH": f"{__name__}.{ClosingClient.__name__}",
     }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in options.items():
@@ -90,11 +98,8 @@ def metrics_sent_to(listener: Listener, *, tags: bool = True) -> Iterator[None]:
         try:
             yield
         finally:
-            # Of 3.3, and of 3.2.
-            backend: Any = getattr(stats, "_backend", None) or getattr(stats.Stats, "instance", None)
-            if backend is not None and hasattr(backend, "statsd"):
-                backend.statsd.close()
-    BaseExecutor(parallelism=1)
+            patch.undo()
+            BaseExecutor(parallelism=1)
 
 
 def rules() -> list[Any]:

@@ -20,7 +20,7 @@ from sqlalchemy import update
 
 from ecs_async_executor.local import Control
 from ecs_async_executor.messages import Watch
-from ecs_async_executor.metrics import METRICS, PAUSED, Type
+from ecs_async_executor.metrics import ENGINE_RESTARTS, METRICS, PAUSED, Type
 from tests.support.bulk import queue_many
 from tests.support.ecs import end_all
 from tests.support.s3 import bucket
@@ -32,7 +32,6 @@ from tests.support.scheduler import (
     one_task_dag,
     parts_of,
     running_scheduler,
-    task_instances,
 )
 from tests.support.statsd import Listener, metrics_sent_to, statsd_listener, to_prometheus
 
@@ -84,10 +83,6 @@ def kill_engine(scheduler: Scheduler) -> None:
     parts_of(scheduler.executor).engine.submit([Watch(poison, "poison", "arn", "cluster", "airflow")])
 
 
-def all_have_tasks() -> bool:
-    return all((ti.external_executor_id or "").startswith("arn:") for ti in task_instances())
-
-
 def break_ecs(ecs: Control) -> None:
     """Let the next calls and tasks fail in many ways."""
     ecs.set_plan(provisioning=0.05, pending=0.05, pull=0.1, activating=0.05, duration=3600)
@@ -101,8 +96,8 @@ def break_ecs(ecs: Control) -> None:
 @pytest.mark.slow
 def test_a_run_with_faults_fills_every_panel_of_the_dashboard(
     listener: Listener,
+    far_ecs: Control,
     payloads: None,
-    ecs: Control,
     clean_database: None,
     run_dag: RunDag,
     monkeypatch: pytest.MonkeyPatch,
@@ -113,22 +108,25 @@ def test_a_run_with_faults_fills_every_panel_of_the_dashboard(
             BaseOperator(task_id="long", executor_config={"environment": {"A": "x" * 7000}})
         run_dag(dag)
         first.launched(1)
-        break_ecs(ecs)
+        break_ecs(far_ecs)
         workloads = queue_many(first.job_id, first.executor.jwt_generator, COUNT, one_task_dag("many"))
         for workload in workloads:
             first.executor.queued_tasks[workload.ti.key] = workload
         first.executor._process_workloads(workloads)
-        first.until(all_have_tasks, step=first.executor.sync)
+        first.until(lambda: all(run.launched for run in first.runs), step=first.executor.sync)
+        first.until(
+            lambda: f"({COUNT + 1} running)" in parts_of(first.executor).monitor.summary(),
+            step=first.executor.sync,
+        )
         kill_engine(first)
-        restarts = parts_of(first.executor).monitor.scheduler.counts
-        first.until(lambda: any(metric.name.endswith("restarts") for metric, _ in restarts()))
-        first.rest(0.5)
+        counts = parts_of(first.executor).monitor.scheduler.counts
+        first.until(lambda: (ENGINE_RESTARTS, ()) in counts(), step=first.executor.sync)
+        first.until(lambda: "live" in parts_of(first.executor).monitor.summary(), step=first.executor.sync)
         first.executor.end()
         end_job(first)
     with next_scheduler() as heir:
-        heir.rest(0.5)
         finish_all_rows()
-        end_all(ecs)
+        end_all(far_ecs)
         heir.until(lambda: not heir.executor.running, step=heir.executor.sync)
     lines = listener.ours()
     for line in lines:
@@ -142,7 +140,7 @@ def test_a_run_with_faults_fills_every_panel_of_the_dashboard(
         if line.kind == Type.COUNTER.value:
             totals[line.name] += line.value
     assert totals["airflow.ecs_async.launch.started"] == sum(
-        entry["tasks"] for entry in ecs.history().values()
+        entry["tasks"] for entry in far_ecs.history().values()
     )
     assert totals["airflow.ecs_async.adoptions"] == COUNT + 1
     assert totals["airflow.ecs_async.payload.puts"] == 1

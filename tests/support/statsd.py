@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,7 @@ def metrics_sent_to(listener: Listener, *, tags: bool = True) -> Iterator[None]:
             BaseExecutor(parallelism=1)
 
 
+@cache
 def rules() -> list[Any]:
     """Return the rules of the mapping, in their order."""
     found: list[Any] = yaml.safe_load(MAPPING.read_text("utf-8"))["mappings"]

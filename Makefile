@@ -40,11 +40,12 @@ lint: $(INSTALLED) ## Check style, types, layers, the Dockerfile and the shell s
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/shellcheck .ci/run ecs_async_executor/image/*.sh
 
-format: $(INSTALLED) ## Format the code, and write docs/failures.md and the option tables in docs/configuration.md.
+format: $(INSTALLED) ## Format the code, and write the generated pages (failures, metrics, options).
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python docs/write_options.py
 	$(BIN)/python docs/write_failures.py
+	$(BIN)/python docs/write_metrics.py
 
 bench: $(INSTALLED) ## Run all benchmarks and update docs/performance.md (half an hour; ARGS=--quick: minutes).
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import shutil
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,6 +78,21 @@ def without_limits() -> Mapping[str, str]:
     rates = [name for name in Settings.model_fields if name.endswith("_rate") and name != "read_rate"]
     options = {**dict.fromkeys(rates, "0"), "concurrency": str(CONCURRENCY)}
     return {f"AIRFLOW__ECS_ASYNC_EXECUTOR__{name.upper()}": value for name, value in options.items()}
+
+
+@contextmanager
+def metrics_to_statsd() -> Iterator[None]:
+    """Have Airflow of this process send its metrics to a StatsD that reads none: UDP packets are dropped then."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        options = {
+            "statsd_on": "True",
+            "statsd_host": "127.0.0.1",
+            "statsd_port": str(listener.getsockname()[1]),
+            "statsd_influxdb_enabled": "True",
+        }
+        os.environ |= {f"AIRFLOW__METRICS__{name.upper()}": value for name, value in options.items()}
+        yield
 
 
 CONCURRENCY = 100

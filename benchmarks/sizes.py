@@ -11,7 +11,7 @@ LONG = 1.0
 
 MINUTES = {
     "launch": (6.0, 1.5),
-    "heartbeat": (4.5, 1.0),
+    "heartbeat": (5.0, 1.5),
     "interference": (7.5, 1.0),
     "lag": (12.0, 1.0),
     "memory": (2.5, 0.5),

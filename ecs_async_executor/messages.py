@@ -118,6 +118,10 @@ class Launch:
     lane: RateShare | None = None
     launch_timeout: float | None = None
     """Seconds its task may take to reach RUNNING; 0: no limit; None: the default in `EngineOptions`."""
+    queue: str = ""
+    """Its Airflow queue, by which it is counted."""
+    trace: Mapping[str, str] | None = None
+    """The W3C trace context of what it runs; None: nobody wants its span."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,8 @@ class Watch:
     listed: bool = True
     """False: its `startedBy` isn't this run's, so ListTasks can't find it."""
     launch_timeout: float | None = None
-    """As in `Launch`."""
+    """As in `Launch`, as the next one."""
+    queue: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,13 @@ class Heartbeats:
     walls: Sequence[float]
     cpus: Sequence[float]
     """Of the scheduler's thread."""
+    metrics: bool = False
+    """Airflow sent metrics meanwhile."""
 
 
 def report(results: Sequence[Heartbeats], theirs: Free | None, pending: int, latency: float) -> Report:
     """Make the table; `theirs` is None as long as it is not measured."""
-    rows = [(f"{each.live:,} live tasks", each.state, *_figures(each)) for each in results]
+    rows = [(_name(each), each.state, *_figures(each)) for each in results]
     if theirs is not None:
         computed = "~" if theirs.cut else ""
         longest = computed + duration(theirs.heartbeat(pending))
@@ -72,7 +74,17 @@ def _judged(results: Sequence[Heartbeats]) -> tuple[list[Target], dict[str, floa
         f"{duration(slow)}, {duration(slowest)}",
         slow <= 0.002 and slowest <= 0.02,
     )
-    return [target], {f"p99_{most}": slow, f"longest_{most}": slowest}
+    return [target], {f"p99_{most}": slow, f"longest_{most}": slowest, **_ratio(judged)}
+
+
+def _ratio(judged: Sequence[Heartbeats]) -> dict[str, float]:
+    """Return how long the median busy heartbeat takes with metrics on, by what it takes without."""
+    medians = {each.metrics: percentile(each.walls, 50) for each in judged if each.state == BUSY}
+    return {"metrics_on_by_off": medians[True] / medians[False]} if len(medians) == 2 else {}
+
+
+def _name(beats: Heartbeats) -> str:
+    return f"{beats.live:,} live tasks{', metrics on' if beats.metrics else ''}"
 
 
 def _figures(beats: Heartbeats) -> tuple[str, ...]:

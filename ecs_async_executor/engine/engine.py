@@ -19,6 +19,8 @@ from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.engine.aws.s3 import S3Client
 from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
 from ecs_async_executor.engine.diagnosis.origins import located
+from ecs_async_executor.engine.measuring.census import take_stock
+from ecs_async_executor.engine.measuring.launches import Launches
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.workers.deleter import CALLS as DELETE_CALLS
@@ -38,6 +40,7 @@ from ecs_async_executor.engine.workers.watcher import Watcher
 from ecs_async_executor.history import describe_oldest
 from ecs_async_executor.launch_id import started_by
 from ecs_async_executor.log_digest import INTERVAL, LogDigest
+from ecs_async_executor.measurements import Measurements
 from ecs_async_executor.messages import (
     CheckHealth,
     EngineStatus,
@@ -62,7 +65,7 @@ class Engine:
     `emit`, which must not block.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what differs between a scheduler and a test
         self,
         connect: Connect,
         inbox: SimpleQueue[tuple[Order, ...]],
@@ -70,7 +73,9 @@ class Engine:
         options: EngineOptions,
         *,
         random: Random = system_random,
+        measurements: Measurements | None = None,
     ) -> None:
+        self._measurements = measurements = measurements or Measurements()
         silence_request_logs()
         self.ledger = Ledger(options, random)
         self._digest = digest = LogDigest(log.log)
@@ -83,7 +88,11 @@ class Engine:
             call_timeout=options.call_timeout,
         )
         self._s3 = S3Client(
-            connect, digest, pool_size=UPLOAD_CALLS + DELETE_CALLS, call_timeout=options.call_timeout
+            connect,
+            digest,
+            pool_size=UPLOAD_CALLS + DELETE_CALLS,
+            call_timeout=options.call_timeout,
+            measurements=measurements,
         )
         rate_limits = RateLimits(options, anyio.current_time())
         self._calls = calls = Calls(
@@ -93,10 +102,11 @@ class Engine:
             emit,
             digest,
             backlog=self.ledger.launches.__len__,
+            measurements=measurements,
         )
         self._started_by = options.started_by
         requests, search = Requests(calls, options), TaskSearch(calls, options)
-        steps = Steps(self.ledger, emit, digest)
+        steps = Steps(self.ledger, emit, digest, Launches(measurements))
         self._launcher = Launcher(
             self.ledger,
             calls,
@@ -228,6 +238,10 @@ class Engine:
             throttles=self._calls.throttles.count(now),
             unanswered=self._calls.unanswered_for(now),
         )
+
+    async def measure(self) -> None:
+        """Count what the engine has in hand; it takes a millisecond for a thousand runs, in slices."""
+        self._measurements.gauges = await take_stock(self.ledger, self._calls)
 
     def _notify_all(self) -> None:
         """Wake every worker that has work now, or sooner than it expects, because the ledger has changed."""

@@ -53,6 +53,7 @@ class Task(_Shape, frozen=True):
     created_at: float | None = None
     pull_started_at: float | None = None
     pull_stopped_at: float | None = None
+    stopped_at: float | None = None
     containers: tuple[Container, ...] = ()
     overrides: Raw = Raw()
     """Not parsed: the engine needs it of few tasks."""

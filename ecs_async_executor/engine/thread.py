@@ -13,8 +13,10 @@ import anyio
 
 from ecs_async_executor.engine.aws.client import Connect
 from ecs_async_executor.engine.engine import Engine
+from ecs_async_executor.engine.measuring.loop_lag import LoopLag
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.errors import EngineStartError
+from ecs_async_executor.measurements import Measurements
 from ecs_async_executor.messages import EngineDied, Order, Report
 
 log = logging.getLogger(__name__)
@@ -34,9 +36,13 @@ class EngineThread:
     the orders for all live runs: launching with the same run id and launch number finds the existing task.
     """
 
-    def __init__(self, connect: Connect, options: EngineOptions) -> None:
+    def __init__(
+        self, connect: Connect, options: EngineOptions, measurements: Measurements | None = None
+    ) -> None:
+        """Take where it notes what it measures; by default, nobody reads that."""
         self._connect = connect
         self._options = options
+        self._measurements = measurements or Measurements()
         self._inbox: SimpleQueue[tuple[Order, ...]] = SimpleQueue()
         self._outbox: SimpleQueue[Report] = SimpleQueue()
         self._ready: Future[tuple[AbstractEventLoop, Engine]] = Future()
@@ -109,7 +115,13 @@ class EngineThread:
                 self._outbox.put(EngineDied(f"{type(cause).__name__}: {cause}"))
 
     async def _run(self) -> None:
-        engine = Engine(self._connect, self._inbox, self._outbox.put, self._options)
+        engine = Engine(
+            self._connect,
+            self._inbox,
+            self._outbox.put,
+            self._options,
+            measurements=self._measurements,
+        )
         self._ready.set_result((get_running_loop(), engine))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._watch_inbox, engine)
@@ -118,14 +130,18 @@ class EngineThread:
             tasks.cancel_scope.cancel()
 
     async def _watch_inbox(self, engine: Engine) -> None:
+        lag = LoopLag(self._measurements)
         while True:
             if not self._inbox.empty():
                 engine.inbox_wakeup.notify()
+            due = anyio.current_time() + INBOX_INTERVAL
             await anyio.sleep(INBOX_INTERVAL)
+            lag.note(due, anyio.current_time())
 
     async def _report_status(self, engine: Engine) -> None:
         while True:
             await anyio.sleep(STATUS_INTERVAL)
+            await engine.measure()
             self._outbox.put(engine.status(anyio.current_time()))
 
 

@@ -19,7 +19,9 @@ from ecs_async_executor.executor.rows.reader import RowReader
 from ecs_async_executor.executor.run_state import RunState
 from ecs_async_executor.executor.runs import Run, Runs
 from ecs_async_executor.executor.task_events import TaskEvents
-from ecs_async_executor.messages import Recovery, Stopped
+from ecs_async_executor.measurements import Measurements
+from ecs_async_executor.messages import Recovery, Stopped, Terminal
+from ecs_async_executor.metrics import RELAUNCHES
 
 CONFIRM_AFTER = 5.0
 """Seconds until we check a sent event: core drops events for rows that are locked when it handles them."""
@@ -47,6 +49,7 @@ class EndedRuns:
         view: Callable[[Run], RunView],
         drop: Drop,
         clock: Callable[[], float],
+        measurements: Measurements,
     ) -> None:
         self._executor = executor
         self._runs = runs
@@ -57,6 +60,7 @@ class EndedRuns:
         self._view = view
         self._drop = drop
         self._clock = clock
+        self._measurements = measurements
 
     def decide(self, run: Run, row: Row | None) -> None:
         """Decide about an ended run by its row; a callback has none."""
@@ -111,6 +115,8 @@ class EndedRuns:
             run.starts += 1
         else:
             self._task_events.waits_again(run, self._retry_policy.capacity_timeout(run))
+        run.relaunched_for = class_of(run.ended)
+        self._measurements.count(RELAUNCHES, run.relaunched_for)
         run.move(RunState.PENDING, "to be launched again", self._clock())
         run.next_launch()
         if run.adopted_by_arn:
@@ -136,3 +142,12 @@ class EndedRuns:
         send = self._executor.fail if decision is Decision.FAIL else self._executor.success
         send(run.key, str(run.diagnosis))
         self._rows.read_at(run, self._clock() + CONFIRM_AFTER)
+
+
+def class_of(ended: Terminal | None) -> str:
+    """Return the class of a relaunch, by how the last launch ended."""
+    if ended is not None and not ended.costs_attempt:
+        return "capacity"
+    if isinstance(ended, Stopped):
+        return "spot" if ended.interrupted else "start failure"
+    return "launch failure"

@@ -11,7 +11,9 @@ from ecs_async_executor.backoff import backoff
 from ecs_async_executor.engine.aws.client import Connect
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.thread import EngineThread
+from ecs_async_executor.measurements import Measurements
 from ecs_async_executor.messages import EngineDied, Order, Report
+from ecs_async_executor.metrics import ENGINE_RESTARTS
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +28,17 @@ STABLE_AFTER = 600.0
 class EngineSupervisor:
     """Runs one engine at a time. Call it from the scheduler's thread only; no method waits for AWS."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what differs between a scheduler and a test
         self,
         connect: Connect,
         options: EngineOptions,
         live_orders: Callable[[], Iterable[Order]],
         *,
         clock: Callable[[], float] = time.monotonic,
+        measurements: Measurements | None = None,
+        engine_measurements: Measurements | None = None,
     ) -> None:
+        """Take where this thread notes what it measures, and where the engine's thread does."""
         self._connect = connect
         self._options = options
         self._live_orders = live_orders
@@ -42,7 +47,9 @@ class EngineSupervisor:
         """How many engines in a row died soon after their start."""
         self._started_at = clock()
         self._restart_at: float | None = None
-        self._engine = EngineThread(connect, options)
+        self._measurements = measurements or Measurements()
+        self._engine_measurements = engine_measurements or Measurements()
+        self._engine = self._new_engine()
 
     def __repr__(self) -> str:
         return f"<EngineSupervisor {self._engine!r}, {self._deaths} deaths>"
@@ -65,6 +72,7 @@ class EngineSupervisor:
         reports = list(self._engine.drain(REPORTS_AT_ONCE))
         died = next((report for report in reports if isinstance(report, EngineDied)), None)
         if died is not None:
+            self._engine_measurements.gauges = {}
             stable = self._clock() - self._started_at > STABLE_AFTER
             self._deaths = 1 if stable else self._deaths + 1
             delay = backoff(self._deaths, base=1.0, cap=60.0, random=random)
@@ -86,11 +94,15 @@ class EngineSupervisor:
         self._started_at = self._clock()
         try:
             orders = list(self._live_orders())
-            self._engine = EngineThread(self._connect, self._options)
+            self._engine = self._new_engine()
             self._engine.start()
         except Exception:
             log.exception("The engine could not be started again; next try in %.0f s.", RESTART_AGAIN_AFTER)
             return
         self._engine.submit(orders)
         self._restart_at = None
+        self._measurements.count(ENGINE_RESTARTS)
         log.warning("The engine runs again, with %d tasks in hand.", len(orders))
+
+    def _new_engine(self) -> EngineThread:
+        return EngineThread(self._connect, self._options, self._engine_measurements)

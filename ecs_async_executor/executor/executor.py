@@ -36,6 +36,7 @@ from ecs_async_executor.messages import (
     Resumed,
     RunReport,
 )
+from ecs_async_executor.metrics import SYNC_TIME
 
 if TYPE_CHECKING:
     from airflow.models.taskinstance import TaskInstance
@@ -76,6 +77,7 @@ class AsyncEcsExecutor(BaseExecutor):
             self.log.warning(warning)
         parts = build(self, configuration, connect)
         parts.engine.start()
+        parts.monitor.start(parts.reconciler.runs)
         self._parts = parts
         tune()
         if settings.check_health_on_startup:
@@ -119,6 +121,7 @@ class AsyncEcsExecutor(BaseExecutor):
             text = "sync() failed; what it left is taken up at the next heartbeat."
             reconciler.task_events.exception("sync", text)
         try:
+            self._parts.monitor.scheduler.time(SYNC_TIME, time.monotonic() - self._synced_at)
             self._parts.status.tick()
         except Exception:  # noqa: BLE001  as above
             reconciler.task_events.exception("status", "The fleet page doesn't get this scheduler's status.")
@@ -211,6 +214,10 @@ class AsyncEcsExecutor(BaseExecutor):
             parts.status_thread.close(STATUS_CLOSE_SECONDS)
         except Exception:
             self.log.exception("The thread of the fleet page's status did not end properly.")
+        try:
+            parts.monitor.close()
+        except Exception:
+            self.log.exception("The threads that send metrics did not end properly.")
         self.log.info("AsyncEcsExecutor has ended; its ECS tasks were not stopped.")
 
     def get_task_log(self, ti: TaskInstance, try_number: int) -> tuple[list[str], list[str]]:
@@ -229,6 +236,7 @@ class AsyncEcsExecutor(BaseExecutor):
         if self._parts is None:
             return
         try:
+            self.log.info("%s", self._parts.monitor.summary())
             self._parts.reconciler.debug_dump()
             self._parts.engine.debug_dump()
         except Exception:

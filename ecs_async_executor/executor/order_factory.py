@@ -33,6 +33,8 @@ TOKEN_MARGIN = 600.0
 
 The timeout counts from ECS's answer, which may come minutes after the token was made, and only the next poll
 notices that it is over."""
+CALLBACKS = "callbacks"
+"""The queue that callbacks are counted under: they have none."""
 _RETRIES = (
     "If the task has `retries`, Airflow uses them up, which no executor can prevent: each fails the same way."
 )
@@ -43,7 +45,7 @@ CALLBACK_PRIORITY = 2**31
 class OrderFactory:
     """Makes orders and, in the engine's thread, the requests of their launches."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the parts of a configuration
         self,
         profiles: Profiles,
         generator: JWTGenerator,
@@ -51,13 +53,15 @@ class OrderFactory:
         queued_timeout: float,
         bucket: Bucket | None = None,
         found: Mapping[str, Found] | None = None,
+        traced: bool = False,
     ) -> None:
-        """Take the configuration; `found` holds where each option is set."""
+        """Take the configuration; `found` holds where each option is set, `traced` asks for spans of launches."""
         self._profiles = profiles
         self._generator = generator
         self._queued_timeout = queued_timeout
         self._bucket = bucket
         self._found = found or {}
+        self._traced = traced
 
     def launch(self, run: Run, *, recovery: Recovery | None = None) -> Launch:
         """Make the order for a run's current launch.
@@ -78,6 +82,8 @@ class OrderFactory:
             recovery=recovery,
             lane=None if recovery is Recovery.SEARCH_ONLY else profile.lane,
             launch_timeout=profile.launch_timeout,
+            queue=run.queue or CALLBACKS,
+            trace=ti.context_carrier if self._traced and ti is not None else None,
         )
 
     def watch(self, run: Run, at: Launched) -> Watch:
@@ -92,6 +98,7 @@ class OrderFactory:
             at.number,
             listed=not run.adopted_by_arn,
             launch_timeout=profile.launch_timeout,
+            queue=run.queue or CALLBACKS,
         )
 
     def _build(self, launch_id: LaunchId, workload: Any, profile: Profile) -> Request:

@@ -17,6 +17,7 @@ from ecs_async_executor.engine.aws.client import Connect
 from ecs_async_executor.executor.dispatcher import Dispatcher, Submit
 from ecs_async_executor.executor.engine_supervisor import EngineSupervisor
 from ecs_async_executor.executor.last_lines import LastLines
+from ecs_async_executor.executor.metrics.monitor import Monitor
 from ecs_async_executor.executor.order_factory import OrderFactory
 from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.retry_policy import RetryPolicy
@@ -45,11 +46,13 @@ class Parts:
     database: RowThread
     status: StatusKeeper
     status_thread: StatusThread
+    monitor: Monitor
 
 
 def build(executor: BaseExecutor, configuration: Configuration, connect: Connect) -> Parts:
     """Put the parts together; nothing is started."""
-    database = RowThread()
+    monitor = Monitor(team=executor.team_name)
+    database = RowThread(measurements=monitor.scheduler)
     reconciler = build_reconciler(
         executor,
         configuration,
@@ -57,11 +60,18 @@ def build(executor: BaseExecutor, configuration: Configuration, connect: Connect
         database,
         lambda orders: engine.submit(orders),  # noqa: PLW0108  the engine exists once orders are given
         last_lines=LastLines(_reader(configuration.settings)),
+        monitor=monitor,
     )
-    engine = EngineSupervisor(connect, configuration.settings.engine_options, reconciler.live_orders)
+    engine = EngineSupervisor(
+        connect,
+        configuration.settings.engine_options,
+        reconciler.live_orders,
+        measurements=monitor.scheduler,
+        engine_measurements=monitor.engine,
+    )
     status_thread = StatusThread()
     status = StatusKeeper(executor, reconciler.runs, status_thread.publish)
-    return Parts(configuration, reconciler, engine, database, status, status_thread)
+    return Parts(configuration, reconciler, engine, database, status, status_thread, monitor)
 
 
 def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a test
@@ -72,6 +82,7 @@ def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a t
     submit: Submit,
     *,
     last_lines: LastLines | None = None,
+    monitor: Monitor | None = None,
     clock: Callable[[], float] = time.monotonic,
     random: Random = system_random,
 ) -> Reconciler:
@@ -82,6 +93,7 @@ def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a t
         queued_timeout=configuration.queued_timeout,
         bucket=configuration.bucket,
         found=configuration.found,
+        traced=monitor is not None and monitor.traced,
     )
     return Reconciler(
         executor,
@@ -91,6 +103,7 @@ def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a t
         configuration.heartbeats,
         last_lines=last_lines or LastLines(None),
         clock=clock,
+        measurements=monitor.scheduler if monitor is not None else None,
     )
 
 

@@ -36,6 +36,7 @@ from ecs_async_executor.executor.run_state import RunState
 from ecs_async_executor.executor.runs import Run, Runs
 from ecs_async_executor.executor.task_events import TaskEvents
 from ecs_async_executor.history import describe_oldest
+from ecs_async_executor.measurements import Measurements
 from ecs_async_executor.messages import (
     AnyRunReport,
     Cancelled,
@@ -50,6 +51,7 @@ from ecs_async_executor.messages import (
     Terminal,
     Waiting,
 )
+from ecs_async_executor.metrics import ADOPTIONS
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -75,6 +77,7 @@ class Reconciler:
         *,
         last_lines: LastLines,
         clock: Callable[[], float] = time.monotonic,
+        measurements: Measurements | None = None,
     ) -> None:
         self._executor = executor
         self._dispatcher = dispatcher
@@ -82,6 +85,7 @@ class Reconciler:
         self._heartbeats = heartbeats
         self._last_lines = last_lines
         self._clock = clock
+        self._measurements = measurements = measurements or Measurements()
         self.runs = Runs()
         self.task_events = TaskEvents(executor, clock)
         self._rows = RowReader(database, self.runs, lambda: executor.job_id)
@@ -95,6 +99,7 @@ class Reconciler:
             view=self._view,
             drop=self.drop,
             clock=clock,
+            measurements=measurements,
         )
 
     def __repr__(self) -> str:
@@ -146,6 +151,7 @@ class Reconciler:
             self._executor.running.add(run.key)
             self._add(run)
             self.task_events.adopted(run)
+            self._measurements.count(ADOPTIONS, "launch" if run.launched is None else "arn")
             if run.launched is None:
                 self._rows.read_at(run, self._clock())
             else:

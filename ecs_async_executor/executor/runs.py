@@ -50,6 +50,8 @@ class Run:
     """Start attempts used, including the current one."""
     waits_since: float | None = None
     """When its current wait for capacity began: when a launch first failed without costing an attempt."""
+    relaunched_for: str = ""
+    """Why it was to be launched again, last: a class of the metric `RELAUNCHES`."""
     waits_for: set[str] = field(default_factory=set)
     """The causes of waiting that are already in its Audit Log."""
     launched: Launched | None = None

@@ -58,7 +58,7 @@ OPTIONS = {
 def no_executor_is_left_running() -> Iterator[None]:
     """Find a test that forgets one where it is, and not by what it does to later tests."""
     yield
-    assert not {"ecs-engine", "ecs-database", "ecs-status"} & {
+    assert not {"ecs-engine", "ecs-database", "ecs-status", "ecs-observer", "ecs-stats"} & {
         thread.name for thread in threading.enumerate()
     }
 

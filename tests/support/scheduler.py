@@ -150,6 +150,7 @@ def crash(scheduler: Scheduler) -> None:
     parts.engine._engine._thread.join(5)
     parts.database.close(5)
     parts.status_thread.close(5)
+    parts.monitor.close()
     restore()  # what a process that is really dead can't leave behind
     end_job(scheduler)
 

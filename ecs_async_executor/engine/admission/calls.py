@@ -17,7 +17,9 @@ from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.engine.diagnosis.call_failures import PAUSING, CallError, Failure, Kind, classify
 from ecs_async_executor.engine.diagnosis.faults import stack_of
 from ecs_async_executor.log_digest import LogDigest
+from ecs_async_executor.measurements import Measurements
 from ecs_async_executor.messages import Diagnosis, Report
+from ecs_async_executor.metrics import API_ERRORS, API_LATENCY, THROTTLES
 
 T = TypeVar("T")
 Emit: TypeAlias = Callable[[Report], None]
@@ -82,6 +84,7 @@ class Calls:
         digest: LogDigest,
         *,
         backlog: Callable[[], int],
+        measurements: Measurements | None = None,
     ) -> None:
         self.client = client
         self._rate_limits = rate_limits
@@ -94,6 +97,7 @@ class Calls:
         """ECS tasks that RunTask has started, and RunTask calls that AWS has throttled."""
         self._unanswered_since: float | None = None
         """When the first call was sent of those since which ECS has given no usable answer."""
+        self.measurements = measurements or Measurements()
 
     async def permit(self, action: Action) -> Permit:
         """Wait until a call of this action may be made, and return the permit for it."""
@@ -119,6 +123,11 @@ class Calls:
         rate, most = self._rate_limits.rate(Action.RUN_TASK)
         return rate, most if most < UNLIMITED else None
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether AWS can't be used at all."""
+        return self._breaker.diagnosis is not None
+
     async def make(self, permit: Permit, call: Callable[[], Awaitable[T]], name: str = "") -> T:
         """Make the call that `permit` allows; raises `CallError`.
 
@@ -130,13 +139,22 @@ class Calls:
             answer = await call()
         except Exception as error:
             failure = classify(error)
+            self.measurements.time(API_LATENCY, anyio.current_time() - sent_at, permit.action.value)
+            self.count_failure(permit.action, failure)
             self._note(permit, failure, sent_at)
             self._log(permit.action, failure, name, error)
             raise CallError(failure) from error
         self._unanswered_since = None
+        self.measurements.time(API_LATENCY, anyio.current_time() - sent_at, permit.action.value)
         self._rate_limits.accepted(permit.action, sent_at)
         self._report(self._breaker.succeed(permit.generation))
         return answer
+
+    def count_failure(self, action: Action, failure: Failure) -> None:
+        """Count a call that failed; its answer may say so, too."""
+        self.measurements.count(API_ERRORS, action.value, failure.kind.value)
+        if failure.kind is Kind.THROTTLE:
+            self.measurements.count(THROTTLES, action.value)
 
     def _note(self, permit: Permit, failure: Failure, sent_at: float) -> None:
         if failure.kind is not Kind.UNKNOWN:

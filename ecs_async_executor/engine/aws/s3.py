@@ -14,10 +14,15 @@ from ecs_async_executor.engine.diagnosis.faults import is_expected, stack_of
 from ecs_async_executor.engine.diagnosis.s3_failures import classify_s3
 from ecs_async_executor.engine.payloads import split
 from ecs_async_executor.log_digest import LogDigest
+from ecs_async_executor.measurements import Measurements
+from ecs_async_executor.metrics import API_ERRORS, API_LATENCY, PAYLOAD_PUTS
 
 KEPT = 10.0
 """Seconds to keep a client that was created for fresh credentials, even if those are refused too: creating
 one takes a tenth of a second of the loop's time."""
+
+
+_ACTIONS = {"put_object": "PutObject", "delete_object": "DeleteObject"}
 
 
 class S3Client(AwsClient):
@@ -29,9 +34,18 @@ class S3Client(AwsClient):
     service = "s3"
     _forgotten_at = float("-inf")
 
-    def __init__(self, connect: Connect, digest: LogDigest, *, pool_size: int, call_timeout: float) -> None:
+    def __init__(
+        self,
+        connect: Connect,
+        digest: LogDigest,
+        *,
+        pool_size: int,
+        call_timeout: float,
+        measurements: Measurements | None = None,
+    ) -> None:
         super().__init__(connect, pool_size=pool_size, call_timeout=call_timeout)
         self._digest = digest
+        self._measurements = measurements or Measurements()
 
     async def put(self, url: str, data: bytes) -> None:
         """PutObject.
@@ -39,6 +53,7 @@ class S3Client(AwsClient):
         It requests no encryption: S3 encrypts every object by the bucket's default, which may be a KMS key.
         """
         await self._try("put_object", url, Body=data, ContentType="application/json")
+        self._measurements.count(PAYLOAD_PUTS)
 
     async def delete(self, url: str) -> None:
         """DeleteObject, which also succeeds for an object that is gone."""
@@ -46,12 +61,13 @@ class S3Client(AwsClient):
 
     async def _try(self, operation: str, url: str, **arguments: Any) -> None:
         bucket, key = split(url)
-        client = None
+        client, action, begun = None, _ACTIONS[operation], anyio.current_time()
         try:
             client = await self._ready()
             await self._call_on(client, operation, Bucket=bucket, Key=key, **arguments)
         except Exception as error:
             failure = classify_s3(error, url)
+            self._measurements.count(API_ERRORS, action, failure.kind.value)
             if not is_expected(error):
                 self._digest.note(
                     (S3Client, failure.diagnosis.summary),
@@ -64,6 +80,8 @@ class S3Client(AwsClient):
                 self._forget_refused(client)
                 failure = replace(failure, kind=Kind.PAYLOAD)
             raise CallError(failure) from error
+        finally:
+            self._measurements.time(API_LATENCY, anyio.current_time() - begun, action)
 
     def _forget_refused(self, client: Any) -> None:
         """Get fresh credentials, but only once: a late refusal concerns the old client, not the new one."""

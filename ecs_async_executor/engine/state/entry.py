@@ -57,6 +57,8 @@ class LaunchRecord:
     build: Build | None = None
     """None for a run that is only watched, and once the task is known."""
     ordered_at: float = 0.0
+    first_sent_at: float | None = None
+    """When this engine first called RunTask for it."""
     request: Request | None = None
     """Built for this launch number's first send, and frozen from that send until its outcome is known."""
     built_at: float = 0.0
@@ -129,6 +131,10 @@ class Entry:
     lane: RateShare | None = None
     launch_timeout: float = 0.0
     """Seconds; 0 means no limit."""
+    queue: str = ""
+    """By which it is counted."""
+    trace: Mapping[str, str] | None = None
+    """The trace context of its span; None once that was handed over, and if nobody wants it."""
     listed: bool = True
     """ListTasks can find its task by its `startedBy`."""
     cluster: str = ""

@@ -118,6 +118,8 @@ class Ledger:
             priority=order.priority,
             lane=order.lane,
             launch_timeout=self._launch_timeout(order),
+            queue=order.queue,
+            trace=order.trace,
             cluster=order.cluster,
             container=order.container,
             launch=LaunchRecord(
@@ -146,6 +148,7 @@ class Ledger:
             order.number,
             State.WATCHING,
             launch_timeout=self._launch_timeout(order),
+            queue=order.queue,
             listed=order.listed,
         )
         entry.history.note(now, entry.state.name, "watch ordered")

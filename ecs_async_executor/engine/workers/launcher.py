@@ -18,6 +18,7 @@ from ecs_async_executor.engine.diagnosis.call_failures import (
     classify_run_task_failure,
 )
 from ecs_async_executor.engine.diagnosis.origins import located
+from ecs_async_executor.engine.measuring.launches import Launches
 from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.ledger import Ledger
@@ -67,6 +68,7 @@ class Launcher:
         self._requests = requests
         self._task_search = search
         self._steps = steps
+        self._measured = Launches(calls.measurements)
         self._slots = anyio.Semaphore(concurrency)
         self._searches = anyio.Semaphore(SEARCHES)
         self.wakeup = Wakeup()
@@ -157,6 +159,7 @@ class Launcher:
                     permit.spend()
                 return UploadNeeded()
             task = await self._call(permit, entry, request)
+            self._measured.accepted(entry, anyio.current_time())
             return Started(task.task_arn, task.capacity)
         except CallError as error:
             if error.failure.kind is Kind.EXISTS or is_refused_replay(entry, error.failure):
@@ -167,6 +170,7 @@ class Launcher:
 
     async def _call(self, permit: Permit, entry: Entry, request: Request) -> Task:
         before, entry.launch.sent = entry.launch.sent, True
+        entry.launch.first_sent_at = entry.launch.first_sent_at or anyio.current_time()
         try:
             return await self._run_task(permit, self._requests.body(entry, request))
         except CallError as error:
@@ -182,7 +186,9 @@ class Launcher:
         if answer.tasks:
             self._calls.launches.note(anyio.current_time())
             return answer.tasks[0]
-        raise CallError(classify_run_task_failure(answer.failures[0]) if answer.failures else _EMPTY_ANSWER)
+        failure = classify_run_task_failure(answer.failures[0]) if answer.failures else _EMPTY_ANSWER
+        self._calls.count_failure(permit.action, failure)
+        raise CallError(failure)
 
 
 def _is_searched(entry: Entry) -> bool:

@@ -13,6 +13,7 @@ from typing_extensions import assert_never
 from ecs_async_executor.engine.admission.calls import Emit
 from ecs_async_executor.engine.diagnosis.call_failures import CallError, Failure, Kind
 from ecs_async_executor.engine.diagnosis.faults import fault_of, stack_of
+from ecs_async_executor.engine.measuring.launches import Launches
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.log_digest import LogDigest
@@ -60,10 +61,11 @@ Step: TypeAlias = Callable[[Entry], Awaitable[Outcome]]
 class Steps:
     """Runs steps. A step that raises fails its launch, not the engine."""
 
-    def __init__(self, ledger: Ledger, emit: Emit, digest: LogDigest) -> None:
+    def __init__(self, ledger: Ledger, emit: Emit, digest: LogDigest, measured: Launches) -> None:
         self._ledger = ledger
         self._emit = emit
         self._digest = digest
+        self._measured = measured
 
     async def run(self, entry: Entry, step: Step) -> None:
         """Run a step, and tell the ledger its outcome."""
@@ -73,7 +75,9 @@ class Steps:
             outcome = NotStarted(error.failure)
         except Exception as error:  # noqa: BLE001  a fault of ours fails this run, not the whole engine
             outcome = NotStarted(self._fault(entry, error))
-        for report in self._record(entry, outcome):
+        reports = self._record(entry, outcome)
+        self._measured.ended(entry, reports, anyio.current_time())
+        for report in reports:
             self._emit(report)
 
     def _fault(self, entry: Entry, error: Exception) -> Failure:

@@ -11,6 +11,7 @@ from anyio.abc import TaskGroup
 from ecs_async_executor.engine.admission.calls import Calls, Emit, Permit
 from ecs_async_executor.engine.admission.rate_limits import Action
 from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
+from ecs_async_executor.engine.measuring.launches import Launches
 from ecs_async_executor.engine.responses import Tasks
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.ledger import Ledger
@@ -44,6 +45,7 @@ class Watcher:
         self._emit = emit
         self._task_search = search
         self._on_change = on_change
+        self._measured = Launches(calls.measurements)
         self._slots = anyio.Semaphore(CALLS, fast_acquire=True)  # doesn't yield to the loop
         # A call is filled with tasks that are due within this time: polling them early costs no extra call.
         self._ahead = poll_interval / 2
@@ -91,8 +93,10 @@ class Watcher:
             await anyio.lowlevel.checkpoint()
             now = anyio.current_time()
             for entry in batch[start : start + SLICE]:
-                if entry.arn in seen:
-                    self._report(self._ledger.described(entry, seen[entry.arn], now))
+                if (task := seen.get(entry.arn)) is not None:
+                    reports = self._ledger.described(entry, task, now)
+                    self._measured.described(entry, task, reports, now)
+                    self._report(reports)
         # The rest are MISSING, or their records couldn't be read.
         now = anyio.current_time()
         unseen = [entry for entry in batch if entry.arn not in seen and self._ledger.not_seen(entry, now)]

@@ -25,6 +25,8 @@ from ecs_async_executor.executor.rows.statements import (
     write_external_ids,
 )
 from ecs_async_executor.log_digest import LogDigest
+from ecs_async_executor.measurements import Measurements
+from ecs_async_executor.metrics import DATABASE_WAIT
 
 log = logging.getLogger(__name__)
 
@@ -115,8 +117,12 @@ def _is_unexpected(read: Read, row: Row | None) -> bool:
 class RowThread:
     """The database's thread. Call it from the scheduler's thread only; no method waits, except `close`."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, measurements: Measurements | None = None
+    ) -> None:
+        """Take where its thread notes how long the database takes."""
         self._clock = clock
+        self._measurements = measurements or Measurements()
         self._asked_at: float | None = None
         self._warned = False
         self._replace_thread()
@@ -174,12 +180,20 @@ class RowThread:
         self._queries: SimpleQueue[RowQuery | None] = SimpleQueue()
         self._answers: SimpleQueue[RowAnswer] = SimpleQueue()
         self._thread = threading.Thread(
-            target=_serve, args=(self._queries, self._answers), name="ecs-database", daemon=True
+            target=_serve,
+            args=(self._queries, self._answers, self._measurements),
+            name="ecs-database",
+            daemon=True,
         )
 
 
-def _serve(queries: SimpleQueue[RowQuery | None], answers: SimpleQueue[RowAnswer]) -> None:
+def _serve(
+    queries: SimpleQueue[RowQuery | None], answers: SimpleQueue[RowAnswer], measurements: Measurements
+) -> None:
     digest = LogDigest(log.log)
     while (query := queries.get()) is not None:
-        answers.put(answer(query, digest))
+        begun = time.monotonic()
+        given = answer(query, digest)
+        measurements.time(DATABASE_WAIT, time.monotonic() - begun)
+        answers.put(given)
         digest.flush(time.monotonic())

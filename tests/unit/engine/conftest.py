@@ -13,6 +13,7 @@ from ecs_async_executor.engine.admission.circuit_breaker import CircuitBreaker
 from ecs_async_executor.engine.admission.rate_limits import RateLimits
 from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.engine.aws.s3 import S3Client
+from ecs_async_executor.engine.measuring.launches import Launches
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.workers.launcher import Launcher
@@ -80,7 +81,7 @@ def launching(make_calls: Callable[[EngineOptions], Calls], s3: FakeS3, reports:
         ledger = Ledger(chosen, lambda: 1.0)
         calls = make_calls(chosen)
         requests, search = Requests(calls, chosen), TaskSearch(calls, chosen)
-        steps = Steps(ledger, reports, calls.digest)
+        steps = Steps(ledger, reports, calls.digest, Launches(calls.measurements))
 
         def on_change() -> None:
             launcher.wake()

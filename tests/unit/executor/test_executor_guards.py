@@ -10,6 +10,7 @@ import pytest
 from airflow.models.taskinstancekey import TaskInstanceKey
 
 from ecs_async_executor import AsyncEcsExecutor
+from ecs_async_executor.executor.metrics.monitor import Monitor
 from ecs_async_executor.messages import Launch, Order
 from tests.support.reconciler import Clock, make_reconciler, orphan
 from tests.support.workloads import task_workload
@@ -50,6 +51,7 @@ def executor(submitted: list[Order]) -> AsyncEcsExecutor:
         database=Broken(),
         status=Broken(),
         status_thread=Broken(),
+        monitor=Monitor(),
     )
     return executor
 

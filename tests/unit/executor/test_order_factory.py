@@ -103,7 +103,9 @@ def test_a_watch_follows_the_profile_as_well(order_factory: OrderFactory) -> Non
     run = run_of(task_workload(queue="gpu"))
     run.adopted_by_arn = True
     watch = order_factory.watch(run, Launched(run.run_id, 2, "arn", "c", "airflow"))
-    assert watch == Watch(run.run_id, run.label, "arn", "c", "airflow", 2, listed=False, launch_timeout=60)
+    assert watch == Watch(
+        run.run_id, run.label, "arn", "c", "airflow", 2, listed=False, launch_timeout=60, queue="gpu"
+    )
 
 
 def test_callbacks_go_before_every_task(order_factory: OrderFactory) -> None:

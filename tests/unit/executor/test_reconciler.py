@@ -52,7 +52,14 @@ def test_a_new_engine_launches_runs_that_were_not_launched_and_watches_the_rest(
     assert isinstance(one, Launch)
     assert (one.run_id, one.number) == (waiting.run_id, 4)
     assert two == Watch(
-        running.run_id, running.label, f"arn-{running.run_id}-2", "c", "airflow", 2, launch_timeout=1800
+        running.run_id,
+        running.label,
+        f"arn-{running.run_id}-2",
+        "c",
+        "airflow",
+        2,
+        launch_timeout=1800,
+        queue="default",
     )
 
 
@@ -65,7 +72,9 @@ def test_a_new_engine_gets_a_stop_again_until_the_task_has_ended(
     stop = Stop(run.run_id, "why")
     assert submitted == [stop]
     assert not reconciler._executor.running
-    watch = Watch(run.run_id, run.label, f"arn-{run.run_id}-1", "c", "airflow", 1, launch_timeout=1800)
+    watch = Watch(
+        run.run_id, run.label, f"arn-{run.run_id}-1", "c", "airflow", 1, launch_timeout=1800, queue="default"
+    )
     assert list(reconciler.live_orders()) == [watch, stop]
     reconciler.note(Stopped(run.run_id, 1, watch.arn, 143, ran=True, permanent=False, diagnosis=WHY))
     assert list(reconciler.live_orders()) == []
@@ -120,7 +129,9 @@ def test_an_orphan_with_an_arn_is_watched_and_takes_a_slot(
     run = orphan(reconciler, ARN)
     reconciler.adopt([run])
     assert submitted == [
-        Watch(run.run_id, run.label, ARN, "c", "airflow", 1, listed=False, launch_timeout=1800)
+        Watch(
+            run.run_id, run.label, ARN, "c", "airflow", 1, listed=False, launch_timeout=1800, queue="default"
+        )
     ]
     assert reconciler._executor.running == {run.key}
 

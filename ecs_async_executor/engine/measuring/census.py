@@ -1,0 +1,95 @@
+"""Counts what the engine has in hand: by phase and queue, and what waits by reason. Sans-I/O."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import anyio
+import anyio.lowlevel
+
+from ecs_async_executor.engine.admission.adaptive_bucket import UNLIMITED
+from ecs_async_executor.engine.admission.calls import Calls
+from ecs_async_executor.engine.state.entry import Entry, Phase, State
+from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.measurements import Series
+from ecs_async_executor.metrics import OLDEST_WAIT, PAUSED, RATE, RATE_LIMIT, TASKS, WAITING
+
+SLICE = 500
+"""Runs counted before the loop may do something else: less than a millisecond."""
+
+PAUSE, THROTTLE, RATE_LIMIT_REACHED, SEARCH, UPLOAD = "pause", "throttle", "rate limit", "search", "upload"
+"""Reasons for waiting besides a run's own, which are the failure classes."""
+
+_PHASES = {Phase.STARTING: "starting", Phase.RUNNING: "running", Phase.ENDING: "ending"}
+
+
+@dataclass(slots=True)
+class Census:
+    """The counts so far."""
+
+    shared: str
+    """Why launches wait that nothing else keeps from being sent."""
+    tasks: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By phase and queue."""
+    waiting: Counter[str] = field(default_factory=Counter)
+    """By reason."""
+    oldest: float | None = None
+    """When the launch was ordered that has been waiting for longest."""
+
+    def add(self, entry: Entry) -> None:
+        """Count one run."""
+        phase = phase_of(entry)
+        if phase is None:
+            return
+        self.tasks[phase, entry.queue] += 1
+        if phase == "waiting":
+            self.waiting[self._reason(entry)] += 1
+            ordered = entry.launch.ordered_at
+            self.oldest = ordered if self.oldest is None else min(ordered, self.oldest)
+
+    def _reason(self, entry: Entry) -> str:
+        if entry.launch.last_waiting_kind is not None:
+            return entry.launch.last_waiting_kind.value
+        if entry.state is State.PREPARING:
+            return SEARCH
+        return self.shared if entry.state is State.WAITING else UPLOAD
+
+
+def phase_of(entry: Entry) -> str | None:
+    """Return how far a run has got, in the fleet page's words; None if it has ended."""
+    if entry.state is State.WATCHING:
+        return _PHASES[entry.task.phase]
+    if entry.state is State.SENDING:
+        return "launching"
+    return None if entry.state is State.ENDED else "waiting"
+
+
+def shared_reason(*, paused: bool, rate: float, limit: float | None) -> str:
+    """Return why launches wait that nothing else keeps from being sent."""
+    if paused:
+        return PAUSE
+    return THROTTLE if rate < (limit or UNLIMITED) else RATE_LIMIT_REACHED
+
+
+async def take_stock(ledger: Ledger, calls: Calls) -> Mapping[Series, float]:
+    """Count everything, in slices, and return it as gauges."""
+    rate, limit = calls.launch_rate()
+    paused = calls.is_paused
+    census = Census(shared_reason(paused=paused, rate=rate, limit=limit))
+    entries = tuple(ledger)
+    for start in range(0, len(entries), SLICE):
+        await anyio.lowlevel.checkpoint()
+        for entry in entries[start : start + SLICE]:
+            census.add(entry)
+    now = anyio.current_time()
+    gauges: dict[Series, float] = {(TASKS, tags): count for tags, count in census.tasks.items()}
+    gauges |= {(WAITING, (reason,)): count for reason, count in census.waiting.items()}
+    gauges[OLDEST_WAIT, ()] = 0.0 if census.oldest is None else now - census.oldest
+    gauges[PAUSED, ()] = float(paused)
+    if rate < UNLIMITED:
+        gauges[RATE, ()] = rate
+    if limit is not None:
+        gauges[RATE_LIMIT, ()] = limit
+    return gauges

@@ -1,0 +1,57 @@
+"""All measurements of one executor, and the threads that tell them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ecs_async_executor.executor.metrics import emitter, observer, spans, stats
+from ecs_async_executor.executor.metrics.emitter import Emitter
+from ecs_async_executor.executor.metrics.observer import Observer
+from ecs_async_executor.executor.metrics.repeating import Repeating
+from ecs_async_executor.executor.metrics.stats import Naming
+from ecs_async_executor.executor.runs import Run
+from ecs_async_executor.measurements import Measurements
+
+CLOSE_SECONDS = 1.0
+"""Seconds that `close` waits for each thread."""
+
+
+class Monitor:
+    """Call it from the scheduler's thread; no method waits, except `close`."""
+
+    def __init__(self, *, team: str | None = None) -> None:
+        self.scheduler = Measurements()
+        """For the scheduler's thread; timings of the row thread, too."""
+        self.engine = Measurements()
+        """For the engine's thread, and its successors'."""
+        self.traced = spans.is_on()
+        """Whether launches become spans."""
+        self._common = {"team_name": team} if team else {}
+        self._own = Measurements()
+        self._observer: Observer | None = None
+        self._threads: list[Repeating] = []
+
+    def start(self, runs: Iterable[Run]) -> None:
+        """Start the threads; the second one only if Airflow sends metrics or traces anywhere."""
+        sources = (self.scheduler, self.engine, self._own)
+        self._observer = Observer(runs, sources, self._own)
+        self._threads.append(Repeating("ecs-observer", observer.INTERVAL, self._observer.look))
+        if stats.is_on() or self.traced:
+            sends = Emitter(
+                sources,
+                stats.airflow_stats() if stats.is_on() else None,
+                lambda: Naming(stats.hostname(), stats.carries_tags(), self._common),
+                spans.send_span if self.traced else None,
+            )
+            self._threads.append(Repeating("ecs-stats", emitter.INTERVAL, sends.emit))
+        for thread in self._threads:
+            thread.start()
+
+    def summary(self) -> str:
+        """Return what waits and what lives, in one line."""
+        return self._observer.summary() if self._observer is not None else "Not started."
+
+    def close(self) -> None:
+        """End the threads; one that hangs is left to itself."""
+        for thread in self._threads:
+            thread.close(CLOSE_SECONDS)

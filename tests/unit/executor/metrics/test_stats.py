@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+from airflow.observability.stats import Stats
+
+from ecs_async_executor.executor.metrics.stats import Naming, airflow_stats, carries_tags, hostname, is_on
+from ecs_async_executor.measurements import Series
+from ecs_async_executor.metrics import API_ERRORS, ENGINE_RESTARTS, RATE, TASKS
+from tests.support.statsd import Line, metrics_sent_to, statsd_listener
+
+SERIES: Series = (TASKS, ("waiting", "my queue"))
+
+
+@pytest.mark.parametrize(
+    ("series", "tagged", "expected"),
+    [
+        (
+            SERIES,
+            True,
+            ("ecs_async.tasks", {"phase": "waiting", "queue": "my_queue", "scheduler": "host-1.net"}),
+        ),
+        (SERIES, False, ("ecs_async.tasks.waiting.my_queue.host-1_net", {})),
+        ((RATE, ()), True, ("ecs_async.launch.rate", {"scheduler": "host-1.net"})),
+        ((RATE, ()), False, ("ecs_async.launch.rate.host-1_net", {})),
+        (
+            (API_ERRORS, ("RunTask", "unknown outcome")),
+            True,
+            ("ecs_async.api.errors", {"action": "RunTask", "class": "unknown_outcome"}),
+        ),
+        ((API_ERRORS, ("RunTask", "denied")), False, ("ecs_async.api.errors.RunTask.denied", {})),
+        ((ENGINE_RESTARTS, ()), True, ("ecs_async.engine.restarts", {})),
+        ((ENGINE_RESTARTS, ()), False, ("ecs_async.engine.restarts", {})),
+    ],
+)
+def test_a_series_has_tags_or_a_longer_name(series: Series, tagged: bool, expected: object):
+    assert Naming("host-1.net", tagged=tagged).name(series) == expected
+
+
+def test_a_tag_s_value_can_not_end_the_tag():
+    _, tags = Naming("host").name((TASKS, ("waiting", "a,b=c|d:e #f\n")))
+    assert tags["queue"] == "a_b_c_d_e_f_"
+
+
+def test_a_team_s_metrics_name_the_team():
+    name, tags = Naming("host", common={"team_name": "red"}).name((ENGINE_RESTARTS, ()))
+    assert (name, tags) == ("ecs_async.engine.restarts", {"team_name": "red"})
+
+
+@pytest.mark.parametrize(
+    ("options", "on", "tags"),
+    [
+        ({}, False, True),
+        ({"STATSD_ON": "True"}, True, False),
+        ({"STATSD_ON": "True", "STATSD_INFLUXDB_ENABLED": "True"}, True, True),
+        ({"STATSD_DATADOG_ENABLED": "True"}, True, True),
+        ({"STATSD_DATADOG_ENABLED": "True", "STATSD_DATADOG_METRICS_TAGS": "False"}, True, False),
+        ({"OTEL_ON": "True"}, True, True),
+    ],
+)
+def test_airflow_s_options_say_whether_and_how_metrics_are_sent(
+    options: dict[str, str], on: bool, tags: bool, monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in options.items():
+        monkeypatch.setenv(f"AIRFLOW__METRICS__{name}", value)
+    assert (is_on(), carries_tags()) == (on, tags)
+
+
+def test_airflow_sends_what_it_is_given_by_udp():
+    with statsd_listener() as listener, metrics_sent_to(listener):
+        stats = airflow_stats()
+        stats.incr("ecs_async.relaunches", 2, tags={"class": "spot"})
+        stats.gauge("ecs_async.paused", 1.0, tags={"scheduler": "host"})
+        stats.timing("ecs_async.engine.loop_lag", 1.5, tags={})
+        deadline = time.monotonic() + 10
+        while len(listener.ours()) < 3:
+            assert time.monotonic() < deadline, listener.lines
+            time.sleep(0.01)
+    assert listener.ours() == [
+        Line("airflow.ecs_async.relaunches", {"class": "spot"}, 2.0, "counter"),
+        Line("airflow.ecs_async.paused", {"scheduler": "host"}, 1.0, "gauge"),
+        Line("airflow.ecs_async.engine.loop_lag", {}, 1.5, "timing"),
+    ]
+
+
+def test_the_scheduler_s_own_stats_are_found_without_a_warning():
+    code = "from ecs_async_executor.executor.metrics.stats import airflow_stats; airflow_stats().incr('x', 1, tags={})"
+    subprocess.run(
+        [sys.executable, "-W", "error::DeprecationWarning:ecs_async_executor", "-c", code], check=True
+    )
+    assert airflow_stats() is Stats
+
+
+def test_the_host_has_a_name():
+    assert hostname()

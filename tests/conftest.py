@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.virtual_time import VirtualTimeLoop
 
+# A shell's background job ignores Ctrl-C, and so would every program that it starts; ours must be tested with it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 _HOME = Path(tempfile.mkdtemp(prefix="ecs-async-tests-"))
 os.environ.update(
     {

@@ -14,7 +14,7 @@ from ecs_async_executor.logs.location import Elsewhere
 from ecs_async_executor.logs.reader import Page
 from ecs_async_executor.messages import Diagnosis
 
-WIDTH = 120
+WIDTH = 110
 """Characters of a line of the diagnosis: what the log page shows on a laptop without scrolling."""
 MOST_CHARACTERS = 8_000
 """Characters of container lines in an Audit Log row, at most: the page shows each row whole."""

@@ -151,7 +151,10 @@ def _is_interruption(stop_code: str | None, stopped_reason: str) -> bool:
 
 def _interruption(*, ran: bool) -> tuple[str, str]:
     if ran:
-        return "AWS reclaimed the Spot capacity.", "Let the task retry, or run it on demand."
+        return (
+            "AWS reclaimed the Spot capacity.",
+            "Give the task `retries`, or let its queue fall back to on-demand capacity (docs/queues.md).",
+        )
     return (
         "AWS reclaimed the Spot capacity before the task ran, or had none.",
         (

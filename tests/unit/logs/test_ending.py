@@ -85,8 +85,8 @@ def test_a_long_remedy_takes_several_lines_because_the_page_does_not_wrap():
 )
 def test_without_lines_it_says_why_there_are_none(page: Page, said: str):
     lines = [text for _, text in events(attempt_log(ending(), page))]
-    assert said in lines[1]
-    assert lines[2] == WHY.summary
+    end = lines.index(WHY.summary)
+    assert said in " ".join(" ".join(lines[:end]).split())
 
 
 def test_a_task_that_never_started_has_only_the_reason():

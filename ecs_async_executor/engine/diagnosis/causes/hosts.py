@@ -21,7 +21,7 @@ CAUSES = (
         "spot",
         SPOT,
         "AWS reclaimed the Spot capacity.",
-        "Let the task retry, or run it on demand.",
+        "Give the task `retries`, or let its queue fall back to on-demand capacity (docs/queues.md).",
         guide("spot-interruption-errors"),
         (
             "Your Spot Task was interrupted.",

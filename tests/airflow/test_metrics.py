@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from ecs_async_executor.messages import Watch
 from ecs_async_executor.metrics import ENGINE_RESTARTS, METRICS, PAUSED, Type
 from tests.support.bulk import queue_many
 from tests.support.ecs import end_all
+from tests.support.prometheus import PROMETHEUS, Ask, scraping
 from tests.support.s3 import bucket
 from tests.support.scheduler import (
     Scheduler,
@@ -57,6 +59,15 @@ def listener() -> Iterator[Listener]:
 
 
 @pytest.fixture
+def prometheus(listener: Listener, tmp_path: Path) -> Iterator[Ask | None]:
+    if PROMETHEUS is None:
+        yield None
+    else:
+        with scraping(listener, tmp_path) as ask:
+            yield ask
+
+
+@pytest.fixture
 def payloads(configured: Control, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with bucket() as served:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", served.endpoint_url)
@@ -75,6 +86,18 @@ def panels() -> dict[str, set[str]]:
         }
         for panel in found
     }
+
+
+def check_with_prometheus(ask: Ask) -> None:
+    """Check that Prometheus has an answer for every query of every panel, and takes every alert."""
+    for panel in json.loads(DASHBOARD.read_text("utf-8"))["panels"]:
+        for target in panel["targets"]:
+            query = target["expr"].replace("$__rate_interval", "10m")
+            values = [sample["value"][1] for sample in ask("query", query)["result"]]
+            assert any(value != "NaN" for value in values), f"{panel['title']}: no number for {query}"
+    (group,) = ask("rules", "")["groups"]
+    assert {rule["health"] for rule in group["rules"]} == {"ok"}
+    assert "EcsAsyncEngineRestarted" in {rule["name"] for rule in group["rules"] if rule["state"] == "firing"}
 
 
 def kill_engine(scheduler: Scheduler) -> None:
@@ -96,6 +119,7 @@ def break_ecs(ecs: Control) -> None:
 @pytest.mark.slow
 def test_a_run_with_faults_fills_every_panel_of_the_dashboard(
     listener: Listener,
+    prometheus: Ask | None,
     far_ecs: Control,
     payloads: None,
     clean_database: None,
@@ -147,6 +171,9 @@ def test_a_run_with_faults_fills_every_panel_of_the_dashboard(
     assert totals["airflow.ecs_async.engine.restarts"] == 1
     assert totals["airflow.ecs_async.api.throttles"] == 10
     assert totals["airflow.ecs_async.relaunches"] == 15
+    if prometheus is not None:
+        time.sleep(5)  # a scrape and an evaluation
+        check_with_prometheus(prometheus)
     phases = {
         line.tags["phase"] for line in lines if line.name == "airflow.ecs_async.tasks" and line.value > 0
     }

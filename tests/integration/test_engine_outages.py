@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 
 import pytest
 from aiobotocore.session import get_session
@@ -21,14 +20,9 @@ from ecs_async_executor.messages import (
 )
 from tests.support.in_between import serve_credentials, serve_proxy
 from tests.support.live_engine import LiveEngine, connect_to, containers
+from tests.support.ports import free_port
 
 Start = Callable[..., LiveEngine]
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_expired_credentials_pause_everything_until_they_are_good_again(ecs: Control, start: Start):

@@ -18,6 +18,7 @@ from airflow.executors.base_executor import BaseExecutor
 from statsd import StatsClient
 
 MAPPING = Path(__file__).parents[2] / "examples" / "observability" / "statsd_mapping.yml"
+OURS = "airflow.ecs_async."
 KINDS = {"c": "counter", "g": "gauge", "ms": "timing"}
 
 
@@ -46,7 +47,7 @@ class Listener:
     lines: list[Line] = field(default_factory=list)
 
     def ours(self) -> list[Line]:
-        return [line for line in self.lines if line.name.startswith("airflow.ecs_async.")]
+        return [line for line in self.lines if line.name.startswith(OURS)]
 
 
 @contextmanager
@@ -120,3 +121,9 @@ def to_prometheus(line: Line) -> tuple[str, dict[str, str]]:
             }
             return rule["name"], {**labels, **line.tags}
     raise AssertionError(f"no rule for {line.name}")
+
+
+@cache
+def buckets(name: str) -> list[float]:
+    """Return the upper bounds, in seconds, of the histogram that the mapping makes of a timing."""
+    return next(rule["histogram_options"]["buckets"] for rule in rules() if rule["name"] == name)

@@ -26,8 +26,18 @@ class ComponentFailedError(EcsAsyncError):
 class Component:
     """A process that writes its output to a file."""
 
-    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        ends: bool = False,
+    ) -> None:
+        """Take a command that runs until it is stopped, or that `ends` by itself."""
         self.name = name
+        self._ends = ends
         self.log = log
         self._command = tuple(command)
         self._environment = dict(environment)
@@ -61,8 +71,9 @@ class Component:
 
     def check(self) -> None:
         """Raise ComponentFailedError if the process has died."""
-        if self.exit_code is not None:
-            raise self.failure(f"died with exit code {self.exit_code}")
+        exit_code = self.exit_code
+        if exit_code is not None and not (self._ends and exit_code == 0):
+            raise self.failure(f"died with exit code {exit_code}")
 
     def failure(self, what: str) -> ComponentFailedError:
         """Return an error that says what happened, with the last log lines."""

@@ -47,15 +47,15 @@ def make_processes(inherited: Mapping[str, str], stage: Stage) -> Processes:
     def log(name: str) -> Path:
         return stage.home.component_logs / f"{name.lower().replace(' ', '-')}.log"
 
-    def airflow(name: str, *command: str) -> Component:
+    def airflow(name: str, *command: str, ends: bool = False) -> Component:
         argv = (sys.executable, "-m", "airflow", *command)
-        return Component(name, argv, airflow_environment, log(name))
+        return Component(name, argv, airflow_environment, log(name), ends=ends)
 
     return Processes(
         local_ecs=Component(
             "local ECS", _local_ecs(stage), env.local_ecs_environment(inherited, stage), log("local ECS")
         ),
-        migration=airflow("database", "db", "migrate"),
+        migration=airflow("database", "db", "migrate", ends=True),
         api_server=airflow("API server", "api-server"),
         # The log servers would use fixed ports, and the logs are in this home anyway.
         scheduler=airflow("scheduler", "scheduler", "--skip-serve-logs"),

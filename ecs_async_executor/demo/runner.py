@@ -125,7 +125,6 @@ class Runner:
     def _infrastructure_is_ready(self) -> bool:
         migration = self.processes.migration
         if migration.exit_code == 0:
-            self._started = [component for component in self._started if component is not migration]
             self._note_ready(migration)
         if self.ecs.logs_url() is not None:
             self._note_ready(self.processes.local_ecs)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_the_pinned_versions_can_be_installed_together_with_the_package(tmp_path: Path):
     file = tmp_path / "report.json"
     # It is resolved as in a new environment, and nothing is installed.

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import psutil
@@ -61,6 +62,18 @@ def test_a_component_that_dies_is_named_with_its_exit_code_and_last_lines(tmp_pa
     message = str(caught.value)
     assert message.startswith("The Dag processor died with exit code 3. Its last log lines:\nline 25\n")
     assert message.endswith("line 39")
+
+
+@pytest.mark.parametrize(("exit_code", "is_over"), [(0, True), (1, False)])
+def test_a_component_that_ends_by_itself_may_end_well_and_only_well(
+    tmp_path: Path, exit_code: int, is_over: bool
+) -> None:
+    command = (sys.executable, "-c", f"raise SystemExit({exit_code})")
+    subject = Component("database", command, os.environ, tmp_path / "log", ends=True)
+    subject.start()
+    subject.reap()
+    with nullcontext() if is_over else pytest.raises(ComponentFailedError, match="exit code 1"):
+        subject.check()
 
 
 def test_a_component_that_died_silently_says_so(tmp_path: Path) -> None:

@@ -42,8 +42,12 @@ A Grafana dashboard, alerts for Prometheus and a mapping for statsd_exporter are
 |---|---|---|---|---|
 """
 _FOOT = """
-`class` of errors is one of the [failure classes](architecture.md#failure-classes). StatsD gets a tag's spaces as `_`. Callbacks, which have no queue, are
-counted under `callbacks`.
+`class` of errors is one of the [failure classes](architecture.md#failure-classes), with `_` for spaces. Callbacks, which have
+no queue, are counted under `callbacks`.
+
+In a tag, `_` stands for spaces and for characters that would end it. Airflow's StatsD takes no others than ASCII letters,
+digits, `_`, `-`, `.` and `/`, and no long names: there, `_` stands for all others, too, and values are cut to 60 characters. If
+your queues' names differ in other characters only, use OpenTelemetry.
 
 ## The log
 

@@ -72,14 +72,14 @@ RATE = _gauge(
     "launch.rate",
     "calls/s",
     (),
-    "RunTask calls that the executor makes per second at most, now: less than the limit after throttles; not "
-    "sent while there is no limit.",
+    "RunTask calls that the executor makes per second at most, now: less than the limit after throttles; 0: as many as "
+    "it can.",
 )
 RATE_LIMIT = _gauge(
     "launch.rate_limit",
     "calls/s",
     (),
-    "RunTask calls per second at most, by `run_task_rate`; not sent where that is 0.",
+    "RunTask calls per second at most, by `run_task_rate`; 0, as there: no limit.",
 )
 PAUSED = _gauge(
     "paused",
@@ -137,8 +137,8 @@ RELAUNCHES = _counter(
     "launches",
     ("class",),
     "Tasks to be launched again because their last launch came to nothing: for want of `capacity`, because Spot "
-    "capacity was reclaimed (`spot`), because the container did not start (`start failure`), or because "
-    "RunTask failed (`launch failure`).",
+    "capacity was reclaimed (`spot`), because the container did not start (`start_failure`), or because "
+    "RunTask failed (`launch_failure`).",
 )
 ADOPTIONS = _counter(
     "adoptions",

@@ -88,8 +88,7 @@ async def take_stock(ledger: Ledger, calls: Calls) -> Mapping[Series, float]:
     gauges |= {(WAITING, (reason,)): count for reason, count in census.waiting.items()}
     gauges[OLDEST_WAIT, ()] = 0.0 if census.oldest is None else now - census.oldest
     gauges[PAUSED, ()] = float(paused)
-    if rate < UNLIMITED:
-        gauges[RATE, ()] = rate
-    if limit is not None:
-        gauges[RATE_LIMIT, ()] = limit
+    # Always there, as a gauge that is missing keeps its last value in StatsD. 0 means no limit, as for `run_task_rate`.
+    gauges[RATE, ()] = rate if rate < UNLIMITED else 0.0
+    gauges[RATE_LIMIT, ()] = limit or 0.0
     return gauges

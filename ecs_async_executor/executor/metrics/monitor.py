@@ -40,7 +40,9 @@ class Monitor:
             sends = Emitter(
                 sources,
                 stats.airflow_stats() if stats.is_on() else None,
-                lambda: Naming(stats.hostname(), stats.carries_tags(), self._common),
+                lambda: Naming(
+                    stats.hostname(), stats.carries_tags(), stats.takes_any_text(), self._common
+                ),
                 spans.send_span if self.traced else None,
             )
             self._threads.append(Repeating("ecs-stats", emitter.INTERVAL, sends.emit))

@@ -15,6 +15,12 @@ from ecs_async_executor.measurements import Series
 from ecs_async_executor.metrics import SCHEDULER
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
+_NOT_IN_TAGS = re.compile(r"[\s,:|=#]+")
+"""What would end a tag, or a line, in InfluxDB's or Datadog's format."""
+_NOT_IN_STATSD = re.compile(r"[^A-Za-z0-9_./-]+")
+"""Airflow's StatsD drops a metric that has any of these in a tag, with a traceback each time (`validate_stat`)."""
+LONGEST = 60
+"""Characters of a value that StatsD gets: Airflow drops names of more than 250 characters, tags included."""
 
 
 class Backend(Protocol):
@@ -51,6 +57,13 @@ def carries_tags() -> bool:
     return True
 
 
+def takes_any_text() -> bool:
+    """Return whether tags may have any letters: Airflow's StatsD takes a few characters only, and not many of them."""
+    if conf.getboolean("metrics", "statsd_datadog_enabled", fallback=False):
+        return True
+    return not conf.getboolean("metrics", "statsd_on", fallback=False)
+
+
 def hostname() -> str:
     """Return this scheduler's host, as Airflow names it."""
     return str(get_hostname())  # type: ignore[no-untyped-call]  # Airflow's
@@ -64,6 +77,8 @@ class Naming:
     """The host, for gauges."""
     tagged: bool = True
     """False: the backend drops tags, so their values become parts of the name."""
+    any_text: bool = True
+    """False: StatsD, which takes few characters in tags."""
     common: Mapping[str, str] = field(default_factory=dict)
     """More tags of all series."""
 
@@ -72,10 +87,12 @@ class Naming:
         metric, own = series
         values = (*own, self.scheduler) if SCHEDULER in metric.tags else own
         if self.tagged:
-            # A comma, a space, a colon or an equals sign would end the tag in InfluxDB's format.
-            tags = {
-                tag: re.sub(r"[\s,:|=#]+", "_", value) for tag, value in zip(metric.tags, values, strict=True)
-            }
-            return metric.name, {**self.common, **tags}
-        parts = (_NOT_IN_NAMES.sub("_", value) for value in (*values, *self.common.values()))
+            tags = dict(zip(metric.tags, values, strict=True))
+            return metric.name, {tag: self._value(value) for tag, value in {**self.common, **tags}.items()}
+        parts = (_NOT_IN_NAMES.sub("_", value)[:LONGEST] or "_" for value in (*values, *self.common.values()))
         return ".".join((metric.name, *parts)), {}
+
+    def _value(self, text: str) -> str:
+        if self.any_text:
+            return _NOT_IN_TAGS.sub("_", text)
+        return _NOT_IN_STATSD.sub("_", text)[:LONGEST] or "_"

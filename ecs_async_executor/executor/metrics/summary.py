@@ -31,8 +31,8 @@ def summary(gauges: Mapping[Series, float], launched: int, throttled: int) -> st
     parts.append(f"{sum(count for count, _ in live):,} live{f' ({_list(live)})' if live else ''}.")
     if (PAUSED, ()) in gauges:  # always among the engine's
         now, limit = gauges.get((RATE, ())), gauges.get((RATE_LIMIT, ()))
-        of = f" of {limit:g}" if limit is not None else ""
-        rate = f"{now:.1f}{of} calls/s" if now is not None else "no limit"
+        of = f" of {limit:g}" if limit else ""
+        rate = f"{now:.1f}{of} calls/s" if now else "no limit"
         parts.append(f"RunTask: {rate}; in the last minute {launched:,} launched, {throttled:,} throttled.")
     else:
         parts.append("The engine does not report.")

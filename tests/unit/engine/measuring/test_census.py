@@ -113,8 +113,8 @@ async def test_an_engine_s_gauges_are_what_its_ledger_holds(make_calls: MakeCall
     }
 
 
-async def test_without_work_nothing_waits_and_nothing_is_said_of_a_limit_that_is_not_there(
+async def test_without_work_nothing_waits_and_a_limit_that_is_not_there_is_0_as_in_the_option(
     make_calls: MakeCalls,
 ):
     gauges = await take_stock(Ledger(options(), lambda: 1.0), make_calls(options()))
-    assert gauges == {(OLDEST_WAIT, ()): 0.0, (PAUSED, ()): 0.0}
+    assert gauges == dict.fromkeys([(OLDEST_WAIT, ()), (PAUSED, ()), (RATE, ()), (RATE_LIMIT, ())], 0.0)

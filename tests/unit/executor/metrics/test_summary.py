@@ -45,6 +45,8 @@ LIVES: dict[Series, float] = {
         (
             {
                 (PAUSED, ()): 1.0,
+                (RATE, ()): 0.0,
+                (RATE_LIMIT, ()): 0.0,
                 (TASKS, ("waiting", "default")): 1,
                 (WAITING, ("pause",)): 1,
                 (OLDEST_WAIT, ()): 4.0,

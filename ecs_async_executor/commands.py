@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from ecs_async_executor.suggestions import did_you_mean
 
@@ -19,6 +20,12 @@ WATCH_SECONDS = 5.0
 GRACE_SECONDS = 600.0
 """Default of `sweep --older-than`. The executor itself gives such a container two minutes and
 `[core] task_success_overtime` to end, and ECS takes at most another two to stop it (stopTimeout on Fargate)."""
+DOCTOR_SECONDS = 600.0
+"""Seconds that a task launched by the doctor may take: most tasks that find capacity at all start within ten minutes."""
+MOST_CENTS = 100.0
+"""Default of `conformance --max-cents`."""
+BURST = 400
+"""Calls of `conformance --burst`: the bucket has 100 and gets 20 a second ("Request throttling for the Amazon ECS API")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,39 @@ def positive_seconds(text: str) -> float:
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return value
+
+
+def seconds(text: str) -> float:
+    """Parse a finite number of seconds, 0 or more; raises `ArgumentTypeError`."""
+    value = _number(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return value
+
+
+def _cents(text: str) -> float:
+    value = _number(text)
+    if not 0 <= value < math.inf:  # a comparison with nan would let every cost pass
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of US cents")
+    return value
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a URL such as http://127.0.0.1:8787")
+    return text
+
+
+def _ids(text: str) -> tuple[str, ...]:
+    found = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not found:
+        raise argparse.ArgumentTypeError("write one or more ids, separated by commas")
+    return found
 
 
 def _grace(text: str) -> float:
@@ -187,10 +227,120 @@ EXEC = Command(
         _argument(
             "command",
             nargs="*",
+            default=(),  # without one, argparse names it among the required arguments
             metavar="COMMAND",
             help="what to run (default: a shell); write it after `--`",
         ),
     ),
 )
+CONFIG = Command(
+    "config",
+    "show the RunTask request of a task, and where each value is set",
+    "Check the options, and show the RunTask request they produce. Calls neither AWS nor the database. Values of environment "
+    "variables and tags that look secret are masked.",
+    (
+        _argument(
+            "--executor-config",
+            metavar="JSON",
+            help="the task's executor_config, which overrides everything else",
+        ),
+        _argument("--queue", default="", metavar="NAME", help="the task's Airflow queue"),
+        _TEAM,
+        _JSON,
+    ),
+)
+DOCTOR = Command(
+    "doctor",
+    "find what is wrong with the set-up, before the first task",
+    "Check the options, AWS and Airflow, for the default and every profile of `queues`, and say what to do. Without --launch, "
+    "it only reads. The exit code is 1 if there are errors, 2 if nothing could be checked, else 0.",
+    (
+        _argument(
+            "--launch",
+            action="store_true",
+            help="launch one ECS task that looks from the inside, and stop it",
+        ),
+        _argument(
+            "--queue",
+            default="",
+            metavar="NAME",
+            help="with --launch: the Airflow queue whose request it gets",
+        ),
+        _argument(
+            "--timeout",
+            type=seconds,
+            default=DOCTOR_SECONDS,
+            metavar="SECONDS",
+            help=f"with --launch: seconds until it is given up (default: {DOCTOR_SECONDS:g})",
+        ),
+        _TEAM,
+        _JSON,
+    ),
+)
+CONFORMANCE = Command(
+    "conformance",
+    "check on a real cluster whether ECS behaves as the executor assumes",
+    "Start a handful of short ECS tasks, check whether ECS behaves as the executor assumes, stop them, and print a report to "
+    "paste into an issue. Without --i-know-this-costs-cents it only prints what it would do. Exits with 0 if nothing differs, "
+    "with 1 if something does, or if the run didn't get through.",
+    (
+        _argument("--cluster", required=True, metavar="NAME", help="the cluster's name or ARN"),
+        _argument(
+            "--task-definition",
+            required=True,
+            metavar="NAME",
+            help="a family, family:revision or ARN; its image has python",
+        ),
+        _argument("--container", default="", metavar="NAME", help="default: the first essential one"),
+        _argument("--subnets", type=_ids, default=(), metavar="ID,...", help="for awsvpc task definitions"),
+        _argument("--security-groups", type=_ids, default=(), metavar="ID,...", help="default: the VPC's"),
+        _argument(
+            "--assign-public-ip",
+            action="store_true",
+            help="for subnets whose only way out is an internet gateway",
+        ),
+        _argument(
+            "--launch-type",
+            choices=("FARGATE", "EC2"),
+            default="",
+            help="default: FARGATE if the task definition allows it",
+        ),
+        _argument("--capacity-provider", default="", metavar="NAME", help="instead of --launch-type"),
+        _argument(
+            "--broken-task-definition",
+            default="",
+            metavar="NAME",
+            help="a task definition whose image doesn't exist, to see how a failed pull ends",
+        ),
+        _argument(
+            "--burst",
+            action="store_true",
+            help=f"call DescribeTasks {BURST} times at once, to see how AWS throttles; throttles others of this account, too",
+        ),
+        _argument("--region", metavar="NAME", help="default: as for the AWS CLI"),
+        _argument("--profile", metavar="NAME", help="a profile of the AWS CLI's configuration"),
+        _argument(
+            "--endpoint-url",
+            type=_url,
+            metavar="URL",
+            help="another ECS, such as the one of `ecs-async local`",
+        ),
+        _argument(
+            "--max-cents",
+            type=_cents,
+            default=MOST_CENTS,
+            metavar="CENTS",
+            help=f"refuse to start if it can cost more US cents (default: {MOST_CENTS:g})",
+        ),
+        _argument(
+            "--i-know-this-costs-cents",
+            action="store_true",
+            help="start the tasks; not needed for an ECS on this machine",
+        ),
+        _JSON,
+    ),
+)
 OPERATIONS = (STATUS, TASKS, SWEEP, STOP, EXEC)
 """The commands of operation, in the order of --help."""
+COMMANDS = (CONFIG, DOCTOR, CONFORMANCE, *OPERATIONS)
+"""All of them, in the order of --help."""

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from ecs_async_executor.commands import OPERATIONS, Command
+from ecs_async_executor.commands import COMMANDS, Command
 from ecs_async_executor.config.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, of_option
 
 _TYPES = {bool: "boolean", int: "integer", float: "float"}
@@ -41,50 +41,11 @@ def get_cli_commands() -> list[Any]:
     """Return the commands `airflow ecs-async ...`."""
     from airflow.cli import cli_config  # noqa: PLC0415  Airflow has loaded it by the time it calls this
 
-    make: Any = cli_config.Arg
-    arguments = (
-        make(("--executor-config",), help="a task's executor_config, as JSON", metavar="JSON"),
-        make(("--queue",), help="the Airflow queue that the task is in", metavar="NAME", default=""),
-        make(("--team",), help="the team whose options are meant", metavar="NAME"),
-        make(("--json",), help="print JSON", action="store_true"),
-    )
-    examination = (
-        make(("--launch",), help="launch one ECS task that looks from the inside", action="store_true"),
-        make(
-            ("--queue",),
-            help="with --launch: the Airflow queue whose request it gets",
-            metavar="NAME",
-            default="",
-        ),
-        make(
-            ("--timeout",),
-            help="with --launch: seconds until it is given up (default: %(default)s)",
-            type=float,
-            default=600.0,
-            metavar="SECONDS",
-        ),
-        make(("--team",), help="the team whose options are meant", metavar="NAME"),
-        make(("--json",), help="print JSON", action="store_true"),
-    )
     return [
         cli_config.GroupCommand(
             name="ecs-async",
             help="Tools of AsyncEcsExecutor",
-            subcommands=(
-                cli_config.ActionCommand(
-                    name="config",
-                    help="Show the RunTask request that tasks get, and where each value comes from",
-                    func=cli_config.lazy_load_command("ecs_async_executor.cli.config.run_in_airflow"),
-                    args=arguments,
-                ),
-                cli_config.ActionCommand(
-                    name="doctor",
-                    help="Find what is wrong with the set-up, before the first task",
-                    func=cli_config.lazy_load_command("ecs_async_executor.cli.doctor.run_in_airflow"),
-                    args=examination,
-                ),
-                *(_airflow_command(cli_config, command) for command in OPERATIONS),
-            ),
+            subcommands=tuple(_airflow_command(cli_config, command) for command in COMMANDS),
         )
     ]
 

@@ -19,6 +19,7 @@ from ecs_async_executor.cli import (
     sweep,
     tasks,
 )
+from ecs_async_executor.cli.operation import to_the_end
 from ecs_async_executor.cli.parser import Parser
 
 
@@ -34,5 +35,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     for command in (config, doctor, conformance, demo, image, local, status, tasks, sweep, stop, exec):
         command.add_parser(subparsers)
     args = parser.parse_args(argv)
-    exit_code: int = args.run(args)
-    return exit_code
+    return to_the_end(lambda: args.run(args))

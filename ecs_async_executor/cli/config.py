@@ -10,6 +10,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from ecs_async_executor.cli.operation import add_command, exit_with
+from ecs_async_executor.commands import CONFIG
 from ecs_async_executor.errors import ConfigurationError, InvalidRequestError
 
 if TYPE_CHECKING:
@@ -24,21 +26,7 @@ _OPEN = "the cluster's default capacity providers, else FARGATE"
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command `config`."""
-    parser = subparsers.add_parser(
-        "config",
-        help="show the RunTask request of a task, and where each value is set",
-        description="Check the options, and show the RunTask request they produce. Calls neither AWS nor the "
-        "database. Values of environment variables and tags that look secret are masked.",
-    )
-    parser.add_argument(
-        "--executor-config",
-        metavar="JSON",
-        help="the task's executor_config, which overrides everything else",
-    )
-    parser.add_argument("--queue", default="", metavar="NAME", help="the task's Airflow queue")
-    parser.add_argument("--team", metavar="NAME", help="use the options of this team")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=run)
+    add_command(CONFIG, subparsers, run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,9 +43,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def run_in_airflow(args: argparse.Namespace) -> None:
-    """Run as `airflow ecs-async config`: Airflow's commands return no exit code, so raise SystemExit."""
-    if code := run(args):
-        raise SystemExit(code)
+    """Run as `airflow ecs-async config`."""
+    exit_with(run(args))
 
 
 def describe(executor_config: str | None, team: str | None, queue: str = "") -> dict[str, Any]:

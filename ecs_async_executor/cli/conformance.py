@@ -11,100 +11,43 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ecs_async_executor import __version__
+from ecs_async_executor.cli.operation import INTERRUPTED, add_command, exit_with
+from ecs_async_executor.commands import BURST, CONFORMANCE
 from ecs_async_executor.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from ecs_async_executor.conformance.edge import BotocoreEdge
     from ecs_async_executor.conformance.target import Target
 
-DEFAULT_MAX_CENTS = 100.0
-BURST = 400
-"""Calls of --burst: the bucket has 100 and gets 20 a second ("Request throttling for the Amazon ECS API")."""
 LOCAL_PACE = 0.02
 """On this machine every wait is fifty times shorter."""
-INTERRUPTED = 130
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command `conformance`."""
-    parser = subparsers.add_parser(
-        "conformance",
-        help="check on a real cluster whether ECS behaves as the executor assumes",
-        description="Start a handful of short ECS tasks, check whether ECS behaves as the executor assumes, stop them, "
-        "and print a report to paste into an issue. Without --i-know-this-costs-cents it only prints what it would do. "
-        "Exits with 0 if nothing differs, with 1 if something does, or if the run didn't get through.",
-    )
-    parser.add_argument("--cluster", required=True, metavar="NAME", help="the cluster's name or ARN")
-    parser.add_argument(
-        "--task-definition",
-        required=True,
-        metavar="NAME",
-        help="a family, family:revision or ARN; its image has python",
-    )
-    parser.add_argument("--container", default="", metavar="NAME", help="default: the first essential one")
-    parser.add_argument(
-        "--subnets", type=_names, default=(), metavar="ID,...", help="for awsvpc task definitions"
-    )
-    parser.add_argument(
-        "--security-groups", type=_names, default=(), metavar="ID,...", help="default: the VPC's"
-    )
-    parser.add_argument(
-        "--assign-public-ip",
-        action="store_true",
-        help="for subnets whose only way out is an internet gateway",
-    )
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        "--launch-type",
-        choices=("FARGATE", "EC2"),
-        default="",
-        help="default: FARGATE if the task definition allows it",
-    )
-    where.add_argument("--capacity-provider", default="", metavar="NAME", help="instead of a launch type")
-    parser.add_argument(
-        "--broken-task-definition",
-        default="",
-        metavar="NAME",
-        help="a task definition whose image doesn't exist, to see how a failed pull ends",
-    )
-    parser.add_argument(
-        "--burst",
-        action="store_true",
-        help=f"call DescribeTasks {BURST} times at once, to see how AWS throttles; throttles others of this account, too",
-    )
-    parser.add_argument("--region", metavar="NAME", help="default: as for the AWS CLI")
-    parser.add_argument("--profile", metavar="NAME", help="a profile of the AWS CLI's configuration")
-    parser.add_argument(
-        "--endpoint-url", metavar="URL", help="another ECS, such as the one of `ecs-async local`"
-    )
-    parser.add_argument(
-        "--max-cents",
-        type=float,
-        default=DEFAULT_MAX_CENTS,
-        metavar="CENTS",
-        help="refuse to start if it can cost more US cents (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--i-know-this-costs-cents",
-        action="store_true",
-        help="start the tasks; not needed for an ECS on this machine",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=run)
+    add_command(CONFORMANCE, subparsers, run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the suite, print its report and return the exit code."""
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415  a tenth of a second of imports
+    from botocore.exceptions import BotoCoreError, NoRegionError  # noqa: PLC0415  a tenth of a second of imports
 
     from ecs_async_executor.conformance.edge import BotocoreEdge  # noqa: PLC0415  it imports botocore
     from ecs_async_executor.conformance.plan import plan  # noqa: PLC0415  with the others
 
+    if args.launch_type and args.capacity_provider:
+        sys.stderr.write("ecs-async conformance: write either --launch-type or --capacity-provider.\n")
+        return 2
     try:
         edge = BotocoreEdge(args.region, args.endpoint_url, args.profile)
         target, facts = _target(edge, args)
+    except NoRegionError:
+        sys.stderr.write(
+            "ecs-async conformance: no Region is set. Add --region, or set AWS_DEFAULT_REGION or the profile's region.\n"
+        )
+        return 1
     except (BotoCoreError, ConfigurationError, ValueError) as error:
         sys.stderr.write(f"ecs-async conformance: {error}\n")
         return 1
@@ -121,6 +64,11 @@ def run(args: argparse.Namespace) -> int:
         )
         return 1
     return _run(edge, target, args, facts, LOCAL_PACE if is_here else 1.0)
+
+
+def run_in_airflow(args: argparse.Namespace) -> None:
+    """Run as `airflow ecs-async conformance`."""
+    exit_with(run(args))
 
 
 def _run(
@@ -177,8 +125,17 @@ def _target(edge: BotocoreEdge, args: argparse.Namespace) -> tuple[Target, Mappi
     if answer.is_denial:
         # Its tags may be what this identity may not see.
         answer = edge.send(Call("definition", "DescribeTaskDefinition", named))
+    if answer.tells_nothing:
+        raise ConfigurationError(
+            f"DescribeTaskDefinition failed at {edge.endpoint_url}: {answer.says}. Check the network, the Region and the "
+            "credentials: --endpoint-url, --region, --profile."
+        )
     if not answer.ok:
         raise ConfigurationError(f"--task-definition: DescribeTaskDefinition failed: {answer.says}")
+    if "taskDefinition" not in answer.body:  # botocore takes a web page for an empty answer
+        raise ConfigurationError(
+            f"What answers at {edge.endpoint_url} is no ECS: it sent no task definition."
+        )
     given = {
         "cluster": args.cluster,
         "task_definition": args.task_definition,
@@ -209,10 +166,3 @@ def _is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _names(text: str) -> Sequence[str]:
-    found = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not found:
-        raise argparse.ArgumentTypeError("write one or more ids, separated by commas")
-    return found

@@ -7,7 +7,7 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from ecs_async_executor.cli.values import some_seconds
+from ecs_async_executor.commands import positive_seconds
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -32,7 +32,7 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument(
         "--timeout",
-        type=some_seconds,
+        type=positive_seconds,
         default=300.0,
         metavar="SECONDS",
         help="give up after this time (default: %(default)g)",

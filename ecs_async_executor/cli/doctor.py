@@ -9,38 +9,18 @@ import sys
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
-from ecs_async_executor.cli.values import seconds
+from ecs_async_executor.cli.operation import add_command, exit_with
+from ecs_async_executor.commands import DOCTOR
 from ecs_async_executor.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from ecs_async_executor.doctor.examination import Examination
     from ecs_async_executor.doctor.launch.observation import Observation
 
-TIMEOUT = 600.0
-"""Seconds that a launched task may take: most tasks that find capacity at all start within ten minutes."""
-
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command `doctor`."""
-    parser = subparsers.add_parser(
-        "doctor",
-        help="find what is wrong with the set-up, before the first task",
-        description="Check the options, AWS and Airflow, for the default and every profile of `queues`, and say what to do. "
-        "Without --launch, it only reads. The exit code is 1 if there are errors, 2 if nothing could be checked, else 0.",
-    )
-    add = parser.add_argument
-    add("--launch", action="store_true", help="launch one ECS task that looks from the inside, and stop it")
-    add("--queue", default="", metavar="NAME", help="with --launch: the Airflow queue whose request it gets")
-    add(
-        "--timeout",
-        type=seconds,
-        default=TIMEOUT,
-        metavar="SECONDS",
-        help="with --launch: seconds until it is given up (default: %(default)s)",
-    )
-    add("--team", metavar="NAME", help="use the options of this team")
-    add("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=run)
+    add_command(DOCTOR, subparsers, run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -102,6 +82,5 @@ def _launch(done: Examination, args: argparse.Namespace) -> tuple[Observation | 
 
 
 def run_in_airflow(args: argparse.Namespace) -> None:
-    """Run as `airflow ecs-async doctor`: Airflow's commands return no exit code, so raise SystemExit."""
-    if code := run(args):
-        raise SystemExit(code)
+    """Run as `airflow ecs-async doctor`."""
+    exit_with(run(args))

@@ -1,4 +1,4 @@
-"""How every command of operation runs: its errors as sentences, its exit codes, its screen that redraws itself."""
+"""How commands run: their errors as sentences, their exit codes, a screen that redraws itself."""
 
 from __future__ import annotations
 
@@ -35,15 +35,29 @@ def add_command(
 
 
 def guarded(command: str, work: Callable[[], int]) -> int:
-    """Do the work, and return its exit code: 1 if it can't be done, with the reason on stderr; 130 after Ctrl-C."""
+    """Do the work, and return its exit code: 1 if it can't be done, with the reason on stderr."""
+    return to_the_end(lambda: _explained(command, work))
+
+
+def to_the_end(work: Callable[[], int]) -> int:
+    """Do the work, and return its exit code: 130 after Ctrl-C, 0 if whoever reads its output is gone."""
+    try:
+        code = work()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # as in `ecs-async tasks | head`; Python flushes both once more when it exits
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
+        return 0
+    return code
+
+
+def _explained(command: str, work: Callable[[], int]) -> int:
     try:
         with _quiet():
             return work()
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:  # as in `ecs-async tasks | head`: the reader is gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except EcsAsyncError as error:
         sys.stderr.write(f"ecs-async {command}: {without_tokens(str(error))}\n")
         return 1

@@ -97,12 +97,12 @@ def run(  # noqa: PLR0913  everything that comes from outside
     pace: float = 1.0,
     say: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
-    """Run the probes and clean up, also after Ctrl-C, SIGTERM or an error; `say` gets a line a step."""
+    """Run the probes and clean up, also after Ctrl-C, SIGTERM, SIGHUP or an error; `say` gets a line a step."""
     outcome = Outcome()
     record = outcome.record
     runner = Runner(edge, limits, record, clock=clock, sleep=sleep, pace=pace)
     try:
-        with _sigterm_as_ctrl_c():
+        with _ends_as_ctrl_c():
             for probe in probes:
                 say(_first_line(probe))
                 runner.drive(probe(target, record))
@@ -112,7 +112,8 @@ def run(  # noqa: PLR0913  everything that comes from outside
         record.cut_short, outcome.interrupted = "the run was interrupted", True
     finally:
         with _undisturbed():
-            say("Cleaning up; this takes up to three minutes.")
+            with contextlib.suppress(OSError):  # nobody may be there any more to read it
+                say("Cleaning up; this takes up to three minutes.")
             # What the clean-up does and sees is not what the judges asked for: it has a record of its own.
             cleaning = Record()
             cleaner = Runner(edge, limits, cleaning, clock=clock, sleep=sleep, pace=pace)
@@ -124,16 +125,20 @@ def _first_line(probe: Probing) -> str:
     return (probe.__doc__ or "Be throttled.").splitlines()[0]
 
 
+_ENDS = (signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a process, besides Ctrl-C's: the last one comes when a terminal or a connection is closed."""
+
+
 @contextlib.contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    with _handling({signal.SIGTERM: signal.default_int_handler}):
+def _ends_as_ctrl_c() -> Iterator[None]:
+    with _handling(dict.fromkeys(_ENDS, signal.default_int_handler)):
         yield
 
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Ignore Ctrl-C and SIGTERM: the containers end by themselves, but later."""
-    with _handling(dict.fromkeys((signal.SIGINT, signal.SIGTERM), signal.SIG_IGN)):
+    """Ignore what would end the process: the containers end by themselves, but later."""
+    with _handling(dict.fromkeys((signal.SIGINT, *_ENDS), signal.SIG_IGN)):
         yield
 
 

@@ -112,7 +112,11 @@ def target_of(lab: Lab, family: str = "whole", **given: Any) -> Target:
 
 
 def run_on(
-    edge: LabEdge, target: Target | None = None, probes: Sequence[Probing] = PROBES, **limits: Any
+    edge: LabEdge,
+    target: Target | None = None,
+    probes: Sequence[Probing] = PROBES,
+    say: Callable[[str], None] = lambda _: None,
+    **limits: Any,
 ) -> tuple[Outcome, Limits]:
     """Run the suite in virtual time."""
     lab = edge.lab
@@ -121,7 +125,7 @@ def run_on(
         lab.now += seconds
 
     bounds = Limits(**{"deadline": lab.now + SECONDS, **limits})
-    outcome = run(target or target_of(lab), edge, bounds, probes, clock=lambda: lab.now, sleep=sleep)
+    outcome = run(target or target_of(lab), edge, bounds, probes, clock=lambda: lab.now, sleep=sleep, say=say)
     return outcome, bounds
 
 

@@ -5,13 +5,14 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.resources import files
 
 import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
 
-from ecs_async_executor.commands import OPERATIONS
+from ecs_async_executor.commands import COMMANDS
 from ecs_async_executor.config.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, of_option
 from ecs_async_executor.provider import get_cli_commands, get_provider_info
 
@@ -86,13 +87,13 @@ def test_airflow_gets_the_commands_that_need_airflow() -> None:
     names = [command.name for command in group.subcommands]
     assert (group.name, names) == (
         "ecs-async",
-        ["config", "doctor", "status", "tasks", "sweep", "stop", "exec"],
+        ["config", "doctor", "conformance", "status", "tasks", "sweep", "stop", "exec"],
     )
 
 
-def test_airflow_parses_each_command_of_operation_as_ecs_async_does() -> None:
+def test_airflow_parses_each_command_as_ecs_async_does() -> None:
     (group,) = get_cli_commands()
-    for command, airflows in zip(OPERATIONS, group.subcommands[2:], strict=True):
+    for command, airflows in zip(COMMANDS, group.subcommands, strict=True):
         ours, theirs = argparse.ArgumentParser(), argparse.ArgumentParser()
         for argument in command.arguments:
             ours.add_argument(*argument.flags, **argument.options)
@@ -100,6 +101,7 @@ def test_airflow_parses_each_command_of_operation_as_ecs_async_does() -> None:
             argument.add_to_parser(theirs)
         assert theirs.format_help() == ours.format_help()
         assert callable(airflows.func)
+        assert callable(import_module(f"ecs_async_executor.cli.{command.name}").run_in_airflow)
 
 
 def test_every_option_is_shown_with_its_description_an_example_and_its_default(

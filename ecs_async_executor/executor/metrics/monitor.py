@@ -40,9 +40,7 @@ class Monitor:
             sends = Emitter(
                 sources,
                 stats.airflow_stats() if stats.is_on() else None,
-                lambda: Naming(
-                    stats.hostname(), stats.carries_tags(), stats.takes_any_text(), self._common
-                ),
+                lambda: Naming(stats.hostname(), stats.carries_tags(), stats.takes_any_text(), self._common),
                 spans.send_span if self.traced else None,
             )
             self._threads.append(Repeating("ecs-stats", emitter.INTERVAL, sends.emit))

@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -16,6 +20,8 @@ from ecs_async_executor.cli import main, stop
 from ecs_async_executor.cli.operation import CLEAR, guarded, show, watch
 from ecs_async_executor.errors import OperationError
 from tests.support.operation import TOKEN
+
+CONFORMANCE = ["conformance", "--cluster", "c", "--task-definition", "t"]
 
 
 def interrupted_after(times: int) -> Callable[[float], None]:
@@ -44,7 +50,16 @@ def fail() -> NoReturn:
         (["stop"], "WHAT"),
         (["exec", "dag"], "TASK"),
         (["exec", "--map-index", "-1", "d", "t"], "map-index"),
+        (["exec", "dag"], "the following arguments are required: TASK\n"),
         (["statsu"], "Did you mean status?"),
+        (["doctor", "--timeout", "nan"], "not a number of seconds"),
+        ([*CONFORMANCE, "--endpoint-url", "ftp://x"], "'ftp://x' is not a URL such as http://127.0.0.1:8787"),
+        ([*CONFORMANCE, "--endpoint-url", "localhost:8787"], "is not a URL such as http"),
+        ([*CONFORMANCE, "--endpoint-url", "http://"], "is not a URL such as http"),
+        ([*CONFORMANCE, "--endpoint-url", "http://h:x"], "is not a URL such as http"),
+        ([*CONFORMANCE, "--max-cents", "nan"], "'nan' is not a number of US cents"),
+        ([*CONFORMANCE, "--max-cents", "-1"], "is not a number of US cents"),
+        ([*CONFORMANCE, "--subnets", ","], "separated by commas"),
     ],
 )
 def test_a_wrong_word_is_named_and_the_right_one_suggested(
@@ -78,7 +93,7 @@ def test_what_follows_two_hyphens_is_the_containers_command(
 
     monkeypatch.setattr("ecs_async_executor.cli.exec.run", run)
     assert main(words.split()) == 0
-    assert (given[0].dag_id, given[0].task_id, given[0].command) == ("d", "t", command)
+    assert (given[0].dag_id, given[0].task_id, [*given[0].command]) == ("d", "t", command)
 
 
 def test_what_can_not_be_done_is_a_sentence_without_tokens_and_exit_code_1(
@@ -87,6 +102,97 @@ def test_what_can_not_be_done_is_a_sentence_without_tokens_and_exit_code_1(
     assert guarded("stop", fail) == 1
     said = capsys.readouterr().err
     assert said == "ecs-async stop: It can't be read: ***.\n"
+
+
+@pytest.mark.parametrize("command", ["config", "doctor", "status"])
+def test_ctrl_c_ends_every_command_with_130(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: argparse.Namespace) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"ecs_async_executor.cli.{command}.run", interrupt)
+    assert main([command]) == 130
+
+
+@pytest.mark.parametrize(("stream", "pipe"), [("stdout", "| true"), ("stderr", "2>&1 | true")])
+def test_a_reader_that_is_gone_ends_a_command_in_silence(stream: str, pipe: str, tmp_path: Path) -> None:
+    work = f"print('x' * 100_000, file=sys.{stream}, flush=True) or 0"
+    code = f"import sys; from ecs_async_executor.cli.operation import to_the_end; sys.exit(to_the_end(lambda: {work}))"
+    line = f'{sys.executable} -c "{code}" {pipe}'
+    done = subprocess.run(
+        ["/bin/bash", "-c", f"{line}; exit ${{PIPESTATUS[0]}}"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        ([], 1, "no Region is set. Add --region"),
+        (
+            ["--region", "eu-west-1", "--launch-type", "EC2", "--capacity-provider", "p"],
+            2,
+            "either --launch-type or",
+        ),
+        (
+            ["--region", "eu-west-1", "--endpoint-url", "http://127.0.0.1:9"],
+            1,
+            "failed at http://127.0.0.1:9: Endpoint",
+        ),
+    ],
+)
+def test_conformance_blames_what_is_wrong(
+    options: list[str],
+    code: int,
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in (
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_PROFILE",
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_ECS",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
+    assert main([*CONFORMANCE, *options]) == code
+    said = capsys.readouterr().err
+    assert words in said
+    assert "--task-definition" not in said
+
+
+class Page(BaseHTTPRequestHandler):
+    """A web page in place of ECS."""
+
+    def do_POST(self) -> None:
+        body = b"<html>Sign in</html>"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_conformance_says_that_a_web_page_is_no_ecs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        assert main([*CONFORMANCE, "--region", "eu-west-1", "--endpoint-url", url]) == 1
+        server.shutdown()
+    assert f"What answers at {url} is no ECS" in capsys.readouterr().err
 
 
 def test_ctrl_c_ends_a_command_without_a_traceback() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,9 @@ from ecs_async_executor.conformance.probes import PROBES
 from ecs_async_executor.conformance.run import ATTEMPTS, CALLS_A_SECOND
 from ecs_async_executor.conformance.target import Target
 from tests.support.conformance import LabEdge, alive, make_lab, run_on, target_of
+
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a process: Ctrl-C, a stop, and a terminal that is closed."""
 
 
 def started(edge: LabEdge) -> int:
@@ -166,9 +170,24 @@ def test_an_error_of_ours_still_cleans_up() -> None:
 
 
 def test_signals_are_as_before_after_a_run() -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    before = [signal.getsignal(number) for number in ENDS]
     run_on(LabEdge(make_lab()))
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    assert [signal.getsignal(number) for number in ENDS] == before
+
+
+@pytest.mark.parametrize("line", range(1, 8))
+def test_a_terminal_that_is_gone_does_not_keep_it_from_cleaning_up(line: int) -> None:
+    edge, said = LabEdge(make_lab()), list[str]()
+
+    def say(text: str) -> None:
+        said.append(text)
+        if len(said) >= line:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError) if line < 7 else contextlib.nullcontext():
+        run_on(edge, say=say)
+    assert said[-1].startswith("Cleaning up")
+    assert alive(edge.lab) == []
 
 
 def test_a_task_that_cannot_be_stopped_is_told() -> None:
@@ -360,7 +379,7 @@ def signalled(edge: LabEdge, number: signal.Signals, is_meant: Callable[[Call], 
     edge.bend = bend
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ENDS)
 def test_a_signal_ends_the_probes_and_starts_the_clean_up(number: signal.Signals) -> None:
     edge = LabEdge(make_lab())
     signalled(edge, number, lambda call: call.name == "exit-1")
@@ -369,7 +388,7 @@ def test_a_signal_ends_the_probes_and_starts_the_clean_up(number: signal.Signals
     assert alive(edge.lab) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ENDS)
 def test_a_signal_does_not_disturb_the_clean_up(number: signal.Signals) -> None:
     edge = LabEdge(make_lab())
     signalled(edge, number, lambda call: call.name == "exit-1" or call.name.startswith("cleanup"))

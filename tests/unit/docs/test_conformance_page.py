@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from ecs_async_executor.cli.conformance import BURST, DEFAULT_MAX_CENTS
+from ecs_async_executor.commands import BURST, MOST_CENTS
 from ecs_async_executor.conformance.assumptions import ASSUMPTIONS
 from ecs_async_executor.conformance.limits import SECONDS, TASKS
 from ecs_async_executor.conformance.plan import plan
@@ -54,6 +54,6 @@ def test_the_numbers_on_the_page_are_the_suites() -> None:
     assert "ten minutes after their start" in WORDS
     assert CALLS_A_SECOND == 4
     assert f"DescribeTasks {BURST} times" in WORDS
-    assert (DEFAULT_MAX_CENTS, "more than a dollar" in WORDS) == (100, True)
+    assert (MOST_CENTS, "more than a dollar" in WORDS) == (100, True)
     assert round(plan(target).cents, 1) == 0.2
     assert abs(len(ASSUMPTIONS) - 40) <= 5

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 from airflow.observability.stats import Stats
@@ -65,7 +66,7 @@ def test_airflow_s_statsd_takes_every_metric_whatever_queues_hosts_and_teams_are
     naming = Naming(value, tagged=tagged, any_text=False, common={"team_name": value})
     with statsd_listener() as listener, metrics_sent_to(listener, tags=tagged):
         stats = airflow_stats()
-        send = {Type.COUNTER: stats.incr, Type.GAUGE: stats.gauge, Type.TIMING: stats.timing}
+        send: dict[Type, Any] = {Type.COUNTER: stats.incr, Type.GAUGE: stats.gauge, Type.TIMING: stats.timing}
         for metric in METRICS:
             own = tuple(value if tag in FREE else "unknown outcome" for tag in metric.own_tags)
             name, tags = naming.name((metric, own))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecs_async_executor.cli.operation import add_command, exit_with, guarded, show, show_json
 from ecs_async_executor.commands import SWEEP
+from ecs_async_executor.errors import EcsAsyncError
 
 if TYPE_CHECKING:
     from ecs_async_executor.operate.containers import Rules
@@ -34,25 +35,27 @@ def run_in_airflow(args: argparse.Namespace) -> None:
 def _sweep(args: argparse.Namespace) -> int:
     from ecs_async_executor.operate.access import open_access  # noqa: PLC0415  it imports Airflow
     from ecs_async_executor.operate.containers import Rules  # noqa: PLC0415  as above
-    from ecs_async_executor.operate.sweep import look, stop_again_judged  # noqa: PLC0415  as above
+    from ecs_async_executor.operate.sweep import act, look  # noqa: PLC0415  as above
 
     access = open_access(args.team)
     rules = Rules(access.deployment, args.older_than, args.gone)
     now = time.time()
     found = look(access, rules, now)
-    done: set[str] = set()
     if not args.json:
         show(list(_lines(found, rules, now)))
-    if args.yes:
-        done |= set(stop_again_judged(access, rules, found.containers, time.time()))
-        for each in found.payloads:
-            if each.is_to_delete:
-                access.aws.delete(each.object.url)
-                done.add(each.object.url)
+    done: set[str] = set()
+    problem: EcsAsyncError | None = None
+    try:
+        for each in act(access, rules, found, time.time) if args.yes else ():
+            done.add(each)
+    except EcsAsyncError as error:
+        problem = error  # what was done until then is told first
     if args.json:
         show_json(_document(found, now, done))
     else:
-        show([_outcome(found, done, acted=args.yes)])
+        show([_outcome(found, done, acted=args.yes, whole=problem is None)])
+    if problem is not None:
+        raise problem
     return 0
 
 
@@ -86,7 +89,7 @@ def _lines(found: Found, rules: Rules, now: float) -> Iterator[str]:
         yield from wrapped(f"Payloads left alone: {number}, because {why}.", width)
 
 
-def _outcome(found: Found, done: set[str], *, acted: bool) -> str:
+def _outcome(found: Found, done: set[str], *, acted: bool, whole: bool) -> str:
     from ecs_async_executor.operate.text import count  # noqa: PLC0415  with the others
 
     stops = [each.task.arn for each in found.containers if each.is_to_stop]
@@ -96,11 +99,14 @@ def _outcome(found: Found, done: set[str], *, acted: bool) -> str:
     if not acted:
         what = f"{count(len(stops), 'container')} to stop, {count(len(deletions), 'payload')} to delete."
         return f"{what} Nothing was changed: add --yes to do it."
-    spared = len(set(stops) - done)
     said = (
-        f"Stopped {count(len(done & set(stops)), 'container')}, deleted {count(len(deletions), 'payload')}."
+        f"Stopped {count(len(done & set(stops)), 'container')}, "
+        f"deleted {count(len(done & set(deletions)), 'payload')}."
     )
-    if spared:
+    spared = len(set(stops) - done)
+    if not whole:
+        said += " Nothing else was changed."
+    elif spared:
         said += (
             f" {count(spared, 'container')} left alone after a second look: something has changed in between."
         )

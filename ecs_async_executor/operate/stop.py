@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -115,4 +116,5 @@ def row_of(access: Access, task: EcsTask) -> tuple[FoundRow | None, bool]:
             return row, False
     over = [row for each in ids for row in facts.by_external_id.get(each, ())]
     over += facts.by_ti_id.get(task.ti_id or "", ())
-    return (over[0], True) if over else (None, False)
+    newest = max(over, key=lambda row: math.inf if row.changed_at is None else row.changed_at, default=None)
+    return newest, newest is not None

@@ -19,6 +19,7 @@ from airflow.utils.session import create_session
 from sqlalchemy import delete
 
 from ecs_async_executor.cli import main
+from ecs_async_executor.errors import OperationError
 from ecs_async_executor.local import Control
 from ecs_async_executor.operate.aws import Aws
 from ecs_async_executor.operate.ecs_task import Container, EcsTask, ecs_task
@@ -247,17 +248,50 @@ def test_sweep_spares_what_has_become_live_since_it_was_listed(
     (ti,) = scheduler.launched()
     set_row(ti, state="success")
     later(100_000)
-    act = sweep.stop_again_judged
+    act = sweep.act
 
-    def cleared_meanwhile(*arguments: Any) -> list[str]:
+    def cleared_meanwhile(*arguments: Any) -> Iterator[str]:
         set_row(ti, state="running")
         return act(*arguments)
 
-    monkeypatch.setattr(sweep, "stop_again_judged", cleared_meanwhile)
+    monkeypatch.setattr(sweep, "act", cleared_meanwhile)
     out = ecs_async("sweep", "--yes")[1]
     assert "Stopped 0 containers" in out
     assert "1 container left alone after a second look" in out
     assert len(live(ecs)) == 1
+
+
+def test_a_sweep_that_fails_halfway_says_what_it_has_done(
+    scheduler: Scheduler,
+    ecs: Control,
+    ecs_async: Ecs,
+    run_dag: RunDag,
+    later: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mapped(run_dag)
+    scheduler.launched(3)
+    finish_all_rows()
+    later(100_000)
+    stop, stopped = Aws.stop, list[str]()
+
+    def denied_after_one(aws: Aws, task: EcsTask, reason: str) -> None:
+        if stopped:
+            raise OperationError("AWS denied ecs:StopTask.")
+        stop(aws, task, reason)
+        stopped.append(task.arn)
+
+    monkeypatch.setattr(Aws, "stop", denied_after_one)
+    code, out, err = ecs_async("sweep", "--yes")
+    assert (code, len(live(ecs))) == (1, 2)
+    assert out.splitlines()[-1] == "Stopped 1 container, deleted 0 payloads. Nothing else was changed."
+    assert err == "ecs-async sweep: AWS denied ecs:StopTask.\n"
+    stopped.clear()
+    code, out, _ = ecs_async("sweep", "--yes", "--json")
+    assert (code, [each["done"] for each in json.loads(out) if each["action"] == "stop"].count(True)) == (
+        1,
+        1,
+    )
 
 
 def test_sweep_stops_what_no_row_knows_only_if_no_other_airflow_can_own_it(

@@ -236,7 +236,7 @@ class AsyncEcsExecutor(BaseExecutor):
         if self._parts is None:
             return
         try:
-            self.log.info("%s", self._parts.monitor.summary())
+            self.log.info("%s %s", self._parts.monitor.summary(), self._parts.status.summary())
             self._parts.reconciler.debug_dump()
             self._parts.engine.debug_dump()
         except Exception:

@@ -108,6 +108,7 @@ class Reconciler:
     def debug_dump(self) -> None:
         """Log the state, with the history of the runs that have been in theirs for longest."""
         log.info("%r%s", self, describe_oldest(self.runs.unsettled()))
+        log.info("Last failures:%s", self.task_events.describe_failures())
 
     # --- runs that come and go ----------------------------------------------------------------------------
 

@@ -22,6 +22,8 @@ from ecs_async_executor.messages import Diagnosis, Launched, LaunchFailed, Recov
 
 log = logging.getLogger(__name__)
 
+FAILURES_KEPT = 5
+"""Failures that the debug dump shows; the fleet page has those of a day."""
 ROWS_PER_HEARTBEAT = 100
 """Audit Log rows handed to Airflow per heartbeat, at most; a heartbeat that adopts thousands of runs has more."""
 
@@ -40,6 +42,17 @@ class TaskEvents:
         self._urgent: deque[_Row] = deque()
         """What is handed over first: why tasks wait and fail."""
         self._rows: deque[_Row] = deque()
+        self._failures: deque[tuple[float, _Row]] = deque(maxlen=FAILURES_KEPT)
+        """The last ones, each with its time."""
+
+    def describe_failures(self) -> str:
+        """Describe the last failures, the newest first, each on a line of its own: for the debug dump."""
+        now = self._clock()
+        lines = [
+            f"\n  {now - at:.0f} s ago, {key.dag_id}/{key.run_id}/{key.task_id}, {event.value}: {text}"
+            for at, (key, event, text) in reversed(self._failures)
+        ]
+        return "".join(lines) or " none"
 
     def log(self, cause: Hashable, text: str, level: int = logging.INFO) -> None:
         """Log a message that many runs may share: the first of each cause, then a summary once a minute."""
@@ -134,6 +147,8 @@ class TaskEvents:
         """Write to the Audit Log of the task with this key."""
         rows = self._urgent if event.value in WAITS | FAILURES else self._rows
         rows.append((key, event, text))
+        if event.value in FAILURES:
+            self._failures.append((self._clock(), (key, event, text)))
 
     def flush(self) -> None:
         """Hand rows to Airflow, and log the summaries that are due. Call it at each heartbeat."""

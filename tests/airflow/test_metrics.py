@@ -195,7 +195,10 @@ def test_without_statsd_nothing_is_sent_and_the_dump_tells_what_there_is(
     line = (
         "No task waits for its launch. 1 live (1 running). RunTask: no limit; in the last minute 1 launched"
     )
-    assert line in capsys.readouterr().out + caplog.text
+    said = capsys.readouterr().out + caplog.text
+    assert line in said
+    assert "slots are in use; 0 queued tasks wait for one." in said
+    assert "Last failures: none" in said
 
 
 def test_a_launch_is_a_span_of_its_task_s_trace(

@@ -61,6 +61,20 @@ class StatusKeeper:
         """Forget what the dead engine has reported: its successor starts anew."""
         self._engine = self._paused = self._paused_since = None
 
+    def summary(self) -> str:
+        """Return the slots, and why AWS can't be used or the engine can't be heard, in a line: for the debug dump."""
+        executor, silent_for = self._executor, self._clock() - self._engine_at
+        slots = f"{len(executor.running):,} of {executor.parallelism:,} slots are in use"
+        parts = [f"{slots}; {airflow_compat.count_queued(executor):,} queued tasks wait for one."]
+        if self._paused is not None and self._paused_since is not None:
+            since = self._wall_clock() - self._paused_since
+            parts.append(f"AWS can't be used for {since:.0f} s now: {self._paused.diagnosis}")
+        if self._engine is None:
+            parts.append("The engine hasn't reported yet.")
+        elif silent_for >= ENGINE_SILENT_AFTER:
+            parts.append(f"The engine has been silent for {silent_for:.0f} s.")
+        return " ".join(parts)
+
     def tick(self) -> None:
         """Publish the status if it is time; call it at each heartbeat."""
         now = self._clock()

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from ecs_async_executor.config.heartbeats import Heartbeats
+from ecs_async_executor.event_names import EventName
 from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.rows.thread import RowQuery, RowThread
-from ecs_async_executor.executor.task_events import ROWS_PER_HEARTBEAT
+from ecs_async_executor.executor.task_events import FAILURES_KEPT, ROWS_PER_HEARTBEAT
 from ecs_async_executor.messages import Diagnosis, Launched, LaunchFailed, SlowStart, Stopped, Waiting
 from tests.support.reconciler import (
     DATABASE,
@@ -203,3 +204,23 @@ def test_a_database_that_is_down_is_logged_once_and_then_summed_up(
             time.sleep(0.001)
     assert database.close(5)
     assert len([message for message in caplog.messages if "Can't read the rows" in message]) == 1
+
+
+def test_the_dump_has_the_last_failures_the_newest_first(
+    reconciler: Reconciler, clock: Clock, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("INFO")
+    reconciler.debug_dump()
+    assert "Last failures: none" in caplog.messages
+    events = reconciler.task_events
+    for number in range(FAILURES_KEPT + 2):
+        run = accept(reconciler, task_id=f"t{number}")
+        events.record(run, EventName.LAUNCHED, "no failure")
+        events.record(run, EventName.ENDED, f"It ended with {number}.")
+        clock.now += 10
+    reconciler.debug_dump()
+    lines = caplog.messages[-1].splitlines()
+    assert len(lines) == 1 + FAILURES_KEPT
+    assert lines[1].startswith("  10 s ago, ")
+    assert lines[1].endswith(f"/t{FAILURES_KEPT + 1}, ecs task ended: It ended with {FAILURES_KEPT + 1}.")
+    assert lines[-1].startswith("  50 s ago, ")

@@ -115,3 +115,21 @@ def test_a_status_survives_its_row():
 @pytest.mark.parametrize("text", [None, "", "text", "{}", "[]", '{"job_id": "seven"}', "{" * 1000])
 def test_what_is_no_status_is_ignored(text: str | None):
     assert decode(text) is None
+
+
+def test_the_dump_tells_slots_a_pause_with_its_reason_and_a_silent_engine(
+    keeper: StatusKeeper, executor: BaseExecutor, clock: Clock
+):
+    executor.running = {TaskInstanceKey("d", "t", "r", number) for number in range(3)}
+    slots = "3 of 32 slots are in use; 0 queued tasks wait for one."
+    assert keeper.summary() == f"{slots} The engine hasn't reported yet."
+    keeper.note(ENGINE)
+    assert keeper.summary() == slots
+    keeper.note(Paused(Diagnosis("No credentials.", remedy="Renew them.")))
+    clock.now += 12
+    assert keeper.summary() == f"{slots} AWS can't be used for 12 s now: No credentials. Renew them."
+    keeper.note(Resumed())
+    clock.now += ENGINE_SILENT_AFTER
+    assert keeper.summary() == f"{slots} The engine has been silent for {ENGINE_SILENT_AFTER + 12:.0f} s."
+    keeper.engine_died()
+    assert keeper.summary() == f"{slots} The engine hasn't reported yet."

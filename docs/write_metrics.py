@@ -28,7 +28,8 @@ in the order of the table, as Airflow does with its own: `ecs_async.tasks.runnin
 
 - Airflow puts its prefix before each name (`airflow.` by default), and `metrics_allow_list` and `metrics_block_list` apply.
 - Timings are distributions, in milliseconds. With OpenTelemetry before Airflow 3.3, Airflow keeps only the last value.
-- Each scheduler sends its own. A gauge has the tag `scheduler`, the scheduler's host, so that sums over schedulers are right.
+- Each scheduler sends its own. A gauge has the tag `scheduler`, the scheduler's host, so that sums over schedulers are right. A
+  scheduler that ends sets its gauges to 0.
 - With multi-team Airflow, each metric has the tag `team_name` as well.
 - They are collected in memory and sent every two seconds by a thread of its own, which the scheduler never waits for. If a
   backend hangs, counts go on and the oldest timings are dropped.

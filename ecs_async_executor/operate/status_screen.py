@@ -27,9 +27,9 @@ def as_text(status: Mapping[str, Any], width: int | None = None) -> list[str]:
     """Return the screen's lines."""
     columns = width or screen_width()
     at = datetime.fromtimestamp(status["at"], timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
-    phases = "   ".join(f"{name} {number:,}" for name, number in status["phases"].items())
+    phases = ", ".join(f"{number:,} {name}" for name, number in status["phases"].items())
     live = count(status["total"] + status["left_out"], "live task")
-    lines = [f"{live}, {at}", phases]
+    lines = [*wrapped(f"{live}, {at}", columns), *wrapped(phases, columns)]
     if status["left_out"]:
         lines += wrapped(
             f"Of these, {status['left_out']:,} are not in the numbers below: too many to read.", columns

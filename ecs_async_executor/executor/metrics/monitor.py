@@ -28,17 +28,17 @@ class Monitor:
         """Whether launches become spans."""
         self._common = {"team_name": team} if team else {}
         self._own = Measurements()
+        self._sources = (self.scheduler, self.engine, self._own)
         self._observer: Observer | None = None
         self._threads: list[Repeating] = []
 
     def start(self, runs: Iterable[Run]) -> None:
         """Start the threads; the second one only if Airflow sends metrics or traces anywhere."""
-        sources = (self.scheduler, self.engine, self._own)
-        self._observer = Observer(runs, sources, self._own)
+        self._observer = Observer(runs, self._sources, self._own)
         self._threads.append(Repeating("ecs-observer", observer.INTERVAL, self._observer.look))
         if stats.is_on() or self.traced:
             sends = Emitter(
-                sources,
+                self._sources,
                 stats.airflow_stats() if stats.is_on() else None,
                 lambda: Naming(stats.hostname(), stats.carries_tags(), stats.takes_any_text(), self._common),
                 spans.send_span if self.traced else None,
@@ -52,6 +52,11 @@ class Monitor:
         return self._observer.summary() if self._observer is not None else "Not started."
 
     def close(self) -> None:
-        """End the threads; one that hangs is left to itself."""
-        for thread in self._threads:
+        """End the threads; one that hangs is left to itself.
+
+        The last that is sent are gauges of 0: another scheduler counts these tasks from now on.
+        """
+        for thread in self._threads:  # the one that sends comes last
             thread.close(CLOSE_SECONDS)
+            for source in self._sources:
+                source.gauges = {}

@@ -44,11 +44,15 @@ def test_without_a_limit_no_rate_is_made_up() -> None:
     assert "no limit" in screen(fleet(replace(STATUS, engine=replace(ENGINE, limit=None))))
 
 
+def test_without_schedulers_it_fits_a_narrow_terminal() -> None:
+    assert "12,345 waiting, 0" in screen(fleet(None, *[ROW] * 12_345), FAILED, width=40)
+
+
 def test_it_groups_what_waits_with_the_oldest() -> None:
     shown = screen(fleet(STATUS, ROW, replace(ROW, task_id="u", queued_at=NOW - 10)))
     assert "2x More launches wait than RunTask's rate allows at once." in shown
     assert "oldest 2m 10s: d/r/t" in shown
-    assert "waiting 2" in shown
+    assert "2 waiting, 0 launching" in shown
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from ecs_async_executor.engine.diagnosis.call_failures import (
     CREDENTIAL_ERRORS,
     THROTTLE_CODES,
 )
-from ecs_async_executor.engine.diagnosis.iam import missing, remedy_of
+from ecs_async_executor.engine.diagnosis.iam import missing, partition_of, remedy_of
 from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.logs.location import LogStream
 
@@ -154,5 +154,7 @@ def _allow(call: str, message: str, where: LogStream | None, asker: str) -> str:
     """Name the statement that is missing, by AWS's own words if they tell."""
     if remedy := remedy_of(message):
         return remedy
-    resource = f"arn:aws:logs:{where.region}:*:log-group:{where.group}:*" if where is not None else "*"
+    resource = "*"
+    if where is not None:
+        resource = f"arn:{partition_of(where.region)}:logs:{where.region}:*:log-group:{where.group}:*"
     return missing(f"the {asker}'s role", CALLS[call], resource)

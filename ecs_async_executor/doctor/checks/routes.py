@@ -225,8 +225,8 @@ def exit_of(table: Mapping[str, Any]) -> str:
 
 
 def _service(endpoint: Mapping[str, Any]) -> str:
-    """Return the service's part of `com.amazonaws.eu-central-1.ecr.api`."""
-    return ".".join(str(endpoint.get("ServiceName", "")).split(".")[3:])
+    """Return the service's part of `com.amazonaws.eu-central-1.ecr.api`; in China, some begin with `cn.com.amazonaws`."""
+    return str(endpoint.get("ServiceName", "")).partition("amazonaws.")[2].partition(".")[2]
 
 
 def _is_up(endpoint: Mapping[str, Any]) -> bool:

@@ -56,6 +56,18 @@ _CONDITIONS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+_PARTITIONS = (
+    ("cn-", "aws-cn"),
+    ("us-gov-", "aws-us-gov"),
+    ("us-iso-", "aws-iso"),
+    ("us-isob-", "aws-iso-b"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("us-isof-", "aws-iso-f"),
+    ("eusc-", "aws-eusc"),
+)
+"""How the names of Regions begin, outside of the partition `aws`."""
+
+
 def allow(action: str, resource: str) -> dict[str, Any]:
     """Return the statement that allows an action, on all that is like the one resource that was denied.
 
@@ -66,6 +78,11 @@ def allow(action: str, resource: str) -> dict[str, Any]:
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
     condition = _CONDITIONS.get(action)
     return {**statement, "Condition": condition} if condition else statement
+
+
+def partition_of(region: str) -> str:
+    """Return the partition of a Region, by its name (botocore's partitions.json)."""
+    return next((partition for start, partition in _PARTITIONS if region.startswith(start)), "aws")
 
 
 def arn_of(url: str) -> str:

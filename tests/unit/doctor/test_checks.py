@@ -213,6 +213,20 @@ def test_a_way_out_is_fine(answers: dict[Question, Fact]) -> None:
     assert [each for each in said(answers) if "subnet" in each or "endpoint" in each] == []
 
 
+def test_endpoints_are_known_by_chinas_names_too() -> None:
+    named = tuple(
+        {
+            **each,
+            "ServiceName": each["ServiceName"].replace(
+                "com.amazonaws.eu-central-1", "cn.com.amazonaws.cn-north-1"
+            ),
+        }
+        for each in ALL
+    )
+    answers = {**FOR_ECR, **in_subnets(endpoints=named)}
+    assert [each for each in said(answers) if "subnet" in each or "endpoint" in each] == []
+
+
 def test_a_subnets_own_route_table_counts_before_the_main_one() -> None:
     main = {"RouteTableId": "main", "Associations": [{"Main": True}], "Routes": [INTERNET]}
     own = {"RouteTableId": "own", "Associations": [{"SubnetId": "s"}], "Routes": [NAT]}

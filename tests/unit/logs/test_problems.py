@@ -71,3 +71,9 @@ def test_each_error_says_what_the_reader_does_next(
         restart,
         usual,
     )
+
+
+def test_the_missing_statement_is_for_the_partition_of_the_log_group() -> None:
+    where = LogStream("/ecs/airflow", "ecs/airflow/abc", "us-gov-west-1")
+    text = str(problem_of(client_error("AccessDeniedException"), where))
+    assert '"arn:aws-us-gov:logs:us-gov-west-1:*:log-group:/ecs/airflow:*"' in text

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import botocore
 import pytest
 
-from ecs_async_executor.engine.diagnosis.iam import TRUSTS_ECS_TASKS, allow, remedy_of
+from ecs_async_executor.engine.diagnosis.iam import TRUSTS_ECS_TASKS, allow, partition_of, remedy_of
 
 ROLE = "arn:aws:sts::123456789012:assumed-role/airflow-scheduler/i-0123456789"
 TASKS = "arn:aws:ecs:eu-west-1:123456789012:task-definition/airflow"
@@ -153,3 +155,15 @@ def test_a_statement_for_one_object_covers_its_folder() -> None:
 def test_the_trust_policy_lets_ecs_tasks_assume_the_role() -> None:
     (statement,) = TRUSTS_ECS_TASKS["Statement"]
     assert statement["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
+
+
+def test_each_region_that_the_sdk_knows_is_in_its_partition() -> None:
+    text = (Path(botocore.__file__).parent / "data" / "partitions.json").read_text("utf-8")
+    partitions = {
+        region: each["id"]
+        for each in json.loads(text)["partitions"]
+        for region in each["regions"]
+        if not region.startswith("aws-")  # which stands for all of a partition
+    }
+    assert {"eu-central-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1"} <= partitions.keys()
+    assert {region: partition_of(region) for region in partitions} == partitions

@@ -15,7 +15,7 @@ CONSTRAINTS = Path(__file__).parents[3].joinpath("constraints.txt").read_text("u
 COLUMNS = {"python": PYTHONS, "airflow": AIRFLOWS, "provider": PROVIDERS, "database": DATABASES}
 
 
-@pytest.mark.parametrize(("one", "other"), combinations(COLUMNS, 2))
+@pytest.mark.parametrize(("one", "other"), list(combinations(COLUMNS, 2)))
 def test_every_two_values_of_different_columns_meet(one: str, other: str):
     met = {(getattr(cell, one), getattr(cell, other)) for cell in CELLS}
     assert met == set(product(COLUMNS[one], COLUMNS[other]))

@@ -14,7 +14,9 @@ from pathlib import Path
 from tests.matrix.cells import Cell
 
 ROOT = Path(__file__).parents[2]
-TESTED = ("tests", "docs", "examples", "pyproject.toml", "Makefile")
+COMMAND_LINE = "command line"
+"""The step in which nothing may warn."""
+TESTED = ("tests", "benchmarks", "docs", "examples", "pyproject.toml", "Makefile")
 """What the tests need of the repository: not the package, for they test the wheel."""
 
 
@@ -48,7 +50,7 @@ class Environment:
             log.write(f"$ {' '.join(command)}\n{done.stdout}{done.stderr}\n")
         if done.returncode:
             raise CellError(f"{step}: `{command[0]} ...` ended with {done.returncode}; see {self.log}")
-        if step == "command line" and "warning" in done.stderr.lower():
+        if step == COMMAND_LINE and "warning" in (done.stdout + done.stderr).lower():
             raise CellError(f"{step}: `{' '.join(command)}` warns; see {self.log}")
         return done.stdout
 
@@ -102,7 +104,7 @@ def _install(environment: Environment, cell: Cell, wheel: Path) -> None:
 
 def _check_command_line(environment: Environment, cell: Cell) -> None:
     """Check that Airflow's command line shows the package, and warns about nothing."""
-    step = "command line"
+    step = COMMAND_LINE
     environment.run("database", ["airflow", "db", "migrate"])
     found = environment.run(step, ["airflow", "version"]).split()[-1]
     if found != cell.airflow:

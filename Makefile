@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/.installed
 # Processes that `make test` runs tests in: they wait for half of their time.
 WORKERS ?= 4
 
-.PHONY: help demo test test-fast nightly matrix chaos lint format bench bench-faults constraints clean
+.PHONY: help demo test test-fast nightly matrix chaos lint format dist bench bench-faults constraints clean
 
 help: ## Show this help.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ format: $(INSTALLED) ## Format the code, and write the generated pages (failures
 	$(BIN)/python docs/write_options.py
 	$(BIN)/python docs/write_failures.py
 	$(BIN)/python docs/write_metrics.py
+
+dist: $(INSTALLED) ## Build the source distribution, and the wheel from it, into dist/.
+	$(BIN)/uv build --out-dir dist .
 
 bench: $(INSTALLED) ## Run all benchmarks and update docs/performance.md (half an hour; ARGS=--quick: minutes).
 	$(BIN)/python -m benchmarks $(ARGS)

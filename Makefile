@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/.installed
 # Processes that `make test` runs tests in: they wait for half of their time.
 WORKERS ?= 4
 
-.PHONY: help demo test test-fast nightly chaos lint format bench bench-faults constraints clean
+.PHONY: help demo test test-fast nightly matrix chaos lint format dist bench bench-faults constraints clean
 
 help: ## Show this help.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test-fast: $(INSTALLED) ## Run the unit and property tests, in under two minutes
 
 nightly: $(INSTALLED) ## Run the property tests with 10,000 examples each.
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/property --timeout 7200 $(ARGS)
+
+matrix: $(INSTALLED) ## Test the wheel with every supported Python, Airflow, provider and database (1-2 hours).
+	$(BIN)/python -m tests.matrix $(ARGS)
 
 chaos: $(INSTALLED) ## Kill the scheduler 30 times while 300 tasks run, and check that each runs exactly once.
 	$(BIN)/python -m tests.chaos $(ARGS)
@@ -46,6 +49,9 @@ format: $(INSTALLED) ## Format the code, and write the generated pages (failures
 	$(BIN)/python docs/write_options.py
 	$(BIN)/python docs/write_failures.py
 	$(BIN)/python docs/write_metrics.py
+
+dist: $(INSTALLED) ## Build the source distribution, and the wheel from it, into dist/.
+	$(BIN)/uv build --out-dir dist .
 
 bench: $(INSTALLED) ## Run all benchmarks and update docs/performance.md (half an hour; ARGS=--quick: minutes).
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ecs_async_executor.executor.executor import AsyncEcsExecutor
 
-__version__ = "0.1.0.dev0"
+__version__ = "1.0.0"
 __all__ = ["AsyncEcsExecutor", "__version__"]
 
 

@@ -69,7 +69,7 @@ def _option(name: str, field: FieldInfo) -> dict[str, Any]:
     )
     return {
         "description": f"{field.description}{inherited if is_drop_in(field) else ''}",
-        "version_added": "0.1.0",
+        "version_added": "1.0.0",
         "type": _TYPES.get(field.annotation, "string"),  # type: ignore[arg-type]  # all others are strings
         "example": of_option(field, "example"),
         "default": None if is_drop_in(field) else default,

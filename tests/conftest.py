@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from sqlalchemy import create_engine, make_url, text
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.virtual_time import VirtualTimeLoop
@@ -19,6 +20,21 @@ from tests.support.virtual_time import VirtualTimeLoop
 # A shell's background job ignores Ctrl-C, and so would every program that it starts; ours must be tested with it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 _HOME = Path(tempfile.mkdtemp(prefix="ecs-async-tests-"))
+
+
+def _database() -> str:
+    """Return this process's own database: SQLite, or one that it makes on the server of TEST_DATABASE_URL."""
+    server = os.environ.get("TEST_DATABASE_URL")
+    if not server:
+        return f"sqlite:///{_HOME}/airflow.db"
+    url = make_url(server).set(database=f"airflow_{os.getpid()}")
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {url.database}"))
+    engine.dispose()
+    return url.render_as_string(hide_password=False)
+
+
 os.environ.update(
     {
         "AIRFLOW_HOME": str(_HOME),
@@ -26,7 +42,7 @@ os.environ.update(
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_HOME}/airflow.db",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _database(),
         "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of at least sixty-four bytes, as HS512 wants, for the tests only",
         "AIRFLOW__CORE__EXECUTOR": "ecs_async_executor.AsyncEcsExecutor",
         "AWS_ACCESS_KEY_ID": "test",

@@ -40,7 +40,10 @@ def _stop(args: argparse.Namespace) -> int:
     target = find_target(access, args.what)
     task = target.task
     if task.is_stopping:
-        show([f"ECS task {task.task_id} is {task.last_status}, and was told to stop already: nothing to do."])
+        stops = (
+            "has stopped" if task.last_status == "STOPPED" else f"is {task.last_status}, and about to stop"
+        )
+        show([f"ECS task {task.task_id} {stops} already: nothing to do."])
         return 0
     old = age(None if task.created_at is None else time.time() - task.created_at)
     width = screen_width()

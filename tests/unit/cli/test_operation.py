@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -15,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from ecs_async_executor.cli import main, stop
 from ecs_async_executor.cli.operation import CLEAR, guarded, show, watch
 from ecs_async_executor.errors import OperationError
+from ecs_async_executor.fleet.executors import OurExecutors
 from tests.support.operation import TOKEN
 
 
@@ -38,6 +40,8 @@ def fail() -> NoReturn:
     [
         (["tasks", "--phase", "runing"], "Did you mean running?"),
         (["tasks", "--phase", "x"], "Phases are: waiting, launching"),
+        (["tasks", "--state", "runing"], "Did you mean running?"),
+        (["tasks", "--state", "x"], "ECS's are: PROVISIONING, PENDING"),
         (["sweep", "--yess"], "Did you mean --yes?"),
         (["sweep", "--older-than", "10"], "at least 300 seconds"),
         (["status", "--every", "0"], "not a number of seconds above 0"),
@@ -137,11 +141,46 @@ def test_a_database_that_can_not_be_read_is_a_sentence_without_its_address(
     def broken(*_: object) -> NoReturn:
         raise error
 
+    monkeypatch.setattr("airflow.settings.SQL_ALCHEMY_CONN", "sqlite://")
     monkeypatch.setattr("ecs_async_executor.operate.rows.read_fleet", broken)
     assert main(["status"]) == 1
     said = capsys.readouterr().err
     assert said.startswith("ecs-async status: Airflow's metadata database can't be read (OperationalError).")
     assert "db.internal" not in said
+
+
+def test_a_database_file_that_is_not_there_is_named_and_not_created(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    missing = tmp_path / "airflow.db"
+    monkeypatch.setattr("airflow.settings.SQL_ALCHEMY_CONN", f"sqlite:///{missing}")
+    assert main(["status"]) == 1
+    assert f"There is no database {missing}. Run it with the scheduler's" in capsys.readouterr().err
+    assert not missing.exists()
+
+
+@pytest.mark.parametrize("cause", ["no such table: dag_run", "(1146, \"Table 'airflow.job' doesn't exist\")"])
+def test_a_database_without_airflows_tables_is_another_one(
+    cause: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> NoReturn:
+        raise OperationalError("SELECT 1", {}, Exception(cause))
+
+    monkeypatch.setattr("airflow.settings.SQL_ALCHEMY_CONN", "sqlite://")
+    monkeypatch.setattr("ecs_async_executor.operate.rows.read_fleet", broken)
+    assert main(["status"]) == 1
+    assert "no Airflow tables, or too old ones. Run it with the scheduler's" in capsys.readouterr().err
+
+
+def test_where_airflow_has_another_executor_no_zero_is_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = OurExecutors(frozenset(), {None: False})
+    monkeypatch.setattr("ecs_async_executor.operate.rows.find_our_executors", lambda: other)
+    assert main(["status"]) == 1
+    found = capsys.readouterr()
+    assert not found.out
+    assert "`[core] executor` here names no AsyncEcsExecutor" in found.err
 
 
 def test_the_user_is_named_and_a_container_without_users_names_nobody(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
+import math
 import sys
 import time
 import uuid
@@ -81,7 +82,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--max-cents",
-        type=float,
+        type=_cents,
         default=DEFAULT_MAX_CENTS,
         metavar="CENTS",
         help="refuse to start if it can cost more US cents (default: %(default)g)",
@@ -93,6 +94,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
+
+
+def _cents(text: str) -> float:
+    """Parse an amount of US cents; raises `ArgumentTypeError`."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of US cents")
+    return value
 
 
 def run(args: argparse.Namespace) -> int:
@@ -108,9 +120,9 @@ def run(args: argparse.Namespace) -> int:
     except (BotoCoreError, ConfigurationError, ValueError) as error:
         sys.stderr.write(f"ecs-async conformance: {error}\n")
         return 1
-    planned = plan(target, burst=BURST if args.burst else 0)
-    sys.stderr.write(f"At {edge.endpoint_url} this starts:\n{planned.text}")
     is_here = _is_loopback(edge.endpoint_url)
+    planned = plan(target, burst=BURST if args.burst else 0, here=is_here)
+    sys.stderr.write(f"At {edge.endpoint_url} this starts:\n{planned.text}")
     if not (is_here or args.i_know_this_costs_cents):
         sys.stderr.write("Nothing was started. To start it, add --i-know-this-costs-cents.\n")
         return 1

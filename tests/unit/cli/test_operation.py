@@ -48,6 +48,7 @@ def fail() -> NoReturn:
         (["stop"], "WHAT"),
         (["exec", "dag"], "TASK"),
         (["exec", "--map-index", "-1", "d", "t"], "map-index"),
+        (["conformance", "--max-cents", "x"], "'x' is not a number of US cents"),
         (["statsu"], "Did you mean status?"),
     ],
 )

@@ -212,6 +212,7 @@ EXEC = Command(
         _argument(
             "command",
             nargs="*",
+            default=[],  # without it, argparse calls the argument required
             metavar="COMMAND",
             help="what to run (default: a shell); write it after `--`",
         ),

@@ -46,7 +46,7 @@ def fail() -> NoReturn:
         (["sweep", "--older-than", "10"], "at least 300 seconds"),
         (["status", "--every", "0"], "not a number of seconds above 0"),
         (["stop"], "WHAT"),
-        (["exec", "dag"], "TASK"),
+        (["exec", "dag"], "required: TASK\n"),
         (["exec", "--map-index", "-1", "d", "t"], "map-index"),
         (["conformance", "--max-cents", "x"], "'x' is not a number of US cents"),
         (["statsu"], "Did you mean status?"),

@@ -17,7 +17,8 @@ from ecs_async_executor.cli import main, stop
 from ecs_async_executor.cli.operation import CLEAR, guarded, show, watch
 from ecs_async_executor.errors import OperationError
 from ecs_async_executor.fleet.executors import OurExecutors
-from tests.support.operation import TOKEN
+from ecs_async_executor.operate.stop import Target
+from tests.support.operation import TOKEN, container
 
 
 def interrupted_after(times: int) -> Callable[[float], None]:
@@ -182,6 +183,23 @@ def test_where_airflow_has_another_executor_no_zero_is_shown(
     found = capsys.readouterr()
     assert not found.out
     assert "`[core] executor` here names no AsyncEcsExecutor" in found.err
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("STOPPED", "ECS task 0a1b2c has stopped already. Nothing to do.\n"),
+        ("DEACTIVATING", "ECS task 0a1b2c is DEACTIVATING: it is ending already. Nothing to do.\n"),
+    ],
+)
+def test_what_has_ended_by_itself_is_not_said_to_have_been_told(
+    state: str, words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = Target(container(lastStatus=state, desiredStatus="STOPPED"), None, shows_it=False)
+    monkeypatch.setattr("ecs_async_executor.operate.access.open_access", lambda _: None)
+    monkeypatch.setattr("ecs_async_executor.operate.stop.find_target", lambda *_: target)
+    assert main(["stop", "0a1b2c3d"]) == 0
+    assert capsys.readouterr().out == words
 
 
 def test_the_user_is_named_and_a_container_without_users_names_nobody(

@@ -128,13 +128,9 @@ def readable() -> Iterator[Session]:
 
 def _require_file(url: URL) -> None:
     """Raise if SQLite's file isn't there: opening it would create an empty one."""
-    name = url.database
-    is_path = (
-        url.get_backend_name() == "sqlite"
-        and bool(name)
-        and not (name or "").startswith((":memory:", "file:"))
-    )
-    if is_path and not Path(name or "").is_file():
+    name = url.database or ""
+    is_path = url.get_backend_name() == "sqlite" and Path(name).is_absolute()
+    if is_path and not Path(name).is_file():
         raise OperationError(f"There is no database {name}. {_OTHER_CONFIGURATION}")
 
 

@@ -26,10 +26,20 @@ statsd_influxdb_enabled = True
 With StatsD and without `statsd_influxdb_enabled`, Airflow drops tags. The executor then appends their values to the name,
 in the order of the table, as Airflow does with its own: `ecs_async.tasks.running.default.host-1`.
 
+For OpenTelemetry, name the collector's OTLP port for HTTP. This needs the extra `apache-airflow-core[otel]`, as StatsD needs
+`apache-airflow-core[statsd]`:
+
+```ini
+[metrics]
+otel_on = True
+otel_host = localhost
+otel_port = 4318
+```
+
 - Airflow puts its prefix before each name (`airflow.` by default), and `metrics_allow_list` and `metrics_block_list` apply.
 - Timings are distributions, in milliseconds. With OpenTelemetry before Airflow 3.3, Airflow keeps only the last value.
 - Each scheduler sends its own. A gauge has the tag `scheduler`, the scheduler's host, so that sums over schedulers are right. A
-  scheduler that ends sets its gauges to 0.
+  scheduler that ends sets its gauges to 0. Two schedulers on one host overwrite each other's gauges in StatsD.
 - With multi-team Airflow, each metric has the tag `team_name` as well.
 - They are collected in memory and sent every two seconds by a thread of its own, which the scheduler never waits for. If a
   backend hangs, counts go on and the oldest timings are dropped.
@@ -61,11 +71,13 @@ shows it at once, with what else `ecs-async status` tells: slots, a pause and it
 
 ## Traces
 
-With `[traces] otel_on`, each launch is a span `ecs launch` below its task's span. It starts with the order to launch the
-task and ends when the task runs, or when the launch has come to nothing (status ERROR, with the reason). Events mark when
-RunTask was sent and accepted, when the image was pulled, and when the task ran. Attributes are the queue, the launch number,
-the ARN (`aws.ecs.task.arn`), the queue wait and the launch latency, in seconds. A task whose launch another scheduler made
-has no span of it: only a workload that Airflow hands over says which trace it belongs to.
+With `[traces] otel_on`, for the schedulers and for the API server, each launch is a span `ecs launch` below its task's span.
+It starts with the order to launch the task and ends when the task runs, or when the launch has come to nothing (status ERROR,
+with the reason). Events mark when RunTask was sent and accepted, when the image was pulled, and when the task ran. Attributes
+are the queue, the launch number, the ARN (`aws.ecs.task.arn`), the queue wait and the launch latency, in seconds.
+
+Whoever creates a Dag run decides whether it is traced: the API server, if somebody triggers it. A task whose launch another
+scheduler made has no span of it: only a workload that Airflow hands over says which trace it belongs to.
 
 This page is written by `make format` from `ecs_async_executor/metrics.py`: edit the table there.
 """

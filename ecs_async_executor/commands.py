@@ -16,6 +16,22 @@ from ecs_async_executor.suggestions import did_you_mean
 
 PHASES = ("waiting", "launching", "starting", "running", "ending", "leftover")
 """What `tasks --phase` takes: the fleet page's phases, and ECS tasks that no live task instance has."""
+AIRFLOW_STATES = ("queued", "running", "restarting")
+"""The states of Airflow that `tasks --state` takes: those of live rows."""
+ECS_STATES = (
+    "PROVISIONING",
+    "PENDING",
+    "ACTIVATING",
+    "RUNNING",
+    "DEACTIVATING",
+    "STOPPING",
+    "DEPROVISIONING",
+    "STOPPED",
+    "DELETED",
+    "MISSING",
+)
+"""The states of ECS that it takes (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html),
+and that of a container which ECS doesn't know."""
 WATCH_SECONDS = 5.0
 GRACE_SECONDS = 600.0
 """Default of `sweep --older-than`. The executor itself gives such a container two minutes and
@@ -119,6 +135,14 @@ def _phase(text: str) -> str:
     return text
 
 
+def _state(text: str) -> str:
+    known = (*AIRFLOW_STATES, *ECS_STATES)
+    if text.casefold() not in {each.casefold() for each in known}:
+        listed = f"Airflow's are: {', '.join(AIRFLOW_STATES)}; ECS's are: {', '.join(ECS_STATES)}."
+        raise argparse.ArgumentTypeError(f"unknown state {text!r}. {did_you_mean(text, known, listed)}")
+    return text
+
+
 def _map_index(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a map index: write 0, 1, 2, ...")
@@ -164,6 +188,7 @@ TASKS = Command(
         ),
         _argument(
             "--state",
+            type=_state,
             metavar="STATE",
             help="only tasks in this state of Airflow (queued, running) or of ECS (PENDING, RUNNING)",
         ),

@@ -51,9 +51,9 @@ def run(args: argparse.Namespace) -> int:
     except (BotoCoreError, ConfigurationError, ValueError) as error:
         sys.stderr.write(f"ecs-async conformance: {error}\n")
         return 1
-    planned = plan(target, burst=BURST if args.burst else 0)
-    sys.stderr.write(f"At {edge.endpoint_url} this starts:\n{planned.text}")
     is_here = _is_loopback(edge.endpoint_url)
+    planned = plan(target, burst=BURST if args.burst else 0, here=is_here)
+    sys.stderr.write(f"At {edge.endpoint_url} this starts:\n{planned.text}")
     if not (is_here or args.i_know_this_costs_cents):
         sys.stderr.write("Nothing was started. To start it, add --i-know-this-costs-cents.\n")
         return 1

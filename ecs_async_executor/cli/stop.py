@@ -40,7 +40,9 @@ def _stop(args: argparse.Namespace) -> int:
     target = find_target(access, args.what)
     task = target.task
     if task.is_stopping:
-        show([f"ECS task {task.task_id} is {task.last_status}, and was told to stop already: nothing to do."])
+        is_over = task.last_status == "STOPPED"
+        ends = "has stopped already" if is_over else f"is {task.last_status}: it is ending already"
+        show([f"ECS task {task.task_id} {ends}. Nothing to do."])
         return 0
     old = age(None if task.created_at is None else time.time() - task.created_at)
     width = screen_width()

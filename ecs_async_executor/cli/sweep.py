@@ -82,7 +82,7 @@ def _lines(found: Found, rules: Rules, now: float) -> Iterator[str]:
         yield from wrapped(
             "Containers left alone: "
             + ", ".join(f"{number} {what}" for what, number in counts.items())
-            + ".",
+            + " (--json lists them).",
             width,
         )
     for why, number in kept.items():

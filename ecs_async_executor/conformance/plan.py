@@ -29,14 +29,31 @@ class Plan:
     text: str
 
 
-def plan(target: Target, *, burst: int = 0) -> Plan:
-    """Return what a run on this target does; `burst` is the number of calls that try to be throttled."""
+def plan(target: Target, *, burst: int = 0, here: bool = False) -> Plan:
+    """Return what a run on this target does.
+
+    `burst` is the number of calls that try to be throttled; `here`: ECS is on this machine, and costs nothing.
+    """
     tasks = 6 if target.broken_task_definition else 5
     hour = target.cpu * VCPU_HOUR + target.memory * GIB_HOUR + (ADDRESS_HOUR if target.public_ip else 0.0)
-    cents = round(tasks * USUAL_SECONDS / 3600 * hour * 100, 2) if target.on_fargate else 0.0
+    cents = round(tasks * USUAL_SECONDS / 3600 * hour * 100, 2) if target.on_fargate and not here else 0.0
     # Every task of the limit, in the dearest Region, for as long as a run and its clean-up may last.
-    most = math.ceil(TASKS * (SECONDS + LIFE) / 3600 * hour * DEAREST * 100) if target.on_fargate else 0
-    return Plan(tasks, cents, most, _text(target, tasks, cents, most, burst))
+    most = (
+        math.ceil(TASKS * (SECONDS + LIFE) / 3600 * hour * DEAREST * 100)
+        if target.on_fargate and not here
+        else 0
+    )
+    return Plan(
+        tasks,
+        cents,
+        most,
+        _text(target, tasks, cents, most, burst) if not here else _text_here(target, tasks),
+    )
+
+
+def _text_here(target: Target, tasks: int) -> str:
+    started = f"{tasks} ECS tasks of {target.task_definition} in the cluster {target.cluster}"
+    return f"  {started}, on this machine: it costs nothing, and takes seconds.\n"
 
 
 def _text(target: Target, tasks: int, cents: float, most: float, burst: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from typing_extensions import Self
 
-_TIMEOUT = 20.0  # seconds; the API server shares two cores with everything else
+_TIMEOUT = 60.0  # seconds; the API server shares two cores with everything else, maybe with other builds
 
 
 class AirflowApi:

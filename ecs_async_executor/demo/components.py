@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from ecs_async_executor.demo.environment import A_USERS_SHELL
 from ecs_async_executor.errors import EcsAsyncError
 
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
@@ -137,7 +138,10 @@ def adopt_orphans() -> None:
 
 
 def kill_leftovers(home: Path, spare: Collection[psutil.Process] = ()) -> None:
-    """Kill all our descendants except `spare`, and every process whose AIRFLOW_HOME is in `home`."""
+    """Kill all our descendants except `spare`, and every process whose AIRFLOW_HOME is in `home`.
+
+    Not what a user runs in a shell that has read the demo's `env.sh`: an editor, or another scheduler.
+    """
     descendants = set(psutil.Process().children(recursive=True))
     _kill({process for process in descendants if process not in spare})
     _kill({process for process in psutil.process_iter() if _lives_in(process, home)})
@@ -145,7 +149,10 @@ def kill_leftovers(home: Path, spare: Collection[psutil.Process] = ()) -> None:
 
 def _lives_in(process: psutil.Process, home: Path) -> bool:
     with suppress(psutil.Error, OSError):
-        airflow_home: str = process.environ().get("AIRFLOW_HOME", "")
+        environment = process.environ()
+        if A_USERS_SHELL in environment:
+            return False
+        airflow_home: str = environment.get("AIRFLOW_HOME", "")
         return (airflow_home + "/").startswith(f"{home}/") and bool(process.pid != os.getpid())
     return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ EXECUTOR = "ecs_async_executor.AsyncEcsExecutor"
 
 # An allow-list: the user's own Airflow options, AWS keys and other secrets stay outside the demo.
 _INHERITED = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ")
+
+A_USERS_SHELL = "ECS_ASYNC_DEMO_SHELL"
+"""Set in a shell that has read `Home.shell`: what is started there is not the demo's to kill."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,11 @@ class Home:
     def task_definition(self) -> Path:
         """The RegisterTaskDefinition request that the local ECS starts with."""
         return self.root / "task-definition.json"
+
+    @property
+    def shell(self) -> Path:
+        """What a shell reads to operate this Airflow: `export` lines, secrets among them."""
+        return self.root / "env.sh"
 
     @property
     def passwords(self) -> Path:
@@ -133,6 +142,9 @@ def whereabouts(stage: Stage, run_ids: Mapping[str, str], *, keeps_home: bool) -
             f"  what runs and waits on ECS:             {ports.airflow_url}/plugin/ecs-fleet",
             f"  the log of a task that runs, growing:   {_page(ports, 'counting', 'count', run_ids)}",
             f"  the log of a container that was killed: {_page(ports, 'killed', 'killed_once', run_ids)}?try_number=1",
+            "In another shell, to try the commands of operation on it (docs/operating.md):",
+            f"  . {home.shell}",
+            "  ecs-async status",
             f"Dags:           {home.dags} (changes show up after about {_DAGS_EVERY} seconds)",
             f"Component logs: {home.component_logs}",
             f"ECS:            {ports.ecs_url} (cluster {CLUSTER}, Region {REGION}, any credentials)",
@@ -229,6 +241,14 @@ def component_environment(inherited: Mapping[str, str], stage: Stage) -> dict[st
         "AIRFLOW__ECS_ASYNC_EXECUTOR__DEPLOYMENT": "demo",
         "AIRFLOW__ECS_ASYNC_EXECUTOR__POLL_INTERVAL": "1",
     }
+
+
+def shell_lines(environment: Mapping[str, str]) -> str:
+    """Return `export` lines of what a component has, for a shell that keeps its own variables of Python."""
+    own = {name: value for name, value in environment.items() if name not in _INHERITED}
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in {**own, A_USERS_SHELL: "1"}.items()]
+    path = f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"'
+    return "\n".join((*lines, path, ""))
 
 
 def local_ecs_environment(inherited: Mapping[str, str], stage: Stage) -> dict[str, str]:

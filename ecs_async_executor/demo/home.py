@@ -16,6 +16,8 @@ from ecs_async_executor.demo.environment import (
     Ports,
     Secrets,
     Stage,
+    component_environment,
+    shell_lines,
     task_definition,
     worker_environment,
 )
@@ -32,7 +34,7 @@ def example_dags() -> Path:
 
 
 def furnish(stage: Stage, inherited: Mapping[str, str]) -> None:
-    """Create the folders, copy the Dags, write the task definition and the login."""
+    """Create the folders, copy the Dags, write the task definition, the login and the variables for a shell."""
     home = stage.home
     for folder in (home.task_logs, home.component_logs, home.worker):
         folder.mkdir(parents=True)
@@ -41,6 +43,8 @@ def furnish(stage: Stage, inherited: Mapping[str, str]) -> None:
     home.task_definition.write_text(json.dumps(definition), encoding="utf-8")
     home.passwords.touch(mode=0o600)
     home.passwords.write_text(json.dumps({USER: stage.secrets.password}), encoding="utf-8")
+    home.shell.touch(mode=0o600)
+    home.shell.write_text(shell_lines(component_environment(inherited, stage)), encoding="utf-8")
     for airflow_home in (home.root, home.worker):
         # If airflow.cfg were missing, several processes would generate it at once, with secrets in it.
         (airflow_home / "airflow.cfg").touch()

@@ -189,9 +189,7 @@ def explain(error: Exception, service: str, endpoint: str, url: str | None = Non
     if failure.kind is Kind.DENIED and isinstance(error, boto.ClientError):
         message = str(error.response.get("Error", {}).get("Message", ""))
         return replace(failure.diagnosis, remedy=remedy_of(message) or _allow(error.operation_name, url))
-    return replace(
-        failure.diagnosis, remedy=failure.diagnosis.remedy.replace("the scheduler's role", "this host's role")
-    )
+    return replace(failure.diagnosis, remedy=_for_this_host(failure.diagnosis.remedy))
 
 
 def _allow(operation: str, url: str | None) -> str:
@@ -209,3 +207,9 @@ def by_cluster(arns: Iterable[str]) -> dict[str, list[str]]:
         if parsed is not None:
             groups.setdefault(parsed.cluster or "default", []).append(arn)
     return groups
+
+
+def _for_this_host(remedy: str) -> str:
+    """Return what to do here: this command has its host's role, and is over before it could read new credentials."""
+    here = remedy.replace("the scheduler's role", "this host's role")
+    return here.removesuffix(" The executor reads them again by itself.")

@@ -9,13 +9,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from airflow import settings
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.taskinstancehistory import TaskInstanceHistory
 from airflow.utils.session import create_session
-from sqlalchemy import Select, select
+from sqlalchemy import Select, make_url, select
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -60,6 +63,12 @@ class FoundRow:
         return f"{name}/{self.map_index}" if self.map_index >= 0 else name
 
 
+_OTHER_CONFIGURATION = (
+    "Run it with the scheduler's configuration: its AIRFLOW_HOME, or its AIRFLOW__... variables."
+)
+_NO_TABLE = ("no such table", "no such column", "UndefinedTable", "UndefinedColumn", "1146", "1054")
+"""What SQLite says, psycopg's classes, and MySQL's error codes (ER_NO_SUCH_TABLE, ER_BAD_FIELD_ERROR)."""
+
 LIVE = frozenset(state.value for state in LIVE_STATES)
 
 
@@ -93,9 +102,15 @@ def read_named(
 
 
 def read_all(now: float) -> tuple[Fleet, list[Event]]:
-    """Read the fleet, and the last failures; raises `OperationError`."""
+    """Read the fleet, and the last failures; raises `OperationError`, also if no row here can be this executor's."""
+    ours = find_our_executors()
+    if not ours.names:
+        raise OperationError(
+            "`[core] executor` here names no AsyncEcsExecutor, so no task would count as one of its tasks. "
+            + _OTHER_CONFIGURATION
+        )
     with readable() as session:
-        found = read_fleet(session, find_our_executors(), now)
+        found = read_fleet(session, ours, now)
         failures = choose_failures(found, frozenset(dag_id for _, dag_id in found.failures))
         return found, read_events(session, failures)
 
@@ -103,14 +118,30 @@ def read_all(now: float) -> tuple[Fleet, list[Event]]:
 @contextmanager
 def readable() -> Iterator[Session]:
     """Open a session; raise an `OperationError` in place of the database's errors, which quote statements and hosts."""
+    _require_file(make_url(settings.SQL_ALCHEMY_CONN or "sqlite://"))
     try:
         with create_session(scoped=False) as session:
             yield session
     except SQLAlchemyError as error:
-        raise OperationError(
-            f"Airflow's metadata database can't be read ({type(error).__name__}). Check `[database] sql_alchemy_conn` "
-            "and the network here: `airflow db check`."
-        ) from None
+        raise OperationError(_unreadable(error)) from None
+
+
+def _require_file(url: URL) -> None:
+    """Raise if SQLite's file isn't there: opening it would create an empty one."""
+    name = url.database or ""
+    is_path = url.get_backend_name() == "sqlite" and Path(name).is_absolute()
+    if is_path and not Path(name).is_file():
+        raise OperationError(f"There is no database {name}. {_OTHER_CONFIGURATION}")
+
+
+def _unreadable(error: SQLAlchemyError) -> str:
+    cause = getattr(error, "orig", None)
+    if any(words in f"{type(cause).__name__} {cause}" for words in _NO_TABLE):
+        return f"The database here has no Airflow tables, or too old ones. {_OTHER_CONFIGURATION}"
+    return (
+        f"Airflow's metadata database can't be read ({type(error).__name__}). Check `[database] sql_alchemy_conn` "
+        "and the network here: `airflow db check`."
+    )
 
 
 def _select(model: Any) -> Select[Any]:

@@ -109,13 +109,13 @@ def _cells(scheduler: Mapping[str, Any]) -> list[str]:
 
 def _waits(waits: Sequence[Mapping[str, Any]], width: int) -> list[str]:
     if not waits:
-        return ["Nothing waits for a reason."]
+        return ["Nothing waits."]
     lines = ["Why tasks wait"]
     for each in waits[:GROUPS]:
         lines += wrapped(f"{each['count']:,}x {each['cause']}", width, "  ")
         lines += wrapped(f"oldest {age(each['oldest'])}: {_label(each['example'])}", width, "      ")
-        if each["detail"] and each["detail"] != each["cause"]:
-            lines += wrapped(each["detail"], width, "      ")
+        rest = (each["detail"] or "").removeprefix(each["cause"])  # an event's text begins with its title
+        lines += wrapped(rest, width, "      ")
     return [*lines, *_more(waits, "reason")]
 
 

@@ -54,7 +54,7 @@ def find_target(access: Access, what: str) -> Target:
         return Target(container_of(access, row), row, shows_it=True)
     if TaskArn.parse(what) is None and (what.startswith("arn:") or len(what) < 8):
         raise OperationError(
-            f"{what} is no ECS task's ARN or id: write at least the id's first 8 characters, or DAG/RUN/TASK."
+            f"{what!r} is no ECS task's ARN or id: write at least the id's first 8 characters, or DAG/RUN/TASK."
         )
     task = access.find(what)
     found, shows_it = row_of(access, task)

@@ -11,7 +11,7 @@ from ecs_async_executor.commands import PHASES
 from ecs_async_executor.fleet.live import LiveTask, TaskRow
 from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.operate.ecs_task import EcsTask
-from ecs_async_executor.operate.text import Column, age, count, screen_width, table, wrapped
+from ecs_async_executor.operate.text import Column, age, count, screen_width, table, table_width, wrapped
 
 LEFTOVER = PHASES[-1]
 """The phase of an ECS task that no live row shows: its task instance is over, or it is a callback's."""
@@ -127,7 +127,7 @@ def _fits(line: Line, filters: Filters) -> bool:
 
 def as_text(lines: Sequence[Line], total: int, now: float, width: int | None = None) -> list[str]:
     """Return the table and its summary."""
-    columns = width or screen_width()
+    columns = width or table_width()
     shown = [_cells(line, now, wide=columns >= WIDE) for line in lines]
     counts = Counter(line.phase for line in lines)
     parts = [f"{counts[phase]} {phase}" for phase in PHASES if counts[phase]]
@@ -144,7 +144,11 @@ def as_text(lines: Sequence[Line], total: int, now: float, width: int | None = N
         Column("ECS TASK, OR WHY IT WAITS", shrinks_to=16),
     ]
     notes = [_LEFTOVER] if counts[LEFTOVER] else []
-    return [*table(titles, shown, columns), "", *wrapped(" ".join((summary, *notes)), columns)]
+    return [
+        *table(titles, shown, columns),
+        "",
+        *wrapped(" ".join((summary, *notes)), width or screen_width()),
+    ]
 
 
 def _cells(line: Line, now: float, *, wide: bool) -> list[str]:

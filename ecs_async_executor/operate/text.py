@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +33,11 @@ class Column:
 def screen_width() -> int:
     """Return the terminal's width in characters (the variable COLUMNS, else the terminal, else 120 as in a pipe)."""
     return max(_NARROWEST, shutil.get_terminal_size((120, 40)).columns)
+
+
+def table_width() -> int:
+    """Return how wide a table may be: as the screen, but unlimited in a pipe, where `grep` and people need whole names."""
+    return max(_NARROWEST, shutil.get_terminal_size((sys.maxsize, 40)).columns)
 
 
 def clean(text: str) -> str:

@@ -19,7 +19,9 @@ from sqlalchemy.exc import OperationalError
 from ecs_async_executor.cli import main, stop
 from ecs_async_executor.cli.operation import CLEAR, guarded, show, watch
 from ecs_async_executor.errors import OperationError
-from tests.support.operation import TOKEN
+from ecs_async_executor.fleet.executors import OurExecutors
+from ecs_async_executor.operate.stop import Target
+from tests.support.operation import TOKEN, container
 
 CONFORMANCE = ["conformance", "--cluster", "c", "--task-definition", "t"]
 
@@ -44,13 +46,14 @@ def fail() -> NoReturn:
     [
         (["tasks", "--phase", "runing"], "Did you mean running?"),
         (["tasks", "--phase", "x"], "Phases are: waiting, launching"),
+        (["tasks", "--state", "runing"], "Did you mean running?"),
+        (["tasks", "--state", "x"], "ECS's are: PROVISIONING, PENDING"),
         (["sweep", "--yess"], "Did you mean --yes?"),
         (["sweep", "--older-than", "10"], "at least 300 seconds"),
         (["status", "--every", "0"], "not a number of seconds above 0"),
         (["stop"], "WHAT"),
-        (["exec", "dag"], "TASK"),
+        (["exec", "dag"], "required: TASK\n"),
         (["exec", "--map-index", "-1", "d", "t"], "map-index"),
-        (["exec", "dag"], "the following arguments are required: TASK\n"),
         (["statsu"], "Did you mean status?"),
         (["doctor", "--timeout", "nan"], "not a number of seconds"),
         ([*CONFORMANCE, "--endpoint-url", "ftp://x"], "'ftp://x' is not a URL such as http://127.0.0.1:8787"),
@@ -243,11 +246,63 @@ def test_a_database_that_can_not_be_read_is_a_sentence_without_its_address(
     def broken(*_: object) -> NoReturn:
         raise error
 
+    monkeypatch.setattr("airflow.settings.SQL_ALCHEMY_CONN", "sqlite://")
     monkeypatch.setattr("ecs_async_executor.operate.rows.read_fleet", broken)
     assert main(["status"]) == 1
     said = capsys.readouterr().err
     assert said.startswith("ecs-async status: Airflow's metadata database can't be read (OperationalError).")
     assert "db.internal" not in said
+
+
+def test_a_database_file_that_is_not_there_is_named_and_not_created(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    missing = tmp_path / "airflow.db"
+    monkeypatch.setattr("airflow.settings.SQL_ALCHEMY_CONN", f"sqlite:///{missing}")
+    assert main(["status"]) == 1
+    assert f"There is no database {missing}. Run it with the scheduler's" in capsys.readouterr().err
+    assert not missing.exists()
+
+
+@pytest.mark.parametrize("cause", ["no such table: dag_run", "(1146, \"Table 'airflow.job' doesn't exist\")"])
+def test_a_database_without_airflows_tables_is_another_one(
+    cause: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> NoReturn:
+        raise OperationalError("SELECT 1", {}, Exception(cause))
+
+    monkeypatch.setattr("airflow.settings.SQL_ALCHEMY_CONN", "sqlite://")
+    monkeypatch.setattr("ecs_async_executor.operate.rows.read_fleet", broken)
+    assert main(["status"]) == 1
+    assert "no Airflow tables, or too old ones. Run it with the scheduler's" in capsys.readouterr().err
+
+
+def test_where_airflow_has_another_executor_no_zero_is_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = OurExecutors(frozenset(), {None: False})
+    monkeypatch.setattr("ecs_async_executor.operate.rows.find_our_executors", lambda: other)
+    assert main(["status"]) == 1
+    found = capsys.readouterr()
+    assert not found.out
+    assert "`[core] executor` here names no AsyncEcsExecutor" in found.err
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("STOPPED", "ECS task 0a1b2c has stopped already. Nothing to do.\n"),
+        ("DEACTIVATING", "ECS task 0a1b2c is DEACTIVATING: it is ending already. Nothing to do.\n"),
+    ],
+)
+def test_what_has_ended_by_itself_is_not_said_to_have_been_told(
+    state: str, words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = Target(container(lastStatus=state, desiredStatus="STOPPED"), None, shows_it=False)
+    monkeypatch.setattr("ecs_async_executor.operate.access.open_access", lambda _: None)
+    monkeypatch.setattr("ecs_async_executor.operate.stop.find_target", lambda *_: target)
+    assert main(["stop", "0a1b2c3d"]) == 0
+    assert capsys.readouterr().out == words
 
 
 def test_the_user_is_named_and_a_container_without_users_names_nobody(

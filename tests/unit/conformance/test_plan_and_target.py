@@ -29,6 +29,13 @@ def target(**given: Any) -> Target:
 # --- the plan -----------------------------------------------------------------------------------------
 
 
+def test_an_ecs_on_this_machine_costs_nothing() -> None:
+    found = plan(target(), here=True)
+    assert (found.cents, found.most_cents) == (0.0, 0)
+    assert "on this machine: it costs nothing" in found.text
+    assert "five minutes" not in found.text
+
+
 def test_the_cost_is_fargates_price_for_the_tasks_size() -> None:
     found = plan(target())
     # 5 tasks, 2 minutes each, of 1 vCPU and 2 GiB.

@@ -136,6 +136,18 @@ def test_leftovers_are_found_by_their_airflow_home(tmp_path: Path) -> None:
         stop_all([mine, other], grace=0.0)
 
 
+def test_what_a_user_runs_in_a_shell_of_the_demo_is_no_leftover(tmp_path: Path) -> None:
+    code = "import time\nprint('up', flush=True)\ntime.sleep(600)"
+    theirs = component(tmp_path, code, AIRFLOW_HOME=str(tmp_path / "home"), ECS_ASYNC_DEMO_SHELL="1")
+    theirs.start()
+    try:
+        first_line(theirs)
+        kill_leftovers(tmp_path / "home", spare=psutil.Process().children(recursive=True))
+        assert theirs.is_running
+    finally:
+        stop_all([theirs], grace=0.0)
+
+
 def test_an_orphan_without_environment_and_group_is_killed_too() -> None:
     told = subprocess.run(
         [sys.executable, "-c", WITH_AN_ORPHAN], check=True, capture_output=True, text=True, timeout=50

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,6 +12,7 @@ from ecs_async_executor.demo.environment import (
     Stage,
     component_environment,
     local_ecs_environment,
+    shell_lines,
     task_definition,
     whereabouts,
     worker_environment,
@@ -95,6 +97,7 @@ def test_secrets_are_not_in_a_repr(stage: Stage) -> None:
 def test_who_goes_on_with_the_demo_is_told_where_everything_is(stage: Stage) -> None:
     run_ids = {"counting": "manual__2026-11-27T08:00:00+00:00", "killed": "run of killed"}
     text = whereabouts(stage, run_ids, keeps_home=False)
+    assert f"  . {stage.home.shell}\n  ecs-async status" in text
     for place in (stage.home.dags, stage.home.component_logs):
         assert f" {place}" in text
     for rest in (
@@ -108,6 +111,23 @@ def test_who_goes_on_with_the_demo_is_told_where_everything_is(stage: Stage) -> 
         assert rest in text
     assert "removes the folder" in text
     assert "removes the folder" not in whereabouts(stage, run_ids, keeps_home=True)
+
+
+def test_a_shell_that_reads_the_lines_has_the_components_variables_and_its_own_home(stage: Stage) -> None:
+    lines = shell_lines(component_environment({"HOME": "/home/a", "PATH": "/x"}, stage))
+    told = subprocess.run(
+        ["/bin/sh", "-c", f"{lines}env"],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"HOME": "/home/b", "PATH": "/usr/bin:/bin"},
+    )
+    seen = dict(line.split("=", 1) for line in told.stdout.splitlines())
+    assert seen["AIRFLOW_HOME"] == str(stage.home.root)
+    assert seen["AIRFLOW__API_AUTH__JWT_SECRET"] == stage.secrets.jwt_secret
+    assert seen["HOME"] == "/home/b"
+    assert seen["PATH"] == f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    assert seen["ECS_ASYNC_DEMO_SHELL"] == "1"
 
 
 def test_dags_are_read_again_only_if_somebody_goes_on_with_the_demo(stage: Stage) -> None:

@@ -93,7 +93,11 @@ DENIED = "User: arn:aws:iam::1:user/ada is not authorized to perform: ecs:StopTa
         (answer("AccessDenied", call="ListObjectsV2", status=403), "s3://b", '"Action": "s3:ListBucket"'),
         (answer("AccessDenied", call="ListObjectsV2", status=403), "s3://b", "arn:aws:s3:::b"),
         (answer("NoSuchBucket", call="ListObjectsV2", status=404), "s3://b", "payload_bucket"),
-        (answer("ExpiredTokenException", "expired"), None, "credentials"),
+        (
+            answer("ExpiredTokenException", "expired"),
+            None,
+            "this host's role, AWS_* variables and AWS files. (ExpiredTokenException",
+        ),
         (answer("ClusterNotFoundException", "Cluster not found."), None, "luster"),
         (answer("TargetNotConnectedException", "not connected", "ExecuteCommand"), None, "ECS Exec's agent"),
         (boto.EndpointConnectionError(endpoint_url=URL), None, "This host can't reach ECS"),

@@ -40,6 +40,25 @@ def test_it_shows_launches_a_second_now_and_allowed_and_whether_aws_throttles() 
     assert " 8/min " in screen(fleet(throttled))
 
 
+def test_a_reason_is_said_once_and_what_to_do_about_it_below() -> None:
+    waits = make_status(fleet(), [], NOW) | {
+        "waits": [
+            {
+                "cause": "No room.",
+                "detail": "No room. Add subnets.",
+                "count": 1,
+                "oldest": 2.0,
+                "example": {"dag": "d", "run": "r", "task": "t", "map_index": None},
+            }
+        ]
+    }
+    lines = as_text(waits, 80)
+    assert [line.strip() for line in lines if "room" in line or "Add" in line] == [
+        "1x No room.",
+        "Add subnets.",
+    ]
+
+
 def test_without_a_limit_no_rate_is_made_up() -> None:
     assert "no limit" in screen(fleet(replace(STATUS, engine=replace(ENGINE, limit=None))))
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecs_async_executor.operate.text import Column, age, clean, count, table, wrapped
+from ecs_async_executor.operate.text import (
+    Column,
+    age,
+    clean,
+    count,
+    screen_width,
+    table,
+    table_width,
+    wrapped,
+)
 from tests.support.operation import TOKEN
 
 COLUMNS = [
@@ -55,3 +66,18 @@ def test_an_address_is_not_broken() -> None:
 
 def test_one_is_singular() -> None:
     assert [count(number, "task") for number in (0, 1, 2000)] == ["0 tasks", "1 task", "2,000 tasks"]
+
+
+def test_a_table_in_a_pipe_has_whole_names_and_on_a_screen_the_screens_width(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = "n" * 300
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr("os.get_terminal_size", _no_terminal)
+    assert table(COLUMNS, [["1", name, "x"]], table_width())[1] == f"1  {name}  x"
+    monkeypatch.setenv("COLUMNS", "80")
+    assert table_width() == screen_width() == 80
+
+
+def _no_terminal(_: int) -> NoReturn:
+    raise OSError

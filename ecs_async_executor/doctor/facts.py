@@ -29,6 +29,7 @@ class Kind(str, Enum):
     IMAGE = "the image"
     PLATFORMS = "the processors of the image"
     QUOTA = "the quota"
+    RATES = "the rates of Fargate's launches"
     BUCKET = "the bucket"
     LIFECYCLE = "the lifecycle rules of the bucket"
     ENCRYPTION = "the encryption of the bucket"
@@ -38,6 +39,7 @@ class Kind(str, Enum):
     API = "the execution API at"
     TOKEN = "whether a task's token is accepted at"  # noqa: S105  as above
     POOL = "Airflow's pool"
+    CONNECTION = "the Airflow connection"
 
 
 class Question(NamedTuple):

@@ -6,6 +6,7 @@ action, and never that one is allowed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -20,10 +21,12 @@ def decisions(
 
 
 def _decision(statements: Sequence[Mapping[str, Any]], action: str, resource: str) -> str:
-    fits = [each for each in statements if _names_action(each, action) and _names_resource(each, resource)]
-    if any(each.get("Effect") == "Deny" and not each.get("Condition") for each in fits):
+    named = [each for each in statements if _names_action(each, action)]
+    denials = (each for each in named if each.get("Effect") == "Deny" and not each.get("Condition"))
+    if any(_covers(each, resource) for each in denials):
         return "explicitDeny"
-    return "unknown" if any(each.get("Effect") == "Allow" for each in fits) else "implicitDeny"
+    allowances = (each for each in named if each.get("Effect") == "Allow")
+    return "unknown" if any(_touches(each, resource) for each in allowances) else "implicitDeny"
 
 
 def _names_action(statement: Mapping[str, Any], action: str) -> bool:
@@ -33,10 +36,19 @@ def _names_action(statement: Mapping[str, Any], action: str) -> bool:
     return not any(_fits(action.lower(), str(each).lower()) for each in _listed(statement.get("NotAction")))
 
 
-def _names_resource(statement: Mapping[str, Any], resource: str) -> bool:
+def _covers(statement: Mapping[str, Any], resource: str) -> bool:
+    """Return whether a statement is about all of a resource, which may be a pattern: all tasks of a cluster."""
     named = [str(each) for each in _listed(statement.get("Resource"))]
     if named:
-        # What is asked for may be a pattern itself: every revision of a family, all tasks of a cluster.
+        return any(_fits(resource, each) for each in named)
+    excepted = [str(each) for each in _listed(statement.get("NotResource"))]
+    return not any(_fits(resource, each) or _fits(each, resource) or "${" in each for each in excepted)
+
+
+def _touches(statement: Mapping[str, Any], resource: str) -> bool:
+    """Return whether a statement may be about a part of a resource; a policy variable stands for anything."""
+    named = [re.sub(r"\$\{[^}]*\}", "*", str(each)) for each in _listed(statement.get("Resource"))]
+    if named:
         return any(_fits(resource, each) or _fits(each, resource) for each in named)
     return not any(_fits(resource, str(each)) for each in _listed(statement.get("NotResource")))
 

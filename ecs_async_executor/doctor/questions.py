@@ -69,7 +69,11 @@ def _of_ecs(each: Effective) -> Iterator[Question]:
         yield Question(Kind.DESCRIBE_TASKS, each.cluster_name)
     for provider in each.providers:
         is_own = provider not in FARGATE_PROVIDERS
-        yield Question(Kind.PROVIDER, provider) if is_own else Question(Kind.QUOTA, QUOTAS[provider])
+        yield (
+            Question(Kind.PROVIDER, provider, each.cluster_name)
+            if is_own
+            else Question(Kind.QUOTA, QUOTAS[provider])
+        )
     if each.on_fargate and not each.providers:
         yield Question(Kind.QUOTA, QUOTAS["FARGATE"])
 

@@ -64,9 +64,9 @@ class Setup:
     warnings: tuple[str, ...] = ()
     connection_problem: str = ""
     """Why the connection of the option `conn_id` can't be used."""
+    connection_todo: str = ""
     region: str = ""
     """Empty if it is set nowhere."""
-    region_from: str = ""
     local: bool = False
     """Whether ECS is on this machine: `ecs-async local`, moto or LocalStack."""
     options: Mapping[str, Option] = field(default_factory=dict)

@@ -22,7 +22,8 @@ def connection(setup: Setup, facts: Facts) -> Iterator[Finding]:
         yield error(
             setup.connection_problem.rstrip(".") + ".",
             "Without it, the executor can't call AWS.",
-            f"Create it (airflow connections add {setup.settings.conn_id} --conn-type aws), or correct the option `conn_id`.",
+            setup.connection_todo
+            or f"Create it (airflow connections add {setup.settings.conn_id} --conn-type aws), or correct the option `conn_id`.",
         )
         return
     if not setup.region:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ecs_async_executor.doctor.addresses import own_address
+from ecs_async_executor.doctor.addresses import own_address, source_of
 from ecs_async_executor.doctor.effective import Effective
 from ecs_async_executor.doctor.facts import Facts, Kind
 from ecs_async_executor.doctor.findings import Finding, error, warning
@@ -107,7 +107,7 @@ def _way_out(setup: Setup, each: Effective, groups: list[Mapping[str, Any]]) -> 
     except ValueError:
         port = 443
     needs = {443: "AWS (the image, logs, secrets)"}
-    if setup.option("core.execution_api_server_url").value or own_address(each):
+    if source_of(setup)[1].value or own_address(each):
         needs.setdefault(port, f"the execution API at {address}")
     for number, what in needs.items():
         if not any(_allows(rule, number) for rule in rules):

@@ -22,6 +22,7 @@ from ecs_async_executor.doctor.checks import (
     roles,
     routes,
     secrets,
+    variables,
 )
 from ecs_async_executor.doctor.effective import effectives
 from ecs_async_executor.doctor.facts import Facts
@@ -53,16 +54,18 @@ CHECKS = (
     Check("the cluster", of_profile=cluster.cluster),
     Check("capacity providers", of_profile=cluster.providers),
     Check("container instances", of_profile=cluster.instances, asks=False),
-    Check("the capacity provider strategy", of_profile=cluster.spot_alone, asks=False),
+    Check("the capacity provider strategy", of_profile=cluster.idle_providers, asks=False),
     Check("the task definition", of_profile=definition.definition),
     Check("the container's name", of_profile=definition.container, asks=False),
     Check("launch type, network mode and sizes", of_profile=definition.launch_type, asks=False),
+    Check("placement", of_profile=definition.placement, asks=False),
     Check("the platform", of_profile=definition.platform, asks=False),
     Check("memory", of_profile=definition.memory, asks=False),
     Check("the entry point", of_profile=container.entry_point, asks=False),
     Check("the container's user", of_profile=container.user, asks=False),
     Check("the container's disk", of_profile=container.disk, asks=False),
     Check("stopTimeout against Spot", of_profile=container.stop_timeout, asks=False),
+    Check("secrets in the environment", of_profile=variables.secrets_in_the_clear, asks=False),
     Check("ECS Exec", of_profile=container.execute_command, asks=False),
     Check("the log driver", of_profile=log_driver.driver, asks=False),
     Check("log groups", of_profile=log_driver.groups),

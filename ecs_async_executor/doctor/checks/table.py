@@ -84,6 +84,7 @@ CHECKS = (
     Check("the roles' trust", of_profile=roles.trust),
     Check("permissions", of_all=roles.permissions),
     Check("Fargate's quota of vCPUs", of_profile=rates.vcpus),
+    Check("the launch rate", of_all=rates.launch_rate),
     Check("rates", of_all=rates.limits),
     Check("Airflow's slots", of_all=rates.slots),
     Check("timeouts", of_all=rates.times),

@@ -102,7 +102,7 @@ WRONG: dict[str, tuple[list[str], str, str]] = {
         said(
             {
                 **cluster(capacityProviders=["asg"]),
-                Question(Kind.PROVIDER, "asg"): Known(
+                Question(Kind.PROVIDER, "asg", "prod"): Known(
                     {"status": "ACTIVE", "autoScalingGroupProvider": {"managedScaling": {}}}
                 ),
             },

@@ -187,7 +187,9 @@ def fact_of(error: Exception, question: Question) -> Fact:
         return _unreached(error)
     if isinstance(error, (*CREDENTIAL_ERRORS, boto.NoRegionError, boto.InvalidRegionError)):
         diagnosis = classify(error, THIS_HOST).diagnosis
-        return Unknown(f"{diagnosis.summary} ({_first_line(text_of(error))})", Cause.CREDENTIALS, diagnosis.remedy)
+        return Unknown(
+            f"{diagnosis.summary} ({_first_line(text_of(error))})", Cause.CREDENTIALS, diagnosis.remedy
+        )
     return Unknown(f"{_first_line(text_of(error)).rstrip('.')}.", Cause.OTHER)
 
 
@@ -362,7 +364,11 @@ def _by_policies(client: Any, question: Question) -> dict[str, str]:
 
 def _all(client: Any, operation: str, member: str, request: Mapping[str, Any]) -> list[Any]:
     """Return a list that AWS may answer in pages."""
-    return [each for page in client.get_paginator(operation).paginate(**request) for each in page.get(member) or ()]
+    return [
+        each
+        for page in client.get_paginator(operation).paginate(**request)
+        for each in page.get(member) or ()
+    ]
 
 
 def _policy(document: Any) -> Mapping[str, Any]:

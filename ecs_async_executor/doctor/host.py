@@ -17,6 +17,8 @@ from ecs_async_executor.doctor.tokens import make_token
 
 HTTP_SECONDS = 5.0
 _TOKEN_SECONDS = 60.0
+_NO_CONNECTION = frozenset({"AirflowNotFoundException"})
+"""Airflow's exception for a connection that isn't there; its module differs between versions."""
 KINDS = frozenset({Kind.ADDRESS, Kind.API, Kind.CONNECTION, Kind.POOL, Kind.TOKEN})
 
 
@@ -101,14 +103,13 @@ def _why(error: Any) -> str:
 
 def _connection(conn_id: str) -> Fact:
     """Return whether Airflow has a connection; never what is in it."""
-    from airflow.exceptions import AirflowNotFoundException  # noqa: PLC0415  a second of imports
-    from airflow.sdk import BaseHook  # noqa: PLC0415  as above
+    from airflow.sdk import BaseHook  # noqa: PLC0415  a second of imports
 
     try:
         BaseHook.get_connection(conn_id)
-    except AirflowNotFoundException:
-        return Absent()
     except Exception as error:  # noqa: BLE001  a database or a secrets backend may fail in any way
+        if type(error).__name__ in _NO_CONNECTION:
+            return Absent()
         return Unknown(f"Airflow's connections can't be read ({type(error).__name__}).", Cause.OTHER)
     return Known(value=True)
 

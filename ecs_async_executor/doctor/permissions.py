@@ -19,7 +19,6 @@ from ecs_async_executor.doctor.facts import Facts, Kind, Question
 from ecs_async_executor.doctor.setup import Setup
 from ecs_async_executor.engine.payloads import split
 
-
 _OF_EXEC = (
     "ssmmessages:CreateControlChannel",
     "ssmmessages:CreateDataChannel",
@@ -47,7 +46,11 @@ class Need:
     @property
     def question(self) -> Question:
         """The question whose answer maps each action to IAM's decision."""
-        return Question(Kind.PERMISSIONS, self.principal, f"{','.join(self.actions)} {self.resource} {self.cluster}".rstrip())
+        return Question(
+            Kind.PERMISSIONS,
+            self.principal,
+            f"{','.join(self.actions)} {self.resource} {self.cluster}".rstrip(),
+        )
 
 
 def needs(setup: Setup, facts: Facts) -> Iterator[Need]:
@@ -71,7 +74,13 @@ def needs(setup: Setup, facts: Facts) -> Iterator[Need]:
         yield Need(caller, caller_name(caller), ("s3:PutObject", "s3:DeleteObject"), objects, why)
     key = key_of(facts.value(Kind.ENCRYPTION, split(bucket)[0]))
     if key and caller:
-        yield Need(caller, caller_name(caller), ("kms:GenerateDataKey",), key, f"The bucket is encrypted with it. {why}")
+        yield Need(
+            caller,
+            caller_name(caller),
+            ("kms:GenerateDataKey",),
+            key,
+            f"The bucket is encrypted with it. {why}",
+        )
     for each in effectives(setup, facts):
         if each.task_role:
             why = "Without it, containers can't fetch workloads that are too long for RunTask."
@@ -80,7 +89,9 @@ def needs(setup: Setup, facts: Facts) -> Iterator[Need]:
             )
             if key:
                 who = f"the task role {role_name(each.task_role)}"
-                yield Need(each.task_role, who, ("kms:Decrypt",), key, f"The bucket is encrypted with it. {why}")
+                yield Need(
+                    each.task_role, who, ("kms:Decrypt",), key, f"The bucket is encrypted with it. {why}"
+                )
 
 
 def key_of(encryption: Mapping[str, Any] | None) -> str:
@@ -104,7 +115,9 @@ def _of_logs(setup: Setup, facts: Facts, partition: str) -> Iterator[Need]:
     why = "Without it, workers can't store their logs: after its end, a task's log page is empty."
     for each in effectives(setup, facts):
         if each.task_role:
-            yield Need(each.task_role, f"the task role {role_name(each.task_role)}", ("s3:PutObject",), objects, why)
+            yield Need(
+                each.task_role, f"the task role {role_name(each.task_role)}", ("s3:PutObject",), objects, why
+            )
 
 
 def caller_arn(facts: Facts) -> str:

@@ -58,7 +58,9 @@ def _of_host(setup: Setup, facts: Facts) -> Iterator[Question]:
         if not setup.jwt.problem:
             yield Question(Kind.TOKEN, setup.api_url)
     yield Question(Kind.POOL, "default_pool")
-    if (conn_id := setup.option("logging.remote_log_conn_id").value) and setup.is_on("logging.remote_logging"):
+    if (conn_id := setup.option("logging.remote_log_conn_id").value) and setup.is_on(
+        "logging.remote_logging"
+    ):
         yield Question(Kind.CONNECTION, conn_id)
 
 

@@ -148,7 +148,9 @@ def _jwt(airflow: Any) -> JwtKey:
     if path := airflow.get("api_auth", "jwt_private_key_path", fallback=None):
         readable = os.access(path, os.R_OK)
         problem = "" if readable else f"[api_auth] jwt_private_key_path is {path}, which can't be read here"
-        return JwtKey(where=where(airflow, "api_auth", "jwt_private_key_path"), private_key=True, problem=problem)
+        return JwtKey(
+            where=where(airflow, "api_auth", "jwt_private_key_path"), private_key=True, problem=problem
+        )
     origin = where(airflow, "api_auth", "jwt_secret")
     try:
         secret = airflow.get("api_auth", "jwt_secret", fallback=None)

@@ -10,7 +10,6 @@ from typing import Any
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.messages import Request
 
-
 _WHOLE = re.compile(r"-?\d+")
 
 

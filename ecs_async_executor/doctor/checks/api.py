@@ -34,11 +34,7 @@ def address(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
         )
         return
     shown = own if own is not None else setup.api_url
-    source = (
-        "the container's environment"
-        if own is not None
-        else f"{name} ({option.where})"
-    )
+    source = "the container's environment" if own is not None else f"{name} ({option.where})"
     yield from _judge(setup, shown, source, facts)
     if own is None and each.container is not None and option.in_environment and not setup.local:
         yield unknown(

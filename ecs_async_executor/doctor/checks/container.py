@@ -12,7 +12,20 @@ _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ash"})
 _INITS = frozenset({"dumb-init", "tini", "tini-static", "catatonit", "env", "exec"})
 """Programs that run what follows them."""
 _SWALLOWERS = frozenset(
-    {"airflow", "cat", "celery", "echo", "false", "gunicorn", "printf", "python", "python3", "sleep", "tail", "true"}
+    {
+        "airflow",
+        "cat",
+        "celery",
+        "echo",
+        "false",
+        "gunicorn",
+        "printf",
+        "python",
+        "python3",
+        "sleep",
+        "tail",
+        "true",
+    }
 )
 """Programs that take a command after them for arguments of their own."""
 _HOMELESS = frozenset({"nobody", "daemon", "bin", "www-data", "65534", "1", "2", "33"})

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from fnmatch import fnmatchcase
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import unquote
 
@@ -45,13 +45,12 @@ def present(setup: Setup, each: Effective) -> Iterator[Finding]:
             "Set taskRoleArn in the task definition, with the policy of docs/iam.md (LongWorkloads).",
         )
     has_own_keys = "AWS_ACCESS_KEY_ID" in each.environment or each.hidden("AWS_ACCESS_KEY_ID")
-    if location := logs_in_s3(setup):
-        if not has_own_keys:
-            yield error(
-                f"The task definition {each.definition_name} has no task role, and remote logs go to {location}.",
-                "Workers have no credentials to store their logs with: after its end, a task's log page is empty.",
-                f"Set taskRoleArn in the task definition, to a role with s3:PutObject, s3:GetObject and s3:ListBucket for {location}.",
-            )
+    if (location := logs_in_s3(setup)) and not has_own_keys:
+        yield error(
+            f"The task definition {each.definition_name} has no task role, and remote logs go to {location}.",
+            "Workers have no credentials to store their logs with: after its end, a task's log page is empty.",
+            f"Set taskRoleArn in the task definition, to a role with s3:PutObject, s3:GetObject and s3:ListBucket for {location}.",
+        )
 
 
 def trust(_: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:

@@ -137,7 +137,12 @@ WRONG: dict[str, tuple[list[str], str, str]] = {
         "com.amazonaws.eu-central-1.logs",
     ),
     "an endpoint without DNS": (
-        said({**FOR_ECR, **in_subnets(endpoints=(endpoint("logs", PrivateDnsEnabled=False), *ALL))}),
+        said(
+            {
+                **FOR_ECR,
+                **in_subnets(endpoints=(endpoint("logs", PrivateDnsEnabled=False), *ALL[:2], GATEWAY)),
+            }
+        ),
         "has no private DNS name",
         "--private-dns-enabled",
     ),

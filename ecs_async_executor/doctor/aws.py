@@ -211,7 +211,7 @@ def _unreached(error: boto.BotoCoreError) -> Unknown:
 
 def _first_line(text: str) -> str:
     """Return the beginning of an error's text: a proxy's page may be long."""
-    return text.partition("\n")[0][:300]
+    return "" if text.lstrip().startswith("<") else text.partition("\n")[0][:300]
 
 
 def _is_set(client: Any) -> bool:
@@ -220,7 +220,7 @@ def _is_set(client: Any) -> bool:
     return not host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
 
 
-_SERVICES: Mapping[str, str] = {"servicequotas": "service-quotas"}
+SERVICES: Mapping[str, str] = {"servicequotas": "service-quotas"}
 
 
 def _service_of(question: Question) -> tuple[str, str]:
@@ -232,7 +232,7 @@ def _service_of(question: Question) -> tuple[str, str]:
     if question.kind in {Kind.IMAGE, Kind.PLATFORMS}:
         image = EcrImage.parse(question.name)
         region = image.region if image else ""
-    return _SERVICES.get(service, service), region
+    return SERVICES.get(service, service), region
 
 
 # --- one function a kind: the client and the question in, the value out -------------------------------------

@@ -1,7 +1,7 @@
-"""What a principal's own policies surely deny, for where IAM's simulation may not be called. Pure.
+"""What a principal's own policies say, for where IAM's simulation may not be called. Pure.
 
-Conditions, boundaries and service control policies are not looked at. So it can tell for certain that nothing allows an
-action, and never that one is allowed.
+Permissions boundaries and the organization's policies are not looked at: they can only take away. So it can tell for certain
+that nothing allows an action, and that one is allowed only as far as its own policies go.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from typing import Any
 def decisions(
     documents: Sequence[Mapping[str, Any]], actions: Iterable[str], resource: str
 ) -> dict[str, str]:
-    """Return `implicitDeny`, `explicitDeny` or `unknown` for each action on a resource."""
+    """Return `implicitDeny`, `explicitDeny`, `allowed` or `unknown` for each action on a resource.
+
+    `unknown` if it depends on a condition, or on which part of the resource it is.
+    """
     statements = [each for document in documents for each in _listed(document.get("Statement"))]
     return {action: _decision(statements, action, resource) for action in actions}
 
@@ -25,8 +28,12 @@ def _decision(statements: Sequence[Mapping[str, Any]], action: str, resource: st
     denials = (each for each in named if each.get("Effect") == "Deny" and not each.get("Condition"))
     if any(_covers(each, resource) for each in denials):
         return "explicitDeny"
-    allowances = (each for each in named if each.get("Effect") == "Allow")
-    return "unknown" if any(_touches(each, resource) for each in allowances) else "implicitDeny"
+    allowances = [each for each in named if each.get("Effect") == "Allow"]
+    if not any(_touches(each, resource) for each in allowances):
+        return "implicitDeny"
+    is_plain = not any(each.get("Effect") == "Deny" and _touches(each, resource) for each in named)
+    covered = any(_covers(each, resource) and not each.get("Condition") for each in allowances)
+    return "allowed" if is_plain and covered else "unknown"
 
 
 def _names_action(statement: Mapping[str, Any], action: str) -> bool:

@@ -189,6 +189,7 @@ class FakeClient:
 
     def __init__(self, **answers: Any) -> None:
         self.asked: list[str] = []
+        self.meta = SimpleNamespace(endpoint_url="https://ecs.us-east-1.amazonaws.com")
         self._answers = answers
 
     def __getattr__(self, operation: str) -> Any:
@@ -216,7 +217,6 @@ def ask(kind: Kind, client: FakeClient, name: str = "", of: str = "") -> Any:
     aws = Aws(None, "us-east-1")
     service = SERVICES.get(ACTIONS[kind].partition(":")[0], ACTIONS[kind].partition(":")[0])
     ecs = FakeClient()
-    ecs.meta = SimpleNamespace(endpoint_url="https://ecs.us-east-1.amazonaws.com")  # type: ignore[attr-defined]  a fake's
     aws._clients.update({("ecs", "us-east-1"): ecs, (service, "us-east-1"): client})
     return aws.answer(Question(kind, name, of))
 

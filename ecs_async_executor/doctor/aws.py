@@ -45,8 +45,10 @@ ABSENT = frozenset(
         "InvalidSubnetID.Malformed",
         "InvalidSubnetID.NotFound",
         "NoSuchBucket",
+        "NoSuchBucketPolicy",
         "NoSuchEntity",
         "NoSuchLifecycleConfiguration",
+        "NotFoundException",
         "RepositoryNotFoundException",
         "ResourceNotFoundException",
         "ServerSideEncryptionConfigurationNotFoundError",
@@ -82,6 +84,9 @@ ACTIONS: Mapping[Kind, str] = {
     Kind.DNS: "ec2:DescribeVpcAttribute",
     Kind.ROLE: "iam:GetRole",
     Kind.PERMISSIONS: "iam:SimulatePrincipalPolicy",
+    Kind.KEY_POLICY: "kms:GetKeyPolicy",
+    Kind.BUCKET_POLICY: "s3:GetBucketPolicy",
+    Kind.SECRET_POLICY: "secretsmanager:GetResourcePolicy",
     Kind.LOG_GROUP: "logs:DescribeLogGroups",
     Kind.SECRET: "secretsmanager:DescribeSecret",
     Kind.PARAMETER: "ssm:DescribeParameters",
@@ -94,6 +99,8 @@ ACTIONS: Mapping[Kind, str] = {
     Kind.ENCRYPTION: "s3:GetEncryptionConfiguration",
 }
 """The action that allows each question. docs/iam.md has the policy."""
+MORE_ACTIONS = frozenset({"ecr:GetDownloadUrlForLayer", "servicequotas:GetAWSDefaultServiceQuota"})
+"""Of second calls, for an answer that the first one doesn't have."""
 
 
 class Aws:
@@ -227,7 +234,7 @@ def _service_of(question: Question) -> tuple[str, str]:
     """Return the service to ask, and the Region if it isn't the executor's."""
     service = ACTIONS[question.kind].partition(":")[0]
     region = ""
-    if question.kind in {Kind.LOG_GROUP, Kind.SECRET, Kind.PARAMETER}:
+    if question.kind in {Kind.KEY_POLICY, Kind.LOG_GROUP, Kind.PARAMETER, Kind.SECRET, Kind.SECRET_POLICY}:
         region = question.of
     if question.kind in {Kind.IMAGE, Kind.PLATFORMS}:
         image = EcrImage.parse(question.name)
@@ -376,6 +383,19 @@ def _policy(document: Any) -> Mapping[str, Any]:
     return found
 
 
+def _key_policy(client: Any, question: Question) -> Any:
+    return _policy(client.get_key_policy(KeyId=question.name, PolicyName="default")["Policy"])
+
+
+def _bucket_policy(client: Any, question: Question) -> Any:
+    return _policy(client.get_bucket_policy(Bucket=question.name)["Policy"])
+
+
+def _secret_policy(client: Any, question: Question) -> Any:
+    found = client.get_resource_policy(SecretId=question.name).get("ResourcePolicy")
+    return _policy(found) if found else Absent()
+
+
 def _log_group(client: Any, question: Question) -> Any:
     answer = client.describe_log_groups(logGroupNamePrefix=question.name)
     found = [each for each in answer["logGroups"] if each["logGroupName"] == question.name]
@@ -496,6 +516,9 @@ _ASK: Mapping[Kind, Callable[[Any, Question], Any]] = {
     Kind.DNS: _dns,
     Kind.ROLE: _role,
     Kind.PERMISSIONS: _simulate,
+    Kind.KEY_POLICY: _key_policy,
+    Kind.BUCKET_POLICY: _bucket_policy,
+    Kind.SECRET_POLICY: _secret_policy,
     Kind.LOG_GROUP: _log_group,
     Kind.SECRET: _secret,
     Kind.PARAMETER: _parameter,

@@ -23,6 +23,9 @@ class Kind(str, Enum):
     DNS = "the VPC's DNS settings"
     ROLE = "the role"
     PERMISSIONS = "the permissions of"
+    KEY_POLICY = "the policy of the key"
+    BUCKET_POLICY = "the policy of the bucket"
+    SECRET_POLICY = "the policy of the secret"  # noqa: S105  a kind of question
     LOG_GROUP = "the log group"
     SECRET = "the secret"  # noqa: S105  a kind of question
     PARAMETER = "the parameter"

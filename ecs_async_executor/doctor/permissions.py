@@ -52,6 +52,17 @@ class Need:
             f"{','.join(self.actions)} {self.resource} {self.cluster}".rstrip(),
         )
 
+    @property
+    def policy(self) -> Question | None:
+        """The question for the resource's own policy, which may allow what IAM's don't; None for resources without one."""
+        if ":kms:" in self.resource:
+            return Question(Kind.KEY_POLICY, self.resource, region_of(self.resource))
+        if ":secretsmanager:" in self.resource:
+            return Question(Kind.SECRET_POLICY, self.resource, region_of(self.resource))
+        if ":s3:::" in self.resource:
+            return Question(Kind.BUCKET_POLICY, self.resource.partition(":::")[2].partition("/")[0])
+        return None
+
 
 def needs(setup: Setup, facts: Facts) -> Iterator[Need]:
     """Yield what each role needs, as far as it is known."""

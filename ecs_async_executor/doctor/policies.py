@@ -23,6 +23,20 @@ def decisions(
     return {action: _decision(statements, action, resource) for action in actions}
 
 
+def grants(document: Mapping[str, Any], principal: str, action: str) -> bool:
+    """Return whether a resource's own policy may allow a principal an action, without looking at conditions.
+
+    To name the account, as a key's default policy does, only leaves it to IAM.
+    """
+    for statement in _listed(document.get("Statement")):
+        named = statement.get("Principal") or ()
+        of_aws = named if isinstance(named, str) else named.get("AWS") if isinstance(named, Mapping) else ()
+        is_meant = any(each in {"*", principal} for each in _listed(of_aws))
+        if statement.get("Effect") == "Allow" and is_meant and _names_action(statement, action):
+            return True
+    return False
+
+
 def _decision(statements: Sequence[Mapping[str, Any]], action: str, resource: str) -> str:
     named = [each for each in statements if _names_action(each, action)]
     denials = (each for each in named if each.get("Effect") == "Deny" and not each.get("Condition"))

@@ -46,6 +46,9 @@ def questions(setup: Setup, facts: Facts) -> Iterator[Question]:
         yield Question(Kind.ROLE, caller)
     for need in needs(setup, facts):
         yield need.question
+        decided = facts.value(*need.question) or {}
+        if need.policy and "implicitDeny" in decided.values():
+            yield need.policy
 
 
 def _of_host(setup: Setup, facts: Facts) -> Iterator[Question]:

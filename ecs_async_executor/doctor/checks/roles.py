@@ -9,9 +9,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from ecs_async_executor.doctor.effective import EcrImage, Effective, account_of, role_name
-from ecs_async_executor.doctor.facts import Facts, Kind
+from ecs_async_executor.doctor.facts import Facts, Kind, Known, Unknown
 from ecs_async_executor.doctor.findings import Finding, error, unknown
 from ecs_async_executor.doctor.permissions import logs_in_s3, needs
+from ecs_async_executor.doctor.policies import grants
 from ecs_async_executor.doctor.setup import Setup
 from ecs_async_executor.engine.diagnosis.iam import TRUSTS_ECS_TASKS, allow, one_line
 
@@ -154,14 +155,21 @@ def permissions(setup: Setup, facts: Facts) -> Iterator[Finding]:
                 "organization's service control policies.",
             )
         rest = [action for action in denied if action not in explicit]
-        if rest:
-            statement = allow(rest[0], need.resource)
-            if len(rest) > 1:
-                statement["Action"] = rest
+        own = facts.get(need.policy) if need.policy and rest else None
+        if isinstance(own, Known):
+            rest = [action for action in rest if not grants(own.value, need.principal, action)]
+        if rest and isinstance(own, Unknown):
+            yield unknown(
+                f"Not known: whether {need.who} may call {', '.join(rest)} on {need.resource}. Its policies don't allow it, and the "
+                "resource's own policy can't be read.",
+                need.why,
+                f"{own.todo or own.why} Or add to the role's policy: {_statement(rest, need.resource)}",
+            )
+        elif rest:
             yield error(
                 f"IAM doesn't let {need.who} call {', '.join(rest)} on {need.resource}.",
                 need.why,
-                f"Add to its policy (docs/iam.md has all of it): {one_line(statement)}",
+                f"Add to its policy (docs/iam.md has all of it): {_statement(rest, need.resource)}",
             )
     for who, actions in open_ones.items():
         if actions:
@@ -171,3 +179,10 @@ def permissions(setup: Setup, facts: Facts) -> Iterator[Finding]:
                 "",
                 "Allow the doctor's role iam:SimulatePrincipalPolicy (docs/iam.md); or try it: ecs-async doctor --launch",
             )
+
+
+def _statement(actions: list[str], resource: str) -> str:
+    statement = allow(actions[0], resource)
+    if len(actions) > 1:
+        statement["Action"] = actions
+    return one_line(statement)

@@ -9,7 +9,7 @@ import pytest
 
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.doctor.checks.routes import exit_of, route_table
-from ecs_async_executor.doctor.facts import Absent, Fact, Facts, Kind, Known, Question
+from ecs_async_executor.doctor.facts import Absent, Fact, Facts, Kind, Known, Question, Unknown
 from ecs_async_executor.doctor.findings import Severity
 from ecs_async_executor.doctor.questions import can_be_seen
 from ecs_async_executor.doctor.setup import JwtKey, Option
@@ -95,6 +95,11 @@ OF_EXEC = tuple(
     f"ssmmessages:{each}"
     for each in ("CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel")
 )
+OF_THE_ACCOUNT = {
+    "Effect": "Allow",
+    "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+    "Action": "kms:*",
+}
 LOGS_IN_S3 = {
     "logging.remote_logging": Option("True", "airflow.cfg"),
     "logging.remote_base_log_folder": Option("s3://logs/airflow", "airflow.cfg"),
@@ -339,6 +344,7 @@ WRONG: dict[str, tuple[list[str], str, str]] = {
                 Question(Kind.PERMISSIONS, TASK_ROLE, "s3:PutObject arn:aws:s3:::logs/airflow/*"): Known(
                     {"s3:PutObject": "implicitDeny"}
                 ),
+                Question(Kind.BUCKET_POLICY, "logs"): Absent(),
             },
             more=LOGS_IN_S3,
         ),
@@ -369,6 +375,7 @@ WRONG: dict[str, tuple[list[str], str, str]] = {
                 Question(Kind.PERMISSIONS, EXECUTION_ROLE, f"kms:Decrypt {KEY}"): Known(
                     {"kms:Decrypt": "implicitDeny"}
                 ),
+                Question(Kind.KEY_POLICY, KEY, "eu-central-1"): Known({"Statement": OF_THE_ACCOUNT}),
             }
         ),
         f"IAM doesn't let the execution role execution call kms:Decrypt on {KEY}",
@@ -615,6 +622,32 @@ def test_parameters_of_others_and_references_are_not_looked_for() -> None:
     assert not can_be_seen("arn:aws:ssm:r:2:parameter/a", "1")
     assert not can_be_seen("/aws/reference/secretsmanager/a", "1")
     assert can_be_seen("arn:aws:secretsmanager:r:2:secret:a", "1")
+
+
+@pytest.mark.parametrize(
+    ("policy", "severity"),
+    [
+        (Known({"Statement": OF_THE_ACCOUNT}), Severity.ERROR),
+        (Known({"Statement": [{**OF_THE_ACCOUNT, "Principal": {"AWS": [EXECUTION_ROLE]}}]}), None),
+        (Known({"Statement": [{**OF_THE_ACCOUNT, "Principal": "*"}]}), None),
+        (Absent(), Severity.ERROR),
+        (Unknown("AWS denies kms:GetKeyPolicy."), Severity.UNKNOWN),
+    ],
+    ids=["left to IAM", "allowed to the role", "allowed to all", "no policy", "not readable"],
+)
+def test_a_keys_own_policy_may_allow_what_iams_do_not(policy: Fact, severity: Severity | None) -> None:
+    secrets = [{"name": "A", "valueFrom": SECRET}]
+    answers = {
+        **definition(containerDefinitions=[{**ECR_CONTAINER, "secrets": secrets}]),
+        Question(Kind.SECRET, SECRET, "eu-central-1"): Known({"deleted": False, "key": KEY}),
+        Question(Kind.PERMISSIONS, EXECUTION_ROLE, f"kms:Decrypt {KEY}"): Known(
+            {"kms:Decrypt": "implicitDeny"}
+        ),
+        Question(Kind.KEY_POLICY, KEY, "eu-central-1"): policy,
+    }
+    told = found(a_setup(), Facts({**facts().answers, **answers}))
+    about = [each.severity for each in told if "kms:Decrypt" in each.what]
+    assert about == ([severity] if severity else [])
 
 
 def test_permissions_that_depend_on_conditions_are_told_as_not_known() -> None:

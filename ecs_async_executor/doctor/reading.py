@@ -100,8 +100,11 @@ def _target(profile: Profile, configuration: Configuration) -> Target:
 
 def _connected(conn_id: str | None, region_name: str | None) -> tuple[Aws | None, str, str]:
     """Return the connection; or None, why it can't be used, and what to do."""
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # noqa: PLC0415  a second of imports
+
+    hook: Any = AwsBaseHook(aws_conn_id=conn_id, client_type="ecs", region_name=region_name)
     try:
-        aws, problem = within(partial(_connect, conn_id, region_name))
+        aws, problem = within(partial(_connect, hook, conn_id))
     except TimeoutError as error:
         todo = "Check Airflow's database and secrets backend, which may hold it, and AWS STS, if it assumes a role."
         return None, f"The Airflow connection {conn_id!r} can't be used: {error}", todo
@@ -112,11 +115,8 @@ def _connected(conn_id: str | None, region_name: str | None) -> tuple[Aws | None
     return aws, problem, ""
 
 
-def _connect(conn_id: str | None, region_name: str | None) -> tuple[Aws | None, str]:
+def _connect(hook: Any, conn_id: str | None) -> tuple[Aws | None, str]:
     """Connect, and raise whatever keeps the connection from making a client."""
-    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # noqa: PLC0415  a second of imports
-
-    hook: Any = AwsBaseHook(aws_conn_id=conn_id, client_type="ecs", region_name=region_name)
     exists = bool(hook.conn_config)
     region = hook.region_name or hook.get_session().region_name
     # As in executor/connection.py: the provider only warns, and uses the environment's credentials instead.

@@ -9,7 +9,7 @@ import pytest
 
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.doctor.checks.routes import exit_of, route_table
-from ecs_async_executor.doctor.facts import Absent, Fact, Facts, Kind, Known, Question, Unknown
+from ecs_async_executor.doctor.facts import Absent, Cause, Fact, Facts, Kind, Known, Question, Unknown
 from ecs_async_executor.doctor.findings import Severity
 from ecs_async_executor.doctor.questions import can_be_seen
 from ecs_async_executor.doctor.setup import JwtKey, Option
@@ -665,3 +665,27 @@ def test_a_subnets_own_route_table_counts_before_the_main_one() -> None:
     assert exit_of(route_table([main, own], "s")) == "private"
     assert exit_of(route_table([main, own], "t")) == "public"
     assert exit_of(route_table([], "t")) == ""
+
+
+def test_a_denied_call_of_the_executor_itself_is_not_known_and_says_that_it_is_needed() -> None:
+    denied = Unknown("AWS denies ecs:ListTasks.", Cause.DENIED, "Allow it.")
+    seen = Facts({**facts().answers, Question(Kind.LIST_TASKS, "prod"): denied})
+    (told,) = (each for each in found(a_setup(), seen) if "ecs:ListTasks" in each.what)
+    assert told.severity is Severity.UNKNOWN
+    assert "The executor makes this call itself" in told.why
+
+
+def test_credentials_that_only_one_service_refuses_are_not_passed_over() -> None:
+    refused = Unknown("AWS rejects the credentials.", Cause.CREDENTIALS, "Correct them.")
+    seen = Facts({**facts().answers, Question(Kind.BUCKET, "b"): refused})
+    assert [each.severity for each in found(a_setup(), seen) if each.todo == "Correct them."] == [
+        Severity.UNKNOWN
+    ]
+
+
+def test_credentials_that_all_services_refuse_are_named_once() -> None:
+    refused = Unknown("AWS rejects the credentials.", Cause.CREDENTIALS, "Correct them.")
+    seen = Facts({**facts().answers, Question(Kind.IDENTITY): refused, Question(Kind.BUCKET, "b"): refused})
+    assert [each.severity for each in found(a_setup(), seen) if each.todo == "Correct them."] == [
+        Severity.ERROR
+    ]

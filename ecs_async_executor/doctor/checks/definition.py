@@ -122,7 +122,7 @@ def _remedy(each: Effective, problem: str) -> str:
     cpu = cpu_units(str(each.document.get("cpu", "")))
     sizes = sorted(FARGATE.get(cpu or 0, ()))
     if "configuration exists" in problem and sizes:
-        return f'With "cpu": "{cpu}", set "memory" to {sizes[0]} to {sizes[-1]} MiB (Fargate\'s pairs: {_SIZES}).'
+        return f'With "cpu": "{cpu}", set "memory" to {sizes[0]} to {sizes[-1]} MiB, in the task definition or the request\'s overrides (sizes: {_SIZES}).'
     if "configuration exists" in problem or "task level" in problem or "setting for" in problem:
         return f'Set "cpu" and "memory" of the task to a pair that Fargate has, such as "1024" and "2048": {_SIZES}'
     return "Correct the task definition, or set launch_type = EC2 for it."

@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from ecs_async_executor.doctor.effective import Effective, effectives
 from ecs_async_executor.doctor.facts import Facts
-from ecs_async_executor.doctor.setup import Setup
+from ecs_async_executor.doctor.setup import Option, Setup
 
 VARIABLE = "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"
+BASE = "AIRFLOW__API__BASE_URL"
+"""What Airflow derives the address from, if that isn't set."""
 
 
 def own_address(each: Effective) -> str | None:
     """Return the address that a profile's containers get by their environment; None if that has none."""
-    return each.environment.get(VARIABLE)
+    if VARIABLE in each.environment:
+        return each.environment[VARIABLE]
+    base = each.environment.get(BASE, "")
+    return f"{base.rstrip('/')}/execution/" if urlsplit(base).hostname else None
+
+
+def source_of(setup: Setup) -> tuple[str, Option]:
+    """Return which option this host's address comes from, as people write it; its value is empty if neither is set."""
+    for name in ("core.execution_api_server_url", "api.base_url"):
+        option = setup.option(name)
+        if option.value and (name.startswith("core.") or urlsplit(option.value).hostname):
+            break
+    else:
+        name, option = "core.execution_api_server_url", Option()
+    section, _, key = name.partition(".")
+    return f"[{section}] {key}", option
 
 
 def addresses(setup: Setup, facts: Facts) -> Iterator[str]:

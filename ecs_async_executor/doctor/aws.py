@@ -9,20 +9,29 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from urllib.request import urlopen
 
 import botocore.exceptions as boto
 
 from ecs_async_executor.doctor.addresses import is_here
-from ecs_async_executor.doctor.effective import EcrImage
+from ecs_async_executor.doctor.effective import EcrImage, region_of
 from ecs_async_executor.doctor.facts import Absent, Cause, Fact, Kind, Known, Question, Unknown
 from ecs_async_executor.doctor.policies import decisions
-from ecs_async_executor.engine.diagnosis.call_failures import CREDENTIAL_CODES, classify, is_clock_error
+from ecs_async_executor.engine.diagnosis.call_failures import (
+    CREDENTIAL_CODES,
+    CREDENTIAL_ERRORS,
+    THIS_HOST,
+    classify,
+    is_clock_error,
+)
 from ecs_async_executor.engine.diagnosis.faults import text_of
 from ecs_async_executor.engine.diagnosis.iam import missing, remedy_of
 from ecs_async_executor.tokens import without_tokens
 
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 3.0, 5.0, 2
 """Of one call: below `gather.LIMIT` together."""
+_CONFIGURATION = 1 << 20
+"""Bytes of an image's configuration at most; it is some kilobytes long."""
 
 ABSENT = frozenset(
     {
@@ -36,14 +45,27 @@ ABSENT = frozenset(
         "InvalidSubnetID.Malformed",
         "InvalidSubnetID.NotFound",
         "NoSuchBucket",
+        "NoSuchBucketPolicy",
         "NoSuchEntity",
         "NoSuchLifecycleConfiguration",
+        "NotFoundException",
         "RepositoryNotFoundException",
         "ResourceNotFoundException",
         "ServerSideEncryptionConfigurationNotFoundError",
     }
 )
 """AWS's error codes for something that doesn't exist."""
+_OF_CREDENTIALS = frozenset(
+    {
+        "AssumeRole",
+        "AssumeRoleWithSAML",
+        "AssumeRoleWithWebIdentity",
+        "CreateToken",
+        "GetRoleCredentials",
+        "GetSessionToken",
+    }
+)
+"""Operations that fetch credentials, before the call that was meant is sent."""
 _DENIED = frozenset(
     {"403", "AccessDenied", "AccessDeniedException", "AuthFailure", "NotAuthorized", "UnauthorizedOperation"}
 )
@@ -62,17 +84,23 @@ ACTIONS: Mapping[Kind, str] = {
     Kind.DNS: "ec2:DescribeVpcAttribute",
     Kind.ROLE: "iam:GetRole",
     Kind.PERMISSIONS: "iam:SimulatePrincipalPolicy",
+    Kind.KEY_POLICY: "kms:GetKeyPolicy",
+    Kind.BUCKET_POLICY: "s3:GetBucketPolicy",
+    Kind.SECRET_POLICY: "secretsmanager:GetResourcePolicy",
     Kind.LOG_GROUP: "logs:DescribeLogGroups",
     Kind.SECRET: "secretsmanager:DescribeSecret",
     Kind.PARAMETER: "ssm:DescribeParameters",
     Kind.IMAGE: "ecr:DescribeImages",
     Kind.PLATFORMS: "ecr:BatchGetImage",
     Kind.QUOTA: "servicequotas:GetServiceQuota",
+    Kind.RATES: "servicequotas:ListServiceQuotas",
     Kind.BUCKET: "s3:ListBucket",
     Kind.LIFECYCLE: "s3:GetLifecycleConfiguration",
     Kind.ENCRYPTION: "s3:GetEncryptionConfiguration",
 }
 """The action that allows each question. docs/iam.md has the policy."""
+MORE_ACTIONS = frozenset({"ecr:GetDownloadUrlForLayer", "servicequotas:GetAWSDefaultServiceQuota"})
+"""Of second calls, for an answer that the first one doesn't have."""
 
 
 class Aws:
@@ -132,22 +160,28 @@ class Aws:
     def _permissions(self, question: Question) -> Fact:
         """Simulate; where that isn't allowed, read the policies, which can tell that no statement allows an action."""
         try:
-            return Known(_simulate(self.client("iam"), question))
+            simulated = _simulate(self.client("iam"), question)
         except Exception as error:  # noqa: BLE001  as in `answer`
-            unknown = fact_of(error, question)
+            simulated, unknown = None, fact_of(error, question)
+        if simulated is not None and "unknown" not in simulated.values():
+            return Known(simulated)
         try:
-            return Known(_by_policies(self.client("iam"), question))
+            read = _by_policies(self.client("iam"), question)
         except Exception:  # noqa: BLE001  what the simulation said counts
-            return unknown
+            return unknown if simulated is None else Known(simulated)
+        if simulated is None:
+            return Known(read)
+        return Known({name: read[name] if told == "unknown" else told for name, told in simulated.items()})
 
 
 def fact_of(error: Exception, question: Question) -> Fact:
     """Return what an exception of a call tells."""
     if isinstance(error, boto.ClientError):
         code = str(error.response.get("Error", {}).get("Code", ""))
-        message = without_tokens(str(error.response.get("Error", {}).get("Message", "")))
-        if code in CREDENTIAL_CODES or is_clock_error(code, message):
-            diagnosis = classify(error).diagnosis
+        message = _first_line(without_tokens(str(error.response.get("Error", {}).get("Message", ""))))
+        of_credentials = error.operation_name in _OF_CREDENTIALS
+        if of_credentials or code in CREDENTIAL_CODES or is_clock_error(code, message):
+            diagnosis = classify(error, THIS_HOST).diagnosis
             return Unknown(f"{diagnosis.summary} ({code}: {message})", Cause.CREDENTIALS, diagnosis.remedy)
         if code in ABSENT or (question.kind is Kind.DEFINITION and code == "ClientException"):
             return Absent(f"{code}: {message}")
@@ -156,16 +190,35 @@ def fact_of(error: Exception, question: Question) -> Fact:
             todo = remedy_of(message) or missing("the role that runs the doctor", action, "*")
             return Unknown(f"AWS denies {action}.", Cause.DENIED, todo)
         return Unknown(f"{error.operation_name} answered {code}: {message}".rstrip(": .") + ".", Cause.OTHER)
-    diagnosis = classify(error).diagnosis
-    if isinstance(
-        error, (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError)
-    ):
-        return Unknown(diagnosis.summary, Cause.CREDENTIALS, diagnosis.remedy)
-    if isinstance(error, (boto.HTTPClientError, boto.ConnectionError, boto.EndpointConnectionError)):
-        return Unknown(diagnosis.summary, Cause.NETWORK, diagnosis.remedy)
-    if isinstance(error, boto.BotoCoreError):
-        return Unknown(diagnosis.summary, Cause.OTHER)
-    return Unknown(f"{text_of(error)[:300]}.", Cause.OTHER)
+    if isinstance(error, (boto.HTTPClientError, boto.ConnectionError)):
+        return _unreached(error)
+    if isinstance(error, (*CREDENTIAL_ERRORS, boto.NoRegionError, boto.InvalidRegionError)):
+        diagnosis = classify(error, THIS_HOST).diagnosis
+        return Unknown(
+            f"{diagnosis.summary} ({_first_line(text_of(error))})", Cause.CREDENTIALS, diagnosis.remedy
+        )
+    return Unknown(f"{_first_line(text_of(error)).rstrip('.')}.", Cause.OTHER)
+
+
+def _unreached(error: boto.BotoCoreError) -> Unknown:
+    """Return what a call tells that got no answer: its endpoint, and what to check."""
+    where = str(error.kwargs.get("endpoint_url") or "AWS") if hasattr(error, "kwargs") else "AWS"
+    if isinstance(error, boto.SSLError):
+        todo = "Set AWS_CA_BUNDLE, or the connection's `verify`, to a file with the certificate authority of the server or proxy."
+        return Unknown(f"This host can't make a trusted TLS connection to {where}.", Cause.NETWORK, todo)
+    is_late = isinstance(error, boto.ReadTimeoutError)
+    why = f"{where} doesn't answer in time." if is_late else f"This host can't reach {where}."
+    return Unknown(
+        why,
+        Cause.NETWORK,
+        "Check the Region's name, this host's network and proxy (HTTPS_PROXY, VPC endpoints), the connection's `endpoint_url` and "
+        "AWS_ENDPOINT_URL*.",
+    )
+
+
+def _first_line(text: str) -> str:
+    """Return the beginning of an error's text: a proxy's page may be long."""
+    return "" if text.lstrip().startswith("<") else text.partition("\n")[0][:300]
 
 
 def _is_set(client: Any) -> bool:
@@ -174,19 +227,19 @@ def _is_set(client: Any) -> bool:
     return not host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
 
 
-_SERVICES: Mapping[str, str] = {"servicequotas": "service-quotas"}
+SERVICES: Mapping[str, str] = {"servicequotas": "service-quotas"}
 
 
 def _service_of(question: Question) -> tuple[str, str]:
     """Return the service to ask, and the Region if it isn't the executor's."""
     service = ACTIONS[question.kind].partition(":")[0]
     region = ""
-    if question.kind in {Kind.LOG_GROUP, Kind.SECRET, Kind.PARAMETER}:
+    if question.kind in {Kind.KEY_POLICY, Kind.LOG_GROUP, Kind.PARAMETER, Kind.SECRET, Kind.SECRET_POLICY}:
         region = question.of
     if question.kind in {Kind.IMAGE, Kind.PLATFORMS}:
         image = EcrImage.parse(question.name)
         region = image.region if image else ""
-    return _SERVICES.get(service, service), region
+    return SERVICES.get(service, service), region
 
 
 # --- one function a kind: the client and the question in, the value out -------------------------------------
@@ -212,8 +265,12 @@ def _definition(client: Any, question: Question) -> Any:
 
 
 def _provider(client: Any, question: Question) -> Any:
-    answer = client.describe_capacity_providers(capacityProviders=[question.name])
-    return next(iter(answer.get("capacityProviders") or ()), None) or Absent("MISSING")
+    # Without the cluster, AWS leaves out providers of Managed Instances (API reference: DescribeCapacityProviders).
+    for more in ({}, {"cluster": question.of}):
+        answer = client.describe_capacity_providers(capacityProviders=[question.name], **more)
+        if found := answer.get("capacityProviders"):
+            return found[0]
+    return Absent("MISSING")
 
 
 def _list_tasks(client: Any, question: Question) -> Any:
@@ -267,14 +324,18 @@ def _role(client: Any, question: Question) -> Any:
 
 
 def _simulate(client: Any, question: Question) -> dict[str, str]:
-    actions, _, resource = question.of.partition(" ")
+    actions, resource, cluster = (*question.of.split(" "), "")[:3]
     context = {
         "iam:PassedToService": "ecs-tasks.amazonaws.com",
         "ecs:CreateAction": "RunTask",
+        "aws:SecureTransport": "true",
+        "aws:RequestedRegion": region_of(resource),
+        "ecs:cluster": cluster,
     }
     entries = [
         {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
         for key, value in context.items()
+        if value
     ]
     answer = client.simulate_principal_policy(
         PolicySourceArn=question.name,
@@ -288,18 +349,18 @@ def _simulate(client: Any, question: Question) -> dict[str, str]:
 def _decision(result: Mapping[str, Any]) -> str:
     """Return IAM's decision; `unknown` where it depends on a condition whose value the simulation doesn't have."""
     decision = str(result["EvalDecision"])
-    return "unknown" if decision == "implicitDeny" and result.get("MissingContextValues") else decision
+    return "unknown" if decision != "allowed" and result.get("MissingContextValues") else decision
 
 
 def _by_policies(client: Any, question: Question) -> dict[str, str]:
-    actions, _, resource = question.of.partition(" ")
+    actions, resource, *_ = question.of.split(" ")
     name = question.name.rpartition("/")[2]
     kind = "role" if ":role/" in question.name else "user"
     own = {f"{kind.title()}Name": name}
-    names = getattr(client, f"list_{kind}_policies")(**own)["PolicyNames"]
+    names = _all(client, f"list_{kind}_policies", "PolicyNames", own)
     read = getattr(client, f"get_{kind}_policy")
     documents = [_policy(read(**own, PolicyName=each)["PolicyDocument"]) for each in names]
-    for each in getattr(client, f"list_attached_{kind}_policies")(**own)["AttachedPolicies"]:
+    for each in _all(client, f"list_attached_{kind}_policies", "AttachedPolicies", own):
         version = client.get_policy(PolicyArn=each["PolicyArn"])["Policy"]["DefaultVersionId"]
         answer = client.get_policy_version(PolicyArn=each["PolicyArn"], VersionId=version)
         documents.append(_policy(answer["PolicyVersion"]["Document"]))
@@ -308,9 +369,31 @@ def _by_policies(client: Any, question: Question) -> dict[str, str]:
     return decisions(documents, actions.split(","), resource)
 
 
+def _all(client: Any, operation: str, member: str, request: Mapping[str, Any]) -> list[Any]:
+    """Return a list that AWS may answer in pages."""
+    return [
+        each
+        for page in client.get_paginator(operation).paginate(**request)
+        for each in page.get(member) or ()
+    ]
+
+
 def _policy(document: Any) -> Mapping[str, Any]:
     found: Mapping[str, Any] = json.loads(unquote(document)) if isinstance(document, str) else document
     return found
+
+
+def _key_policy(client: Any, question: Question) -> Any:
+    return _policy(client.get_key_policy(KeyId=question.name, PolicyName="default")["Policy"])
+
+
+def _bucket_policy(client: Any, question: Question) -> Any:
+    return _policy(client.get_bucket_policy(Bucket=question.name)["Policy"])
+
+
+def _secret_policy(client: Any, question: Question) -> Any:
+    found = client.get_resource_policy(SecretId=question.name).get("ResourcePolicy")
+    return _policy(found) if found else Absent()
 
 
 def _log_group(client: Any, question: Question) -> Any:
@@ -344,7 +427,7 @@ def _image(client: Any, question: Question) -> Any:
 
 
 def _platforms(client: Any, question: Question) -> Any:
-    """Return the processors of an image with several; Unknown for one, whose processor only its layers tell."""
+    """Return the processors of an image: of an index they are in the manifest, of a single image in its configuration."""
     image = EcrImage.parse(question.name)
     if image is None:
         return Unknown("It is in another registry.", Cause.NOT_ASKED)
@@ -357,7 +440,23 @@ def _platforms(client: Any, question: Question) -> Any:
     found = sorted(
         {str((each.get("platform") or {}).get("architecture", "")) for each in manifest.get("manifests", ())}
     )
-    return tuple(each for each in found if each and each != "unknown")
+    if processors := tuple(each for each in found if each and each != "unknown"):
+        return processors
+    digest = str((manifest.get("config") or {}).get("digest") or "")
+    found_one = _processor_of(client, image, digest) if digest else ""
+    return (found_one,) if found_one else Unknown("Its manifest names no processor.", Cause.NOT_ASKED)
+
+
+def _processor_of(client: Any, image: EcrImage, digest: str) -> str:
+    """Return the processor in an image's configuration, a blob like a layer; empty if it can't be read."""
+    try:
+        answer = client.get_download_url_for_layer(
+            registryId=image.account, repositoryName=image.repository, layerDigest=digest
+        )
+        with urlopen(answer["downloadUrl"], timeout=READ_SECONDS) as blob:  # noqa: S310  AWS's own address
+            return str(json.loads(blob.read(_CONFIGURATION)).get("architecture") or "")
+    except Exception:  # noqa: BLE001  denied, or no registry of AWS's: then it stays unknown
+        return ""
 
 
 def _image_id(image: EcrImage) -> dict[str, str]:
@@ -365,7 +464,21 @@ def _image_id(image: EcrImage) -> dict[str, str]:
 
 
 def _quota(client: Any, question: Question) -> Any:
-    return float(client.get_service_quota(ServiceCode="fargate", QuotaCode=question.name)["Quota"]["Value"])
+    request = {"ServiceCode": "fargate", "QuotaCode": question.name}
+    try:
+        answer = client.get_service_quota(**request)
+    except boto.ClientError as error:
+        if error.response.get("Error", {}).get("Code") != "NoSuchResourceException":
+            raise
+        # The account has no value of its own, so AWS's default holds.
+        answer = client.get_aws_default_service_quota(**request)
+    return float(answer["Quota"]["Value"])
+
+
+def _rates(client: Any, _: Question) -> Any:
+    """Return Fargate's quotas as they are granted to this account, by name."""
+    quotas = _all(client, "list_service_quotas", "Quotas", {"ServiceCode": "fargate"})
+    return {str(each["QuotaName"]): float(each["Value"]) for each in quotas if "Value" in each}
 
 
 def _bucket(client: Any, question: Question) -> Any:
@@ -403,12 +516,16 @@ _ASK: Mapping[Kind, Callable[[Any, Question], Any]] = {
     Kind.DNS: _dns,
     Kind.ROLE: _role,
     Kind.PERMISSIONS: _simulate,
+    Kind.KEY_POLICY: _key_policy,
+    Kind.BUCKET_POLICY: _bucket_policy,
+    Kind.SECRET_POLICY: _secret_policy,
     Kind.LOG_GROUP: _log_group,
     Kind.SECRET: _secret,
     Kind.PARAMETER: _parameter,
     Kind.IMAGE: _image,
     Kind.PLATFORMS: _platforms,
     Kind.QUOTA: _quota,
+    Kind.RATES: _rates,
     Kind.BUCKET: _bucket,
     Kind.LIFECYCLE: _lifecycle,
     Kind.ENCRYPTION: _encryption,

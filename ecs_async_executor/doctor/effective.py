@@ -16,7 +16,7 @@ from ecs_async_executor.errors import InvalidRequestError
 _SIZES = ("cpu", "memory", "memoryReservation")
 _ROLE = re.compile(r"arn:[\w-]+:iam::(?P<account>\d+):role/(?:.*/)?(?P<name>[^/]+)$")
 _ECR = re.compile(
-    r"(?P<account>\d{12})\.dkr[.-]ecr[.\w-]*?\.(?P<region>[a-z]{2}(?:-[a-z]+)+-\d)\.[\w.]+/(?P<repository>[^:@]+)"
+    r"(?P<account>\d{12})\.dkr[.-]ecr[.\w-]*?\.(?P<region>[a-z]{2,}(?:-[a-z]+)+-\d+)\.[\w.]+/(?P<repository>[^:@]+)"
     r"(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?"
 )
 
@@ -212,6 +212,13 @@ class Effective:
         return bool({variable, f"{variable}_CMD", f"{variable}_SECRET"} & named) or bool(
             container.get("environmentFiles")
         )
+
+    @property
+    def environment_files(self) -> Iterator[str]:
+        """Yield the ARNs of the objects in S3 from which containers get variables."""
+        over = self.overrides.get("containerOverrides") or ()
+        for container in (*self.containers, *over):
+            yield from (str(each.get("value", "")) for each in container.get("environmentFiles") or ())
 
     @property
     def log_groups(self) -> Iterator[tuple[Mapping[str, Any], str, str]]:

@@ -23,12 +23,16 @@ class Kind(str, Enum):
     DNS = "the VPC's DNS settings"
     ROLE = "the role"
     PERMISSIONS = "the permissions of"
+    KEY_POLICY = "the policy of the key"
+    BUCKET_POLICY = "the policy of the bucket"
+    SECRET_POLICY = "the policy of the secret"  # noqa: S105  a kind of question
     LOG_GROUP = "the log group"
     SECRET = "the secret"  # noqa: S105  a kind of question
     PARAMETER = "the parameter"
     IMAGE = "the image"
     PLATFORMS = "the processors of the image"
     QUOTA = "the quota"
+    RATES = "the rates of Fargate's launches"
     BUCKET = "the bucket"
     LIFECYCLE = "the lifecycle rules of the bucket"
     ENCRYPTION = "the encryption of the bucket"
@@ -38,6 +42,7 @@ class Kind(str, Enum):
     API = "the execution API at"
     TOKEN = "whether a task's token is accepted at"  # noqa: S105  as above
     POOL = "Airflow's pool"
+    CONNECTION = "the Airflow connection"
 
 
 class Question(NamedTuple):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
 
 from ecs_async_executor.doctor.facts import Cause, Fact, Facts, Question, Unknown
 from ecs_async_executor.doctor.questions import questions
@@ -19,6 +20,28 @@ _ROUNDS = 8
 """More than the longest chain of questions: subnet, VPC, endpoint, its security group."""
 
 Answer = Callable[[Question], Fact]
+_T = TypeVar("_T")
+
+
+def within(call: Callable[[], _T], limit: float = LIMIT) -> _T:
+    """Return what a call returns, in a thread; raises what it raises, and TimeoutError after `limit` seconds."""
+    done: SimpleQueue[tuple[bool, Any]] = SimpleQueue()
+
+    def work() -> None:
+        try:
+            done.put((True, call()))
+        except Exception as error:  # noqa: BLE001  raised again below
+            done.put((False, error))
+
+    threading.Thread(target=work, name="ecs-async-doctor", daemon=True).start()
+    try:
+        returned, value = done.get(timeout=limit)
+    except Empty:
+        raise TimeoutError(f"no answer within {limit:.0f} s") from None
+    if not returned:
+        raise value
+    found: _T = value
+    return found
 
 
 def gather(
@@ -51,7 +74,7 @@ def _ask(
         while not waiting.empty():
             try:
                 question = waiting.get_nowait()
-            except Exception:  # noqa: BLE001  another thread has taken the last one
+            except Empty:  # another thread has taken the last one
                 return
             answered.put((question, _safe(answer, question)))
 
@@ -64,7 +87,7 @@ def _ask(
     while len(found) < len(new) and (left := until - clock()) > 0:
         try:
             question, fact = answered.get(timeout=left)
-        except Exception:  # noqa: BLE001  queue.Empty: the time is over
+        except Empty:  # the time is over
             break
         found[question] = fact
     late = Unknown(f"There was no answer within {limit:.0f} s.", Cause.TIME, "Try again.")

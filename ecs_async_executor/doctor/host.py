@@ -17,7 +17,9 @@ from ecs_async_executor.doctor.tokens import make_token
 
 HTTP_SECONDS = 5.0
 _TOKEN_SECONDS = 60.0
-KINDS = frozenset({Kind.ADDRESS, Kind.API, Kind.TOKEN, Kind.POOL})
+_NO_CONNECTION = frozenset({"AirflowNotFoundException"})
+"""Airflow's exception for a connection that isn't there; its module differs between versions."""
+KINDS = frozenset({Kind.ADDRESS, Kind.API, Kind.CONNECTION, Kind.POOL, Kind.TOKEN})
 
 
 def prepare() -> None:
@@ -34,9 +36,14 @@ def prepare() -> None:
 
 def answer(question: Question) -> Fact:
     """Answer a question about this host's view; may raise."""
-    return {Kind.ADDRESS: _address, Kind.API: _api, Kind.TOKEN: _token, Kind.POOL: _pool}[question.kind](
-        question.name
-    )
+    ask = {
+        Kind.ADDRESS: _address,
+        Kind.API: _api,
+        Kind.CONNECTION: _connection,
+        Kind.POOL: _pool,
+        Kind.TOKEN: _token,
+    }
+    return ask[question.kind](question.name)
 
 
 def _address(host: str) -> Fact:
@@ -92,6 +99,19 @@ def _why(error: Any) -> str:
     if isinstance(error, TimeoutError):
         return "time-out"
     return f"{type(error).__name__}: {error}"
+
+
+def _connection(conn_id: str) -> Fact:
+    """Return whether Airflow has a connection; never what is in it."""
+    from airflow.sdk import BaseHook  # noqa: PLC0415  a second of imports
+
+    try:
+        BaseHook.get_connection(conn_id)
+    except Exception as error:  # noqa: BLE001  a database or a secrets backend may fail in any way
+        if type(error).__name__ in _NO_CONNECTION:
+            return Absent()
+        return Unknown(f"Airflow's connections can't be read ({type(error).__name__}).", Cause.OTHER)
+    return Known(value=True)
 
 
 def _pool(name: str) -> Fact:

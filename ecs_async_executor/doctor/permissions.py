@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ecs_async_executor.doctor.effective import (
     EcrImage,
@@ -16,6 +17,15 @@ from ecs_async_executor.doctor.effective import (
 )
 from ecs_async_executor.doctor.facts import Facts, Kind, Question
 from ecs_async_executor.doctor.setup import Setup
+from ecs_async_executor.engine.payloads import split
+
+_OF_EXEC = (
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+)
+"""What ECS Exec's agent calls ("Using Amazon ECS Exec")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +40,28 @@ class Need:
     resource: str
     why: str
     """What fails without."""
+    cluster: str = ""
+    """The cluster's ARN, for conditions on `ecs:cluster`."""
 
     @property
     def question(self) -> Question:
         """The question whose answer maps each action to IAM's decision."""
-        return Question(Kind.PERMISSIONS, self.principal, f"{','.join(self.actions)} {self.resource}")
+        return Question(
+            Kind.PERMISSIONS,
+            self.principal,
+            f"{','.join(self.actions)} {self.resource} {self.cluster}".rstrip(),
+        )
+
+    @property
+    def policy(self) -> Question | None:
+        """The question for the resource's own policy, which may allow what IAM's don't; None for resources without one."""
+        if ":kms:" in self.resource:
+            return Question(Kind.KEY_POLICY, self.resource, region_of(self.resource))
+        if ":secretsmanager:" in self.resource:
+            return Question(Kind.SECRET_POLICY, self.resource, region_of(self.resource))
+        if ":s3:::" in self.resource:
+            return Question(Kind.BUCKET_POLICY, self.resource.partition(":::")[2].partition("/")[0])
+        return None
 
 
 def needs(setup: Setup, facts: Facts) -> Iterator[Need]:
@@ -47,7 +74,8 @@ def needs(setup: Setup, facts: Facts) -> Iterator[Need]:
         if each.definition is not None:
             if caller:
                 yield from _of_caller(each, caller, account)
-            yield from _of_execution_role(each, account, partition)
+            yield from _of_execution_role(each, facts, account, partition)
+    yield from _of_logs(setup, facts, partition)
     bucket = setup.settings.payload_bucket if setup.settings else None
     if not bucket:
         return
@@ -55,11 +83,51 @@ def needs(setup: Setup, facts: Facts) -> Iterator[Need]:
     if caller:
         why = "Without it, workloads that are too long for RunTask can't be stored, and their tasks fail."
         yield Need(caller, caller_name(caller), ("s3:PutObject", "s3:DeleteObject"), objects, why)
+    key = key_of(facts.value(Kind.ENCRYPTION, split(bucket)[0]))
+    if key and caller:
+        yield Need(
+            caller,
+            caller_name(caller),
+            ("kms:GenerateDataKey",),
+            key,
+            f"The bucket is encrypted with it. {why}",
+        )
     for each in effectives(setup, facts):
         if each.task_role:
             why = "Without it, containers can't fetch workloads that are too long for RunTask."
             yield Need(
                 each.task_role, f"the task role {role_name(each.task_role)}", ("s3:GetObject",), objects, why
+            )
+            if key:
+                who = f"the task role {role_name(each.task_role)}"
+                yield Need(
+                    each.task_role, who, ("kms:Decrypt",), key, f"The bucket is encrypted with it. {why}"
+                )
+
+
+def key_of(encryption: Mapping[str, Any] | None) -> str:
+    """Return the ARN of the key of a bucket's own encryption; empty for AWS's keys, which need no permission."""
+    key = str((encryption or {}).get("KMSMasterKeyID") or "")
+    return key if ":key/" in key else ""
+
+
+def logs_in_s3(setup: Setup) -> str:
+    """Return where workers store their logs with the task role's credentials; empty if they do otherwise."""
+    folder = setup.option("logging.remote_base_log_folder").value
+    by_role = not setup.option("logging.remote_log_conn_id").value
+    return folder if setup.is_on("logging.remote_logging") and folder.startswith("s3://") and by_role else ""
+
+
+def _of_logs(setup: Setup, facts: Facts, partition: str) -> Iterator[Need]:
+    folder = logs_in_s3(setup)
+    if not folder:
+        return
+    objects = f"arn:{partition}:s3:::{folder.removeprefix('s3://').rstrip('/')}/*"
+    why = "Without it, workers can't store their logs: after its end, a task's log page is empty."
+    for each in effectives(setup, facts):
+        if each.task_role:
+            yield Need(
+                each.task_role, f"the task role {role_name(each.task_role)}", ("s3:PutObject",), objects, why
             )
 
 
@@ -87,16 +155,25 @@ def _of_caller(each: Effective, caller: str, account: str) -> Iterator[Need]:
     definition = str((each.definition or {}).get("taskDefinitionArn") or "")
     cluster = str((each.cluster or {}).get("clusterArn") or "")
     if definition:
-        family = definition.rpartition(":")[0]
-        yield Need(caller, who, ("ecs:RunTask",), f"{family}:*", "Without it, no task can be launched.")
+        # ECS authorizes the revision that it resolves the family to (RunTask).
+        yield Need(caller, who, ("ecs:RunTask",), definition, "Without it, no task can be launched.", cluster)
     if cluster:
         tasks = f"{cluster.replace(':cluster/', ':task/')}/*"
         why = "Without it, the executor can't follow or stop its tasks."
-        yield Need(caller, who, ("ecs:DescribeTasks", "ecs:StopTask"), tasks, why)
+        yield Need(caller, who, ("ecs:DescribeTasks", "ecs:StopTask"), tasks, why, cluster)
         if each.body.get("tags"):
             yield Need(
-                caller, who, ("ecs:TagResource",), tasks, "Without it, tasks with tags can't be launched."
+                caller,
+                who,
+                ("ecs:TagResource",),
+                tasks,
+                "Without it, tasks with tags can't be launched.",
+                cluster,
             )
+    if each.body.get("enableExecuteCommand") and each.task_role and account_of(each.task_role) == account:
+        why = "Without it, ecs-async exec can't open a shell: ECS Exec's agent doesn't connect."
+        task_role = f"the task role {role_name(each.task_role)}"
+        yield Need(each.task_role, task_role, _OF_EXEC, "*", why)
     for _, role in each.roles:
         if account_of(role) == account:
             yield Need(
@@ -104,7 +181,7 @@ def _of_caller(each: Effective, caller: str, account: str) -> Iterator[Need]:
             )
 
 
-def _of_execution_role(each: Effective, account: str, partition: str) -> Iterator[Need]:
+def _of_execution_role(each: Effective, facts: Facts, account: str, partition: str) -> Iterator[Need]:
     role = each.execution_role
     if not role or not account or account_of(role) != account:
         return
@@ -124,11 +201,17 @@ def _of_execution_role(each: Effective, account: str, partition: str) -> Iterato
         options = (container.get("logConfiguration") or {}).get("options") or {}
         if str(options.get("awslogs-create-group", "")).lower() == "true":
             yield Need(role, who, ("logs:CreateLogGroup",), f"{arn}:*", "awslogs-create-group needs it.")
+    for file in dict.fromkeys(each.environment_files):
+        why = "Without it, the task stops before it starts: it can't read its environment file."
+        yield Need(role, who, ("s3:GetObject",), file, why)
     for _, value_from in each.secrets:
         kind, name, region = secret_question(value_from, each.setup.region)
         why = "Without it, the task stops before it starts: ResourceInitializationError."
         if kind is Kind.SECRET:
             yield Need(role, who, ("secretsmanager:GetSecretValue",), name, why)
+            key = str((facts.value(kind, name, region) or {}).get("key") or "")
+            if ":key/" in key:
+                yield Need(role, who, ("kms:Decrypt",), key, f"The secret is encrypted with it. {why}")
         else:
             parameter = f"arn:{partition}:ssm:{region}:{(region_of(value_from) and account_of(value_from)) or account}"
             yield Need(role, who, ("ssm:GetParameters",), f"{parameter}:parameter/{name.lstrip('/')}", why)

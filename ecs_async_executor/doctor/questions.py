@@ -46,6 +46,9 @@ def questions(setup: Setup, facts: Facts) -> Iterator[Question]:
         yield Question(Kind.ROLE, caller)
     for need in needs(setup, facts):
         yield need.question
+        decided = facts.value(*need.question) or {}
+        if need.policy and "implicitDeny" in decided.values():
+            yield need.policy
 
 
 def _of_host(setup: Setup, facts: Facts) -> Iterator[Question]:
@@ -58,6 +61,10 @@ def _of_host(setup: Setup, facts: Facts) -> Iterator[Question]:
         if not setup.jwt.problem:
             yield Question(Kind.TOKEN, setup.api_url)
     yield Question(Kind.POOL, "default_pool")
+    if (conn_id := setup.option("logging.remote_log_conn_id").value) and setup.is_on(
+        "logging.remote_logging"
+    ):
+        yield Question(Kind.CONNECTION, conn_id)
 
 
 def _of_ecs(each: Effective) -> Iterator[Question]:
@@ -69,9 +76,15 @@ def _of_ecs(each: Effective) -> Iterator[Question]:
         yield Question(Kind.DESCRIBE_TASKS, each.cluster_name)
     for provider in each.providers:
         is_own = provider not in FARGATE_PROVIDERS
-        yield Question(Kind.PROVIDER, provider) if is_own else Question(Kind.QUOTA, QUOTAS[provider])
-    if each.on_fargate and not each.providers:
-        yield Question(Kind.QUOTA, QUOTAS["FARGATE"])
+        yield (
+            Question(Kind.PROVIDER, provider, each.cluster_name)
+            if is_own
+            else Question(Kind.QUOTA, QUOTAS[provider])
+        )
+    if each.on_fargate:
+        yield Question(Kind.RATES)
+        if not each.providers:
+            yield Question(Kind.QUOTA, QUOTAS["FARGATE"])
 
 
 def _of_containers(each: Effective, facts: Facts) -> Iterator[Question]:
@@ -82,10 +95,21 @@ def _of_containers(each: Effective, facts: Facts) -> Iterator[Question]:
     for _, group, region in each.log_groups:
         yield Question(Kind.LOG_GROUP, group, region)
     for _, value_from in each.secrets:
-        yield Question(*secret_question(value_from, each.setup.region))
+        if can_be_seen(value_from, account):
+            yield Question(*secret_question(value_from, each.setup.region))
     for image in each.images:
         if EcrImage.parse(image) is not None:
             yield from (Question(kind, image) for kind in (Kind.IMAGE, Kind.PLATFORMS))
+
+
+def can_be_seen(value_from: str, account: str) -> bool:
+    """Return whether AWS would list what a `valueFrom` names, if it is there.
+
+    DescribeParameters shows only the account's own parameters, and no references to Secrets Manager.
+    """
+    if ":secretsmanager:" in value_from:
+        return True
+    return "/aws/reference/" not in value_from and account_of(value_from) in {"", account}
 
 
 def _of_network(each: Effective, facts: Facts) -> Iterator[Question]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +15,9 @@ from ecs_async_executor.config.explain import origin_of
 from ecs_async_executor.config.profiles import Profile
 from ecs_async_executor.config.reading import unknown_team
 from ecs_async_executor.config.sources import airflow_conf, known_teams, where
-from ecs_async_executor.doctor.aws import Aws
+from ecs_async_executor.doctor.aws import Aws, fact_of
+from ecs_async_executor.doctor.facts import Kind, Question, Unknown
+from ecs_async_executor.doctor.gather import within
 from ecs_async_executor.doctor.setup import JwtKey, Option, Setup, Target
 from ecs_async_executor.engine.diagnosis.faults import text_of
 from ecs_async_executor.errors import ConfigurationError, InvalidRequestError, OptionsError
@@ -30,6 +33,7 @@ OPTIONS = (
     "logging.remote_logging",
     "logging.remote_base_log_folder",
     "logging.remote_log_conn_id",
+    "scheduler.task_queued_timeout",
     "dag_processor.dag_bundle_config_list",
 )
 """Airflow's options that checks read. None of them holds a secret."""
@@ -60,13 +64,14 @@ def read_setup(team: str | None = None) -> tuple[Setup, Aws | None, Configuratio
     except OptionsError as error:
         return Setup(problems=tuple(error.problems), **common), None, None
     settings = configuration.settings
-    aws, connection_problem = _connect(settings.conn_id, settings.region_name)
+    aws, problem, todo = _connected(settings.conn_id, settings.region_name)
     of_times = set(time_warnings(configuration.profiles, configuration.queued_timeout))
     setup = Setup(
         settings=settings,
         targets=tuple(_target(each, configuration) for each in configuration.profiles),
         warnings=tuple(each for each in configuration.warnings if each not in of_times),
-        connection_problem=connection_problem,
+        connection_problem=problem,
+        connection_todo=todo,
         region=(aws.region or "") if aws else settings.region_name or "",
         local=aws.local if aws and aws.region else False,
         queued_timeout=configuration.queued_timeout,
@@ -93,19 +98,33 @@ def _target(profile: Profile, configuration: Configuration) -> Target:
         return Target(*common, None, error.problem, error.remedy, origin=origin)
 
 
-def _connect(conn_id: str | None, region_name: str | None) -> tuple[Aws | None, str]:
+def _connected(conn_id: str | None, region_name: str | None) -> tuple[Aws | None, str, str]:
+    """Return the connection; or None, why it can't be used, and what to do."""
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook  # noqa: PLC0415  a second of imports
 
     hook: Any = AwsBaseHook(aws_conn_id=conn_id, client_type="ecs", region_name=region_name)
     try:
-        exists = bool(hook.conn_config)
-        region = hook.region_name or hook.get_session().region_name
-    except Exception as error:  # noqa: BLE001  connections come from anywhere: a database, a secrets backend
-        return None, f"The Airflow connection {conn_id!r} can't be used: {text_of(error)[:300]}"
+        aws, problem = within(partial(_connect, hook, conn_id))
+    except TimeoutError as error:
+        todo = "Check Airflow's database and secrets backend, which may hold it, and AWS STS, if it assumes a role."
+        return None, f"The Airflow connection {conn_id!r} can't be used: {error}", todo
+    except Exception as error:  # noqa: BLE001  connections come from anywhere: a database, a secrets backend, STS
+        fact = fact_of(error, Question(Kind.IDENTITY))
+        why, todo = (fact.why, fact.todo) if isinstance(fact, Unknown) else (text_of(error)[:300], "")
+        return None, f"The Airflow connection {conn_id!r} can't be used: {why}", todo
+    return aws, problem, ""
+
+
+def _connect(hook: Any, conn_id: str | None) -> tuple[Aws | None, str]:
+    """Connect, and raise whatever keeps the connection from making a client."""
+    exists = bool(hook.conn_config)
+    region = hook.region_name or hook.get_session().region_name
     # As in executor/connection.py: the provider only warns, and uses the environment's credentials instead.
     if conn_id not in {None, _DEFAULT_CONN_ID} and not exists:
         return None, f"There is no Airflow connection {conn_id!r}, or none that this host can read."
     aws = Aws(conn_id, region)
+    if region:
+        aws.client("ecs")
     return aws, ""
 
 
@@ -126,8 +145,12 @@ def _api_url(airflow: Any) -> str:
 
 
 def _jwt(airflow: Any) -> JwtKey:
-    if airflow.get("api_auth", "jwt_private_key_path", fallback=None):
-        return JwtKey(private_key=True)
+    if path := airflow.get("api_auth", "jwt_private_key_path", fallback=None):
+        readable = os.access(path, os.R_OK)
+        problem = "" if readable else f"[api_auth] jwt_private_key_path is {path}, which can't be read here"
+        return JwtKey(
+            where=where(airflow, "api_auth", "jwt_private_key_path"), private_key=True, problem=problem
+        )
     origin = where(airflow, "api_auth", "jwt_secret")
     try:
         secret = airflow.get("api_auth", "jwt_secret", fallback=None)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.messages import Request
+
+_WHOLE = re.compile(r"-?\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,9 @@ class Setup:
     warnings: tuple[str, ...] = ()
     connection_problem: str = ""
     """Why the connection of the option `conn_id` can't be used."""
+    connection_todo: str = ""
     region: str = ""
     """Empty if it is set nowhere."""
-    region_from: str = ""
     local: bool = False
     """Whether ECS is on this machine: `ecs-async local`, moto or LocalStack."""
     options: Mapping[str, Option] = field(default_factory=dict)
@@ -96,7 +99,11 @@ class Setup:
     def number(self, name: str, default: int) -> int:
         """Return an option that is a whole number."""
         text = self.option(name).value
-        return int(text) if text.lstrip("-").isdigit() else default
+        return int(text) if _WHOLE.fullmatch(text) else default
+
+    def is_number(self, name: str) -> bool:
+        """Return whether an option is a whole number, or isn't set."""
+        return not self.option(name).value or _WHOLE.fullmatch(self.option(name).value) is not None
 
 
 def names_of(items: Sequence[Mapping[str, Any]], key: str = "name") -> list[str]:

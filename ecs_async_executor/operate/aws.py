@@ -15,7 +15,7 @@ import botocore.exceptions as boto
 from botocore.config import Config
 
 from ecs_async_executor.config.settings import Settings
-from ecs_async_executor.engine.diagnosis.call_failures import Kind, classify
+from ecs_async_executor.engine.diagnosis.call_failures import THIS_HOST, Kind, classify, named
 from ecs_async_executor.engine.diagnosis.iam import arn_of, missing, remedy_of
 from ecs_async_executor.engine.diagnosis.s3_failures import classify_s3
 from ecs_async_executor.engine.payloads import split
@@ -182,14 +182,14 @@ def explain(error: Exception, service: str, endpoint: str, url: str | None = Non
             remedy="If the task has only just started, try again in some seconds. Else the task role lacks the four "
             "ssmmessages actions, or the task has no way to ssmmessages: docs/iam.md.",
         )
-    failure = classify(error) if url is None else classify_s3(error, url)
+    failure = classify(error, THIS_HOST) if url is None else classify_s3(error, url)
     if failure.kind is Kind.THROTTLE:
         remedy = "Others use up the rate of this account and Region: try again in a minute."
         return Diagnosis(f"AWS throttled the call {_ATTEMPTS} times.", remedy=remedy)
     if failure.kind is Kind.DENIED and isinstance(error, boto.ClientError):
         message = str(error.response.get("Error", {}).get("Message", ""))
         return replace(failure.diagnosis, remedy=remedy_of(message) or _allow(error.operation_name, url))
-    return replace(failure.diagnosis, remedy=_for_this_host(failure.diagnosis.remedy))
+    return named(failure.diagnosis, THIS_HOST)
 
 
 def _allow(operation: str, url: str | None) -> str:
@@ -207,9 +207,3 @@ def by_cluster(arns: Iterable[str]) -> dict[str, list[str]]:
         if parsed is not None:
             groups.setdefault(parsed.cluster or "default", []).append(arn)
     return groups
-
-
-def _for_this_host(remedy: str) -> str:
-    """Return what to do here: this command has its host's role, and is over before it could read new credentials."""
-    here = remedy.replace("the scheduler's role", "this host's role")
-    return here.removesuffix(" The executor reads them again by itself.")

@@ -139,6 +139,28 @@ def role_without_policies(aws: World) -> dict[str, str | None]:
     return {f"{SECTION}TASK_DEFINITION": aws.register(executionRoleArn=role)}
 
 
+def limited_role(aws: World, *actions: str) -> str:
+    name = f"limited-{aws.number()}"
+    role = aws.role(name)
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}],
+    }
+    aws.iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(document))
+    return role
+
+
+def role_that_makes_no_log_group(aws: World) -> dict[str, str | None]:
+    role = limited_role(aws, "ecr:*", "secretsmanager:*", "logs:CreateLogStream", "logs:PutLogEvents")
+    options = {**NO_LOGS["options"], "awslogs-group": "/new", "awslogs-create-group": "true"}
+    made = aws.container(logConfiguration={"logDriver": "awslogs", "options": options})
+    return {f"{SECTION}TASK_DEFINITION": aws.register([made], executionRoleArn=role)}
+
+
+def task_role_that_only_reads(aws: World) -> dict[str, str | None]:
+    return {f"{SECTION}TASK_DEFINITION": aws.register(taskRoleArn=limited_role(aws, "s3:GetObject"))}
+
+
 def deleted_secret(aws: World) -> dict[str, str | None]:
     arn = aws.secrets.create_secret(Name=f"s{aws.number()}", SecretString="x")["ARN"]
     aws.secrets.delete_secret(SecretId=arn)
@@ -163,6 +185,17 @@ SPOT = {"q": {"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", 
 PLANTED: dict[str, tuple[Plant, str, str]] = {
     "no Region": (option("REGION_NAME", None), "No AWS Region is set", "region_name"),
     "unknown connection": (option("CONN_ID", "nobody"), "no Airflow connection 'nobody'", "airflow connections add"),
+    "a Region that is none": (option("REGION_NAME", "us east"), "The AWS Region is not valid", "region_name"),
+    "an AWS profile that isn't there": (
+        variable("AIRFLOW_CONN_AWS_DEFAULT", "aws://?profile_name=nope"),
+        "nope",
+        "conn_id",
+    ),
+    "an endpoint where nothing listens": (
+        variable("AWS_ENDPOINT_URL_ECS", "http://127.0.0.1:9"),
+        "can't reach http://127.0.0.1:9",
+        "AWS_ENDPOINT_URL",
+    ),
     "unknown cluster": (option("CLUSTER", "nope"), "no cluster nope", "aws ecs create-cluster"),
     "cluster of another Region": (
         option("CLUSTER", "arn:aws:ecs:eu-west-1:123456789012:cluster/default"),
@@ -203,6 +236,14 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         "remove `subnets`",
     ),
     "a shell as entry point": (container(entryPoint=["sh", "-c"]), "entry point of the container airflow is sh -c", 'Remove "entryPoint"'),
+    "an entry point that swallows the command": (container(entryPoint=["sleep"]), "entry point of the container airflow is sleep", 'Remove "entryPoint"'),
+    "a user without a home": (container(user="nobody"), "runs as nobody", "50000:0"),
+    "a database URL in the environment": (
+        container(variables={"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql://u:hush@db/airflow"}),
+        "environment has AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+        "Remove AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+    ),
+    "an image without Airflow": (container(image="python:3.12-slim"), "has no Airflow", "apache/airflow:"),
     "root": (container(user="root"), "runs as root", "50000:0"),
     "a read-only disk": (container(readonlyRootFilesystem=True), "read-only root file system", "readonlyRootFilesystem"),
     "little memory": (container(memory=256), "limit of 256 MiB", "Raise"),
@@ -242,6 +283,18 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
     ),
     "a role that ECS can't assume": (role_without_trust, "doesn't trust ecs-tasks.amazonaws.com", "update-assume-role-policy"),
     "a role without policies": (role_without_policies, "call ecr:GetAuthorizationToken", '"Effect": "Allow"'),
+    "an execution role that may not make its log group": (role_that_makes_no_log_group, "call logs:CreateLogGroup", '"logs:CreateLogGroup"'),
+    "a task role that may not store logs": (task_role_that_only_reads, "call s3:PutObject on arn:aws:s3:::logs-of-tests/airflow/*", '"s3:PutObject"'),
+    "no task role for remote logs": (
+        lambda aws: {f"{OURS}PAYLOAD_BUCKET": None, f"{SECTION}TASK_DEFINITION": aws.register(taskRoleArn=None)},
+        "remote logs go to s3://logs-of-tests/airflow",
+        "taskRoleArn",
+    ),
+    "a role by another path": (
+        definition(taskRoleArn="arn:aws:iam::123456789012:role/team/task"),
+        "isn't the role that IAM has",
+        "role/task",
+    ),
     "no task role for payloads": (definition(taskRoleArn=None), "has no task role", "taskRoleArn"),
     "an API address of localhost": (
         lambda aws: {
@@ -271,6 +324,16 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         },
         "set neither here nor in the container's environment",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL=",
+    ),
+    "a base URL of localhost in the container": (
+        container(variables={"AIRFLOW__CORE__EXECUTION_API_SERVER_URL": "", "AIRFLOW__API__BASE_URL": "http://localhost:8080"}),
+        "http://localhost:8080/execution/ (the container's environment)",
+        "an address that containers reach",
+    ),
+    "a private key that isn't there": (
+        variable("AIRFLOW__API_AUTH__JWT_PRIVATE_KEY_PATH", "/nope.pem"),
+        "jwt_private_key_path is /nope.pem",
+        "Correct the path",
     ),
     "no JWT secret": (variable("AIRFLOW__API_AUTH__JWT_SECRET", None), "jwt_secret is not set", "openssl rand"),
     "a short JWT secret": (variable("AIRFLOW__API_AUTH__JWT_SECRET", "secret"), "has 6 bytes", "openssl rand"),

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
-from ecs_async_executor.doctor.addresses import VARIABLE, is_here, own_address
+from ecs_async_executor.doctor.addresses import BASE, VARIABLE, is_here, own_address, source_of
 from ecs_async_executor.doctor.effective import Effective
 from ecs_async_executor.doctor.facts import Facts, Kind
 from ecs_async_executor.doctor.findings import Finding, error, unknown, warning
 from ecs_async_executor.doctor.setup import Setup
 
-_OPTION = "core.execution_api_server_url"
 _EXAMPLE = "https://airflow.example.com/execution/"
 _WHERE = "in the container's environment in the task definition (and for the scheduler)"
 LEAST_CHARACTERS = 64
@@ -21,8 +20,8 @@ LEAST_CHARACTERS = 64
 def address(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
     """Containers get an address, and one that leads out of themselves."""
     own = own_address(each)
-    option = setup.option(_OPTION)
-    if own is None and each.hidden(VARIABLE):
+    name, option = source_of(setup)
+    if own is None and (each.hidden(VARIABLE) or each.hidden(BASE)):
         return
     if own is None and not option.value and is_here(urlsplit(setup.api_url).hostname or ""):
         report = warning if setup.local else error
@@ -35,22 +34,18 @@ def address(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
         )
         return
     shown = own if own is not None else setup.api_url
-    source = (
-        "the container's environment"
-        if own is not None
-        else f"[core] execution_api_server_url ({option.where})"
-    )
+    source = "the container's environment" if own is not None else f"{name} ({option.where})"
     yield from _judge(setup, shown, source, facts)
     if own is None and each.container is not None and option.in_environment and not setup.local:
         yield unknown(
-            f"The container's environment has no {VARIABLE}; the scheduler has it in its own environment, which containers don't "
-            "get.",
+            f"The container's environment has no {VARIABLE}; the scheduler has {name} in its own environment, which containers "
+            "don't get.",
             "If the image doesn't set it either, tasks look for the API server at localhost.",
             f"Set it in the task definition's environment for the container {each.target.container}; or see what containers get: "
             "ecs-async doctor --launch",
         )
-    if own is not None and option.value and own.rstrip("/") != option.value.rstrip("/"):
-        yield from _judge(setup, option.value, f"[core] execution_api_server_url ({option.where})", facts)
+    if own is not None and option.value and own.rstrip("/") != setup.api_url.rstrip("/"):
+        yield from _judge(setup, setup.api_url, f"{name} ({option.where})", facts)
 
 
 def _judge(setup: Setup, url: str, source: str, facts: Facts) -> Iterator[Finding]:
@@ -95,7 +90,7 @@ def _judge(setup: Setup, url: str, source: str, facts: Facts) -> Iterator[Findin
 def answers(setup: Setup, facts: Facts) -> Iterator[Finding]:
     """The API server answers at this host's address."""
     url = setup.api_url
-    if not setup.option(_OPTION).value:
+    if not source_of(setup)[1].value:
         return
     found = facts.value(Kind.API, url)
     if not found or _unresolved(url, facts):
@@ -152,6 +147,12 @@ def key(setup: Setup, _: Facts) -> Iterator[Finding]:
     """There is a key that all components share."""
     jwt = setup.jwt
     if jwt.private_key:
+        if jwt.problem:
+            yield error(
+                f"{jwt.problem} ({jwt.where}).",
+                "The scheduler signs each task's token with it: no task can be launched.",
+                "Correct the path, let the scheduler's user read the file, or set [api_auth] jwt_secret instead.",
+            )
         return
     command = "AIRFLOW__API_AUTH__JWT_SECRET=$(openssl rand -hex 32)"
     if jwt.problem:

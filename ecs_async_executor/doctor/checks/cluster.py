@@ -52,8 +52,8 @@ def providers(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
 
 
 def _of_own(name: str, each: Effective, facts: Facts) -> Iterator[Finding]:
-    provider = facts.value(Kind.PROVIDER, name)
-    if facts.absent(Kind.PROVIDER, name):
+    provider = facts.value(Kind.PROVIDER, name, each.cluster_name)
+    if facts.absent(Kind.PROVIDER, name, each.cluster_name):
         yield error(
             f"There is no capacity provider {name}.",
             "RunTask fails: InvalidParameterException.",
@@ -88,10 +88,8 @@ def instances(setup: Setup, each: Effective) -> Iterator[Finding]:
         )
 
 
-def spot_alone(_: Setup, each: Effective) -> Iterator[Finding]:
-    """Spot as the only capacity."""
-    if each.on_spot and set(each.providers) == {"FARGATE_SPOT"}:
-        return
+def idle_providers(_: Setup, each: Effective) -> Iterator[Finding]:
+    """Each capacity provider of the strategy may get tasks."""
     weights = {
         item.get("capacityProvider"): item.get("weight", 0)
         for item in each.body.get("capacityProviderStrategy") or ()

@@ -14,6 +14,9 @@ CLOCK_ERROR, CLOCK_WARNING = 300.0, 10.0
 jwt_leeway` is 10 by default."""
 
 
+_OF_THE_EXECUTOR = frozenset({Kind.DESCRIBE_TASKS, Kind.LIST_TASKS})
+
+
 def connection(setup: Setup, facts: Facts) -> Iterator[Finding]:
     """The connection, the Region and the credentials."""
     if setup.settings is None:
@@ -22,7 +25,8 @@ def connection(setup: Setup, facts: Facts) -> Iterator[Finding]:
         yield error(
             setup.connection_problem.rstrip(".") + ".",
             "Without it, the executor can't call AWS.",
-            f"Create it (airflow connections add {setup.settings.conn_id} --conn-type aws), or correct the option `conn_id`.",
+            setup.connection_todo
+            or f"Create it (airflow connections add {setup.settings.conn_id} --conn-type aws), or correct the option `conn_id`.",
         )
         return
     if not setup.region:
@@ -32,12 +36,9 @@ def connection(setup: Setup, facts: Facts) -> Iterator[Finding]:
             "Set [aws_ecs_executor] region_name, the connection's region_name, or AWS_DEFAULT_REGION (AWS_REGION isn't read).",
         )
         return
-    # One cause is said once, though it keeps every question from being answered.
-    for kind, name in ((Kind.IDENTITY, ""), *((Kind.CLUSTER, each.cluster) for each in setup.targets)):
-        fact = facts.get(Question(kind, name))
-        if isinstance(fact, Unknown) and fact.cause is Cause.CREDENTIALS:
-            yield error(fact.why, "AWS answers no call of the executor.", fact.todo)
-            return
+    if refused := _refused(setup, facts):
+        yield error(refused.why, "AWS answers no call of the executor.", refused.todo)
+        return
     for each in setup.targets[:1]:
         fact = facts.get(Question(Kind.CLUSTER, each.cluster))
         if isinstance(fact, Unknown) and fact.cause is Cause.NETWORK:
@@ -47,6 +48,15 @@ def connection(setup: Setup, facts: Facts) -> Iterator[Finding]:
                 fact.todo
                 or f"Check the Region's name, and this host's way to https://ecs.{setup.region}.amazonaws.com (proxy, VPC endpoint).",
             )
+
+
+def _refused(setup: Setup, facts: Facts) -> Unknown | None:
+    """Return why the credentials can't be used; None if they can."""
+    for kind, name in ((Kind.IDENTITY, ""), *((Kind.CLUSTER, each.cluster) for each in setup.targets)):
+        fact = facts.get(Question(kind, name))
+        if isinstance(fact, Unknown) and fact.cause is Cause.CREDENTIALS:
+            return fact
+    return None
 
 
 def clock(_: Setup, facts: Facts) -> Iterator[Finding]:
@@ -102,7 +112,9 @@ def own_account(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding
 def reachable(setup: Setup, facts: Facts) -> Iterator[Finding]:
     """Everything that couldn't be told, a cause at a time."""
     causes: dict[tuple[str, str], list[str]] = {}
-    said = {Cause.CREDENTIALS}
+    needed: set[tuple[str, str]] = set()
+    # Credentials that are refused keep every question from being answered: `connection` says so once.
+    said = {Cause.CREDENTIALS} if _refused(setup, facts) else set()
     for question, fact in facts:
         if isinstance(fact, Unknown) and fact.cause not in said:
             if fact.cause is Cause.NOT_ASKED and not setup.local:
@@ -115,7 +127,14 @@ def reachable(setup: Setup, facts: Facts) -> Iterator[Finding]:
             if question.kind is Kind.QUOTA:
                 subject = "Fargate's quota of vCPUs"
             causes.setdefault((fact.why, fact.todo), []).append(subject)
+            if question.kind in _OF_THE_EXECUTOR and fact.cause is Cause.DENIED:
+                needed.add((fact.why, fact.todo))
     for (why, todo), subjects in causes.items():
         names = list(dict.fromkeys(subjects))
         shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-        yield unknown(f"Not known: {shown}. {why}", "", todo)
+        matters = (
+            "The executor makes this call itself: the scheduler's role must be allowed it."
+            if (why, todo) in needed
+            else ""
+        )
+        yield unknown(f"Not known: {shown}. {why}", matters, todo)

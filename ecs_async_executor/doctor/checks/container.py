@@ -9,6 +9,27 @@ from ecs_async_executor.doctor.findings import Finding, error, warning
 from ecs_async_executor.doctor.setup import Setup
 
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ash"})
+_INITS = frozenset({"dumb-init", "tini", "tini-static", "catatonit", "env", "exec"})
+"""Programs that run what follows them."""
+_SWALLOWERS = frozenset(
+    {
+        "airflow",
+        "cat",
+        "celery",
+        "echo",
+        "false",
+        "gunicorn",
+        "printf",
+        "python",
+        "python3",
+        "sleep",
+        "tail",
+        "true",
+    }
+)
+"""Programs that take a command after them for arguments of their own."""
+_HOMELESS = frozenset({"nobody", "daemon", "bin", "www-data", "65534", "1", "2", "33"})
+"""Debian's users (base-passwd) that own no home in which Airflow could write."""
 SPOT_NOTICE = 120
 """Seconds between Spot's notice and the end ("Amazon ECS clusters for Fargate", Fargate Spot)."""
 STOP_TIMEOUT = 30
@@ -20,20 +41,46 @@ def entry_point(_: Setup, each: Effective) -> Iterator[Finding]:
     words = [str(word) for word in (each.container or {}).get("entryPoint") or ()]
     if not words:
         return
-    if words[0].rpartition("/")[2] in _SHELLS and any(
-        word.startswith("-") and word.endswith("c") for word in words[1:]
-    ):
+    shown = f"The entry point of the container {each.target.container} is {' '.join(words)}."
+    program, arguments = _program(words)
+    if program in _SHELLS and not _passes_on(arguments):
         yield error(
-            f"The entry point of the container {each.target.container} is {' '.join(words)}.",
-            "A shell with -c takes only the first word of Airflow's command: it runs `python` alone, and the task never starts.",
-            'Remove "entryPoint" from the task definition, or let it end with exec "$@".',
+            shown,
+            "A shell doesn't run the command that ECS appends to it: with -c it takes it for the script's arguments, without a "
+            "script for the script's name. The task never starts.",
+            'Remove "entryPoint" from the task definition, or write ["sh", "-c", "exec \\"$@\\"", "--"].',
         )
-    elif words[0].rpartition("/")[2] == "airflow" or words[:2] == ["python", "-m"]:
+    elif program in _SWALLOWERS and not _is_script(program, arguments):
         yield error(
-            f"The entry point of the container {each.target.container} is {' '.join(words)}.",
-            "Airflow's command is appended to it: `airflow python -m ...` isn't a command.",
+            shown,
+            f"Airflow's command is appended to it, and {program} takes that for its arguments: the task never starts.",
             'Remove "entryPoint" from the task definition.',
         )
+
+
+def _program(words: list[str]) -> tuple[str, list[str]]:
+    """Return the program that an entry point runs in the end, and its arguments; an empty name for an init alone."""
+    rest = list(words)
+    while rest and (rest[0].rpartition("/")[2] in _INITS or rest[0].startswith("-")):
+        rest = rest[1:]
+    return (rest[0].rpartition("/")[2], rest[1:]) if rest else ("", [])
+
+
+def _passes_on(arguments: list[str]) -> bool:
+    """Return whether a shell with these arguments runs the words that are appended to them."""
+    for index, word in enumerate(arguments):
+        if not word.startswith("-"):
+            return True  # a script, which may do anything
+        if word.endswith("c") and not word.startswith("--"):
+            script, after = "".join(arguments[index + 1 : index + 2]), arguments[index + 2 :]
+            # The first appended word is $0, unless there is one already.
+            return "$@" in script and (bool(after) or "$0" in script)
+    return False
+
+
+def _is_script(program: str, arguments: list[str]) -> bool:
+    """Return whether Python runs a script, which may run the command."""
+    return program in {"python", "python3"} and any(word.endswith(".py") for word in arguments)
 
 
 def user(_: Setup, each: Effective) -> Iterator[Finding]:
@@ -45,6 +92,12 @@ def user(_: Setup, each: Effective) -> Iterator[Finding]:
             f"The container {each.target.container} runs as root.",
             "In Airflow's image, root doesn't find Airflow's packages (No module named airflow), and a task could change anything "
             "in its container.",
+            'Remove "user" from the task definition, or set it to 50000:0, the image\'s own.',
+        )
+    elif who in _HOMELESS:
+        yield warning(
+            f"The container {each.target.container} runs as {name}, a user without a home.",
+            "Airflow's worker writes to its user's home and AIRFLOW_HOME: tasks fail when they open their log.",
             'Remove "user" from the task definition, or set it to 50000:0, the image\'s own.',
         )
     elif group not in {"", "0", "root"}:

@@ -8,7 +8,9 @@ from ecs_async_executor.doctor.effective import Effective
 from ecs_async_executor.doctor.facts import Facts, Kind
 from ecs_async_executor.doctor.findings import Finding, error, warning
 from ecs_async_executor.doctor.setup import Setup, names_of
+from ecs_async_executor.local.api.fit import PLATFORM_VERSIONS
 from ecs_async_executor.local.rules.registration import fargate_problems, size_problems
+from ecs_async_executor.local.rules.sizes import FARGATE, cpu_units, mebibytes
 from ecs_async_executor.suggestions import did_you_mean
 
 LEAST_MEMORY = 512
@@ -72,9 +74,7 @@ def launch_type(_: Setup, each: Effective) -> Iterator[Finding]:
             yield error(
                 f"Fargate can't run the task definition {each.definition_name}: {problem}",
                 "RunTask fails.",
-                f"Correct the task definition (sizes: {_SIZES}), or set launch_type = EC2 for it."
-                if "awsvpc" not in problem
-                else 'Set "networkMode": "awsvpc" in the task definition.',
+                _remedy(each, problem),
             )
             return
     if wanted and fits and wanted not in fits:
@@ -83,12 +83,18 @@ def launch_type(_: Setup, each: Effective) -> Iterator[Finding]:
             f"RunTask fails: Task definition does not support launch_type {wanted}.",
             f'Add "{wanted}" to requiresCompatibilities of the task definition, or correct `launch_type`.',
         )
-    elif not each.on_fargate and wanted != "EXTERNAL":
+    elif not each.on_fargate:
         if mode != "awsvpc" and each.network:
             yield error(
                 f"The task definition {each.definition_name} has the network mode {mode}, and the request names subnets.",
                 "RunTask fails: Network Configuration is not valid for the given networkMode of this task definition.",
                 'Set "networkMode": "awsvpc" in the task definition, or remove `subnets` and `security_groups`.',
+            )
+        if mode == "none":
+            yield error(
+                f"The task definition {each.definition_name} has the network mode none.",
+                "The container has no network: it reaches neither the API server nor AWS.",
+                'Set "networkMode": "awsvpc" (or bridge, host) in the task definition.',
             )
         if mode == "awsvpc" and not each.subnets:
             yield error(
@@ -104,6 +110,35 @@ def _fargate_problems(each: Effective) -> Iterator[str]:
     yield from size_problems(document)
 
 
+def _remedy(each: Effective, problem: str) -> str:
+    if "network mode" in problem:
+        return 'Set "networkMode": "awsvpc" in the task definition.'
+    if "stop timeout" in problem:
+        return 'Set "stopTimeout": 120 or less for the container in the task definition.'
+    if "execution role" in problem:
+        return "Set executionRoleArn in the task definition; docs/iam.md has its policy."
+    if "log driver" in problem:
+        return 'Set "logDriver": "awslogs" in logConfiguration of the container.'
+    cpu = cpu_units(str(each.document.get("cpu", "")))
+    sizes = sorted(FARGATE.get(cpu or 0, ()))
+    if "configuration exists" in problem and sizes:
+        return f'With "cpu": "{cpu}", set "memory" to {sizes[0]} to {sizes[-1]} MiB, in the task definition or the request\'s overrides (sizes: {_SIZES}).'
+    if "configuration exists" in problem or "task level" in problem or "setting for" in problem:
+        return f'Set "cpu" and "memory" of the task to a pair that Fargate has, such as "1024" and "2048": {_SIZES}'
+    return "Correct the task definition, or set launch_type = EC2 for it."
+
+
+def placement(_: Setup, each: Effective) -> Iterator[Finding]:
+    """Placement is for container instances only."""
+    given = [name for name in ("placementConstraints", "placementStrategy") if each.body.get(name)]
+    if each.on_fargate and given:
+        yield error(
+            f"The request has {' and '.join(given)}, and tasks run on Fargate.",
+            "RunTask fails: placement is not supported with the FARGATE launch type.",
+            f"Remove {' and '.join(given)} from run_task_kwargs (or from the queue's profile).",
+        )
+
+
 def platform(_: Setup, each: Effective) -> Iterator[Finding]:
     """Operating system, processor and platform version."""
     runtime = each.document.get("runtimePlatform") or {}
@@ -115,6 +150,12 @@ def platform(_: Setup, each: Effective) -> Iterator[Finding]:
             'Set "operatingSystemFamily": "LINUX" in runtimePlatform of the task definition.',
         )
     version = str(each.body.get("platformVersion") or "")
+    if each.on_fargate and version not in {"", *PLATFORM_VERSIONS}:
+        yield warning(
+            f"The platform version is {version}, which AWS's list didn't have when this was written.",
+            "If there is none, RunTask fails: PlatformUnknownException.",
+            "Remove the option platform_version, which then means the latest.",
+        )
     if each.on_fargate and version and version != "LATEST" and _numbers(version) < (1, 4, 0):
         yield warning(
             f"The platform version is {version}.",
@@ -129,10 +170,11 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def memory(_: Setup, each: Effective) -> Iterator[Finding]:
     """Enough memory for Airflow itself."""
-    limit = (each.container or {}).get("memory") or 0
-    if 0 < int(limit) < LEAST_MEMORY:
+    of_task = mebibytes(str(each.document.get("memory") or "")) or 0
+    limit = int((each.container or {}).get("memory") or of_task)
+    if 0 < limit < LEAST_MEMORY:
         yield warning(
             f"The container {each.target.container} has a limit of {limit} MiB of memory.",
             "Airflow's worker needs about 400 MiB before any code of a Dag: the container is killed (exit code 137).",
-            f'Raise "memory" of the container to {LEAST_MEMORY} MiB or more, or leave it out.',
+            f'Raise "memory" of the container (and of the task) to {LEAST_MEMORY} MiB or more, or leave it out.',
         )

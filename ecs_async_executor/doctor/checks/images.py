@@ -11,8 +11,15 @@ from ecs_async_executor.doctor.findings import Finding, error, warning
 from ecs_async_executor.doctor.setup import Setup
 
 _OFFICIAL = re.compile(
-    r"(?:docker\.io/|public\.ecr\.aws/)?(?:[\w.-]+/)*apache/airflow:(?:slim-)?(?P<airflow>\d+\.\d+\.\d+)"
+    r"(?:[\w.-]+(?::\d+)?/)*apache/airflow:(?:slim-)?(?P<airflow>\d+\.\d+\.\d+)(?:(?:a|b|rc)\d+)?"
     r"(?:-python(?P<python>\d+\.\d+))?(?:@.*)?"
+)
+_FLOATING = re.compile(
+    r"(?:[\w.-]+(?::\d+)?/)*apache/airflow(?::(?:slim-)?(?:latest|main|\d+|\d+\.\d+)(?:-python[\d.]+)?)?"
+)
+_WITHOUT_AIRFLOW = re.compile(
+    r"(?:docker\.io/|public\.ecr\.aws/docker/)?(?:library/)?"
+    r"(?P<name>alpine|amazonlinux|busybox|debian|hello-world|httpd|nginx|node|postgres|python|redis|ubuntu)(?:[:@].*)?"
 )
 _PROCESSORS = {"X86_64": "amd64", "ARM64": "arm64"}
 
@@ -69,6 +76,21 @@ def processor(_: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
 def versions(setup: Setup, each: Effective) -> Iterator[Finding]:
     """An official image has the scheduler's Airflow and Python."""
     name = str((each.container or {}).get("image") or "")
+    if base := _WITHOUT_AIRFLOW.fullmatch(name):
+        yield error(
+            f"The image {name} has no Airflow: it is the public image {base['name']}.",
+            "The container's command runs Airflow's worker: No module named airflow.",
+            f"Use apache/airflow:{setup.airflow or 'VERSION'}, or an image that is built on it (docs/image.md).",
+        )
+        return
+    if _FLOATING.fullmatch(name) and setup.airflow:
+        yield warning(
+            f"The image {name} names no exact version of Airflow.",
+            f"What it means changes with each release; the scheduler has {setup.airflow}, and workers of another version may not "
+            "understand it.",
+            f"Use apache/airflow:{setup.airflow}-python{setup.python}.",
+        )
+        return
     found = _OFFICIAL.fullmatch(name)
     if found is None or not setup.airflow:
         return
@@ -76,7 +98,7 @@ def versions(setup: Setup, each: Effective) -> Iterator[Finding]:
         yield error(
             f"The image {name} has Airflow {found['airflow']}, and the scheduler has {setup.airflow}.",
             "A worker of another version may not understand its workload or the API server.",
-            f"Use an image with Airflow {setup.airflow} on Python {setup.python}: ecs-async image check IMAGE tells.",
+            f"Use apache/airflow:{setup.airflow}-python{setup.python}, or build on it: ecs-async image check IMAGE tells.",
         )
     elif found["python"] and found["python"] != setup.python:
         yield warning(

@@ -47,6 +47,12 @@ def driver(setup: Setup, each: Effective) -> Iterator[Finding]:
             "The container doesn't start.",
             f'Set "awslogs-group": "/ecs/{family}" in its logConfiguration.',
         )
+    if each.on_fargate and not options.get("awslogs-region"):
+        yield error(
+            f"The awslogs options of the container {each.target.container} name no awslogs-region.",
+            "Fargate requires it: the container doesn't start.",
+            f'Set "awslogs-region": "{setup.region}" in its logConfiguration.',
+        )
     if each.on_fargate and not options.get("awslogs-stream-prefix"):
         yield error(
             f"The awslogs options of the container {each.target.container} have no awslogs-stream-prefix.",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
-from ecs_async_executor.doctor.addresses import own_address
+from ecs_async_executor.doctor.addresses import own_address, source_of
 from ecs_async_executor.doctor.effective import Effective
 from ecs_async_executor.doctor.facts import Facts, Kind
 from ecs_async_executor.doctor.findings import Finding, error, warning
@@ -45,14 +46,11 @@ def subnets(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
 
 def free_addresses(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
     """There are addresses for the tasks."""
-    found = [facts.value(Kind.SUBNET, subnet) for subnet in each.subnets]
-    counts = {
-        subnet["SubnetId"]: int(subnet["AvailableIpAddressCount"])
-        for subnet in found
-        if subnet and "AvailableIpAddressCount" in subnet
-    }
-    if not counts or len(counts) < len(each.subnets):
+    found = [facts.value(Kind.SUBNET, subnet) for subnet in dict.fromkeys(each.subnets)]
+    # The count is of IPv4; a subnet with IPv6 only has more addresses than anybody needs.
+    if not found or any(subnet is None or subnet.get("Ipv6Native") for subnet in found):
         return
+    counts = {str(subnet["SubnetId"]): int(subnet.get("AvailableIpAddressCount", 0)) for subnet in found}
     parallelism = setup.number("core.parallelism", 32)
     todo = "Add larger subnets to the option `subnets`, or lower [core] parallelism."
     empty = [subnet for subnet, count in counts.items() if not count]
@@ -94,10 +92,14 @@ def groups(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
         found = [group for vpc in vpcs if (group := facts.value(Kind.DEFAULT_GROUP, vpc))]
     complete = len(found) == len(each.groups or vpcs)
     if found and complete:
-        yield from _way_out(setup, each, found)
+        inside = any(facts.value(Kind.ENDPOINTS, vpc) != [] for vpc in vpcs)
+        yield from _way_out(setup, each, found, inside=inside)
 
 
-def _way_out(setup: Setup, each: Effective, groups: list[Mapping[str, Any]]) -> Iterator[Finding]:
+def _way_out(
+    setup: Setup, each: Effective, groups: list[Mapping[str, Any]], *, inside: bool
+) -> Iterator[Finding]:
+    """What the groups must let out; `inside` tells whether AWS may be reached without leaving the VPC."""
     rules = [rule for group in groups for rule in group.get("IpPermissionsEgress") or ()]
     named = ", ".join(str(group["GroupId"]) for group in groups)
     address = own_address(each) or setup.api_url
@@ -107,12 +109,14 @@ def _way_out(setup: Setup, each: Effective, groups: list[Mapping[str, Any]]) -> 
     except ValueError:
         port = 443
     needs = {443: "AWS (the image, logs, secrets)"}
-    if setup.option("core.execution_api_server_url").value or own_address(each):
+    if source_of(setup)[1].value or own_address(each):
         needs.setdefault(port, f"the execution API at {address}")
     for number, what in needs.items():
-        if not any(_allows(rule, number) for rule in rules):
+        allowing = [rule for rule in rules if _allows(rule, number)]
+        if not allowing or (number == 443 and not inside and not any(map(_leads_out, allowing))):
+            only = " but to private addresses" if allowing else ""
             yield error(
-                f"The security groups {named} let no traffic out to port {number}.",
+                f"The security groups {named} let no traffic out to port {number}{only}.",
                 f"Tasks can't reach {what}.",
                 f"aws ec2 authorize-security-group-egress --group-id {groups[0]['GroupId']} --ip-permissions "
                 f"IpProtocol=tcp,FromPort={number},ToPort={number},IpRanges=[{{CidrIp=0.0.0.0/0}}]",
@@ -128,11 +132,19 @@ def _allows(rule: Mapping[str, Any], port: int) -> bool:
     return low is None or high is None or int(low) <= port <= int(high)
 
 
-def public_address(setup: Setup, each: Effective) -> Iterator[Finding]:
+def _leads_out(rule: Mapping[str, Any]) -> bool:
+    """Return whether a rule may let traffic out of private networks."""
+    if rule.get("Ipv6Ranges") or rule.get("PrefixListIds") or rule.get("UserIdGroupPairs"):
+        return True
+    networks = [ip_network(str(each.get("CidrIp")), strict=False) for each in rule.get("IpRanges") or ()]
+    return any(network.prefixlen == 0 or not network.is_private for network in networks)
+
+
+def public_address(_: Setup, each: Effective) -> Iterator[Finding]:
     """Only Fargate gives public addresses."""
     if each.public_ip and each.launch_type and not each.on_fargate:
         yield error(
             f"assign_public_ip is on, and tasks run on {each.launch_type}.",
             "RunTask fails: Assign public IP is not supported for this launch type.",
-            f"Set assign_public_ip = False in {'run_task_kwargs' if setup.local else 'the options'}.",
+            "Set [aws_ecs_executor] assign_public_ip = False (or in the queue's profile).",
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from ecs_async_executor.doctor.facts import Facts, Kind
 from ecs_async_executor.doctor.findings import Finding, error, unknown, warning
+from ecs_async_executor.doctor.permissions import key_of
 from ecs_async_executor.doctor.setup import Setup
 from ecs_async_executor.engine.payloads import split
 
@@ -37,7 +38,8 @@ def bucket(setup: Setup, facts: Facts) -> Iterator[Finding]:
         )
     encryption = {} if facts.absent(Kind.ENCRYPTION, name) else facts.value(Kind.ENCRYPTION, name) or {}
     own_key = str(encryption.get("KMSMasterKeyID") or "")
-    if own_key:
+    # A key that is named by its ARN is looked at with the roles' permissions (`permissions.needs`).
+    if own_key and not key_of(encryption) and not own_key.endswith("alias/aws/s3"):
         yield unknown(
             f"The bucket {name} is encrypted with the key {own_key}.",
             "The scheduler needs kms:GenerateDataKey for it, the task role kms:Decrypt.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ecs_async_executor.doctor.effective import Effective
+from ecs_async_executor.doctor.effective import Effective, effectives
 from ecs_async_executor.doctor.facts import Facts, Kind
 from ecs_async_executor.doctor.findings import Finding, error, warning
 from ecs_async_executor.doctor.questions import QUOTAS
@@ -13,6 +13,11 @@ from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.local.rules.sizes import cpu_units
 
 _LIMITS = EngineOptions()
+LAUNCH_RATES = {
+    "FARGATE": "Fargate On-Demand Sustained Launch Rate",
+    "FARGATE_SPOT": "Fargate Spot Sustained Launch Rate",
+}
+"""Service Quotas' names (AWS General Reference, "Amazon ECS endpoints and quotas"): tasks a second, 20 in old Regions, 5 in new."""
 _NAMES = {"FARGATE": "Fargate On-Demand", "FARGATE_SPOT": "Fargate Spot"}
 
 
@@ -51,34 +56,76 @@ def vcpus(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def limits(setup: Setup, _: Facts) -> Iterator[Finding]:
-    """The configured rates are not above AWS's."""
+def launch_rate(setup: Setup, facts: Facts) -> Iterator[Finding]:
+    """`run_task_rate` is not above what AWS grants in this Region."""
+    settings = setup.settings
+    profiles = effectives(setup, facts)
+    if settings is None or not any(each.on_fargate for each in profiles):
+        return
+    on_spot = any(each.on_spot for each in profiles)
+    on_demand = any(each.on_fargate and set(each.providers) != {"FARGATE_SPOT"} for each in profiles)
+    used = [name for name, is_used in (("FARGATE", on_demand), ("FARGATE_SPOT", on_spot)) if is_used]
+    quotas = facts.value(Kind.RATES) or {}
+    granted = {kind: quotas[LAUNCH_RATES[kind]] for kind in used if LAUNCH_RATES[kind] in quotas}
+    rate = settings.engine_options.run_task_rate.per_second
+    if not granted:
+        if rate > _LIMITS.run_task_rate.per_second or not rate:
+            yield _too_fast("run_task_rate", rate, _LIMITS.run_task_rate.per_second)
+        return
+    kind, most = min(granted.items(), key=lambda item: item[1])
+    if rate > most or not rate:
+        is_default = settings.run_task_rate is None
+        yield warning(
+            f"run_task_rate is {_a_second(rate)}{' by default' if is_default else ''}; this account may start {most:g} tasks of "
+            f"{_NAMES[kind]} a second here.",
+            "AWS throttles what is above it. The executor slows down by itself, but other users of the account suffer.",
+            f"Set [ecs_async_executor] run_task_rate = {most:g}, or have the quota raised (Service Quotas, AWS Fargate: "
+            f'"{LAUNCH_RATES[kind]}").',
+        )
+
+
+def _a_second(rate: float) -> str:
+    return f"{rate:g} calls a second" if rate else "0, no limit"
+
+
+def _too_fast(name: str, rate: float, most: float) -> Finding:
+    return warning(
+        f"{name} is {_a_second(rate)}; AWS allows {most:g} unless it has raised your quota.",
+        "AWS throttles what is above it. The executor slows down by itself, but other users of the account suffer.",
+        f"Remove [ecs_async_executor] {name}, or set it to what AWS has granted in this Region.",
+    )
+
+
+def limits(setup: Setup, facts: Facts) -> Iterator[Finding]:
+    """The configured rates of ECS's API are not above AWS's; Service Quotas doesn't have them."""
     settings = setup.settings
     if settings is None:
         return
     rows = (
         (
             "run_task_rate",
-            settings.run_task_rate,
-            _LIMITS.run_task_rate.per_second if settings.on_fargate else 40.0,
+            None if any(each.on_fargate for each in effectives(setup, facts)) else settings.run_task_rate,
+            _LIMITS.modify_rate.per_second,
         ),
         ("modify_rate", settings.modify_rate, _LIMITS.modify_rate.per_second),
         ("read_rate", settings.read_rate, _LIMITS.read_rate.per_second),
     )
     for name, value, most in rows:
         if value is not None and (value > most or value == 0):
-            yield warning(
-                f"{name} is {f'{value:g} calls a second' if value else '0, no limit'}; AWS allows {most:g} unless it has raised "
-                "your quota.",
-                "AWS throttles what is above it. The executor slows down by itself, but other users of the account suffer.",
-                f"Remove [ecs_async_executor] {name}, or set it to what AWS has granted in this Region.",
-            )
+            yield _too_fast(name, value, most)
 
 
 def slots(setup: Setup, facts: Facts) -> Iterator[Finding]:
     """Airflow queues as many tasks as the executor can launch and run."""
     settings = setup.settings
     parallelism = setup.number("core.parallelism", 32)
+    if parallelism <= 0 or not setup.is_number("core.parallelism"):
+        yield error(
+            f"[core] parallelism is {setup.option('core.parallelism').value}.",
+            "The scheduler doesn't start with it: Airflow wants a number above 0.",
+            "Set AIRFLOW__CORE__PARALLELISM to the number of tasks that may run at once, such as 512.",
+        )
+        return
     pool = facts.value(Kind.POOL, "default_pool")
     if pool and 0 <= int(pool["slots"]) < parallelism:
         yield warning(
@@ -87,7 +134,7 @@ def slots(setup: Setup, facts: Facts) -> Iterator[Finding]:
             f"airflow pools set default_pool {parallelism} 'Default pool'",
         )
     at_once = setup.number("scheduler.max_tis_per_query", 16)
-    if settings is None or parallelism <= 0:
+    if settings is None:
         return
     if at_once > parallelism:
         yield warning(

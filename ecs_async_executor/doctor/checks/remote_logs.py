@@ -39,11 +39,23 @@ def here(setup: Setup, facts: Facts) -> Iterator[Finding]:
             "Airflow stores no task's log.",
             f"Begin it with s3:// (or cloudwatch://, gs://, ...), such as {_FOLDER}=s3://my-bucket/logs.",
         )
-    elif folder.startswith("s3://") and facts.absent(Kind.BUCKET, split(folder)[0]):
+    else:
+        yield from _connection(setup, facts)
+    if _is_on(setup) and folder.startswith("s3://") and facts.absent(Kind.BUCKET, split(folder)[0]):
         yield error(
             f"S3 has no bucket {split(folder)[0]} ([logging] remote_base_log_folder).",
             "Tasks' logs are lost with their containers.",
             f"aws s3 mb s3://{split(folder)[0]} --region {setup.region}; or correct the option.",
+        )
+
+
+def _connection(setup: Setup, facts: Facts) -> Iterator[Finding]:
+    conn_id = setup.option("logging.remote_log_conn_id").value
+    if conn_id and facts.absent(Kind.CONNECTION, conn_id):
+        yield error(
+            f"[logging] remote_log_conn_id is {conn_id}, and Airflow has no such connection.",
+            "Workers can't store their logs, and the log page can't read them.",
+            f"Create it: airflow connections add {conn_id} --conn-type aws; or remove the option, so that the task role counts.",
         )
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_network
 from typing import Any
 
 from ecs_async_executor.doctor.effective import EcrImage, Effective, secret_question
 from ecs_async_executor.doctor.facts import Facts, Kind
-from ecs_async_executor.doctor.findings import Finding, error, warning
+from ecs_async_executor.doctor.findings import Finding, error, unknown, warning
 from ecs_async_executor.doctor.questions import vpcs_of
 from ecs_async_executor.doctor.setup import Setup
 
-_ANYWHERE = "0.0.0.0/0"
+_ANYWHERE, _ANYWHERE_6 = "0.0.0.0/0", "::/0"
+_HALVES = frozenset({"0.0.0.0/1", "128.0.0.0/1"})
+"""Together the same as a default route, as VPNs announce it."""
 _PULL = "CannotPullContainerError or ResourceInitializationError: the task stops before it starts."
 
 
@@ -25,21 +28,60 @@ def way_out(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
         if found is None or tables is None:
             continue
         table = route_table(tables, subnet)
-        kind = exit_of(table)
-        if kind == "public" and (each.public_ip or not each.on_fargate):
-            if not each.on_fargate:
-                yield warning(
-                    f"The subnet {subnet} leads to the internet through an internet gateway only.",
-                    "Tasks with the network mode awsvpc on EC2 have no public address, so they can't reach the internet.",
-                    "Use private subnets with a NAT gateway in the option `subnets`.",
-                )
+        if not table:
+            yield unknown(
+                f"Not known: the way out of the subnet {subnet}. No route table of it is shown.",
+                "",
+                "The VPC may be another account's: look there, or let a container try: ecs-async doctor --launch",
+            )
             continue
-        if kind == "private":
-            continue
-        endpoints = facts.value(Kind.ENDPOINTS, str(found["VpcId"]))
-        if endpoints is None:
-            continue
-        yield from _without_exit(setup, each, subnet, table, kind, endpoints)
+        yield from _of_subnet(setup, each, facts, found, table)
+
+
+def _of_subnet(
+    setup: Setup, each: Effective, facts: Facts, found: Mapping[str, Any], table: Mapping[str, Any]
+) -> Iterator[Finding]:
+    subnet, kind = str(found["SubnetId"]), exit_of(table)
+    if kind == "private" or (kind == "public" and (each.public_ip or not each.on_fargate)):
+        yield from _needless_or_missing_address(each, subnet, kind)
+        return
+    if exit_by_ipv6(table):
+        if not found.get("Ipv6Native"):
+            yield unknown(
+                f"Only IPv6 leads out of the subnet {subnet}.",
+                "Whether all that tasks need has an IPv6 address, only a task shows.",
+                "Let a container try: ecs-async doctor --launch",
+            )
+        return
+    endpoints = facts.value(Kind.ENDPOINTS, str(found["VpcId"]))
+    if endpoints is None:
+        return
+    mine = str((facts.value(Kind.IDENTITY) or {}).get("Account") or "")
+    if mine and found.get("OwnerId", mine) != mine and kind != "blackhole":
+        yield unknown(
+            f"Not known: the way out of the subnet {subnet}. It belongs to the account {found['OwnerId']}, whose VPC endpoints "
+            "aren't shown here.",
+            "",
+            "Look there, or let a container try: ecs-async doctor --launch",
+        )
+        return
+    yield from _without_exit(setup, each, subnet, table, kind, endpoints)
+
+
+def _needless_or_missing_address(each: Effective, subnet: str, kind: str) -> Iterator[Finding]:
+    """Public addresses are for public subnets, and only Fargate's tasks get them."""
+    if kind == "public" and not each.on_fargate:
+        yield warning(
+            f"The subnet {subnet} leads to the internet through an internet gateway only.",
+            "Tasks with the network mode awsvpc on EC2 have no public address, so they can't reach the internet.",
+            "Use private subnets with a NAT gateway in the option `subnets`.",
+        )
+    elif kind == "private" and each.public_ip and each.on_fargate:
+        yield warning(
+            f"Tasks get public addresses (assign_public_ip), and the subnet {subnet} is private.",
+            "Nothing uses them: the default route leads to no internet gateway. AWS charges for each.",
+            "Set [aws_ecs_executor] assign_public_ip = False (or in the queue's profile).",
+        )
 
 
 def _without_exit(  # noqa: PLR0913, PLR0917  the parts of one sentence
@@ -50,15 +92,16 @@ def _without_exit(  # noqa: PLR0913, PLR0917  the parts of one sentence
     kind: str,
     endpoints: Sequence[Mapping[str, Any]],
 ) -> Iterator[Finding]:
-    names = {"ecr": "ecr.api, ecr.dkr and s3"}
     wanted = list(dict.fromkeys(needed(each, setup.region)))
     present = {_service(endpoint) for endpoint in endpoints if _is_up(endpoint)}
     missing = [service for service in wanted if service not in present]
-    outside = [image for image in each.images if EcrImage.parse(image) is None]
-    nat = (
-        "Route 0.0.0.0/0 of the subnet to a NAT gateway; or make these VPC endpoints: "
-        f"{', '.join(wanted) or names['ecr']} (s3 as a gateway)."
+    outside = [image for image in each.images if not _is_near(image, setup.region)]
+    endpoints_too = (
+        f"; or make these VPC endpoints: {', '.join(wanted)} (s3 as a gateway)"
+        if wanted and not outside
+        else ""
     )
+    nat = f"Route 0.0.0.0/0 of the subnet to a NAT gateway{endpoints_too}."
     if kind == "blackhole":
         yield error(
             f"The default route of the subnet {subnet} leads nowhere (blackhole): its target was deleted.",
@@ -67,8 +110,8 @@ def _without_exit(  # noqa: PLR0913, PLR0917  the parts of one sentence
             "--nat-gateway-id NAT_GATEWAY",
         )
         return
-    if outside and not setup.local:
-        missing_why = f"the image {outside[0]} is not in Amazon ECR"
+    if outside:
+        missing_why = f"the image {outside[0]} is not in Amazon ECR of {setup.region}"
     else:
         missing_why = f"there is no VPC endpoint for {', '.join(missing)}" if missing else ""
     if missing_why and kind == "public":
@@ -87,11 +130,18 @@ def _without_exit(  # noqa: PLR0913, PLR0917  the parts of one sentence
         yield from _gateway(subnet, table, endpoints)
 
 
+def _is_near(image: str, region: str) -> bool:
+    """Return whether VPC endpoints lead to an image."""
+    ecr = EcrImage.parse(image)
+    return ecr is not None and ecr.region == region
+
+
 def _commands(setup: Setup, missing: Sequence[str], table: Mapping[str, Any]) -> str:
     vpc, region = table.get("VpcId"), setup.region
     made = []
     for service in missing:
-        base = f"aws ec2 create-vpc-endpoint --vpc-id {vpc} --service-name com.amazonaws.{region}.{service}"
+        prefix = "cn." if region.startswith("cn-") and service != "s3" else ""
+        base = f"aws ec2 create-vpc-endpoint --vpc-id {vpc} --service-name {prefix}com.amazonaws.{region}.{service}"
         if service == "s3":
             made.append(f"{base} --vpc-endpoint-type Gateway --route-table-ids {table.get('RouteTableId')}")
         else:
@@ -125,10 +175,15 @@ def endpoints(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
     for vpc in vpcs_of(each, facts):
         found = facts.value(Kind.ENDPOINTS, vpc) or ()
         used = [one for one in found if _service(one) in wanted and one.get("VpcEndpointType") == "Interface"]
+        has_exit = _all_lead_out(each, vpc, facts)
+        in_use = {_service(one) for one in used if _is_up(one) and one.get("PrivateDnsEnabled") is not False}
         for endpoint in used:
-            yield from _interface(each, endpoint, facts)
+            # Without a name in private DNS, tasks don't go through it: they take another one, or the way out.
+            if not has_exit and _service(endpoint) not in in_use:
+                yield from _broken(endpoint)
+            yield from _closed(each, endpoint, facts)
         dns = facts.value(Kind.DNS, vpc)
-        if dns and used and not all(dns.values()):
+        if dns and used and not has_exit and not all(dns.values()):
             off = ", ".join(name for name, on in dns.items() if not on)
             yield error(
                 f"The VPC {vpc} has {off} off.",
@@ -147,11 +202,20 @@ def endpoints(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
             )
 
 
+def _all_lead_out(each: Effective, vpc: str, facts: Facts) -> bool:
+    """Return whether every subnet of a VPC has a way to the internet."""
+    found = [facts.value(Kind.SUBNET, subnet) for subnet in each.subnets]
+    tables = facts.value(Kind.ROUTES, vpc) or ()
+    names = [str(subnet["SubnetId"]) for subnet in found if subnet and str(subnet["VpcId"]) == vpc]
+    kinds = {exit_of(route_table(tables, name)) for name in names}
+    return kinds <= ({"private", "public"} if each.public_ip else {"private"})
+
+
 def _dashed(name: str) -> str:
     return {"enableDnsSupport": "enable-dns-support", "enableDnsHostnames": "enable-dns-hostnames"}[name]
 
 
-def _interface(each: Effective, endpoint: Mapping[str, Any], facts: Facts) -> Iterator[Finding]:
+def _broken(endpoint: Mapping[str, Any]) -> Iterator[Finding]:
     ident, service = endpoint.get("VpcEndpointId"), _service(endpoint)
     if not _is_up(endpoint):
         yield error(
@@ -165,30 +229,50 @@ def _interface(each: Effective, endpoint: Mapping[str, Any], facts: Facts) -> It
             "ECS asks for the service's public name, which doesn't lead to the endpoint.",
             f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {ident} --private-dns-enabled",
         )
+
+
+def _closed(each: Effective, endpoint: Mapping[str, Any], facts: Facts) -> Iterator[Finding]:
+    """The endpoint's security groups let the tasks in."""
+    service = _service(endpoint)
+    if endpoint.get("PrivateDnsEnabled") is False:
+        return
+    blocks = [
+        str(subnet["CidrBlock"])
+        for name in each.subnets
+        if (subnet := facts.value(Kind.SUBNET, name)) and subnet.get("CidrBlock")
+    ]
     groups = [facts.value(Kind.GROUP, str(one.get("GroupId", ""))) for one in endpoint.get("Groups") or ()]
     known = [group for group in groups if group]
-    if known and len(known) == len(groups) and not any(_lets_in(group, each) for group in known):
+    if known and len(known) == len(groups) and not any(_lets_in(group, each, blocks) for group in known):
         named = ", ".join(str(group["GroupId"]) for group in known)
         yield error(
-            f"The security groups {named} of the VPC endpoint for {service} let nothing in on port 443.",
+            f"The security groups {named} of the VPC endpoint for {service} let nothing in on port 443 from the tasks.",
             "Tasks can't reach the service through it.",
             f"aws ec2 authorize-security-group-ingress --group-id {known[0]['GroupId']} --protocol tcp --port 443 "
             f"--source-group {next(iter(each.groups), 'SECURITY_GROUP_OF_THE_TASKS')}",
         )
 
 
-def _lets_in(group: Mapping[str, Any], each: Effective) -> bool:
-    """Return whether some rule lets port 443 in: from a range of addresses, or from one of the tasks' groups."""
+def _lets_in(group: Mapping[str, Any], each: Effective, blocks: Sequence[str]) -> bool:
+    """Return whether some rule lets port 443 in: from addresses of the tasks' subnets, or from one of the tasks' groups."""
     for rule in group.get("IpPermissions") or ():
         protocol, low, high = str(rule.get("IpProtocol")), rule.get("FromPort"), rule.get("ToPort")
         fits = protocol == "-1" or (
             protocol in {"tcp", "6"} and (low is None or high is None or int(low) <= 443 <= int(high))
         )
         pairs = {str(pair.get("GroupId")) for pair in rule.get("UserIdGroupPairs") or ()}
-        sources = rule.get("IpRanges") or rule.get("Ipv6Ranges") or rule.get("PrefixListIds")
-        if fits and (sources or not each.groups or pairs & set(each.groups)):
+        ranges = [str(one.get("CidrIp")) for one in rule.get("IpRanges") or ()]
+        near = ranges if not blocks else [one for one in ranges if _overlaps(one, blocks)]
+        sources = near or rule.get("Ipv6Ranges") or rule.get("PrefixListIds")
+        of_default = pairs and not each.groups
+        if fits and (sources or of_default or pairs & set(each.groups)):
             return True
     return False
+
+
+def _overlaps(text: str, blocks: Sequence[str]) -> bool:
+    network = ip_network(text, strict=False)
+    return any(network.overlaps(ip_network(block, strict=False)) for block in blocks)
 
 
 def needed(each: Effective, region: str) -> Iterator[str]:
@@ -197,6 +281,8 @@ def needed(each: Effective, region: str) -> Iterator[str]:
         return
     if any(EcrImage.parse(image) for image in each.images):
         yield from ("ecr.api", "ecr.dkr", "s3")
+    elif any(True for _ in each.environment_files):
+        yield "s3"
     if any(True for _ in each.log_groups):
         yield "logs"
     for _, value_from in each.secrets:
@@ -215,13 +301,22 @@ def route_table(tables: Sequence[Mapping[str, Any]], subnet: str) -> Mapping[str
 
 def exit_of(table: Mapping[str, Any]) -> str:
     """Return where the default route leads: `public`, `private`, `blackhole`, or empty if there is none."""
-    for route in table.get("Routes") or ():
-        if route.get("DestinationCidrBlock") != _ANYWHERE:
-            continue
-        if route.get("State") == "blackhole":
-            return "blackhole"
-        return "public" if str(route.get("GatewayId") or "").startswith("igw-") else "private"
-    return ""
+    routes = {str(route.get("DestinationCidrBlock")): route for route in table.get("Routes") or ()}
+    halves = [routes[each] for each in _HALVES if each in routes]
+    default = [routes[_ANYWHERE]] if _ANYWHERE in routes else halves if len(halves) == len(_HALVES) else []
+    if not default:
+        return ""
+    if any(route.get("State") == "blackhole" for route in default):
+        return "blackhole"
+    return "public" if str(default[0].get("GatewayId") or "").startswith("igw-") else "private"
+
+
+def exit_by_ipv6(table: Mapping[str, Any]) -> bool:
+    """Return whether there is a default route for IPv6."""
+    return any(
+        route.get("DestinationIpv6CidrBlock") == _ANYWHERE_6 and route.get("State") != "blackhole"
+        for route in table.get("Routes") or ()
+    )
 
 
 def _service(endpoint: Mapping[str, Any]) -> str:

@@ -38,14 +38,21 @@ def launch(  # noqa: PLR0913  three clocks for tests
 ) -> Observation:
     """Launch one ECS task, follow it for `timeout` seconds, and stop it whatever happens.
 
-    `say` gets each step in words. Raises what Airflow raises if it has no key to sign a token with, and KeyboardInterrupt,
-    after the task is stopped.
+    `say` gets each step in words. Raises KeyboardInterrupt, after the task is stopped.
     """
     profile = configuration.profiles.of(queue)
     container = profile.template.container
     ident = str(uuid.uuid4())
     with _payload(configuration, aws, ident) as (inputs, payload_problem):
-        subject, token = make_token(timeout + TOKEN_MARGIN)
+        try:
+            subject, token = make_token(timeout + TOKEN_MARGIN)
+        except Exception as error:  # noqa: BLE001  Airflow raises anything for a key that it can't use
+            refusal = Diagnosis(
+                "No token can be signed, so nothing was launched.",
+                type(error).__name__,
+                "Correct [api_auth] jwt_secret or jwt_private_key_path.",
+            )
+            return Observation(container, refusal=refusal, payload_problem=payload_problem)
         try:
             request = profile.request(command({"token": token, "ti": subject, **inputs}), None)
             body = _settled(request, facts).body

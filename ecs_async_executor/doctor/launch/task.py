@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from ecs_async_executor.doctor.aws import Aws
+from ecs_async_executor.engine.diagnosis.call_failures import THIS_HOST, classify, classify_run_task_failure
 from ecs_async_executor.engine.diagnosis.call_failures import Kind as FailureKind
-from ecs_async_executor.engine.diagnosis.call_failures import classify, classify_run_task_failure
 from ecs_async_executor.engine.responses import TaskFailure
 from ecs_async_executor.logs.location import LogStream, locate
 from ecs_async_executor.messages import Diagnosis
@@ -74,7 +74,7 @@ class LiveTask:
         try:
             answer = self._ecs.run_task(**self._request)
         except Exception as error:  # noqa: BLE001  botocore and credential processes raise anything
-            failure = classify(error)
+            failure = classify(error, THIS_HOST)
             if failure.kind not in {FailureKind.UNKNOWN, FailureKind.FAULT}:
                 self.stop_problem = ""  # it has started nothing
             raise LaunchError(failure.diagnosis) from None
@@ -103,7 +103,7 @@ class LiveTask:
             except Exception as error:  # noqa: BLE001  as in `_start`
                 failures += 1
                 if failures == _FAILURES:
-                    raise LaunchError(classify(error).diagnosis) from None
+                    raise LaunchError(classify(error, THIS_HOST).diagnosis) from None
             if (now := str(self.task.get("lastStatus", ""))) != status:
                 status = now
                 say(status)
@@ -132,7 +132,7 @@ class LiveTask:
                 )
                 found, problem = [without_tokens(str(each["message"])) for each in answer["events"]], ""
             except Exception as error:  # noqa: BLE001  botocore and credential processes raise anything
-                problem = f"The {where} can't be read: {classify(error).diagnosis.summary}"
+                problem = f"The {where} can't be read: {classify(error, THIS_HOST).diagnosis.summary}"
             if done(found) or self._clock() >= until:
                 return found, problem
             self._sleep(1.0)
@@ -150,7 +150,7 @@ class LiveTask:
                         cluster=self._cluster, task=self.arn, reason="ecs-async doctor --launch is done"
                     )
             except Exception as error:  # noqa: BLE001  as above
-                self.stop_problem = classify(error).diagnosis.summary
+                self.stop_problem = classify(error, THIS_HOST).diagnosis.summary
                 if attempt + 1 < _STOPS:
                     self._sleep(1.0)
             else:

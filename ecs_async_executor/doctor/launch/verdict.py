@@ -38,7 +38,7 @@ def _findings(setup: Setup, seen: Observation) -> Iterator[Finding]:
         yield error(
             f"This host can't store an object in the payload bucket: {seen.payload_problem}",
             "The scheduler stores workloads there that are too long for RunTask.",
-            "Allow the scheduler's role s3:PutObject and s3:DeleteObject there (docs/iam.md, LongWorkloads).",
+            "Allow this host's role s3:PutObject and s3:DeleteObject there (docs/iam.md, LongWorkloads).",
         )
     if seen.report is not None:
         yield from _of_report(setup, seen.report)

@@ -181,12 +181,27 @@ _KIND_BY_OUTLOOK = {
     Outlook.CAPACITY: Kind.CAPACITY,
     Outlook.PAUSE: Kind.UNKNOWN,
 }
-_SCHEDULER = "the scheduler's role"
 _UNKNOWN_REASON = (
     "The executor tries again. AWS explains its reasons at "
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html"
 )
 _CONFIGURATION_REMEDY = "Correct the executor's options or this task's executor_config."
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who made a call, as diagnoses name it."""
+
+    role: str
+    host: str
+
+
+SCHEDULER = Caller("the scheduler's role", "the scheduler")
+THIS_HOST = Caller("this host's role", "this host")
+"""Of commands, which may run anywhere."""
+
+
+_READS_AGAIN = " The executor reads them again by itself."
 
 
 class CallError(Exception):
@@ -197,13 +212,38 @@ class CallError(Exception):
         self.failure = failure
 
 
-def classify(error: BaseException) -> Failure:
-    """Classify an exception that an ECS call raised."""
+def classify(error: BaseException, who: Caller = SCHEDULER) -> Failure:
+    """Classify an exception that an ECS call of `who` raised."""
+    failure = _classify(error)
+    return replace(failure, diagnosis=named(failure.diagnosis, who))
+
+
+def named(diagnosis: Diagnosis, who: Caller) -> Diagnosis:
+    """Return a diagnosis that names `who` where the scheduler is named."""
+    if who is SCHEDULER:
+        return diagnosis
+
+    def told(text: str) -> str:
+        return (
+            text.replace(SCHEDULER.role, who.role)
+            .replace(SCHEDULER.host, who.host)
+            .replace(_capital(SCHEDULER.host), _capital(who.host))
+            .removesuffix(_READS_AGAIN)  # a command is over before that
+        )
+
+    return replace(diagnosis, summary=told(diagnosis.summary), remedy=told(diagnosis.remedy))
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _classify(error: BaseException) -> Failure:
     if isinstance(error, InvalidRequestError):
         return Failure(Kind.CONFIGURATION, Diagnosis(error.problem, remedy=error.remedy))
     if isinstance(error, ConnectError):
         cause = error.__cause__ or error
-        inner = classify(cause) if cause is not error else None
+        inner = _classify(cause) if cause is not error else None
         if inner is not None and inner.kind in PAUSING:
             return inner
         remedy = _ENDPOINT_REMEDY if _is_invalid_endpoint(cause) else _CREDENTIALS_REMEDY
@@ -347,7 +387,7 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
 
 
 def _denied(operation: str, code: str, message: str, request_id: str) -> Failure:
-    remedy = remedy_of(message) or missing(_SCHEDULER, f"ecs:{operation}", "*")
+    remedy = remedy_of(message) or missing(SCHEDULER.role, f"ecs:{operation}", "*")
     if summary := summary_of(message):
         return Failure(Kind.DENIED, Diagnosis(summary, f"{code}: {message}{request_id}", remedy))
     said = own_words(message)

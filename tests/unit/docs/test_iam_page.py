@@ -12,7 +12,7 @@ import pytest
 from botocore import xform_name
 from botocore.session import get_session
 
-from ecs_async_executor.doctor.aws import ACTIONS
+from ecs_async_executor.doctor.aws import ACTIONS, MORE_ACTIONS
 from ecs_async_executor.engine.aws import ecs, s3
 from ecs_async_executor.engine.diagnosis.iam import TRUSTS_ECS_TASKS, allow, remedy_of
 from ecs_async_executor.logs.problems import CALLS
@@ -74,7 +74,7 @@ def test_the_statement_for_ecs_exec_is_the_one_that_messages_show() -> None:
 
 
 def test_the_doctors_policy_allows_what_the_doctor_asks() -> None:
-    asked = {*ACTIONS.values()} - {"sts:GetCallerIdentity"}  # which needs no permission
+    asked = {*ACTIONS.values(), *MORE_ACTIONS} - {"sts:GetCallerIdentity"}  # which needs no permission
     of_the_scheduler = {"ecs:ListTasks", "ecs:DescribeTasks"}
     assert statements(DOCTOR).keys() == asked - of_the_scheduler
 

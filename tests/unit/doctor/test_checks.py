@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.doctor.checks.routes import exit_of, route_table
-from ecs_async_executor.doctor.facts import Absent, Fact, Facts, Kind, Known, Question
+from ecs_async_executor.doctor.facts import Absent, Cause, Fact, Facts, Kind, Known, Question, Unknown
 from ecs_async_executor.doctor.findings import Severity
+from ecs_async_executor.doctor.questions import can_be_seen
+from ecs_async_executor.doctor.setup import JwtKey, Option
 from tests.unit.doctor.setups import BODY, CLUSTER, DEFINITION, SUBNET, a_setup, facts, found
 
 BAD = {Severity.ERROR, Severity.WARNING}
@@ -37,12 +40,17 @@ def cluster(**members: Any) -> dict[Question, Fact]:
 
 
 def in_subnets(
-    *routes: Mapping[str, Any], endpoints: tuple[Any, ...] = (), dns: Any = None
+    *routes: Mapping[str, Any],
+    endpoints: tuple[Any, ...] = (),
+    dns: Any = None,
+    cidr: str = "",
+    **subnet: Any,
 ) -> dict[Question, Fact]:
+    given = {**SUBNET, **({"CidrBlock": cidr} if cidr else {}), **subnet}
     table = {"RouteTableId": "rtb-1", "VpcId": "vpc-1", "Associations": [{"Main": True}], "Routes": [*routes]}
     return {
-        Question(Kind.SUBNET, "subnet-1"): Known(SUBNET),
-        Question(Kind.SUBNET, "subnet-2"): Known({**SUBNET, "SubnetId": "subnet-2", "AvailabilityZone": "b"}),
+        Question(Kind.SUBNET, "subnet-1"): Known(given),
+        Question(Kind.SUBNET, "subnet-2"): Known({**given, "SubnetId": "subnet-2", "AvailabilityZone": "b"}),
         Question(Kind.ROUTES, "vpc-1"): Known([table]),
         Question(Kind.ENDPOINTS, "vpc-1"): Known(endpoints),
         Question(Kind.DNS, "vpc-1"): Known(dns or {"enableDnsSupport": True, "enableDnsHostnames": True}),
@@ -75,7 +83,58 @@ NEEDED = ("ecr.api", "ecr.dkr", "logs")
 GATEWAY = endpoint("s3", VpcEndpointType="Gateway", RouteTableIds=["rtb-1"])
 ALL = (*(endpoint(each) for each in NEEDED), GATEWAY)
 NAT = {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-1", "State": "active"}
+SIX = {"DestinationIpv6CidrBlock": "::/0", "EgressOnlyInternetGatewayId": "eigw-1", "State": "active"}
 INTERNET = {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-1", "State": "active"}
+
+WITHOUT_NETWORK = {"cluster": "prod", "taskDefinition": "airflow-task", "launchType": "EC2"}
+ON_DEMAND_RATE = "Fargate On-Demand Sustained Launch Rate"
+EXECUTION_ROLE, TASK_ROLE = (f"arn:aws:iam::123456789012:role/{each}" for each in ("execution", "task"))
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/1"
+SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:dsn-AbCdEf"
+OF_EXEC = tuple(
+    f"ssmmessages:{each}"
+    for each in ("CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel")
+)
+OF_THE_ACCOUNT = {
+    "Effect": "Allow",
+    "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+    "Action": "kms:*",
+}
+LOGS_IN_S3 = {
+    "logging.remote_logging": Option("True", "airflow.cfg"),
+    "logging.remote_base_log_folder": Option("s3://logs/airflow", "airflow.cfg"),
+}
+
+
+def with_log(region: str | None) -> dict[str, Any]:
+    options = {"awslogs-group": "/ecs/airflow-task", "awslogs-region": region, "awslogs-stream-prefix": "a"}
+    given = {name: value for name, value in options.items() if value}
+    return {**ECR_CONTAINER, "logConfiguration": {"logDriver": "awslogs", "options": given}}
+
+
+def default_group(cidr: str) -> dict[Question, Fact]:
+    egress = [{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": cidr}]}]
+    group = {"GroupId": "sg-d", "VpcId": "vpc-1", "IpPermissionsEgress": egress}
+    return {
+        Question(Kind.DEFAULT_GROUP, "vpc-1"): Known(group),
+        Question(Kind.ENDPOINTS, "vpc-1"): Known([]),
+    }
+
+
+def trusts(condition: Mapping[str, Any], service: str = "ecs-tasks.amazonaws.com") -> dict[str, Any]:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sts:AssumeRole",
+        "Condition": condition,
+    }
+    return {"Statement": [statement]}
+
+
+def role(trust: Mapping[str, Any] | None = None, **members: Any) -> dict[Question, Fact]:
+    good = {"Arn": EXECUTION_ROLE, "AssumeRolePolicyDocument": trust or trusts({})}
+    return {Question(Kind.ROLE, "execution"): Known(good | members)}
+
 
 WRONG: dict[str, tuple[list[str], str, str]] = {
     "a clock that AWS refuses": (said(identity(ahead=400.0)), "400 s ahead of", "Synchronise"),
@@ -102,7 +161,7 @@ WRONG: dict[str, tuple[list[str], str, str]] = {
         said(
             {
                 **cluster(capacityProviders=["asg"]),
-                Question(Kind.PROVIDER, "asg"): Known(
+                Question(Kind.PROVIDER, "asg", "prod"): Known(
                     {"status": "ACTIVE", "autoScalingGroupProvider": {"managedScaling": {}}}
                 ),
             },
@@ -137,7 +196,12 @@ WRONG: dict[str, tuple[list[str], str, str]] = {
         "com.amazonaws.eu-central-1.logs",
     ),
     "an endpoint without DNS": (
-        said({**FOR_ECR, **in_subnets(endpoints=(endpoint("logs", PrivateDnsEnabled=False), *ALL))}),
+        said(
+            {
+                **FOR_ECR,
+                **in_subnets(endpoints=(endpoint("logs", PrivateDnsEnabled=False), *ALL[:2], GATEWAY)),
+            }
+        ),
         "has no private DNS name",
         "--private-dns-enabled",
     ),
@@ -185,6 +249,217 @@ WRONG: dict[str, tuple[list[str], str, str]] = {
         "IAM doesn't let the user me call iam:PassRole",
         '"iam:PassedToService": "ecs-tasks.amazonaws.com"',
     ),
+    "a rate above the Region's": (
+        said({Question(Kind.RATES): Known({ON_DEMAND_RATE: 5.0})}),
+        "run_task_rate is 20 calls a second by default; this account may start 5 tasks",
+        "run_task_rate = 5",
+    ),
+    "an image for another processor": (
+        said({**FOR_ECR, Question(Kind.PLATFORMS, IN_ECR): Known(("arm64",))}),
+        "is for arm64, and the task definition for X86_64",
+        "--platform linux/amd64",
+    ),
+    "an awslogs driver without Region": (
+        said(definition(containerDefinitions=[with_log(region=None)])),
+        "name no awslogs-region",
+        '"awslogs-region": "eu-central-1"',
+    ),
+    "the log driver none": (
+        said(definition(containerDefinitions=[{**ECR_CONTAINER, "logConfiguration": {"logDriver": "none"}}])),
+        "has the log driver none",
+        "awslogs-group",
+    ),
+    "a network of none": (
+        said(definition(networkMode="none", compatibilities=["EC2"]), WITHOUT_NETWORK),
+        "has the network mode none",
+        "awsvpc",
+    ),
+    "placement on Fargate": (
+        said({}, {**BODY, "placementStrategy": [{"type": "spread"}]}),
+        "has placementStrategy, and tasks run on Fargate",
+        "Remove placementStrategy",
+    ),
+    "an unknown platform version": (
+        said({}, {**BODY, "platformVersion": "9.9.9"}),
+        "platform version is 9.9.9",
+        "Remove the option platform_version",
+    ),
+    "a task of little memory on EC2": (
+        said(definition(memory="256"), ON_EC2),
+        "limit of 256 MiB",
+        "512 MiB",
+    ),
+    "a stop timeout that Fargate refuses": (
+        said(definition(containerDefinitions=[{**ECR_CONTAINER, "stopTimeout": 300}])),
+        "stop timeout of less than 120 seconds",
+        '"stopTimeout": 120',
+    ),
+    "memory that doesn't fit the CPU": (
+        said(definition(memory="512")),
+        "No Fargate configuration exists",
+        'With "cpu": "1024", set "memory" to 2048 to 8192 MiB',
+    ),
+    "public addresses in private subnets": (
+        said(in_subnets(NAT), {**BODY, "networkConfiguration": PUBLIC}),
+        "Tasks get public addresses (assign_public_ip), and the subnet subnet-1 is private",
+        "assign_public_ip = False",
+    ),
+    "an image of Docker Hub without a way out": (
+        said(in_subnets(endpoints=ALL)),
+        "the image registry.example.com/airflow:1 is not in Amazon ECR of eu-central-1",
+        "NAT gateway",
+    ),
+    "an endpoint that lets in only strangers": (
+        said(
+            {
+                **FOR_ECR,
+                **in_subnets(
+                    endpoints=(*ALL, endpoint("logs", Groups=[{"GroupId": "sg-9"}])), cidr="10.0.1.0/24"
+                ),
+                Question(Kind.GROUP, "sg-9"): Known(
+                    {
+                        "GroupId": "sg-9",
+                        "IpPermissions": [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "10.9.0.0/16"}]}],
+                    }
+                ),
+            }
+        ),
+        "let nothing in on port 443 from the tasks",
+        "authorize-security-group-ingress",
+    ),
+    "a group that lets out to private addresses only": (
+        said({**in_subnets(NAT), **default_group("10.0.0.0/8")}),
+        "sg-d let no traffic out to port 443 but to private addresses",
+        "authorize-security-group-egress",
+    ),
+    "no task role for remote logs": (
+        said({}, more=LOGS_IN_S3),
+        "has no task role, and remote logs go to s3://logs/airflow",
+        "s3:PutObject",
+    ),
+    "a task role that may not store logs": (
+        said(
+            {
+                **definition(taskRoleArn=TASK_ROLE),
+                Question(Kind.PERMISSIONS, TASK_ROLE, "s3:PutObject arn:aws:s3:::logs/airflow/*"): Known(
+                    {"s3:PutObject": "implicitDeny"}
+                ),
+                Question(Kind.BUCKET_POLICY, "logs"): Absent(),
+            },
+            more=LOGS_IN_S3,
+        ),
+        "IAM doesn't let the task role task call s3:PutObject on arn:aws:s3:::logs/airflow/*",
+        '"Action": "s3:PutObject"',
+    ),
+    "a key of the payload bucket": (
+        said(
+            {
+                **definition(taskRoleArn=TASK_ROLE),
+                Question(Kind.ENCRYPTION, "payloads"): Known({"KMSMasterKeyID": KEY}),
+                Question(Kind.PERMISSIONS, TASK_ROLE, f"kms:Decrypt {KEY}"): Known(
+                    {"kms:Decrypt": "explicitDeny"}
+                ),
+            },
+            settings=Settings(cluster="prod", container_name="airflow", payload_bucket="s3://payloads/"),
+        ),
+        f"explicitly denies kms:Decrypt on {KEY}",
+        "Remove the Deny",
+    ),
+    "a key of a secret": (
+        said(
+            {
+                **definition(
+                    containerDefinitions=[{**ECR_CONTAINER, "secrets": [{"name": "A", "valueFrom": SECRET}]}]
+                ),
+                Question(Kind.SECRET, SECRET, "eu-central-1"): Known({"deleted": False, "key": KEY}),
+                Question(Kind.PERMISSIONS, EXECUTION_ROLE, f"kms:Decrypt {KEY}"): Known(
+                    {"kms:Decrypt": "implicitDeny"}
+                ),
+                Question(Kind.KEY_POLICY, KEY, "eu-central-1"): Known({"Statement": OF_THE_ACCOUNT}),
+            }
+        ),
+        f"IAM doesn't let the execution role execution call kms:Decrypt on {KEY}",
+        '"Action": "kms:Decrypt"',
+    ),
+    "a role for ECS Exec": (
+        said(
+            {
+                **definition(taskRoleArn=TASK_ROLE),
+                Question(Kind.PERMISSIONS, TASK_ROLE, f"{','.join(OF_EXEC)} *"): Known(
+                    dict.fromkeys(OF_EXEC, "implicitDeny")
+                ),
+            },
+            {**BODY, "enableExecuteCommand": True},
+        ),
+        "call ssmmessages:CreateControlChannel",
+        '"ssmmessages:OpenDataChannel"',
+    ),
+    "a role by another path": (
+        said(role(Arn="arn:aws:iam::123456789012:role/team/execution")),
+        "isn't the role that IAM has",
+        "Set executionRoleArn in the task definition to arn:aws:iam::123456789012:role/team/execution",
+    ),
+    "a role that trusts another account": (
+        said(role(trusts({"StringEquals": {"aws:SourceAccount": "999999999999"}}))),
+        "doesn't trust ecs-tasks.amazonaws.com",
+        "update-assume-role-policy",
+    ),
+    "a role that trusts another Region": (
+        said(role(trusts({"ArnLike": {"aws:SourceArn": "arn:aws:ecs:us-east-1:123456789012:*"}}))),
+        "doesn't trust ecs-tasks.amazonaws.com",
+        "update-assume-role-policy",
+    ),
+    "a connection for remote logs that isn't there": (
+        said(
+            {Question(Kind.CONNECTION, "logs"): Absent()},
+            more={**LOGS_IN_S3, "logging.remote_log_conn_id": Option("logs", "airflow.cfg")},
+        ),
+        "remote_log_conn_id is logs, and Airflow has no such connection",
+        "airflow connections add logs",
+    ),
+    "a parallelism of 0": (
+        said({}, more={"core.parallelism": Option("0", "airflow.cfg")}),
+        "[core] parallelism is 0",
+        "AIRFLOW__CORE__PARALLELISM",
+    ),
+    "a parallelism that is no number": (
+        said({}, more={"core.parallelism": Option("many", "airflow.cfg")}),
+        "[core] parallelism is many",
+        "AIRFLOW__CORE__PARALLELISM",
+    ),
+    "a private key that can't be read": (
+        said(
+            {},
+            jwt=JwtKey(
+                private_key=True, where="airflow.cfg", problem="[api_auth] jwt_private_key_path is /nope"
+            ),
+        ),
+        "jwt_private_key_path is /nope",
+        "Correct the path",
+    ),
+    "a base URL of localhost": (
+        said(
+            {},
+            api_url="http://localhost:8080/execution/",
+            more={"api.base_url": Option("http://localhost:8080", "B")},
+        ),
+        "address is http://localhost:8080/execution/ ([api] base_url (B))",
+        "an address that containers reach",
+    ),
+    "a provider that gets nothing": (
+        said(
+            cluster(capacityProviders=["FARGATE", "FARGATE_SPOT"]),
+            {
+                **ON_SPOT,
+                "capacityProviderStrategy": [
+                    {"capacityProvider": "FARGATE_SPOT", "weight": 1},
+                    {"capacityProvider": "FARGATE"},
+                ],
+            },
+        ),
+        "FARGATE has the weight 0",
+        "FARGATE_SPOT:3,FARGATE:1",
+    ),
     "a cluster that isn't there": (
         said({Question(Kind.CLUSTER, "prod"): Absent("MISSING")}),
         "no cluster prod",
@@ -227,9 +502,190 @@ def test_endpoints_are_known_by_chinas_names_too() -> None:
     assert [each for each in said(answers) if "subnet" in each or "endpoint" in each] == []
 
 
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {**FOR_ECR, **in_subnets(NAT, endpoints=(endpoint("logs", PrivateDnsEnabled=False),))},
+        {**FOR_ECR, **in_subnets(NAT, endpoints=(endpoint("logs", State="pendingAcceptance"),))},
+        {
+            **FOR_ECR,
+            **in_subnets(NAT, endpoints=ALL, dns={"enableDnsSupport": True, "enableDnsHostnames": False}),
+        },
+        {
+            **FOR_ECR,
+            **in_subnets(*({**NAT, "DestinationCidrBlock": each} for each in ("0.0.0.0/1", "128.0.0.0/1"))),
+        },
+        {**FOR_ECR, **in_subnets(SIX, Ipv6Native=True, AvailableIpAddressCount=0)},
+        {**FOR_ECR, **in_subnets(SIX)},
+        {**FOR_ECR, **in_subnets(OwnerId="210987654321")},
+        {**FOR_ECR, **in_subnets(NAT), Question(Kind.ROUTES, "vpc-1"): Known([])},
+        {**in_subnets(NAT), **default_group("0.0.0.0/0")},
+        {**role(trusts({"ArnLike": {"aws:SourceArn": "arn:aws:ecs:eu-central-1:123456789012:*"}}))},
+        {**role(trusts({"ArnLike": {"aws:SourceArn": "arn:aws:ecs:*:123456789012:*"}}))},
+        {**role(trusts({"StringEquals": {"aws:SourceAccount": "123456789012"}}))},
+        {**role(trusts({}, "ecs-tasks.amazonaws.com.cn"))},
+        {Question(Kind.RATES): Known({ON_DEMAND_RATE: 20.0, "Fargate Spot Sustained Launch Rate": 5.0})},
+    ],
+    ids=[
+        "an endpoint nobody needs",
+        "a pending endpoint nobody needs",
+        "DNS names nobody needs",
+        "a default route in two halves",
+        "IPv6 only",
+        "IPv4 without a way out, IPv6 with one",
+        "a shared subnet",
+        "route tables that aren't shown",
+        "a group open to the world",
+        "trust in this Region",
+        "trust in any Region",
+        "trust in this account",
+        "trust in China",
+        "a rate of AWS, and a lower one of Spot, which isn't used",
+    ],
+)
+def test_an_unusual_but_good_set_up_is_no_fault(answers: dict[Question, Fact]) -> None:
+    about = ("subnet", "endpoint", "VPC", "role", "security group", "run_task_rate")
+    assert [each for each in said(answers) if any(word in each for word in about)] == []
+
+
+ENTRY_POINTS = {
+    ("sh", "-c"): False,
+    ("/bin/bash", "-ec", 'exec "$@"'): False,
+    ("sh", "-c", 'exec "$@"', "--"): True,
+    ("sh", "-c", 'exec "$0" "$@"'): True,
+    ("/bin/sh",): False,
+    ("bash", "/start.sh"): True,
+    ("sleep", "infinity"): False,
+    ("python",): False,
+    ("python", "/wrap.py"): True,
+    ("airflow",): False,
+    ("/usr/bin/dumb-init", "--"): True,
+    ("dumb-init", "--", "/entrypoint"): True,
+    ("tini", "--", "airflow"): False,
+    ("/opt/own-entry",): True,
+}
+
+
+@pytest.mark.parametrize("words", ENTRY_POINTS)
+def test_an_entry_point_must_run_the_command(words: tuple[str, ...]) -> None:
+    container = {**DEFINITION["containerDefinitions"][0], "entryPoint": list(words)}
+    texts = [each for each in said(definition(containerDefinitions=[container])) if "entry point" in each]
+    assert bool(texts) is not ENTRY_POINTS[words]
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        ("apache/airflow:3.3.2", ""),
+        ("docker.io/apache/airflow:3.3.2-python3.12", ""),
+        ("mirror.example.com:5000/apache/airflow:slim-3.3.2", ""),
+        ("apache/airflow:2.10.5", "has Airflow 2.10.5"),
+        ("apache/airflow", "names no exact version"),
+        ("apache/airflow:latest-python3.12", "names no exact version"),
+        ("apache/airflow:3.3", "names no exact version"),
+        ("python:3.12-slim", "has no Airflow"),
+        ("public.ecr.aws/docker/library/busybox:1", "has no Airflow"),
+        ("registry.example.com/python:3.12", ""),
+        ("my-airflow:1", ""),
+    ],
+)
+def test_an_images_name_tells_its_airflow(image: str, words: str) -> None:
+    container = {**DEFINITION["containerDefinitions"][0], "image": image}
+    texts = said(definition(containerDefinitions=[container]), airflow="3.3.2", python="3.12")
+    about = [each for each in texts if image in each and "Airflow" in each]
+    assert [words in each for each in about] == ([True] if words else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_told"),
+    [
+        ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://u:hush@db/airflow", True),
+        ("AIRFLOW__CORE__FERNET_KEY", "hush", True),
+        ("AWS_SECRET_ACCESS_KEY", "hush", True),
+        ("AIRFLOW_CONN_DB", "postgresql://u:hush@db", True),
+        ("AIRFLOW_CONN_DB", '{"conn_type": "x", "password": "hush"}', True),
+        ("AIRFLOW_CONN_AWS_DEFAULT", "aws://", False),
+        ("AIRFLOW__CORE__PARALLELISM", "8", False),
+    ],
+)
+def test_a_secret_in_the_environment_is_named_and_never_shown(name: str, value: str, is_told: bool) -> None:
+    variables = [{"name": name, "value": value}]
+    container = {**DEFINITION["containerDefinitions"][0], "environment": variables}
+    texts = [each for each in said(definition(containerDefinitions=[container])) if name in each]
+    assert bool(texts) is is_told
+    assert not any("hush" in each for each in texts)
+
+
+def test_parameters_of_others_and_references_are_not_looked_for() -> None:
+    assert can_be_seen("/a/b", "1")
+    assert can_be_seen("arn:aws:ssm:r:1:parameter/a", "1")
+    assert not can_be_seen("arn:aws:ssm:r:2:parameter/a", "1")
+    assert not can_be_seen("/aws/reference/secretsmanager/a", "1")
+    assert can_be_seen("arn:aws:secretsmanager:r:2:secret:a", "1")
+
+
+@pytest.mark.parametrize(
+    ("policy", "severity"),
+    [
+        (Known({"Statement": OF_THE_ACCOUNT}), Severity.ERROR),
+        (Known({"Statement": [{**OF_THE_ACCOUNT, "Principal": {"AWS": [EXECUTION_ROLE]}}]}), None),
+        (Known({"Statement": [{**OF_THE_ACCOUNT, "Principal": "*"}]}), None),
+        (Absent(), Severity.ERROR),
+        (Unknown("AWS denies kms:GetKeyPolicy."), Severity.UNKNOWN),
+    ],
+    ids=["left to IAM", "allowed to the role", "allowed to all", "no policy", "not readable"],
+)
+def test_a_keys_own_policy_may_allow_what_iams_do_not(policy: Fact, severity: Severity | None) -> None:
+    secrets = [{"name": "A", "valueFrom": SECRET}]
+    answers = {
+        **definition(containerDefinitions=[{**ECR_CONTAINER, "secrets": secrets}]),
+        Question(Kind.SECRET, SECRET, "eu-central-1"): Known({"deleted": False, "key": KEY}),
+        Question(Kind.PERMISSIONS, EXECUTION_ROLE, f"kms:Decrypt {KEY}"): Known(
+            {"kms:Decrypt": "implicitDeny"}
+        ),
+        Question(Kind.KEY_POLICY, KEY, "eu-central-1"): policy,
+    }
+    told = found(a_setup(), Facts({**facts().answers, **answers}))
+    about = [each.severity for each in told if "kms:Decrypt" in each.what]
+    assert about == ([severity] if severity else [])
+
+
+def test_permissions_that_depend_on_conditions_are_told_as_not_known() -> None:
+    question = Question(Kind.PERMISSIONS, EXECUTION_ROLE, "ecr:GetAuthorizationToken *")
+    seen = Facts({**facts().answers, **FOR_ECR, question: Known({"ecr:GetAuthorizationToken": "unknown"})})
+    unknown = [each.what for each in found(a_setup(), seen) if each.severity is Severity.UNKNOWN]
+    assert any(
+        "whether the execution role execution may call ecr:GetAuthorizationToken" in each for each in unknown
+    )
+
+
 def test_a_subnets_own_route_table_counts_before_the_main_one() -> None:
     main = {"RouteTableId": "main", "Associations": [{"Main": True}], "Routes": [INTERNET]}
     own = {"RouteTableId": "own", "Associations": [{"SubnetId": "s"}], "Routes": [NAT]}
     assert exit_of(route_table([main, own], "s")) == "private"
     assert exit_of(route_table([main, own], "t")) == "public"
     assert exit_of(route_table([], "t")) == ""
+
+
+def test_a_denied_call_of_the_executor_itself_is_not_known_and_says_that_it_is_needed() -> None:
+    denied = Unknown("AWS denies ecs:ListTasks.", Cause.DENIED, "Allow it.")
+    seen = Facts({**facts().answers, Question(Kind.LIST_TASKS, "prod"): denied})
+    (told,) = (each for each in found(a_setup(), seen) if "ecs:ListTasks" in each.what)
+    assert told.severity is Severity.UNKNOWN
+    assert "The executor makes this call itself" in told.why
+
+
+def test_credentials_that_only_one_service_refuses_are_not_passed_over() -> None:
+    refused = Unknown("AWS rejects the credentials.", Cause.CREDENTIALS, "Correct them.")
+    seen = Facts({**facts().answers, Question(Kind.BUCKET, "b"): refused})
+    assert [each.severity for each in found(a_setup(), seen) if each.todo == "Correct them."] == [
+        Severity.UNKNOWN
+    ]
+
+
+def test_credentials_that_all_services_refuse_are_named_once() -> None:
+    refused = Unknown("AWS rejects the credentials.", Cause.CREDENTIALS, "Correct them.")
+    seen = Facts({**facts().answers, Question(Kind.IDENTITY): refused, Question(Kind.BUCKET, "b"): refused})
+    assert [each.severity for each in found(a_setup(), seen) if each.todo == "Correct them."] == [
+        Severity.ERROR
+    ]

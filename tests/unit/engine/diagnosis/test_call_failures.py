@@ -14,6 +14,7 @@ from botocore.validate import ParamValidator
 
 from ecs_async_executor.engine.diagnosis.call_failures import (
     PAUSING,
+    THIS_HOST,
     Kind,
     classify,
     classify_run_task_failure,
@@ -374,3 +375,21 @@ def test_a_request_to_sts_that_botocore_rejects_shows_no_values():
     assert failure.kind is Kind.CREDENTIALS
     assert "ExternalId" in failure.diagnosis.detail
     assert "8731946" not in str(failure.diagnosis)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("AccessDeniedException", "Denied."),
+        client_error("ExpiredTokenException", "The security token included in the request is expired"),
+        client_error("RequestExpired", "Request has expired."),
+        boto.NoCredentialsError(),
+        boto.ConnectTimeoutError(endpoint_url=URL),
+    ],
+)
+def test_a_diagnosis_names_who_called(error: Exception) -> None:
+    ours, theirs = classify(error).diagnosis, classify(error, THIS_HOST).diagnosis
+    assert "scheduler" in f"{ours.summary} {ours.remedy}"
+    assert "scheduler" not in f"{theirs.summary} {theirs.remedy}"
+    assert "his host" in f"{theirs.summary} {theirs.remedy}"
+    assert ours.detail == theirs.detail

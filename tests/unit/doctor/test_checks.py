@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -760,3 +761,35 @@ def test_on_a_local_ecs_the_address_that_containers_get_is_tried_and_no_other() 
 
     assert tried({}) == {LOCALHOST}
     assert tried(with_address(URL)) == {URL}
+
+
+def test_options_that_cannot_be_used_leave_nothing_of_aws_fine() -> None:
+    setup = a_setup(settings=None, targets=(), problems=("[aws_ecs_executor] cluster: it is required.",))
+    said = found(setup, Facts())
+    fine = {each.what for each in said if each.severity is Severity.FINE}
+    assert fine == {"[core] executor", "the JWT secret"}
+    assert any("AWS was not asked anything" in each.what for each in said)
+
+
+EXECUTORS = {
+    "ecs_async_executor.AsyncEcsExecutor": "",
+    "LocalExecutor,ecs:ecs_async_executor.AsyncEcsExecutor": "",
+    "LocalExecutor;a=ecs_async_executor.executor.executor.AsyncEcsExecutor": "",
+    "ecs_async_executor.AsyncECSExecutor": "names ecs_async_executor.AsyncECSExecutor",
+    "airflow.providers.amazon.aws.executors.ecs.AwsEcsExecutor": "doesn't name AsyncEcsExecutor",
+    "": "is not set",
+}
+
+
+@pytest.mark.parametrize("value", EXECUTORS)
+def test_the_executor_is_named_by_a_class_that_exists(value: str) -> None:
+    wrong = [each for each in said({}, more={"core.executor": Option(value)}) if "[core] executor" in each]
+    assert [EXECUTORS[value] in each for each in wrong] == ([True] if EXECUTORS[value] else [])
+
+
+def test_adding_a_capacity_provider_keeps_the_clusters_default() -> None:
+    default = [{"capacityProvider": "FARGATE", "weight": 1, "base": 0}]
+    answers = cluster(capacityProviders=["FARGATE"], defaultCapacityProviderStrategy=default)
+    wrong = said(answers, ON_SPOT)
+    assert any(f"--default-capacity-provider-strategy '{json.dumps(default)}'" in each for each in wrong)
+    assert any("strategy '[]'" in each for each in said(cluster(capacityProviders=["FARGATE"]), ON_SPOT))

@@ -99,9 +99,16 @@ def _shown(each: Finding, profiles: Sequence[str], width: int) -> Iterator[str]:
     )
     yield from _wrapped(f"{_HEADINGS[each.severity]}: {each.what}{of}", "", width)
     if each.why:
-        yield from _wrapped(f"Why: {each.why}", "  ", width)
+        yield from _wrapped(f"Why:{_JOINT}{each.why}", "  ", width)
     if each.todo:
-        yield from _wrapped(f"Do:  {each.todo}", "  ", width)
+        # A command may follow at once, and a full stop after it would be copied with it.
+        yield from _wrapped(f"Do:{_JOINT * 2}{_without_full_stop(each.todo)}", "  ", width)
+
+
+def _without_full_stop(text: str) -> str:
+    """Return a text without the full stop after a command at its end."""
+    ends_with_command = any(found.end() == len(text) - 1 for found in _COMMAND.finditer(text))
+    return text[:-1] if text.endswith(".") and ends_with_command else text
 
 
 def _wrapped(text: str, indent: str, width: int) -> list[str]:

@@ -91,7 +91,9 @@ def _ended(seen: Observation) -> Iterator[Finding]:
             "(docs/image.md).",
         )
         return
-    told = f"{judged.diagnosis.detail}. {seen.lines_problem}".strip(". ")
+    # A container that never ran has no lines to miss.
+    unread = "" if judged.exit_code is None else seen.lines_problem
+    told = f"{judged.diagnosis.detail}. {unread}".strip(". ")
     yield error(judged.diagnosis.summary, told, judged.diagnosis.remedy)
 
 

@@ -86,3 +86,10 @@ def test_no_report_holds_what_a_terminal_obeys() -> None:
     seen = Observation("airflow", arn="arn", lines=("\x1b[2Jgone\rover",))
     assert launch_text(seen).splitlines()[-2] == "    [2Jgoneover"
     assert "\x1b" not in as_text([error("entry point \x1b[31m")])
+
+
+def test_a_command_follows_its_heading_and_no_full_stop_follows_a_command() -> None:
+    text = as_text([error("x", "", f"List them: {COMMAND}."), error("y", "", COMMAND)], width=60)
+    assert f"\n       {COMMAND}\n" in text
+    assert f"\n  Do:  {COMMAND}\n" in text
+    assert "Correct it.\n" in as_text([error("x", "", "Correct it.")])

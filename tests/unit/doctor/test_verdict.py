@@ -117,3 +117,8 @@ def test_a_log_that_cannot_be_read_says_nothing_about_the_container() -> None:
     assert [(each.severity, each.why) for each in verdict(SETUP, seen)] == [
         (Severity.UNKNOWN, "AWS denied GetLogEvents.")
     ]
+
+
+def test_a_container_that_never_ran_has_no_lines_to_miss() -> None:
+    seen = Observation("airflow", task={**STOPPED, "stoppedReason": "x"}, lines_problem="No stream.")
+    assert not any("No stream." in each.why for each in verdict(SETUP, seen))

@@ -47,6 +47,7 @@ def _examine(args: argparse.Namespace) -> tuple[str, int]:
     from ecs_async_executor.doctor.examination import examine  # noqa: PLC0415  seconds of imports
     from ecs_async_executor.doctor.findings import exit_code, merged  # noqa: PLC0415  as above
     from ecs_async_executor.doctor.report import as_json, as_text, launch_text  # noqa: PLC0415  as above
+    from ecs_async_executor.operate.text import screen_width  # noqa: PLC0415  as above
 
     done = examine(args.team)
     seen, more = _launch(done, args) if args.launch else (None, [])
@@ -55,7 +56,7 @@ def _examine(args: argparse.Namespace) -> tuple[str, int]:
         return as_json(findings, seen), exit_code(findings)
     launched = launch_text(seen) if seen is not None else ""
     profiles = [each.name for each in done.setup.targets]
-    return launched + as_text(findings, profiles), exit_code(findings)
+    return launched + as_text(findings, profiles, screen_width()), exit_code(findings)
 
 
 def _launch(done: Examination, args: argparse.Namespace) -> tuple[Observation | None, list[Any]]:

@@ -44,6 +44,19 @@ def addresses(setup: Setup, facts: Facts) -> Iterator[str]:
             yield own
 
 
+def tried(setup: Setup, facts: Facts) -> list[str]:
+    """Return the addresses at which this host tries the execution API: those that lead to one place for it and for containers."""
+    profiles = effectives(setup, facts)
+    found = [setup.api_url] if source_of(setup)[1].value else []
+    for each in profiles:
+        # Without either, containers take Airflow's default. On AWS, a container's localhost is the container.
+        address = own_address(each) or setup.api_url
+        if setup.local or (own_address(each) and not is_here(urlsplit(address).hostname or "")):
+            found.append(address)
+    # A slash at the end makes no difference.
+    return list({url.rstrip("/"): url for url in reversed(found) if url}.values())[::-1]
+
+
 def is_here(host: str) -> bool:
     """Return whether a host name or address means the machine itself."""
     if host.lower().rstrip(".") in {"localhost", "localhost.localdomain", "ip6-localhost"}:

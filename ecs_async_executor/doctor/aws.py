@@ -181,7 +181,9 @@ def fact_of(error: Exception, question: Question) -> Fact:
         message = _first_line(without_tokens(str(error.response.get("Error", {}).get("Message", ""))))
         of_credentials = error.operation_name in _OF_CREDENTIALS
         if of_credentials or code in CREDENTIAL_CODES or is_clock_error(code, message):
-            diagnosis = classify(error, THIS_HOST).diagnosis
+            # Every service refuses credentials alike; a call that isn't ECS's would be taken for one that provides them.
+            refused = error if of_credentials else boto.ClientError(error.response, "DescribeClusters")
+            diagnosis = classify(refused, THIS_HOST).diagnosis
             return Unknown(f"{diagnosis.summary} ({code}: {message})", Cause.CREDENTIALS, diagnosis.remedy)
         if code in ABSENT or (question.kind is Kind.DEFINITION and code == "ClientException"):
             return Absent(f"{code}: {message}")

@@ -129,6 +129,10 @@ class Facts:
         fact = self.get(Question(kind, name, of))
         return fact if isinstance(fact, Absent) else None
 
+    def skip(self, question: Question) -> None:
+        """Note that a check could not ask this: it can't say that all is well."""
+        self.missed.add(question)
+
     def fresh(self) -> Facts:
         """Return the same answers, with nothing missed yet."""
         return Facts(self.answers)

@@ -94,6 +94,8 @@ def _call(request: Request) -> tuple[int, str, str]:
 def _why(error: Any) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {error.reason}"
     if isinstance(error, ConnectionRefusedError):
         return "refused"
     if isinstance(error, TimeoutError):
@@ -122,6 +124,7 @@ def _pool(name: str) -> Fact:
         pool: Any = Pool.get_pool(name)
     except SQLAlchemyError as error:
         text = f"Airflow's database can't be read ({type(error).__name__})."
-        return Unknown(text, Cause.OTHER, "Run the doctor where the scheduler runs.")
+        todo = "Run the doctor where the scheduler runs, with its environment; for a new database, run airflow db migrate first."
+        return Unknown(text, Cause.OTHER, todo)
     found: Mapping[str, int] | None = {"slots": int(pool.slots)} if pool is not None else None
     return Known(found) if found else Absent()

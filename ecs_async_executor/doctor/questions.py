@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from ecs_async_executor.doctor.addresses import addresses, is_here
+from ecs_async_executor.doctor.addresses import addresses, is_here, tried
 from ecs_async_executor.doctor.effective import (
     EcrImage,
     Effective,
@@ -56,10 +56,10 @@ def _of_host(setup: Setup, facts: Facts) -> Iterator[Question]:
         host = urlsplit(address).hostname
         if host and not is_here(host):
             yield Question(Kind.ADDRESS, host)
-    if setup.api_url:
-        yield Question(Kind.API, setup.api_url)
+    for address in tried(setup, facts):
+        yield Question(Kind.API, address)
         if not setup.jwt.problem:
-            yield Question(Kind.TOKEN, setup.api_url)
+            yield Question(Kind.TOKEN, address)
     yield Question(Kind.POOL, "default_pool")
     if (conn_id := setup.option("logging.remote_log_conn_id").value) and setup.is_on(
         "logging.remote_logging"

@@ -204,8 +204,8 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
     ),
     "another executor": (variable("AIRFLOW__CORE__EXECUTOR", "LocalExecutor"), "doesn't name AsyncEcsExecutor", "AIRFLOW__CORE__EXECUTOR="),
     "a misspelled option": (ours("PAYLOAD_BUKET", "x"), "no such option", "payload_bucket"),
-    "unknown task definition": (option("TASK_DEFINITION", "nope"), "no task definition nope", "list-task-definitions"),
-    "a revision that isn't there": (inactive, "no task definition", "list-task-definitions"),
+    "unknown task definition": (option("TASK_DEFINITION", "nope"), "no task definition nope", "list-task-definition-families"),
+    "a revision that isn't there": (inactive, "no task definition", "list-task-definition-families"),
     "unknown container": (option("CONTAINER_NAME", "airflo"), "has no container airflo; it has airflow", "container_name = airflow"),
     "container not essential": (
         lambda aws: {

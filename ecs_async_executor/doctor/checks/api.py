@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
-from ecs_async_executor.doctor.addresses import BASE, VARIABLE, is_here, own_address, source_of
+from ecs_async_executor.doctor.addresses import BASE, VARIABLE, is_here, own_address, source_of, tried
 from ecs_async_executor.doctor.effective import Effective
-from ecs_async_executor.doctor.facts import Facts, Kind
+from ecs_async_executor.doctor.facts import Facts, Kind, Question
 from ecs_async_executor.doctor.findings import Finding, error, unknown, warning
 from ecs_async_executor.doctor.setup import Setup
 
 _EXAMPLE = "https://airflow.example.com/execution/"
 _WHERE = "in the container's environment in the task definition (and for the scheduler)"
+_REST_API = re.compile(r"(?:/api/v\d+)?/*$")
+"""What people add to the API server's own path: the REST API's is `/api/v2`."""
 LEAST_CHARACTERS = 64
 """Bytes of a secret for HS512, Airflow's default algorithm (RFC 7518, section 3.2)."""
 
@@ -21,7 +25,9 @@ def address(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
     """Containers get an address, and one that leads out of themselves."""
     own = own_address(each)
     name, option = source_of(setup)
-    if own is None and (each.hidden(VARIABLE) or each.hidden(BASE)):
+    hidden = each.hidden(VARIABLE) or each.hidden(BASE)
+    if own is None and (hidden or (each.container is None and not option.value)):
+        facts.skip(Question(Kind.ADDRESS))  # what the container has can't be seen
         return
     if own is None and not option.value and is_here(urlsplit(setup.api_url).hostname or ""):
         report = warning if setup.local else error
@@ -77,7 +83,7 @@ def _judge(setup: Setup, url: str, source: str, facts: Facts) -> Iterator[Findin
         yield error(
             f"The execution API's address is {url} ({source}): its path doesn't end in /execution/.",
             "The API server answers tasks with 404.",
-            f"Set {VARIABLE}={parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/execution/",
+            f"Set {VARIABLE}={parts.scheme}://{parts.netloc}{_REST_API.sub('', parts.path)}/execution/",
         )
     if facts.absent(Kind.ADDRESS, host):
         yield error(
@@ -88,13 +94,17 @@ def _judge(setup: Setup, url: str, source: str, facts: Facts) -> Iterator[Findin
 
 
 def answers(setup: Setup, facts: Facts) -> Iterator[Finding]:
-    """The API server answers at this host's address."""
-    url = setup.api_url
-    if not source_of(setup)[1].value:
-        return
-    found = facts.value(Kind.API, url)
-    if not found or _unresolved(url, facts):
-        return
+    """The API server answers at each address that this host can try."""
+    addresses = tried(setup, facts)
+    if not addresses:
+        facts.skip(Question(Kind.API))
+    for url in addresses:
+        found = facts.value(Kind.API, url)
+        if found and not _unresolved(url, facts):
+            yield from _answered(url, found)
+
+
+def _answered(url: str, found: Mapping[str, Any]) -> Iterator[Finding]:
     problem = str(found["problem"])
     if problem == "refused":
         yield error(
@@ -107,6 +117,12 @@ def answers(setup: Setup, facts: Facts) -> Iterator[Finding]:
             f"The certificate of {url} isn't trusted here ({problem.partition(': ')[2]}).",
             "Airflow's worker refuses the connection, unless its container trusts the certificate.",
             "Use a certificate of a public authority (ACM), or install yours in the image (SSL_CERT_FILE).",
+        )
+    elif problem.startswith("TLS"):
+        yield error(
+            f"{url} doesn't speak TLS ({problem.partition(': ')[2]}).",
+            "Airflow's worker can't connect.",
+            "Correct the port, or write http:// if nothing in front of the API server has TLS.",
         )
     elif problem:
         yield unknown(
@@ -124,23 +140,32 @@ def answers(setup: Setup, facts: Facts) -> Iterator[Finding]:
 
 def token(setup: Setup, facts: Facts) -> Iterator[Finding]:
     """The API server accepts a token that this host's key signs."""
-    found = facts.value(Kind.TOKEN, setup.api_url)
-    health = facts.value(Kind.API, setup.api_url)
-    if not found or not health or not health["healthy"]:
-        return
-    if found["status"] in {401, 403}:
+    for url in tried(setup, facts) or [""]:
+        health = facts.value(Kind.API, url)
+        if health and health["healthy"]:
+            found = facts.value(Kind.TOKEN, url)
+            if found:
+                yield from _token_answered(url, int(found["status"]), facts)
+        else:
+            facts.skip(Question(Kind.TOKEN, url))
+
+
+def _token_answered(url: str, status: int, facts: Facts) -> Iterator[Finding]:
+    if status in {401, 403}:
         yield error(
-            f"The API server at {setup.api_url} rejects a token that this host signs ({found['status']}).",
+            f"The API server at {url} rejects a token that this host signs ({status}).",
             "It rejects each task's token as well: tasks fail as soon as they start.",
             "Give the scheduler and the API server the same AIRFLOW__API_AUTH__JWT_SECRET (and jwt_issuer, jwt_audience), and "
             "synchronise their clocks.",
         )
-    elif found["status"] >= 500:
+    elif status >= 500:
         yield error(
-            f"The API server at {setup.api_url} answers {found['status']} to a task.",
+            f"The API server at {url} answers {status} to a task.",
             "Tasks can't start.",
             "Read the API server's log; often it can't reach its database.",
         )
+    elif not status:  # it took too long, or broke the connection
+        facts.skip(Question(Kind.TOKEN, url))
 
 
 def key(setup: Setup, _: Facts) -> Iterator[Finding]:

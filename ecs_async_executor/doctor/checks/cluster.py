@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ecs_async_executor.doctor.effective import Effective
 from ecs_async_executor.doctor.facts import Facts, Kind
@@ -44,11 +46,16 @@ def providers(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
                 f"The capacity provider {name} doesn't belong to the cluster {cluster_name}, which has "
                 f"{', '.join(known) or 'none'}.",
                 "RunTask fails: InvalidParameterException.",
-                f"aws ecs put-cluster-capacity-providers --cluster {cluster_name} --capacity-providers {together} "
-                "--default-capacity-provider-strategy [] (name your default strategy there, if the cluster has one)",
+                f"aws ecs put-cluster-capacity-providers --region {setup.region} --cluster {cluster_name} --capacity-providers "
+                f"{together} --default-capacity-provider-strategy '{_default(each.cluster)}' (the last is what the cluster has)",
             )
         elif name not in FARGATE_PROVIDERS:
             yield from _of_own(name, each, facts)
+
+
+def _default(cluster: Mapping[str, Any]) -> str:
+    """Return the cluster's default strategy, which the call would replace."""
+    return json.dumps([dict(item) for item in cluster.get("defaultCapacityProviderStrategy") or ()])
 
 
 def _of_own(name: str, each: Effective, facts: Facts) -> Iterator[Finding]:

@@ -75,8 +75,8 @@ def clock(_: Setup, facts: Facts) -> Iterator[Finding]:
 
 def account(setup: Setup, facts: Facts) -> Iterator[Finding]:
     """Ask nothing: that AWS knows who calls is an answer in itself."""
-    if setup.region and not setup.connection_problem:
-        facts.value(Kind.IDENTITY)
+    del setup
+    facts.value(Kind.IDENTITY)
     yield from ()
 
 

@@ -24,12 +24,10 @@ def definition(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]
     if not name:
         return
     if facts.absent(Kind.DEFINITION, name):
-        family = name.rpartition("/")[2].partition(":")[0]
         yield error(
             f"ECS has no task definition {name} in {setup.region}.",
             "RunTask fails: ClientException, TaskDefinition not found.",
-            f"Register it, or correct `task_definition`: aws ecs list-task-definitions --region {setup.region} "
-            f"--family-prefix {family}",
+            f"Register it, or correct `task_definition`: aws ecs list-task-definition-families --status ACTIVE --region {setup.region}",
         )
     found = facts.value(Kind.DEFINITION, name)
     if found and found.get("status", "ACTIVE") != "ACTIVE":

@@ -40,11 +40,13 @@ class Check:
     of_profile: Callable[..., Iterator[Finding]] | None = None
     """Takes the set-up and a profile; and the facts, if `asks`."""
     asks: bool = True
+    of_options: bool = False
+    """Whether it can say something if the executor's options can't be used."""
 
 
 CHECKS = (
-    Check("the executor's options", of_all=configuration.options),
-    Check("[core] executor", of_all=configuration.executor),
+    Check("the executor's options", of_all=configuration.options, of_options=True),
+    Check("[core] executor", of_all=configuration.executor, of_options=True),
     Check("the profiles' requests", of_profile=configuration.requests, asks=False),
     Check("the AWS connection", of_all=connection.connection),
     Check("who calls AWS", of_all=connection.account),
@@ -86,14 +88,14 @@ CHECKS = (
     Check("Fargate's quota of vCPUs", of_profile=rates.vcpus),
     Check("the launch rate", of_all=rates.launch_rate),
     Check("rates", of_all=rates.limits),
-    Check("Airflow's slots", of_all=rates.slots),
+    Check("Airflow's slots", of_all=rates.slots, of_options=True),
     Check("timeouts", of_all=rates.times),
     Check("the execution API's address", of_profile=api.address),
-    Check("the API server", of_all=api.answers),
-    Check("the JWT secret", of_all=api.key),
-    Check("tasks' tokens", of_all=api.token),
+    Check("the API server", of_all=api.answers, of_options=True),
+    Check("the JWT secret", of_all=api.key, of_options=True),
+    Check("tasks' tokens", of_all=api.token, of_options=True),
     Check("the payload bucket", of_all=payloads.bucket),
-    Check("remote logs", of_all=remote_logs.here),
+    Check("remote logs", of_all=remote_logs.here, of_options=True),
     Check("the containers' remote logs", of_profile=remote_logs.there, asks=False),
     Check("everything asked was answered", of_all=connection.reachable),
 )
@@ -105,7 +107,7 @@ def run(setup: Setup, facts: Facts) -> Iterator[Finding]:
         seen = facts.fresh()
         found = [replace(each, check=check.name) for each in _findings(check, setup, seen)]
         yield from found
-        if not found and not seen.missed and (setup.targets or check.of_all):
+        if not found and not seen.missed and (setup.settings is not None or check.of_options):
             yield Finding(Severity.FINE, check.name, check=check.name)
 
 

@@ -14,6 +14,7 @@ from ecs_async_executor.engine.diagnosis.call_failures import THIS_HOST, classif
 from ecs_async_executor.engine.diagnosis.call_failures import Kind as FailureKind
 from ecs_async_executor.engine.responses import TaskFailure
 from ecs_async_executor.logs.location import LogStream, locate
+from ecs_async_executor.logs.problems import problem_of
 from ecs_async_executor.messages import Diagnosis
 from ecs_async_executor.task_arn import TaskArn
 from ecs_async_executor.tokens import without_tokens
@@ -132,7 +133,7 @@ class LiveTask:
                 )
                 found, problem = [without_tokens(str(each["message"])) for each in answer["events"]], ""
             except Exception as error:  # noqa: BLE001  botocore and credential processes raise anything
-                problem = f"The {where} can't be read: {classify(error, THIS_HOST).diagnosis.summary}"
+                problem = without_tokens(str(problem_of(error, where, "doctor")))
             if done(found) or self._clock() >= until:
                 return found, problem
             self._sleep(1.0)

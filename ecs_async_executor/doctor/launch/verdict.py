@@ -74,15 +74,26 @@ def _ended(seen: Observation) -> Iterator[Finding]:
         yield unknown("ECS shows no such task any more.", "", "Try again.")
         return
     judged = judge(parsed[0], seen.container)
+    if judged.exit_code == 0 and seen.lines and not seen.lines_problem:
+        yield error(
+            "The container has ended with exit code 0, and what it printed holds no report: it didn't run the doctor's command.",
+            "It wouldn't run Airflow's, either: its tasks would never start.",
+            'An entry point must pass its command on, with exec "$@" at its end (docs/image.md): correct entryPoint in the task '
+            "definition, or the image's ENTRYPOINT.",
+        )
+        return
     if judged.exit_code == 0:
         yield unknown(
             "The container has ended well, but its report can't be read.",
             seen.lines_problem or "Its log shows none.",
             "Use the log driver awslogs, and allow the doctor's role logs:GetLogEvents (docs/iam.md); or read the container's log: "
-            "the report is the line that begins with ECS-ASYNC-DOCTOR.",
+            "the report is the line that begins with ECS-ASYNC-DOCTOR. If there is none, the entry point swallows its command "
+            "(docs/image.md).",
         )
         return
-    told = f"{judged.diagnosis.detail}. {seen.lines_problem}".strip(". ")
+    # A container that never ran has no lines to miss.
+    unread = "" if judged.exit_code is None else seen.lines_problem
+    told = f"{judged.diagnosis.detail}. {unread}".strip(". ")
     yield error(judged.diagnosis.summary, told, judged.diagnosis.remedy)
 
 
@@ -197,7 +208,9 @@ def _logs(setup: Setup, found: Any) -> Iterator[Finding]:
         yield error(
             f"The container can't write Airflow's remote log ({failed}).",
             "Tasks' logs are lost with their containers.",
-            "Allow the task role s3:PutObject there, and give the image the Amazon provider.",
+            "Correct AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER in the container's environment, or create the bucket."
+            if "NoSuchBucket" in failed
+            else "Allow the task role s3:PutObject there, and give the image the Amazon provider.",
         )
     elif expected and not found.get("on"):
         yield error(

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from ecs_async_executor.config.settings import Settings
+from ecs_async_executor.doctor.addresses import VARIABLE
 from ecs_async_executor.doctor.checks.routes import exit_of, route_table
 from ecs_async_executor.doctor.facts import Absent, Cause, Fact, Facts, Kind, Known, Question, Unknown
 from ecs_async_executor.doctor.findings import Severity
-from ecs_async_executor.doctor.questions import can_be_seen
+from ecs_async_executor.doctor.questions import can_be_seen, questions
 from ecs_async_executor.doctor.setup import JwtKey, Option
 from tests.unit.doctor.setups import BODY, CLUSTER, DEFINITION, SUBNET, a_setup, facts, found
 
 BAD = {Severity.ERROR, Severity.WARNING}
+LOCALHOST = "http://localhost:8080/execution/"
 
 
 def said(answers: Mapping[Question, Fact], body: Mapping[str, Any] = BODY, **members: Any) -> list[str]:
@@ -689,3 +692,104 @@ def test_credentials_that_all_services_refuse_are_named_once() -> None:
     assert [each.severity for each in found(a_setup(), seen) if each.todo == "Correct them."] == [
         Severity.ERROR
     ]
+
+
+# --- the execution API at the addresses that only containers get -------------------------------------------------
+
+URL = "https://airflow.example.com/execution/"
+
+
+def with_address(url: str) -> dict[Question, Fact]:
+    own = {"name": VARIABLE, "value": url}
+    return definition(containerDefinitions=[{**DEFINITION["containerDefinitions"][0], "environment": [own]}])
+
+
+def answer(problem: str = "", status: int = 200, *, healthy: bool = True) -> Fact:
+    return Known({"status": status, "healthy": healthy, "problem": problem})
+
+
+def test_the_address_that_only_containers_get_is_tried_from_here() -> None:
+    asked = set(questions(a_setup(), Facts({**facts().answers, **with_address(URL)})))
+    assert {Question(Kind.API, URL), Question(Kind.TOKEN, URL)} <= asked
+
+
+def test_a_containers_localhost_is_not_this_hosts() -> None:
+    here = "http://localhost:8080/execution/"
+    asked = questions(a_setup(), Facts({**facts().answers, **with_address(here)}))
+    assert not any(each.kind in {Kind.API, Kind.TOKEN} for each in asked)
+
+
+@pytest.mark.parametrize(
+    ("health", "token", "words"),
+    [
+        (answer("refused", 0, healthy=False), 404, f"Nothing listens at {URL}"),
+        (answer("TLS: WRONG_VERSION_NUMBER", 0, healthy=False), 404, "doesn't speak TLS (WRONG_VERSION_NUMBER)"),
+        (answer(status=200, healthy=False), 404, "isn't Airflow's execution API"),
+        (answer(), 401, f"The API server at {URL} rejects a token"),
+        (answer(), 500, "answers 500 to a task"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_at_the_containers_address_is_named(health: Fact, token: int, words: str) -> None:
+    answers = {
+        Question(Kind.API, URL): health,
+        Question(Kind.TOKEN, URL): Known({"status": token, "unknown_task": False, "problem": ""}),
+    }
+    assert any(words in each for each in said({**with_address(URL), **answers}))
+
+
+def test_the_api_is_not_called_fine_if_nobody_asked_it() -> None:
+    fine = {each.what for each in found(a_setup(), facts()) if each.severity is Severity.FINE}
+    assert not {"the API server", "tasks' tokens"} & fine
+
+
+def test_an_address_that_cannot_be_seen_is_no_finding() -> None:
+    unseen = {Question(Kind.DEFINITION, "airflow-task"): Absent("ClientException")}
+    assert not any("execution_api_server_url" in each for each in said(unseen, api_url=LOCALHOST))
+    assert any("execution_api_server_url" in each for each in said({}, api_url=LOCALHOST))
+
+
+@pytest.mark.parametrize("path", ["", "/", "/api/v2", "/api/v2/"])
+def test_the_right_path_is_spelled_out(path: str) -> None:
+    wrong = said(with_address(f"https://airflow.example.com{path}"))
+    assert any(f"{VARIABLE}={URL}" in each for each in wrong)
+
+
+def test_on_a_local_ecs_the_address_that_containers_get_is_tried_and_no_other() -> None:
+    def tried(answers: Mapping[Question, Fact]) -> set[str]:
+        asked = questions(a_setup(local=True, api_url=LOCALHOST), Facts({**facts().answers, **answers}))
+        return {each.name for each in asked if each.kind is Kind.API}
+
+    assert tried({}) == {LOCALHOST}
+    assert tried(with_address(URL)) == {URL}
+
+
+def test_options_that_cannot_be_used_leave_nothing_of_aws_fine() -> None:
+    setup = a_setup(settings=None, targets=(), problems=("[aws_ecs_executor] cluster: it is required.",))
+    said = found(setup, Facts())
+    fine = {each.what for each in said if each.severity is Severity.FINE}
+    assert fine == {"[core] executor", "the JWT secret"}
+    assert any("AWS was not asked anything" in each.what for each in said)
+
+
+EXECUTORS = {
+    "ecs_async_executor.AsyncEcsExecutor": "",
+    "LocalExecutor,ecs:ecs_async_executor.AsyncEcsExecutor": "",
+    "LocalExecutor;a=ecs_async_executor.executor.executor.AsyncEcsExecutor": "",
+    "ecs_async_executor.AsyncECSExecutor": "names ecs_async_executor.AsyncECSExecutor",
+    "airflow.providers.amazon.aws.executors.ecs.AwsEcsExecutor": "doesn't name AsyncEcsExecutor",
+    "": "is not set",
+}
+
+
+@pytest.mark.parametrize("value", EXECUTORS)
+def test_the_executor_is_named_by_a_class_that_exists(value: str) -> None:
+    wrong = [each for each in said({}, more={"core.executor": Option(value)}) if "[core] executor" in each]
+    assert [EXECUTORS[value] in each for each in wrong] == ([True] if EXECUTORS[value] else [])
+
+
+def test_adding_a_capacity_provider_keeps_the_clusters_default() -> None:
+    default = [{"capacityProvider": "FARGATE", "weight": 1, "base": 0}]
+    answers = cluster(capacityProviders=["FARGATE"], defaultCapacityProviderStrategy=default)
+    wrong = said(answers, ON_SPOT)
+    assert any(f"--default-capacity-provider-strategy '{json.dumps(default)}'" in each for each in wrong)
+    assert any("strategy '[]'" in each for each in said(cluster(capacityProviders=["FARGATE"]), ON_SPOT))

@@ -330,3 +330,21 @@ def test_a_call_within_its_time_returns_or_raises_and_a_late_one_raises_timeout_
     with pytest.raises(TimeoutError):
         within(lambda: never.wait(5), 0.05)
     never.set()
+
+
+@pytest.mark.parametrize(
+    ("code", "what", "todo"),
+    [
+        ("RequestTimeTooSkewed", "clock is too far from AWS's", "NTP"),
+        ("ExpiredTokenException", "credentials have expired", "Renew them"),
+    ],
+)
+def test_what_any_service_says_of_clock_and_credentials_is_told_as_such(
+    code: str, what: str, todo: str
+) -> None:
+    error = ClientError({"Error": {"Code": code, "Message": "No."}}, "GetCallerIdentity")
+    fact = fact_of(error, Question(Kind.IDENTITY))
+    assert isinstance(fact, Unknown)
+    assert fact.cause is Cause.CREDENTIALS
+    assert what in fact.why
+    assert todo in fact.todo

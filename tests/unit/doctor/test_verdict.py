@@ -57,6 +57,7 @@ def test_a_good_report_is_fine() -> None:
         ({"logs": {"on": False, "folder": ""}}, Severity.ERROR, "off in the container"),
         ({"logs": {"on": True, "folder": "s3://x"}}, Severity.ERROR, "stores logs in s3://x"),
         ({"logs": {"error": "ClientError: AccessDenied"}}, Severity.ERROR, "s3:PutObject"),
+        ({"logs": {"error": "NoSuchBucket: no"}}, Severity.ERROR, "create the bucket"),
         ({"payload": {"error": "ClientError: AccessDenied"}}, Severity.ERROR, "s3:GetObject"),
     ],
 )
@@ -67,6 +68,13 @@ def test_what_the_container_found_wrong_is_named(
 
 
 STOPPED = {"taskArn": "arn:aws:ecs:r:1:task/c/1", "lastStatus": "STOPPED", "stopCode": "TaskFailedToStart"}
+
+
+ENDED_WELL = {
+    **STOPPED,
+    "stopCode": "EssentialContainerExited",
+    "containers": [{"name": "airflow", "exitCode": 0, "lastStatus": "STOPPED"}],
+}
 
 
 @pytest.mark.parametrize(
@@ -80,6 +88,7 @@ STOPPED = {"taskArn": "arn:aws:ecs:r:1:task/c/1", "lastStatus": "STOPPED", "stop
         ),
         (Observation("airflow", arn="a", stop_problem="AWS denies it.", report=GOOD), "may still run"),
         (Observation("airflow", report=GOOD, payload_problem="AccessDenied"), "can't store an object"),
+        (Observation("airflow", task=ENDED_WELL, lines=("hello",)), "it didn't run the doctor's command"),
     ],
 )  # fmt: skip
 def test_a_launch_without_a_good_end_is_an_error(seen: Observation, words: str) -> None:
@@ -101,3 +110,15 @@ def test_the_probe_leaves_half_of_the_overrides_to_the_user() -> None:
 def test_phases_are_the_times_between_moments() -> None:
     task = {"createdAt": 10.0, "pullStartedAt": 12.5, "pullStoppedAt": 20.0}
     assert phases(task) == {"provisioning": 2.5, "pulling the image": 7.5}
+
+
+def test_a_log_that_cannot_be_read_says_nothing_about_the_container() -> None:
+    seen = Observation("airflow", task=ENDED_WELL, lines_problem="AWS denied GetLogEvents.")
+    assert [(each.severity, each.why) for each in verdict(SETUP, seen)] == [
+        (Severity.UNKNOWN, "AWS denied GetLogEvents.")
+    ]
+
+
+def test_a_container_that_never_ran_has_no_lines_to_miss() -> None:
+    seen = Observation("airflow", task={**STOPPED, "stoppedReason": "x"}, lines_problem="No stream.")
+    assert not any("No stream." in each.why for each in verdict(SETUP, seen))

@@ -9,12 +9,13 @@ import argparse
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from threading import Timer
 
 from benchmarks.setup import (
     launched,
     local_ecs,
+    metrics_to_statsd,
     prepare,
     throttled,
     without_limits,
@@ -31,16 +32,16 @@ from benchmarks.processes import beside, step_back
 from benchmarks.report import Report
 from benchmarks.scheduler_loop import Loop, created, cut_after, every, fresh
 from benchmarks.sizes import LAUNCH
-from benchmarks.tables.launch import MINE, SETTLED, THEIRS, Free, Limited, report
+from benchmarks.tables.launch import MINE, SETTLED, THEIRS, Case, Free, Limited, report
 from ecs_async_executor import AsyncEcsExecutor
 
 KINDS: dict[str, type[BaseExecutor]] = {THEIRS: AwsEcsExecutor, MINE: AsyncEcsExecutor}
 
 
-def measure_free(kind: str, tasks: int, latency: float, cap: float) -> Free:
+def measure_free(kind: str, tasks: int, latency: float, cap: float, *, metrics: bool = False) -> Free:
     """Launch `tasks` as fast as an executor can; theirs for `cap` seconds at most. For a process of its own."""
     os.environ |= without_limits()
-    with local_ecs(latency) as ecs:
+    with metrics_to_statsd() if metrics else nullcontext(), local_ecs(latency) as ecs:
         executor = KINDS[kind]()
         loop = Loop(executor, tasks)
         loop.queue(tasks)
@@ -107,7 +108,7 @@ def measure_limited(kind: str, seconds: float, *, other: bool) -> Limited:
 def measure(arguments: argparse.Namespace) -> Iterator[Report]:
     """Measure everything, and report after each part."""
     prepare()
-    free: dict[tuple[int, float], tuple[Free, Free, Free]] = {}
+    free: dict[Case, tuple[Free, Free, Free]] = {}
     limited: dict[tuple[str, bool], Limited] = {}
     middle = sorted(arguments.latency)[len(arguments.latency) // 2]
     for latency in arguments.latency:
@@ -116,7 +117,12 @@ def measure(arguments: argparse.Namespace) -> Iterator[Report]:
         for tasks in dict.fromkeys((arguments.tasks, *[arguments.many] * (latency == middle))):
             say(f"launch: {tasks:,} tasks, {latency * 1000:.0f} ms: AsyncEcsExecutor, then a bare client")
             ours = fresh(measure_free, MINE, tasks, latency, arguments.cap)
-            free[tasks, latency] = (theirs, ours, fresh(measure_bare, tasks, latency))
+            bare = fresh(measure_bare, tasks, latency)
+            free[Case(tasks, latency)] = (theirs, ours, bare)
+            if latency == middle:
+                say(f"launch: {tasks:,} tasks, {latency * 1000:.0f} ms: AsyncEcsExecutor, metrics on")
+                measured = fresh(measure_free, MINE, tasks, latency, arguments.cap, metrics=True)
+                free[Case(tasks, latency, metrics=True)] = (theirs, measured, bare)
             yield report(free, limited)
     for kind, other in ((THEIRS, False), (MINE, False), (MINE, True)):
         company = ", next to another client" if other else ""

@@ -13,6 +13,21 @@ SETTLED = 10.0
 """Seconds after which an executor must have learnt the rate that AWS grants it."""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Case:
+    """What is launched without limits."""
+
+    tasks: int
+    latency: float
+    """Of every API call, in seconds."""
+    metrics: bool = False
+    """Ours sends metrics to StatsD."""
+
+    def __str__(self) -> str:
+        """Return what its row says."""
+        return f"{self.tasks:,} tasks, {self.latency * 1000:.0f} ms{', metrics on' * self.metrics}"
+
+
 @dataclass(frozen=True, slots=True)
 class Free:
     """A launch without limits."""
@@ -54,12 +69,12 @@ class Limited:
 
 
 def report(
-    free: Mapping[tuple[int, float], tuple[Free, Free, Free]], limited: Mapping[tuple[str, bool], Limited]
+    free: Mapping[Case, tuple[Free, Free, Free]], limited: Mapping[tuple[str, bool], Limited]
 ) -> Report:
     """Make the tables of what is measured; without limits that comes first, and one measurement at least."""
-    few = min(tasks for tasks, _ in free)
-    worst = max((latency for _, latency in free))
-    theirs, ours, bare_loop = free[few, worst]
+    few = min(case.tasks for case in free)
+    worst = max(case.latency for case in free)
+    theirs, ours, bare_loop = free[Case(few, worst)]
     ratio = theirs.heartbeat(few) / ours.longest
     slowest = min(free.values(), key=lambda each: each[1].rate / each[2].rate)
     mine = {"alone": limited.get((MINE, False)), "beside another client": limited.get((MINE, True))}
@@ -70,7 +85,7 @@ def report(
                 "Launches without rate limits",
                 ("", "AwsEcs-\nExecutor", "AsyncEcs-\nExecutor", "bare\nclient", "ours of\nbare",
                  "longest heartbeat:\nAwsEcsExecutor", "\nAsyncEcsExecutor", "\nshorter"),
-                [_free_row(tasks, latency, *results) for (tasks, latency), results in sorted(free.items())],
+                [_free_row(case, *free[case]) for case in sorted(free)],
                 "Launches per second, by ECS's createdAt. ~: AwsEcsExecutor launches all tasks in one heartbeat; it was stopped"
                 " after a limited time for each latency, and the rest is extrapolated.",
             ),
@@ -120,10 +135,11 @@ def report(
     )  # fmt: skip
 
 
-def _free_row(tasks: int, latency: float, theirs: Free, ours: Free, client: Free) -> tuple[str, ...]:
+def _free_row(case: Case, theirs: Free, ours: Free, client: Free) -> tuple[str, ...]:
+    tasks = case.tasks
     computed = "~" if theirs.cut or theirs.done != tasks else ""
     return (
-        f"{tasks:,} tasks, {latency * 1000:.0f} ms",
+        str(case),
         f"{computed}{theirs.rate:,.0f}",
         f"{ours.rate:,.0f}",
         f"{client.rate:,.0f}",

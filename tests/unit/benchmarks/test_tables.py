@@ -9,7 +9,7 @@ import pytest
 from benchmarks import client
 from benchmarks.report import Report
 from benchmarks.tables import heartbeat, interference, lag, launch, memory
-from benchmarks.tables.launch import MINE, THEIRS, Free, Limited
+from benchmarks.tables.launch import MINE, THEIRS, Case, Free, Limited
 
 CUT = Free(done=150, seconds=30, longest=30, cut=True)
 GOOD = Limited(launched=1200, allowed=1220, calls=1000, throttled=5, longest=0.01, cut=False)
@@ -18,7 +18,7 @@ GOOD = Limited(launched=1200, allowed=1220, calls=1000, throttled=5, longest=0.0
 def launch_report(ours: Free, limited: Limited = GOOD) -> Report:
     results = (CUT, ours, Free(1000, 2))
     return launch.report(
-        {(1000, 0.2): results}, {(THEIRS, False): GOOD, (MINE, False): GOOD, (MINE, True): limited}
+        {Case(1000, 0.2): results}, {(THEIRS, False): GOOD, (MINE, False): GOOD, (MINE, True): limited}
     )
 
 
@@ -38,6 +38,16 @@ def test_reckoned_figures_are_marked():
     row = launch_report(Free(1000, 2.5, longest=0.02)).tables[0].rows[0]
 
     assert row == ("1,000 tasks, 200 ms", "~5", "400", "500", "80 %", "~200 s", "20.00 ms", "10,000 x")
+
+
+def test_launches_with_metrics_have_a_row_beside_those_without():
+    results = (CUT, Free(1000, 2.5, longest=0.02), Free(1000, 2))
+    found = launch.report({Case(1000, 0.2): results, Case(1000, 0.2, metrics=True): results}, {})
+
+    assert [row[0] for row in found.tables[0].rows] == [
+        "1,000 tasks, 200 ms",
+        "1,000 tasks, 200 ms, metrics on",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +204,7 @@ def test_heartbeats_are_shown_before_the_other_executor_is_measured():
 
 
 def test_launches_are_shown_before_those_under_limits_are_measured():
-    report = launch.report({(1000, 0.2): (CUT, Free(1000, 2.5, longest=0.02), Free(1000, 2))}, {})
+    report = launch.report({Case(1000, 0.2): (CUT, Free(1000, 2.5, longest=0.02), Free(1000, 2))}, {})
 
     assert [len(table.rows) for table in report.tables] == [1, 0]
     assert len(report.targets) == 2
@@ -203,7 +213,7 @@ def test_launches_are_shown_before_those_under_limits_are_measured():
 def test_an_executor_that_has_launched_nothing_in_its_time_has_no_heartbeat_to_compare_with():
     nothing = Free(done=0, seconds=0.1, longest=0.0, cut=True)
 
-    report = launch.report({(1000, 0.2): (nothing, Free(1000, 2.5, longest=0.02), Free(1000, 2))}, {})
+    report = launch.report({Case(1000, 0.2): (nothing, Free(1000, 2.5, longest=0.02), Free(1000, 2))}, {})
 
     assert report.tables[0].rows[0] == (
         "1,000 tasks, 200 ms",

@@ -43,6 +43,7 @@ os.environ.update(
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _database(),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": "",  # no test needs it, and its drivers are packages of their own
         "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of at least sixty-four bytes, as HS512 wants, for the tests only",
         "AIRFLOW__CORE__EXECUTOR": "ecs_async_executor.AsyncEcsExecutor",
         "AWS_ACCESS_KEY_ID": "test",

@@ -172,7 +172,7 @@ def test_a_run_with_faults_fills_every_panel_of_the_dashboard(
     assert totals["airflow.ecs_async.api.throttles"] == 10
     assert totals["airflow.ecs_async.relaunches"] == 15
     if prometheus is not None:
-        time.sleep(5)  # a scrape and an evaluation
+        time.sleep(7)  # two scrapes and an evaluation
         check_with_prometheus(prometheus)
     phases = {
         line.tags["phase"] for line in lines if line.name == "airflow.ecs_async.tasks" and line.value > 0

@@ -36,15 +36,23 @@ class Exported:
         self._listener = listener
         self._read = 0
         self._values: dict[str, float] = defaultdict(float)
+        self._shown: set[str] = set()
 
     def text(self) -> str:
-        """Take what is new, and return all in Prometheus's text format."""
+        """Take what is new, and return all in Prometheus's text format.
+
+        Each series is shown at 0 first, as if it had been there before the run: a rate needs two values.
+        """
         new = self._listener.lines[self._read :]
         self._read += len(new)
         for line in new:
             if line.name.startswith(OURS):
                 self._take(line)
-        return "".join(f"{series} {value}\n" for series, value in self._values.items())
+        text = "".join(
+            f"{series} {value * (series in self._shown)}\n" for series, value in self._values.items()
+        )
+        self._shown |= self._values.keys()
+        return text
 
     def _take(self, line: Line) -> None:
         name, labels = to_prometheus(line)

@@ -33,7 +33,7 @@ class Line:
 
     @classmethod
     def parse(cls, text: str) -> Line:
-        match = re.fullmatch(r"([\w.-]+)((?:,[^,=]+=[^,=]+)*):([-+\d.e]+)\|(c|g|ms)", text)
+        match = re.fullmatch(r"([\w.-]+)((?:,[^,=]+=[^,=]+)*):([-+\d.e]+)\|(c|g|ms)(?:\|@[\d.]+)?", text)
         assert match, f"not a line of StatsD: {text!r}"
         tags = dict(tag.split("=") for tag in match[2].split(",")[1:])
         return cls(match[1], tags, float(match[3]), KINDS[match[4]])

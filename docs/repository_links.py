@@ -1,7 +1,7 @@
 """A Markdown extension for the site: a link that leaves docs/ (`../Dockerfile`) leads to the file in the repository.
 
 Markdown on GitHub finds such a file beside docs/; the site has only the pages. zensical.toml names the extension, and
-the repository's address (`repo_url`).
+the repository's address.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class RepositoryLinks(Treeprocessor):
 
     def run(self, root: Element) -> None:
         """Rewrite them in place."""
-        repository = get_config()["repo_url"]
+        repository = get_config()["extra"]["repository"]
         for element, attribute in (("a", "href"), ("img", "src")):
             for found in root.iter(element):
                 if target := found.get(attribute):

@@ -103,7 +103,9 @@ def problem_of(block: Block) -> str | None:
     """Say why a block of commands is not accounted for; None if it is."""
     if block.test is not None:
         path = ROOT / block.test
-        return None if path.is_file() and "run_by(" in path.read_text("utf-8") else f"no such test: {block.test}"
+        return (
+            None if path.is_file() and "run_by(" in path.read_text("utf-8") else f"no such test: {block.test}"
+        )
     if block.needs:
         unknown = block.needs - NEEDS
         return f"nobody knows what it needs: {sorted(unknown)}" if unknown else None

@@ -34,7 +34,7 @@ class Shell:
         lines = []
         for line in stdout:
             if line.rstrip("\n") == _DONE:
-                return "".join(lines[:-1])
+                return "".join(lines).removesuffix("\n")
             lines.append(line)
         raise BlockFailedError(f"{code}\n{''.join(lines)}")
 

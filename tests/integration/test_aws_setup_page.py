@@ -152,7 +152,7 @@ def test_the_commands_of_the_page_set_everything_up_and_remove_it_again(
     assert reader.run("echo $PGPASSWORD") == 'it\'s "$HOME" x\n'
     configured, doctor = examining.commands
     assert "taskDefinition" in reader.run(configured)
-    found = json.loads(reader.run(f"{doctor} --json || true"))["findings"]
+    found = json.loads(reader.run(f"{doctor} --json 2> doctor.log || true"))["findings"]
     wrong = [each["what"] for each in found if each["severity"] == "error"]
     # Nobody has started the API server.
     assert [each for each in wrong if "/execution/" not in each] == []

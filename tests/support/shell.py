@@ -31,7 +31,7 @@ class Shell:
             stdin.flush()
         except BrokenPipeError:
             raise BlockFailedError(f"The shell has ended before:\n{code}") from None
-        lines = []
+        lines: list[str] = []
         for line in stdout:
             if line.rstrip("\n") == _DONE:
                 return "".join(lines).removesuffix("\n")

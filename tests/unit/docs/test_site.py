@@ -15,7 +15,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 import tomli
 
-from docs.repository_links import repository_link
+from docs.site_links import repository_link, shown_text, titles_of
 from tests.unit.docs.pages import ROOT, anchors
 
 CONFIGURATION = tomli.loads((ROOT / "zensical.toml").read_text("utf-8"))["project"]
@@ -31,16 +31,19 @@ class Html(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.links: list[str] = []
+        self.texts: list[str] = []
         self.loaded: list[str] = []
         self.ids: set[str] = set()
         self.schemes: set[str] = set()
+        self._in_a_link = False
         self.feed(text)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         found = {name: value for name, value in attributes if value is not None}
         if "id" in found:
             self.ids.add(found["id"])
-        if tag == "a" and "href" in found:
+        self._in_a_link = tag == "a" and "href" in found
+        if self._in_a_link:
             self.links.append(found["href"])
         if tag in {"script", "img", "iframe"} and "src" in found:
             self.loaded.append(found["src"])
@@ -48,6 +51,11 @@ class Html(HTMLParser):
             self.loaded.append(found.get("href", ""))
         if "data-md-color-scheme" in found:
             self.schemes.add(found["data-md-color-scheme"])
+
+    def handle_data(self, data: str) -> None:
+        if self._in_a_link:
+            self.texts.append(data)
+            self._in_a_link = False
 
 
 def build(root: Path) -> subprocess.CompletedProcess[str]:
@@ -114,6 +122,12 @@ def test_a_link_out_of_docs_leads_to_a_file_of_the_repository(pages: dict[str, H
     files = [ROOT / urlsplit(link.removeprefix(f"{REPOSITORY}/blob/HEAD/")).path for link in there]
     assert len(files) >= 3
     assert [file for file in files if not file.exists()] == []
+
+
+def test_a_link_to_a_page_shows_its_title_instead_of_its_file(pages: dict[str, Html]) -> None:
+    names = {page.name for page in PAGES}
+    assert [(address, text) for address, page in pages.items() for text in page.texts if text in names] == []
+    assert "Rates" in pages[f"{SITE}index.html"].texts
 
 
 def test_every_page_is_in_the_navigation_once() -> None:
@@ -192,3 +206,12 @@ def test_a_broken_anchor_of_the_site_is_found() -> None:
 )
 def test_only_a_link_that_leaves_docs_becomes_one_to_the_repository(target: str, link: str) -> None:
     assert repository_link(target, "https://host/owner/name/") == link
+
+
+def test_titles_come_from_the_navigation() -> None:
+    below = [
+        {"title": "Logs", "url": "logs.md", "children": []},
+        {"title": "Web", "url": "https://x", "children": []},
+    ]
+    titles = titles_of([{"title": "Run", "url": None, "children": below}])
+    assert (shown_text("logs.md", titles), shown_text("a log", titles)) == ("Logs", "a log")

@@ -102,11 +102,12 @@ def left_behind(moto: str) -> dict[str, list[str]]:
     roles = client(moto, "iam").list_roles()["Roles"]
     groups = client(moto, "ec2").describe_security_groups()["SecurityGroups"]
     instances = client(moto, "ec2").describe_instances()["Reservations"]
+    clusters = client(moto, "ecs").describe_clusters(clusters=["my-cluster"])["clusters"]
     return {
         "databases": client(moto, "rds").describe_db_instances()["DBInstances"],
         "repositories": client(moto, "ecr").describe_repositories()["repositories"],
         "log groups": client(moto, "logs").describe_log_groups()["logGroups"],
-        "clusters": client(moto, "ecs").list_clusters()["clusterArns"],
+        "clusters": [each["clusterName"] for each in clusters if each["status"] == "ACTIVE"],
         "roles": [each["RoleName"] for each in roles if each["RoleName"].startswith("airflow")],
         "groups": [each["GroupName"] for each in groups if each["GroupName"].startswith("airflow")],
         "instances": [

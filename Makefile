@@ -70,7 +70,7 @@ constraints: $(INSTALLED) ## Pin the newest versions that fit.
 		--no-emit-index-url --no-emit-find-links --output-file constraints.txt --upgrade pyproject.toml
 
 clean: ## Remove the .venv, builds and caches.
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist build .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # uv installs in seconds; where it can't be had, pip takes a minute or two.
 $(INSTALLED): pyproject.toml constraints.txt

@@ -49,7 +49,7 @@ def of_a_statement(found: dict[str, Any]) -> Iterator[str]:
         yield f"a statement has no {sorted(unknown)}"
     if missing := {"Effect", "Action"} - found.keys():
         yield f"a statement needs {sorted(missing)}"
-    if ("Principal" in found) is ("Resource" in found):
+    if not {"Principal", "Resource"} & found.keys():
         yield "a statement names a resource, or whom a role trusts"
 
 
@@ -61,12 +61,24 @@ def of_a_log(found: dict[str, Any]) -> Iterator[str]:
     yield from why_not(found["logConfiguration"], shape("ecs", "LogConfiguration"))
 
 
+def of_a_service(found: dict[str, Any]) -> Iterator[str]:
+    yield from why_not(found, shape("ecs", "CreateServiceRequest"))
+
+
+def of_a_container(found: dict[str, Any]) -> Iterator[str]:
+    """A container of a task definition, or some of its members."""
+    yield from why_not(found, shape("ecs", "ContainerDefinition"))
+
+
 def of_nothing(_: dict[str, Any]) -> Iterator[str]:
     return iter(())
 
 
 KINDS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "containerDefinitions": of_a_task_definition,
+    "serviceName": of_a_service,
+    "essential": of_a_container,
+    "environment": of_a_container,
     "Statement": of_a_policy,
     "Effect": of_a_statement,
     "Rules": of_a_lifecycle,

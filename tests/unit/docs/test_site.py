@@ -65,9 +65,12 @@ def build(root: Path) -> subprocess.CompletedProcess[str]:
 
 
 def copy_of_the_docs(folder: Path) -> Path:
-    """Copy what the site is made of: nothing else of the repository is read."""
+    """Copy what the site is made of, beside what its links lead to."""
     copytree(ROOT / "docs", folder / "docs")
     (folder / "zensical.toml").write_bytes((ROOT / "zensical.toml").read_bytes())
+    for path in ROOT.iterdir():
+        if not path.name.startswith(".") and path.name not in {"docs", "zensical.toml", "build"}:
+            (folder / path.name).symlink_to(path)
     return folder
 
 
@@ -175,14 +178,17 @@ def test_nothing_is_loaded_from_another_host(pages: dict[str, Html]) -> None:
 # --- and mistakes are found -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("link", ["nowhere.md", "logs.md#no-such-heading"])
+@pytest.mark.parametrize(
+    "link", ["nowhere.md", "nothing.svg", "../NOWHERE.md", "logs.md#no-such-heading", "#no-such-heading"]
+)
 def test_a_broken_link_fails_the_build(link: str, tmp_path: Path) -> None:
     root = copy_of_the_docs(tmp_path)
     with (root / "docs" / "index.md").open("a") as page:
         page.write(f"\n[broken]({link})\n")
     done = build(root)
     assert done.returncode != 0
-    assert "does not exist" in done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    assert ("anchor does not exist" if "#" in link else f"There is no such file: {link}") in said
 
 
 def test_a_broken_anchor_of_the_site_is_found() -> None:

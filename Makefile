@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/.installed
 # Processes that `make test` runs tests in: they wait for half of their time.
 WORKERS ?= 4
 
-.PHONY: help demo test test-fast nightly matrix chaos lint format dist bench bench-faults constraints clean
+.PHONY: help demo test test-fast nightly matrix chaos lint format docs docs-serve dist bench bench-faults constraints clean
 
 help: ## Show this help.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,12 @@ format: $(INSTALLED) ## Format the code, and write the generated pages (failures
 dist: $(INSTALLED) ## Build the source distribution, and the wheel from it, into dist/.
 	$(BIN)/uv build --out-dir dist .
 
+docs: $(INSTALLED) ## Build the documentation as a site, into build/site. A broken link fails.
+	$(BIN)/python -m zensical build --clean --strict
+
+docs-serve: $(INSTALLED) ## Serve the documentation on http://localhost:8000, and again as you write.
+	$(BIN)/python -m zensical serve
+
 bench: $(INSTALLED) ## Run all benchmarks and update docs/performance.md (half an hour; ARGS=--quick: minutes).
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -64,7 +70,7 @@ constraints: $(INSTALLED) ## Pin the newest versions that fit.
 		--no-emit-index-url --no-emit-find-links --output-file constraints.txt --upgrade pyproject.toml
 
 clean: ## Remove the .venv, builds and caches.
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist build .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # uv installs in seconds; where it can't be had, pip takes a minute or two.
 $(INSTALLED): pyproject.toml constraints.txt

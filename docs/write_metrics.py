@@ -45,7 +45,7 @@ otel_port = 4318
   backend hangs, counts go on and the oldest timings are dropped.
 
 A Grafana dashboard, alerts for Prometheus and a mapping for statsd_exporter are in
-[examples/observability](../examples/observability/README.md).
+[examples/observability](../examples/observability).
 
 ## The table
 

@@ -32,6 +32,8 @@ from tests.unit.docs.pages import (
 )
 
 OF_OTHERS = {
+    "docs/aws-setup.md": {"--skip-final-snapshot"},  # the AWS CLI's
+    "docs/task-definition.md": {"--platform"},  # docker's
     "docs/image.md": {"--build-arg", "--platform", "--progress", "--secret"},  # docker's
     "CHANGELOG.md": {"--network-configuration"},  # the AWS CLI's
 }
@@ -146,7 +148,9 @@ def is_option(section: str, name: str) -> bool:
     """Tell whether a section has an option of this name, `_cmd` and `_secret` forms of sensitive ones included."""
     name = {"region": "region_name"}.get(name, name)
     if section not in {SECTION, DROP_IN_SECTION}:
-        return name in conf.configuration_description[section]["options"]
+        # In variables, a dot of a section's name is an underscore.
+        described = {each.replace(".", "_"): found for each, found in conf.configuration_description.items()}
+        return name in described.get(section, {"options": ()})["options"]
     plain = re.sub(r"_(cmd|secret)$", "", name)
     field = Settings.model_fields.get(plain)
     if field is None or (plain != name and not of_option(field, "sensitive")):

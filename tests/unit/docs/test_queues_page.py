@@ -9,8 +9,10 @@ import pytest
 
 from ecs_async_executor.cli import main
 from ecs_async_executor.config.profiles import Options
+from tests.support.blocks import run_by
 
-PAGE = (Path(__file__).parents[3] / "docs" / "queues.md").read_text("utf-8")
+FILE = Path(__file__).parents[3] / "docs" / "queues.md"
+PAGE = FILE.read_text("utf-8")
 REQUIRED = {"CLUSTER": "c", "CONTAINER_NAME": "airflow", "TASK_DEFINITION": "t", "SUBNETS": "subnet-1"}
 
 
@@ -25,8 +27,8 @@ def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_command_shows_what_a_task_of_a_queue_gets(capsys: pytest.CaptureFixture[str]) -> None:
-    (command,) = re.findall(r"^ecs-async (.*)$", PAGE, re.MULTILINE)
-    assert main(command.split()) == 0
+    ((command,),) = (block.commands for block in run_by(__file__, FILE))
+    assert main(command.removeprefix("ecs-async ").split()) == 0
     shown = capsys.readouterr().out
     strategy = '[{"capacityProvider": "FARGATE_SPOT", "weight": 1}]'
     assert f"\nqueue spot\n    capacityProviderStrategy = {strategy}\n" in shown

@@ -1,4 +1,7 @@
-"""Writes the tables of docs/performance.md from benchmarks/results.json, and draws its chart: `python -m benchmarks.performance_page`."""
+"""Writes the tables of docs/performance.md and README.md from benchmarks/results.json, and draws the chart.
+
+`python -m benchmarks.performance_page`
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 from benchmarks.chart import draw, panels_of
-from benchmarks.report import Report, Table, Target
+from benchmarks.report import Report, Table, Target, duration
 
 RESULTS = Path(__file__).parent / "results.json"
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+README = Path(__file__).parents[1] / "README.md"
 CHART = PAGE.with_suffix(".svg")
 _BETWEEN = re.compile(r"(<!-- bench:(\w+).*?-->\n).*?(<!-- /bench -->)", re.DOTALL)
 
@@ -66,6 +70,8 @@ def _section(name: str, reports: Reports) -> str:
         return _targets(target for report in reports.values() for target in report.targets)
     if name == "machine":
         return _machine(reports)
+    if name == "short":
+        return _short(reports["launch"]) if "launch" in reports else "\nNot measured.\n\n"
     if name not in reports:
         return "\nNot measured.\n\n"
     return "\n" + "\n".join(map(markdown, reports[name].tables)) + "\n"
@@ -77,6 +83,21 @@ def _targets(targets: Iterable[Target]) -> str:
         for each in targets
     ]
     return "\n".join(["", "| | wanted | measured | met |", "|---|---|---|---|", *lines, "", ""])
+
+
+def _short(launch: Report) -> str:
+    """Return what the README says of the launches: where the two executors differ most."""
+    figures = launch.figures
+    seconds = duration(figures["theirs_longest_heartbeat"]), duration(figures["ours_longest_heartbeat"])
+    rates = f"{figures['theirs_per_second']:,.0f}", f"{figures['ours_per_second']:,.0f}"
+    waiting = f"longest time that the scheduler stands still, with {figures['tasks']:,.0f} tasks queued"
+    lines = [
+        "| | AwsEcsExecutor | AsyncEcsExecutor |",
+        "|---|---:|---:|",
+        f"| {waiting} | {seconds[0]} | {seconds[1]} |",
+        f"| launches per second, where AWS sets no limit | {rates[0]} | {rates[1]} |",
+    ]
+    return "\n".join(["", *lines, "", ""])
 
 
 def _machine(reports: Reports) -> str:
@@ -93,9 +114,10 @@ def _machine(reports: Reports) -> str:
 
 
 def main() -> None:
-    """Write the page and the chart."""
+    """Write the pages and the chart."""
     reports = read_results()
-    PAGE.write_text(with_tables(PAGE.read_text("utf-8"), reports), "utf-8")
+    for page in (PAGE, README):
+        page.write_text(with_tables(page.read_text("utf-8"), reports), "utf-8")
     if "launch" in reports:
         CHART.write_text(chart(reports), "utf-8")
 

@@ -3,8 +3,19 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from benchmarks.__main__ import BENCHMARKS
-from benchmarks.performance_page import CHART, PAGE, chart, markdown, read_results, with_tables, write_results
+from benchmarks.performance_page import (
+    CHART,
+    PAGE,
+    README,
+    chart,
+    markdown,
+    read_results,
+    with_tables,
+    write_results,
+)
 from benchmarks.report import Report, Table, Target
 
 REPORT = Report(
@@ -16,8 +27,9 @@ REPORT = Report(
 )
 
 
-def test_the_page_shows_the_committed_results():
-    text = PAGE.read_text("utf-8")
+@pytest.mark.parametrize("page", [PAGE, README], ids=lambda page: page.name)
+def test_the_pages_show_the_committed_results(page: Path):
+    text = page.read_text("utf-8")
 
     assert with_tables(text, read_results()) == text, "run `python -m benchmarks.performance_page`"
 

@@ -1,0 +1,145 @@
+"""moto with what the template uses and moto's CloudFormation lacks; run as a process, it serves like `local.logs.moto`.
+
+Added: Fn::Cidr, secrets (generated, and read by dynamic references), resources of other kinds on paper.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import re
+import secrets
+import string
+from typing import Any
+
+from moto.cloudformation import parsing
+from moto.core.common_models import CloudFormationModel
+from moto.secretsmanager.models import secretsmanager_backends
+
+from ecs_async_executor.local.logs import moto
+
+_REFERENCE = re.compile(r"\{\{resolve:secretsmanager:(.*?)\}\}")
+_ACCOUNT, _REGION = "123456789012", "us-east-1"
+
+
+class OnPaper(CloudFormationModel):
+    """A resource of a kind that moto doesn't know: it has a name, and ARNs for attributes."""
+
+    def __init__(self, name: str, kind: str) -> None:
+        self.name, self.kind = name, kind
+
+    @property
+    def physical_resource_id(self) -> str:
+        return self.name
+
+    def get_cfn_attribute(self, attribute: str) -> str:
+        return f"arn:aws:{self.kind.split('::')[1].lower()}:{_REGION}:{_ACCOUNT}:{self.name}/{attribute}"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
+    ) -> OnPaper:
+        del account_id, region_name
+        return cls(resource_name, cloudformation_json["Type"])
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls,
+        original_resource: Any,
+        new_resource_name: str,
+        cloudformation_json: Any,
+        account_id: str,
+        region_name: str,
+    ) -> Any:
+        del new_resource_name, cloudformation_json, account_id, region_name
+        return original_resource
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        """Nothing but paper."""
+
+
+class Secret(OnPaper):
+    """AWS::SecretsManager::Secret, in moto's own Secrets Manager."""
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
+    ) -> Secret:
+        properties = cloudformation_json.get("Properties", {})
+        value = properties.get("SecretString")
+        if generated := properties.get("GenerateSecretString"):
+            assert generated["ExcludePunctuation"] is True
+            letters = string.ascii_letters + string.digits
+            value = "".join(secrets.choice(letters) for _ in range(int(generated["PasswordLength"])))
+        backend = secretsmanager_backends[account_id][region_name]
+        name = resource_name.partition("-")[2]
+        backend.create_secret(
+            name=name,
+            secret_string=_resolved(value),
+            secret_binary=None,
+            description=properties.get("Description"),
+            tags=[],
+            kms_key_id=None,
+            client_request_token=None,
+            replica_regions=[],
+            force_overwrite=False,
+        )
+        return cls(backend.describe_secret(name).arn, cloudformation_json["Type"])
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        secretsmanager_backends[account_id][region_name].delete_secret(self.name, 7, False)
+
+
+def _resolved(value: Any) -> Any:
+    """Put secrets in the place of dynamic references."""
+    if isinstance(value, dict):
+        return {name: _resolved(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_resolved(member) for member in value]
+    if not isinstance(value, str):
+        return value
+    backend = secretsmanager_backends[_ACCOUNT][_REGION]
+
+    def secret(match: re.Match[str]) -> str:
+        return str(backend.get_secret_value(match[1], "", "")["SecretString"])
+
+    return _REFERENCE.sub(secret, value)
+
+
+def add_to_moto() -> None:
+    """Add it all. Only for a process of its own."""
+    module: Any = parsing
+    plain_clean, plain_class = parsing.clean_json, parsing.resource_class_from_type
+
+    def clean_json(document: Any, resources: Any) -> Any:
+        if isinstance(document, dict) and "Fn::Cidr" in document:
+            block, count, bits = plain_clean(document["Fn::Cidr"], resources)
+            subnets = ipaddress.ip_network(block).subnets(new_prefix=32 - int(bits))
+            return [str(each) for each in itertools.islice(subnets, int(count))]
+        return plain_clean(document, resources)
+
+    def resource_class(kind: str) -> Any:
+        if kind == "AWS::SecretsManager::Secret":
+            return Secret
+        return plain_class(kind) if kind in parsing.get_model_map() else OnPaper
+
+    def parse_resource(document: Any, resources: Any) -> Any:
+        kind, cleaned, type_ = plain_parse(document, resources)
+        return kind, _resolved(cleaned) if type_ != "AWS::SecretsManager::Secret" else cleaned, type_
+
+    def create(resource_map: Any, template: Any) -> Any:
+        for each in template["Resources"].values():
+            if each.get("DeletionPolicy") == "RetainExceptOnCreate":
+                each["DeletionPolicy"] = "Retain"  # the one that moto knows
+        return plain_create(resource_map, template)
+
+    plain_parse, plain_create = parsing.parse_resource, parsing.ResourceMap.create
+    module.ResourceMap.create = create
+    module.clean_json = clean_json
+    module.resource_class_from_type = resource_class
+    module.parse_resource = parse_resource
+
+
+if __name__ == "__main__":
+    add_to_moto()
+    moto.main()

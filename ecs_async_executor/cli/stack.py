@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ecs_async_executor.cli.operation import INTERRUPTED, exit_with, guarded, screen, show
+from ecs_async_executor.cli.operation import INTERRUPTED, exit_with, guarded, show
 from ecs_async_executor.commands import DOWN, ENV, STACK, UP
 from ecs_async_executor.errors import OperationError
 
@@ -60,16 +60,16 @@ def _up(args: argparse.Namespace) -> int:
     values = template.values(dict(args.given), before.parameters if before else None)
     seen = operation.seen_before(cloud, before)
     if before is not None and before.in_progress:
-        show([f"The stack {args.name} is {before.status}: AWS works on it already. This shows it."])
+        _tell([f"The stack {args.name} is {before.status}: AWS works on it already. This shows it."])
         seen = set()
     else:
-        show(_plan(template, values, cloud.region, with_parameters=False))
+        _tell(_plan(template, values, cloud.region, with_parameters=False))
         what = "Change" if before else "Make"
         if not args.yes and not _agreed(f"{what} the stack {args.name} in {cloud.region}? [y/N] "):
             show(["Nothing was changed."])
             return NO
         if not operation.begin(cloud, template, args.name, values, before):
-            show([f"The stack {args.name} is like this already."])
+            _tell([f"The stack {args.name} is like this already."])
             return _finish(args, cloud, before)
     after = cloud.stack(args.name)
     if after is None:
@@ -106,11 +106,9 @@ def _finish(args: argparse.Namespace, cloud: Cloud, stack: Stack | None) -> int:
         return 0
     found = variables(stack.outputs)
     _hand_over(args, found)
-    for line in _next_steps(cloud, stack):
-        sys.stderr.write(f"{line}\n")
+    _tell(_next_steps(cloud, stack))
     if not args.no_doctor:
-        sys.stderr.write("The doctor looks at it from here:\n")
-        sys.stderr.flush()
+        _tell(["The doctor looks at it from here:"])
         _doctor(found)
     return 0
 
@@ -131,7 +129,7 @@ def _next_steps(cloud: Cloud, stack: Stack) -> list[str]:
 def _doctor(found: dict[str, str]) -> None:
     """Run the doctor with the stack's variables. What it finds is told, and is no failure of the stack."""
     command = [sys.executable, "-m", "ecs_async_executor", "doctor"]
-    subprocess.run(command, env={**os.environ, **found}, check=False)  # noqa: S603  our own program
+    subprocess.run(command, env={**os.environ, **found}, check=False, stdout=sys.stderr)  # noqa: S603  our own program
 
 
 def _plan(template: Template, values: Values, region: str, *, with_parameters: bool) -> list[str]:
@@ -270,11 +268,17 @@ def _pace() -> Pace:
     return Pace(time.sleep, EVERY)
 
 
+def _tell(lines: Sequence[str]) -> None:
+    """Tell people on stderr: stdout is for the variables."""
+    sys.stderr.writelines(f"{line}\n" for line in lines)
+    sys.stderr.flush()
+
+
 def _agreed(question: str) -> bool:
     if not sys.stdin.isatty():
         raise OperationError("there is no terminal to ask: add --yes.")
-    screen().write(question)
-    screen().flush()
+    sys.stderr.write(question)
+    sys.stderr.flush()
     return input().strip().lower() in {"y", "yes"}
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def serve_moto(module: str = "ecs_async_executor.local.logs.moto") -> Iterator[str]:
-    """Serve it, and give its URL; `tests.support.moto_stack` can deploy the template."""
+    """Serve it, and give its URL; `tests.support.moto_stack_server` can deploy the template."""
     with subprocess.Popen(
         [sys.executable, "-m", module],
         stdin=subprocess.PIPE,

@@ -1,6 +1,7 @@
-"""moto with what the template uses and moto's CloudFormation lacks; run as a process, it serves like `local.logs.moto`.
+"""moto with what the template uses and moto's CloudFormation lacks; `moto_stack_server.py` serves it.
 
-Added: Fn::Cidr, secrets (generated, and read by dynamic references), resources of other kinds on paper.
+Added: Fn::Cidr, secrets (generated, and read by dynamic references), resources of other kinds on paper, and that route
+tables go with their VPC.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from typing import Any
 
 from moto.cloudformation import parsing
 from moto.core.common_models import CloudFormationModel
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.vpcs import VPC
 from moto.secretsmanager.models import secretsmanager_backends
 
-from ecs_async_executor.local.logs import moto
-
 _REFERENCE = re.compile(r"\{\{resolve:secretsmanager:(.*?)\}\}")
+_SECRET = "AWS::SecretsManager::Secret"
 _ACCOUNT, _REGION = "123456789012", "us-east-1"
 
 
@@ -109,37 +111,56 @@ def _resolved(value: Any) -> Any:
 def add_to_moto() -> None:
     """Add it all. Only for a process of its own."""
     module: Any = parsing
-    plain_clean, plain_class = parsing.clean_json, parsing.resource_class_from_type
+    module.clean_json = _with_cidr(parsing.clean_json)
+    module.resource_class_from_type = _with_all_kinds(parsing.resource_class_from_type)
+    module.parse_resource = _with_references(parsing.parse_resource)
+    module.ResourceMap.create = _with_retain(parsing.ResourceMap.create)
+    VPC.delete_from_cloudformation_json = _delete_vpc
 
+
+def _with_cidr(plain: Any) -> Any:
     def clean_json(document: Any, resources: Any) -> Any:
         if isinstance(document, dict) and "Fn::Cidr" in document:
-            block, count, bits = plain_clean(document["Fn::Cidr"], resources)
+            block, count, bits = plain(document["Fn::Cidr"], resources)
             subnets = ipaddress.ip_network(block).subnets(new_prefix=32 - int(bits))
             return [str(each) for each in itertools.islice(subnets, int(count))]
-        return plain_clean(document, resources)
+        return plain(document, resources)
 
-    def resource_class(kind: str) -> Any:
-        if kind == "AWS::SecretsManager::Secret":
+    return clean_json
+
+
+def _with_all_kinds(plain: Any) -> Any:
+    def resource_class_from_type(kind: str) -> Any:
+        if kind == _SECRET:
             return Secret
-        return plain_class(kind) if kind in parsing.get_model_map() else OnPaper
+        return plain(kind) if kind in parsing.get_model_map() else OnPaper
 
+    return resource_class_from_type
+
+
+def _with_references(plain: Any) -> Any:
     def parse_resource(document: Any, resources: Any) -> Any:
-        kind, cleaned, type_ = plain_parse(document, resources)
-        return kind, _resolved(cleaned) if type_ != "AWS::SecretsManager::Secret" else cleaned, type_
+        made_of, cleaned, kind = plain(document, resources)
+        # A secret resolves its own, when it is made.
+        return made_of, cleaned if kind == _SECRET else _resolved(cleaned), kind
 
+    return parse_resource
+
+
+def _with_retain(plain: Any) -> Any:
     def create(resource_map: Any, template: Any) -> Any:
         for each in template["Resources"].values():
             if each.get("DeletionPolicy") == "RetainExceptOnCreate":
                 each["DeletionPolicy"] = "Retain"  # the one that moto knows
-        return plain_create(resource_map, template)
+        return plain(resource_map, template)
 
-    plain_parse, plain_create = parsing.parse_resource, parsing.ResourceMap.create
-    module.ResourceMap.create = create
-    module.clean_json = clean_json
-    module.resource_class_from_type = resource_class
-    module.parse_resource = parse_resource
+    return create
 
 
-if __name__ == "__main__":
-    add_to_moto()
-    moto.main()
+def _delete_vpc(name: str, _document: Any, account_id: str, region_name: str) -> None:
+    backend = ec2_backends[account_id][region_name]
+    for table in backend.describe_route_tables(filters={"vpc-id": name}):
+        table.associations.clear()
+        if not table.main_association_id:
+            backend.delete_route_table(table.id)
+    backend.delete_vpc(name)

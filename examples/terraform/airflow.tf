@@ -26,7 +26,8 @@ locals {
   }
   all_of_it = merge(local.core, local.execution_api, local.remote_log, local.executor)
   wait      = "airflow db check-migrations --migration-wait-timeout 600 && exec airflow"
-  services = local.on_ecs ? {
+  # A `for`, and no `? :`, whose two sides must have one type.
+  services = { for name, service in {
     api-server = {
       role        = "api-server", cpu = 1024, memory = 3072, command = ["airflow", "api-server"]
       health      = "curl -fs http://localhost:8080/api/v2/version"
@@ -39,15 +40,15 @@ locals {
     }
     dag-processor = {
       role        = "parsing", cpu = 512, memory = 2048, command = ["bash", "-c", "${local.wait} dag-processor"]
-      health      = null
+      health      = ""
       environment = merge(local.core, local.remote_log)
     }
     triggerer = {
       role        = "parsing", cpu = 512, memory = 2048, command = ["bash", "-c", "${local.wait} triggerer"]
-      health      = null
+      health      = ""
       environment = merge(local.core, local.execution_api, local.remote_log)
     }
-  } : {}
+  } : name => service if local.on_ecs }
   secrets = merge(
     { AIRFLOW__API_AUTH__JWT_SECRET = aws_secretsmanager_secret.jwt.arn },
     local.has_database ? {
@@ -102,13 +103,13 @@ resource "aws_ecs_task_definition" "airflow" {
         environment      = [for name, value in each.value.environment : { name = name, value = value }]
         secrets          = [for name, arn in local.secrets : { name = name, valueFrom = arn }]
       },
-      each.value.health == null ? {} : {
+      { for name, value in {
         healthCheck = { command = ["CMD-SHELL", each.value.health], interval = 30, timeout = 10, retries = 5, startPeriod = 300 }
-      },
-      each.key != "api-server" ? {} : {
+      } : name => value if each.value.health != "" },
+      { for name, value in {
         dependsOn    = [{ containerName = "migrate", condition = "SUCCESS" }]
         portMappings = [{ containerPort = 8080 }]
-      },
+      } : name => value if each.key == "api-server" },
     )],
   ))
 }

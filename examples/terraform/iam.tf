@@ -209,10 +209,13 @@ resource "aws_iam_role" "airflow_execution" {
 }
 
 resource "aws_iam_role_policy" "airflow_execution" {
-  for_each = local.on_ecs ? { start-services = data.aws_iam_policy_document.start.json, secrets = data.aws_iam_policy_document.secrets.json } : {}
-  name     = each.key
-  role     = aws_iam_role.airflow_execution[0].name
-  policy   = each.value
+  for_each = { for name, policy in {
+    start-services = data.aws_iam_policy_document.start.json
+    secrets        = data.aws_iam_policy_document.secrets.json
+  } : name => policy if local.on_ecs }
+  name   = each.key
+  role   = aws_iam_role.airflow_execution[0].name
+  policy = each.value
 }
 
 resource "aws_iam_role" "airflow" {
@@ -223,14 +226,14 @@ resource "aws_iam_role" "airflow" {
 }
 
 resource "aws_iam_role_policy_attachment" "airflow" {
-  for_each = local.on_ecs ? {
+  for_each = { for name, attachment in {
     scheduler-launches    = { role = "scheduler", policy = aws_iam_policy.scheduler.arn }
     scheduler-reads-logs  = { role = "scheduler", policy = aws_iam_policy.container_logs.arn }
     scheduler-keeps-logs  = { role = "scheduler", policy = aws_iam_policy.airflow.arn }
     api-server-reads-logs = { role = "api-server", policy = aws_iam_policy.container_logs.arn }
     api-server-keeps-logs = { role = "api-server", policy = aws_iam_policy.airflow.arn }
     parsing-keeps-logs    = { role = "parsing", policy = aws_iam_policy.airflow.arn }
-  } : {}
+  } : name => attachment if local.on_ecs }
   role       = aws_iam_role.airflow[each.value.role].name
   policy_arn = each.value.policy
 }

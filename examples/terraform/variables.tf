@@ -125,10 +125,10 @@ variable "execution_api_url" {
 variable "database" {
   type        = string
   default     = "db.t4g.small"
-  description = "Instance class of a PostgreSQL for the metadata database. none: you have one (Airflow=elsewhere)."
+  description = "Instance class of a PostgreSQL for the metadata database, such as db.t4g.medium. none: you have one (Airflow=elsewhere)."
   validation {
     condition     = can(regex("^(none|db\\.[a-z0-9]+\\.[a-z0-9]+)$", var.database))
-    error_message = "Instance class of a PostgreSQL for the metadata database. none: you have one (Airflow=elsewhere)."
+    error_message = "Instance class of a PostgreSQL for the metadata database, such as db.t4g.medium. none: you have one (Airflow=elsewhere)."
   }
   validation {
     condition     = var.airflow != "ecs" || var.database != "none"

@@ -176,7 +176,8 @@ def test_down_keeps_the_data_and_says_where_it_is(aws: str, capsys: pytest.Captu
     secrets = client(aws, "secretsmanager").list_secrets()["SecretList"]
     assert [each["Name"].partition("-")[0] for each in secrets] == ["FernetKey"]
     assert secrets[0]["ARN"] in out
-    assert client(aws, "ecs").list_clusters()["clusterArns"] == []
+    assert client(aws, "ecs").describe_clusters(clusters=["airflow"])["clusters"][0]["status"] == "INACTIVE"
+    assert client(aws, "rds").describe_db_instances()["DBInstances"] == []
     assert stack("env") == 1
 
 

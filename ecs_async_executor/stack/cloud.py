@@ -240,6 +240,8 @@ def _explained(error: boto.ClientError) -> OperationError:
     said = error.response.get("Error", {})
     code, message = str(said.get("Code", "")), str(said.get("Message", error))
     if remedy := remedy_of(message):
+        # That page has the executor's policies; who deploys needs others.
+        remedy = remedy.replace(" (docs/iam.md has all of it)", "")
         return OperationError(f"{summary_of(message) or 'AWS denies it.'} {remedy}")
     if code in {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}:
         return OperationError("the AWS credentials have expired: sign in again, as with `aws sso login`.")

@@ -84,7 +84,7 @@ def _items(resources: Sequence[Resource], values: Values) -> Iterator[Item]:
     if zones:
         yield Item(f"VPC endpoints ({zones} in all zones)", zones * ENDPOINT * HOURS)
     if secrets := kinds.count("AWS::SecretsManager::Secret"):
-        yield Item(f"{secrets} secrets", secrets * SECRET)
+        yield Item(f"secrets ({secrets})", secrets * SECRET)
     if database := by_name.get("MetadataDatabase"):
         hour = DATABASE.get(values["Database"])
         gib = int(database.properties["AllocatedStorage"])

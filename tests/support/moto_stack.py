@@ -115,7 +115,8 @@ def add_to_moto() -> None:
     module.resource_class_from_type = _with_all_kinds(parsing.resource_class_from_type)
     module.parse_resource = _with_references(parsing.parse_resource)
     module.ResourceMap.create = _with_retain(parsing.ResourceMap.create)
-    VPC.delete_from_cloudformation_json = _delete_vpc
+    vpc: Any = VPC
+    vpc.delete_from_cloudformation_json = _delete_vpc
 
 
 def _with_cidr(plain: Any) -> Any:

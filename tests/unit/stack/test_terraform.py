@@ -66,7 +66,7 @@ POLICIES = {
 }
 
 
-def blocks(kind: str) -> Iterator[tuple[str, ...]]:
+def blocks(kind: str) -> Iterator[tuple[Any, ...]]:
     """Yield the labels and the body of each block of a kind."""
     for path in sorted(FOLDER.glob("*.tf")):
         for block in hcl2.loads(path.read_text("utf-8")).get(kind, ()):

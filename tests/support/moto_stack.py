@@ -1,7 +1,7 @@
 """moto with what the template uses and moto's CloudFormation lacks; `moto_stack_server.py` serves it.
 
-Added: Fn::Cidr, secrets (generated, and read by dynamic references), resources of other kinds on paper, and that route
-tables go with their VPC.
+Added: Fn::Cidr, secrets (generated, and read by dynamic references), resources of other kinds on paper, all members of task
+definitions, and that route tables go with their VPC.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from typing import Any
 
 from moto.cloudformation import parsing
 from moto.core.common_models import CloudFormationModel
+from moto.core.utils import pascal_to_camelcase, remap_nested_keys
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.vpcs import VPC
+from moto.ecs.models import TaskDefinition, ecs_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
 _REFERENCE = re.compile(r"\{\{resolve:secretsmanager:(.*?)\}\}")
@@ -115,6 +117,8 @@ def add_to_moto() -> None:
     module.resource_class_from_type = _with_all_kinds(parsing.resource_class_from_type)
     module.parse_resource = _with_references(parsing.parse_resource)
     module.ResourceMap.create = _with_retain(parsing.ResourceMap.create)
+    definition: Any = TaskDefinition
+    definition.create_from_cloudformation_json = _register
     vpc: Any = VPC
     vpc.delete_from_cloudformation_json = _delete_vpc
 
@@ -156,6 +160,22 @@ def _with_retain(plain: Any) -> Any:
         return plain(resource_map, template)
 
     return create
+
+
+def _register(_name: str, document: Any, account_id: str, region_name: str, **_: Any) -> Any:
+    """Register a task definition as it stands in a template, with PascalCase names."""
+    members = remap_nested_keys(document["Properties"], pascal_to_camelcase)
+    return ecs_backends[account_id][region_name].register_task_definition(
+        members["family"],
+        members["containerDefinitions"],
+        network_mode=members["networkMode"],
+        requires_compatibilities=members["requiresCompatibilities"],
+        cpu=members["cpu"],
+        memory=members["memory"],
+        task_role_arn=members["taskRoleArn"],
+        execution_role_arn=members["executionRoleArn"],
+        runtime_platform=members["runtimePlatform"],
+    )
 
 
 def _delete_vpc(name: str, _document: Any, account_id: str, region_name: str) -> None:

@@ -18,6 +18,7 @@ from ecs_async_executor.cli import main
 from ecs_async_executor.stack.template import read_template
 from tests.support.moto import serve_moto
 
+ROOT = Path(__file__).parents[2]
 KEYS = {"region_name": "us-east-1", "aws_access_key_id": "t", "aws_secret_access_key": "t"}
 ELSEWHERE = ("--set", "Airflow=elsewhere", "--set", "ExecutionApiUrl=https://airflow.example.com/execution/")
 
@@ -158,6 +159,26 @@ def test_airflow_reads_its_secrets_by_the_variables(
     assert connection.startswith("postgresql+psycopg2://airflow:")
 
 
+def test_the_doctor_misses_nothing_but_the_image_and_what_is_inside_the_vpc(
+    aws: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    assert up() == 0
+    found = variables(capsys)
+    # Airflow's own, of the tests, stay out of it; and the asynchronous engine, as above.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
+    home = {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": ""}
+    command = [sys.executable, "-m", "ecs_async_executor", "doctor", "--json"]
+    ran = subprocess.run(command, env={**kept, **found, **home}, capture_output=True, text=True, check=False)
+    findings = json.loads(ran.stdout[ran.stdout.index("{") :])["findings"]
+    assert {
+        (each["severity"], each["check"]) for each in findings if each["severity"] in {"error", "warning"}
+    } == {
+        ("error", "the image"),  # not pushed yet
+        ("error", "the execution API's address"),  # a name inside the VPC
+        ("warning", "the execution API's address"),  # without TLS, inside the VPC
+    }
+
+
 def test_up_again_changes_nothing_if_nothing_is_new(aws: str, capsys: pytest.CaptureFixture[str]):
     assert up() == 0
     before = variables(capsys)
@@ -176,8 +197,9 @@ def test_down_keeps_the_data_and_says_where_it_is(aws: str, capsys: pytest.Captu
     secrets = client(aws, "secretsmanager").list_secrets()["SecretList"]
     assert [each["Name"].partition("-")[0] for each in secrets] == ["FernetKey"]
     assert secrets[0]["ARN"] in out
-    assert client(aws, "ecs").describe_clusters(clusters=["airflow"])["clusters"][0]["status"] == "INACTIVE"
-    assert client(aws, "rds").describe_db_instances()["DBInstances"] == []
+    # moto never deletes a cluster.
+    assert [each["IsDefault"] for each in client(aws, "ec2").describe_vpcs()["Vpcs"]] == [True]
+    assert client(aws, "iam").list_roles()["Roles"] == []
     assert stack("env") == 1
 
 
@@ -212,3 +234,17 @@ def test_without_a_terminal_nothing_is_done_without_yes(
 def test_a_stack_that_is_not_there_is_named_with_its_region(aws: str, capsys: pytest.CaptureFixture[str]):
     assert stack("env", "--name", "other") == 1
     assert "there is no stack other in us-east-1" in capsys.readouterr().err
+
+
+def test_a_linter_finds_nothing_in_the_template_and_would_find_a_fault(tmp_path: Path):
+    template = ROOT / "examples" / "cloudformation" / "ecs-async.yaml"
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(template.read_text("utf-8").replace("!Ref VpcCidr", "!Ref VpcCdir"), encoding="utf-8")
+
+    def lint(path: Path) -> subprocess.CompletedProcess[str]:
+        command = [Path(sys.executable).with_name("cfn-lint"), path]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    said = lint(template)
+    assert (said.stdout, said.returncode) == ("", 0)
+    assert "VpcCdir" in lint(broken).stdout

@@ -1,7 +1,7 @@
 """moto with what the template uses and moto's CloudFormation lacks; `moto_stack_server.py` serves it.
 
 Added: Fn::Cidr, secrets (generated, and read by dynamic references), resources of other kinds on paper, all members of task
-definitions, and that route tables go with their VPC.
+definitions, buckets' lifecycle rules, and that route tables have subnets and go with their VPC.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from typing import Any
 from moto.cloudformation import parsing
 from moto.core.common_models import CloudFormationModel
 from moto.core.utils import pascal_to_camelcase, remap_nested_keys
-from moto.ec2.models import ec2_backends
+from moto.ec2.models import EC2Backend, ec2_backends
 from moto.ec2.models.vpcs import VPC
 from moto.ecs.models import TaskDefinition, ecs_backends
+from moto.s3.models import FakeBucket
 from moto.secretsmanager.models import secretsmanager_backends
 
 _REFERENCE = re.compile(r"\{\{resolve:secretsmanager:(.*?)\}\}")
@@ -119,6 +120,10 @@ def add_to_moto() -> None:
     module.ResourceMap.create = _with_retain(parsing.ResourceMap.create)
     definition: Any = TaskDefinition
     definition.create_from_cloudformation_json = _register
+    bucket: Any = FakeBucket
+    bucket.create_from_cloudformation_json = _with_lifecycle(FakeBucket.create_from_cloudformation_json)
+    backend: Any = EC2Backend
+    backend.create_subnet_association = _with_route_table(EC2Backend.create_subnet_association)
     vpc: Any = VPC
     vpc.delete_from_cloudformation_json = _delete_vpc
 
@@ -178,10 +183,37 @@ def _register(_name: str, document: Any, account_id: str, region_name: str, **_:
     )
 
 
+def _with_lifecycle(plain: Any) -> Any:
+    def create(name: str, document: Any, account_id: str, region_name: str, **more: Any) -> Any:
+        bucket = plain(name, document, account_id, region_name, **more)
+        bucket.set_lifecycle(
+            [
+                {
+                    "ID": each["Id"],
+                    "Prefix": "",
+                    "Status": "Enabled",
+                    "Expiration": {"Days": each["ExpirationInDays"]},
+                }
+                for each in document["Properties"]["LifecycleConfiguration"]["Rules"]
+            ]
+        )
+        return bucket
+
+    return create
+
+
+def _with_route_table(plain: Any) -> Any:
+    def create_subnet_association(backend: Any, route_table_id: str, subnet_id: str) -> Any:
+        backend.associate_route_table(route_table_id=route_table_id, subnet_id=subnet_id)
+        return plain(backend, route_table_id, subnet_id)
+
+    return create_subnet_association
+
+
 def _delete_vpc(name: str, _document: Any, account_id: str, region_name: str) -> None:
     backend = ec2_backends[account_id][region_name]
     for table in backend.describe_route_tables(filters={"vpc-id": name}):
-        table.associations.clear()
+        table._associations.clear()
         if not table.main_association_id:
             backend.delete_route_table(table.id)
     backend.delete_vpc(name)

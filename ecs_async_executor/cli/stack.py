@@ -200,6 +200,7 @@ def _down(args: argparse.Namespace) -> int:
         show(["Nothing was deleted."])
         return NO
     seen = operation.seen_before(cloud, stack)
+    spared = operation.snapshots_before(cloud, leftovers) if args.delete_data else set()
     live = _Live(len(made))
 
     def look(new: Sequence[Event], progress: Progress) -> None:
@@ -214,7 +215,7 @@ def _down(args: argparse.Namespace) -> int:
         return _interrupted(f"ecs-async stack down --name {args.name}", args.name)
     if why := operation.failed(after, progress):
         raise OperationError(f"{why}\nRemove the cause, and run `ecs-async stack down` again.")
-    gone = operation.delete_leftovers(cloud, args.name, leftovers) if args.delete_data else []
+    gone = operation.delete_leftovers(cloud, leftovers, spared) if args.delete_data else []
     show([f"Deleted the stack {args.name}.", *(f"Deleted the {each.what} {each.id}." for each in gone)])
     if leftovers and not args.delete_data:
         show(["Kept:", *(f"  {each.what} {each.id}" for each in leftovers)])

@@ -181,8 +181,8 @@ class Cloud:
             lambda client: client.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True),
         )
 
-    def snapshots(self, database: str, prefix: str) -> list[str]:
-        """Return the names of a database's snapshots that begin with this, ignoring case."""
+    def snapshots(self, database: str) -> list[str]:
+        """Return the names of a database's snapshots that aren't the automatic ones."""
         found = self._pages(
             "rds",
             "describe_db_snapshots",
@@ -190,8 +190,7 @@ class Cloud:
             DBInstanceIdentifier=database,
             SnapshotType="manual",
         )
-        names = [str(each["DBSnapshotIdentifier"]) for each in found]
-        return [name for name in names if name.lower().startswith(prefix.lower())]
+        return [str(each["DBSnapshotIdentifier"]) for each in found]
 
     def delete_snapshot(self, name: str) -> None:
         """Delete a database's snapshot."""

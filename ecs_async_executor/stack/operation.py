@@ -15,6 +15,7 @@ EVERY = 5.0
 """Seconds between two looks: CloudFormation works for minutes, and its own console looks as seldom."""
 _BUCKET, _SECRET, _DATABASE = "AWS::S3::Bucket", "AWS::SecretsManager::Secret", "AWS::RDS::DBInstance"
 _CLUSTER = "AWS::ECS::Cluster"
+_SNAPSHOT = "snapshot of the database"
 _DEAD = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS")
 """States of a stack that can only be deleted."""
 
@@ -94,7 +95,7 @@ def what_is_left(made: Sequence[Made], template: Template) -> list[Leftover]:
         for name, each in template.document["Resources"].items()
         if each.get("DeletionPolicy", "Delete") != "Delete"
     }
-    words = {_BUCKET: "bucket", _SECRET: "secret", _DATABASE: "snapshot of the database"}
+    words = {_BUCKET: "bucket", _SECRET: "secret", _DATABASE: _SNAPSHOT}
     return [
         Leftover(words[each.kind], each.id)
         for each in made
@@ -117,19 +118,35 @@ def count_tasks(cloud: Cloud, made: Sequence[Made]) -> int:
     return sum(len(cloud.running_tasks(each.id)) for each in made if each.kind == _CLUSTER)
 
 
-def delete_leftovers(cloud: Cloud, stack_name: str, leftovers: Sequence[Leftover]) -> list[Leftover]:
-    """Delete for ever what a deleted stack has left; return it, snapshots by their own names."""
-    gone = []
-    for each in leftovers:
-        if each.what == "bucket":
-            cloud.delete_bucket(each.id)
-            gone.append(each)
-        elif each.what == "secret":
-            cloud.delete_secret(each.id)
-            gone.append(each)
-        else:
-            # CloudFormation names its snapshots `<stack>-snapshot-<resource>-...`; a person's have other names.
-            for name in cloud.snapshots(each.id, f"{stack_name}-snapshot-"):
-                cloud.delete_snapshot(name)
-                gone.append(replace(each, id=name))
+def snapshots_before(cloud: Cloud, leftovers: Sequence[Leftover]) -> set[str]:
+    """Return the snapshots of the stack's database that people have taken."""
+    return {name for each in leftovers if each.what == _SNAPSHOT for name in cloud.snapshots(each.id)}
+
+
+def delete_leftovers(cloud: Cloud, leftovers: Sequence[Leftover], spared: set[str]) -> list[Leftover]:
+    """Delete for ever what a deleted stack has left; return it, the last snapshot by its own name.
+
+    Raises:
+        OperationError: Something can't be deleted; the message names all that is still there.
+    """
+    gone: list[Leftover] = []
+    for number, each in enumerate(leftovers):
+        try:
+            gone += _deleted(cloud, each, spared)
+        except OperationError as error:
+            left = ", ".join(f"the {one.what} {one.id}" for one in leftovers[number:])
+            raise OperationError(f"{error} The stack is deleted. Still there: {left}.") from error
     return gone
+
+
+def _deleted(cloud: Cloud, each: Leftover, spared: set[str]) -> list[Leftover]:
+    if each.what == _SNAPSHOT:
+        new = [name for name in cloud.snapshots(each.id) if name not in spared]
+        for name in new:
+            cloud.delete_snapshot(name)
+        return [replace(each, id=name) for name in new]
+    if each.what == "bucket":
+        cloud.delete_bucket(each.id)
+    else:
+        cloud.delete_secret(each.id)
+    return [each]

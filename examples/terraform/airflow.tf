@@ -26,6 +26,10 @@ locals {
   }
   all_of_it = merge(local.core, local.execution_api, local.remote_log, local.executor)
   wait      = "airflow db check-migrations --migration-wait-timeout 600 && exec airflow"
+  make_database = join(" ", [
+    "airflow db migrate && airflow users create --role Admin --username admin --password \"$ADMIN_PASSWORD\"",
+    "--firstname Airflow --lastname Admin --email admin@example.com",
+  ])
   # A `for`, and no `? :`, whose two sides must have one type.
   services = { for name, service in {
     api-server = {
@@ -66,14 +70,10 @@ locals {
     image            = local.image
     essential        = false
     stopTimeout      = 60
-    command          = ["airflow", "version"]
+    command          = ["bash", "-c", local.make_database]
     logConfiguration = local.log_configuration
-    environment = [for name, value in merge(local.core, {
-      _AIRFLOW_DB_MIGRATE        = "true"
-      _AIRFLOW_WWW_USER_CREATE   = "true"
-      _AIRFLOW_WWW_USER_USERNAME = "admin"
-    }) : { name = name, value = value }]
-    secrets = [for name, arn in merge(local.secrets, { _AIRFLOW_WWW_USER_PASSWORD = aws_secretsmanager_secret.admin[0].arn }) : { name = name, valueFrom = arn }]
+    environment      = [for name, value in local.core : { name = name, value = value }]
+    secrets          = [for name, arn in merge(local.secrets, { ADMIN_PASSWORD = aws_secretsmanager_secret.admin[0].arn }) : { name = name, valueFrom = arn }]
   } : null
 }
 

@@ -200,6 +200,9 @@ def test_down_keeps_the_data_and_says_where_it_is(aws: str, capsys: pytest.Captu
     # moto never deletes a cluster.
     assert [each["IsDefault"] for each in client(aws, "ec2").describe_vpcs()["Vpcs"]] == [True]
     assert client(aws, "iam").list_roles()["Roles"] == []
+    rds = client(aws, "rds")
+    assert rds.describe_db_instances()["DBInstances"] == []
+    assert len(rds.describe_db_snapshots()["DBSnapshots"]) == 1
     assert stack("env") == 1
 
 
@@ -210,14 +213,12 @@ def test_down_with_delete_data_leaves_nothing(aws: str, capsys: pytest.CaptureFi
     s3.put_object(Bucket=bucket, Key="payload", Body=b"{}")
     rds = client(aws, "rds")
     database = rds.describe_db_instances()["DBInstances"][0]["DBInstanceIdentifier"]
-    rds.create_db_snapshot(DBInstanceIdentifier=database, DBSnapshotIdentifier="airflow-snapshot-database-1")
     rds.create_db_snapshot(DBInstanceIdentifier=database, DBSnapshotIdentifier="my-own")
     assert stack("down", "--yes", "--delete-data") == 0
     assert s3.list_buckets()["Buckets"] == []
     assert client(aws, "secretsmanager").list_secrets()["SecretList"] == []
     snapshots = [each["DBSnapshotIdentifier"] for each in rds.describe_db_snapshots()["DBSnapshots"]]
-    assert "airflow-snapshot-database-1" not in snapshots
-    assert "my-own" in snapshots
+    assert snapshots == ["my-own"]
 
 
 @pytest.mark.parametrize("words", [("up",), ("down",)])

@@ -1,7 +1,7 @@
 """moto with what the template uses and moto's CloudFormation lacks; `moto_stack_server.py` serves it.
 
 Added: Fn::Cidr, secrets (generated, and read by dynamic references), resources of other kinds on paper, all members of task
-definitions, buckets' lifecycle rules, and that route tables have subnets and go with their VPC.
+definitions, buckets' lifecycle rules, the last snapshot of a database, and that route tables have subnets and go with their VPC.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from moto.core.utils import pascal_to_camelcase, remap_nested_keys
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.ec2.models.vpcs import VPC
 from moto.ecs.models import TaskDefinition, ecs_backends
+from moto.rds.models import DBInstance, rds_backends
 from moto.s3.models import FakeBucket
 from moto.secretsmanager.models import secretsmanager_backends
 
@@ -124,6 +125,8 @@ def add_to_moto() -> None:
     bucket.create_from_cloudformation_json = _with_lifecycle(FakeBucket.create_from_cloudformation_json)
     backend: Any = EC2Backend
     backend.create_subnet_association = _with_route_table(EC2Backend.create_subnet_association)
+    database: Any = DBInstance
+    database.delete = _with_snapshot(DBInstance.delete)
     vpc: Any = VPC
     vpc.delete_from_cloudformation_json = _delete_vpc
 
@@ -208,6 +211,15 @@ def _with_route_table(plain: Any) -> Any:
         return plain(backend, route_table_id, subnet_id)
 
     return create_subnet_association
+
+
+def _with_snapshot(plain: Any) -> Any:
+    def delete(database: Any, account_id: str, region_name: str) -> None:
+        name = database.physical_resource_id
+        rds_backends[account_id][region_name].create_db_snapshot(name, f"{name}-last")
+        plain(database, account_id, region_name)
+
+    return delete
 
 
 def _delete_vpc(name: str, _document: Any, account_id: str, region_name: str) -> None:

@@ -381,6 +381,7 @@ OPERATIONS = (STATUS, TASKS, SWEEP, STOP, EXEC)
 COMMANDS = (CONFIG, DOCTOR, CONFORMANCE, *OPERATIONS)
 """All of them, in the order of --help."""
 
+
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:

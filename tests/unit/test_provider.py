@@ -95,7 +95,9 @@ def test_airflow_gets_the_commands_that_need_airflow() -> None:
 def test_airflow_parses_each_command_as_ecs_async_does() -> None:
     (group,) = get_cli_commands()
     *alone, stack = group.subcommands
-    ours_and_theirs = [(command, command.name, airflows) for command, airflows in zip(COMMANDS, alone, strict=True)]
+    ours_and_theirs = [
+        (command, command.name, airflows) for command, airflows in zip(COMMANDS, alone, strict=True)
+    ]
     of_the_stack = zip(STACK.commands, stack.subcommands, strict=True)
     ours_and_theirs += [(command, STACK.name, airflows) for command, airflows in of_the_stack]
     for command, module, airflows in ours_and_theirs:

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from ecs_async_executor.stack.display import estimate_lines
-from ecs_async_executor.stack.prices import DATE, NOT_COUNTED, REGION, Item, estimate, per_task_hour, total
+from ecs_async_executor.stack.prices import (
+    DATE,
+    ENDPOINT,
+    FARGATE,
+    NAT_GATEWAY,
+    NOT_COUNTED,
+    PUBLIC_ADDRESS,
+    REGION,
+    Item,
+    estimate,
+    per_task_hour,
+    total,
+)
 from ecs_async_executor.stack.template import Values, read_template
 from tests.support.stack import ELSEWHERE, EXISTING, SHAPES
 
@@ -61,3 +76,16 @@ def test_the_sum_is_the_sum_and_the_text_says_where_the_prices_are_from(given: V
     assert DATE in text
     assert "Prices in eu-central-1 differ." in text
     assert all(each in text for each in NOT_COUNTED)
+
+
+def test_the_prices_are_those_of_the_page_about_cost():
+    page = (Path(__file__).parents[3] / "docs" / "cost.md").read_text("utf-8")
+    said = {
+        what: float(price) for what, price in re.findall(r"^\| ([^|]+) \| ([\d.]+) \|", page, re.MULTILINE)
+    }
+    assert (said["Fargate, vCPU-hour"], said["Fargate, GB-hour"]) == FARGATE["X86_64"]
+    assert said["NAT gateway, hour"] == NAT_GATEWAY
+    assert said["interface endpoint, hour in one zone"] == ENDPOINT
+    assert said["public IPv4 address, hour"] == PUBLIC_ADDRESS
+    assert f"`{REGION}`" in page
+    assert DATE in page

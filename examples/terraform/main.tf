@@ -25,7 +25,6 @@ locals {
   remote_log = {
     AIRFLOW__LOGGING__REMOTE_LOGGING         = "True"
     AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER = "s3://${aws_s3_bucket.logs.bucket}/logs"
-    AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID     = "aws_default"
   }
   executor = {
     AIRFLOW__CORE__EXECUTOR                                 = "ecs_async_executor.AsyncEcsExecutor"

@@ -56,10 +56,6 @@ output "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER" {
   value = local.remote_log.AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER
 }
 
-output "AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID" {
-  value = local.remote_log.AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID
-}
-
 output "AWS_DEFAULT_REGION" {
   value = local.region
 }

@@ -142,8 +142,6 @@ def test_airflow_reads_its_secrets_by_the_variables(
         for name, value in os.environ.items()
         if not name.startswith("AIRFLOW__") or name.startswith("AIRFLOW__CORE__LOAD")
     }
-    # Empty: no second, asynchronous engine, whose driver is no dependency of ours.
-    kept["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC"] = ""
     home = {"AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     ran = subprocess.run(
         [sys.executable, "-c", script],
@@ -164,9 +162,9 @@ def test_the_doctor_misses_nothing_but_the_image_and_what_is_inside_the_vpc(
 ):
     assert up() == 0
     found = variables(capsys)
-    # Airflow's own, of the tests, stay out of it; and the asynchronous engine, as above.
+    # Airflow's own, of the tests, stay out of it.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
-    home = {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": ""}
+    home = {"AIRFLOW_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "ecs_async_executor", "doctor", "--json"]
     ran = subprocess.run(command, env={**kept, **found, **home}, capture_output=True, text=True, check=False)
     findings = json.loads(ran.stdout[ran.stdout.index("{") :])["findings"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +70,16 @@ class Command:
         for argument in self.arguments:
             parser.add_argument(*argument.flags, **argument.options)
         return parser
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Commands that share a first word. `ecs_async_executor.cli.<name>` has `run` and `run_in_airflow`."""
+
+    name: str
+    help: str
+    description: str
+    commands: tuple[Command, ...]
 
 
 def positive_seconds(text: str) -> float:
@@ -369,3 +380,93 @@ OPERATIONS = (STATUS, TASKS, SWEEP, STOP, EXEC)
 """The commands of operation, in the order of --help."""
 COMMANDS = (CONFIG, DOCTOR, CONFORMANCE, *OPERATIONS)
 """All of them, in the order of --help."""
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=VALUE")
+    return name, value
+
+
+def _stack_name(text: str) -> str:
+    # A repository's name may have no capitals, and a DNS label 63 characters: names are made of the stack's.
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", text) or len(text) > 32:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: a stack's name has up to 32 small letters, digits and single hyphens, and begins with a letter"
+        )
+    return text
+
+
+_STACK = (
+    _argument(
+        "--name", type=_stack_name, default="airflow", metavar="NAME", help="the stack (default: %(default)s)"
+    ),
+    _argument("--region", metavar="NAME", help="default: as for the AWS CLI"),
+    _argument("--profile", metavar="NAME", help="a profile of the AWS CLI's configuration"),
+)
+_FORM = _argument(
+    "--format",
+    choices=("shell", "docker", "json"),
+    default="shell",
+    help="shell: quoted, also for docker compose and systemd; docker: for `docker run --env-file` (default: %(default)s)",
+)
+_ENV_FILE = _argument(
+    "--env-file", metavar="PATH", help="write the variables to a file that only you may read"
+)
+UP = Command(
+    "up",
+    "make the stack, or change it",
+    "Make everything on AWS that the executor needs, with CloudFormation; or change a stack that is there. Shows what is "
+    "made and what it costs, and asks. At the end it prints the variables to set, and the doctor looks at them.",
+    (
+        *_STACK,
+        _argument(
+            "--set",
+            action="append",
+            type=_pair,
+            default=[],
+            dest="given",
+            metavar="PARAMETER=VALUE",
+            help="a parameter; may be repeated. --dry-run lists them",
+        ),
+        _argument(
+            "--dry-run",
+            action="store_true",
+            help="only show resources, parameters and a monthly cost estimate",
+        ),
+        _ENV_FILE,
+        _FORM,
+        _argument("--no-doctor", action="store_true", help="don't run the doctor at the end"),
+        _YES,
+    ),
+)
+ENV = Command(
+    "env",
+    "print the variables to set",
+    "Print the environment variables of a stack, or write them to a file. None of them holds a secret.",
+    (*_STACK, _ENV_FILE, _FORM),
+)
+DOWN = Command(
+    "down",
+    "delete the stack, and keep its data",
+    "Delete the stack. Says first what is deleted and what is kept, and asks. Keeps both buckets, a snapshot of the "
+    "database and the key to it, unless told otherwise.",
+    (
+        *_STACK,
+        _argument(
+            "--delete-data",
+            action="store_true",
+            help="also delete the buckets, the database's snapshot and the Fernet key, for ever",
+        ),
+        _YES,
+    ),
+)
+STACK = Group(
+    "stack",
+    "make a whole set-up on AWS, print its variables, take it down",
+    "Make what the executor needs on AWS with CloudFormation: network, image repository, cluster, task definition, roles, "
+    "buckets, database and, unless you run it elsewhere, Airflow itself.",
+    (UP, ENV, DOWN),
+)
+"""`ecs-async stack up`, `env` and `down`."""

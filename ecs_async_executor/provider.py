@@ -10,7 +10,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from ecs_async_executor.commands import COMMANDS, Command
+from ecs_async_executor.commands import COMMANDS, STACK, Command, Group
 from ecs_async_executor.config.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, of_option
 
 _TYPES = {bool: "boolean", int: "integer", float: "float"}
@@ -45,18 +45,30 @@ def get_cli_commands() -> list[Any]:
         cli_config.GroupCommand(
             name="ecs-async",
             help="Tools of AsyncEcsExecutor",
-            subcommands=tuple(_airflow_command(cli_config, command) for command in COMMANDS),
+            subcommands=(
+                *(_airflow_command(cli_config, command) for command in COMMANDS),
+                _airflow_group(cli_config, STACK),
+            ),
         )
     ]
 
 
-def _airflow_command(cli_config: Any, command: Command) -> Any:
+def _airflow_group(cli_config: Any, group: Group) -> Any:
+    return cli_config.GroupCommand(
+        name=group.name,
+        help=group.help[0].upper() + group.help[1:],
+        description=group.description,
+        subcommands=tuple(_airflow_command(cli_config, each, group.name) for each in group.commands),
+    )
+
+
+def _airflow_command(cli_config: Any, command: Command, module: str = "") -> Any:
     arguments = tuple(cli_config.Arg(each.flags, **each.options) for each in command.arguments)
     return cli_config.ActionCommand(
         name=command.name,
         help=command.help[0].upper() + command.help[1:],
         description=command.description,
-        func=cli_config.lazy_load_command(f"ecs_async_executor.cli.{command.name}.run_in_airflow"),
+        func=cli_config.lazy_load_command(f"ecs_async_executor.cli.{module or command.name}.run_in_airflow"),
         args=arguments,
     )
 

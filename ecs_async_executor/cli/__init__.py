@@ -14,6 +14,7 @@ from ecs_async_executor.cli import (
     exec,  # noqa: A004  a command's name
     image,
     local,
+    stack,
     status,
     stop,
     sweep,
@@ -32,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"ecs-async-executor {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND")
-    for command in (config, doctor, conformance, demo, image, local, status, tasks, sweep, stop, exec):
+    for command in (config, doctor, conformance, stack, demo, image, local, status, tasks, sweep, stop, exec):
         command.add_parser(subparsers)
     args = parser.parse_args(argv)
     return to_the_end(lambda: args.run(args))

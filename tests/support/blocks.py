@@ -32,6 +32,7 @@ COMMANDS_OF_TESTS = {
     "make test": "Makefile",  # is what runs all this
     "pip install": "tests/end_to_end/test_install.py",
     "ecs-async local": "tests/integration/test_local_ecs_cli.py",
+    "ecs-async stack": "tests/integration/test_stack.py",
     "ecs-async conformance": "tests/integration/test_conformance.py",
     "ecs-async image build-args": "tests/unit/image/test_image_command.py",
 }

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def serve_moto() -> Iterator[str]:
-    """Serve it, and give its URL."""
+def serve_moto(module: str = "ecs_async_executor.local.logs.moto") -> Iterator[str]:
+    """Serve it, and give its URL; `tests.support.moto_stack_server` can deploy the template."""
     with subprocess.Popen(
-        [sys.executable, "-m", "ecs_async_executor.local.logs.moto"],
+        [sys.executable, "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -11,8 +11,9 @@ from importlib.resources import files
 
 import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
+from airflow.cli import cli_parser
 
-from ecs_async_executor.commands import COMMANDS
+from ecs_async_executor.commands import COMMANDS, STACK, Command
 from ecs_async_executor.config.settings import DROP_IN_SECTION, SECTION, Settings, is_drop_in, of_option
 from ecs_async_executor.provider import get_cli_commands, get_provider_info
 
@@ -87,13 +88,19 @@ def test_airflow_gets_the_commands_that_need_airflow() -> None:
     names = [command.name for command in group.subcommands]
     assert (group.name, names) == (
         "ecs-async",
-        ["config", "doctor", "conformance", "status", "tasks", "sweep", "stop", "exec"],
+        ["config", "doctor", "conformance", "status", "tasks", "sweep", "stop", "exec", "stack"],
     )
 
 
 def test_airflow_parses_each_command_as_ecs_async_does() -> None:
     (group,) = get_cli_commands()
-    for command, airflows in zip(COMMANDS, group.subcommands, strict=True):
+    *alone, stack = group.subcommands
+    ours_and_theirs = [
+        (command, command.name, airflows) for command, airflows in zip(COMMANDS, alone, strict=True)
+    ]
+    of_the_stack = zip(STACK.commands, stack.subcommands, strict=True)
+    ours_and_theirs += [(command, STACK.name, airflows) for command, airflows in of_the_stack]
+    for command, module, airflows in ours_and_theirs:
         ours, theirs = argparse.ArgumentParser(), argparse.ArgumentParser()
         for argument in command.arguments:
             ours.add_argument(*argument.flags, **argument.options)
@@ -101,7 +108,13 @@ def test_airflow_parses_each_command_as_ecs_async_does() -> None:
             argument.add_to_parser(theirs)
         assert theirs.format_help() == ours.format_help()
         assert callable(airflows.func)
-        assert callable(import_module(f"ecs_async_executor.cli.{command.name}").run_in_airflow)
+        assert callable(import_module(f"ecs_async_executor.cli.{module}").run_in_airflow)
+
+
+@pytest.mark.parametrize("command", STACK.commands, ids=lambda each: each.name)
+def test_airflow_tells_the_commands_of_a_stack_which_one_is_meant(command: Command) -> None:
+    args = cli_parser.get_parser().parse_args(["ecs-async", "stack", command.name])
+    assert args.subcommand == command.name
 
 
 def test_every_option_is_shown_with_its_description_an_example_and_its_default(

@@ -147,11 +147,12 @@ def test_every_option_in_backticks_is_one_of_a_command(page: Path) -> None:
 def is_option(section: str, name: str) -> bool:
     """Tell whether a section has an option of this name, `_cmd` and `_secret` forms of sensitive ones included."""
     name = {"region": "region_name"}.get(name, name)
+    plain = re.sub(r"_(cmd|secret)$", "", name)
     if section not in {SECTION, DROP_IN_SECTION}:
         # In variables, a dot of a section's name is an underscore.
         described = {each.replace(".", "_"): found for each, found in conf.configuration_description.items()}
-        return name in described.get(section, {"options": ()})["options"]
-    plain = re.sub(r"_(cmd|secret)$", "", name)
+        options = described.get(section, {"options": {}})["options"]
+        return name in options or options.get(plain, {}).get("sensitive", False)
     field = Settings.model_fields.get(plain)
     if field is None or (plain != name and not of_option(field, "sensitive")):
         return False

@@ -69,7 +69,9 @@ def copy_of_the_docs(folder: Path) -> Path:
     copytree(ROOT / "docs", folder / "docs")
     (folder / "zensical.toml").write_bytes((ROOT / "zensical.toml").read_bytes())
     for path in ROOT.iterdir():
-        if not path.name.startswith(".") and path.name not in {"docs", "zensical.toml", "build"}:
+        if path.name == ".github" or (
+            path.name[0] != "." and path.name not in {"docs", "zensical.toml", "build"}
+        ):
             (folder / path.name).symlink_to(path)
     return folder
 

@@ -15,7 +15,8 @@ from ecs_async_executor.config.explain import origin_of
 from ecs_async_executor.config.profiles import Profile
 from ecs_async_executor.config.reading import unknown_team
 from ecs_async_executor.config.sources import airflow_conf, known_teams, where
-from ecs_async_executor.doctor.aws import Aws, fact_of
+from ecs_async_executor.doctor.aws.clients import Aws
+from ecs_async_executor.doctor.aws.errors import fact_of
 from ecs_async_executor.doctor.facts import Kind, Question, Unknown
 from ecs_async_executor.doctor.gather import within
 from ecs_async_executor.doctor.setup import JwtKey, Option, Setup, Target

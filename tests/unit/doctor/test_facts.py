@@ -18,7 +18,10 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from ecs_async_executor.doctor.aws import ABSENT, ACTIONS, SERVICES, Aws, fact_of
+from ecs_async_executor.doctor.aws import asking
+from ecs_async_executor.doctor.aws.actions import service_of
+from ecs_async_executor.doctor.aws.clients import Aws
+from ecs_async_executor.doctor.aws.errors import ABSENT, fact_of
 from ecs_async_executor.doctor.facts import Absent, Cause, Facts, Kind, Known, Question, Unknown
 from ecs_async_executor.doctor.findings import Severity
 from ecs_async_executor.doctor.gather import gather, within
@@ -215,10 +218,8 @@ class FakeClient:
 
 def ask(kind: Kind, client: FakeClient, name: str = "", of: str = "") -> Any:
     aws = Aws(None, "us-east-1")
-    service = SERVICES.get(ACTIONS[kind].partition(":")[0], ACTIONS[kind].partition(":")[0])
-    ecs = FakeClient()
-    aws._clients.update({("ecs", "us-east-1"): ecs, (service, "us-east-1"): client})
-    return aws.answer(Question(kind, name, of))
+    aws._clients.update({("ecs", "us-east-1"): FakeClient(), (service_of(kind), "us-east-1"): client})
+    return asking.answer(aws, Question(kind, name, of))
 
 
 def test_a_quota_that_was_never_raised_is_awss_default() -> None:
@@ -247,8 +248,8 @@ def test_a_provider_of_managed_instances_is_shown_only_with_its_cluster() -> Non
     aws = Aws(None, "us-east-1")
     ecs = FakeClient(describe_capacity_providers=answer)
     aws._clients[("ecs", "us-east-1")] = ecs
-    assert aws.answer(Question(Kind.PROVIDER, "mi", "c")) == Known({"status": "ACTIVE"})
-    assert isinstance(aws.answer(Question(Kind.PROVIDER, "mi", "other")), Absent)
+    assert asking.answer(aws, Question(Kind.PROVIDER, "mi", "c")) == Known({"status": "ACTIVE"})
+    assert isinstance(asking.answer(aws, Question(Kind.PROVIDER, "mi", "other")), Absent)
 
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/airflow:1"

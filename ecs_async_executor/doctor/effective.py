@@ -61,33 +61,74 @@ def region_of(arn: str) -> str:
 
 
 class Effective:
-    """One profile with what AWS says about its cluster and its task definition."""
+    """One profile with what AWS says about its cluster and its task definition.
+
+    Each fact is looked up when it is first needed: a check misses only answers that it depends on.
+    """
 
     def __init__(self, setup: Setup, target: Target, facts: Facts) -> None:
         self.setup = setup
         self.target = target
         self.name = target.name
         self.cluster_name = target.cluster
-        self.problem = target.problem
-        self.todo = target.todo
-        self.cluster: Mapping[str, Any] | None = facts.value(Kind.CLUSTER, target.cluster)
-        self.body: Mapping[str, Any] = self._settled(target) or {}
-        named = str(self.body.get("taskDefinition", ""))
-        self.definition_name = named
-        self.definition: Mapping[str, Any] | None = facts.value(Kind.DEFINITION, named) if named else None
+        self._facts = facts
 
-    def _settled(self, target: Target) -> Mapping[str, Any] | None:
-        request = target.request
+    @cached_property
+    def cluster(self) -> Mapping[str, Any] | None:
+        """DescribeClusters' document; None if there is none, or it isn't known."""
+        found: Mapping[str, Any] | None = self._facts.value(Kind.CLUSTER, self.cluster_name)
+        return found
+
+    @cached_property
+    def _settled(self) -> tuple[Mapping[str, Any], str, str]:
+        """The request's body; and why it can't be sent, with what to do."""
+        request = self.target.request
         if request is None:
-            return None
-        if request.settle is None:
-            return request.body
-        strategy = (self.cluster or {}).get("defaultCapacityProviderStrategy") or ()
+            return {}, self.target.problem, self.target.todo
+        if request.settle is None or self.cluster is None:
+            return request.body, "", ""
         try:
-            return request.settle(strategy).body
+            return request.settle(self.cluster.get("defaultCapacityProviderStrategy") or ()).body, "", ""
         except InvalidRequestError as error:
-            self.problem, self.todo = error.problem, error.remedy
-            return request.body
+            return request.body, error.problem, error.remedy
+
+    @property
+    def _open_body(self) -> Mapping[str, Any]:
+        """The request before the cluster's default decides where it runs, which changes no task definition and no overrides."""
+        return self.target.request.body if self.target.request else {}
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether it is known where tasks run: the cluster's default decides if the request has no launch type or strategy."""
+        request = self.target.request
+        return request is None or request.settle is None or self.cluster is not None
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """The request as it is sent, without a launch type if that isn't known; empty if none can be built."""
+        return self._settled[0]
+
+    @property
+    def problem(self) -> str:
+        """Why the request can't be sent; empty if it can."""
+        return self._settled[1]
+
+    @property
+    def todo(self) -> str:
+        """What to do about `problem`."""
+        return self._settled[2]
+
+    @property
+    def definition_name(self) -> str:
+        """The task definition's family, revision or ARN; empty if there is no request."""
+        return str(self._open_body.get("taskDefinition", ""))
+
+    @cached_property
+    def definition(self) -> Mapping[str, Any] | None:
+        """The task definition; None if there is none, or it isn't known."""
+        name = self.definition_name
+        found: Mapping[str, Any] | None = self._facts.value(Kind.DEFINITION, name) if name else None
+        return found
 
     @cached_property
     def providers(self) -> tuple[str, ...]:
@@ -97,7 +138,7 @@ class Effective:
 
     @cached_property
     def launch_type(self) -> str:
-        """FARGATE, EC2, EXTERNAL or MANAGED_INSTANCES; empty for a capacity provider of the user's own."""
+        """FARGATE, EC2, EXTERNAL or MANAGED_INSTANCES; empty for a provider of the user's own, and if it isn't known."""
         if self.providers:
             return "FARGATE" if set(self.providers) & set(FARGATE_PROVIDERS) else ""
         return str(self.body.get("launchType", ""))
@@ -136,7 +177,7 @@ class Effective:
     @property
     def overrides(self) -> Mapping[str, Any]:
         """The request's overrides."""
-        return dict(self.body.get("overrides") or {})
+        return dict(self._open_body.get("overrides") or {})
 
     @cached_property
     def document(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_async_executor.doctor.effective import Effective, account_of, region_of
-from ecs_async_executor.doctor.facts import Cause, Facts, Kind, Question, Unknown
+from ecs_async_executor.doctor.facts import Cause, Fact, Facts, Kind, Question, Unknown
 from ecs_async_executor.doctor.findings import Finding, error, unknown, warning
 from ecs_async_executor.doctor.setup import Setup
 
@@ -40,7 +40,7 @@ def connection(setup: Setup, facts: Facts) -> Iterator[Finding]:
         yield error(refused.why, "AWS answers no call of the executor.", refused.todo)
         return
     for each in setup.targets[:1]:
-        fact = facts.get(Question(Kind.CLUSTER, each.cluster))
+        fact = _answered(facts, Question(Kind.CLUSTER, each.cluster))
         if isinstance(fact, Unknown) and fact.cause is Cause.NETWORK:
             yield error(
                 f"ECS can't be reached in {setup.region}: {fact.why}",
@@ -53,10 +53,16 @@ def connection(setup: Setup, facts: Facts) -> Iterator[Finding]:
 def _refused(setup: Setup, facts: Facts) -> Unknown | None:
     """Return why the credentials can't be used; None if they can."""
     for kind, name in ((Kind.IDENTITY, ""), *((Kind.CLUSTER, each.cluster) for each in setup.targets)):
-        fact = facts.get(Question(kind, name))
+        fact = _answered(facts, Question(kind, name))
         if isinstance(fact, Unknown) and fact.cause is Cause.CREDENTIALS:
             return fact
     return None
+
+
+def _answered(facts: Facts, question: Question) -> Fact:
+    """Return the answer; a denial is one as well: AWS knows who calls, and in which Region."""
+    fact = facts.answers.get(question)
+    return fact if isinstance(fact, Unknown) and fact.cause is Cause.DENIED else facts.get(question)
 
 
 def clock(_: Setup, facts: Facts) -> Iterator[Finding]:

@@ -42,6 +42,8 @@ def _of_subnet(
     setup: Setup, each: Effective, facts: Facts, found: Mapping[str, Any], table: Mapping[str, Any]
 ) -> Iterator[Finding]:
     subnet, kind = str(found["SubnetId"]), exit_of(table)
+    if not each.is_placed and kind != "blackhole":
+        return  # on EC2, the instance pulls the image
     if kind == "private" or (kind == "public" and (each.public_ip or not each.on_fargate)):
         yield from _needless_or_missing_address(each, subnet, kind)
         return

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ecs_async_executor.doctor.facts import Facts, Kind
+from ecs_async_executor.doctor.facts import Facts, Kind, Question
 from ecs_async_executor.doctor.setup import Setup, Target
 from ecs_async_executor.ecs_rules import FARGATE_PROVIDERS
 from ecs_async_executor.errors import InvalidRequestError
 
+REGISTRY = "repositoryCredentials"
+"""What takes a secret without a variable: the login of a private registry."""
 _SIZES = ("cpu", "memory", "memoryReservation")
 _ROLE = re.compile(r"arn:[\w-]+:iam::(?P<account>\d+):role/(?:.*/)?(?P<name>[^/]+)$")
 _ECR = re.compile(
@@ -244,7 +246,7 @@ class Effective:
                 yield str(each.get("name", "")), str(each.get("valueFrom", ""))
             credentials = (container.get("repositoryCredentials") or {}).get("credentialsParameter")
             if credentials:
-                yield "repositoryCredentials", str(credentials)
+                yield REGISTRY, str(credentials)
 
     def hidden(self, variable: str) -> bool:
         """Return whether a variable of Airflow's container comes from where its value can't be seen."""
@@ -283,16 +285,22 @@ def effectives(setup: Setup, facts: Facts) -> list[Effective]:
     return [Effective(setup, target, facts) for target in setup.targets]
 
 
-def secret_question(value_from: str, region: str) -> tuple[Kind, str, str]:
-    """Return kind, name and Region of the secret or parameter that a task definition's `valueFrom` names."""
+def secret_question(variable: str, value_from: str, region: str) -> Question:
+    """Return the question for the secret or parameter that a task definition's `valueFrom` names.
+
+    A name that is no ARN is a parameter's (API reference: Secret); a registry's credentials are Secrets Manager's
+    (RepositoryCredentials).
+    """
+    if variable == REGISTRY and not value_from.startswith("arn:"):
+        return Question(Kind.SECRET, value_from, region)
     if ":secretsmanager:" in value_from:
-        return Kind.SECRET, ":".join(value_from.split(":")[:7]), region_of(value_from) or region
+        return Question(Kind.SECRET, ":".join(value_from.split(":")[:7]), region_of(value_from) or region)
     if ":ssm:" in value_from:
         name = value_from.partition(":parameter")[2]
         # `parameter/name`, and `parameter/path/name` for the parameter `/path/name`.
-        return (
+        return Question(
             Kind.PARAMETER,
             name if name.count("/") > 1 else name.lstrip("/"),
             region_of(value_from) or region,
         )
-    return Kind.PARAMETER, value_from, region
+    return Question(Kind.PARAMETER, value_from, region)

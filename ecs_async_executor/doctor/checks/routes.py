@@ -287,8 +287,9 @@ def needed(each: Effective, region: str) -> Iterator[str]:
         yield "s3"
     if any(True for _ in each.log_groups):
         yield "logs"
-    for _, value_from in each.secrets:
-        yield "secretsmanager" if secret_question(value_from, region)[0] is Kind.SECRET else "ssm"
+    for variable, value_from in each.secrets:
+        is_secret = secret_question(variable, value_from, region).kind is Kind.SECRET
+        yield "secretsmanager" if is_secret else "ssm"
 
 
 def route_table(tables: Sequence[Mapping[str, Any]], subnet: str) -> Mapping[str, Any]:

@@ -290,8 +290,8 @@ class EngineStatus:
     """RunTask calls in flight."""
     watched: int
     """ECS tasks that it polls."""
-    rate: float
-    """RunTask calls that it makes per second at most, now: less than `limit` after throttles."""
+    rate: float | None
+    """RunTask calls that it makes per second at most, now: less than `limit` after throttles; None: as many as it can."""
     limit: float | None
     """RunTask calls per second at most, by the options; None: no limit."""
     launches: int

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ecs_async_executor.doctor.facts import Facts, Kind
+from ecs_async_executor.doctor.facts import Facts, Kind, Question
 from ecs_async_executor.doctor.setup import Setup, Target
 from ecs_async_executor.ecs_rules import FARGATE_PROVIDERS
 from ecs_async_executor.errors import InvalidRequestError
 
+REGISTRY = "repositoryCredentials"
+"""What takes a secret without a variable: the login of a private registry."""
 _SIZES = ("cpu", "memory", "memoryReservation")
 _ROLE = re.compile(r"arn:[\w-]+:iam::(?P<account>\d+):role/(?:.*/)?(?P<name>[^/]+)$")
 _ECR = re.compile(
@@ -61,33 +63,74 @@ def region_of(arn: str) -> str:
 
 
 class Effective:
-    """One profile with what AWS says about its cluster and its task definition."""
+    """One profile with what AWS says about its cluster and its task definition.
+
+    Each fact is looked up when it is first needed: a check misses only answers that it depends on.
+    """
 
     def __init__(self, setup: Setup, target: Target, facts: Facts) -> None:
         self.setup = setup
         self.target = target
         self.name = target.name
         self.cluster_name = target.cluster
-        self.problem = target.problem
-        self.todo = target.todo
-        self.cluster: Mapping[str, Any] | None = facts.value(Kind.CLUSTER, target.cluster)
-        self.body: Mapping[str, Any] = self._settled(target) or {}
-        named = str(self.body.get("taskDefinition", ""))
-        self.definition_name = named
-        self.definition: Mapping[str, Any] | None = facts.value(Kind.DEFINITION, named) if named else None
+        self._facts = facts
 
-    def _settled(self, target: Target) -> Mapping[str, Any] | None:
-        request = target.request
+    @cached_property
+    def cluster(self) -> Mapping[str, Any] | None:
+        """DescribeClusters' document; None if there is none, or it isn't known."""
+        found: Mapping[str, Any] | None = self._facts.value(Kind.CLUSTER, self.cluster_name)
+        return found
+
+    @cached_property
+    def _settled(self) -> tuple[Mapping[str, Any], str, str]:
+        """The request's body; and why it can't be sent, with what to do."""
+        request = self.target.request
         if request is None:
-            return None
-        if request.settle is None:
-            return request.body
-        strategy = (self.cluster or {}).get("defaultCapacityProviderStrategy") or ()
+            return {}, self.target.problem, self.target.todo
+        if request.settle is None or self.cluster is None:
+            return request.body, "", ""
         try:
-            return request.settle(strategy).body
+            return request.settle(self.cluster.get("defaultCapacityProviderStrategy") or ()).body, "", ""
         except InvalidRequestError as error:
-            self.problem, self.todo = error.problem, error.remedy
-            return request.body
+            return request.body, error.problem, error.remedy
+
+    @property
+    def _open_body(self) -> Mapping[str, Any]:
+        """The request before the cluster's default decides where it runs, which changes no task definition and no overrides."""
+        return self.target.request.body if self.target.request else {}
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether it is known where tasks run: the cluster's default decides if the request has no launch type or strategy."""
+        request = self.target.request
+        return request is None or request.settle is None or self.cluster is not None
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """The request as it is sent, without a launch type if that isn't known; empty if none can be built."""
+        return self._settled[0]
+
+    @property
+    def problem(self) -> str:
+        """Why the request can't be sent; empty if it can."""
+        return self._settled[1]
+
+    @property
+    def todo(self) -> str:
+        """What to do about `problem`."""
+        return self._settled[2]
+
+    @property
+    def definition_name(self) -> str:
+        """The task definition's family, revision or ARN; empty if there is no request."""
+        return str(self._open_body.get("taskDefinition", ""))
+
+    @cached_property
+    def definition(self) -> Mapping[str, Any] | None:
+        """The task definition; None if there is none, or it isn't known."""
+        name = self.definition_name
+        found: Mapping[str, Any] | None = self._facts.value(Kind.DEFINITION, name) if name else None
+        return found
 
     @cached_property
     def providers(self) -> tuple[str, ...]:
@@ -97,7 +140,7 @@ class Effective:
 
     @cached_property
     def launch_type(self) -> str:
-        """FARGATE, EC2, EXTERNAL or MANAGED_INSTANCES; empty for a capacity provider of the user's own."""
+        """FARGATE, EC2, EXTERNAL or MANAGED_INSTANCES; empty for a provider of the user's own, and if it isn't known."""
         if self.providers:
             return "FARGATE" if set(self.providers) & set(FARGATE_PROVIDERS) else ""
         return str(self.body.get("launchType", ""))
@@ -136,7 +179,7 @@ class Effective:
     @property
     def overrides(self) -> Mapping[str, Any]:
         """The request's overrides."""
-        return dict(self.body.get("overrides") or {})
+        return dict(self._open_body.get("overrides") or {})
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -203,7 +246,7 @@ class Effective:
                 yield str(each.get("name", "")), str(each.get("valueFrom", ""))
             credentials = (container.get("repositoryCredentials") or {}).get("credentialsParameter")
             if credentials:
-                yield "repositoryCredentials", str(credentials)
+                yield REGISTRY, str(credentials)
 
     def hidden(self, variable: str) -> bool:
         """Return whether a variable of Airflow's container comes from where its value can't be seen."""
@@ -242,16 +285,22 @@ def effectives(setup: Setup, facts: Facts) -> list[Effective]:
     return [Effective(setup, target, facts) for target in setup.targets]
 
 
-def secret_question(value_from: str, region: str) -> tuple[Kind, str, str]:
-    """Return kind, name and Region of the secret or parameter that a task definition's `valueFrom` names."""
+def secret_question(variable: str, value_from: str, region: str) -> Question:
+    """Return the question for the secret or parameter that a task definition's `valueFrom` names.
+
+    A name that is no ARN is a parameter's (API reference: Secret); a registry's credentials are Secrets Manager's
+    (RepositoryCredentials).
+    """
+    if variable == REGISTRY and not value_from.startswith("arn:"):
+        return Question(Kind.SECRET, value_from, region)
     if ":secretsmanager:" in value_from:
-        return Kind.SECRET, ":".join(value_from.split(":")[:7]), region_of(value_from) or region
+        return Question(Kind.SECRET, ":".join(value_from.split(":")[:7]), region_of(value_from) or region)
     if ":ssm:" in value_from:
         name = value_from.partition(":parameter")[2]
         # `parameter/name`, and `parameter/path/name` for the parameter `/path/name`.
-        return (
+        return Question(
             Kind.PARAMETER,
             name if name.count("/") > 1 else name.lstrip("/"),
             region_of(value_from) or region,
         )
-    return Kind.PARAMETER, value_from, region
+    return Question(Kind.PARAMETER, value_from, region)

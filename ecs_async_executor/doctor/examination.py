@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ecs_async_executor.config.configuration import Configuration
 from ecs_async_executor.doctor import host
-from ecs_async_executor.doctor.aws import Aws
+from ecs_async_executor.doctor.aws import asking
+from ecs_async_executor.doctor.aws.clients import Aws
 from ecs_async_executor.doctor.checks.table import run
 from ecs_async_executor.doctor.facts import Cause, Fact, Facts, Question, Unknown
 from ecs_async_executor.doctor.findings import Finding, merged
@@ -36,7 +37,7 @@ def examine(team: str | None = None, ask_host: Answer = host.answer) -> Examinat
             return ask_host(question)
         if aws is None:
             return Unknown("There is no AWS connection.", Cause.NOT_ASKED)
-        return aws.answer(question)
+        return asking.answer(aws, question)
 
     facts = gather(setup, answer)
     return Examination(setup, facts, tuple(merged(run(setup, facts))), aws, configuration)

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from ecs_async_executor.doctor.facts import Absent, Cause, Fact, Kind, Known, Question, Unknown
@@ -57,9 +58,33 @@ def _address(host: str) -> Fact:
 
 
 def _api(url: str) -> Fact:
-    """Return what answers at `<url>/health`: status, whether it is the execution API, and a connection's error."""
+    """Return what answers at `<url>/health`: status, whether it is the execution API, and a connection's error.
+
+    `plain HTTP` if the address begins with http:// and the port speaks TLS: servers answer 400 then, or break off.
+    """
     status, text, problem = _call(Request(f"{url.rstrip('/')}/health"))  # noqa: S310  the option's address
-    return Known({"status": status, "healthy": '"healthy"' in text, "problem": problem})
+    healthy = '"healthy"' in text
+    if not healthy and problem not in {"refused", "time-out"} and _speaks_tls(url):
+        problem = "plain HTTP"
+    return Known({"status": status, "healthy": healthy, "problem": problem})
+
+
+def _speaks_tls(url: str) -> bool:
+    """Return whether the port of an address that begins with http:// answers a TLS handshake. No certificate is checked."""
+    parts = urlsplit(url)
+    if parts.scheme != "http":
+        return False
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        where = (parts.hostname or "", parts.port or 80)
+        with (
+            socket.create_connection(where, HTTP_SECONDS) as made,
+            context.wrap_socket(made, server_hostname=where[0]),
+        ):
+            return True
+    except (OSError, ValueError):
+        return False
 
 
 def _token(url: str) -> Fact:

@@ -204,12 +204,19 @@ def _of_execution_role(each: Effective, facts: Facts, account: str, partition: s
     for file in dict.fromkeys(each.environment_files):
         why = "Without it, the task stops before it starts: it can't read its environment file."
         yield Need(role, who, ("s3:GetObject",), file, why)
-    for _, value_from in each.secrets:
-        kind, name, region = secret_question(value_from, each.setup.region)
+    yield from _of_secrets(each, facts, who, account, partition)
+
+
+def _of_secrets(each: Effective, facts: Facts, who: str, account: str, partition: str) -> Iterator[Need]:
+    role = each.execution_role
+    for variable, value_from in each.secrets:
+        kind, name, region = secret_question(variable, value_from, each.setup.region)
         why = "Without it, the task stops before it starts: ResourceInitializationError."
         if kind is Kind.SECRET:
-            yield Need(role, who, ("secretsmanager:GetSecretValue",), name, why)
-            key = str((facts.value(kind, name, region) or {}).get("key") or "")
+            secret = facts.value(kind, name, region) or {}
+            if arn := name if name.startswith("arn:") else str(secret.get("arn") or ""):
+                yield Need(role, who, ("secretsmanager:GetSecretValue",), arn, why)
+            key = str(secret.get("key") or "")
             if ":key/" in key:
                 yield Need(role, who, ("kms:Decrypt",), key, f"The secret is encrypted with it. {why}")
         else:

@@ -93,10 +93,14 @@ def _of_containers(each: Effective, facts: Facts) -> Iterator[Question]:
         if not account or account_of(role) in {"", account}:
             yield Question(Kind.ROLE, role_name(role))
     for _, group, region in each.log_groups:
-        yield Question(Kind.LOG_GROUP, group, region)
-    for _, value_from in each.secrets:
+        yield (asked := Question(Kind.LOG_GROUP, group, region))
+        if region != each.setup.region and facts.absent(*asked):
+            yield asked._replace(of=each.setup.region)
+    for variable, value_from in each.secrets:
         if can_be_seen(value_from, account):
-            yield Question(*secret_question(value_from, each.setup.region))
+            yield (asked := secret_question(variable, value_from, each.setup.region))
+            if asked.kind is Kind.PARAMETER and asked.name == value_from and facts.absent(*asked):
+                yield asked._replace(kind=Kind.SECRET)  # whoever writes a secret's name means that
     for image in each.images:
         if EcrImage.parse(image) is not None:
             yield from (Question(kind, image) for kind in (Kind.IMAGE, Kind.PLATFORMS))

@@ -15,7 +15,8 @@ from ecs_async_executor.config.explain import origin_of
 from ecs_async_executor.config.profiles import Profile
 from ecs_async_executor.config.reading import unknown_team
 from ecs_async_executor.config.sources import airflow_conf, known_teams, where
-from ecs_async_executor.doctor.aws import Aws, fact_of
+from ecs_async_executor.doctor.aws.clients import Aws
+from ecs_async_executor.doctor.aws.errors import fact_of
 from ecs_async_executor.doctor.facts import Kind, Question, Unknown
 from ecs_async_executor.doctor.gather import within
 from ecs_async_executor.doctor.setup import JwtKey, Option, Setup, Target
@@ -72,6 +73,7 @@ def read_setup(team: str | None = None) -> tuple[Setup, Aws | None, Configuratio
         warnings=tuple(each for each in configuration.warnings if each not in of_times),
         connection_problem=problem,
         connection_todo=todo,
+        regions=_regions(),
         region=(aws.region or "") if aws else settings.region_name or "",
         local=aws.local if aws and aws.region else False,
         queued_timeout=configuration.queued_timeout,
@@ -126,6 +128,14 @@ def _connect(hook: Any, conn_id: str | None) -> tuple[Aws | None, str]:
     if region:
         aws.client("ecs")
     return aws, ""
+
+
+def _regions() -> tuple[str, ...]:
+    from botocore.session import Session  # noqa: PLC0415  it comes with the provider, as above
+
+    session = Session()
+    partitions = session.get_available_partitions()
+    return tuple(region for each in partitions for region in session.get_available_regions("ecs", each))
 
 
 def _option(airflow: Any, name: str) -> Option:

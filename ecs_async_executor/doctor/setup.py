@@ -70,6 +70,8 @@ class Setup:
     connection_todo: str = ""
     region: str = ""
     """Empty if it is set nowhere."""
+    regions: tuple[str, ...] = ()
+    """The Regions that this host's botocore knows ECS in."""
     local: bool = False
     """Whether ECS is on this machine: `ecs-async local`, moto or LocalStack."""
     options: Mapping[str, Option] = field(default_factory=dict)

@@ -13,6 +13,8 @@ from airflow.executors.executor_utils import ExecutorName
 log = logging.getLogger(__name__)
 
 EXECUTOR = "ecs_async_executor.AsyncEcsExecutor"
+NOT_OURS = "`[core] executor` here names no AsyncEcsExecutor, so no task would count as one of its tasks."
+"""What to say instead of zeros where `OurExecutors.names` is empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,8 +213,9 @@ def _cause_in(status: SchedulerStatus) -> Cause | None:
         text = "It is started again by itself; the scheduler's log says why it died."
         return Cause(f"The engine of scheduler {status.job_id} doesn't answer.", text)
     if engine.waiting:
-        rate = f"{engine.rate:.1f} launches/s" + (f" of {engine.limit:g}/s" if engine.limit else "")
-        queue = f"{engine.waiting} launches wait, {rate} are possible now."
+        limit = f" of {engine.limit:g}/s" if engine.limit else ""
+        rate = "" if engine.rate is None else f", {engine.rate:.1f} launches/s{limit} are possible now"
+        queue = f"{engine.waiting} launches wait{rate}."
         if engine.throttles:
             text = f"{queue} AWS has throttled {engine.throttles} calls in the last minute."
             return Cause(THROTTLED, text)

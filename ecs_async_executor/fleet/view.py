@@ -207,7 +207,7 @@ def _scheduler(scheduler: Scheduler) -> dict[str, Any]:
             "waiting": engine.waiting,
             "sending": engine.sending,
             "watched": engine.watched,
-            "rate": round(engine.rate, 2),
+            "rate": None if engine.rate is None else round(engine.rate, 2),
             "limit": engine.limit,
             "launches": engine.launches,
             "throttles": engine.throttles,

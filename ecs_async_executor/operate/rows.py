@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from ecs_async_executor.errors import OperationError
-from ecs_async_executor.fleet.executors import find_our_executors
+from ecs_async_executor.fleet.executors import NOT_OURS, find_our_executors
 from ecs_async_executor.fleet.live import Event, Fleet
 from ecs_async_executor.fleet.queries import LIVE_STATES, read_events, read_fleet
 from ecs_async_executor.fleet.view import choose_failures
@@ -105,10 +105,7 @@ def read_all(now: float) -> tuple[Fleet, list[Event]]:
     """Read the fleet, and the last failures; raises `OperationError`, also if no row here can be this executor's."""
     ours = find_our_executors()
     if not ours.names:
-        raise OperationError(
-            "`[core] executor` here names no AsyncEcsExecutor, so no task would count as one of its tasks. "
-            + _OTHER_CONFIGURATION
-        )
+        raise OperationError(f"{NOT_OURS} {_OTHER_CONFIGURATION}")
     with readable() as session:
         found = read_fleet(session, ours, now)
         failures = choose_failures(found, frozenset(dag_id for _, dag_id in found.failures))

@@ -97,8 +97,8 @@ def _cells(scheduler: Mapping[str, Any]) -> list[str]:
         throttles = engine["throttles"]
         numbers = [
             f"{engine['launches'] / 60:.1f}",
-            # Without a limit, the engine's rate means nothing.
-            f"{engine['rate']:.1f}{limit}" if limit else "no limit",
+            # Without a limit by the options, throttles limit it all the same.
+            "no limit" if engine["rate"] is None else f"{engine['rate']:.1f}{limit}",
             f"{throttles}/min" if throttles else "no",
             f"{engine['waiting'] + engine['sending']:,}",
             f"{engine['watched']:,}",

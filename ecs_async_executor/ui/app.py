@@ -23,7 +23,8 @@ from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Resp
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import SQLAlchemyError
 
-from ecs_async_executor.fleet.executors import find_our_executors
+from ecs_async_executor.errors import ConfigurationError
+from ecs_async_executor.fleet.executors import NOT_OURS, find_our_executors
 from ecs_async_executor.fleet.live import Fleet
 from ecs_async_executor.fleet.queries import read_events, read_fleet
 from ecs_async_executor.fleet.view import Filters, choose_failures, make_view
@@ -46,6 +47,7 @@ HEADERS = {
 }
 FORBIDDEN = "This page shows task instances, and your role in Airflow may not read them."
 UNREADABLE = "Airflow's metadata database can't be read now. The API server's log says why."
+ANOTHER_EXECUTOR = f"{NOT_OURS} Give the API server the scheduler's `[core] executor`."
 BUSY = "Airflow's metadata database is slow: others already wait for this page."
 
 
@@ -97,6 +99,8 @@ def _view(shared: SharedFleet, user: Any, filters: Filters) -> dict[str, Any]:
                 failures = [event for event in read_events(session, ids) if event.dag_id in readable]
     except BusyError:
         raise HTTPException(503, BUSY) from None
+    except ConfigurationError as error:
+        raise HTTPException(503, str(error)) from None
     except SQLAlchemyError:
         log.exception("The ECS fleet page can't read the database.")
         raise HTTPException(503, UNREADABLE) from None
@@ -113,8 +117,12 @@ def _console_url() -> Callable[[str], str | None]:
 
 
 def _read() -> Fleet:
+    """Read the fleet; raises `ConfigurationError` if no row here can be this executor's: zeros would look like an idle fleet."""
+    ours = find_our_executors()
+    if not ours.names:
+        raise ConfigurationError(ANOTHER_EXECUTOR)
     with create_session(scoped=False) as session:
-        return read_fleet(session, find_our_executors(), time.time())
+        return read_fleet(session, ours, time.time())
 
 
 async def _to_login(request: Request, error: Exception) -> Response:

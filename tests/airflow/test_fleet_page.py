@@ -24,6 +24,7 @@ from starlette.testclient import TestClient
 from benchmarks.airflow_rows import queue_rows
 from ecs_async_executor.event_names import SCHEDULER_STATUS, EventName
 from ecs_async_executor.executor.status.thread import write_status
+from ecs_async_executor.fleet.executors import OurExecutors
 from ecs_async_executor.scheduler_status import SchedulerStatus
 from ecs_async_executor.ui import app as module
 from ecs_async_executor.ui.plugin import PREFIX, EcsAsyncPlugin, page_path
@@ -88,6 +89,17 @@ def two_dags(clean_database: None) -> None:
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees what an earlier one has read."""
     monkeypatch.setattr("ecs_async_executor.ui.shared_fleet.FRESH_FOR", 0.0)
+
+
+def test_where_the_api_server_has_another_executor_no_zero_is_shown(
+    client: Client, two_dags: None, monkeypatch: pytest.MonkeyPatch
+):
+    other = OurExecutors(frozenset(), {None: False})
+    monkeypatch.setattr(module, "find_our_executors", lambda: other)
+    answer = client("red+blue").get(JSON)
+    assert answer.status_code == 503
+    assert "`[core] executor` here names no AsyncEcsExecutor" in answer.json()["detail"]
+    assert "red" not in answer.text
 
 
 # --- who sees what --------------------------------------------------------------------------------------------

@@ -118,6 +118,12 @@ def _answered(url: str, found: Mapping[str, Any]) -> Iterator[Finding]:
             "Airflow's worker refuses the connection, unless its container trusts the certificate.",
             "Use a certificate of a public authority (ACM), or install yours in the image (SSL_CERT_FILE).",
         )
+    elif problem == "plain HTTP":
+        yield error(
+            f"The address {url} begins with http://, and that port speaks TLS.",
+            "Airflow's worker can't connect.",
+            f"Set {VARIABLE}=https://{url.partition('://')[2]} {_WHERE}.",
+        )
     elif problem.startswith("TLS"):
         yield error(
             f"{url} doesn't speak TLS ({problem.partition(': ')[2]}).",

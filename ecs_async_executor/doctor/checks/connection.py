@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ecs_async_executor.doctor.checks.regions import closest, is_misspelt, no_such_region
 from ecs_async_executor.doctor.effective import Effective, account_of, region_of
-from ecs_async_executor.doctor.facts import Cause, Facts, Kind, Question, Unknown
+from ecs_async_executor.doctor.facts import Cause, Fact, Facts, Kind, Question, Unknown
 from ecs_async_executor.doctor.findings import Finding, error, unknown, warning
 from ecs_async_executor.doctor.setup import Setup
 
@@ -28,6 +29,9 @@ def connection(setup: Setup, facts: Facts) -> Iterator[Finding]:
             setup.connection_todo
             or f"Create it (airflow connections add {setup.settings.conn_id} --conn-type aws), or correct the option `conn_id`.",
         )
+        if setup.region and is_misspelt(setup, setup.region):
+            hint = closest(setup, setup.region)
+            yield error(f"There is no AWS Region {setup.region}.", "", f"{hint} Correct region_name.".strip())
         return
     if not setup.region:
         yield error(
@@ -39,24 +43,32 @@ def connection(setup: Setup, facts: Facts) -> Iterator[Finding]:
     if refused := _refused(setup, facts):
         yield error(refused.why, "AWS answers no call of the executor.", refused.todo)
         return
+    if no_such_region(setup, facts):
+        facts.skip(Question(Kind.IDENTITY))
+        return
     for each in setup.targets[:1]:
-        fact = facts.get(Question(Kind.CLUSTER, each.cluster))
+        fact = _answered(facts, Question(Kind.CLUSTER, each.cluster))
         if isinstance(fact, Unknown) and fact.cause is Cause.NETWORK:
             yield error(
                 f"ECS can't be reached in {setup.region}: {fact.why}",
                 "The executor can't call ECS from this host.",
-                fact.todo
-                or f"Check the Region's name, and this host's way to https://ecs.{setup.region}.amazonaws.com (proxy, VPC endpoint).",
+                fact.todo,
             )
 
 
 def _refused(setup: Setup, facts: Facts) -> Unknown | None:
     """Return why the credentials can't be used; None if they can."""
     for kind, name in ((Kind.IDENTITY, ""), *((Kind.CLUSTER, each.cluster) for each in setup.targets)):
-        fact = facts.get(Question(kind, name))
+        fact = _answered(facts, Question(kind, name))
         if isinstance(fact, Unknown) and fact.cause is Cause.CREDENTIALS:
             return fact
     return None
+
+
+def _answered(facts: Facts, question: Question) -> Fact:
+    """Return the answer; a denial is one as well: AWS knows who calls, and in which Region."""
+    fact = facts.answers.get(question)
+    return fact if isinstance(fact, Unknown) and fact.cause is Cause.DENIED else facts.get(question)
 
 
 def clock(_: Setup, facts: Facts) -> Iterator[Finding]:
@@ -85,7 +97,7 @@ def places(setup: Setup, each: Effective) -> Iterator[Finding]:
     arns = {"cluster": each.cluster_name, "taskDefinition": each.definition_name}
     for member, arn in arns.items():
         region = region_of(arn)
-        if region and setup.region and region != setup.region:
+        if region and setup.region and region != setup.region and not is_misspelt(setup, region):
             yield error(
                 f"{member} is in {region}, and the executor calls {setup.region}: {arn}.",
                 "ECS looks for it in the Region of the call, and doesn't find it.",
@@ -115,9 +127,12 @@ def reachable(setup: Setup, facts: Facts) -> Iterator[Finding]:
     needed: set[tuple[str, str]] = set()
     # Credentials that are refused keep every question from being answered: `connection` says so once.
     said = {Cause.CREDENTIALS} if _refused(setup, facts) else set()
+    nowhere = setup.region if no_such_region(setup, facts) else ""
     for question, fact in facts:
         if isinstance(fact, Unknown) and fact.cause not in said:
             if fact.cause is Cause.NOT_ASKED and not setup.local:
+                continue
+            if nowhere and fact.cause is Cause.NETWORK and nowhere in fact.why:
                 continue
             subject = str(question)
             if question.kind is Kind.PERMISSIONS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ecs_async_executor.doctor.checks.regions import is_misspelt
 from ecs_async_executor.doctor.effective import EcrImage, Effective
 from ecs_async_executor.doctor.facts import Facts, Kind
 from ecs_async_executor.doctor.findings import Finding, error, warning
@@ -49,7 +50,9 @@ def far_away(setup: Setup, each: Effective) -> Iterator[Finding]:
     """It is in the tasks' Region."""
     for name in each.images:
         image = EcrImage.parse(name)
-        if image is not None and setup.region and image.region != setup.region:
+        if image is None or is_misspelt(setup, image.region):
+            continue
+        if setup.region and image.region != setup.region:
             yield warning(
                 f"The image {name} is in {image.region}, and tasks run in {setup.region}.",
                 "Each start pulls it from there: slow, charged, and not through VPC endpoints.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from ecs_async_executor.doctor.checks.regions import is_misspelt
 from ecs_async_executor.doctor.effective import Effective
 from ecs_async_executor.doctor.facts import Facts, Kind
 from ecs_async_executor.doctor.findings import Finding, error, warning
@@ -59,23 +60,43 @@ def driver(setup: Setup, each: Effective) -> Iterator[Finding]:
             "Fargate requires it; without it, the log page can't find the stream.",
             'Set "awslogs-stream-prefix": "airflow" in its logConfiguration.',
         )
-    region = options.get("awslogs-region")
-    if region and setup.region and region != setup.region:
-        yield warning(
-            f"The container {each.target.container} logs to CloudWatch Logs in {region}; its tasks run in {setup.region}.",
-            "VPC endpoints lead only to their own Region, and AWS charges for the traffic.",
-            f'Set "awslogs-region": "{setup.region}" in its logConfiguration, unless it is meant.',
-        )
 
 
-def groups(_: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
-    """The log groups exist, or may be made."""
+def groups(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
+    """The log groups exist, or may be made, in the tasks' Region: one finding a group."""
     for container, group, region in each.log_groups:
+        name = str(container.get("name"))
         options = (container.get("logConfiguration") or {}).get("options") or {}
         creates = str(options.get("awslogs-create-group", "")).lower() == "true"
-        if not creates and facts.absent(Kind.LOG_GROUP, group, region):
+        is_missing = not creates and facts.absent(Kind.LOG_GROUP, group, region) is not None
+        if setup.region and region != setup.region:
+            if not is_misspelt(setup, region):
+                yield _elsewhere(setup, name, region, _remedy(setup, group, facts) if is_missing else "")
+        elif is_missing:
             yield error(
                 f"CloudWatch Logs has no log group {group} in {region}.",
-                f"The container {container.get('name')} doesn't start: its log driver can't create its stream.",
+                f"The container {name} doesn't start: its log driver can't create its stream.",
                 f"aws logs create-log-group --region {region} --log-group-name {group}",
             )
+
+
+def _elsewhere(setup: Setup, container: str, region: str, remedy: str) -> Finding:
+    """Return the finding about a log group in another Region than the tasks'; with a `remedy` if there is no such group."""
+    what = f"The container {container} logs to CloudWatch Logs in {region}"
+    here = f"its tasks run in {setup.region}"
+    if remedy:
+        why = "The container doesn't start: its log driver can't create its stream."
+        return error(f"{what}, which has no such log group; {here}.", why, remedy)
+    return warning(
+        f"{what}; {here}.",
+        "VPC endpoints lead only to their own Region, and AWS charges for the traffic.",
+        f'Set "awslogs-region": "{setup.region}" in its logConfiguration, unless it is meant.',
+    )
+
+
+def _remedy(setup: Setup, group: str, facts: Facts) -> str:
+    """Return what to do about a missing group in another Region: use the tasks', and make it there if it is missing there, too."""
+    todo = f'Set "awslogs-region": "{setup.region}" in its logConfiguration'
+    if not facts.absent(Kind.LOG_GROUP, group, setup.region):
+        return f"{todo}."
+    return f"{todo}, and create the group there: aws logs create-log-group --region {setup.region} --log-group-name {group}"

@@ -76,8 +76,7 @@ def trust(_: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
                 "RunTask fails: ECS can't assume a role by an ARN with another path.",
                 f"Set {member} in the task definition to {role['Arn']}.",
             )
-        cluster = str((each.cluster or {}).get("clusterArn") or "")
-        if role and not _trusts(role.get("AssumeRolePolicyDocument") or {}, mine, cluster):
+        if role and not _trusts(role.get("AssumeRolePolicyDocument") or {}, mine, each):
             yield error(
                 f"The {what} {name} doesn't trust {_SERVICE}.",
                 "ECS can't assume the role: the task stops before it starts.",
@@ -85,7 +84,7 @@ def trust(_: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _trusts(document: Any, account: str, cluster: str) -> bool:
+def _trusts(document: Any, account: str, each: Effective) -> bool:
     policy: Mapping[str, Any] = json.loads(unquote(document)) if isinstance(document, str) else document
     statements = policy.get("Statement") or ()
     for statement in [statements] if isinstance(statements, Mapping) else statements:
@@ -95,8 +94,8 @@ def _trusts(document: Any, account: str, cluster: str) -> bool:
         if (
             statement.get("Effect") == "Allow"
             and (_names(services, _SERVICE) or _names(services, _IN_CHINA))
-            and any(_names(actions, each) for each in ("sts:AssumeRole", "sts:*", "sts:Assume*"))
-            and _fits(statement.get("Condition") or {}, account, cluster)
+            and any(_names(actions, name) for name in ("sts:AssumeRole", "sts:*", "sts:Assume*"))
+            and _fits(statement.get("Condition") or {}, account, each)
         ):
             return True
     return False
@@ -107,13 +106,12 @@ def _names(value: Any, wanted: str) -> bool:
     return "*" in listed or wanted in listed
 
 
-def _fits(condition: Mapping[str, Any], account: str, cluster: str) -> bool:
+def _fits(condition: Mapping[str, Any], account: str, profile: Effective) -> bool:
     """Return False only if a condition names another account or Region than the caller's.
 
     ECS's `aws:SourceArn` is `arn:aws:ecs:REGION:ACCOUNT:*` ("Amazon ECS task IAM role", confused deputy), so only that part
     of a pattern is compared.
     """
-    source = ":".join(cluster.split(":")[:5])
     for operator, values in condition.items():
         if "not" in operator.lower():
             continue
@@ -121,7 +119,8 @@ def _fits(condition: Mapping[str, Any], account: str, cluster: str) -> bool:
         if account and (accounts := named.get("aws:sourceaccount")) and not _matches(accounts, account):
             return False
         arns = [":".join(str(each).split(":")[:5]) for each in _listed(named.get("aws:sourcearn"))]
-        if source and arns and not _matches(arns, source):
+        cluster = str((profile.cluster or {}).get("clusterArn") or "") if arns else ""
+        if cluster and not _matches(arns, ":".join(cluster.split(":")[:5])):
             return False
     return True
 

@@ -42,6 +42,8 @@ def _of_subnet(
     setup: Setup, each: Effective, facts: Facts, found: Mapping[str, Any], table: Mapping[str, Any]
 ) -> Iterator[Finding]:
     subnet, kind = str(found["SubnetId"]), exit_of(table)
+    if not each.is_placed and kind != "blackhole":
+        return  # on EC2, the instance pulls the image
     if kind == "private" or (kind == "public" and (each.public_ip or not each.on_fargate)):
         yield from _needless_or_missing_address(each, subnet, kind)
         return
@@ -285,8 +287,9 @@ def needed(each: Effective, region: str) -> Iterator[str]:
         yield "s3"
     if any(True for _ in each.log_groups):
         yield "logs"
-    for _, value_from in each.secrets:
-        yield "secretsmanager" if secret_question(value_from, region)[0] is Kind.SECRET else "ssm"
+    for variable, value_from in each.secrets:
+        is_secret = secret_question(variable, value_from, region).kind is Kind.SECRET
+        yield "secretsmanager" if is_secret else "ssm"
 
 
 def route_table(tables: Sequence[Mapping[str, Any]], subnet: str) -> Mapping[str, Any]:

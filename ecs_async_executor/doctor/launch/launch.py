@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ecs_async_executor.config.configuration import Configuration
-from ecs_async_executor.doctor.aws import Aws
+from ecs_async_executor.doctor.aws.clients import Aws
 from ecs_async_executor.doctor.facts import Facts, Kind
 from ecs_async_executor.doctor.launch.observation import Observation
 from ecs_async_executor.doctor.launch.probe import command, report_in

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ecs_async_executor.doctor.aws import Aws
+from ecs_async_executor.doctor.aws.clients import Aws
 from ecs_async_executor.engine.diagnosis.call_failures import THIS_HOST, classify, classify_run_task_failure
 from ecs_async_executor.engine.diagnosis.call_failures import Kind as FailureKind
 from ecs_async_executor.engine.responses import TaskFailure

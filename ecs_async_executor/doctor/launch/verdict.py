@@ -149,7 +149,13 @@ def _api(found: Any) -> Iterator[Finding]:
         yield unknown(f"The container could not ask the execution API ({failed}).")
         return
     url, status = found.get("url"), found.get("status")
-    if "unreachable" in found:
+    if found.get("tls"):
+        yield error(
+            f"The container calls the execution API at {url}, and its server speaks TLS.",
+            "No task can tell Airflow that it runs: it fails.",
+            f"Begin {VARIABLE} in the container's environment with https://.",
+        )
+    elif "unreachable" in found:
         yield error(
             f"The container can't reach the execution API at {url}: {found['unreachable']}.",
             "No task can tell Airflow that it runs: it fails.",

@@ -118,10 +118,13 @@ class Calls:
         """Return the seconds for which ECS has given no usable answer to any call; None if the last one got one."""
         return None if self._unanswered_since is None else now - self._unanswered_since
 
-    def launch_rate(self) -> tuple[float, float | None]:
-        """Return how many RunTask calls may be made per second: now, and by the options (None: no limit)."""
+    def launch_rate(self) -> tuple[float | None, float | None]:
+        """Return how many RunTask calls may be made per second: now, and by the options; None: no limit.
+
+        Without a limit by the options, throttles limit them all the same.
+        """
         rate, most = self._rate_limits.rate(Action.RUN_TASK)
-        return rate, most if most < UNLIMITED else None
+        return rate if rate < UNLIMITED else None, most if most < UNLIMITED else None
 
     @property
     def is_paused(self) -> bool:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import anyio
 import anyio.lowlevel
 
-from ecs_async_executor.engine.admission.adaptive_bucket import UNLIMITED
 from ecs_async_executor.engine.admission.calls import Calls
 from ecs_async_executor.engine.state.entry import Entry, Phase, State
 from ecs_async_executor.engine.state.ledger import Ledger
@@ -66,11 +65,11 @@ def phase_of(entry: Entry) -> str | None:
     return None if entry.state is State.ENDED else "waiting"
 
 
-def shared_reason(*, paused: bool, rate: float, limit: float | None) -> str:
+def shared_reason(*, paused: bool, rate: float | None, limit: float | None) -> str:
     """Return why launches wait that nothing else keeps from being sent."""
     if paused:
         return PAUSE
-    return THROTTLE if rate < (limit or UNLIMITED) else RATE_LIMIT_REACHED
+    return RATE_LIMIT_REACHED if rate == limit else THROTTLE
 
 
 async def take_stock(ledger: Ledger, calls: Calls) -> Mapping[Series, float]:
@@ -89,6 +88,6 @@ async def take_stock(ledger: Ledger, calls: Calls) -> Mapping[Series, float]:
     gauges[OLDEST_WAIT, ()] = 0.0 if census.oldest is None else now - census.oldest
     gauges[PAUSED, ()] = float(paused)
     # Always there, as a gauge that is missing keeps its last value in StatsD. 0 means no limit, as for `run_task_rate`.
-    gauges[RATE, ()] = rate if rate < UNLIMITED else 0.0
+    gauges[RATE, ()] = rate or 0.0
     gauges[RATE_LIMIT, ()] = limit or 0.0
     return gauges

@@ -206,7 +206,7 @@
         const who = make("span", {}, make("span", { className: "strong", textContent: name }), ` ${each.host}`);
         const full = each.slots >= each.parallelism;
         const slots = make("span", { className: full ? "warn" : "", textContent: `${each.slots} of ${each.parallelism}` });
-        const rate = engine && (engine.limit === null ? "no limit" : `${engine.rate.toFixed(1)}/s of ${engine.limit}/s`);
+        const rate = engine && (engine.rate === null ? "no limit" : `${engine.rate.toFixed(1)}/s${engine.limit === null ? "" : ` of ${engine.limit}/s`}`);
         return row(columns, [
           who,
           make("span", { className: kind, textContent: text }),

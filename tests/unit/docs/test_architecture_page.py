@@ -25,7 +25,18 @@ def listed() -> dict[str, list[str]]:
 def in_the_tree() -> dict[str, list[str]]:
     """Return the modules of the package's root and of the folders that are listed by file; what doctor/, local/ and ui/ hold."""
     found: dict[str, list[str]] = {}
-    folders = ("executor", "engine", "config", "conformance", "fleet", "logs", "operate", "stack", "ui")
+    folders = (
+        "executor",
+        "engine",
+        "config",
+        "conformance",
+        "doctor/aws",
+        "fleet",
+        "logs",
+        "operate",
+        "stack",
+        "ui",
+    )
     modules = [
         *PACKAGE.glob("*.py"),
         *(path for folder in folders for path in PACKAGE.glob(f"{folder}/**/*.py")),

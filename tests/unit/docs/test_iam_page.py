@@ -12,7 +12,7 @@ import pytest
 from botocore import xform_name
 from botocore.session import get_session
 
-from ecs_async_executor.doctor.aws import ACTIONS, MORE_ACTIONS
+from ecs_async_executor.doctor.aws.actions import ACTIONS, MORE_ACTIONS
 from ecs_async_executor.engine.aws import ecs, s3
 from ecs_async_executor.engine.diagnosis.iam import TRUSTS_ECS_TASKS, allow, remedy_of
 from ecs_async_executor.logs.problems import CALLS

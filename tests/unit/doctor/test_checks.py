@@ -793,3 +793,83 @@ def test_adding_a_capacity_provider_keeps_the_clusters_default() -> None:
     wrong = said(answers, ON_SPOT)
     assert any(f"--default-capacity-provider-strategy '{json.dumps(default)}'" in each for each in wrong)
     assert any("strategy '[]'" in each for each in said(cluster(capacityProviders=["FARGATE"]), ON_SPOT))
+
+
+GROUP_THERE = Question(Kind.LOG_GROUP, "/ecs/airflow-task", "eu-west-1")
+GROUP_HERE = Question(Kind.LOG_GROUP, "/ecs/airflow-task", "eu-central-1")
+LOG_THERE = definition(containerDefinitions=[with_log("eu-west-1")])
+SET_REGION = '"awslogs-region": "eu-central-1" in its logConfiguration'
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ({GROUP_THERE: Known({})}, f"{SET_REGION}, unless it is meant."),
+        ({GROUP_THERE: Absent(), GROUP_HERE: Known({})}, f"{SET_REGION}."),
+        ({GROUP_THERE: Absent(), GROUP_HERE: Absent()}, "create-log-group --region eu-central-1 --log-group-name"),
+    ],
+)  # fmt: skip
+def test_a_log_group_in_another_region_has_one_remedy(answers: Mapping[Question, Fact], words: str) -> None:
+    (wrong,) = [each for each in said({**LOG_THERE, **answers}) if "eu-west-1" in each]
+    assert words in wrong
+    assert "create-log-group --region eu-west-1" not in wrong
+
+
+def test_a_log_group_that_another_region_lacks_is_looked_for_in_the_tasks_region() -> None:
+    def asked(answers: Mapping[Question, Fact]) -> set[Question]:
+        return set(questions(a_setup(), Facts({**facts().answers, **LOG_THERE, **answers})))
+
+    assert GROUP_HERE not in asked({GROUP_THERE: Known({})})
+    assert GROUP_HERE in asked({GROUP_THERE: Absent()})
+
+
+BARE = definition(
+    containerDefinitions=[
+        {**DEFINITION["containerDefinitions"][0], "secrets": [{"name": "DSN", "valueFrom": "dsn"}]}
+    ]
+)
+PARAMETER, BARE_SECRET = (Question(kind, "dsn", "eu-central-1") for kind in (Kind.PARAMETER, Kind.SECRET))
+
+
+def test_a_secrets_bare_name_is_named_with_the_arn_that_ecs_needs() -> None:
+    assert BARE_SECRET in set(questions(a_setup(), Facts({**facts().answers, **BARE, PARAMETER: Absent()})))
+    found_secret = Known({"arn": SECRET, "deleted": False, "key": ""})
+    (wrong,) = [
+        each for each in said({**BARE, PARAMETER: Absent(), BARE_SECRET: found_secret}) if "DSN" in each
+    ]
+    assert "dsn, the name of a secret of Secrets Manager" in wrong
+    assert f'"valueFrom" of DSN in the task definition to {SECRET}' in wrong
+
+
+@pytest.mark.parametrize("secret", [Absent(), Unknown("No.", Cause.DENIED)])
+def test_a_bare_name_that_nothing_has_may_have_been_meant_for_either(secret: Fact) -> None:
+    (wrong,) = [each for each in said({**BARE, PARAMETER: Absent(), BARE_SECRET: secret}) if "DSN" in each]
+    assert "no parameter dsn" in wrong
+    assert "a secret of Secrets Manager must be named by its ARN" in wrong
+
+
+def test_a_parameters_name_that_is_there_is_no_finding_and_asks_for_no_secret() -> None:
+    answers: dict[Question, Fact] = {**BARE, PARAMETER: Known({"type": "SecureString"})}
+    assert not [each for each in said(answers) if "DSN" in each]
+    assert BARE_SECRET not in set(questions(a_setup(), Facts({**facts().answers, **answers})))
+
+
+def test_a_registrys_credentials_may_be_the_bare_name_of_a_secret() -> None:
+    container = {
+        **DEFINITION["containerDefinitions"][0],
+        "repositoryCredentials": {"credentialsParameter": "dsn"},
+    }
+    answers = {**definition(containerDefinitions=[container]), **role()}
+    asked = set(questions(a_setup(), Facts({**facts().answers, **answers})))
+    assert BARE_SECRET in asked
+    assert PARAMETER not in asked
+    known: Fact = Known({"arn": SECRET, "deleted": False, "key": ""})
+    needed = questions(a_setup(), Facts({**facts().answers, **answers, BARE_SECRET: known}))
+    assert any(SECRET in each.of for each in needed if each.kind is Kind.PERMISSIONS)
+
+
+def test_an_address_without_tls_whose_port_speaks_tls_is_named() -> None:
+    url = URL.replace("https", "http")
+    health = {Question(Kind.API, url): answer("plain HTTP", 400, healthy=False)}
+    (wrong,) = [each for each in said({**with_address(url), **health}) if "speaks TLS" in each]
+    assert f"{VARIABLE}={URL}" in wrong

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,12 +19,19 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from ecs_async_executor.doctor.aws import ABSENT, ACTIONS, SERVICES, Aws, fact_of
-from ecs_async_executor.doctor.facts import Absent, Cause, Facts, Kind, Known, Question, Unknown
+from ecs_async_executor.doctor.aws import asking
+from ecs_async_executor.doctor.aws.actions import service_of
+from ecs_async_executor.doctor.aws.clients import Aws
+from ecs_async_executor.doctor.aws.errors import ABSENT, fact_of
+from ecs_async_executor.doctor.facts import Absent, Cause, Fact, Facts, Kind, Known, Question, Unknown
 from ecs_async_executor.doctor.findings import Severity
 from ecs_async_executor.doctor.gather import gather, within
 from ecs_async_executor.doctor.policies import decisions
-from tests.unit.doctor.setups import a_setup, facts, found
+from ecs_async_executor.doctor.setup import Setup, Target
+from ecs_async_executor.errors import InvalidRequestError
+from ecs_async_executor.messages import Request
+from tests.unit.doctor.setups import BODY, DEFINITION, a_setup, facts, found
+from tests.unit.doctor.setups import SUBNET as SUBNET_1
 
 SUBNET = Question(Kind.SUBNET, "subnet-1")
 
@@ -84,6 +92,78 @@ def test_partial_permissions_are_no_false_alarm() -> None:
     ]
     assert about_aws == []
     assert [each.todo for each in said if each.severity is Severity.UNKNOWN] == ["Add a statement."]
+
+
+DENIED = Unknown("AWS denies it.", Cause.DENIED, "Add a statement.")
+OF_THE_CLUSTER = {"the cluster", "capacity providers", "container instances", "permissions"}
+OF_THE_PLACE = {
+    "launch type, network mode and sizes",
+    "the platform",
+    "stopTimeout against Spot",
+    "placement",
+}
+
+
+def with_cluster(answer: Fact, more: dict[Question, Fact], setup: Setup) -> tuple[set[str], list[str]]:
+    """Return what is fine, and the errors and warnings, if the question for the cluster has this answer."""
+    said = found(setup, Facts({**facts().answers, Question(Kind.CLUSTER, "prod"): answer, **more}))
+    fine = {each.what for each in said if each.severity is Severity.FINE}
+    return fine, [each.what for each in said if each.severity in {Severity.ERROR, Severity.WARNING}]
+
+
+@pytest.mark.parametrize("answer", [DENIED, Absent("MISSING")])
+def test_an_answer_that_is_missing_keeps_only_those_checks_from_being_fine_that_need_it(answer: Fact) -> None:
+    known, before = with_cluster(facts().answers[Question(Kind.CLUSTER, "prod")], {}, a_setup())
+    fine, after = with_cluster(answer, {}, a_setup())
+    assert known - fine <= OF_THE_CLUSTER | {"everything asked was answered"}
+    assert "the cluster" not in fine
+    assert fine >= OF_THE_PLACE | {"the task definition", "the container's name"}
+    assert [each for each in after if each not in before] == (
+        ["ECS has no cluster prod in eu-central-1."] if isinstance(answer, Absent) else []
+    )
+
+
+@pytest.mark.parametrize("answer", [DENIED, Absent("MISSING")])
+def test_a_second_fault_is_named_although_the_cluster_is_not_known(answer: Fact) -> None:
+    group = Question(Kind.LOG_GROUP, "/ecs/airflow-task", "eu-central-1")
+    _, wrong = with_cluster(answer, {group: Absent()}, a_setup())
+    assert "CloudWatch Logs has no log group /ecs/airflow-task in eu-central-1." in wrong
+
+
+def open_setup(settle: Any) -> Setup:
+    body = {name: value for name, value in BODY.items() if name != "launchType"}
+    target = Target("default", "prod", "airflow", Request(body, "airflow", settle))
+    return replace(a_setup(), targets=(target,))
+
+
+def test_where_the_cluster_decides_on_the_place_nothing_of_the_place_is_told_without_it() -> None:
+    def settle(_: Any) -> Request:
+        raise InvalidRequestError("Fargate tasks need at least one subnet.", "Set the option subnets.")
+
+    of_ec2 = {**DEFINITION, "networkMode": "awsvpc", "compatibilities": ["EC2"], "cpu": "7", "memory": "7"}
+    more: dict[Question, Fact] = {Question(Kind.DEFINITION, "airflow-task"): Known(of_ec2)}
+    fine, wrong = with_cluster(DENIED, more, open_setup(settle))
+    assert not fine & {*OF_THE_PLACE, "the profiles' requests"}
+    assert not [each for each in wrong if "Fargate" in each or "no subnets" in each]
+    assert "the container's name" in fine
+    _, wrong = with_cluster(Known({"status": "ACTIVE"}), more, open_setup(settle))
+    assert "Fargate tasks need at least one subnet." in wrong
+
+
+def test_the_way_out_of_a_public_subnet_is_not_told_while_it_is_not_known_who_uses_it() -> None:
+    internet = {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-1", "State": "active"}
+    table = {"RouteTableId": "rtb-1", "Associations": [{"Main": True}], "Routes": [internet]}
+    more: dict[Question, Fact] = {
+        Question(Kind.SUBNET, "subnet-1"): Known(SUBNET_1),
+        Question(Kind.SUBNET, "subnet-2"): Known(
+            {**SUBNET_1, "SubnetId": "subnet-2", "AvailabilityZone": "b"}
+        ),
+        Question(Kind.ROUTES, "vpc-1"): Known([table]),
+        Question(Kind.ENDPOINTS, "vpc-1"): Known([]),
+    }
+    fine, wrong = with_cluster(DENIED, more, open_setup(lambda _: Request(BODY, "airflow")))
+    assert "a way out of the subnets" not in fine
+    assert not [each for each in wrong if "subnet-1" in each]
 
 
 def test_a_question_that_takes_too_long_is_unknown_and_holds_up_no_other() -> None:
@@ -215,10 +295,8 @@ class FakeClient:
 
 def ask(kind: Kind, client: FakeClient, name: str = "", of: str = "") -> Any:
     aws = Aws(None, "us-east-1")
-    service = SERVICES.get(ACTIONS[kind].partition(":")[0], ACTIONS[kind].partition(":")[0])
-    ecs = FakeClient()
-    aws._clients.update({("ecs", "us-east-1"): ecs, (service, "us-east-1"): client})
-    return aws.answer(Question(kind, name, of))
+    aws._clients.update({("ecs", "us-east-1"): FakeClient(), (service_of(kind), "us-east-1"): client})
+    return asking.answer(aws, Question(kind, name, of))
 
 
 def test_a_quota_that_was_never_raised_is_awss_default() -> None:
@@ -247,8 +325,8 @@ def test_a_provider_of_managed_instances_is_shown_only_with_its_cluster() -> Non
     aws = Aws(None, "us-east-1")
     ecs = FakeClient(describe_capacity_providers=answer)
     aws._clients[("ecs", "us-east-1")] = ecs
-    assert aws.answer(Question(Kind.PROVIDER, "mi", "c")) == Known({"status": "ACTIVE"})
-    assert isinstance(aws.answer(Question(Kind.PROVIDER, "mi", "other")), Absent)
+    assert asking.answer(aws, Question(Kind.PROVIDER, "mi", "c")) == Known({"status": "ACTIVE"})
+    assert isinstance(asking.answer(aws, Question(Kind.PROVIDER, "mi", "other")), Absent)
 
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/airflow:1"

@@ -48,6 +48,8 @@ def test_a_good_report_is_fine() -> None:
         ({"airflow": {"error": "ModuleNotFoundError: no"}}, Severity.ERROR, "can't import Airflow"),
         ({"python": "3.10"}, Severity.WARNING, "Python 3.10"),
         ({"api": {"url": "u", "unreachable": "timed out"}}, Severity.ERROR, "security groups"),
+        ({"api": {"url": "u", "status": 400, "known": False, "tls": True}}, Severity.ERROR, "Begin AIRFLOW__CORE__EXECUTION_API_SERVER_URL in the container's environment with https://"),
+        ({"api": {"url": "u", "unreachable": "Remote end closed connection without response", "tls": True}}, Severity.ERROR, "its server speaks TLS"),
         ({"api": {"url": "u", "status": 401}}, Severity.ERROR, "JWT_SECRET"),
         ({"api": {"url": "u", "status": 404, "known": False}}, Severity.ERROR, "ends in /execution/"),
         ({"api": {"url": "u", "status": 500}}, Severity.ERROR, "API server's log"),
@@ -60,7 +62,7 @@ def test_a_good_report_is_fine() -> None:
         ({"logs": {"error": "NoSuchBucket: no"}}, Severity.ERROR, "create the bucket"),
         ({"payload": {"error": "ClientError: AccessDenied"}}, Severity.ERROR, "s3:GetObject"),
     ],
-)
+)  # fmt: skip
 def test_what_the_container_found_wrong_is_named(
     members: dict[str, Any], severity: Severity, words: str
 ) -> None:

@@ -121,6 +121,12 @@ def test_an_unlimited_rate_is_told_without_a_limit():
     assert "2.5 launches/s are possible now." in cause.detail
 
 
+def test_a_rate_that_nothing_limits_is_not_told():
+    cause = judged(statuses=(with_engine(waiting=3, rate=None, limit=None),)).cause
+    assert cause is not None
+    assert cause.detail == "3 launches wait."
+
+
 def test_an_event_of_its_own_explains_more_than_the_schedulers_numbers():
     assert title(with_engine(waiting=3), delays=(EVENT,)) == "There is no capacity."
 

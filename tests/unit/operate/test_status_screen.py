@@ -7,8 +7,11 @@ from dataclasses import replace
 import pytest
 
 from ecs_async_executor.event_names import EventName
+from ecs_async_executor.executor.metrics.summary import summary
 from ecs_async_executor.fleet.live import Event, Fleet, Job, TaskRow
+from ecs_async_executor.measurements import Series
 from ecs_async_executor.messages import EngineStatus
+from ecs_async_executor.metrics import PAUSED, RATE, RATE_LIMIT
 from ecs_async_executor.operate.status_screen import as_text, make_status
 from ecs_async_executor.scheduler_status import SchedulerStatus
 from tests.support.operation import NOW, RUN, TOKEN
@@ -60,7 +63,15 @@ def test_a_reason_is_said_once_and_what_to_do_about_it_below() -> None:
 
 
 def test_without_a_limit_no_rate_is_made_up() -> None:
-    assert "no limit" in screen(fleet(replace(STATUS, engine=replace(ENGINE, limit=None))))
+    assert "no limit" in screen(fleet(replace(STATUS, engine=replace(ENGINE, rate=None, limit=None))))
+
+
+def test_throttles_without_a_limit_show_the_rate_that_they_leave_as_the_line_a_minute_does() -> None:
+    engine = replace(ENGINE, rate=4.2, limit=None, throttles=31)
+    (line,) = [line for line in screen(fleet(replace(STATUS, engine=engine))).splitlines() if "#7" in line]
+    assert line.split()[3] == "4.2"
+    gauges: dict[Series, float] = {(PAUSED, ()): 0.0, (RATE, ()): 4.2, (RATE_LIMIT, ()): 0.0}
+    assert "RunTask: 4.2 calls/s;" in summary(gauges, 120, 31)
 
 
 def test_without_schedulers_it_fits_a_narrow_terminal() -> None:

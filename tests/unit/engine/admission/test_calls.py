@@ -65,6 +65,18 @@ async def test_a_throttled_runtask_slows_launches_and_permits_stops_alone(make_c
     assert anyio.current_time() == pytest.approx(1.0)
 
 
+async def test_without_a_limit_only_a_throttle_gives_launches_a_rate(make_calls: MakeCalls):
+    calls = make_calls(options(run_task_rate=Rate(0, 0)))
+    assert calls.launch_rate() == (None, None)
+    assert (
+        await failing(calls, error("ThrottlingException", "Rate exceeded"), Action.RUN_TASK) is Kind.THROTTLE
+    )
+    rate, limit = calls.launch_rate()
+    assert rate is not None
+    assert rate <= 20
+    assert limit is None
+
+
 async def test_what_holds_up_launches_is_a_pause_before_a_throttle(make_calls: MakeCalls):
     calls = make_calls(options(run_task_rate=Rate(per_second=20, burst=20)))
     calls._backlog = lambda: 7

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
+import shutil
 import subprocess
+from pathlib import Path
 
-from tests.support.samples import EXAMPLES, option_of, problem_of
+import pytest
+from cryptography.fernet import Fernet
+
+from ecs_async_executor.cli import main
+from tests.support.blocks import LANGUAGES, blocks, run_by
+from tests.support.blocks import problem_of as problem_of_block
+from tests.support.samples import EXAMPLES, option_of, problem_of, read_cfg, variables
 from tests.unit.docs.pages import broken_links, code_blocks, command_lines, spans
 from tests.unit.docs.test_pages import _ECS_ASYNC, unknown_to_make, unknown_words
 
 PAGE = EXAMPLES / "README.md"
 TEXT = PAGE.read_text("utf-8")
+SHOW, MAKE_SECRETS = run_by(__file__, PAGE)
 
 
 def test_every_link_leads_to_a_file_and_a_heading():
@@ -44,18 +52,38 @@ def test_every_variable_is_an_option_that_airflow_knows():
     assert [problem for option in options if (problem := problem_of(option))] == []
 
 
-def test_the_commands_that_make_secrets_make_what_airflow_takes():
-    from cryptography.fernet import Fernet  # noqa: PLC0415  slow, and for this test only
+def test_every_block_of_commands_is_run_here_or_says_what_it_needs():
+    console = [block for block in blocks(PAGE) if block.language in LANGUAGES]
+    assert [(str(block), problem) for block in console if (problem := problem_of_block(block))] == []
 
-    made = {
-        line.split("=")[0]: subprocess.run(  # noqa: S602  the page's own line, which has a pipe
-            f"printf %s {line.partition('=')[2]}", shell=True, capture_output=True, text=True, check=True
-        ).stdout
-        for line in command_lines(TEXT)
-        if "=$(openssl" in line and " " not in line.split("=")[0]
-    }
-    Fernet(made["AIRFLOW__CORE__FERNET_KEY"])
-    assert len(made["AIRFLOW__API_AUTH__JWT_SECRET"]) >= 64, "HS512 wants as many bytes"
-    assert made["POSTGRES_PASSWORD"].isalnum(), "it becomes part of a URL"
-    assert made["AIRFLOW__API__SECRET_KEY"]
-    assert all(shlex.quote(secret) == secret and "$" not in secret for secret in made.values())
+
+def test_a_queues_request_is_shown_without_aws(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    export, command = SHOW.commands
+    variable, _, value = export.removeprefix("export ").partition("=")
+    for (section, name), minimal in read_cfg(EXAMPLES / "config" / "minimal.cfg").values.items():
+        monkeypatch.setenv(f"AIRFLOW__{section.upper()}__{name.upper()}", minimal)
+    monkeypatch.setenv(variable, value.replace("$PWD", str(EXAMPLES.parent)))
+
+    assert main(command.split()[1:]) == 0
+
+    assert '[{"capacityProvider": "gpu-instances", "weight": 1}]' in capsys.readouterr().out
+
+
+def test_the_commands_that_make_secrets_make_what_airflow_takes(tmp_path: Path):
+    shutil.copytree(EXAMPLES / "compose", tmp_path / "examples" / "compose")
+
+    bash = ("bash", "-euc", MAKE_SECRETS.code)
+    subprocess.run(bash, cwd=tmp_path, check=True)
+
+    made = tmp_path / "examples" / "compose" / ".env"
+    assert made.stat().st_mode & 0o077 == 0, "nobody else may read it"
+    values = [(name, value) for mark, name, value in variables(made) if not mark]
+    of = dict(values)
+    assert len(of) == len(values), "a variable is there twice"
+    Fernet(of["AIRFLOW__CORE__FERNET_KEY"])
+    assert len(of["AIRFLOW__API_AUTH__JWT_SECRET"]) >= 64, "HS512 wants as many bytes"
+    assert of["POSTGRES_PASSWORD"].isalnum(), "it becomes part of a URL"
+    assert of["AIRFLOW__API__SECRET_KEY"]
+    assert not any("$" in value for value in of.values()), "Compose would replace it"

@@ -35,12 +35,12 @@ matrix: $(INSTALLED) ## Test the wheel with every supported Python, Airflow, pro
 chaos: $(INSTALLED) ## Kill the scheduler 30 times while 300 tasks run, and check that each runs exactly once.
 	$(BIN)/python -m tests.chaos $(ARGS)
 
-lint: $(INSTALLED) ## Check style, types, layers, the Dockerfile and the shell scripts.
+lint: $(INSTALLED) ## Check style, types, layers, the Dockerfiles and the shell scripts.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/hadolint Dockerfile
+	$(BIN)/hadolint Dockerfile examples/*/Dockerfile
 	$(BIN)/shellcheck .ci/run ecs_async_executor/image/*.sh
 
 format: $(INSTALLED) ## Format the code, and write the generated pages (failures, metrics, options).

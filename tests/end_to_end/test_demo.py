@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,12 @@ import httpx
 import psutil
 import pytest
 
+from tests.support.ports import free_port
+
 ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+FOR_AWS = ("hello", "fan_out", "sidecar")
+"""Those of examples/aws_dags that need nothing of AWS beside ECS."""
 
 
 def without_airflow() -> dict[str, str]:
@@ -40,6 +48,7 @@ class Demos:
             for line in self._process.stdout:
                 self._printed += line
                 if "until Ctrl-C" in line:
+                    give_the_dags_for_aws(Kept(self._printed))
                     break
         return self._process, self._printed
 
@@ -61,6 +70,12 @@ class Demos:
             with self._process as process:
                 if process.poll() is None:
                     process.send_signal(signal.SIGINT)
+
+
+def give_the_dags_for_aws(demo: Kept) -> None:
+    """Let the demo find Dags of examples/aws_dags while other tests run: its Dag processor looks every ten seconds."""
+    for name in FOR_AWS:
+        shutil.copy(EXAMPLES / "aws_dags" / f"{name}.py", demo.dags / f"aws_{name}.py")
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +231,59 @@ def test_no_log_event_page_or_link_has_a_token_or_a_secret(kept: tuple[subproces
         for text in texts:
             assert not re.search(r"eyJ[\w-]{8,}\.[\w-]{8,}\.", text), f"{name}: a token"
             assert not any(secret in text for secret in secrets), f"{name}: a secret"
+
+
+def with_sidecar(demo: Kept) -> dict[str, Any]:
+    """Return examples/task_definitions/airflow-sidecar.json as it would be for somebody who runs the demo's containers."""
+    text = (EXAMPLES / "task_definitions" / "airflow-sidecar.json").read_text("utf-8")
+    definition = json.loads(text.replace("8099", str(free_port())))
+    demos_own = demo.client("ecs").describe_task_definition(taskDefinition="airflow-demo")["taskDefinition"]
+    (worker,) = demos_own["containerDefinitions"]
+    airflow, web = definition["containerDefinitions"]
+    mine = {name: worker[name] for name in ("name", "image", "logConfiguration")}
+    environment = [*worker["environment"], *airflow["environment"][1:]]
+    web["logConfiguration"] = worker["logConfiguration"]
+    return {**definition, "containerDefinitions": [{**airflow, **mine, "environment": environment}, web]}
+
+
+def is_there(api: httpx.Client, dag: str) -> bool:
+    return api.get(f"/api/v2/dags/{dag}").is_success
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_dags_for_aws_succeed_and_ecs_stops_a_sidecar_with_its_task(
+    kept: tuple[subprocess.Popen[str], str],
+):
+    demo = Kept(kept[1])
+    ecs = demo.client("ecs")
+    ecs.register_task_definition(**with_sidecar(demo))
+    runs = {}
+    with demo.api() as api:
+        for dag in (f"aws_{name}" for name in FOR_AWS):
+            until(partial(is_there, api, dag))
+            conf = {"parts": 2} if dag == "aws_fan_out" else {}
+            run = api.post(f"/api/v2/dags/{dag}/dagRuns", json={"logical_date": None, "conf": conf})
+            runs[dag] = f"/api/v2/dags/{dag}/dagRuns/{run.raise_for_status().json()['dag_run_id']}"
+
+        def states() -> dict[str, str]:
+            return {dag: api.get(path).raise_for_status().json()["state"] for dag, path in runs.items()}
+
+        until(lambda: set(states().values()) <= {"success", "failed"})
+        assert states() == dict.fromkeys(runs, "success")
+        tasks = api.get(f"{runs['aws_fan_out']}/taskInstances").json()["task_instances"]
+        assert sorted(task["task_id"] for task in tasks) == ["split", "total", "work", "work"]
+
+    def ended() -> dict[str, int]:
+        stopped = ecs.list_tasks(cluster="demo", family="airflow-sidecar", desiredStatus="STOPPED")[
+            "taskArns"
+        ]
+        tasks = ecs.describe_tasks(cluster="demo", tasks=stopped)["tasks"] if stopped else []
+        return {each["name"]: each.get("exitCode") for task in tasks for each in task["containers"]}
+
+    codes = until(lambda: None not in (found := ended()).values() and found)
+    assert codes["worker"] == 0
+    assert codes["web"] != 0, "it was stopped, and didn't end by itself"
 
 
 @pytest.mark.slow

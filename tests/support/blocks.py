@@ -4,8 +4,8 @@ Each block of commands (```` ```console ````) in README.md and docs/ is accounte
 
 - A comment in the line before it says which test runs it: `<!-- run by tests/integration/test_aws_setup_page.py -->`.
   That test takes it from the page with `run_by`, so the block that a reader copies is the one that is run.
-- A comment says what it needs that no test has: `<!-- needs AWS -->`; also Docker, Airflow (one that runs, with this
-  executor), or several: `<!-- needs AWS, Docker -->`.
+- A comment says what it needs that no test has: `<!-- needs AWS -->`; also Docker, Kubernetes, Airflow (one that runs,
+  with this executor), or several: `<!-- needs AWS, Docker -->`.
 - It has no comment, and consists of commands that tests start anyway (`COMMANDS_OF_TESTS`): `make demo`, `pip install`.
 
 Readers see no comment, neither on GitHub nor on the site.
@@ -22,7 +22,7 @@ from textwrap import dedent
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 LANGUAGES = {"console", "bash", "sh", "shell"}
-NEEDS = {"AWS", "Docker", "Airflow"}
+NEEDS = {"AWS", "Docker", "Airflow", "Kubernetes"}
 
 COMMANDS_OF_TESTS = {
     "make demo": "tests/end_to_end/test_demo.py",

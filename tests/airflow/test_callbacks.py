@@ -7,13 +7,12 @@ from collections.abc import Callable
 import pytest
 from airflow.models.callback import Callback
 
-from ecs_async_executor.executor.airflow_compat import CAN_RUN_CALLBACKS
 from ecs_async_executor.local import Control
-from tests.support.callbacks import stored_callback
+from tests.support.callbacks import needs_callbacks, stored_callback
 from tests.support.ecs import end_all, live
 from tests.support.scheduler import Scheduler, logged_events
 
-pytestmark = pytest.mark.skipif(not CAN_RUN_CALLBACKS, reason="callbacks run in containers since Airflow 3.3")
+pytestmark = needs_callbacks
 Enqueue = Callable[[], None]
 
 

@@ -23,6 +23,7 @@ from ecs_async_executor.errors import OperationError
 from ecs_async_executor.local import Control
 from ecs_async_executor.operate.aws import Aws
 from ecs_async_executor.operate.ecs_task import Container, EcsTask, ecs_task
+from tests.support.callbacks import needs_callbacks
 from tests.support.ecs import live
 from tests.support.plugin import fake_plugin
 from tests.support.s3 import Bucket, bucket
@@ -309,6 +310,7 @@ def test_sweep_stops_what_no_row_knows_only_if_no_other_airflow_can_own_it(
     assert live(ecs) == []
 
 
+@needs_callbacks
 def test_sweep_leaves_a_callbacks_container_alone(
     enqueue_callback: Callable[[], None],
     scheduler: Scheduler,

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import airflow
 import pytest
 from airflow.models.taskinstance import TaskInstance
 from airflow.sdk import DAG
@@ -60,6 +61,9 @@ def test_the_page_of_a_running_task_shows_its_containers_lines_and_a_refresh_the
     assert texts(page_of(api, running, ndjson=False)) == ["structured", "plain text", "new"]
 
 
+@pytest.mark.skipif(
+    airflow.__version__ < "3.3", reason="Airflow 3.2 answers a continuation token with an error of its own"
+)
 @AIRFLOWS_JSON
 def test_a_client_that_follows_with_the_continuation_token_gets_only_what_is_new(
     running: Any, cloudwatch: Any, api: TestClient

@@ -10,6 +10,8 @@ AIRFLOWS = ("3.2.2", "3.3.2")
 """The oldest and the newest that are supported."""
 PROVIDERS = ("9.30.0", "newest")
 """apache-airflow-providers-amazon."""
+OF_AIRFLOW = {"3.2.2": ["pydantic<2.14"]}
+"""What Airflow's own constraints pin, and pip doesn't know: its API server can't start with a newer one."""
 DATABASES = ("sqlite", "postgresql", "mysql")
 
 
@@ -34,6 +36,7 @@ class Cell:
             f"apache-airflow=={self.airflow}",
             f"apache-airflow-core=={self.airflow}",
             f"apache-airflow-providers-amazon{provider}",
+            *OF_AIRFLOW.get(self.airflow, []),
             *(["mysqlclient"] if self.database == "mysql" else []),
         ]
 

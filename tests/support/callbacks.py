@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from airflow.executors.workloads.callback import CallbackFetchMethod
 from airflow.models.callback import Callback, ExecutorCallback
 from airflow.models.dagrun import DagRun
@@ -11,7 +12,12 @@ from airflow.sdk import DAG
 from airflow.utils.session import create_session
 from sqlalchemy import delete, select
 
+from ecs_async_executor.executor.airflow_compat import CAN_RUN_CALLBACKS
 from tests.support.scheduler import Scheduler, one_task_dag
+
+needs_callbacks = pytest.mark.skipif(
+    not CAN_RUN_CALLBACKS, reason="callbacks run in containers since Airflow 3.3"
+)
 
 
 class Definition:

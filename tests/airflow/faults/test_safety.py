@@ -18,11 +18,11 @@ from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.state.poll_schedule import next_poll
 from ecs_async_executor.engine.thread import INBOX_INTERVAL
-from ecs_async_executor.executor.airflow_compat import CAN_RUN_CALLBACKS
 from ecs_async_executor.local import Control
 from ecs_async_executor.messages import Watch
 from tests.airflow.faults.conftest import Held
 from tests.support.bulk import queue_many
+from tests.support.callbacks import needs_callbacks
 from tests.support.ecs import live
 from tests.support.scheduler import (
     Scheduler,
@@ -327,7 +327,7 @@ def test_f23_tasks_that_wait_for_capacity_are_shown_as_waiting_and_hold_up_no_ot
     assert len(live(ecs)) == 1
 
 
-@pytest.mark.skipif(not CAN_RUN_CALLBACKS, reason="callbacks run in containers since Airflow 3.3")
+@needs_callbacks
 @pytest.mark.usefixtures("one_call_at_a_time")
 def test_f23_a_callback_overtakes_all_tasks_that_wait(
     scheduler: Scheduler,

@@ -12,9 +12,8 @@ from airflow._shared.timezones import timezone
 from airflow.sdk import DAG, BaseOperator
 
 from ecs_async_executor.engine.responses import Tasks
-from ecs_async_executor.executor.airflow_compat import CAN_RUN_CALLBACKS
 from ecs_async_executor.local import Control
-from tests.support.callbacks import stored_callback
+from tests.support.callbacks import needs_callbacks, stored_callback
 from tests.support.database import nothing_written
 from tests.support.ecs import end_all, hide_ends, live
 from tests.support.scheduler import Scheduler, logged_events, one_task_dag, set_row, task_instances
@@ -23,9 +22,6 @@ from tests.support.sent import worker_claims
 RunDag = Callable[[DAG], str]
 Sent = list[dict[str, Any]]
 AfterCrash = Callable[[], Scheduler]
-needs_callbacks = pytest.mark.skipif(
-    not CAN_RUN_CALLBACKS, reason="callbacks run in containers since Airflow 3.3"
-)
 
 PASSING = "CannotPullContainerError: pull image manifest has been retried 5 time(s): dial tcp: i/o timeout"
 

@@ -19,14 +19,21 @@ class ConfigurationError(EcsAsyncError):
 
 
 class OptionsError(ConfigurationError):
-    """Options of the executor are missing or invalid; the message lists all of them."""
+    """Options of the executor are missing or invalid; the message lists all of them.
 
-    def __init__(self, problems: Iterable[str]) -> None:
+    Commands read the options as well, and start no executor: only with `of_start` it says that the executor can't start.
+    """
+
+    def __init__(self, problems: Iterable[str], *, of_start: bool = False) -> None:
         self.problems = [*problems]
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
-        count = len(self.problems)
-        what = "problem" if count == 1 else "problems"
-        super().__init__(f"AsyncEcsExecutor can't start; {count} {what} to correct:\n{lines}")
+        plural = "" if len(self.problems) == 1 else "s"
+        what = (
+            f"AsyncEcsExecutor can't start; {len(self.problems)} problem"
+            if of_start
+            else f"{len(self.problems)} option"
+        )
+        super().__init__(f"{what}{plural} to correct:\n{lines}")
 
 
 class InvalidRequestError(EcsAsyncError):

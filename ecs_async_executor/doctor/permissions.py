@@ -17,6 +17,7 @@ from ecs_async_executor.doctor.effective import (
 )
 from ecs_async_executor.doctor.facts import Facts, Kind, Question
 from ecs_async_executor.doctor.setup import Setup
+from ecs_async_executor.engine.diagnosis.iam import partition_of
 from ecs_async_executor.engine.payloads import split
 
 _OF_EXEC = (
@@ -69,7 +70,7 @@ def needs(setup: Setup, facts: Facts) -> Iterator[Need]:
     identity = facts.value(Kind.IDENTITY)
     caller = caller_arn(facts)
     account = str((identity or {}).get("Account") or "")
-    partition = str((identity or {}).get("Arn") or "arn:aws").split(":")[1]
+    partition = str((identity or {}).get("Arn") or f"arn:{partition_of(setup.region)}").split(":")[1]
     for each in effectives(setup, facts):
         if each.definition is not None:
             if caller:

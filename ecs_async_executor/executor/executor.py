@@ -17,7 +17,7 @@ from typing_extensions import assert_never
 from ecs_async_executor.config.configuration import read_configuration
 from ecs_async_executor.config.reading import origin
 from ecs_async_executor.config.sources import team_of
-from ecs_async_executor.errors import ConfigurationError, print_without_traceback
+from ecs_async_executor.errors import ConfigurationError, OptionsError, print_without_traceback
 from ecs_async_executor.event_names import EventName
 from ecs_async_executor.executor import airflow_compat
 from ecs_async_executor.executor.connection import resolve_connection
@@ -71,8 +71,11 @@ class AsyncEcsExecutor(BaseExecutor):
             option = origin("conn_id", configuration.found, team_of(self.conf))
             connect = resolve_connection(settings.conn_id, settings.region_name, option)
         except ConfigurationError as error:
-            print_without_traceback(error)
-            raise error.with_traceback(None) from None
+            refusal = (
+                OptionsError(error.problems, of_start=True) if isinstance(error, OptionsError) else error
+            )
+            print_without_traceback(refusal)
+            raise refusal.with_traceback(None) from None
         for warning in configuration.warnings:
             self.log.warning(warning)
         parts = build(self, configuration, connect)

@@ -135,12 +135,13 @@ class Aws:
         except EcsAsyncError:  # the connection's: it is explained already
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, its traceback would show a request with a token
-            diagnosis = explain(error, service, self._endpoint_of(service), url)
+            diagnosis = explain(error, service, *self._place_of(service), url)
             raise OperationError(str(diagnosis)) from None
 
-    def _endpoint_of(self, service: str) -> str:
+    def _place_of(self, service: str) -> tuple[str, str]:
+        """Return endpoint and Region of a service's client; empty without one."""
         client = self._clients.get(service.lower())
-        return "" if client is None else str(client.meta.endpoint_url)
+        return ("", "") if client is None else (str(client.meta.endpoint_url), str(client.meta.region_name))
 
     def _client(self, service: str) -> Any:
         client = self._clients.get(service)
@@ -166,7 +167,7 @@ class Aws:
         return client
 
 
-def explain(error: Exception, service: str, endpoint: str, url: str | None = None) -> Diagnosis:
+def explain(error: Exception, service: str, endpoint: str, region: str, url: str | None = None) -> Diagnosis:
     """Return what an exception of a call means for the person at the terminal; `url` is the S3 object's or bucket's."""
     where = f" at {endpoint}" if endpoint else ""
     if isinstance(error, boto.ReadTimeoutError):
@@ -182,21 +183,23 @@ def explain(error: Exception, service: str, endpoint: str, url: str | None = Non
             remedy="If the task has only just started, try again in some seconds. Else the task role lacks the four "
             "ssmmessages actions, or the task has no way to ssmmessages: docs/iam.md.",
         )
-    failure = classify(error, THIS_HOST) if url is None else classify_s3(error, url)
+    failure = classify(error, THIS_HOST) if url is None else classify_s3(error, url, region)
     if failure.kind is Kind.THROTTLE:
         remedy = "Others use up the rate of this account and Region: try again in a minute."
         return Diagnosis(f"AWS throttled the call {_ATTEMPTS} times.", remedy=remedy)
     if failure.kind is Kind.DENIED and isinstance(error, boto.ClientError):
         message = str(error.response.get("Error", {}).get("Message", ""))
-        return replace(failure.diagnosis, remedy=remedy_of(message) or _allow(error.operation_name, url))
+        return replace(
+            failure.diagnosis, remedy=remedy_of(message) or _allow(error.operation_name, url, region)
+        )
     return named(failure.diagnosis, THIS_HOST)
 
 
-def _allow(operation: str, url: str | None) -> str:
+def _allow(operation: str, url: str | None, region: str) -> str:
     if url is None:
         return missing(_WHO, f"ecs:{operation}", "*")
     action = {"ListObjectsV2": "ListBucket"}.get(operation, operation)
-    return missing(_WHO, f"s3:{action}", arn_of(url))
+    return missing(_WHO, f"s3:{action}", arn_of(url, region))
 
 
 def by_cluster(arns: Iterable[str]) -> dict[str, list[str]]:

@@ -179,6 +179,7 @@ NO_LOGS: dict[str, Any] = {
     "logDriver": "awslogs",
     "options": {"awslogs-group": "/nope", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "a"},
 }
+ELSEWHERE = {"awslogs-group": "/ecs/tasks", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "a"}
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:nope-AbCdEf"
 SPOT = {"q": {"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]}}
 
@@ -257,6 +258,16 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
     ),
     "no log driver": (container(logConfiguration=None), "has no logConfiguration", "awslogs-group"),
     "unknown log group": (container(logConfiguration=NO_LOGS), "no log group /nope", "aws logs create-log-group"),
+    "a log group of another Region": (
+        container(logConfiguration={"logDriver": "awslogs", "options": ELSEWHERE}),
+        "logs to CloudWatch Logs in eu-west-1, which has no such log group",
+        'Set "awslogs-region": "us-east-1" in its logConfiguration.',
+    ),
+    "a secret by its bare name": (
+        container(secrets=[{"name": "A", "valueFrom": "dsn"}]),
+        "from dsn, the name of a secret of Secrets Manager",
+        '"valueFrom" of A in the task definition to arn:aws:secretsmanager:',
+    ),
     "unknown secret": (container(secrets=[{"name": "A", "valueFrom": ARN}]), "no secret", "valueFrom"),
     "unknown parameter": (container(secrets=[{"name": "A", "valueFrom": "/nope/x"}]), "no parameter /nope/x", "valueFrom"),
     "a secret about to be deleted": (deleted_secret, "scheduled for deletion", "restore-secret"),

@@ -185,19 +185,27 @@ def test_a_container_without_dags_is_named(launch: Launch) -> None:
     assert "dag_bundle_config_list" in problem
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_launch_stops_its_task(launch: Launch, number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_launch_stops_its_task_and_prints_what_was_found_before(
+    launch: Launch, number: signal.Signals
+) -> None:
     with serve_in_thread(Options(runtime="simulated", plan={"defaults": {"duration": 600}})) as ecs:
         environment = launch.environment(ecs) | {"AWS_ENDPOINT_URL": ecs.endpoint_url}
         with subprocess.Popen(
-            launch.command(), env=environment, stderr=subprocess.PIPE, text=True
+            launch.command(), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
             until = time.monotonic() + 60
             while not ecs.tasks() and time.monotonic() < until:
                 time.sleep(0.05)
             time.sleep(0.2)
             process.send_signal(number)
-            assert process.wait(30) == 130
+            printed, _ = process.communicate(timeout=60)
+            assert process.returncode == 130
+        findings = json.loads(printed)["findings"]
+        assert any("remote_logging is off" in each["what"] for each in findings)
+        assert [each["what"] for each in findings if "interrupted" in each["what"]] == [
+            "The launch was interrupted, so what a container sees is not known."
+        ]
         (task,) = ecs.tasks()
         assert task["desiredStatus"] == "STOPPED"
 

@@ -161,11 +161,11 @@ class LiveTask:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait for the block, which botocore's time-outs keep short."""
+    """Let Ctrl-C, SIGTERM and a closed terminal wait for the block, which botocore's time-outs keep short."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
     try:
         yield

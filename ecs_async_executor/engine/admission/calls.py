@@ -223,7 +223,7 @@ class Calls:
                 "Nothing to do: the task is launched in its turn. If it lasts, find out which other clients of the "
                 "account call RunTask, or have AWS raise the limit.",
             )
-        if backlog < rate:
+        if backlog < rate or most >= UNLIMITED:
             return None  # each has a reason of its own
         return Diagnosis(
             "More launches wait than RunTask's rate allows at once.",

@@ -61,12 +61,13 @@ class S3Client(AwsClient):
 
     async def _try(self, operation: str, url: str, **arguments: Any) -> None:
         bucket, key = split(url)
-        client, action, begun = None, _ACTIONS[operation], anyio.current_time()
+        client, region, action, begun = None, "", _ACTIONS[operation], anyio.current_time()
         try:
             client = await self._ready()
+            region = str(client.meta.region_name or "")
             await self._call_on(client, operation, Bucket=bucket, Key=key, **arguments)
         except Exception as error:
-            failure = classify_s3(error, url)
+            failure = classify_s3(error, url, region)
             self._measurements.count(API_ERRORS, action, failure.kind.value)
             if not is_expected(error):
                 self._digest.note(

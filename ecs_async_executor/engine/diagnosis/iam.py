@@ -85,9 +85,9 @@ def partition_of(region: str) -> str:
     return next((partition for start, partition in _PARTITIONS if region.startswith(start)), "aws")
 
 
-def arn_of(url: str) -> str:
-    """Return the ARN of the object `s3://bucket/key`, in the partition `aws`."""
-    return f"arn:aws:s3:::{url.removeprefix('s3://')}"
+def arn_of(url: str, region: str) -> str:
+    """Return the ARN of the object `s3://bucket/key`, in the partition of a Region; of `aws` if that is empty."""
+    return f"arn:{partition_of(region)}:s3:::{url.removeprefix('s3://')}"
 
 
 def remedy_of(message: str) -> str | None:

@@ -57,8 +57,8 @@ _KEY_REMEDY = (
 )
 
 
-def classify_s3(error: BaseException, url: str) -> Failure:
-    """Classify an exception that PutObject or DeleteObject raised.
+def classify_s3(error: BaseException, url: str, region: str = "") -> Failure:
+    """Classify an exception that PutObject or DeleteObject raised; `region` is the client's, if there is a client.
 
     As `CONFIGURATION`, `DENIED`, `CREDENTIALS` (affects only the S3 client), and otherwise as `PAYLOAD`.
     """
@@ -68,7 +68,7 @@ def classify_s3(error: BaseException, url: str) -> Failure:
             Diagnosis("The name of the workload's S3 object is not valid.", url, _BUCKET_REMEDY),
         )
     if isinstance(error, boto.ClientError) and error.operation_name in _ACTIONS:
-        return _classify_answer(error, url)
+        return _classify_answer(error, url, region)
     failure = classify(error)
     if failure.kind is Kind.FAULT:
         # Another upload does no harm, and nothing was sent to ECS: the retries are limited as for S3's own failures.
@@ -77,7 +77,7 @@ def classify_s3(error: BaseException, url: str) -> Failure:
     return _passing(Kind.CREDENTIALS if refused else Kind.PAYLOAD, error, url)
 
 
-def _classify_answer(error: boto.ClientError, url: str) -> Failure:
+def _classify_answer(error: boto.ClientError, url: str, region: str) -> Failure:
     answer = error.response.get("Error", {})
     code, message = str(answer.get("Code", "")), str(answer.get("Message", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -99,7 +99,7 @@ def _classify_answer(error: boto.ClientError, url: str) -> Failure:
             Diagnosis(
                 "S3 denied access to the workload's object.",
                 facts,
-                remedy_of(message) or _missing(error.operation_name, url),
+                remedy_of(message) or _missing(error.operation_name, url, region),
             ),
         )
     if code.startswith(_KMS):
@@ -117,8 +117,8 @@ def _classify_answer(error: boto.ClientError, url: str) -> Failure:
     )
 
 
-def _missing(operation: str, url: str) -> str:
-    needed = missing("the scheduler's role", _ACTIONS[operation], arn_of(url))
+def _missing(operation: str, url: str, region: str) -> str:
+    needed = missing("the scheduler's role", _ACTIONS[operation], arn_of(url, region))
     return f"{needed} {_ENCRYPTED}" if operation == "PutObject" else needed
 
 

@@ -61,10 +61,10 @@ _STOP_CODES: Mapping[str, tuple[str, str]] = {
 }
 
 
-def without_workload(verdict: Verdict, url: str) -> Verdict:
-    """Return the verdict on a task whose container exited because it couldn't fetch its workload: its code never ran."""
+def without_workload(verdict: Verdict, url: str, region: str) -> Verdict:
+    """Return the verdict on a task of a Region whose container couldn't fetch its workload: its code never ran."""
     summary = "The container could not fetch its workload from S3."
-    needed = missing("the task role", "s3:GetObject", arn_of(url))
+    needed = missing("the task role", "s3:GetObject", arn_of(url, region))
     remedy = f"Check the container's log. If it says that access was denied: {needed}"
     return replace(verdict, ran=False, diagnosis=Diagnosis(summary, verdict.diagnosis.detail, remedy))
 

@@ -11,6 +11,7 @@ from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.failure_rules import FAILURE_RULES
 from ecs_async_executor.messages import Cancelled, Diagnosis, LaunchFailed, Recovery, Stopped
+from ecs_async_executor.task_arn import TaskArn
 
 LOST_REMEDY = (
     "Read the container's own log stream in CloudWatch for how it ended. If it may still run, check that the executor asks in the cluster, Region and"
@@ -23,7 +24,8 @@ def stopped(entry: Entry, task: Task) -> Stopped:
     """Report the end of a task whose lastStatus is STOPPED."""
     verdict = judge(task, entry.container)
     if verdict.exit_code == NOT_FETCHED and (url := entry.stored or fetched_by(task, entry.container)):
-        verdict = without_workload(verdict, url)
+        arn = TaskArn.parse(entry.arn)
+        verdict = without_workload(verdict, url, arn.region if arn else "")
     diagnosis = verdict.diagnosis
     if entry.task.timed_out and not verdict.ran:
         diagnosis = replace(

@@ -316,3 +316,20 @@ def test_the_user_is_named_and_a_container_without_users_names_nobody(
 
     monkeypatch.setattr("getpass.getuser", nobody)
     assert stop.user() == "an unnamed user"
+
+
+@pytest.mark.parametrize(
+    "command", ["tasks", "sweep", "stop d/r/t", "exec d t", "config"], ids=lambda each: each.split()[0]
+)
+def test_options_that_are_missing_are_counted_and_no_command_claims_to_start_an_executor(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CLUSTER", "CONTAINER_NAME", "TASK_DEFINITION"):
+        monkeypatch.delenv(f"AIRFLOW__AWS_ECS_EXECUTOR__{name}", raising=False)
+    assert main(command.split()) == 1
+    found = capsys.readouterr()
+    assert not found.out
+    first, *rest = found.err.splitlines()
+    assert first.endswith("3 options to correct:")
+    assert all(line.startswith("  - [aws_ecs_executor] ") for line in rest)
+    assert "start" not in first

@@ -176,7 +176,7 @@ def test_all_that_is_wrong_in_one_profile_is_said_at_once() -> None:
     assert "gpu: rate_share: " in text
     assert "gpu: lunchType is not a member of ECS's RunTask request. Did you mean launchType?" in text
     assert "gpu: fallback: there is no profile 'nowhere'." in text
-    assert "3 problems to correct" in text
+    assert "3 options to correct" in text
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_a_fallback_is_compared_only_when_both_profiles_are_right(
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
         profiles(queues, **options)
-    assert "1 problem to correct" in str(caught.value)
+    assert "1 option to correct" in str(caught.value)
     assert "wrong is not a member" in str(caught.value)
 
 

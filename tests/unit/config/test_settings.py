@@ -64,8 +64,8 @@ def problems() -> list[str]:
     with pytest.raises(ConfigurationError) as caught:
         load()
     first, *rest = str(caught.value).splitlines()
-    what = "problem" if len(rest) == 1 else "problems"
-    assert first == f"AsyncEcsExecutor can't start; {len(rest)} {what} to correct:"
+    what = "option" if len(rest) == 1 else "options"
+    assert first == f"{len(rest)} {what} to correct:"
     return rest
 
 

@@ -873,3 +873,18 @@ def test_an_address_without_tls_whose_port_speaks_tls_is_named() -> None:
     health = {Question(Kind.API, url): answer("plain HTTP", 400, healthy=False)}
     (wrong,) = [each for each in said({**with_address(url), **health}) if "speaks TLS" in each]
     assert f"{VARIABLE}={URL}" in wrong
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("eu-central-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")],
+)
+def test_what_a_role_needs_is_in_the_partition_of_the_region(region: str, partition: str) -> None:
+    answers = {
+        **definition(taskRoleArn=TASK_ROLE),
+        **identity(Arn=f"arn:{partition}:iam::123456789012:user/me"),
+    }
+    setup = a_setup(region=region, more=LOGS_IN_S3)
+    for more in (answers, {**answers, Question(Kind.IDENTITY): Unknown("No.", Cause.DENIED)}):
+        asked = questions(setup, Facts({**facts().answers, **more}))
+        assert any(f"s3:PutObject arn:{partition}:s3:::logs/airflow/*" in each.of for each in asked)

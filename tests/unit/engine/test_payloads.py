@@ -77,10 +77,10 @@ def test_the_repr_of_a_task_or_payload_shows_no_contents() -> None:
     assert URL in shown
 
 
-def ended(found: Task, *, payloads: str) -> tuple[Stopped, list[str]]:
+def ended(found: Task, *, payloads: str, arn: str = "arn:1") -> tuple[Stopped, list[str]]:
     """Let a ledger that has adopted a task learn of its end."""
     ledger = Ledger(options(payloads=payloads), lambda: 1.0)
-    ledger.watch(Watch("adopted", "label", "arn:1", "default", "airflow"), 0.0)
+    ledger.watch(Watch("adopted", "label", arn, "default", "airflow"), 0.0)
     (entry,) = ledger
     (report,) = ledger.described(entry, found, 1.0)
     assert isinstance(report, Stopped)
@@ -103,6 +103,12 @@ def test_a_container_that_could_not_fetch_has_not_run(payloads: str) -> None:
     assert report.diagnosis.summary == "The container could not fetch its workload from S3."
     assert f"exit code {NOT_FETCHED}" in report.diagnosis.detail
     assert "s3:GetObject" in report.diagnosis.remedy
+
+
+def test_what_the_task_role_lacks_is_named_in_the_partition_of_the_task() -> None:
+    arn = "arn:aws-cn:ecs:cn-north-1:123456789012:task/default/1"
+    report, _ = ended(task(*FETCH, exit_code=NOT_FETCHED), payloads="", arn=arn)
+    assert '"arn:aws-cn:s3:::bucket/airflow/*"' in report.diagnosis.remedy
 
 
 def test_with_any_other_command_the_same_exit_code_means_that_the_code_ran() -> None:

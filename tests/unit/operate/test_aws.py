@@ -108,9 +108,14 @@ DENIED = "User: arn:aws:iam::1:user/ada is not authorized to perform: ecs:StopTa
     ],
 )
 def test_each_error_says_what_to_do_here(error: Exception, url: str | None, words: str) -> None:
-    said = str(explain(error, "S3" if url else "ECS", URL, url))
+    said = str(explain(error, "S3" if url else "ECS", URL, "eu-central-1", url))
     assert words in said
     assert "scheduler" not in said
+
+
+def test_the_missing_statement_is_for_the_partition_of_the_clients_region() -> None:
+    denied = answer("AccessDenied", call="ListObjectsV2", status=403)
+    assert "arn:aws-cn:s3:::b" in str(explain(denied, "S3", URL, "cn-north-1", "s3://b"))
 
 
 def test_arns_are_grouped_by_their_cluster() -> None:

@@ -91,6 +91,13 @@ async def test_what_holds_up_launches_is_a_pause_before_a_throttle(make_calls: M
     assert calls.hold_up.summary == "AWS throttles RunTask, so launches are slow."
 
 
+@pytest.mark.parametrize(("rate", "is_held_up"), [(Rate(20, 20), True), (Rate(0, 0), False)])
+async def test_a_rate_without_a_limit_holds_up_nothing(make_calls: MakeCalls, rate: Rate, is_held_up: bool):
+    calls = make_calls(options(run_task_rate=rate))
+    calls._backlog = lambda: 30_000
+    assert (calls.hold_up is not None) is is_held_up
+
+
 async def test_an_ecs_that_answers_nothing_usable_for_long_holds_up_launches(make_calls: MakeCalls):
     calls = make_calls(options())
     calls._backlog = lambda: 7

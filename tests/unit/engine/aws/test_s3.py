@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 from contextlib import asynccontextmanager
 from copy import copy
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -28,6 +29,7 @@ class FakeSession:
 
     def __init__(self, *script: Exception) -> None:
         self.script = list(script)
+        self.meta = SimpleNamespace(region_name="cn-north-1")
         self.arguments: list[dict[str, Any]] = []
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.called = anyio.Event()
@@ -66,6 +68,13 @@ async def refused(client: S3Client) -> None:
 def s3_client(session: Any, **connection: Any) -> S3Client:
     digest = LogDigest(logging.getLogger("engine").log)
     return S3Client(lambda: Connection(session, **connection), digest, pool_size=5, call_timeout=30)
+
+
+async def test_what_is_denied_is_named_in_the_partition_of_the_clients_region():
+    client = s3_client(FakeSession(error("AccessDenied", "no", status=403, operation="PutObject")))
+    with pytest.raises(CallError) as caught:
+        await client.put(URL, b"{}")
+    assert '"arn:aws-cn:s3:::bucket/airflow/*"' in caught.value.failure.diagnosis.remedy
 
 
 async def test_an_object_is_put_and_deleted_by_bucket_and_key():

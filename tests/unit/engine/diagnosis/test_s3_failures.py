@@ -71,6 +71,11 @@ def test_a_denial_is_its_own_kind_and_comes_with_its_remedy(raised: Exception, r
     assert remedy in failure.diagnosis.remedy
 
 
+def test_the_missing_statement_is_for_the_partition_of_the_clients_region():
+    failure = classify_s3(refusal("AccessDenied", 403), URL, "us-gov-west-1")
+    assert '"Resource": "arn:aws-us-gov:s3:::bucket/airflow/*"' in failure.diagnosis.remedy
+
+
 @pytest.mark.parametrize(
     "raised",
     [

@@ -32,7 +32,7 @@ from tests.unit.docs.pages import (
 )
 
 OF_OTHERS = {
-    "docs/aws-setup.md": {"--skip-final-snapshot"},  # the AWS CLI's
+    "docs/aws-setup.md": {"--final-db-snapshot-identifier", "--skip-final-snapshot"},  # the AWS CLI's
     "docs/task-definition.md": {"--platform"},  # docker's
     "docs/image.md": {"--build-arg", "--platform", "--progress", "--secret"},  # docker's
     "CHANGELOG.md": {"--network-configuration"},  # the AWS CLI's
@@ -64,6 +64,30 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
             links = relative_links(page.read_text("utf-8"))
             to_follow += [(page.parent / link.partition("#")[0]).resolve() for link in links]
     assert [name_of(page) for page in PAGES if page not in reached] == []
+
+
+# --- lists --------------------------------------------------------------------------------------------
+
+
+def outside_of_their_lists(text: str) -> Iterator[str]:
+    """Return the indented blocks that Python-Markdown, unlike GitHub, doesn't count as a part of their list's item."""
+    fenced, after_a_blank_line = False, True
+    for line in text.splitlines():
+        fence = line.lstrip().startswith("```")
+        if not fenced and (fence or after_a_blank_line) and re.match(r" {1,3}\S", line):
+            yield line
+        fenced ^= fence
+        after_a_blank_line = not line
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.parent.name == "docs"], ids=name_of)
+def test_blocks_in_lists_are_indented_by_the_four_spaces_that_the_site_needs(page: Path) -> None:
+    assert list(outside_of_their_lists(page.read_text("utf-8"))) == []
+
+
+def test_a_block_that_leaves_its_list_is_found() -> None:
+    text = "1. Set it:\n\n   ```ini\n   [core]\n   ```\n\n  Go on.\n\n2. As here:\n\n    ```ini\n    a = 1\n    ```\n\n- one\n  line\n"
+    assert list(outside_of_their_lists(text)) == ["   ```ini", "  Go on."]
 
 
 # --- ecs-async ----------------------------------------------------------------------------------------

@@ -70,14 +70,20 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 
 
 def outside_of_their_lists(text: str) -> Iterator[str]:
-    """Return the indented blocks that Python-Markdown, unlike GitHub, doesn't count as a part of their list's item."""
-    fenced, after_a_blank_line = False, True
+    """Return the lines of lists that leave them on the site, but not on GitHub: Python-Markdown is stricter."""
+    fenced, blank_before, paragraph_before = False, True, False
     for line in text.splitlines():
         fence = line.lstrip().startswith("```")
-        if not fenced and (fence or after_a_blank_line) and re.match(r" {1,3}\S", line):
+        new_block = not fenced and (fence or blank_before)
+        if new_block and re.match(r" {1,3}\S", line):
             yield line
+        if paragraph_before and re.match(r"(?:-|\d+\.) ", line):
+            yield line
+        paragraph_before = (
+            not fenced and not fence and line.startswith("    ") and (blank_before or paragraph_before)
+        )
         fenced ^= fence
-        after_a_blank_line = not line
+        blank_before = not line
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.parent.name == "docs"], ids=name_of)
@@ -85,9 +91,33 @@ def test_blocks_in_lists_are_indented_by_the_four_spaces_that_the_site_needs(pag
     assert list(outside_of_their_lists(page.read_text("utf-8"))) == []
 
 
-def test_a_block_that_leaves_its_list_is_found() -> None:
-    text = "1. Set it:\n\n   ```ini\n   [core]\n   ```\n\n  Go on.\n\n2. As here:\n\n    ```ini\n    a = 1\n    ```\n\n- one\n  line\n"
-    assert list(outside_of_their_lists(text)) == ["   ```ini", "  Go on."]
+def test_blocks_and_items_that_leave_their_list_are_found() -> None:
+    text = """\
+1. Set it:
+
+   ```ini
+   [core]
+   ```
+
+  Go on.
+
+2. As here:
+
+    ```ini
+    a = 1
+    ```
+
+    And so on.
+- This is no item, but part of the paragraph.
+
+- one
+  line
+"""
+    assert list(outside_of_their_lists(text)) == [
+        "   ```ini",
+        "  Go on.",
+        "- This is no item, but part of the paragraph.",
+    ]
 
 
 # --- ecs-async ----------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from tests.unit.docs.pages import (
 )
 
 OF_OTHERS = {
-    "docs/aws-setup.md": {"--skip-final-snapshot"},  # the AWS CLI's
+    "docs/aws-setup.md": {"--final-db-snapshot-identifier", "--skip-final-snapshot"},  # the AWS CLI's
     "docs/task-definition.md": {"--platform"},  # docker's
     "docs/image.md": {"--build-arg", "--platform", "--progress", "--secret"},  # docker's
     "CHANGELOG.md": {"--network-configuration"},  # the AWS CLI's
@@ -64,6 +64,60 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
             links = relative_links(page.read_text("utf-8"))
             to_follow += [(page.parent / link.partition("#")[0]).resolve() for link in links]
     assert [name_of(page) for page in PAGES if page not in reached] == []
+
+
+# --- lists --------------------------------------------------------------------------------------------
+
+
+def outside_of_their_lists(text: str) -> Iterator[str]:
+    """Return the lines of lists that leave them on the site, but not on GitHub: Python-Markdown is stricter."""
+    fenced, blank_before, paragraph_before = False, True, False
+    for line in text.splitlines():
+        fence = line.lstrip().startswith("```")
+        new_block = not fenced and (fence or blank_before)
+        if new_block and re.match(r" {1,3}\S", line):
+            yield line
+        if paragraph_before and re.match(r"(?:-|\d+\.) ", line):
+            yield line
+        paragraph_before = (
+            not fenced and not fence and line.startswith("    ") and (blank_before or paragraph_before)
+        )
+        fenced ^= fence
+        blank_before = not line
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.parent.name == "docs"], ids=name_of)
+def test_blocks_in_lists_are_indented_by_the_four_spaces_that_the_site_needs(page: Path) -> None:
+    assert list(outside_of_their_lists(page.read_text("utf-8"))) == []
+
+
+def test_blocks_and_items_that_leave_their_list_are_found() -> None:
+    text = """\
+1. Set it:
+
+   ```ini
+   [core]
+   ```
+
+  Go on.
+
+2. As here:
+
+    ```ini
+    a = 1
+    ```
+
+    And so on.
+- This is no item, but part of the paragraph.
+
+- one
+  line
+"""
+    assert list(outside_of_their_lists(text)) == [
+        "   ```ini",
+        "  Go on.",
+        "- This is no item, but part of the paragraph.",
+    ]
 
 
 # --- ecs-async ----------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -19,8 +19,24 @@ _CAPABILITIES = ("CAPABILITY_IAM",)
 """The template makes roles, whose names CloudFormation chooses."""
 _NOTHING_TO_DO = "No updates are to be performed"
 _RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 5})
+_OURS = "ecs-async-executor"
+"""What the description of our template contains."""
+_PASSING = {
+    "InternalError",
+    "InternalFailure",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+"""Codes of errors that pass by themselves ("Common error types" of the CloudFormation API reference, and of EC2, ECS)."""
 _REASON = "Stopped by ecs-async stack down."
 _T = TypeVar("_T")
+
+
+class UnreachableError(OperationError):
+    """AWS doesn't answer, or throttles: another try may help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +48,18 @@ class Stack:
     status: str
     parameters: Mapping[str, str]
     outputs: tuple[Mapping[str, Any], ...]
+    description: str = ""
+    """The template's."""
 
     @property
     def in_progress(self) -> bool:
-        """Whether AWS works on it."""
-        return self.status.endswith("_IN_PROGRESS")
+        """Whether AWS works on it (with REVIEW_IN_PROGRESS it waits for people)."""
+        return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
+
+    @property
+    def ours(self) -> bool:
+        """Whether it was made of our template."""
+        return _OURS in self.description
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +88,8 @@ class Cloud:
             session = boto3.Session(region_name=region, profile_name=profile)
         except boto.ProfileNotFound as error:
             raise OperationError(f"{error}. `aws configure list-profiles` lists them.") from None
+        except boto.BotoCoreError as error:  # such as a configuration file that isn't one
+            raise OperationError(f"the AWS CLI's configuration can't be read: {error}") from None
         if not session.region_name:
             raise OperationError("no AWS Region is set: add --region, or set AWS_DEFAULT_REGION.")
         return cls(session)
@@ -91,6 +116,7 @@ class Cloud:
             each["StackStatus"],
             {pair["ParameterKey"]: pair.get("ParameterValue", "") for pair in each.get("Parameters", ())},
             tuple(each.get("Outputs", ())),
+            each.get("Description", ""),
         )
 
     def create(self, name: str, text: str, values: Mapping[str, str]) -> None:
@@ -113,9 +139,15 @@ class Cloud:
         """Begin to delete a stack."""
         self._call("cloudformation", lambda client: client.delete_stack(StackName=name))
 
-    def events(self, stack_id: str) -> list[Event]:
-        """Return all of a stack's events, the oldest first."""
-        return read(self._pages("cloudformation", "describe_stack_events", "StackEvents", StackName=stack_id))
+    def events(self, stack_id: str, seen: Collection[str] = ()) -> list[Event]:
+        """Return a stack's events, the oldest first: all that aren't in `seen`, and perhaps some that are."""
+        answer: list[Mapping[str, Any]] = []
+        for page in self._raw_pages("cloudformation", "describe_stack_events", StackName=stack_id):
+            answer += page["StackEvents"]
+            # The newest come first. A stack soon has thousands, and AWS throttles those who ask for all of them.
+            if any(each["EventId"] in seen for each in page["StackEvents"]):
+                break
+        return read(answer)
 
     def made(self, stack_id: str) -> list[Made]:
         """Return the resources of a stack."""
@@ -135,6 +167,12 @@ class Cloud:
     def _request(self, name: str, text: str, values: Mapping[str, str]) -> dict[str, Any]:
         pairs = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
         return {"StackName": name, "TemplateBody": text, "Capabilities": _CAPABILITIES, "Parameters": pairs}
+
+    def make_service_linked_role(self) -> None:
+        """Make the role by which ECS calls other services; raises `OperationError` if the account has it, too."""
+        self._call(
+            "iam", lambda client: client.create_service_linked_role(AWSServiceName="ecs.amazonaws.com")
+        )
 
     # --- what a stack leaves, or what holds it up ---------------------------------------------------------------
 
@@ -212,6 +250,8 @@ class Cloud:
             raise OperationError(
                 "there are no AWS credentials: run `aws configure` or `aws sso login`, or add --profile."
             ) from error
+        except (boto.ConnectionError, boto.HTTPClientError) as error:
+            raise UnreachableError(f"AWS can't be reached: {error}") from error
         except boto.BotoCoreError as error:
             raise OperationError(f"AWS can't be called: {error}") from error
 
@@ -219,8 +259,11 @@ class Cloud:
         for page in self._raw_pages(service, operation, **request):
             yield from page.get(member, ())
 
-    def _raw_pages(self, service: str, operation: str, **request: Any) -> list[Mapping[str, Any]]:
-        return self._call(service, lambda client: list(client.get_paginator(operation).paginate(**request)))
+    def _raw_pages(self, service: str, operation: str, **request: Any) -> Iterator[Mapping[str, Any]]:
+        """Yield each page of an answer, and ask for the next one only then."""
+        pages = iter(self._call(service, lambda client: client.get_paginator(operation).paginate(**request)))
+        while (page := self._call(service, lambda _: next(pages, None))) is not None:
+            yield page
 
 
 def _describe_tasks(client: Any, cluster: str, tasks: Sequence[str]) -> Mapping[str, Any]:
@@ -246,4 +289,5 @@ def _explained(error: boto.ClientError) -> OperationError:
         return OperationError("the AWS credentials have expired: sign in again, as with `aws sso login`.")
     if code in {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"}:
         return OperationError("AWS doesn't know these credentials: check the profile or the variables AWS_*.")
-    return OperationError(f"{error.operation_name} failed: {message}")
+    kind = UnreachableError if code in _PASSING else OperationError
+    return kind(f"{error.operation_name} failed: {message}")

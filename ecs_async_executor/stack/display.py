@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ecs_async_executor.stack.prices import DATE, NOT_COUNTED, REGION, Item, per_task_hour, total
 from ecs_async_executor.stack.progress import Event, Progress
-from ecs_async_executor.stack.template import Resource, Values
+from ecs_async_executor.stack.template import Resource, Template, Values
 
 _WORDS = {
     "CREATE_IN_PROGRESS": "making",
@@ -54,6 +54,23 @@ def resource_lines(resources: Sequence[Resource]) -> list[str]:
         kinds.setdefault(short(each.kind), []).append(each.name)
     width = max(map(len, kinds))
     return [f"  {len(names):>2} {kind:<{width}}  {', '.join(names)}" for kind, names in kinds.items()]
+
+
+def change_lines(template: Template, before: Values, after: Values) -> list[str]:
+    """Return which parameters change from one set of values to another, and which resources come and go with them."""
+    changed = [name for name in template.parameters if before[name] != after[name]]
+    if not changed:
+        return ["No parameter changes."]
+    was, will = ({each.name: each for each in template.resources(values)} for values in (before, after))
+    lines = [
+        "Changes:",
+        *(f"  {name}: {before[name] or '(empty)'} -> {after[name] or '(empty)'}" for name in changed),
+    ]
+    new = ", ".join(name for name in will if name not in was)
+    gone = ", ".join(
+        f"{name} (its data is kept)" if each.kept else name for name, each in was.items() if name not in will
+    )
+    return [*lines, *([f"New: {new}."] if new else ()), *([f"Deleted: {gone}."] if gone else ())]
 
 
 def estimate_lines(items: Sequence[Item], values: Values, region: str) -> list[str]:

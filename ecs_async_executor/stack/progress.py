@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,8 @@ _CONSEQUENCES = (
     "the following resource(s) failed",
 )
 """Beginnings of reasons that only say that something else has failed."""
+_BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
+"""A stack's states at the beginning of an operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,17 @@ def read(answer: Iterable[Mapping[str, Any]]) -> list[Event]:
         for each in answer
     ]
     return found[::-1]
+
+
+def before_the_last_operation(events: Sequence[Event]) -> set[str]:
+    """Return the ids of the events before the last operation on a stack, of its events with the oldest first.
+
+    A rollback belongs to the operation that it rolls back.
+    """
+    begins = [
+        number for number, each in enumerate(events) if each.of_the_stack and each.status in _BEGINNINGS
+    ]
+    return {each.id for each in events[: begins[-1] if begins else 0]}
 
 
 @dataclass(slots=True)

@@ -164,9 +164,17 @@ def _is(condition: Any, values: Values, conditions: Mapping[str, Any]) -> bool:
     if function == "Condition":
         return _is(conditions[arguments], values, conditions)
     if function == "Fn::Equals":
-        left, right = (values[each["Ref"]] if isinstance(each, dict) else str(each) for each in arguments)
-        return left == right
+        left, right = (_value(each, values) for each in arguments)
+        return bool(left == right)
+    if function == "Fn::Contains":
+        strings, one = (_value(each, values) for each in arguments)
+        # A parameter that is a list is a text with commas.
+        return one in (strings.split(",") if isinstance(strings, str) else strings)
     if function == "Fn::Not":
         return not _is(arguments[0], values, conditions)
     results = [_is(each, values, conditions) for each in arguments]
     return all(results) if function == "Fn::And" else any(results)
+
+
+def _value(each: Any, values: Values) -> Any:
+    return values[each["Ref"]] if isinstance(each, dict) else each

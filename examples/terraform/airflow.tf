@@ -54,7 +54,10 @@ locals {
     }
   } : name => service if local.on_ecs }
   secrets = merge(
-    { AIRFLOW__API_AUTH__JWT_SECRET = aws_secretsmanager_secret.jwt.arn },
+    {
+      AIRFLOW__API_AUTH__JWT_SECRET = aws_secretsmanager_secret.jwt.arn
+      AIRFLOW__API__SECRET_KEY      = aws_secretsmanager_secret.api.arn
+    },
     local.has_database ? {
       AIRFLOW__DATABASE__SQL_ALCHEMY_CONN = aws_secretsmanager_secret.database_connection[0].arn
       AIRFLOW__CORE__FERNET_KEY           = aws_secretsmanager_secret.fernet[0].arn
@@ -137,4 +140,19 @@ resource "aws_ecs_service" "airflow" {
       registry_arn = aws_service_discovery_service.api_server[0].arn
     }
   }
+  # The circuit breaker gives up after a few attempts: rights, secrets and a way to both come first.
+  depends_on = [
+    aws_iam_role_policy.airflow_execution,
+    aws_iam_role_policy.api_server,
+    aws_iam_role_policy_attachment.airflow,
+    aws_route.nat,
+    aws_route_table_association.private,
+    aws_secretsmanager_secret_version.admin,
+    aws_secretsmanager_secret_version.api,
+    aws_secretsmanager_secret_version.database_connection,
+    aws_secretsmanager_secret_version.fernet,
+    aws_secretsmanager_secret_version.jwt,
+    aws_vpc_endpoint.interface,
+    aws_vpc_endpoint.s3,
+  ]
 }

@@ -53,6 +53,23 @@ resource "aws_secretsmanager_secret_version" "jwt" {
   secret_string_wo_version = 1
 }
 
+ephemeral "aws_secretsmanager_random_password" "api" {
+  password_length     = 64
+  exclude_punctuation = true
+}
+
+# One for all components: they sign with it what they ask each other for logs, and a UI session outlives its API server.
+resource "aws_secretsmanager_secret" "api" {
+  name_prefix = "${var.name}-api-"
+  description = "Airflow's [api] secret_key"
+}
+
+resource "aws_secretsmanager_secret_version" "api" {
+  secret_id                = aws_secretsmanager_secret.api.id
+  secret_string_wo         = ephemeral.aws_secretsmanager_random_password.api.random_password
+  secret_string_wo_version = 1
+}
+
 ephemeral "aws_secretsmanager_random_password" "fernet" {
   password_length     = 43
   exclude_punctuation = true
@@ -105,6 +122,8 @@ resource "aws_db_instance" "this" {
   engine_version             = "17"
   instance_class             = var.database
   allocated_storage          = 20
+  # RDS makes it larger by itself up to here: a full disk stops Airflow.
+  max_allocated_storage      = 100
   storage_type               = "gp3"
   storage_encrypted          = true
   db_name                    = "airflow"

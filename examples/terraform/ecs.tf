@@ -1,5 +1,7 @@
 resource "aws_ecs_cluster" "this" {
   name = var.name
+  # In a new account AWS makes ECS's service-linked role now, and can't use it at once. Making a role takes longer.
+  depends_on = [aws_iam_role.execution]
 }
 
 resource "aws_ecs_cluster_capacity_providers" "this" {

@@ -29,7 +29,7 @@ data "aws_iam_policy_document" "start" {
 }
 
 resource "aws_iam_role" "execution" {
-  name_prefix        = "${var.name}-execution-"
+  name_prefix        = "${local.short}-execution-"
   description        = "ECS pulls the image of tasks and writes their output"
   assume_role_policy = data.aws_iam_policy_document.trust.json
 }
@@ -59,7 +59,7 @@ data "aws_iam_policy_document" "tasks" {
 }
 
 resource "aws_iam_role" "task" {
-  name_prefix        = "${var.name}-task-"
+  name_prefix        = "${local.short}-task-"
   description        = "What the code of tasks may do. Add what your tasks need."
   assume_role_policy = data.aws_iam_policy_document.trust.json
 }
@@ -184,7 +184,7 @@ data "aws_iam_policy_document" "secrets" {
     sid     = "AirflowsSecrets"
     actions = ["secretsmanager:GetSecretValue"]
     resources = concat(
-      [aws_secretsmanager_secret.jwt.arn],
+      [aws_secretsmanager_secret.jwt.arn, aws_secretsmanager_secret.api.arn],
       aws_secretsmanager_secret.database_connection[*].arn,
       aws_secretsmanager_secret.fernet[*].arn,
       aws_secretsmanager_secret.admin[*].arn,
@@ -203,7 +203,7 @@ resource "aws_iam_policy" "secrets" {
 
 resource "aws_iam_role" "airflow_execution" {
   count              = local.on_ecs ? 1 : 0
-  name_prefix        = "${var.name}-airflow-execution-"
+  name_prefix        = "${local.short}-airflow-execution-"
   description        = "ECS pulls the image of the services, writes their output and hands them their secrets"
   assume_role_policy = data.aws_iam_policy_document.trust.json
 }
@@ -220,7 +220,7 @@ resource "aws_iam_role_policy" "airflow_execution" {
 
 resource "aws_iam_role" "airflow" {
   for_each           = local.on_ecs ? toset(["scheduler", "api-server", "parsing"]) : toset([])
-  name_prefix        = "${var.name}-${each.key}-"
+  name_prefix        = "${local.short}-${each.key}-"
   description        = "parsing: the Dag processor and the triggerer"
   assume_role_policy = data.aws_iam_policy_document.trust.json
 }

@@ -14,6 +14,8 @@ locals {
   on_ecs       = var.airflow == "ecs"
   has_database = var.database != "none"
 
+  # Names of roles and buckets are made of it: with what AWS adds, a prefix has at most 38 and 37 characters.
+  short   = substr(var.name, 0, 19)
   vpc     = local.new_vpc ? aws_vpc.this[0].id : var.vpc_id
   subnets = local.new_vpc ? aws_subnet.private[*].id : var.subnet_ids
   image   = "${aws_ecr_repository.this.repository_url}:${var.image_tag == "" ? "latest" : var.image_tag}"

@@ -99,15 +99,16 @@ resource "aws_vpc_endpoint" "s3" {
   route_table_ids   = [aws_route_table.private[0].id]
 }
 
-# ecs, secretsmanager: Airflow's services. ssmmessages: ECS Exec, by which people reach the UI.
+# ecs, secretsmanager: Airflow, on ECS or on hosts of yours in this VPC. ssmmessages: ECS Exec, by which people reach the UI.
+# In China, the names of ECR's endpoints begin with "cn.", those of the others do not.
 resource "aws_vpc_endpoint" "interface" {
   for_each = toset(concat(
-    local.endpoints ? ["ecr.api", "ecr.dkr", "logs"] : [],
-    local.endpoints && local.on_ecs ? ["secretsmanager", "ecs", "ssmmessages"] : [],
+    local.endpoints ? ["ecr.api", "ecr.dkr", "logs", "secretsmanager", "ecs"] : [],
+    local.endpoints && local.on_ecs ? ["ssmmessages"] : [],
   ))
   vpc_id              = aws_vpc.this[0].id
   vpc_endpoint_type   = "Interface"
-  service_name        = "com.amazonaws.${local.region}.${each.key}"
+  service_name        = "${local.partition == "aws-cn" && startswith(each.key, "ecr.") ? "cn." : ""}com.amazonaws.${local.region}.${each.key}"
   private_dns_enabled = true
   subnet_ids          = local.subnets
   security_group_ids  = [aws_security_group.endpoints[0].id]
@@ -148,6 +149,17 @@ resource "aws_vpc_security_group_ingress_rule" "api_server_from_tasks" {
   from_port                    = 8080
   to_port                      = 8080
   referenced_security_group_id = aws_security_group.tasks.id
+}
+
+# The triggerer serves the logs of triggers that run ([logging] trigger_log_server_port).
+resource "aws_vpc_security_group_ingress_rule" "triggerer_from_api_server" {
+  count                        = local.on_ecs ? 1 : 0
+  security_group_id            = aws_security_group.airflow.id
+  description                  = "The API server reads the logs of triggers"
+  ip_protocol                  = "tcp"
+  from_port                    = 8794
+  to_port                      = 8794
+  referenced_security_group_id = aws_security_group.airflow.id
 }
 
 resource "aws_security_group" "database" {

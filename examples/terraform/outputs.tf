@@ -72,6 +72,10 @@ output "AIRFLOW__API_AUTH__JWT_SECRET_SECRET" {
   value = aws_secretsmanager_secret.jwt.arn
 }
 
+output "AIRFLOW__API__SECRET_KEY_SECRET" {
+  value = aws_secretsmanager_secret.api.arn
+}
+
 output "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_SECRET" {
   value = one(aws_secretsmanager_secret.database_connection[*].arn)
 }

@@ -26,11 +26,11 @@ resource "aws_cloudwatch_log_group" "this" {
 # A bucket of its own: tasks may list the logs' bucket, and must not list payloads.
 # Neither bucket is deleted while something is in it (force_destroy is false).
 resource "aws_s3_bucket" "payloads" {
-  bucket_prefix = "${var.name}-payloads-"
+  bucket_prefix = "${local.short}-payloads-"
 }
 
 resource "aws_s3_bucket" "logs" {
-  bucket_prefix = "${var.name}-logs-"
+  bucket_prefix = "${local.short}-logs-"
 }
 
 locals {

@@ -46,6 +46,10 @@ variable "subnet_ids" {
   type        = list(string)
   default     = []
   description = "Private subnets of the existing VPC in at least two zones, with a way to ECR, CloudWatch Logs, S3 and Secrets Manager."
+  validation {
+    condition     = var.network != "existing" || length(var.subnet_ids) > 0
+    error_message = "Network=existing needs VpcId and SubnetIds."
+  }
 }
 
 variable "image_tag" {
@@ -85,6 +89,19 @@ variable "task_memory" {
   validation {
     condition     = can(regex("^\\d+$", var.task_memory))
     error_message = "MiB of a task's container. Fargate takes certain pairs with TaskCpu only."
+  }
+  # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
+  validation {
+    condition = contains(lookup({
+      "256"   = [512, 1024, 2048]
+      "512"   = range(1024, 4097, 1024)
+      "1024"  = range(2048, 8193, 1024)
+      "2048"  = range(4096, 16385, 1024)
+      "4096"  = range(8192, 30721, 1024)
+      "8192"  = range(16384, 61441, 4096)
+      "16384" = range(32768, 122881, 8192)
+    }, var.task_cpu, []), tonumber(var.task_memory))
+    error_message = "Fargate takes certain pairs of TaskCpu and TaskMemory only."
   }
 }
 

@@ -77,7 +77,7 @@ def secret_values(url: str) -> list[str]:
     "parameters",
     [
         (),
-        ("--set", "Network=new-endpoints", "--set", "ImageTag=1", "--set", "Spot=yes"),
+        ("--set", "Network=new-endpoints", "--set", "Spot=yes"),
         (*ELSEWHERE, "--set", "Database=none"),
     ],
     ids=["default", "endpoints only", "Airflow elsewhere, no database"],
@@ -184,6 +184,29 @@ def test_up_again_changes_nothing_if_nothing_is_new(aws: str, capsys: pytest.Cap
     assert variables(capsys) == before
 
 
+def test_an_image_starts_airflow(aws: str, capsys: pytest.CaptureFixture[str]):
+    assert up() == 0
+    assert "--set ImageTag=TAG" in capsys.readouterr().err
+    assert up("--set", "ImageTag=1") == 0
+    ecs = client(aws, "ecs")
+    (cluster,) = ecs.list_clusters()["clusterArns"]
+    services = ecs.describe_services(
+        cluster=cluster, services=ecs.list_services(cluster=cluster)["serviceArns"]
+    )
+    assert sorted(each["desiredCount"] for each in services["services"]) == [1, 1, 1, 1]
+    definition = ecs.describe_task_definition(taskDefinition="airflow-task")["taskDefinition"]
+    assert definition["containerDefinitions"][0]["image"].endswith("/airflow-task:1")
+
+
+def test_a_stack_of_another_template_is_left_alone(aws: str, capsys: pytest.CaptureFixture[str]):
+    template = {"Description": "The shop", "Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}}
+    client(aws, "cloudformation").create_stack(StackName="airflow", TemplateBody=json.dumps(template))
+    assert up() == 1
+    assert stack("down", "--yes", "--delete-data") == 1
+    assert "wasn't made with `ecs-async stack`" in capsys.readouterr().err
+    assert len(client(aws, "s3").list_buckets()["Buckets"]) == 1
+
+
 def test_down_keeps_the_data_and_says_where_it_is(aws: str, capsys: pytest.CaptureFixture[str]):
     assert up() == 0
     capsys.readouterr()
@@ -197,7 +220,8 @@ def test_down_keeps_the_data_and_says_where_it_is(aws: str, capsys: pytest.Captu
     assert secrets[0]["ARN"] in out
     # moto never deletes a cluster.
     assert [each["IsDefault"] for each in client(aws, "ec2").describe_vpcs()["Vpcs"]] == [True]
-    assert client(aws, "iam").list_roles()["Roles"] == []
+    # Made for a new account, and the account's from then on.
+    assert [each["RoleName"] for each in client(aws, "iam").list_roles()["Roles"]] == ["AWSServiceRoleForECS"]
     rds = client(aws, "rds")
     assert rds.describe_db_instances()["DBInstances"] == []
     assert len(rds.describe_db_snapshots()["DBSnapshots"]) == 1

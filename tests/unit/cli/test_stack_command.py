@@ -37,12 +37,13 @@ class FakeCloud:
         self.parameters: Mapping[str, str] = {"ImageTag": "1", "Spot": "yes"}
         self.values: Mapping[str, str] = {}
         self.on_update: Callable[[], bool] = lambda: True
+        self.description = read_template().document["Description"]
 
     def stack(self, name: str) -> Stack | None:
         if self.asked and self.states:
             self.now, new = self.states.pop(0)
             self.happened += new
-        return Stack("id", name, self.now, self.parameters, OUTPUTS) if self.now else None
+        return Stack("id", name, self.now, self.parameters, OUTPUTS, self.description) if self.now else None
 
     def create(self, _name: str, _text: str, values: Mapping[str, str]) -> None:
         self.asked.append("create")
@@ -56,7 +57,10 @@ class FakeCloud:
     def delete(self, _name: str) -> None:
         self.asked.append("delete")
 
-    def events(self, _stack_id: str) -> list[Event]:
+    def make_service_linked_role(self) -> None:
+        raise OperationError("Service role name AWSServiceRoleForECS has been taken in this account.")
+
+    def events(self, _stack_id: str, _seen: object = ()) -> list[Event]:
         return list(self.happened)
 
     def made(self, _stack_id: str) -> list[Made]:
@@ -126,7 +130,7 @@ def test_a_change_keeps_the_stacks_parameters(use: Any):
 def test_a_stack_that_aws_works_on_is_only_watched(use: Any, capsys: pytest.CaptureFixture[str]):
     cloud = FakeCloud("CREATE_IN_PROGRESS")
     answers = iter(["CREATE_IN_PROGRESS"] * 3 + ["CREATE_COMPLETE"] * 3)
-    cloud.stack = lambda name: Stack("id", name, next(answers), {"ImageTag": "1"}, OUTPUTS)  # type: ignore[method-assign]  # a fake
+    cloud.stack = lambda name: Stack("id", name, next(answers), {"ImageTag": "1"}, OUTPUTS, cloud.description)  # type: ignore[method-assign]  # a fake
     use(cloud)
     assert up() == 0
     assert cloud.asked == []
@@ -136,7 +140,7 @@ def test_a_stack_that_aws_works_on_is_only_watched(use: Any, capsys: pytest.Capt
 def test_a_dead_stack_must_be_deleted_first(use: Any, capsys: pytest.CaptureFixture[str]):
     cloud = use(FakeCloud("ROLLBACK_COMPLETE"))
     assert up() == 1
-    assert "`ecs-async stack down`" in capsys.readouterr().err
+    assert "`ecs-async stack down --name airflow`" in capsys.readouterr().err
     assert cloud.asked == []
 
 
@@ -160,7 +164,7 @@ def test_down_stops_the_tasks_that_would_hold_the_cluster(use: Any, capsys: pyte
     cloud = use(FakeCloud("CREATE_COMPLETE", [("DELETE_IN_PROGRESS", []), ("DELETE_COMPLETE", [])]))
     assert main(["stack", "down", "--yes"]) == 0
     assert cloud.asked == ["stop arn:task/1", "delete"]
-    assert "1 ECS tasks run in its cluster; they will be stopped." in capsys.readouterr().out
+    assert "1 ECS task runs in its cluster, and will be stopped." in capsys.readouterr().out
 
 
 def test_the_answer_no_changes_nothing(
@@ -221,3 +225,112 @@ def test_events_of_before_are_not_shown_again(use: Any, capsys: pytest.CaptureFi
     use(cloud)
     assert up() == 0
     assert "long ago" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [("up", "--yes"), ("down", "--yes"), ("down", "--yes", "--delete-data"), ("env",)]
+)
+def test_somebody_elses_stack_is_left_alone(
+    use: Any, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+):
+    cloud = FakeCloud("CREATE_COMPLETE")
+    cloud.description = "The shop"
+    use(cloud)
+    assert main(["stack", *words]) == 1
+    assert cloud.asked == []
+    assert "wasn't made with `ecs-async stack`" in capsys.readouterr().err
+
+
+def test_a_new_stack_takes_no_image_because_its_repository_is_not_there_yet(
+    use: Any, capsys: pytest.CaptureFixture[str]
+):
+    cloud = use(FakeCloud())
+    assert up("--set", "ImageTag=1") == 1
+    assert cloud.asked == []
+    assert "Make it without ImageTag" in capsys.readouterr().err
+
+
+def test_parameters_that_come_too_late_are_told_and_end_in_1(use: Any, capsys: pytest.CaptureFixture[str]):
+    cloud = FakeCloud("UPDATE_IN_PROGRESS")
+    cloud.asked = ["update"]
+    cloud.states = [("UPDATE_IN_PROGRESS", [])] * 2 + [("UPDATE_COMPLETE", [])] * 2
+    use(cloud)
+    assert up("--set", "Spot=no") == 1
+    assert cloud.asked == ["update"]
+    assert "too late" in capsys.readouterr().err
+
+
+def test_credentials_that_expire_meanwhile_are_told_with_how_to_go_on(
+    use: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    def expired(*_: object) -> Any:
+        raise OperationError("the AWS credentials have expired.")
+
+    use(FakeCloud())
+    monkeypatch.setattr(operation, "watch", expired)
+    assert up("--profile", "work", "--region", "eu-central-1") == 1
+    err = capsys.readouterr().err
+    assert "the AWS credentials have expired." in err
+    assert "ecs-async stack up --name airflow --region eu-central-1 --profile work" in err
+
+
+def test_a_stack_that_aws_cannot_put_back_is_not_to_be_deleted(use: Any, capsys: pytest.CaptureFixture[str]):
+    use(FakeCloud("CREATE_COMPLETE", [("UPDATE_ROLLBACK_FAILED", [])]))
+    assert up() == 1
+    err = capsys.readouterr().err
+    assert "continue-update-rollback" in err
+    assert "stack down" not in err
+
+
+def test_a_change_shows_what_comes_and_what_goes(use: Any, capsys: pytest.CaptureFixture[str]):
+    cloud = FakeCloud("CREATE_COMPLETE", [("UPDATE_COMPLETE", [])])
+    cloud.parameters = {"Airflow": "elsewhere", "ExecutionApiUrl": "https://a.example.com/execution/"}
+    use(cloud)
+    assert up("--set", "Database=none") == 0
+    err = capsys.readouterr().err
+    assert "  Database: db.t4g.small -> none\n" in err
+    assert "Deleted: " in err
+    assert "MetadataDatabase (its data is kept)" in err
+
+
+def test_ctrl_d_is_a_no(use: Any, monkeypatch: pytest.MonkeyPatch):
+    def ended() -> str:
+        raise EOFError
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", ended)
+    cloud = use(FakeCloud("CREATE_COMPLETE"))
+    assert main(["stack", "down"]) == 1
+    assert cloud.asked == []
+
+
+def test_down_that_is_interrupted_names_the_data_that_stays(
+    use: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    def interrupted(*_: object) -> Any:
+        raise KeyboardInterrupt
+
+    cloud = FakeCloud("CREATE_COMPLETE")
+    monkeypatch.setattr(
+        cloud, "made", lambda _: [Made("LogBucket", "AWS::S3::Bucket", "my-logs", "CREATE_COMPLETE")]
+    )
+    use(cloud)
+    monkeypatch.setattr(operation, "watch", interrupted)
+    assert main(["stack", "down", "--yes", "--delete-data"]) == 130
+    assert "still there:\n  bucket my-logs\n" in capsys.readouterr().err
+
+
+def test_the_doctor_gets_the_profile_and_not_the_keys_of_the_environment(
+    use: Any, monkeypatch: pytest.MonkeyPatch
+):
+    environments: list[Mapping[str, str]] = []
+    monkeypatch.setattr("subprocess.run", lambda *_, env, **__: environments.append(env))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of another account")
+    for words in ([], ["--profile", "work"]):
+        use(FakeCloud("CREATE_COMPLETE", [("UPDATE_COMPLETE", [])]))
+        assert main(["stack", "up", "--yes", *words]) == 0
+    without, with_profile = environments
+    assert without["AWS_ACCESS_KEY_ID"] == "of another account"
+    assert with_profile["AWS_PROFILE"] == "work"
+    assert "AWS_ACCESS_KEY_ID" not in with_profile
+    assert with_profile["AIRFLOW__ECS_ASYNC_EXECUTOR__CLUSTER"] == "airflow"

@@ -39,7 +39,7 @@ def test_the_default_costs_what_its_parts_cost():
         "NAT gateway": 32.85,
         "PostgreSQL on db.t4g.small": 23.36,
         "its public address": 3.65,
-        "secrets (6)": 2.4,
+        "secrets (7)": 2.8,
         "its storage, 20 GiB": 2.3,
     }
 
@@ -49,8 +49,8 @@ def test_endpoints_are_counted_in_both_zones():
     assert items({"Network": "new-endpoints"})["VPC endpoints (12 in all zones)"] == 87.6
 
 
-def test_without_network_database_and_airflow_only_a_secret_is_left():
-    assert items({**ELSEWHERE, **EXISTING, "Database": "none"}) == {"secrets (1)": 0.4}
+def test_without_network_database_and_airflow_only_two_secrets_are_left():
+    assert items({**ELSEWHERE, **EXISTING, "Database": "none"}) == {"secrets (2)": 0.8}
 
 
 def test_arm_is_cheaper():

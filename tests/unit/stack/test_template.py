@@ -32,7 +32,7 @@ def kinds(given: Values) -> list[str]:
         ({"Network": "new-endpoints"}, "AWS::EC2::NatGateway", 0),
         ({"Network": "new-endpoints"}, "AWS::EC2::InternetGateway", 0),
         ({"Network": "new-endpoints"}, "AWS::EC2::VPCEndpoint", 7),
-        ({"Network": "new-endpoints", **ELSEWHERE}, "AWS::EC2::VPCEndpoint", 4),
+        ({"Network": "new-endpoints", **ELSEWHERE}, "AWS::EC2::VPCEndpoint", 6),
         (EXISTING, "AWS::EC2::VPC", 0),
         (EXISTING, "AWS::EC2::SecurityGroup", 3),
         ({}, "AWS::ECS::Service", 4),
@@ -40,7 +40,7 @@ def kinds(given: Values) -> list[str]:
         (ELSEWHERE, "AWS::ECS::TaskDefinition", 1),
         ({}, "AWS::RDS::DBInstance", 1),
         ({**ELSEWHERE, "Database": "none"}, "AWS::RDS::DBInstance", 0),
-        ({**ELSEWHERE, "Database": "none"}, "AWS::SecretsManager::Secret", 1),
+        ({**ELSEWHERE, "Database": "none"}, "AWS::SecretsManager::Secret", 2),
         (ELSEWHERE, "AWS::IAM::ManagedPolicy", 4),
     ],
 )
@@ -57,6 +57,10 @@ def test_the_parameters_choose_what_is_made(given: Values, kind: str, count: int
         ({"Database": "t4g"}, "db.t4g"),
         ({"VpcCidr": "10.0.0.0/24"}, "/16 to /18"),
         ({"Network": "existing"}, "needs VpcId and SubnetIds"),
+        ({"Network": "existing", "VpcId": "vpc-1"}, "needs VpcId and SubnetIds"),
+        ({"TaskMemory": "1024"}, "2048 to 8192 in steps of 1024"),
+        ({"TaskCpu": "256", "TaskMemory": "3072"}, "512, 1024, 2048"),
+        ({"TaskCpu": "8192", "TaskMemory": "18432"}, "in steps of 4096"),
         ({"Airflow": "elsewhere"}, "needs ExecutionApiUrl"),
         ({"ExecutionApiUrl": "https://airflow.example.com"}, "/execution/"),
         ({"Database": "none"}, "needs a Database"),
@@ -76,6 +80,51 @@ def test_a_stacks_own_parameters_are_kept_and_the_given_ones_win():
 
 def test_cloudformation_takes_it_without_a_bucket():
     assert len(TEMPLATE.text.encode()) <= 51_200  # CreateStack's TemplateBody
+
+
+@pytest.mark.parametrize(
+    ("cpu", "least", "most", "step"),
+    [
+        # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
+        (512, 1024, 4096, 1024),
+        (1024, 2048, 8192, 1024),
+        (2048, 4096, 16384, 1024),
+        (4096, 8192, 30720, 1024),
+        (8192, 16384, 61440, 4096),
+        (16384, 32768, 122880, 8192),
+    ],
+)
+def test_a_tasks_memory_is_what_fargate_gives_with_its_cpu(cpu: int, least: int, most: int, step: int):
+    (rule,) = TEMPLATE.document["Rules"][f"MemoryFor{cpu}"]["Assertions"]
+    assert rule["Assert"]["Fn::Contains"][0] == [str(each) for each in range(least, most + 1, step)]
+
+
+def test_every_size_of_cpu_has_its_memory():
+    assert {name for name in TEMPLATE.document["Rules"] if name.startswith("MemoryFor")} == {
+        f"MemoryFor{each}" for each in TEMPLATE.parameters["TaskCpu"].allowed
+    }
+
+
+def test_in_china_ecrs_endpoints_and_no_others_have_another_name():
+    names = {
+        name: each["Properties"]["ServiceName"]
+        for name, each in RESOURCES.items()
+        if each["Type"] == "AWS::EC2::VPCEndpoint"
+    }
+    assert {name for name, each in names.items() if "China" in json.dumps(each)} == {
+        "EcrApiEndpoint",
+        "EcrDockerEndpoint",
+    }
+
+
+def test_a_service_reaches_only_the_ports_that_it_needs():
+    ports = {
+        (each["Properties"]["SourceSecurityGroupId"]["Fn::GetAtt"][0], each["Properties"]["FromPort"])
+        for each in RESOURCES.values()
+        if each["Type"] == "AWS::EC2::SecurityGroupIngress"
+    }
+    # The execution API for tasks, the triggerer's log server for the API server.
+    assert ports == {("TaskGroup", 8080), ("AirflowGroup", 8794)}
 
 
 def test_every_output_has_the_name_of_a_variable_and_no_secret():

@@ -163,3 +163,55 @@ def test_no_secret_gets_into_the_state():
             assert "secret_string" not in body, name
             assert "password" not in body, name
             assert body.get("secret_string_wo") or body.get("password_wo"), name
+
+
+def test_the_database_has_the_same_settings():
+    (here,) = (body for kind, _, body in blocks("resource") if kind == "aws_db_instance")
+    there = TEMPLATE.document["Resources"]["MetadataDatabase"]["Properties"]
+    names = {
+        "AllocatedStorage": "allocated_storage",
+        "MaxAllocatedStorage": "max_allocated_storage",
+        "StorageType": "storage_type",
+        "StorageEncrypted": "storage_encrypted",
+        "EngineVersion": "engine_version",
+        "PubliclyAccessible": "publicly_accessible",
+        "BackupRetentionPeriod": "backup_retention_period",
+    }
+    assert {name: str(unquoted(here[name])).lower() for name in names.values()} == {
+        names[name]: str(there[name]).lower() for name in names
+    }
+
+
+# Limits of the provider's name_prefix and bucket_prefix: what AWS takes, less the 26 characters that it adds.
+@pytest.mark.parametrize(
+    ("kind", "argument", "most"),
+    [("aws_iam_role", "name_prefix", 38), ("aws_s3_bucket", "bucket_prefix", 37)],
+)
+def test_the_longest_name_leaves_room_for_what_is_added(kind: str, argument: str, most: int):
+    (short,) = (body["short"] for (body,) in blocks("locals") if "short" in body)
+    length = int(re.search(r"substr\(var\.name, 0, (\d+)\)", short)[1])  # type: ignore[index]  # a failure if not
+    for found, name, body in blocks("resource"):
+        if found == kind:
+            # each.key: a role of Airflow's services; the longest is api-server.
+            prefix = unquoted(body[argument]).replace("${each.key}", "api-server")
+            assert prefix.startswith("${local.short}"), name
+            assert len(prefix.replace("${local.short}", "a" * length)) <= most, name
+
+
+def test_services_start_when_their_rights_and_secrets_are_there():
+    (service,) = (body for kind, _, body in blocks("resource") if kind == "aws_ecs_service")
+    waits = {each.strip("${}").split(".")[0] for each in service["depends_on"]}
+    assert {
+        "aws_iam_role_policy",
+        "aws_iam_role_policy_attachment",
+        "aws_secretsmanager_secret_version",
+    } <= waits
+    versions = {
+        f"aws_secretsmanager_secret_version.{name}"
+        for kind, name, _ in blocks("resource")
+        if kind == "aws_secretsmanager_secret_version"
+    }
+    # The database's password is in its connection.
+    assert versions - {each.strip("${}") for each in service["depends_on"]} == {
+        "aws_secretsmanager_secret_version.database_password"
+    }

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import boto3
 import botocore.exceptions as boto
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from ecs_async_executor.engine.diagnosis.iam import remedy_of, summary_of
 from ecs_async_executor.errors import OperationError
@@ -252,6 +253,8 @@ class Cloud:
             ) from error
         except (boto.ConnectionError, boto.HTTPClientError) as error:
             raise UnreachableError(f"AWS can't be reached: {error}") from error
+        except ResponseParserError as error:  # which is no BotoCoreError; it quotes the whole answer
+            raise UnreachableError("AWS's answer can't be read: it may be a page of a proxy.") from error
         except boto.BotoCoreError as error:
             raise OperationError(f"AWS can't be called: {error}") from error
 

@@ -199,12 +199,17 @@ def test_an_image_starts_airflow(aws: str, capsys: pytest.CaptureFixture[str]):
 
 
 def test_a_stack_of_another_template_is_left_alone(aws: str, capsys: pytest.CaptureFixture[str]):
-    template = {"Description": "The shop", "Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}}
+    template = {
+        "Description": "The shop",
+        "Resources": {"Log": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "shop"}}},
+    }
     client(aws, "cloudformation").create_stack(StackName="airflow", TemplateBody=json.dumps(template))
     assert up() == 1
     assert stack("down", "--yes", "--delete-data") == 1
     assert "wasn't made with `ecs-async stack`" in capsys.readouterr().err
-    assert len(client(aws, "s3").list_buckets()["Buckets"]) == 1
+    assert [each["logGroupName"] for each in client(aws, "logs").describe_log_groups()["logGroups"]] == [
+        "shop"
+    ]
 
 
 def test_down_keeps_the_data_and_says_where_it_is(aws: str, capsys: pytest.CaptureFixture[str]):
@@ -220,8 +225,8 @@ def test_down_keeps_the_data_and_says_where_it_is(aws: str, capsys: pytest.Captu
     assert secrets[0]["ARN"] in out
     # moto never deletes a cluster.
     assert [each["IsDefault"] for each in client(aws, "ec2").describe_vpcs()["Vpcs"]] == [True]
-    # Made for a new account, and the account's from then on.
-    assert [each["RoleName"] for each in client(aws, "iam").list_roles()["Roles"]] == ["AWSServiceRoleForECS"]
+    # Made for a new account, and the account's from then on. (AWS's name for it ends with ECS.)
+    assert [each["RoleName"] for each in client(aws, "iam").list_roles()["Roles"]] == ["AWSServiceRoleForecs"]
     rds = client(aws, "rds")
     assert rds.describe_db_instances()["DBInstances"] == []
     assert len(rds.describe_db_snapshots()["DBSnapshots"]) == 1

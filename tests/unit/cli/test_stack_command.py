@@ -253,7 +253,11 @@ def test_a_new_stack_takes_no_image_because_its_repository_is_not_there_yet(
 def test_parameters_that_come_too_late_are_told_and_end_in_1(use: Any, capsys: pytest.CaptureFixture[str]):
     cloud = FakeCloud("UPDATE_IN_PROGRESS")
     cloud.asked = ["update"]
-    cloud.states = [("UPDATE_IN_PROGRESS", [])] * 2 + [("UPDATE_COMPLETE", [])] * 2
+    cloud.states = [
+        ("UPDATE_IN_PROGRESS", []),
+        ("UPDATE_IN_PROGRESS", []),
+        ("UPDATE_COMPLETE", []),
+    ]
     use(cloud)
     assert up("--set", "Spot=no") == 1
     assert cloud.asked == ["update"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import botocore.exceptions as boto
 import pytest
+from botocore.parsers import ResponseParserError
 
 from ecs_async_executor.errors import OperationError
 from ecs_async_executor.stack.cloud import Cloud, Stack, UnreachableError
@@ -69,8 +70,9 @@ def failing(error: Exception) -> Any:
         boto.ClientError({"Error": {"Code": "Throttling", "Message": "Rate exceeded"}}, "DescribeStacks"),
         boto.EndpointConnectionError(endpoint_url="https://cloudformation"),
         boto.ReadTimeoutError(endpoint_url="https://cloudformation"),
+        ResponseParserError("Unable to parse response: <html>"),
     ],
-    ids=["throttled", "no network", "slow"],
+    ids=["throttled", "no network", "slow", "a proxy's page"],
 )
 def test_what_passes_by_itself_is_told_apart(error: Exception):
     with pytest.raises(UnreachableError):

@@ -78,6 +78,13 @@ def test_the_sum_is_the_sum_and_the_text_says_where_the_prices_are_from(given: V
     assert all(each in text for each in NOT_COUNTED)
 
 
+def test_the_page_shows_the_estimate_of_the_defaults():
+    values = TEMPLATE.values({})
+    lines = estimate_lines(estimate(TEMPLATE, values), values, REGION)
+    shown = [line for line in lines[:-2] if "hour of a task" not in line]
+    assert "\n".join(shown) in (Path(__file__).parents[3] / "docs" / "stack.md").read_text("utf-8")
+
+
 def test_the_prices_are_those_of_the_page_about_cost():
     page = (Path(__file__).parents[3] / "docs" / "cost.md").read_text("utf-8")
     said = {

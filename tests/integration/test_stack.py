@@ -184,18 +184,16 @@ def test_up_again_changes_nothing_if_nothing_is_new(aws: str, capsys: pytest.Cap
     assert variables(capsys) == before
 
 
-def test_an_image_starts_airflow(aws: str, capsys: pytest.CaptureFixture[str]):
-    assert up() == 0
+def test_the_images_tag_is_set_once_there_is_an_image(aws: str, capsys: pytest.CaptureFixture[str]):
+    assert up("--set", "Spot=yes") == 0
     assert "--set ImageTag=TAG" in capsys.readouterr().err
     assert up("--set", "ImageTag=1") == 0
-    ecs = client(aws, "ecs")
-    (cluster,) = ecs.list_clusters()["clusterArns"]
-    services = ecs.describe_services(
-        cluster=cluster, services=ecs.list_services(cluster=cluster)["serviceArns"]
-    )
-    assert sorted(each["desiredCount"] for each in services["services"]) == [1, 1, 1, 1]
-    definition = ecs.describe_task_definition(taskDefinition="airflow-task")["taskDefinition"]
-    assert definition["containerDefinitions"][0]["image"].endswith("/airflow-task:1")
+    err = capsys.readouterr().err
+    assert "  ImageTag: (empty) -> 1\n" in err
+    assert "--set ImageTag=TAG" not in err
+    (found,) = client(aws, "cloudformation").describe_stacks(StackName="airflow")["Stacks"]
+    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in found["Parameters"]}
+    assert (parameters["ImageTag"], parameters["Spot"]) == ("1", "yes")
 
 
 def test_a_stack_of_another_template_is_left_alone(aws: str, capsys: pytest.CaptureFixture[str]):

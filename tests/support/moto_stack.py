@@ -121,7 +121,6 @@ def add_to_moto() -> None:
     module.ResourceMap.create = _with_retain(parsing.ResourceMap.create)
     definition: Any = TaskDefinition
     definition.create_from_cloudformation_json = _register
-    definition.update_from_cloudformation_json = _register_again
     bucket: Any = FakeBucket
     bucket.create_from_cloudformation_json = _with_lifecycle(FakeBucket.create_from_cloudformation_json)
     backend: Any = EC2Backend
@@ -185,10 +184,6 @@ def _register(_name: str, document: Any, account_id: str, region_name: str, **_:
         execution_role_arn=members["executionRoleArn"],
         runtime_platform=members["runtimePlatform"],
     )
-
-
-def _register_again(cloudformation_json: Any, account_id: str, region_name: str, **_: Any) -> Any:
-    return _register("", cloudformation_json, account_id, region_name)
 
 
 def _with_lifecycle(plain: Any) -> Any:

@@ -15,6 +15,8 @@ resource "aws_ecs_cluster_capacity_providers" "this" {
 
 resource "aws_ecs_task_definition" "task" {
   family                   = "${var.name}-task"
+  # Schedulers name the revision: an old one launches the old image until the new one takes over.
+  skip_destroy             = true
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
   cpu                      = var.task_cpu

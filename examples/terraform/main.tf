@@ -31,7 +31,7 @@ locals {
   executor = {
     AIRFLOW__CORE__EXECUTOR                                 = "ecs_async_executor.AsyncEcsExecutor"
     AIRFLOW__ECS_ASYNC_EXECUTOR__CLUSTER                    = aws_ecs_cluster.this.name
-    AIRFLOW__ECS_ASYNC_EXECUTOR__TASK_DEFINITION            = aws_ecs_task_definition.task.family
+    AIRFLOW__ECS_ASYNC_EXECUTOR__TASK_DEFINITION            = "${aws_ecs_task_definition.task.family}:${aws_ecs_task_definition.task.revision}"
     AIRFLOW__ECS_ASYNC_EXECUTOR__CONTAINER_NAME             = "airflow"
     AIRFLOW__ECS_ASYNC_EXECUTOR__REGION_NAME                = local.region
     AIRFLOW__ECS_ASYNC_EXECUTOR__CAPACITY_PROVIDER_STRATEGY = var.spot == "yes" ? "FARGATE_SPOT:4,FARGATE:1" : "FARGATE:1"

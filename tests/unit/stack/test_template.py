@@ -168,6 +168,14 @@ def _environment(service: str) -> dict[str, Any]:
     return {each["Name"]: each["Value"] for each in container["Environment"]}
 
 
+def test_an_old_scheduler_launches_the_old_image():
+    revision = {"Fn::Select": [1, {"Fn::Split": ["/", {"Ref": "TaskDefinition"}]}]}
+    assert _environment("Scheduler")["AIRFLOW__ECS_ASYNC_EXECUTOR__TASK_DEFINITION"] == revision
+    # Revisions that are in use are not deregistered.
+    assert RESOURCES["TaskDefinition"]["UpdateReplacePolicy"] == "Retain"
+    assert RESOURCES["Scheduler"]["DependsOn"] == "ApiServer"
+
+
 def test_tasks_get_neither_database_nor_secrets():
     (container,) = RESOURCES["TaskDefinition"]["Properties"]["ContainerDefinitions"]
     assert "Secrets" not in container

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import boto3
 import botocore.exceptions as boto
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from ecs_async_executor.engine.diagnosis.iam import remedy_of, summary_of
 from ecs_async_executor.errors import OperationError
@@ -214,6 +215,10 @@ class Cloud:
             ) from error
         except boto.BotoCoreError as error:
             raise OperationError(f"AWS can't be called: {error}") from error
+        except ResponseParserError as error:  # no BotoCoreError; its text is the page of a proxy, or what a stand-in says
+            raise OperationError(
+                f"what answers instead of {service} is not AWS: check this host's proxy (HTTPS_PROXY) and AWS_ENDPOINT_URL*."
+            ) from error
 
     def _pages(self, service: str, operation: str, member: str, **request: Any) -> Iterator[Any]:
         for page in self._raw_pages(service, operation, **request):

@@ -18,7 +18,6 @@ from botocore.exceptions import (
     ProfileNotFound,
     ReadTimeoutError,
 )
-
 from botocore.parsers import ResponseParserError
 
 from ecs_async_executor.doctor.aws import asking

@@ -83,7 +83,9 @@ def fact_of(error: Exception, question: Question) -> Fact:
         )
     if isinstance(error, ResponseParserError):
         todo = "Check this host's proxy (HTTPS_PROXY), the connection's `endpoint_url` and AWS_ENDPOINT_URL*."
-        return Unknown("What answers instead of AWS can't be read: it is no answer of AWS.", Cause.NETWORK, todo)
+        return Unknown(
+            "What answers instead of AWS can't be read: it is no answer of AWS.", Cause.NETWORK, todo
+        )
     return Unknown(f"{_first_line(text_of(error)).rstrip('.')}.", Cause.OTHER)
 
 

@@ -222,7 +222,9 @@ def test_an_answer_that_is_not_awss_is_told_without_its_text():
         raise ResponseParserError("invalid XML received: b'<!doctype html><title>Sign in'")
 
     cloud = Cloud(session=None, _clients={"cloudformation": SimpleNamespace(describe_stacks=describe_stacks)})
-    with pytest.raises(OperationError, match=r"^what answers instead of cloudformation is not AWS: [^<]*proxy"):
+    with pytest.raises(
+        OperationError, match=r"^what answers instead of cloudformation is not AWS: [^<]*proxy"
+    ):
         cloud.stack("airflow")
 
 

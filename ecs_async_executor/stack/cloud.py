@@ -215,9 +215,7 @@ class Cloud:
             ) from error
         except boto.BotoCoreError as error:
             raise OperationError(f"AWS can't be called: {error}") from error
-        except (
-            ResponseParserError
-        ) as error:  # no BotoCoreError; its text is the page of a proxy, or what a stand-in says
+        except ResponseParserError as error:  # its text is the page of a proxy, or what a stand-in says
             raise OperationError(
                 f"what answers instead of {service} is not AWS: check this host's proxy (HTTPS_PROXY) and AWS_ENDPOINT_URL*."
             ) from error

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import signal
 import sys
-from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
-from ecs_async_executor.cli.operation import INTERRUPTED, add_command, exit_with
+from ecs_async_executor.cli.operation import INTERRUPTED, add_command, exit_with, quiet
 from ecs_async_executor.commands import DOCTOR
 from ecs_async_executor.errors import ConfigurationError
 
@@ -25,10 +23,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; return 1 if one is an error, 2 if nothing could be checked, 130 after Ctrl-C."""
-    # Airflow logs to standard output, which is for the findings.
-    logging.disable(logging.WARNING)
     try:
-        with redirect_stdout(sys.stderr):
+        with quiet():
             text, code = _examine(args)
     except ConfigurationError as error:
         sys.stderr.write(f"ecs-async doctor: {error}\n")
@@ -36,8 +32,6 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("ecs-async doctor: interrupted.\n")
         return INTERRUPTED
-    finally:
-        logging.disable(logging.NOTSET)
     sys.stdout.write(text)
     sys.stdout.flush()
     return code

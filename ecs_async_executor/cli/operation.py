@@ -56,7 +56,7 @@ def to_the_end(work: Callable[[], int]) -> int:
 
 def _explained(command: str, work: Callable[[], int]) -> int:
     try:
-        with _quiet():
+        with quiet():
             return work()
     except EcsAsyncError as error:
         sys.stderr.write(f"ecs-async {command}: {without_tokens(str(error))}\n")
@@ -81,7 +81,7 @@ def screen() -> TextIO:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep logs off stdout, where Airflow writes them: "Found credentials", or that `aws_default` doesn't exist.
 
     What goes wrong is an exception, and becomes a sentence on stderr.

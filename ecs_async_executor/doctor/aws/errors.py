@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import botocore.exceptions as boto
+from botocore.parsers import ResponseParserError
 
 from ecs_async_executor.doctor.aws.actions import ACTIONS
 from ecs_async_executor.doctor.facts import Absent, Cause, Fact, Kind, Question, Unknown
@@ -79,6 +80,11 @@ def fact_of(error: Exception, question: Question) -> Fact:
         diagnosis = classify(error, THIS_HOST).diagnosis
         return Unknown(
             f"{diagnosis.summary} ({_first_line(text_of(error))})", Cause.CREDENTIALS, diagnosis.remedy
+        )
+    if isinstance(error, ResponseParserError):
+        todo = "Check this host's proxy (HTTPS_PROXY), the connection's `endpoint_url` and AWS_ENDPOINT_URL*."
+        return Unknown(
+            "What answers instead of AWS can't be read: it is no answer of AWS.", Cause.NETWORK, todo
         )
     return Unknown(f"{_first_line(text_of(error)).rstrip('.')}.", Cause.OTHER)
 

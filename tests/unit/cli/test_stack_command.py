@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import botocore.exceptions as boto
 import pytest
+from botocore.parsers import ResponseParserError
 
 from ecs_async_executor.cli import main
 from ecs_async_executor.errors import OperationError
@@ -217,6 +219,17 @@ def test_a_name_that_resources_cannot_have_is_refused(name: str, capsys: pytest.
 def test_aws_errors_are_sentences_that_say_what_to_do(code: str, message: str, says: str):
     error = boto.ClientError({"Error": {"Code": code, "Message": message}}, "CreateStack")
     assert says in str(_explained(error))
+
+
+def test_an_answer_that_is_not_awss_is_told_without_its_text():
+    def describe_stacks(**_: Any) -> None:
+        raise ResponseParserError("invalid XML received: b'<!doctype html><title>Sign in'")
+
+    cloud = Cloud(session=None, _clients={"cloudformation": SimpleNamespace(describe_stacks=describe_stacks)})
+    with pytest.raises(
+        OperationError, match=r"^what answers instead of cloudformation is not AWS: [^<]*proxy"
+    ):
+        cloud.stack("airflow")
 
 
 def test_events_of_before_are_not_shown_again(use: Any, capsys: pytest.CaptureFixture[str]):

@@ -18,6 +18,7 @@ from botocore.exceptions import (
     ProfileNotFound,
     ReadTimeoutError,
 )
+from botocore.parsers import ResponseParserError
 
 from ecs_async_executor.doctor.aws import asking
 from ecs_async_executor.doctor.aws.actions import service_of
@@ -426,3 +427,11 @@ def test_what_any_service_says_of_clock_and_credentials_is_told_as_such(
     assert fact.cause is Cause.CREDENTIALS
     assert what in fact.why
     assert todo in fact.todo
+
+
+def test_what_is_no_answer_of_aws_is_told_without_its_text() -> None:
+    fact = fact_of(ResponseParserError("invalid XML received: b'<html>Sign in'"), SUBNET)
+    assert isinstance(fact, Unknown)
+    assert fact.cause is Cause.NETWORK
+    assert "proxy" in fact.todo
+    assert "html" not in fact.why

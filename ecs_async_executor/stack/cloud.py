@@ -254,13 +254,11 @@ class Cloud:
         except (boto.ConnectionError, boto.HTTPClientError) as error:
             raise UnreachableError(f"AWS can't be reached: {error}") from error
         except ResponseParserError as error:  # which is no BotoCoreError; it quotes the whole answer
-            raise UnreachableError("AWS's answer can't be read: it may be a page of a proxy.") from error
-        except boto.BotoCoreError as error:
-            raise OperationError(f"AWS can't be called: {error}") from error
-        except ResponseParserError as error:  # its text is the page of a proxy, or what a stand-in says
-            raise OperationError(
+            raise UnreachableError(
                 f"what answers instead of {service} is not AWS: check this host's proxy (HTTPS_PROXY) and AWS_ENDPOINT_URL*."
             ) from error
+        except boto.BotoCoreError as error:
+            raise OperationError(f"AWS can't be called: {error}") from error
 
     def _pages(self, service: str, operation: str, member: str, **request: Any) -> Iterator[Any]:
         for page in self._raw_pages(service, operation, **request):

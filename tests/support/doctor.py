@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import boto3
+import pytest
+from botocore.loaders import create_loader
 
 from ecs_async_executor.doctor.facts import Fact, Kind, Known, Question
 from ecs_async_executor.engine.diagnosis.iam import TRUSTS_ECS_TASKS
@@ -206,9 +208,12 @@ class World:
 
 @contextmanager
 def world() -> Iterator[World]:
-    """Serve it."""
-    with serve_in_thread(Options(runtime="simulated")) as ecs, serve_moto() as moto:
-        yield World(ecs, moto)
+    """Serve it. All sessions share what botocore reads of its models: each would take a second to parse them anew."""
+    models = create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", lambda _: models)
+        with serve_in_thread(Options(runtime="simulated")) as ecs, serve_moto() as moto:
+            yield World(ecs, moto)
 
 
 HEALTHY: dict[Kind, Fact] = {

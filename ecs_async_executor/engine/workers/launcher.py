@@ -148,7 +148,7 @@ class Launcher:
         try:
             # A request that is ready is sent without waiting, so nothing can happen to the run in between.
             request = self._requests.request(entry)
-            if self._requests.must_wait(request):
+            if request.settle is not None:
                 permit.give_back()
                 self._leave_sending(entry)
                 await self._requests.settle(entry)

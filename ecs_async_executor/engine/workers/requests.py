@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import anyio
-import anyio.lowlevel
 
 from ecs_async_executor.engine.admission.calls import Calls
 from ecs_async_executor.engine.diagnosis.call_failures import CallError, Failure, Kind, classify
@@ -32,8 +30,6 @@ class Requests:
 
     def __init__(self, calls: Calls, options: EngineOptions) -> None:
         self._strategies = DefaultStrategies(calls)
-        self._settling: Counter[str] = Counter()
-        """Runs that wait for the default of each cluster."""
         self._digest = calls.digest
         self._options = options
 
@@ -56,25 +52,12 @@ class Requests:
             request = launch.request = replace(settled, origin=request.origin)
         return request
 
-    def must_wait(self, request: Request) -> bool:
-        """Return whether the cluster's default is unknown, or runs that waited for it are not queued again yet.
-
-        Otherwise a run that comes just then would be sent before them, whatever their priorities.
-        """
-        return request.settle is not None or self._settling[request.cluster] > 0
-
     async def settle(self, entry: Entry) -> Request:
         """Return the run's request, settled by its cluster's default if need be; raises `CallError`."""
         request = self.request(entry)
-        self._settling[request.cluster] += 1
-        try:
-            if request.settle is None:
-                await anyio.lowlevel.checkpoint()  # those that waited go first
-            else:
-                await self._strategies.default_strategy(request.cluster)
-                request = self.request(entry)
-        finally:
-            self._settling[request.cluster] -= 1
+        if request.settle is not None:
+            await self._strategies.default_strategy(request.cluster)
+            request = self.request(entry)
         return request
 
     def body(self, entry: Entry, request: Request) -> dict[str, Any]:

@@ -60,6 +60,8 @@ def test_the_highest_priority_is_launched_first_when_aws_limits_the_rate(
 ) -> None:
     monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__RUN_TASK_RATE", "20")
     monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__RUN_TASK_BURST", "1")
+    # Without a launch type, all wait for the cluster's default; whoever comes just when it is there may be sent first.
+    monkeypatch.setenv("AIRFLOW__AWS_ECS_EXECUTOR__LAUNCH_TYPE", "FARGATE")
     scheduler: Scheduler = request.getfixturevalue("scheduler")
     weights = [5, 1, 9, 3, 7]
     run_dag(tasks("prioritised", weights))

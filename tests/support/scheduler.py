@@ -186,4 +186,6 @@ def set_row(ti: TaskInstance, **values: Any) -> None:
 
 def logged_events(event: str) -> list[str]:
     with create_session(scoped=False) as session:
-        return [log.extra or "" for log in session.scalars(select(Log).where(Log.event == event).order_by(Log.id))]
+        return [
+            log.extra or "" for log in session.scalars(select(Log).where(Log.event == event).order_by(Log.id))
+        ]

@@ -171,8 +171,8 @@ def test_the_audit_logs_texts_are_only_for_those_who_may_read_it(client: Client,
 def test_one_users_read_serves_another_without_showing_more(
     client: Client, two_dags: None, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("ecs_async_executor.ui.shared_fleet.FRESH_FOR", 60.0)
     assert client("red+blue").get(JSON).json()["total"] == 4
+    monkeypatch.setattr("ecs_async_executor.ui.shared_fleet.FRESH_FOR", 60.0)
     assert "blue" not in client("red").get(JSON).text
 
 

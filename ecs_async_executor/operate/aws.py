@@ -15,7 +15,8 @@ import botocore.exceptions as boto
 from botocore.config import Config
 
 from ecs_async_executor.config.settings import Settings
-from ecs_async_executor.engine.diagnosis.call_failures import THIS_HOST, Kind, classify, named
+from ecs_async_executor.engine.diagnosis.call_failures import Kind, classify
+from ecs_async_executor.engine.diagnosis.callers import THIS_HOST, named
 from ecs_async_executor.engine.diagnosis.iam import arn_of, missing, remedy_of
 from ecs_async_executor.engine.diagnosis.s3_failures import classify_s3
 from ecs_async_executor.engine.payloads import split

@@ -10,10 +10,10 @@ from ecs_async_executor.doctor.facts import Absent, Cause, Fact, Kind, Question,
 from ecs_async_executor.engine.diagnosis.call_failures import (
     CREDENTIAL_CODES,
     CREDENTIAL_ERRORS,
-    THIS_HOST,
     classify,
     is_clock_error,
 )
+from ecs_async_executor.engine.diagnosis.callers import THIS_HOST
 from ecs_async_executor.engine.diagnosis.faults import text_of
 from ecs_async_executor.engine.diagnosis.iam import missing, remedy_of
 from ecs_async_executor.tokens import without_tokens

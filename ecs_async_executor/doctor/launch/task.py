@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from ecs_async_executor.doctor.aws.clients import Aws
-from ecs_async_executor.engine.diagnosis.call_failures import THIS_HOST, classify, classify_run_task_failure
 from ecs_async_executor.engine.diagnosis.call_failures import Kind as FailureKind
+from ecs_async_executor.engine.diagnosis.call_failures import classify, classify_run_task_failure
+from ecs_async_executor.engine.diagnosis.callers import THIS_HOST
 from ecs_async_executor.engine.responses import TaskFailure
 from ecs_async_executor.logs.location import LogStream, locate
 from ecs_async_executor.logs.problems import problem_of

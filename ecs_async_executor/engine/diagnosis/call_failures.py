@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 import botocore.exceptions as boto
 
+from ecs_async_executor.engine.diagnosis.callers import SCHEDULER, Caller, named
 from ecs_async_executor.engine.diagnosis.causes.calls import (
     CLOCK,
     CREDENTIALS,
@@ -188,22 +189,6 @@ _UNKNOWN_REASON = (
 _CONFIGURATION_REMEDY = "Correct the executor's options or this task's executor_config."
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who made a call, as diagnoses name it."""
-
-    role: str
-    host: str
-
-
-SCHEDULER = Caller("the scheduler's role", "the scheduler")
-THIS_HOST = Caller("this host's role", "this host")
-"""Of commands, which may run anywhere."""
-
-
-_READS_AGAIN = " The executor reads them again by itself."
-
-
 class CallError(Exception):
     """A call failed. Never leaves the engine."""
 
@@ -216,26 +201,6 @@ def classify(error: BaseException, who: Caller = SCHEDULER) -> Failure:
     """Classify an exception that an ECS call of `who` raised."""
     failure = _classify(error)
     return replace(failure, diagnosis=named(failure.diagnosis, who))
-
-
-def named(diagnosis: Diagnosis, who: Caller) -> Diagnosis:
-    """Return a diagnosis that names `who` where the scheduler is named."""
-    if who is SCHEDULER:
-        return diagnosis
-
-    def told(text: str) -> str:
-        return (
-            text.replace(SCHEDULER.role, who.role)
-            .replace(SCHEDULER.host, who.host)
-            .replace(_capital(SCHEDULER.host), _capital(who.host))
-            .removesuffix(_READS_AGAIN)  # a command is over before that
-        )
-
-    return replace(diagnosis, summary=told(diagnosis.summary), remedy=told(diagnosis.remedy))
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
 
 
 def _classify(error: BaseException) -> Failure:

@@ -8,6 +8,7 @@ TITLE = "Calls that AWS refuses: credentials, rights, throttles"
 
 _COMMON = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html"
 _RUN_TASK = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html"
+READS_AGAIN = " The executor reads them again by itself."
 _SOURCE = "the AWS connection (`conn_id`), or the scheduler's role, AWS_* variables and AWS files"
 
 CLOCK = Cause(
@@ -46,7 +47,7 @@ CREDENTIALS = (
         "credentials-expired",
         None,
         "The AWS credentials have expired.",
-        f"Renew them: {_SOURCE}. The executor reads them again by itself.",
+        f"Renew them: {_SOURCE}.{READS_AGAIN}",
         _COMMON,
         (
             "ExpiredTokenException: The security token included in the request is expired",

@@ -14,11 +14,11 @@ from botocore.validate import ParamValidator
 
 from ecs_async_executor.engine.diagnosis.call_failures import (
     PAUSING,
-    THIS_HOST,
     Kind,
     classify,
     classify_run_task_failure,
 )
+from ecs_async_executor.engine.diagnosis.callers import THIS_HOST
 from ecs_async_executor.engine.responses import TaskFailure
 from ecs_async_executor.errors import ConnectError, InvalidRequestError, UnreadableAnswerError
 

@@ -10,8 +10,8 @@ AIRFLOWS = ("3.2.2", "3.3.2")
 """The oldest and the newest that are supported."""
 PROVIDERS = ("9.30.0", "newest")
 """apache-airflow-providers-amazon."""
-OF_AIRFLOW = {"3.2.2": ["pydantic<2.14"]}
-"""What Airflow's own constraints pin, and pip doesn't know: its API server can't start with a newer one."""
+OF_AIRFLOW = {"3.2.2": ["fastapi<0.156"]}
+"""What Airflow's own constraints exclude, and pip doesn't know: its API server can't start with FastAPI 0.160 (0.155 works)."""
 DATABASES = ("sqlite", "postgresql", "mysql")
 
 

@@ -242,9 +242,10 @@ def test_a_page_waits_no_longer_than_the_deadline_and_the_next_one_not_at_all(aw
     waited = time.monotonic() - began
     assert waited > 0.9
     assert "AWS has not answered yet" in events(page)[0]
+    logs._deadline = 60.0
     began = time.monotonic()
     logs.read(arn())
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 30
     aws.gate.set()
     wait_until(lambda: events(logs.read(arn())) == ["a"])
 

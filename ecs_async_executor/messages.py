@@ -249,6 +249,10 @@ class Stopped(LaunchReport):
     """Only the exit code hints at why it ended, and that can mean anything."""
     lost: bool = False
     """ECS shows no such task: no poll saw it stop."""
+    out_of_memory: bool = False
+    """The container that counts was killed for lack of memory."""
+    memory: int | None = None
+    """The MiB that container had: its own limit, or else the ECS task's; None if ECS shows neither."""
 
 
 @dataclass(frozen=True, slots=True)

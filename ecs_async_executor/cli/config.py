@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ecs_async_executor.config.sources import Found
 
 _COMMAND = ["python", "-m", "airflow.sdk.execution_time.execute_workload", "--json-string", "..."]
+_OF_PROFILE = ("rate_share", "fallback", "fallback_after", "fallback_on_out_of_memory")
 _OPEN = "the cluster's default capacity providers, else FARGATE"
 
 
@@ -110,13 +111,15 @@ def _besides(configuration: Configuration, profile: Profile) -> list[dict[str, A
         "max_run_task_attempts": profile.max_starts,
         "launch_timeout": profile.launch_timeout,
         "capacity_timeout": profile.capacity_timeout,
-        **{name: own[name] for name in ("rate_share", "fallback", "fallback_after") if name in own},
+        **{name: own[name] for name in _OF_PROFILE if name in own},
     }
+    if profile.larger is not None:
+        values["memory"] = [size.memory for size in profile.sizes]
     of_all = {name: origin(name, found) for name in found if found[name].where != "default"}
     origins = (
         {"profile": "queues", "region_name": region_from}
         | of_all
-        | dict.fromkeys(own, f"queue {profile.name}")
+        | dict.fromkeys((*own, "memory"), f"queue {profile.name}")
     )
     return [
         {"name": name, "value": value, "origin": origins.get(name, "default")}

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ecs_async_executor.config import growth
 from ecs_async_executor.config.folding import fold
 from ecs_async_executor.config.layers import Layer
 from ecs_async_executor.config.reading import origin
@@ -46,6 +47,8 @@ class Options(BaseModel):
     """The profile to use once a task has waited `capacity_timeout` for capacity."""
     fallback_after: int | None = Field(None, ge=1)
     """Also fall back after this many interruptions (AWS took Spot capacity back)."""
+    fallback_on_out_of_memory: bool | None = None
+    """Also fall back on the try after one that was killed for lack of memory, at the largest `memory`."""
 
 
 _OWN = tuple(Options.model_fields)
@@ -64,6 +67,11 @@ class Profile:
     lane: RateShare | None = None
     fallback: Profile | None = None
     fallback_after: int | None = None
+    fallback_on_out_of_memory: bool = False
+    memory: int | None = None
+    """The MiB of this size, if the profile grows."""
+    larger: Profile | None = None
+    """The same profile with the next size of its `memory`."""
     refusal: InvalidRequestError | None = None
     """Why the executor refuses to run tasks of this queue."""
 
@@ -80,6 +88,24 @@ class Profile:
     def patience(self) -> float:
         """Seconds that a task may wait for capacity, including all fallbacks."""
         return self.capacity_timeout + (self.fallback.patience if self.fallback is not None else 0.0)
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether what happened to a task's earlier launches decides how it is launched."""
+        own = self.larger is not None or self.fallback_on_out_of_memory or self.fallback_after is not None
+        return own or (self.fallback is not None and self.fallback.looks_back)
+
+    @property
+    def sizes(self) -> tuple[Profile, ...]:
+        """The profile with this size and with each larger one."""
+        return (self, *(self.larger.sizes if self.larger is not None else ()))
+
+    def beyond(self, memory: int) -> Profile:
+        """Return the profile with its first size of more than these MiB; the largest if none has more."""
+        profile = self
+        while profile.larger is not None and (profile.memory or 0) <= memory:
+            profile = profile.larger
+        return profile
 
     def __repr__(self) -> str:
         """Show only the name: the rest may contain secrets."""
@@ -109,14 +135,17 @@ class Profiles:
         yield self.default
         yield from self._named.values()
 
-    def of(self, queue: str, fallbacks: int = 0) -> Profile:
-        """Return a queue's profile, or the one reached after that many fallbacks."""
+    def of(self, queue: str, fallbacks: int = 0, outgrown: int = 0) -> Profile:
+        """Return a queue's profile, or the one reached after that many fallbacks.
+
+        If it grows: with its first size above `outgrown`, the MiB at which the task was killed for lack of memory.
+        """
         profile = self._known.get(queue)
         if profile is None:
             profile = self._known[sys.intern(queue)] = self._find(queue)
         for _ in range(fallbacks):
             profile = profile.fallback or profile
-        return profile
+        return profile.beyond(outgrown)
 
     def _find(self, queue: str) -> Profile:
         if queue in self._named:
@@ -209,21 +238,27 @@ class _Maker:
         before, default = len(self.problems), self._default
         own, layer = self._split(name, value)
         options = self._options(name, own)
-        template = self._template(name, layer, options.container_name)
+        sizes = self._sizes(name, layer, options.container_name)
         is_right = len(self.problems) == before
-        fallback = self._fallback(name, options, template if is_right else None)
+        fallback = self._fallback(name, options, sizes[0][1] if is_right else None)
         if len(self.problems) > before:
             return default
-        return Profile(
-            name,
-            template,
-            options.max_run_task_attempts or default.max_starts,
-            default.capacity_timeout if options.capacity_timeout is None else options.capacity_timeout,
-            default.launch_timeout if options.launch_timeout is None else options.launch_timeout,
-            lane=RateShare(name, options.rate_share) if options.rate_share is not None else None,
-            fallback=fallback,
-            fallback_after=options.fallback_after,
-        )
+        larger: Profile | None = None
+        for memory, template in reversed(sizes):
+            larger = Profile(
+                name,
+                template,
+                options.max_run_task_attempts or default.max_starts,
+                default.capacity_timeout if options.capacity_timeout is None else options.capacity_timeout,
+                default.launch_timeout if options.launch_timeout is None else options.launch_timeout,
+                lane=RateShare(name, options.rate_share) if options.rate_share is not None else None,
+                fallback=fallback,
+                fallback_after=options.fallback_after,
+                fallback_on_out_of_memory=bool(options.fallback_on_out_of_memory),
+                memory=memory,
+                larger=larger,
+            )
+        return larger or default
 
     def _split(self, name: str, value: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         try:
@@ -239,6 +274,25 @@ class _Maker:
             wrong = {str(each["loc"][0]) for each in error.errors()}
             self.problems += [f"{name}: {each['loc'][0]}: {in_words(each)}." for each in error.errors()]
             return Options.model_validate({key: item for key, item in own.items() if key not in wrong})
+
+    def _sizes(
+        self, name: str, layer: Mapping[str, Any], container: str | None
+    ) -> list[tuple[int | None, RequestTemplate]]:
+        """Return the template of each size, with its MiB: one, without, unless the profile grows."""
+        if not growth.grows(layer):
+            return [(None, self._template(name, layer, container))]
+        before = len(self.problems)
+        base = self._template(name, growth.without_sizes(layer), container)
+        problems: list[str] = []
+        found: list[tuple[int | None, RequestTemplate]] = []
+        for size in growth.sizes(layer, problems, on_fargate=base.on_fargate):
+            if len(self.problems) == before and not problems:  # what is wrong with all sizes is said once
+                template = self._template(name, size.layer, container)
+                misfit = growth.misfit(template.cpu, size.memory) if base.on_fargate else None
+                problems += [misfit] if misfit is not None and len(self.problems) == before else []
+                found.append((size.memory, template))
+        self.problems += [f"{name}: {problem}" for problem in problems]
+        return found or [(None, base)]
 
     def _template(self, name: str, layer: Mapping[str, Any], container: str | None) -> RequestTemplate:
         where = f"queue {name}"
@@ -257,8 +311,12 @@ class _Maker:
     def _fallback(self, name: str, options: Options, template: RequestTemplate | None) -> Profile | None:
         target = options.fallback
         if target is None:
-            if options.fallback_after is not None:
-                self.problems.append(f"{name}: fallback_after has no effect without fallback.")
+            alone = {
+                "fallback_after": options.fallback_after is not None,
+                "fallback_on_out_of_memory": options.fallback_on_out_of_memory,
+            }
+            for option in (option for option, is_set in alone.items() if is_set):
+                self.problems.append(f"{name}: {option} has no effect without fallback.")
             return None
         if target not in self._settings.queues:
             hint = did_you_mean(target, self._settings.queues)

@@ -11,7 +11,7 @@ from ecs_async_executor.config.checks import problems as problems_of
 from ecs_async_executor.config.delivery import FETCH_SIZE
 from ecs_async_executor.config.layers import Layer, merge, normalise_layer, short_members
 from ecs_async_executor.config.option_layers import airflow_layers, option_layers
-from ecs_async_executor.config.placement import EXCLUSIVE, Strategy, is_open, settled
+from ecs_async_executor.config.placement import EXCLUSIVE, Strategy, is_fargate, is_open, settled
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.config.spelling import OURS, Body
 from ecs_async_executor.ecs_rules import OVERRIDES
@@ -60,6 +60,18 @@ class RequestTemplate:
     def cluster(self) -> str:
         """The cluster of its requests, unless an executor_config changes it."""
         return str(self._base["cluster"])
+
+    @property
+    def on_fargate(self) -> bool:
+        """Whether its tasks run on Fargate. The cluster's own default counts as yes, as in `Settings.on_fargate`."""
+        strategy = self._base.get("capacityProviderStrategy")
+        return is_open(self._base) or is_fargate(self._base.get("launchType"), strategy)
+
+    @property
+    def cpu(self) -> str | None:
+        """The ECS task's `cpu`, if a layer overrides it."""
+        cpu: str | None = (self._base.get("overrides") or {}).get("cpu")
+        return cpu
 
     def request(
         self, command: Sequence[str], executor_config: object, *, deliver: Deliver | None = None

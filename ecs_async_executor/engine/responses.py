@@ -33,6 +33,8 @@ class Container(_Shape, frozen=True):
     exit_code: int | None = None
     """Absent if the container never started or the agent couldn't tell."""
     reason: str | None = None
+    memory: str | None = None
+    """Its own limit in MiB; absent if only the task's counts."""
 
 
 class Task(_Shape, frozen=True):

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from airflow.executors.base_executor import BaseExecutor
 
+from ecs_async_executor.event_names import EventName
 from ecs_async_executor.executor.decisions import Decision, Row, RunView, decide_when_ended, describe_left
 from ecs_async_executor.executor.last_lines import LastLines
 from ecs_async_executor.executor.retry_policy import RetryPolicy
@@ -109,7 +110,7 @@ class EndedRuns:
     def _relaunch(self, run: Run, row: Row | None) -> None:
         delay = self._retry_policy.delay(run)
         if (reason := self._retry_policy.fall_back(run, self._clock())) is not None:
-            self._task_events.fell_back(run, reason)
+            self._task_events.adjusted(run, EventName.FALLBACK, reason)
         if run.costs_attempt:
             self._task_events.start_failed(run, self._retry_policy.max_starts(run), delay)
             run.starts += 1

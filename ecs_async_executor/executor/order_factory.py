@@ -69,7 +69,7 @@ class OrderFactory:
         Until a run's workload has been read, the engine can only search for its task.
         """
         recovery = recovery or run.recovery if run.workload is not None else Recovery.SEARCH_ONLY
-        profile = self._profiles.of(run.queue, run.fallbacks)
+        profile = self._profiles.of(run.queue, run.fallbacks, run.outgrown)
         ti = _task_instance(run.workload)
         return Launch(
             run.run_id,
@@ -88,7 +88,7 @@ class OrderFactory:
 
     def watch(self, run: Run, at: Launched) -> Watch:
         """Make the order to watch a run's task, which was launched earlier."""
-        profile = self._profiles.of(run.queue, run.fallbacks)
+        profile = self._profiles.of(run.queue, run.fallbacks, run.outgrown)
         return Watch(
             run.run_id,
             run.label,

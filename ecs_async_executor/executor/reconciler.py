@@ -113,12 +113,19 @@ class Reconciler:
     # --- runs that come and go ----------------------------------------------------------------------------
 
     def accept(self, runs: Iterable[Run]) -> list[tuple[Run, Exception]]:
-        """Take in new runs, and order their launches; return those that can't be taken in, with the reason."""
+        """Take in new runs, and order their launches; return those that can't be taken in, with the reason.
+
+        Those whose profile depends on their tasks' earlier launches are ordered once these have been read.
+        """
         ordered, refused = [], []
         for run in runs:
             try:
-                if (reason := self._retry_policy.fall_back(run, self._clock())) is not None:
-                    self.task_events.fell_back(run, reason)
+                if self._retry_policy.must_look_back(run):
+                    run.looks_back = True
+                    self._add(run)
+                    self._rows.read_at(run, self._clock())  # and then it is ordered
+                    continue
+                self._adjust(run)
                 order = self._dispatcher.order(run)
                 self._add(run)
             except Exception as error:  # noqa: BLE001  it is logged, with its traceback
@@ -153,10 +160,12 @@ class Reconciler:
             self._add(run)
             self.task_events.adopted(run)
             self._measurements.count(ADOPTIONS, "launch" if run.launched is None else "arn")
-            if run.launched is None:
+            run.looks_back = self._retry_policy.must_look_back(run)
+            if run.launched is None or run.looks_back:
                 self._rows.read_at(run, self._clock())
             else:
                 self._rows.read_in_turn(run, self._clock())
+            if run.launched is not None:
                 launched.append(run)
         self._dispatcher.submit(launched, self._clock())
 
@@ -251,7 +260,8 @@ class Reconciler:
         run.move(RunState.ENDED, type(report).__name__, self._clock())
         run.ended, run.ended_at = report, self._clock()
         self._rows.read_at(run, self._clock())
-        self._retry_policy.note_end(run, self._clock())
+        for setback in self._retry_policy.note_end(run, self._clock()):
+            self.task_events.setback(run, setback)
 
     # --- decisions ----------------------------------------------------------------------------------------
 
@@ -275,6 +285,10 @@ class Reconciler:
         """Publish the launches that rows don't show yet, at shutdown, in this thread; see `publish_all`."""
         return publish_all(self.runs, self._view)
 
+    def _adjust(self, run: Run) -> None:
+        for event, text in self._retry_policy.adjust(run, self._clock()):
+            self.task_events.adjusted(run, event, text)
+
     def _decide(self, run: Run, row: Row | None) -> None:
         match run.state:
             case RunState.PENDING:
@@ -297,6 +311,7 @@ class Reconciler:
             self._rows.publish(run, row)  # launched only when its row shows the launch
             self._rows.read_at(run, self._clock() + READ_AGAIN_AFTER)
         elif decision is Decision.SEARCH:
+            self._retry_policy.adjust(run, self._clock())  # only to know what it was launched with
             run.recovery = Recovery.SEARCH_ONLY
             self._dispatcher.submit([run], self._clock())
         elif decision is not Decision.LAUNCH:
@@ -304,6 +319,7 @@ class Reconciler:
         elif run.workload is None:
             self.note(LaunchFailed(run.run_id, run.number, UNREADABLE, permanent=True))
         else:
+            self._adjust(run)
             self._dispatcher.submit([run], self._clock())
 
     def _decide_launched(self, run: Run, row: Row | None) -> None:
@@ -322,6 +338,8 @@ class Reconciler:
         """Decide about a run without a report: Airflow doesn't tell executors when users change a row."""
         if run.is_callback:
             return
+        if run.adopted_by_arn and run.setbacks:
+            self._retry_policy.adjust(run, self._clock())  # only to know what it was launched with
         decision = decide_while_live(row, self._view(run))
         reason = _MOVED_ON if self.runs.is_current(run) else _SUPERSEDED
         if decision is Decision.PUBLISH:

@@ -9,14 +9,20 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from enum import Enum
 from random import random as system_random
+from typing import Any
+
+from airflow.executors.workloads import ExecuteTask
 
 from ecs_async_executor.backoff import Random, backoff
+from ecs_async_executor.config.growth import sets_memory
 from ecs_async_executor.config.profiles import Profile, Profiles
+from ecs_async_executor.event_names import EventName
 from ecs_async_executor.executor.runs import Run
+from ecs_async_executor.executor.setbacks import Setback, setbacks_of
 from ecs_async_executor.messages import Stopped
 
 TASKS_REMEMBERED = 10_000
-"""How many tasks' interruptions are remembered across tries; the oldest are dropped."""
+"""How many tasks' setbacks are remembered across tries; the oldest are dropped."""
 
 
 class _Cause(Enum):
@@ -24,6 +30,7 @@ class _Cause(Enum):
 
     WAITED = "it waited for its profile's capacity_timeout"
     INTERRUPTED = "AWS reclaimed its task's capacity too often"
+    OUTGROWN = "its task was killed for lack of memory"
 
 
 class RetryPolicy:
@@ -32,8 +39,8 @@ class RetryPolicy:
     def __init__(self, profiles: Profiles, random: Random = system_random) -> None:
         self._profiles = profiles
         self._random = random
-        self._interruptions: OrderedDict[tuple[Hashable, str], int] = OrderedDict()
-        """Counts by task (all tries together) and profile. A restarted scheduler starts from zero."""
+        self._noted: OrderedDict[Hashable, tuple[Setback, ...]] = OrderedDict()
+        """What happened to tasks (all tries together) since this scheduler started. The database has it too, a moment later."""
 
     def max_starts(self, run: Run) -> int:
         """Return how many start attempts a run has, the first included."""
@@ -66,8 +73,24 @@ class RetryPolicy:
             return backoff(run.starts, base=10.0, cap=60.0, random=self._random)
         return backoff(run.number, base=5.0, cap=300.0, random=self._random)
 
+    def must_look_back(self, run: Run) -> bool:
+        """Return whether a run's profile depends on its task's earlier launches, so that they must be read first."""
+        return run.try_number > 1 and not run.is_callback and self._profiles.of(run.queue).looks_back
+
+    def adjust(self, run: Run, now: float) -> list[tuple[EventName, str]]:
+        """Give a run the profile that its waits and its task's earlier launches ask for.
+
+        Call it before each launch. Returns what changed, for people to read.
+        """
+        changed = []
+        if (reason := self.fall_back(run, now)) is not None:
+            changed.append((EventName.FALLBACK, reason))
+        if (reason := self._grow(run)) is not None:
+            changed.append((EventName.MEMORY, reason))
+        return changed
+
     def fall_back(self, run: Run, now: float) -> str | None:
-        """Switch a run to its fallback profile if it has waited or was interrupted for long enough.
+        """Switch a run to its fallback profile if it has waited, was interrupted or lacked memory for long enough.
 
         Returns the reason, for people to read; None if the run keeps its profile.
         """
@@ -87,43 +110,114 @@ class RetryPolicy:
         if not run.costs_attempt and self._waited_enough(run, now):
             return _Cause.WAITED
         most = profile.fallback_after
-        return _Cause.INTERRUPTED if most is not None and self._count(run, profile) >= most else None
+        if most is not None and self._count(run, profile) >= most:
+            return _Cause.INTERRUPTED
+        return _Cause.OUTGROWN if profile.fallback_on_out_of_memory and self._outgrew(run, profile) else None
+
+    def _outgrew(self, run: Run, profile: Profile) -> bool:
+        """Return whether a run's task was killed for lack of memory at the profile's largest size."""
+        largest = profile.sizes[-1].memory
+        if largest is not None:
+            return any((each.memory or 0) >= largest for each in self._kills(run))
+        names = _names_from(profile)  # what is too little further on is too little here
+        return any(each.profile in names for each in self._kills(run))
 
     def _explain(self, run: Run, cause: _Cause) -> str:
         profile = self._profile(run)
         if cause is _Cause.WAITED:
             what = f"Not started for {profile.capacity_timeout:.0f} s, for lack of capacity or S3"
-        else:
+        elif cause is _Cause.INTERRUPTED:
             count = self._count(run, profile)
             what = f"Interrupted {count} time{'s' * (count > 1)}"
+        else:
+            what = f"T{_killed(max(self._kills(run), key=_size))[1:]}"
         to = profile.fallback.name if profile.fallback is not None else ""
         return f"{what}: the queue {profile.name} falls back to {to}."
 
-    def note_end(self, run: Run, now: float) -> None:
-        """Note how a launch ended: a wait for capacity begins, goes on or is over."""
+    def _grow(self, run: Run) -> str | None:
+        """Give a run more memory than its task was killed at, if its profile has it; say what it gets, once."""
+        kills = self._kills(run)
+        worst = max(kills, key=_size) if kills else None
+        if worst is None or _size(worst) <= run.killed_at:
+            return None
+        run.killed_at, run.sets_memory = _size(worst), sets_memory(_executor_config(run.workload))
+        profile = self._profile(run)
+        if profile.memory is None:
+            return None
+        if run.sets_memory:
+            return f"Its executor_config sets its memory, so its queue gives it no more, though {_killed(worst)}."
+        gets = f"Try {run.try_number} gets {profile.memory} MiB"
+        if profile.memory > run.killed_at:
+            return f"{gets}: {_killed(worst)}."
+        return f"{gets}, the most that the queue {profile.name} has, though {_killed(worst)}."
+
+    def note_end(self, run: Run, now: float) -> list[Setback]:
+        """Note how a launch ended: a wait for capacity begins, goes on or is over.
+
+        Returns what the task's later launches may depend on, and so must be kept in the database.
+        """
         if run.costs_attempt:
             run.waits_since = None  # this launch did get capacity
         elif run.waits_since is None:
             run.waits_since = now
-        if isinstance(run.ended, Stopped) and run.ended.interrupted:
-            self.interrupted(run)
-
-    def interrupted(self, run: Run) -> None:
-        """Note that AWS reclaimed the capacity of a run's task."""
+        if run.is_callback or not isinstance(run.ended, Stopped):
+            return []
         profile = self._profile(run)
-        if profile.fallback_after is None:
-            return
-        self._interruptions[run.task, profile.name] = self._count(run, profile) + 1
-        self._interruptions.move_to_end((run.task, profile.name))
-        if len(self._interruptions) > TASKS_REMEMBERED:
-            self._interruptions.popitem(last=False)
+        looks_back = self._profiles.of(run.queue).looks_back
+        # A profile may be taught to give more memory before the next try, but nothing else counts what nobody asked for.
+        found = [
+            each
+            for each in setbacks_of(run.ended, run.try_number, profile)
+            if looks_back or each.event is EventName.OUT_OF_MEMORY
+        ]
+        if found and looks_back:
+            self._remember(run, found)
+        return found
+
+    def _remember(self, run: Run, found: list[Setback]) -> None:
+        self._noted[run.task] = (*self._noted.get(run.task, ()), *found)
+        self._noted.move_to_end(run.task)
+        if len(self._noted) > TASKS_REMEMBERED:
+            self._noted.popitem(last=False)
 
     def _profile(self, run: Run) -> Profile:
-        return self._profiles.of(run.queue, run.fallbacks)
+        return self._profiles.of(run.queue, run.fallbacks, run.outgrown)
+
+    def _setbacks(self, run: Run, event: EventName) -> list[Setback]:
+        """Return what happened to a run's task, each ECS task once: two schedulers may have noted its end."""
+        known = (*run.setbacks, *self._noted.get(run.task, ()))
+        return list({each.arn: each for each in known if each.event is event}.values())
+
+    def _kills(self, run: Run) -> list[Setback]:
+        return self._setbacks(run, EventName.OUT_OF_MEMORY)
 
     def _count(self, run: Run, profile: Profile) -> int:
-        return self._interruptions.get((run.task, profile.name), 0)
+        interruptions = self._setbacks(run, EventName.INTERRUPTED)
+        return sum(each.profile == profile.name for each in interruptions)
 
     def _waited_enough(self, run: Run, now: float) -> bool:
         timeout = self._profile(run).capacity_timeout
         return run.waits_since is not None and now - run.waits_since >= timeout
+
+
+def _size(kill: Setback) -> int:
+    """Return the MiB at which a task was killed for lack of memory; 0 if ECS didn't show it."""
+    return kill.memory or 0
+
+
+def _killed(kill: Setback) -> str:
+    size = f" at {kill.memory} MiB" if kill.memory is not None else ""
+    return f"try {kill.try_number} was killed for lack of memory{size}"
+
+
+def _names_from(profile: Profile | None) -> frozenset[str]:
+    """Return the names of a profile and of all that it may fall back to."""
+    names = set()
+    while profile is not None:
+        names.add(profile.name)
+        profile = profile.fallback
+    return frozenset(names)
+
+
+def _executor_config(workload: Any) -> Any:
+    return workload.ti.executor_config if isinstance(workload, ExecuteTask) else None

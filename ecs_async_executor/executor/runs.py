@@ -14,6 +14,7 @@ from typing import Any
 from ecs_async_executor.config.heartbeats import Heartbeats
 from ecs_async_executor.executor.decisions import RunView
 from ecs_async_executor.executor.run_state import TRANSITIONS, RunState
+from ecs_async_executor.executor.setbacks import Setback
 from ecs_async_executor.history import History, move
 from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.messages import Cancelled, Diagnosis, Launched, Recovery, Stop, Stopped, Terminal
@@ -38,6 +39,14 @@ class Run:
     """The Airflow queue; callbacks have none."""
     fallbacks: int = 0
     """How many times the run has switched to a fallback profile."""
+    looks_back: bool = False
+    """Its profile depends on its task's earlier launches, which must be read before it is launched."""
+    setbacks: tuple[Setback, ...] = ()
+    """What happened to them, as the database showed it."""
+    killed_at: int = 0
+    """The largest size in MiB at which the task was killed for lack of memory; 0: none that counts for this run."""
+    sets_memory: bool = False
+    """Its executor_config sets its memory, so its profile can't give it more."""
     id_committed: bool = False
     """Core has committed the run id to the row, together with QUEUED."""
     number: int = 1
@@ -90,6 +99,11 @@ class Run:
     def nothing_lives(self) -> bool:
         """Whether all its launches so far are over, and it waits for the next one."""
         return self.state is RunState.PENDING and self.recovery is Recovery.NONE
+
+    @property
+    def outgrown(self) -> int:
+        """The MiB that its profile must exceed, if it grows."""
+        return 0 if self.sets_memory else self.killed_at
 
     @property
     def launch_id(self) -> LaunchId:

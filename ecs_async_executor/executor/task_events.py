@@ -15,8 +15,9 @@ from typing import Any, TypeAlias
 
 from airflow.executors.base_executor import BaseExecutor
 
-from ecs_async_executor.event_names import FAILURES, WAITS, EventName
+from ecs_async_executor.event_names import FAILURES, SETBACKS, WAITS, EventName
 from ecs_async_executor.executor.runs import Run
+from ecs_async_executor.executor.setbacks import Setback
 from ecs_async_executor.log_digest import LogDigest
 from ecs_async_executor.messages import Diagnosis, Launched, LaunchFailed, Recovery, Stopped
 
@@ -105,10 +106,14 @@ class TaskEvents:
         failed = EventName.START_FAILED if isinstance(run.ended, Stopped) else EventName.LAUNCH_FAILED
         self.record(run, failed, text)
 
-    def fell_back(self, run: Run, reason: str) -> None:
-        """Tell that a run has switched to its fallback profile."""
-        self.log(("fallback", reason), f"{run.label}: {reason}")
-        self.record(run, EventName.FALLBACK, reason)
+    def adjusted(self, run: Run, event: EventName, reason: str) -> None:
+        """Tell that a run has switched to its fallback profile, or which memory it gets after it lacked some."""
+        self.log((event, run.queue), f"{run.label}: {reason}")
+        self.record(run, event, reason)
+
+    def setback(self, run: Run, setback: Setback) -> None:
+        """Tell what later launches of a run's task may depend on: the database keeps it for any scheduler."""
+        self.record(run, setback.event, str(setback))
 
     def superseded(self, run: Run) -> None:
         """Tell that a newer run of the same task has taken over."""
@@ -145,10 +150,13 @@ class TaskEvents:
 
     def record_for(self, key: Any, event: EventName, text: str) -> None:
         """Write to the Audit Log of the task with this key."""
-        rows = self._urgent if event.value in WAITS | FAILURES else self._rows
-        rows.append((key, event, text))
+        row = (key, event, text)
+        if event.value in SETBACKS:
+            self._urgent.appendleft(row)  # before the task's next try looks for it
+        else:
+            (self._urgent if event.value in WAITS | FAILURES else self._rows).append(row)
         if event.value in FAILURES:
-            self._failures.append((self._clock(), (key, event, text)))
+            self._failures.append((self._clock(), row))
 
     def flush(self) -> None:
         """Hand rows to Airflow, and log the summaries that are due. Call it at each heartbeat."""

@@ -10,8 +10,8 @@ from ecs_async_executor.doctor.findings import Finding, error, warning
 from ecs_async_executor.doctor.setup import Setup, names_of
 from ecs_async_executor.local.api.fit import PLATFORM_VERSIONS
 from ecs_async_executor.local.rules.registration import fargate_problems, size_problems
-from ecs_async_executor.local.rules.sizes import FARGATE, cpu_units, mebibytes
 from ecs_async_executor.suggestions import did_you_mean
+from ecs_async_executor.task_sizes import FARGATE, cpu_units, mebibytes
 
 LEAST_MEMORY = 512
 """MiB: Airflow's worker and its task are two Python processes of about 200 MiB each before any code of the Dag's."""

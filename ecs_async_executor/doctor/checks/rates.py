@@ -10,7 +10,7 @@ from ecs_async_executor.doctor.findings import Finding, error, warning
 from ecs_async_executor.doctor.questions import QUOTAS
 from ecs_async_executor.doctor.setup import Setup
 from ecs_async_executor.engine.options import EngineOptions
-from ecs_async_executor.local.rules.sizes import cpu_units
+from ecs_async_executor.task_sizes import cpu_units
 
 _LIMITS = EngineOptions()
 LAUNCH_RATES = {

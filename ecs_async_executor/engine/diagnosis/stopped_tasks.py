@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ecs_async_executor.engine.diagnosis.causes.cause import LATE, Finding, Outlook, find, own_words, plainly
+from ecs_async_executor.engine.diagnosis.causes.containers import NEED_MEMORY
 from ecs_async_executor.engine.diagnosis.causes.exit_codes import meaning_of
 from ecs_async_executor.engine.diagnosis.causes.hosts import SPOT
 from ecs_async_executor.engine.diagnosis.causes.masks import masked
@@ -37,6 +38,8 @@ class Verdict:
     """AWS reclaimed its Spot capacity."""
     unexplained: bool
     """Only an exit code tells why it ended, and one that can mean anything."""
+    out_of_memory: bool
+    """The deciding container was killed for lack of memory, as far as ECS tells."""
     diagnosis: Diagnosis
 
 
@@ -49,6 +52,8 @@ _WHO = (
     "CloudTrail tells who called StopTask: aws cloudtrail lookup-events --lookup-attributes "
     "AttributeKey=EventName,AttributeValue=StopTask."
 )
+_KILLED, _TERMINATED = 137, 143
+"""Exit codes after SIGKILL and SIGTERM: the kernel sends the former for lack of memory, ECS both to stop a container."""
 _SUPPORT = "If it happens each time, tell AWS Support the task's ARN."
 _STOP_CODES: Mapping[str, tuple[str, str]] = {
     "UserInitiated": ("StopTask stopped the task.", _WHO),
@@ -80,7 +85,12 @@ def judge(task: Task, container_name: str) -> Verdict:
     interrupted = _is_interruption(task.stop_code, task.stopped_reason or "")
 
     def verdict(
-        summary: str, remedy: str, outlook: Outlook = Outlook.AGAIN, *, unexplained: bool = False
+        summary: str,
+        remedy: str,
+        outlook: Outlook = Outlook.AGAIN,
+        *,
+        unexplained: bool = False,
+        out_of_memory: bool = False,
     ) -> Verdict:
         return Verdict(
             exit_code,
@@ -89,6 +99,7 @@ def judge(task: Task, container_name: str) -> Verdict:
             capacity=not ran and outlook is Outlook.CAPACITY,
             interrupted=interrupted,
             unexplained=unexplained,
+            out_of_memory=out_of_memory,
             diagnosis=Diagnosis(summary, _facts(task, summary), remedy),
         )
 
@@ -98,12 +109,22 @@ def judge(task: Task, container_name: str) -> Verdict:
         return verdict(*_stop_by_request(task.stopped_reason or ""))
     if found := _cause(own, others, _images(task, decider)):
         outlook = Outlook.AGAIN if task.stop_code in _STOP_CODES else found.cause.outlook
-        return verdict(found.summary, remedy_of(found.text) or found.remedy, outlook)
+        return verdict(
+            found.summary,
+            remedy_of(found.text) or found.remedy,
+            outlook,
+            out_of_memory=found.cause.name in NEED_MEMORY and found.text in map(plainly, own),
+        )
     if task.stop_code is not None and task.stop_code in _STOP_CODES:
         return verdict(*_STOP_CODES[task.stop_code])
     if exit_code is not None:
         meaning = meaning_of(exit_code)
-        return verdict(meaning.summary, meaning.remedy, unexplained=not meaning.explained)
+        return verdict(
+            meaning.summary,
+            meaning.remedy,
+            unexplained=not meaning.explained,
+            out_of_memory=exit_code == _KILLED and not _failed_first(task, decider),
+        )
     if decider is None and task.containers:
         return verdict(
             f"The task has no container named {container_name!r}.",
@@ -118,6 +139,18 @@ def judge(task: Task, container_name: str) -> Verdict:
         )
     nothing = "The task stopped before it ran, and ECS gives no reason."
     return verdict(words or nothing, _SUPPORT)
+
+
+def memory_of(task: Task, container_name: str) -> int | None:
+    """Return the MiB that a container had: its own limit, or else its task's; None if ECS shows neither."""
+    own = next((c.memory for c in task.containers if c.name == container_name), None)
+    return next((int(text) for text in (own, task.memory) if text and text.isdecimal() and int(text)), None)
+
+
+def _failed_first(task: Task, decider: Container | None) -> bool:
+    """Return whether another container failed by itself: then ECS may have killed the deciding one, to stop the task."""
+    codes = {c.exit_code for c in task.containers if c is not decider}
+    return not codes <= {None, 0, _KILLED, _TERMINATED}
 
 
 def _telling(*texts: str | None) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
-from ecs_async_executor.engine.diagnosis.stopped_tasks import judge, without_workload
+from ecs_async_executor.engine.diagnosis.stopped_tasks import judge, memory_of, without_workload
 from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by
 from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.state.entry import Entry
@@ -44,6 +44,8 @@ def stopped(entry: Entry, task: Task) -> Stopped:
         costs_attempt=not verdict.capacity,
         interrupted=verdict.interrupted,
         unexplained=verdict.unexplained,
+        out_of_memory=verdict.out_of_memory,
+        memory=memory_of(task, entry.container),
         diagnosis=diagnosis,
     )
 

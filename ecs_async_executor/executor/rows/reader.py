@@ -37,6 +37,8 @@ def make_read(run: Run, expected: ExpectedRow | None = None) -> Read:
         run.ids,
         workload=to_launch and run.workload is None,
         expected=expected,
+        looks_back=run.looks_back,
+        key=run.key if run.looks_back else None,
     )
 
 
@@ -169,6 +171,8 @@ class RowReader:
                 self.read_at(run, now + READ_AGAIN_AFTER)
                 continue
             run.workload = run.workload or self._answer.workloads.get(run.run_id)
+            if (setbacks := self._answer.setbacks.get(run.run_id)) is not None:
+                run.setbacks, run.looks_back = setbacks, False
             yield run, self._answer.rows.get(run.run_id)
 
     def _apply_published(self, answer: RowAnswer, now: float) -> None:

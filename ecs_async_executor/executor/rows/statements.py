@@ -52,6 +52,10 @@ class Read:
     """Whether to make the run's workload again, too."""
     expected: ExpectedRow | None = None
     """A row like this needs no decision; None: any row needs one."""
+    looks_back: bool = False
+    """Whether to read what happened to the task's earlier launches, too."""
+    key: Any = None
+    """The task's key in the Audit Log; only needed to look back."""
 
 
 @dataclass(frozen=True, slots=True)

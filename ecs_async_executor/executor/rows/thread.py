@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from sqlalchemy.exc import SQLAlchemyError
 
 from ecs_async_executor.executor.decisions import Row, is_as_expected
+from ecs_async_executor.executor.rows.earlier_launches import read_setbacks
 from ecs_async_executor.executor.rows.statements import (
     Publication,
     Read,
@@ -24,6 +25,7 @@ from ecs_async_executor.executor.rows.statements import (
     read_workloads,
     write_external_ids,
 )
+from ecs_async_executor.executor.setbacks import Setback
 from ecs_async_executor.log_digest import LogDigest
 from ecs_async_executor.measurements import Measurements
 from ecs_async_executor.metrics import DATABASE_WAIT
@@ -55,6 +57,8 @@ class RowAnswer:
     """The rows of `reads`, without runs whose row is gone."""
     workloads: Mapping[str, Any] = field(default_factory=dict)
     """The workloads that the query asked for; None if one can't be made."""
+    setbacks: Mapping[str, tuple[Setback, ...]] = field(default_factory=dict)
+    """What happened to the earlier launches of the tasks that the query asked this for."""
     unexpected: frozenset[str] = frozenset()
     """The runs of `in_turn` whose row is not as expected."""
     published: frozenset[str] = frozenset()
@@ -90,6 +94,7 @@ def answer(query: RowQuery, digest: LogDigest | None = None) -> RowAnswer:
         return RowAnswer(
             {read.run_id: rows[read.run_id] for read in query.reads if read.run_id in rows},
             read_workloads([read for read in query.reads if read.workload]),
+            read_setbacks([read for read in query.reads if read.looks_back]),
             frozenset(read.run_id for read in query.in_turn if _is_unexpected(read, rows.get(read.run_id))),
             published,
         )

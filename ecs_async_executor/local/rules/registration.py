@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from ecs_async_executor.local.rules.sizes import cpu_units, fargate_has, mebibytes
+from ecs_async_executor.task_sizes import cpu_units, fargate_has, mebibytes
 
 Document: TypeAlias = Mapping[str, Any]
 # The function returns the problem (shown as "{found}"), or a false value.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ecs_async_executor.local.rules.limits import tag_problems
 from ecs_async_executor.local.rules.protocol import AwsError, raise_first
 from ecs_async_executor.local.rules.registration import fargate_problems, launch_types, problems
-from ecs_async_executor.local.rules.sizes import cpu_units, mebibytes
+from ecs_async_executor.task_sizes import cpu_units, mebibytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

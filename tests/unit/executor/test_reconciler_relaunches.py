@@ -167,7 +167,11 @@ def test_the_next_try_of_an_interrupted_task_is_launched_with_the_fallback_profi
     decide(with_queues)
     assert len(with_queues.runs) == 0
     again = make_run(with_queues._executor, task_workload(queue="spot", try_number=2))
+    monkeypatch.setattr(DATABASE + "read_rows", lambda _: {again.run_id: Row("queued", 2, None, None)})
+    monkeypatch.setattr(DATABASE + "read_setbacks", lambda _: {again.run_id: ()})
+    again.id_committed = False
     assert with_queues.accept([again]) == []
+    decide(with_queues)
     assert definition_of(submitted[-1]) == "on-demand"
     decide(with_queues)
     (event,) = (log for log in with_queues._executor._task_event_logs if log.event == "ecs fallback")

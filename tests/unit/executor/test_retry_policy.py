@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from ecs_async_executor.config.profiles import make_profiles
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.executor.retry_policy import TASKS_REMEMBERED, RetryPolicy
 from ecs_async_executor.executor.runs import Run
-from ecs_async_executor.messages import Cancelled, Diagnosis, LaunchFailed, Terminal
+from ecs_async_executor.messages import Cancelled, Diagnosis, LaunchFailed, Stopped, Terminal
 
 WHY = Diagnosis("It failed.")
 QUEUES = {
@@ -32,6 +33,7 @@ PROFILES = make_profiles(
 )
 POLICY = RetryPolicy(PROFILES, random=lambda: 1.0)
 FAULT = LaunchFailed("run", 1, WHY, permanent=False)
+NUMBERS = count()
 CAPACITY = LaunchFailed("run", 1, WHY, permanent=False, costs_attempt=False)
 
 
@@ -74,7 +76,15 @@ def policy() -> RetryPolicy:
 def in_queue(queue: str, *, number: int = 1, map_index: int = -1, **members: Any) -> Run:
     """Make the run of a task's try with this number."""
     key = TaskInstanceKey("dag", "task", "run", number, map_index)
-    return Run("run", key, "label", None, queue=queue, **members)
+    return Run("run", key, "label", None, ti_id="ti", try_number=number, queue=queue, **members)
+
+
+def interrupt(policy: RetryPolicy, run: Run) -> None:
+    """Let AWS reclaim the capacity of a run's next ECS task."""
+    arn = f"arn:aws:ecs:us-east-1:1:task/c/{next(NUMBERS)}"
+    run.ended = Stopped("run", 1, arn, 143, ran=True, permanent=False, diagnosis=WHY, interrupted=True)
+    policy.note_end(run, 0.0)
+    run.ended = None
 
 
 def profile(run: Run) -> str:
@@ -107,9 +117,9 @@ def test_a_task_interrupted_often_enough_falls_back_whichever_try_it_is(
     policy: RetryPolicy,
 ) -> None:
     first, second, third = (in_queue("spot", number=number) for number in (1, 2, 3))
-    policy.interrupted(first)
+    interrupt(policy, first)
     assert policy.fall_back(second, 0.0) is None
-    policy.interrupted(second)
+    interrupt(policy, second)
     assert policy.fall_back(third, 0.0) == "Interrupted 2 times: the queue spot falls back to on-demand."
     assert profile(third) == "on-demand"
     assert policy.fall_back(third, 0.0) is None, "it falls back once"
@@ -121,7 +131,7 @@ def test_each_profile_counts_its_own_interruptions(policy: RetryPolicy) -> None:
     policy.fall_back(run, 1000.0)
     assert profile(run) == "spot"
     for _ in range(2):
-        policy.interrupted(run)
+        interrupt(policy, run)
     assert policy.fall_back(run, 1000.0) == "Interrupted 2 times: the queue spot falls back to on-demand."
     again = in_queue("first", number=2)
     assert policy.fall_back(again, 0.0) is None, "its first profile was never interrupted"
@@ -130,11 +140,11 @@ def test_each_profile_counts_its_own_interruptions(policy: RetryPolicy) -> None:
 def test_a_run_may_fall_back_through_several_profiles_at_once(policy: RetryPolicy) -> None:
     first = in_queue("first")
     for _ in range(2):
-        policy.interrupted(first)
+        interrupt(policy, first)
     second = in_queue("first", number=2)
     policy.fall_back(second, 0.0)
     for _ in range(2):
-        policy.interrupted(second)
+        interrupt(policy, second)
     third = in_queue("first", number=3)
     assert policy.fall_back(third, 0.0) == "Interrupted 2 times: the queue spot falls back to on-demand."
     assert profile(third) == "on-demand"
@@ -143,16 +153,16 @@ def test_a_run_may_fall_back_through_several_profiles_at_once(policy: RetryPolic
 def test_interruptions_are_ignored_without_a_fallback(policy: RetryPolicy) -> None:
     run = in_queue("on-demand")
     for _ in range(5):
-        policy.interrupted(run)
+        interrupt(policy, run)
     assert policy.fall_back(run, 0.0) is None
-    assert not policy._interruptions
+    assert not policy._noted
 
 
 def test_only_the_latest_interrupted_tasks_are_remembered(policy: RetryPolicy) -> None:
     for number in range(TASKS_REMEMBERED + 1):
         run = in_queue("spot", map_index=number)
         for _ in range(2):
-            policy.interrupted(run)
-    assert len(policy._interruptions) == TASKS_REMEMBERED
+            interrupt(policy, run)
+    assert len(policy._noted) == TASKS_REMEMBERED
     assert policy.fall_back(run, 0.0) is not None, "the latest is remembered"
     assert policy.fall_back(in_queue("spot", map_index=0), 0.0) is None

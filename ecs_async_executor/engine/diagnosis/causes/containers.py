@@ -23,6 +23,8 @@ _COMMAND = (
 _PROGRAM = r"(?:\bexec:? \"[^\"]{1,300}\"|\bexec:? [^\s\":]{1,300}|\bexec user process caused(?: by)?)(?:: stat [^\s\":]{1,300})?"
 _PASSES = "This usually passes by itself."
 _HOST = "If it happens often on EC2, replace the instance; on Fargate, tell AWS Support."
+NEED_MEMORY = frozenset({"out-of-memory", "memory-at-start"})
+"""The causes that more memory mends."""
 
 CAUSES = (
     Cause(
@@ -31,7 +33,8 @@ CAUSES = (
             r"\bOutOfMemoryError: |(?i:container killed due to memory usage)|\bOutOfMemory: Container|\bOOMKilled\b"
         ),
         "The container was killed: it used more memory than it has.",
-        "Give the task more memory (`memory` in executor_config's overrides, or in the task definition), or let it do less at once.",
+        "Give the task more memory (`memory` in executor_config's overrides, or in the task definition), or let it do less at once. Its "
+        "queue can give it more with each try (docs/queues.md).",
         guide("out-of-memory"),
         (
             "OutOfMemoryError: Container killed due to memory usage",

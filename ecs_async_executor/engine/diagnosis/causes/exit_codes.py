@@ -112,7 +112,7 @@ EXIT_CODES: Mapping[int, ExitCode] = {
     137: ExitCode(
         "The container was killed (SIGKILL, exit code 137).",
         "If nobody stopped it, it probably used too much memory: raise `memory` in the task's executor_config, its queue's profile "
-        "or the task definition.",
+        "or the task definition. Its queue can give it more with each try (docs/queues.md).",
     ),
     139: ExitCode(
         "The container crashed (SIGSEGV, exit code 139).",

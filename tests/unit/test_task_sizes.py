@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ecs_async_executor.local.rules.sizes import FARGATE, cpu_units, fargate_has, mebibytes
+from ecs_async_executor.task_sizes import FARGATE, cpu_units, fargate_has, mebibytes
 
 
 @pytest.mark.parametrize(

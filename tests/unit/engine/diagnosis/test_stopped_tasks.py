@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.engine.diagnosis.stopped_tasks import Verdict, judge
+from ecs_async_executor.engine.diagnosis.stopped_tasks import Verdict, judge, memory_of
 from ecs_async_executor.engine.responses import Container, Task
 
 EXITED: dict[str, Any] = {
@@ -225,6 +225,58 @@ def test_exit_code_137_is_blamed_on_memory_only_if_ecs_says_so():
     assert (verdict.exit_code, verdict.permanent) == (137, False)
     assert "more memory than it has" in verdict.diagnosis.summary
     assert "SIGKILL" in verdict_of(airflow(137), **EXITED).diagnosis.summary
+
+
+OOM = "OutOfMemoryError: Container killed due to memory usage"
+NO_ROOM_TO_START = "CannotStartContainerError: container init was OOM-killed (memory limit too low?): unknown"
+
+
+@pytest.mark.parametrize(
+    ("containers", "members", "expected"),
+    [
+        pytest.param([airflow(137, OOM)], EXITED, True, id="ECS says so"),
+        pytest.param([airflow(0, OOM)], EXITED, True, id="Airflow's supervisor lived on"),
+        pytest.param([airflow(137)], EXITED, True, id="nobody says why it was killed"),
+        pytest.param([airflow(137)], {}, True, id="not even that it exited by itself"),
+        pytest.param([airflow(137), Container(name="proxy", exit_code=143)], EXITED, True, id="a sidecar was stopped"),
+        pytest.param([airflow(137), Container(name="proxy", exit_code=1)], EXITED, False, id="a sidecar failed"),
+        pytest.param([airflow(137), Container(name="proxy", exit_code=1)], {"stop_code": None, "stopped_reason": OOM}, True, id="ECS says so of the task"),
+        pytest.param([airflow(0), Container(name="proxy", exit_code=137, reason=OOM)], EXITED, False, id="a sidecar lacked memory"),
+        pytest.param([airflow(137)], {"stop_code": "UserInitiated", "stopped_reason": "by hand"}, False, id="StopTask"),
+        pytest.param([airflow(137)], {"stop_code": "SpotInterruption", "stopped_reason": ""}, False, id="Spot"),
+        pytest.param([airflow(137)], {"stop_code": "TerminationNotice", "stopped_reason": "Host EC2 (instance i-0a1b2c3d) terminated."}, False, id="its host ended"),
+        pytest.param([airflow(143)], EXITED, False, id="SIGTERM"),
+        pytest.param([airflow(1)], EXITED, False, id="it failed"),
+        pytest.param([airflow(0)], EXITED, False, id="it ended"),
+    ],
+)  # fmt: skip
+def test_whether_a_container_was_killed_for_lack_of_memory(
+    containers: list[Container], members: dict[str, Any], expected: bool
+):
+    assert verdict_of(*containers, **members).out_of_memory is expected
+
+
+def test_a_container_that_lacked_memory_to_start_needs_more_and_a_sidecar_that_did_says_nothing_about_it():
+    sidecar = Container(name="proxy", reason=NO_ROOM_TO_START)
+    assert verdict_of(airflow(None, NO_ROOM_TO_START), ran=False, stop_code=FAILED).out_of_memory
+    assert not verdict_of(airflow(), sidecar, ran=False, stop_code=FAILED).out_of_memory
+
+
+@pytest.mark.parametrize(
+    ("of_container", "of_task", "expected"),
+    [
+        ("512", "2048", 512),
+        (None, "2048", 2048),
+        (None, None, None),
+        ("0", "1024", 1024),
+        ("much", "2 GB", None),
+    ],
+)
+def test_a_container_has_its_own_memory_or_else_its_tasks(
+    of_container: str | None, of_task: str | None, expected: int | None
+):
+    containers = (Container(name="proxy", memory="64"), Container(name="airflow", memory=of_container))
+    assert memory_of(stopped(*containers, memory=of_task), "airflow") == expected
 
 
 def test_only_the_named_container_decides_whatever_a_sidecar_did():

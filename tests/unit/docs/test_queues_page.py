@@ -19,8 +19,7 @@ REQUIRED = {"CLUSTER": "c", "CONTAINER_NAME": "airflow", "TASK_DEFINITION": "t",
 @pytest.fixture(autouse=True)
 def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Options as on the page."""
-    (file,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    (tmp_path / "queues.yaml").write_text(file)
+    (tmp_path / "queues.yaml").write_text("".join(re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)))
     for name, value in REQUIRED.items():
         monkeypatch.setenv(f"AIRFLOW__AWS_ECS_EXECUTOR__{name}", value)
     monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES", str(tmp_path / "queues.yaml"))
@@ -34,10 +33,17 @@ def test_the_command_shows_what_a_task_of_a_queue_gets(capsys: pytest.CaptureFix
     assert f"\nqueue spot\n    capacityProviderStrategy = {strategy}\n" in shown
 
 
-@pytest.mark.parametrize("queue", ["gpu", "on-demand", "small-1", "other"])
+@pytest.mark.parametrize("queue", ["gpu", "on-demand", "growing", "growing-faster", "small-1", "other"])
 def test_all_profiles_are_valid(queue: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "--queue", queue]) == 0
     assert ("\nqueue " in capsys.readouterr().out) is (queue != "other")
+
+
+def test_the_command_shows_the_sizes_of_a_profile_that_grows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "--queue", "growing-faster"]) == 0
+    shown = capsys.readouterr().out
+    assert '\n    overrides.memory = "2048"\n' in shown
+    assert "\n    memory = [2048, 8192, 16384]  (queue growing-faster)\n" in shown
 
 
 def test_each_option_of_a_profile_is_described() -> None:

@@ -38,6 +38,7 @@ from ecs_async_executor.executor.rows import thread
 from ecs_async_executor.executor.rows.statements import Publication, Read
 from ecs_async_executor.executor.rows.thread import RowAnswer, RowQuery, answer
 from ecs_async_executor.executor.run_factory import make_orphaned_run, make_run
+from ecs_async_executor.executor.setbacks import Setback
 from ecs_async_executor.messages import Order, Report, RunReport
 from tests.property.simulation.airflow import Airflow, TaskRow
 from tests.property.simulation.ecs import Conditions, EcsTask, SimulatedEcs
@@ -45,8 +46,11 @@ from tests.property.simulation.s3 import SimulatedS3
 from tests.support.virtual_time import VirtualTimeLoop
 from tests.support.workloads import token_generator
 
-QUEUES = ("default", "long", "long", "spot-a", "spot-b")
+QUEUES = ("default", "long", "long", "spot-a", "spot-b", "growing", "growing")
 """The tasks' queues."""
+LARGEST = 8192
+"""MiB of the largest size that tasks grow to."""
+OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 CALM_AFTER = 900.0
 """Seconds after which schedulers no longer die and AWS no longer fails."""
 SHORT_FAULT = 5.0
@@ -71,6 +75,7 @@ SETTINGS = Settings(
             "capacity_timeout": 60,
         },
         "long": {"environment": {"A": "x" * 6900}},  # long enough to send the workload through S3
+        "growing": {"cpu": 1024, "memory": [2048, 4096, LARGEST]},
         "on-demand": {"launchType": "FARGATE", "max_run_task_attempts": 20},
     },
 )
@@ -189,6 +194,7 @@ class Scheduler:
             self.sync,
             self.purge,
             lambda: self.airflow.process_events(self.executor, locked),
+            lambda: self.airflow.save_events(self.executor),
         ]
 
     def queue(self) -> None:
@@ -240,6 +246,8 @@ class World:
         self.jobs = CELERY_JOB
         self.kills = 0
         self.duplicates: list[str] = []
+        self.too_small: list[str] = []
+        """Containers with no more memory than an earlier try is known to have been killed at."""
         self.living: list[Scheduler] = []
 
     # --- containers ------------------------------------------------------------------------------------
@@ -251,6 +259,8 @@ class World:
             if other is not task and other.alive and other.queueing == queueing and row:
                 self.duplicates.append(f"{queueing}: {other.arn[-4:]} and {task.arn[-4:]}")
         task.queueing = queueing
+        if row and task.memory is not None and task.memory <= row.killed_at and task.memory < LARGEST:
+            self.too_small.append(f"{queueing}: {task.memory} MiB after {row.killed_at}")
         life = self.loop.create_task(self.live(task))
         self.lives.add(life)
         life.add_done_callback(self.lives.discard)
@@ -290,6 +300,11 @@ class World:
                 await self.pass_time(task, 1000.0 if hangs else 5.0)
                 self.end(task, 137 if task.stop_asked.is_set() else 0, "")
                 return
+        if task.memory is not None and task.memory < row.needs and not task.stop_asked.is_set():
+            row.die()
+            # Its process is killed, and with it Airflow's supervisor or not.
+            self.end(task, self.random.choice((137, 0)), OUT_OF_MEMORY)
+            return
         outcome = self.random.choices(("success", "dies", "deferred"), (6, 1, 2))[0]
         if self.is_interrupted(task) or outcome == "dies" or task.stop_asked.is_set():
             outcome = "dies"
@@ -343,6 +358,11 @@ class World:
         if self.random.random() < self.chance_of_a_lock() / 5:
             raise OperationalError("SELECT", None, Exception("the database went away"))
         return self.airflow.read_rows(reads)
+
+    def read_setbacks(self, reads: Iterable[Read]) -> dict[str, tuple[Setback, ...]]:
+        if self.random.random() < self.chance_of_a_lock() / 5:
+            raise OperationalError("SELECT", None, Exception("the database went away"))
+        return self.airflow.read_setbacks(reads)
 
     def write_external_ids(self, publications: Iterable[Publication]) -> frozenset[str]:
         return self.airflow.write_external_ids(publications, self.chance_of_a_lock())
@@ -486,6 +506,7 @@ def test_each_queueing_has_one_container_and_each_task_ends_right_whatever_fails
             patch.setattr(engine_module, "S3Client", lambda *_, **__: world.s3)
             patch.setattr(thread, "read_rows", world.read_rows)
             patch.setattr(thread, "read_workloads", world.airflow.read_workloads)
+            patch.setattr(thread, "read_setbacks", world.read_setbacks)
             patch.setattr(thread, "write_external_ids", world.write_external_ids)
             await world.run()
             return world
@@ -493,6 +514,7 @@ def test_each_queueing_has_one_container_and_each_task_ends_right_whatever_fails
         world = loop.run_until_complete(simulate())
     note(f"{world.kills} kills, {len(world.ecs.tasks)} containers, {world.airflow.resets} resets")
     assert not world.duplicates
+    assert not world.too_small
     assert all(count == 1 for count in world.airflow.code_runs.values()), world.airflow.code_runs
     if conditions.faulty == 1 and conditions.faulty_until == inf:
         # No task succeeds, but the engine gives each run up, and Airflow moves to the next try or fails the task.

@@ -20,6 +20,7 @@ from airflow.models.taskinstancekey import TaskInstanceKey
 
 from ecs_async_executor.executor.decisions import Row
 from ecs_async_executor.executor.rows.statements import Publication, Read
+from ecs_async_executor.executor.setbacks import Setback, parse
 from tests.support.workloads import task_workload
 
 HEARTBEAT_TIMEOUT = 300.0
@@ -46,6 +47,10 @@ class TaskRow:
     """Its code has died, and Airflow doesn't know yet."""
     clears: int = 0
     marked: str = ""
+    needs: int = 0
+    """MiB without which its code is killed."""
+    killed_at: int = 0
+    """The MiB at which earlier tries were killed, as the Audit Log showed when it was queued."""
     last_heartbeat_at: float | None = None
 
     @property
@@ -81,6 +86,10 @@ class Airflow:
         self.random = random
         self._now = now
         self.rows = [TaskRow(f"task{number}", queue) for number, queue in enumerate(queues)]
+        for row in self.rows:
+            row.needs = random.choice((1000, 3000, 6000)) if row.queue == "growing" else 0
+        self.audit_log: list[tuple[str, Setback]] = []
+        """What the executors' events say about the launches of tasks, by task."""
         self.code_runs: Counter[tuple[str, int, int]] = Counter()
         """How often user code was started, by task, try and queueing."""
         self.resets = 0
@@ -130,6 +139,12 @@ class Airflow:
         found = {read.run_id: self.by_id(read.ti_id) for read in reads}
         return {run_id: row.workload() for run_id, row in found.items() if row is not None}
 
+    def read_setbacks(self, reads: Iterable[Read]) -> dict[str, tuple[Setback, ...]]:
+        return {read.run_id: tuple(self._setbacks(read.key.task_id)) for read in reads}
+
+    def _setbacks(self, name: str) -> list[Setback]:
+        return [setback for task, setback in self.audit_log if task == name]
+
     # --- what the scheduler does -----------------------------------------------------------------------
 
     def queue(self, job_id: int) -> list[ExecuteTask]:
@@ -138,7 +153,16 @@ class Airflow:
         for row in rows:
             row.state, row.queued_by_job_id, row.external_executor_id = "queued", job_id, str(uuid.uuid4())
             row.queued += 1
+            kills = [each for each in self._setbacks(row.name) if each.try_number < row.try_number]
+            row.killed_at = max((each.memory or 0 for each in kills), default=0)
         return [row.workload() for row in rows]
+
+    def save_events(self, executor: BaseExecutor) -> None:
+        """Write an executor's events to the Audit Log."""
+        while executor._task_event_logs:
+            log = executor._task_event_logs.popleft()
+            if (setback := parse(log.event, log.try_number or 0, log.extra)) is not None:
+                self.audit_log.append((str(log.task_id), setback))
 
     def process_events(self, executor: BaseExecutor, locked: float) -> None:
         """Process the events; those for locked rows are lost."""

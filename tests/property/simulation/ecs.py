@@ -40,6 +40,8 @@ class EcsTask:
     stop_code: str | None = None
     ran: bool = False
     reason: str = ""
+    memory: int | None = None
+    """MiB, if its request says how many."""
     hidden: bool = False
     """ECS no longer shows it, as if the engine asked in another account."""
 
@@ -171,6 +173,7 @@ class SimulatedEcs:
             url=url,
             created_at=now,
             spot="FARGATE_SPOT" in str(body.get("capacityProviderStrategy")),
+            memory=int(body["overrides"].get("memory", 0)) or None,
             seen_from=now + self.random.uniform(0, self.conditions.lag),
         )
         self.tasks.append(task)
@@ -193,7 +196,8 @@ class SimulatedEcs:
             task_arn=task.arn,
             last_status=task.status,
             started_at=1.0 if task.ran else None,
-            stop_code=task.stop_code,
+            stop_code=task.stop_code or ("UserInitiated" if task.stop_asked.is_set() else None),
+            memory=str(task.memory) if task.memory else None,
             stopped_reason=task.reason or None,
             containers=(Container(name="airflow", exit_code=task.exit_code),),
         )

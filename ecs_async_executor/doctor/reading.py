@@ -94,8 +94,10 @@ def _target(profile: Profile, configuration: Configuration) -> Target:
     )
     template = profile.template
     common = (profile.name or "default", template.cluster, template.container)
+    memory = tuple(size.memory for size in profile.sizes if size.memory is not None)
     try:
-        return Target(*common, profile.request(in_command(workload), None, deliver=deliver), origin=origin)
+        request = profile.request(in_command(workload), None, deliver=deliver)
+        return Target(*common, request, origin=origin, memory=memory)
     except InvalidRequestError as error:
         return Target(*common, None, error.problem, error.remedy, origin=origin)
 

@@ -27,6 +27,8 @@ class Target:
     todo: str = ""
     origin: Callable[[str], str | None] = lambda _: None
     """Where a member of the request is set."""
+    memory: tuple[int, ...] = ()
+    """The MiB of its sizes, if its memory grows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,7 +194,7 @@ def test_interruptions_are_counted_across_schedulers(
     (ti,) = first.launched()
     set_row(ti, state="running")
     ecs.interrupt(ti.external_executor_id or "")
-    first.until(lambda: bool(logged_events("ecs task interrupted")))
+    first.until(lambda: bool(logged_events("ecs task ended")))
     crash(first)
     with heir(ecs) as scheduler:
         (ti,) = scheduler.launched(try_number=2)

@@ -128,6 +128,8 @@ def test_how_a_container_ended_is_explained(
     end = end_of_one(ecs, engine)
     assert (end.exit_code, end.ran) == (exit_code, True)
     assert summary in end.diagnosis.summary
+    assert end.out_of_memory is (exit_code == 137)
+    assert end.memory == 512, "that of the task definition"
 
 
 # --- stops ------------------------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ class RetryPolicy:
         """Return whether a run's task was killed for lack of memory at the profile's largest size."""
         largest = profile.sizes[-1].memory
         if largest is not None:
-            return any((each.memory or 0) >= largest for each in self._kills(run))
+            return any(_size(each) >= largest for each in self._kills(run))
         names = _names_from(profile)  # what is too little further on is too little here
         return any(each.profile in names for each in self._kills(run))
 
@@ -130,7 +130,7 @@ class RetryPolicy:
             count = self._count(run, profile)
             what = f"Interrupted {count} time{'s' * (count > 1)}"
         else:
-            what = f"T{_killed(max(self._kills(run), key=_size))[1:]}"
+            what = _killed(max(self._kills(run), key=_size), "Try")
         to = profile.fallback.name if profile.fallback is not None else ""
         return f"{what}: the queue {profile.name} falls back to {to}."
 
@@ -185,7 +185,7 @@ class RetryPolicy:
 
     def _setbacks(self, run: Run, event: EventName) -> list[Setback]:
         """Return what happened to a run's task, each ECS task once: two schedulers may have noted its end."""
-        known = (*run.setbacks, *self._noted.get(run.task, ()))
+        known = (*run.setbacks, *self._noted.get(run.task, ()))  # nearly always empty
         return list({each.arn: each for each in known if each.event is event}.values())
 
     def _kills(self, run: Run) -> list[Setback]:
@@ -205,9 +205,9 @@ def _size(kill: Setback) -> int:
     return kill.memory or 0
 
 
-def _killed(kill: Setback) -> str:
+def _killed(kill: Setback, begin: str = "try") -> str:
     size = f" at {kill.memory} MiB" if kill.memory is not None else ""
-    return f"try {kill.try_number} was killed for lack of memory{size}"
+    return f"{begin} {kill.try_number} was killed for lack of memory{size}"
 
 
 def _names_from(profile: Profile | None) -> frozenset[str]:

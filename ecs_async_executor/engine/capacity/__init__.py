@@ -1,0 +1,1 @@
+"""Which launches ECS has room for: runs that it would refuse wait in the launch queue instead."""

@@ -7,6 +7,7 @@ one terminal report (`LaunchFailed`, `Stopped` or `Cancelled`), unless a `Forget
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -99,6 +100,17 @@ class RateShare:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """What a launch needs room for, as far as ECS's refusals can tell it from others."""
+
+    cluster: str = "default"
+    providers: tuple[str, ...] = ()
+    """Its capacity providers, or its launch type; empty if the cluster's default decides."""
+    size: str = ""
+    """Whatever else decides where it fits: its task definition, CPU, memory, constraints."""
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """Start one container for this run."""
 
@@ -122,6 +134,10 @@ class Launch:
     """Its Airflow queue, by which it is counted."""
     trace: Mapping[str, str] | None = None
     """The W3C trace context of what it runs; None: nobody wants its span."""
+    room: Room = Room()
+    """Launches of the same room wait for it together, by priority."""
+    capacity_timeout: float = math.inf
+    """Seconds it may wait for room before it fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +153,9 @@ class Watch:
     listed: bool = True
     """False: its `startedBy` isn't this run's, so ListTasks can't find it."""
     launch_timeout: float | None = None
-    """As in `Launch`, as the next one."""
+    """As in `Launch`, as the next ones."""
     queue: str = ""
+    room: Room = Room()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +244,8 @@ class LaunchFailed(LaunchReport):
     """False: neither the task nor its request is at fault (no capacity, a clientToken that is used up)."""
     may_exist: bool = False
     """True: RunTask may have started a task, but calls fail in this process, so nothing can find it."""
+    waited: float | None = None
+    """Seconds it has waited for room, if that is why it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +261,7 @@ class Stopped(LaunchReport):
     """True: launching the same request again can't help."""
     diagnosis: Diagnosis
     costs_attempt: bool = True
-    """False: it never ran, for lack of capacity."""
+    """False: it never ran, for lack of room."""
     interrupted: bool = False
     """AWS reclaimed its Spot capacity."""
     unexplained: bool = False

@@ -101,7 +101,7 @@ class Engine:
             CircuitBreaker(random),
             emit,
             digest,
-            backlog=self.ledger.launches.__len__,
+            backlog=self._backlog,
             measurements=measurements,
         )
         self._started_by = options.started_by
@@ -187,6 +187,10 @@ class Engine:
             for order in orders:
                 self._take_order(order, tasks, now)
         self._notify_all()
+
+    def _backlog(self) -> int:
+        """Return how many launches wait, but not for room."""
+        return len(self.ledger.launches) - self.ledger.launches.held_back(anyio.current_time())
 
     def _take_order(self, order: Order, tasks: TaskGroup, now: float) -> None:
         match order:

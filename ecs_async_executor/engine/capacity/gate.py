@@ -100,11 +100,7 @@ class Gate:
         return self._unanswered[Reason.FREED] < most
 
     def _may_probe(self, now: float) -> bool:
-        in_a_row = self._probes_in_a_row
-        if self._flows(now):
-            most = in_a_row - 1 if in_a_row >= SURE else 1
-        else:
-            most = 1 + sum(self._probes)
+        most = max(1, self._probes_in_a_row - SURE + 2) if self._flows(now) else 1 + sum(self._probes)
         return self._unanswered[Reason.PROBE] < most
 
     def _flows(self, now: float) -> bool:

@@ -25,7 +25,13 @@ from ecs_async_executor.engine.diagnosis.causes.calls import (
     REFUSALS,
     THROTTLED,
 )
-from ecs_async_executor.engine.diagnosis.causes.cause import Finding, Outlook, find, own_words
+from ecs_async_executor.engine.diagnosis.causes.cause import (
+    Finding,
+    Outlook,
+    Shortage,
+    find,
+    own_words,
+)
 from ecs_async_executor.engine.diagnosis.causes.table import ANSWERS
 from ecs_async_executor.engine.diagnosis.faults import (
     fault_of,
@@ -83,6 +89,8 @@ class Failure:
     """For `EXISTS`: the tasks the clientToken started."""
     members: tuple[str, ...] = ()
     """The members of the request to correct, as paths such as `overrides.cpu`."""
+    shortage: Shortage = Shortage.ROOM
+    """For `CAPACITY`: what there isn't enough of."""
     passed_on: bool = False
     """Something between the scheduler and AWS answered, and may have passed the request on."""
 
@@ -363,7 +371,10 @@ def _denied(operation: str, code: str, message: str, request_id: str) -> Failure
 def _failure(found: Finding, facts: str) -> Failure:
     cause = found.cause
     return Failure(
-        _KIND_BY_OUTLOOK[cause.outlook], Diagnosis(found.summary, facts, found.remedy), members=cause.members
+        _KIND_BY_OUTLOOK[cause.outlook],
+        Diagnosis(found.summary, facts, found.remedy),
+        members=cause.members,
+        shortage=cause.shortage,
     )
 
 

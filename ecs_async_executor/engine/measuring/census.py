@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import anyio
 import anyio.lowlevel
 
 from ecs_async_executor.engine.admission.calls import Calls
+from ecs_async_executor.engine.diagnosis.call_failures import Kind
 from ecs_async_executor.engine.state.entry import Entry, Phase, State
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.measurements import Series
+from ecs_async_executor.messages import Room
 from ecs_async_executor.metrics import OLDEST_WAIT, PAUSED, RATE, RATE_LIMIT, TASKS, WAITING
 
 SLICE = 500
@@ -30,6 +33,8 @@ class Census:
 
     shared: str
     """Why launches wait that nothing else keeps from being sent."""
+    is_shut: Callable[[Room], bool]
+    """Whether launches of a room wait for it."""
     tasks: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By phase and queue."""
     waiting: Counter[str] = field(default_factory=Counter)
@@ -53,7 +58,9 @@ class Census:
             return entry.launch.last_waiting_kind.value
         if entry.state is State.PREPARING:
             return SEARCH
-        return self.shared if entry.state is State.WAITING else UPLOAD
+        if entry.state is not State.WAITING:
+            return UPLOAD
+        return Kind.CAPACITY.value if entry.asks_for_room and self.is_shut(entry.room) else self.shared
 
 
 def phase_of(entry: Entry) -> str | None:
@@ -76,7 +83,8 @@ async def take_stock(ledger: Ledger, calls: Calls) -> Mapping[Series, float]:
     """Count everything, in slices, and return it as gauges."""
     rate, limit = calls.launch_rate()
     paused = calls.is_paused
-    census = Census(shared_reason(paused=paused, rate=rate, limit=limit))
+    shared = shared_reason(paused=paused, rate=rate, limit=limit)
+    census = Census(shared, cache(lambda room: ledger.gates.shut(room) is not None))
     entries = tuple(ledger)
     for start in range(0, len(entries), SLICE):
         await anyio.lowlevel.checkpoint()

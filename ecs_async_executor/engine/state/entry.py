@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
+from ecs_async_executor.engine.capacity.gates import Pass
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
 from ecs_async_executor.history import History, move
 from ecs_async_executor.launch_id import LaunchId
-from ecs_async_executor.messages import Build, RateShare, Recovery, Request
+from ecs_async_executor.messages import Build, RateShare, Recovery, Request, Room
 
 FAULTS = 5
 """Faults in this process after which a launch is no longer replayed; with the waits between them, 15 seconds."""
+
+
+_SEARCHED = frozenset({Recovery.SEARCH_ONLY, Recovery.SEARCH})
 
 
 class State(Enum):
@@ -57,6 +62,8 @@ class LaunchRecord:
     build: Build | None = None
     """None for a run that is only watched, and once the task is known."""
     ordered_at: float = 0.0
+    capacity_timeout: float = math.inf
+    """Seconds it may wait for room."""
     first_sent_at: float | None = None
     """When this engine first called RunTask for it."""
     request: Request | None = None
@@ -109,6 +116,8 @@ class TaskRecord:
     missing_since: float = 0.0
     slow: bool = False
     """Its slow start was reported."""
+    provisioned: bool = False
+    """It isn't in PROVISIONING any more."""
     timed_out: bool = False
     """The engine is stopping it because it wasn't running within the launch timeout."""
 
@@ -129,6 +138,9 @@ class Entry:
     """Only `move` changes it."""
     priority: int = 0
     lane: RateShare | None = None
+    room: Room = field(default_factory=Room)
+    passes: tuple[Pass, ...] = ()
+    """The gates that have let its launch through, while they don't know yet what came of it."""
     launch_timeout: float = 0.0
     """Seconds; 0 means no limit."""
     queue: str = ""
@@ -152,6 +164,17 @@ class Entry:
     launch: LaunchRecord = field(default_factory=LaunchRecord)
     task: TaskRecord = field(default_factory=TaskRecord)
     history: History = field(default_factory=History)
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether the launcher searches for its task first, or does nothing else any more."""
+        launch = self.launch
+        return launch.recovery in _SEARCHED or self.stop_reason is not None or launch.fault is not None
+
+    @property
+    def asks_for_room(self) -> bool:
+        """Whether its next call may start a task, and no earlier send of this engine may have started it."""
+        return not self.launch.sent and not self.is_searched
 
     @property
     def launch_id(self) -> LaunchId:

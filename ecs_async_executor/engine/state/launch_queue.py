@@ -3,34 +3,80 @@
 from __future__ import annotations
 
 import heapq
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
+from ecs_async_executor.engine.capacity.gates import Gates, Pass
 from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.engine.state.entry import Entry
-from ecs_async_executor.messages import RateShare
+from ecs_async_executor.messages import RateShare, Room
 
+_Key: TypeAlias = tuple[RateShare | None, Room | None]
 _WHOLE = 1.0 - 1e-9
+KEPT = 60.0
+"""Seconds that the position of a refused run is kept. Its next launch comes once its row shows it, in a few heartbeats."""
+
+
+@dataclass(slots=True)
+class _Line:
+    """The ready runs of a lane that ask for the same room, by priority, and then by position."""
+
+    lane: _Lane
+    room: Room | None
+    """None: they don't ask for any."""
+    gates: Gates | None
+    runs: list[tuple[int, int, Entry]] = field(default_factory=list)
+
+    def opens_at(self, now: float) -> float:
+        """Return when its next run may be sent: `now` if it may be already."""
+        lane = self.lane.opens_at(now)
+        return (
+            lane
+            if self.gates is None or self.room is None
+            else max(lane, self.gates.opens_at(self.room, now))
+        )
+
+    def is_full(self, now: float) -> bool:
+        """Return whether its runs wait for room."""
+        return self.gates is not None and self.room is not None and self.gates.opens_at(self.room, now) > now
+
+    def take(self, now: float) -> tuple[Pass, ...]:
+        """Take what a launch uses up; call this only if `opens_at` returned `now`."""
+        self.lane.take()
+        return () if self.gates is None or self.room is None else self.gates.take(self.room, now)
 
 
 class LaunchQueue:
     """Runs waiting to be sent: delayed ones by time, ready ones by priority and then first come, first served.
 
-    A run that comes back after a throttle keeps its position. The runs of a lane wait while the lane has used up its
-    share of the rate; runs outside the lane don't wait for them.
+    A run that comes back after a throttle keeps its position, and so does one whose next launch follows a refusal. The
+    runs of a lane wait while the lane has used up its share of the rate, and those of a room while its gates are shut;
+    others don't wait for them.
     """
 
-    def __init__(self, rate: Rate) -> None:
+    def __init__(self, rate: Rate, gates: Gates | None = None) -> None:
+        """Queue runs for calls at this rate; without `gates`, the calls need no room."""
         self._rate = rate
+        self._gates = gates
         self._positions: dict[Entry, int] = {}
         """Each run's position, assigned once."""
         self._waiting: dict[Entry, float | None] = {}
         """When each waiting run is due, or None once it is ready. A heap item that disagrees is stale."""
         self._lanes: dict[RateShare | None, _Lane] = {}
+        self._lines: dict[_Key, _Line] = {}
         """The ready runs."""
         self._delayed: list[tuple[float, int, Entry]] = []
+        self._kept: dict[str, tuple[int, float]] = {}
+        """The positions of refused runs by run id, and until when they are kept; the oldest first."""
         self._next_position = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._waiting)
 
     def __contains__(self, entry: Entry) -> bool:
         return entry in self._waiting
@@ -39,7 +85,8 @@ class LaunchQueue:
         """Queue a run, to be sent no earlier than `not_before`."""
         position = self._positions.get(entry)
         if position is None:
-            position = self._positions[entry] = self._next_position
+            kept = self._kept.pop(entry.run_id, None)
+            position = self._positions[entry] = self._next_position if kept is None else kept[0]
             self._next_position += 1
         self._waiting[entry] = not_before
         heapq.heappush(self._delayed, (not_before, position, entry))
@@ -49,31 +96,50 @@ class LaunchQueue:
         self._waiting.pop(entry, None)
         self._positions.pop(entry, None)
 
+    def keep_position(self, entry: Entry, now: float) -> None:
+        """Keep the position of a run that was refused for its next launch."""
+        for run_id in [run_id for run_id, (_, until) in self._kept.items() if until <= now]:
+            del self._kept[run_id]
+        self._kept[entry.run_id] = self._positions[entry], now + KEPT
+
     def leave_lane(self, entry: Entry) -> None:
-        """Make a waiting run ready now, outside its lane: it won't become a launch."""
-        if entry.lane is not None and entry in self._waiting:
+        """Make a waiting run ready now, outside its lane and asking for no room: it won't become a launch."""
+        if entry in self._waiting:
             entry.lane = None
-            self.add(entry, not_before=float("-inf"))
+            self.add(entry, not_before=-math.inf)
 
     def pop(self, now: float) -> Entry | None:
         """Take the due run with the highest priority."""
         self._promote_due(now)
-        open_lanes = [lane for lane in self._lanes.values() if lane.ready and lane.opens_at(now) <= now]
-        if not open_lanes:
+        open_lines = [line for line in self._lines.values() if line.opens_at(now) <= now]
+        if not open_lines:
             return None
-        entry = min(open_lanes, key=lambda lane: lane.ready[0][:2]).pop()
+        line = min(open_lines, key=lambda each: each.runs[0][:2])
+        entry = heapq.heappop(line.runs)[2]
+        entry.passes = line.take(now)
         del self._waiting[entry]
         return entry
+
+    def held_back(self, now: float) -> int:
+        """Return how many runs wait for room, about: some may be stale."""
+        return sum(len(line.runs) for line in self._lines.values() if line.is_full(now))
+
+    def places(self, room: Room) -> dict[Entry, int]:
+        """Return the runs that wait for a room, and how many go before each."""
+        waiting = [each for each in self._waiting if each.room == room and each.asks_for_room]
+        waiting.sort(key=lambda each: (-each.priority, self._positions[each]))
+        return {each: place for place, each in enumerate(waiting)}
 
     def give_back(self, entry: Entry) -> None:
         """Return a popped run's token to its lane, because the run wasn't launched."""
         self._lanes[entry.lane].give_back()
 
     def next_at(self, now: float) -> float | None:
-        """Return when the next run is due: `now` if one is ready, None if none is waiting."""
+        """Return when the next run is due: `now` if one is ready, None if none is waiting, or all wait for answers."""
         self._promote_due(now)
-        times = [lane.opens_at(now) for lane in self._lanes.values() if lane.ready]
-        return min([*times, *(item[0] for item in self._delayed[:1])], default=None)
+        times = [line.opens_at(now) for line in self._lines.values()]
+        times += [item[0] for item in self._delayed[:1]]
+        return min((each for each in times if each < math.inf), default=None)
 
     def _promote_due(self, now: float) -> None:
         while self._delayed and (self._delayed[0][0] <= now or not self._is_live(self._delayed[0])):
@@ -81,26 +147,35 @@ class LaunchQueue:
             if self._is_live(item):
                 _, position, entry = item
                 self._waiting[entry] = None
-                if entry.lane not in self._lanes:
-                    self._lanes[entry.lane] = _Lane(entry.lane, self._rate, now)
-                heapq.heappush(self._lanes[entry.lane].ready, (-entry.priority, position, entry))
-        for name, lane in self._lanes.items():
-            while lane.ready and not self._is_ready(lane.ready[0][2], name):
-                heapq.heappop(lane.ready)
+                heapq.heappush(self._line(entry, now).runs, (-entry.priority, position, entry))
+        for key, line in list(self._lines.items()):
+            while line.runs and not self._is_ready(line.runs[0][2], key):
+                heapq.heappop(line.runs)
+            if not line.runs:
+                del self._lines[key]
+
+    def _line(self, entry: Entry, now: float) -> _Line:
+        if (line := self._lines.get(key := self._key(entry))) is None:
+            if entry.lane not in self._lanes:
+                self._lanes[entry.lane] = _Lane(entry.lane, self._rate, now)
+            line = self._lines[key] = _Line(self._lanes[entry.lane], key[1], self._gates)
+        return line
+
+    def _key(self, entry: Entry) -> _Key:
+        return entry.lane, entry.room if self._gates is not None and entry.asks_for_room else None
 
     def _is_live(self, item: tuple[float, int, Entry]) -> bool:
         """Return whether a delayed item still holds its run's current due time."""
         return self._waiting.get(item[2]) == item[0]
 
-    def _is_ready(self, entry: Entry, lane: RateShare | None) -> bool:
-        return entry in self._waiting and self._waiting[entry] is None and entry.lane == lane
+    def _is_ready(self, entry: Entry, key: _Key) -> bool:
+        return entry in self._waiting and self._waiting[entry] is None and self._key(entry) == key
 
 
 class _Lane:
-    """A lane's ready runs, and a token bucket for its share of the rate."""
+    """A token bucket for a lane's share of the rate."""
 
     def __init__(self, lane: RateShare | None, rate: Rate, now: float) -> None:
-        self.ready: list[tuple[int, int, Entry]] = []
         part = rate.part(lane.share) if lane is not None else Rate(0, 1)
         self._per_second, self._most = part.per_second, part.burst
         self._tokens, self._now = self._most, now
@@ -113,11 +188,10 @@ class _Lane:
         self._now = now
         return now if self._tokens >= _WHOLE else now + (1.0 - self._tokens) / self._per_second
 
-    def pop(self) -> Entry:
-        """Take its best run; call this only if `opens_at` returned `now`."""
+    def take(self) -> None:
+        """Take a token; call this only if `opens_at` returned `now`."""
         self._tokens -= 1.0
-        return heapq.heappop(self.ready)[2]
 
     def give_back(self) -> None:
-        """Return the token that `pop` took."""
+        """Return the token that was taken."""
         self._tokens += 1.0

@@ -21,7 +21,9 @@ from collections.abc import Iterator
 from sys import intern
 
 from ecs_async_executor.backoff import Random
+from ecs_async_executor.engine.capacity.gates import Gates, Shut
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
+from ecs_async_executor.engine.diagnosis.causes.cause import Shortage
 from ecs_async_executor.engine.diagnosis.slow_starts import describe_slow_start
 from ecs_async_executor.engine.options import EngineOptions, Rate
 from ecs_async_executor.engine.responses import Task
@@ -31,7 +33,14 @@ from ecs_async_executor.engine.state.launch_queue import LaunchQueue
 from ecs_async_executor.engine.state.payload_objects import PayloadObjects
 from ecs_async_executor.engine.state.poll_schedule import NOT_YET_RUNNING, PollSchedule, next_poll, phase_of
 from ecs_async_executor.engine.state.start_times import StartTimes
-from ecs_async_executor.engine.state.terminal_reports import LOST_REMEDY, lost, not_launched, stopped
+from ecs_async_executor.engine.state.terminal_reports import (
+    LOST_REMEDY,
+    lost,
+    no_room,
+    not_launched,
+    stopped,
+    waits_for_room,
+)
 from ecs_async_executor.messages import (
     Cancelled,
     Diagnosis,
@@ -40,6 +49,7 @@ from ecs_async_executor.messages import (
     Recovery,
     Report,
     Request,
+    Room,
     Running,
     SlowStart,
     Terminal,
@@ -68,7 +78,9 @@ class Ledger:
         self._entries: dict[str, Entry] = {}
         self.sending = 0
         """RunTask calls in flight."""
-        self.launches = LaunchQueue(options.run_task_rate)
+        self.gates = Gates()
+        """Which launches ECS has room for."""
+        self.launches = LaunchQueue(options.run_task_rate, self.gates)
         self.puts = LaunchQueue(Rate(0, 1))
         """Runs whose payload must be uploaded to S3 before they can be sent."""
         self._uploads_ahead: set[Entry] = set()
@@ -117,6 +129,7 @@ class Ledger:
             State.WAITING,
             priority=order.priority,
             lane=order.lane,
+            room=order.room,
             launch_timeout=self._launch_timeout(order),
             queue=order.queue,
             trace=order.trace,
@@ -125,6 +138,7 @@ class Ledger:
             launch=LaunchRecord(
                 order.build,
                 ordered_at=now,
+                capacity_timeout=order.capacity_timeout,
                 recovery=order.recovery,
                 unknown_sends=int(maybe_sent),
                 maybe_sent_at=now,
@@ -149,6 +163,7 @@ class Ledger:
             State.WATCHING,
             launch_timeout=self._launch_timeout(order),
             queue=order.queue,
+            room=order.room,
             listed=order.listed,
         )
         entry.history.note(now, entry.state.name, "watch ordered")
@@ -197,7 +212,7 @@ class Ledger:
     def prepare(self, entry: Entry, now: float) -> None:
         """Hold a taken run while the launcher asks ECS something, before it sends the run or instead of sending it."""
         if self.holds(entry) and entry.state is State.SENDING:
-            self.launches.give_back(entry)
+            self._give_back(entry)
             self._move(entry, State.PREPARING, "ECS is asked first", now)
 
     def prepared(self, entry: Entry, now: float) -> None:
@@ -222,8 +237,9 @@ class Ledger:
         if not self.holds(entry):
             return
         if self.has_room_for_upload:
-            self.launches.give_back(entry)
+            self._give_back(entry)
         else:
+            self._withdraw(entry)
             entry.launch.request = None
         self._uploads_ahead.add(entry)
         self._move(entry, State.UPLOAD_WAITING, "its payload goes through S3", now)
@@ -249,6 +265,8 @@ class Ledger:
         """Note that RunTask has started the task, with this `capacity`, or that it was found."""
         if not self.holds(entry):
             return []
+        self.gates.accept(entry.passes, now)
+        entry.passes = ()
         self._leave_queues(entry)
         self._move(entry, State.WATCHING, "its task is known", now)
         self._watch(entry, arn, cluster, container, now)
@@ -261,6 +279,11 @@ class Ledger:
         if not self.holds(entry):
             return []
         entry.launch.note(failure, now)
+        if failure.kind is Kind.CAPACITY:
+            self.gates.refuse(entry.room, entry.passes, failure.shortage, failure.diagnosis, now)
+            self.launches.keep_position(entry, now)
+            entry.passes = ()
+        self._withdraw(entry)
         if failure.kind is Kind.EXISTS:
             entry.stored = entry.maybe_stored = None  # another engine's container may be about to fetch it
         delay = delay_after(entry, failure, now, self._options, self._random)
@@ -288,6 +311,35 @@ class Ledger:
         launch.last_waiting_kind = failure.kind
         return [Waiting(entry.run_id, failure.diagnosis)]
 
+    def short_of_room(self, now: float, report_after: float, limit: int) -> list[Report]:
+        """End the launches that have waited for room for too long, and report others, once each, after `report_after` s.
+
+        At most `limit` are reported, the first to be launched first.
+        """
+        reports: list[Report] = []
+        to_report: dict[Room, list[tuple[Entry, Shut]]] = {}
+        shut: dict[Room, Shut | None] = {}
+        for entry in tuple(self.launches):
+            launch = entry.launch
+            if not entry.asks_for_room:
+                continue
+            if entry.room not in shut:
+                shut[entry.room] = self.gates.shut(entry.room)
+            if (why := shut[entry.room]) is None:
+                continue
+            waited = now - max(launch.ordered_at, why.since)
+            if waited >= launch.capacity_timeout and not launch.unknown_sends:
+                reports += self._end(entry, no_room(entry, why.diagnosis, waited), now)
+            elif waited >= report_after and not launch.last_waiting_kind:
+                to_report.setdefault(entry.room, []).append((entry, why))
+        for room, waiting in to_report.items():
+            places = self.launches.places(room)
+            for entry, why in sorted(waiting, key=lambda each: places[each[0]])[:limit]:
+                entry.launch.last_waiting_kind = Kind.CAPACITY
+                place = f"place {places[entry] + 1:,} of {len(places):,} in the queue for it"
+                reports.append(Waiting(entry.run_id, waits_for_room(why.diagnosis, place, now - why.since)))
+        return reports
+
     def held_up(self, why: Diagnosis, since: float, limit: int) -> list[Report]:
         """Report that launches ordered before `since` wait for a reason they all share, once per run and reason.
 
@@ -299,6 +351,8 @@ class Ledger:
             if len(reports) == limit or launch.ordered_at > since:
                 break  # the entries are in the order of their arrival
             if entry.state not in HELD_UP or launch.last_waiting_kind or why.summary in launch.held_up_by:
+                continue
+            if entry.asks_for_room and self.gates.shut(entry.room) is not None:
                 continue
             launch.held_up_by += (why.summary,)
             reports.append(Waiting(entry.run_id, why))
@@ -334,8 +388,16 @@ class Ledger:
         if not entry.task.seen:
             entry.task.seen = True
             self._payload_objects.observe(entry, task)
+        if not entry.task.provisioned and task.last_status != "PROVISIONING":
+            entry.task.provisioned = True
+            self.gates.leave_provisioning(entry.room)
         if task.last_status == "STOPPED":
-            return self._end(entry, stopped(entry, task), now)
+            report = stopped(entry, task)
+            if report.costs_attempt or report.ran:
+                self.gates.end(entry.room)
+            else:
+                self.gates.refuse(entry.room, (), Shortage.ROOM, report.diagnosis, now)
+            return self._end(entry, report, now)
         entry.task.reach(phase_of(task), now)
         self.poll_again(entry, now)
         if task.last_status in NOT_YET_RUNNING:
@@ -391,6 +453,7 @@ class Ledger:
             f"DescribeTasks says MISSING{', ListTasks does not list it' * asked}; {entry.arn}",
             f"ECS describes a stopped task for an hour at least. {LOST_REMEDY}",
         )
+        self.gates.end(entry.room)
         return self._end(entry, lost(entry, diagnosis), now)
 
     # --- states -------------------------------------------------------------------------------------------
@@ -398,6 +461,16 @@ class Ledger:
     def _move(self, entry: Entry, state: State, why: str, now: float) -> None:
         self.sending += (state is State.SENDING) - (entry.state is State.SENDING)
         entry.move(state, why, now)
+
+    def _give_back(self, entry: Entry) -> None:
+        """Return what a taken run has used up: it isn't launched now."""
+        self.launches.give_back(entry)
+        self._withdraw(entry)
+
+    def _withdraw(self, entry: Entry) -> None:
+        """Tell the gates that a taken run's call says nothing about room."""
+        self.gates.withdraw(entry.passes)
+        entry.passes = ()
 
     def _wait(self, entry: Entry, why: str, now: float, delay: float = 0.0) -> None:
         self._move(entry, State.WAITING, why, now)
@@ -410,6 +483,7 @@ class Ledger:
 
     def _remove(self, entry: Entry, why: str, now: float) -> None:
         self._move(entry, State.ENDED, why, now)
+        self._withdraw(entry)
         del self._entries[entry.run_id]
         self._leave_queues(entry)
 

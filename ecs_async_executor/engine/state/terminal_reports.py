@@ -1,4 +1,4 @@
-"""Terminal reports of runs whose task was launched, or may have been. Pure."""
+"""What the ledger reports about runs that have ended, or that wait for room. Pure."""
 
 from __future__ import annotations
 
@@ -48,6 +48,16 @@ def stopped(entry: Entry, task: Task) -> Stopped:
         memory=memory_of(task, entry.container),
         diagnosis=diagnosis,
     )
+
+
+def no_room(entry: Entry, why: Diagnosis, waited: float) -> LaunchFailed:
+    """Report that a launch that was never sent has waited too long for room: ECS has refused others, and says `why`."""
+    return LaunchFailed(entry.run_id, entry.number, why, permanent=False, costs_attempt=False, waited=waited)
+
+
+def waits_for_room(why: Diagnosis, place: str, seconds: float) -> Diagnosis:
+    """Explain that a launch waits behind others for which ECS has had no room for so many seconds."""
+    return replace(why, detail=f"{place}; ECS refused the first launch {seconds:.0f} s ago")
 
 
 def lost(entry: Entry, diagnosis: Diagnosis) -> Stopped:

@@ -31,7 +31,6 @@ from ecs_async_executor.messages import Diagnosis, Recovery, Request
 
 SEARCHES = 10
 """The most ListTasks calls in flight for runs that are only searched for; these take no launch slot."""
-_SEARCHED = frozenset({Recovery.SEARCH_ONLY, Recovery.SEARCH})
 
 _EMPTY_ANSWER = Failure(
     Kind.UNKNOWN,
@@ -104,7 +103,7 @@ class Launcher:
                 self._ledger.forget(
                     entry.run_id, anyio.current_time()
                 )  # so that a closing engine doesn't wait for it
-            only_searched = _is_searched(entry)
+            only_searched = entry.is_searched
             if only_searched:
                 self._ledger.prepare(entry, anyio.current_time())
             elif self._ledger.holds(entry):
@@ -189,10 +188,3 @@ class Launcher:
         failure = classify_run_task_failure(answer.failures[0]) if answer.failures else _EMPTY_ANSWER
         self._calls.count_failure(permit.action, failure)
         raise CallError(failure)
-
-
-def _is_searched(entry: Entry) -> bool:
-    """Return whether the launcher searches for the run's task first, or does nothing else any more."""
-    return (
-        entry.launch.recovery in _SEARCHED or entry.stop_reason is not None or entry.launch.fault is not None
-    )

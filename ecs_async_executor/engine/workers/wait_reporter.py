@@ -1,4 +1,4 @@
-"""Reports launches that wait for long because of what holds up all launches: a pause, a throttle, the rate limit."""
+"""Reports launches that wait for long: for room, or for what holds up all launches (a pause, a throttle, the rate)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ class WaitReporter:
         """Report until cancelled."""
         while True:
             await anyio.sleep(INTERVAL)
+            now = anyio.current_time()
+            for report in self._ledger.short_of_room(now, HELD_UP_AFTER, REPORTS_AT_ONCE):
+                self._emit(report)
             if (why := self._calls.hold_up) is not None:
-                since = anyio.current_time() - HELD_UP_AFTER
+                since = now - HELD_UP_AFTER
                 for report in self._ledger.held_up(why, since, REPORTS_AT_ONCE):
                     self._emit(report)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecs_async_executor.engine.diagnosis.causes.cause import Cause, Outlook, guide, says
+from ecs_async_executor.engine.diagnosis.causes.cause import Cause, Outlook, Shortage, guide, says
 
 TITLE = "Calls that AWS refuses: credentials, rights, throttles"
 
@@ -194,6 +194,7 @@ REFUSALS = (
         ),
         Outlook.CAPACITY,
         codes=frozenset({"LimitExceededException", "ServiceQuotaExceededException"}),
+        shortage=Shortage.QUOTA,
     ),
     Cause(
         "malformed",

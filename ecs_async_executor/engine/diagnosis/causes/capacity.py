@@ -6,6 +6,7 @@ from ecs_async_executor.engine.diagnosis.causes.cause import (
     EARLY,
     Cause,
     Outlook,
+    Shortage,
     exactly,
     guide,
     issue,
@@ -141,6 +142,7 @@ CAUSES = (
             ),
         ),
         Outlook.CAPACITY,
+        shortage=Shortage.QUOTA,
     ),
     Cause(
         "quota-tasks",
@@ -157,6 +159,7 @@ CAUSES = (
             "was unable to place a task. Reason: You've reached the limit on the number of tasks you can run concurrently.",
         ),
         Outlook.CAPACITY,
+        shortage=Shortage.QUOTA,
     ),
     Cause(
         "provisioning-limit",
@@ -172,6 +175,7 @@ CAUSES = (
             "ClientException: Cluster has reached its provisioning limit",
         ),
         Outlook.CAPACITY,
+        shortage=Shortage.PROVISIONING,
     ),
     Cause(
         "no-instances",

@@ -44,6 +44,14 @@ class Outlook(Enum):
     PAUSE = "nothing was started: the call is repeated until AWS takes it"
 
 
+class Shortage(Enum):
+    """What there isn't enough of, if the outlook is `CAPACITY`."""
+
+    ROOM = "a place in the cluster, or at Fargate, for a task of this size"
+    QUOTA = "the account's quota for tasks of this launch type or capacity provider"
+    PROVISIONING = "the cluster's limit of tasks in PROVISIONING"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Cause:
     """A row of the table. `summary` and `remedy` may name things of AWS's text: `{image}`, `{secret}`, ..."""
@@ -66,6 +74,7 @@ class Cause:
     """What the same text must say as well."""
     codes: frozenset[str] = frozenset()
     """AWS's error codes: one of them must be the answer's."""
+    shortage: Shortage = Shortage.ROOM
     rank: int = 0
     """Where it stands among the others: `EARLY`, in the order of its file, or `LATE`."""
 

@@ -65,9 +65,18 @@ def test_each_state_is_a_phase_of_the_fleet_page(state: State, phase: Phase, exp
 def test_a_run_waits_for_its_own_reason_or_for_the_one_all_share(
     state: State, kind: Kind | None, reason: str
 ):
-    census = Census("all wait for this")
+    census = Census("all wait for this", lambda _: False)
     census.add(entry(state, kind=kind))
     assert census.waiting == {reason: 1}
+
+
+def test_a_run_whose_room_is_shut_waits_for_capacity():
+    census = Census("all wait for this", lambda room: room.cluster == "full")
+    for cluster in ("full", "empty"):
+        waiting = entry(State.WAITING)
+        waiting.room = Room(cluster)
+        census.add(waiting)
+    assert census.waiting == {"capacity": 1, "all wait for this": 1}
 
 
 @pytest.mark.parametrize(
@@ -85,7 +94,7 @@ def test_all_launches_share_one_reason(paused: bool, rate: float | None, limit: 
 
 
 def test_the_oldest_wait_is_that_of_the_launch_ordered_first_whatever_runs():
-    census = Census("")
+    census = Census("", lambda _: False)
     for state, at in ((State.WATCHING, 1.0), (State.WAITING, 7.0), (State.WAITING, 5.0), (State.ENDED, 2.0)):
         census.add(entry(state, ordered_at=at))
     assert census.oldest == 5.0

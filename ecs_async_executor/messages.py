@@ -217,6 +217,8 @@ class Launched(LaunchReport):
     container: str
     capacity: str = ""
     """Its size and where it runs, for people to read; empty if the task was found, not launched."""
+    waited: float = 0.0
+    """Seconds it has waited for room."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,7 @@ class OrderFactory:
         bucket: Bucket | None = None,
         found: Mapping[str, Found] | None = None,
         traced: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take the configuration; `found` holds where each option is set, `traced` asks for spans of launches."""
         self._profiles = profiles
@@ -62,6 +64,7 @@ class OrderFactory:
         self._bucket = bucket
         self._found = found or {}
         self._traced = traced
+        self._clock = clock
 
     def launch(self, run: Run, *, recovery: Recovery | None = None) -> Launch:
         """Make the order for a run's current launch.
@@ -84,7 +87,13 @@ class OrderFactory:
             launch_timeout=profile.launch_timeout,
             queue=run.queue or CALLBACKS,
             trace=ti.context_carrier if self._traced and ti is not None else None,
+            room=profile.template.room(ti.executor_config if ti is not None else None),
+            capacity_timeout=max(0.0, profile.capacity_timeout - self._waited(run)),
         )
+
+    def _waited(self, run: Run) -> float:
+        """Return the seconds for which a run has waited for capacity already."""
+        return 0.0 if run.waits_since is None else self._clock() - run.waits_since
 
     def watch(self, run: Run, at: Launched) -> Watch:
         """Make the order to watch a run's task, which was launched earlier."""
@@ -99,6 +108,7 @@ class OrderFactory:
             listed=not run.adopted_by_arn,
             launch_timeout=profile.launch_timeout,
             queue=run.queue or CALLBACKS,
+            room=profile.template.room(None),  # its executor_config isn't known any more
         )
 
     def _build(self, launch_id: LaunchId, workload: Any, profile: Profile) -> Request:

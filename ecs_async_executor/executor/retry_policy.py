@@ -19,7 +19,7 @@ from ecs_async_executor.config.profiles import Profile, Profiles
 from ecs_async_executor.event_names import EventName
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.executor.setbacks import Setback, setbacks_of
-from ecs_async_executor.messages import Stopped
+from ecs_async_executor.messages import LaunchFailed, Stopped
 
 TASKS_REMEMBERED = 10_000
 """How many tasks' setbacks are remembered across tries; the oldest are dropped."""
@@ -65,12 +65,13 @@ class RetryPolicy:
         return run.starts < self.max_starts(run) and not (run.ended is not None and run.ended.permanent)
 
     def delay(self, run: Run) -> float:
-        """Return the seconds until a run's next launch.
-
-        Longer for lack of capacity: thousands may wait for it, and each try uses a call from AWS's limit.
-        """
+        """Return the seconds until a run's next launch: none if ECS had no room, as the engine sends it once there is."""
         if run.costs_attempt:
             return backoff(run.starts, base=10.0, cap=60.0, random=self._random)
+        if isinstance(run.ended, Stopped) or (
+            isinstance(run.ended, LaunchFailed) and run.ended.waited is not None
+        ):
+            return 0.0
         return backoff(run.number, base=5.0, cap=300.0, random=self._random)
 
     def must_look_back(self, run: Run) -> bool:
@@ -159,7 +160,8 @@ class RetryPolicy:
         if run.costs_attempt:
             run.waits_since = None  # this launch did get capacity
         elif run.waits_since is None:
-            run.waits_since = now
+            waited = run.ended.waited if isinstance(run.ended, LaunchFailed) else None
+            run.waits_since = now - (waited or 0.0)
         if run.is_callback or not isinstance(run.ended, Stopped):
             return []
         profile = self._profile(run)

@@ -84,7 +84,9 @@ class TaskEvents:
     def launched(self, run: Run, task: Launched) -> None:
         """Tell which ECS task a run has. The row shows its ARN, but Airflow's UI doesn't."""
         queue = f"queue {run.queue}" if run.queue else ""
-        facts = [task.capacity, f"cluster {task.cluster}", queue, f"launch {run.number}"]
+        waited = task.waited if run.waits_since is None else self._clock() - run.waits_since
+        wait = f"after {waited:.0f} s without room" if waited >= 1 else ""
+        facts = [task.capacity, f"cluster {task.cluster}", queue, f"launch {run.number}", wait]
         text = f"{task.arn} ({', '.join(part for part in facts if part)})"
         log.debug("%s was launched: %s", run.label, text)
         self.record(run, EventName.LAUNCHED, text)

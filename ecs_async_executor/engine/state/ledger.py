@@ -265,6 +265,7 @@ class Ledger:
         """Note that RunTask has started the task, with this `capacity`, or that it was found."""
         if not self.holds(entry):
             return []
+        waited = self._waited_for_room(entry, now)
         self.gates.accept(entry.passes, now)
         entry.passes = ()
         self._leave_queues(entry)
@@ -272,13 +273,14 @@ class Ledger:
         self._watch(entry, arn, cluster, container, now)
         if entry.stop_reason is not None:
             self.stops.append(entry)
-        return [Launched(entry.run_id, entry.number, arn, cluster, container, capacity)]
+        return [Launched(entry.run_id, entry.number, arn, cluster, container, capacity, waited)]
 
     def failed(self, entry: Entry, failure: Failure, now: float) -> list[Report]:
         """Retry the launch later, or end it: RunTask, or a step before it, failed."""
         if not self.holds(entry):
             return []
         entry.launch.note(failure, now)
+        waited = self._waited_for_room(entry, now)
         if failure.kind is Kind.CAPACITY:
             self.gates.refuse(entry.room, entry.passes, failure.shortage, failure.diagnosis, now)
             self.launches.keep_position(entry, now)
@@ -288,7 +290,7 @@ class Ledger:
             entry.stored = entry.maybe_stored = None  # another engine's container may be about to fetch it
         delay = delay_after(entry, failure, now, self._options, self._random)
         if delay is None:
-            return self._end(entry, not_launched(entry, failure), now)
+            return self._end(entry, not_launched(entry, failure, waited), now)
         if not entry.launch.sent and FAILURE_RULES[failure.kind].reaction is not Reaction.REPEAT:
             entry.launch.request = None  # the next send gets a fresh token
         if failure.kind is Kind.PAYLOAD:
@@ -466,6 +468,11 @@ class Ledger:
         """Return what a taken run has used up: it isn't launched now."""
         self.launches.give_back(entry)
         self._withdraw(entry)
+
+    def _waited_for_room(self, entry: Entry, now: float) -> float:
+        """Return the seconds for which a launch that asked for room has waited for it."""
+        why = self.gates.shut(entry.room) if entry.passes else None
+        return 0.0 if why is None else now - max(entry.launch.ordered_at, why.since)
 
     def _withdraw(self, entry: Entry) -> None:
         """Tell the gates that a taken run's call says nothing about room."""

@@ -74,8 +74,8 @@ def lost(entry: Entry, diagnosis: Diagnosis) -> Stopped:
     )
 
 
-def not_launched(entry: Entry, failure: Failure) -> LaunchFailed | Stopped | Cancelled:
-    """Report a launch that is over because of this failure.
+def not_launched(entry: Entry, failure: Failure, waited: float = 0.0) -> LaunchFailed | Stopped | Cancelled:
+    """Report a launch that is over because of this failure, after it has `waited` for room for so many seconds.
 
     It has definitely started nothing, unless the failure is a fault: then RunTask may have started a task that the
     engine can't see, because code in this process breaks its calls. No code runs twice: if Airflow's row is still
@@ -97,4 +97,5 @@ def not_launched(entry: Entry, failure: Failure) -> LaunchFailed | Stopped | Can
         permanent=rule.permanent,
         costs_attempt=rule.costs_attempt,
         may_exist=failure.kind is Kind.FAULT,
+        waited=waited if failure.kind is Kind.CAPACITY else None,
     )

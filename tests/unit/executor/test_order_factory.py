@@ -104,7 +104,16 @@ def test_a_watch_follows_the_profile_as_well(order_factory: OrderFactory) -> Non
     run.adopted_by_arn = True
     watch = order_factory.watch(run, Launched(run.run_id, 2, "arn", "c", "airflow"))
     assert watch == Watch(
-        run.run_id, run.label, "arn", "c", "airflow", 2, listed=False, launch_timeout=60, queue="gpu"
+        run.run_id,
+        run.label,
+        "arn",
+        "c",
+        "airflow",
+        2,
+        listed=False,
+        launch_timeout=60,
+        queue="gpu",
+        room=watch.room,
     )
 
 

@@ -20,6 +20,7 @@ from ecs_async_executor.messages import (
     LaunchFailed,
     Order,
     Recovery,
+    Room,
     Running,
     Stop,
     Stopped,
@@ -39,6 +40,9 @@ from tests.support.reconciler import (
     rows_show,
 )
 from tests.support.workloads import task_workload
+
+ROOM = Room("c", (), '{"taskDefinition": "t"}')
+"""What the default profile's tasks need."""
 
 
 def test_a_new_engine_launches_runs_that_were_not_launched_and_watches_the_rest(
@@ -60,6 +64,7 @@ def test_a_new_engine_launches_runs_that_were_not_launched_and_watches_the_rest(
         2,
         launch_timeout=1800,
         queue="default",
+        room=ROOM,
     )
 
 
@@ -73,7 +78,15 @@ def test_a_new_engine_gets_a_stop_again_until_the_task_has_ended(
     assert submitted == [stop]
     assert not reconciler._executor.running
     watch = Watch(
-        run.run_id, run.label, f"arn-{run.run_id}-1", "c", "airflow", 1, launch_timeout=1800, queue="default"
+        run.run_id,
+        run.label,
+        f"arn-{run.run_id}-1",
+        "c",
+        "airflow",
+        1,
+        launch_timeout=1800,
+        queue="default",
+        room=ROOM,
     )
     assert list(reconciler.live_orders()) == [watch, stop]
     reconciler.note(Stopped(run.run_id, 1, watch.arn, 143, ran=True, permanent=False, diagnosis=WHY))
@@ -130,7 +143,16 @@ def test_an_orphan_with_an_arn_is_watched_and_takes_a_slot(
     reconciler.adopt([run])
     assert submitted == [
         Watch(
-            run.run_id, run.label, ARN, "c", "airflow", 1, listed=False, launch_timeout=1800, queue="default"
+            run.run_id,
+            run.label,
+            ARN,
+            "c",
+            "airflow",
+            1,
+            listed=False,
+            launch_timeout=1800,
+            queue="default",
+            room=ROOM,
         )
     ]
     assert reconciler._executor.running == {run.key}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -66,9 +67,26 @@ def test_whether_a_run_is_launched_again(run: Run, allowed: bool) -> None:
     assert POLICY.allow(run, 1000.0) is allowed
 
 
-def test_failed_starts_wait_up_to_a_minute_and_lack_of_capacity_up_to_five() -> None:
+def test_failed_starts_wait_up_to_a_minute_and_for_s3_up_to_five() -> None:
     assert [POLICY.delay(failed(FAULT, starts=n)) for n in (1, 2, 3, 4, 9)] == [10, 20, 40, 60, 60]
     assert [POLICY.delay(failed(CAPACITY, number=n)) for n in (1, 2, 3, 7, 99)] == [5, 10, 20, 300, 300]
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        replace(CAPACITY, waited=0.0),
+        Stopped("run", 1, "arn", None, ran=False, permanent=False, diagnosis=WHY, costs_attempt=False),
+    ],
+)
+def test_a_run_that_ecs_had_no_room_for_returns_to_the_engine_at_once(ended: Terminal) -> None:
+    assert POLICY.delay(failed(ended, number=9)) == 0.0
+
+
+def test_the_time_that_a_launch_has_waited_in_the_engine_counts(policy: RetryPolicy) -> None:
+    run = failed(replace(CAPACITY, waited=40.0))
+    policy.note_end(run, 100.0)
+    assert run.waits_since == 60.0
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from ecs_async_executor.engine.measuring.census import (
 from ecs_async_executor.engine.options import EngineOptions, Rate
 from ecs_async_executor.engine.state.entry import Entry, LaunchRecord, Phase, State, TaskRecord
 from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.messages import Room
 from ecs_async_executor.metrics import OLDEST_WAIT, PAUSED, RATE, RATE_LIMIT, TASKS, WAITING
 from tests.support.engine import options, order
 

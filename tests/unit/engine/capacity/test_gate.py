@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from ecs_async_executor.engine.capacity.gate import (
+    FLOWING,
+    LONGEST_PAUSE,
+    PROBES,
+    REOPENED,
+    TRUSTED,
+    UNDETECTED,
+    Gate,
+    Reason,
+)
+
+
+def refused(gate: Gate, now: float) -> float:
+    """Send a launch that ECS refuses; return when the next one may follow."""
+    gate.refuse(gate.take(now), now)
+    return gate.opens_at(now)
+
+
+def accepted(gate: Gate, now: float) -> None:
+    gate.accept(gate.take(now), now)
+
+
+def may_send(gate: Gate, now: float) -> int:
+    """Send as many launches as the gate lets through without an answer; return their number."""
+    count = 0
+    while gate.opens_at(now) == now and count < 100:
+        gate.take(now)
+        count += 1
+    return count
+
+
+@pytest.fixture
+def full() -> Gate:
+    """Return the gate of a room that ECS has refused so often that single probes follow pauses."""
+    gate = Gate()
+    for _ in range(PROBES):
+        refused(gate, 0.0)
+    return gate
+
+
+@pytest.fixture
+def flowing(full: Gate) -> Gate:
+    """Return the gate of a room in which tasks end, and leave their slots to others."""
+    for _ in range(TRUSTED):
+        full.free()
+        accepted(full, 10.0)
+    return full
+
+
+def test_an_open_gate_lets_every_launch_through():
+    assert may_send(Gate(), 0.0) == 100
+
+
+def test_a_refusal_among_successes_is_taken_for_an_exception():
+    gate = Gate()
+    assert refused(gate, 0.0) == 0.0
+    assert may_send(gate, 0.0) == PROBES
+
+
+def test_once_all_of_the_last_probes_have_failed_one_at_a_time_follows_a_pause(full: Gate):
+    at = full.opens_at(0.0)
+    assert at == 0.5
+    assert may_send(full, at) == 1
+    assert full.opens_at(at) == math.inf, "the answer must come first"
+
+
+def test_the_pauses_between_single_probes_double_up_to_a_ceiling(full: Gate):
+    now, pauses = full.opens_at(0.0), []
+    for _ in range(7):
+        pauses.append(refused(full, now) - now)
+        now += pauses[-1]
+    assert pauses == [1, 2, 4, 8, LONGEST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE]
+
+
+def test_probes_double_while_they_succeed(full: Gate):
+    counts, now = [], full.opens_at(0.0)
+    for _ in range(4):
+        count = may_send(full, now)
+        counts.append(count)
+        for _ in range(count):
+            full.accept(Reason.PROBE, now)
+    assert counts == [1, 2, 4, 8]
+
+
+def test_a_gate_opens_again_after_many_probes_in_a_row_have_succeeded(full: Gate):
+    for _ in range(REOPENED):
+        accepted(full, full.opens_at(20.0))
+    assert full.shut_at is None
+    assert may_send(full, 20.0) == 100
+
+
+def test_where_ecs_refuses_at_random_launches_go_on(full: Gate):
+    now, made = full.opens_at(0.0), 0
+    for outcome in [True, False, True, False, False, True, False, False] * 5:
+        now = max(now, full.opens_at(now))
+        (accepted if outcome else refused)(full, now)
+        made += 1
+    assert made == 40
+    assert now == 0.5, "no pause was needed after the first success"
+
+
+def test_a_task_that_ends_lets_the_next_one_through_at_once(full: Gate):
+    assert full.opens_at(0.1) > 0.1
+    full.free()
+    assert full.opens_at(0.1) == 0.1
+    assert full.take(0.1) is Reason.FREED
+    assert full.opens_at(0.1) > 0.1
+
+
+def test_slots_freed_while_the_gate_is_open_mean_nothing():
+    gate = Gate()
+    gate.free()
+    assert gate.freed_slots == 0
+
+
+def test_a_refusal_takes_back_all_freed_slots(full: Gate):
+    full.free()
+    full.free()
+    refused(full, 0.1)
+    assert full.freed_slots == 0
+
+
+def test_freed_slots_that_others_take_are_tried_one_at_a_time_after_pauses(full: Gate):
+    full.take(1.0)  # a probe without an answer: only freed slots let launches through now
+    pauses, now = [], 1.0
+    for _ in range(4):
+        full.free()
+        full.refuse(full.take(now), now)
+        full.free()
+        full.free()
+        pauses.append(full.opens_at(now) - now)
+        now = full.opens_at(now)
+        assert may_send(full, now) == 1
+        full.withdraw(Reason.FREED)
+        full.lose()
+        full.lose()
+    assert pauses == [1, 2, 2, 2]
+    full.free()
+    accepted(full, now)
+    full.free()
+    full.free()
+    assert may_send(full, now) == 2, "one that has succeeded ends the doubt"
+
+
+def test_while_tasks_flow_a_refused_probe_is_believed_at_once(flowing: Gate):
+    now = flowing.opens_at(10.5)
+    assert refused(flowing, now) == now + LONGEST_PAUSE
+
+
+def test_while_tasks_flow_probes_are_few_until_several_have_found_room(flowing: Gate):
+    now, counts = flowing.opens_at(10.5), []
+    for _ in range(5):
+        count = may_send(flowing, now)
+        counts.append(count)
+        for _ in range(count):
+            flowing.accept(Reason.PROBE, now)
+        now = flowing.opens_at(now)
+    assert counts == [1, 1, 1, 2, 4]
+    assert now == 10.5 + 2 * UNDETECTED, "the first three are a second apart, as polls see an end so late"
+
+
+def test_once_no_freed_slot_was_used_for_a_while_probes_decide_again(flowing: Gate):
+    later = 10.0 + FLOWING
+    flowing._probes.extend([False] * PROBES)
+    accepted(flowing, later)
+    assert may_send(flowing, later) == 2
+
+
+def test_a_launch_that_was_not_sent_changes_nothing(full: Gate):
+    full.free()
+    full.withdraw(full.take(0.1))
+    assert full.freed_slots == 1
+    assert full.take(0.1) is Reason.FREED
+
+
+def test_a_task_that_ended_before_it_ran_counts_as_a_refusal():
+    gate = Gate()
+    gate.refuse(None, 5.0)
+    assert gate.shut_at == 5.0

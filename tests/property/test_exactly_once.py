@@ -433,8 +433,8 @@ class World:
     async def run(self) -> None:
         async def calm_down() -> None:
             await asyncio.sleep(CALM_AFTER)
-            faults = {"faulty": self.conditions.faulty, "faulty_until": self.conditions.faulty_until}
-            self.ecs.conditions = self.conditions = Conditions(latency=0.1, **faults)
+            kept = {name: getattr(self.conditions, name) for name in ("faulty", "faulty_until", "room")}
+            self.ecs.conditions = self.conditions = Conditions(latency=0.1, **kept)
 
         others = [self.loop.create_task(calm_down())]
         if self.has_celery_tasks:
@@ -464,6 +464,7 @@ conditions_of_aws = st.builds(
     throttled=chances,
     unreachable=chances,
     full=chances,
+    room=st.sampled_from([inf, inf, 1.0, 3.0]),
     start_failure=chances,
     interrupted=chances,
     hidden=chances,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from random import Random
 from typing import Any
 
@@ -61,6 +62,9 @@ class Conditions:
     throttled: float = 0.0
     unreachable: float = 0.0
     full: float = 0.0
+    """RunTask finds no room, by chance ..."""
+    room: float = inf
+    """... or because so many tasks are alive already."""
     start_failure: float = 0.0
     interrupted: float = 0.0
     """For a task on Spot: drawn once before it runs, and once when it ends."""
@@ -156,7 +160,8 @@ class SimulatedEcs:
                 conflict: Exception = error("ConflictException", resourceIds=[task.arn] if task else [])
                 return conflict
             return Tasks(tasks=(self._describe(task),)) if task else _FULL
-        if self.random.random() < self.conditions.full:
+        alive = sum(task.alive for task in self.tasks)
+        if alive >= self.conditions.room or self.random.random() < self.conditions.full:
             self._tokens[token] = (dict(body), None)
             return _FULL
         now = self._now()

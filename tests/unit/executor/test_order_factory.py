@@ -117,6 +117,23 @@ def test_a_watch_follows_the_profile_as_well(order_factory: OrderFactory) -> Non
     )
 
 
+def test_tasks_that_need_the_same_room_say_so(order_factory: OrderFactory) -> None:
+    usual = order_factory.launch(run_of(task_workload()))
+    large = order_factory.launch(run_of(task_workload(executor_config={"cpu": 4096})))
+    assert usual.room == order_factory.launch(run_of(task_workload(task_id="other"))).room
+    assert (large.room.cluster, large.room != usual.room) == ("c", True)
+
+
+def test_an_order_gives_the_time_that_is_left_to_wait_for_room(order_factory: OrderFactory) -> None:
+    run = run_of(task_workload())
+    assert order_factory.launch(run).capacity_timeout == 3600.0
+    order_factory._clock = lambda: 1000.0
+    run.waits_since = 900.0
+    assert order_factory.launch(run).capacity_timeout == 3500.0
+    run.waits_since = -9000.0
+    assert order_factory.launch(run).capacity_timeout == 0.0
+
+
 def test_callbacks_go_before_every_task(order_factory: OrderFactory) -> None:
     callback, task = run_of(callback_workload()), run_of(task_workload(priority_weight=2**31 - 1))
     assert order_factory.launch(callback).priority > order_factory.launch(task).priority

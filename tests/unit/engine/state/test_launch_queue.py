@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from ecs_async_executor.engine.capacity.gate import PROBES
+from ecs_async_executor.engine.capacity.gates import Gates
+from ecs_async_executor.engine.diagnosis.causes.cause import Shortage
 from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.engine.state.entry import Entry, State
 from ecs_async_executor.engine.state.launch_queue import LaunchQueue
-from ecs_async_executor.messages import RateShare
+from ecs_async_executor.messages import Diagnosis, RateShare, Recovery, Room
 
 UNLIMITED = Rate(0, 1)
+HERE, THERE = Room("here"), Room("there")
 
 
-def entry(name: str, *, priority: int = 0, lane: RateShare | None = None) -> Entry:
-    return Entry(name, name, 1, State.WAITING, priority=priority, lane=lane)
+def entry(name: str, *, priority: int = 0, lane: RateShare | None = None, room: Room = HERE) -> Entry:
+    return Entry(name, name, 1, State.WAITING, priority=priority, lane=lane, room=room)
 
 
 def pop_all(queue: LaunchQueue, now: float) -> list[str]:
@@ -153,3 +157,76 @@ class TestLanes:
         assert queue.pop(0) is one
         queue.discard(two)
         assert queue.next_at(0) is None
+
+
+class TestRooms:
+    def test_the_runs_of_a_full_room_wait_and_the_others_go(self):
+        queue = LaunchQueue(UNLIMITED, full(HERE))
+        queue.add(entry("here", priority=9), not_before=0)
+        queue.add(entry("there", room=THERE), not_before=0)
+        assert pop_all(queue, 0) == ["there"]
+        assert queue.held_back(0) == 1
+        assert queue.next_at(0) == 0.5, "the next probe"
+
+    def test_a_freed_slot_goes_to_the_run_with_the_highest_priority(self):
+        gates = full(HERE)
+        queue = LaunchQueue(UNLIMITED, gates)
+        for name, priority in [("a", 1), ("b", 5), ("c", 5)]:
+            queue.add(entry(name, priority=priority), not_before=0)
+        gates.end(HERE)
+        gates.end(HERE)
+        assert pop_all(queue, 0) == ["b", "c"]
+
+    def test_a_run_that_waits_for_an_answer_to_another_ones_probe_has_no_due_time(self):
+        queue = LaunchQueue(UNLIMITED, full(HERE))
+        for name in ("a", "b"):
+            queue.add(entry(name), not_before=0)
+        assert queue.pop(0.5) is not None
+        assert queue.next_at(0.5) is None
+
+    def test_a_run_that_is_only_searched_for_or_may_have_been_sent_needs_no_room(self):
+        queue = LaunchQueue(UNLIMITED, full(HERE))
+        searched, sent, stopped = entry("searched"), entry("sent"), entry("stopped")
+        searched.launch.recovery = Recovery.SEARCH
+        sent.launch.sent = True
+        for each in (searched, sent, stopped):
+            queue.add(each, not_before=0)
+        stopped.stop_reason = "cleared"
+        queue.leave_lane(stopped)
+        assert pop_all(queue, 0) == ["searched", "sent", "stopped"]
+        assert searched.passes == ()
+
+    def test_the_next_launch_of_a_refused_run_takes_its_old_position(self):
+        queue = LaunchQueue(UNLIMITED, Gates())
+        first, second = entry("first"), entry("second")
+        for each in (first, second):
+            queue.add(each, not_before=0)
+        assert queue.pop(0) is first
+        queue.keep_position(first, 0)
+        queue.discard(first)
+        queue.add(entry("first"), not_before=0)
+        assert pop_all(queue, 0) == ["first", "second"]
+
+    def test_a_position_is_not_kept_for_ever(self):
+        queue = LaunchQueue(UNLIMITED, Gates())
+        for number in range(3):
+            each = entry(str(number))
+            queue.add(each, not_before=0)
+            queue.keep_position(each, 100.0 * number)
+            queue.discard(each)
+        assert list(queue._kept) == ["2"]
+
+    def test_places_are_those_in_which_runs_would_go(self):
+        queue = LaunchQueue(UNLIMITED, full(HERE))
+        names = [("a", 1, HERE), ("b", 5, HERE), ("c", 1, HERE), ("d", 9, THERE)]
+        for name, priority, room in names:
+            queue.add(entry(name, priority=priority, room=room), not_before=0)
+        assert {each.run_id: place for each, place in queue.places(HERE).items()} == {"b": 0, "a": 1, "c": 2}
+
+
+def full(room: Room) -> Gates:
+    """Return gates of which that of a room is shut."""
+    gates = Gates()
+    for _ in range(PROBES):
+        gates.refuse(room, gates.take(room, 0.0), Shortage.ROOM, Diagnosis("No memory."), 0.0)
+    return gates

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ecs_async_executor.engine.capacity.gate import PROBES
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.responses import Container, Task
@@ -16,6 +17,7 @@ from ecs_async_executor.messages import (
     Launched,
     LaunchFailed,
     Recovery,
+    Room,
     Running,
     SlowStart,
     Stopped,
@@ -448,3 +450,148 @@ def test_the_repr_counts_runs_by_state(ledger: Ledger):
     watched(ledger)
     ledger.launch(order("other"), 0.0)
     assert repr(ledger) == "<Ledger: 1 waiting, 1 watching>"
+
+
+# --- room ---------------------------------------------------------------------------------------------------
+
+
+HERE = Room("here")
+FULL = Failure(Kind.CAPACITY, Diagnosis("No memory.", remedy="Add instances."))
+
+
+def fill(ledger: Ledger, now: float = 0.0) -> None:
+    """Let ECS refuse launches until single probes follow pauses."""
+    for number in range(PROBES):
+        ledger.launch(order(f"refused {number}", room=HERE), now)
+        entry = ledger.take(now)
+        assert entry is not None
+        (report,) = ledger.failed(entry, FULL, now)
+        assert isinstance(report, LaunchFailed)
+
+
+def waits(ledger: Ledger, name: str, now: float = 0.0, **more: Any) -> None:
+    ledger.launch(order(name, room=HERE, **more), now)
+
+
+def test_a_full_room_keeps_the_next_launches_waiting_until_a_task_ends(ledger: Ledger):
+    ledger.launch(order("running", room=HERE), 0.0)
+    running = ledger.take(0.0)
+    assert running is not None
+    ledger.launched(running, ARN, "here", "airflow", 0.0)
+    fill(ledger)
+    waits(ledger, "next")
+    assert ledger.take(0.0) is None
+    ledger.described(running, STOPPED, 0.1)
+    entry = ledger.take(0.1)
+    assert entry is not None
+    assert entry.run_id == "next"
+
+
+def test_a_task_that_is_adopted_frees_a_slot_as_well(ledger: Ledger):
+    ledger.watch(Watch("adopted", "label", ARN, "here", "airflow", room=HERE), 0.0)
+    fill(ledger)
+    waits(ledger, "next")
+    (adopted,) = (each for each in ledger if each.run_id == "adopted")
+    ledger.not_listed(adopted, 100.0, asked=True)
+    assert ledger.take(0.1) is not None
+
+
+@pytest.mark.parametrize("ran", [False, True])
+def test_a_task_that_ended_before_it_ran_for_lack_of_room_frees_none(ledger: Ledger, ran: bool):
+    ledger.launch(order("accepted", room=HERE), 0.0)
+    accepted = ledger.take(0.0)
+    assert accepted is not None
+    ledger.launched(accepted, ARN, "here", "airflow", 0.0)
+    fill(ledger)
+    waits(ledger, "next")
+    reason = "RESOURCE:MEMORY"
+    ended = task(
+        "STOPPED", stop_code="TaskFailedToStart", stopped_reason=reason, started_at=1.0 if ran else None
+    )
+    ledger.described(accepted, ended, 0.1)
+    assert (ledger.take(0.1) is not None) is ran
+
+
+def test_a_refused_launch_tells_how_long_it_has_waited_for_room(ledger: Ledger):
+    fill(ledger, 10.0)
+    waits(ledger, "next", 20.0)
+    entry = ledger.take(30.0)
+    assert entry is not None
+    (report,) = ledger.failed(entry, FULL, 31.0)
+    assert isinstance(report, LaunchFailed)
+    assert report.waited == 11.0
+
+
+def test_a_launch_tells_how_long_it_has_waited_for_room(ledger: Ledger):
+    fill(ledger, 10.0)
+    waits(ledger, "next", 5.0)
+    entry = ledger.take(30.0)
+    assert entry is not None
+    (report,) = ledger.launched(entry, ARN, "here", "airflow", 31.0)
+    assert isinstance(report, Launched)
+    assert report.waited == 21.0
+
+
+@pytest.mark.parametrize("outcome", ["throttled", "asked first", "uploaded first", "forgotten"])
+def test_a_call_that_says_nothing_about_room_leaves_the_slot_to_others(ledger: Ledger, outcome: str):
+    fill(ledger)
+    ledger.gates.end(HERE)
+    waits(ledger, "next")
+    entry = ledger.take(0.1)
+    assert entry is not None
+    if outcome == "throttled":
+        ledger.failed(entry, failure(Kind.THROTTLE), 0.1)
+    elif outcome == "asked first":
+        ledger.prepare(entry, 0.1)
+    elif outcome == "uploaded first":
+        ledger.must_put(entry, 0.1)
+    else:
+        ledger.forget("next", 0.1)
+    waits(ledger, "other", 0.1)
+    assert ledger.take(0.1) is not None
+
+
+def test_a_launch_that_has_waited_for_room_for_too_long_ends_without_a_call(ledger: Ledger):
+    fill(ledger)
+    waits(ledger, "next", 10.0, capacity_timeout=60.0)
+    assert ledger.short_of_room(69.9, 1000.0, 100) == []
+    (report,) = ledger.short_of_room(70.0, 1000.0, 100)
+    assert report == LaunchFailed(
+        "next", 1, FULL.diagnosis, permanent=False, costs_attempt=False, waited=60.0
+    )
+    assert "next" not in ledger
+
+
+def test_a_launch_that_an_earlier_engine_may_have_sent_is_not_given_up_while_it_waits(ledger: Ledger):
+    fill(ledger)
+    waits(ledger, "next", capacity_timeout=60.0, recovery=Recovery.REPLAY)
+    assert [type(report) for report in ledger.short_of_room(100.0, 1000.0, 100)] == []
+    assert "next" in ledger
+
+
+def test_launches_that_wait_for_room_are_reported_once_with_their_place(ledger: Ledger):
+    fill(ledger, 10.0)
+    for number in range(3):
+        waits(ledger, f"run {number}", 10.0, priority=number)
+    first = ledger.short_of_room(80.0, 60.0, 2)
+    assert first == [
+        Waiting(
+            name,
+            Diagnosis(
+                "No memory.",
+                f"place {place} of 3 in the queue for it; ECS refused the first launch 70 s ago",
+                "Add instances.",
+            ),
+        )
+        for name, place in (("run 2", 1), ("run 1", 2))
+    ]
+    (last,) = ledger.short_of_room(85.0, 60.0, 2)
+    assert isinstance(last, Waiting)
+    assert last.run_id == "run 0"
+    assert ledger.short_of_room(90.0, 60.0, 2) == []
+
+
+def test_launches_that_wait_for_room_do_not_wait_for_what_holds_up_all(ledger: Ledger):
+    fill(ledger)
+    waits(ledger, "next")
+    assert ledger.held_up(Diagnosis("AWS throttles."), 100.0, 100) == []

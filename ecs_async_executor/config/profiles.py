@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ecs_async_executor.config.folding import fold
 from ecs_async_executor.config.layers import Layer
@@ -21,6 +21,7 @@ from ecs_async_executor.config.reading import origin
 from ecs_async_executor.config.request import Deliver, RequestTemplate
 from ecs_async_executor.config.settings import LONGEST, Settings
 from ecs_async_executor.config.sources import Found
+from ecs_async_executor.config.task_tags import TaskFacts, as_layer, parse_task_tags
 from ecs_async_executor.config.words import in_words
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
 from ecs_async_executor.messages import RateShare, Request
@@ -46,6 +47,8 @@ class Options(BaseModel):
     """The profile to use once a task has waited `capacity_timeout` for capacity."""
     fallback_after: int | None = Field(None, ge=1)
     """Also fall back after this many interruptions (AWS took Spot capacity back)."""
+    task_tags: Annotated[dict[str, str | None], BeforeValidator(parse_task_tags)] | None = None
+    """Tags in addition to the general option's; null removes one of those."""
 
 
 _OWN = tuple(Options.model_fields)
@@ -68,13 +71,18 @@ class Profile:
     """Why the executor refuses to run tasks of this queue."""
 
     def request(
-        self, command: Sequence[str], executor_config: object, *, deliver: Deliver | None = None
+        self,
+        command: Sequence[str],
+        executor_config: object,
+        *,
+        deliver: Deliver | None = None,
+        facts: TaskFacts | None = None,
     ) -> Request:
         """Build one task's request; raises `InvalidRequestError`, which never shows the command."""
         if self.refusal is not None:
             # Raise a new one each time: an exception keeps the frames it passed through, and so the command's token.
             raise InvalidRequestError(self.refusal.problem, self.refusal.remedy)
-        return self.template.request(command, executor_config, deliver=deliver)
+        return self.template.request(command, executor_config, deliver=deliver, facts=facts)
 
     @property
     def patience(self) -> float:
@@ -209,7 +217,7 @@ class _Maker:
         before, default = len(self.problems), self._default
         own, layer = self._split(name, value)
         options = self._options(name, own)
-        template = self._template(name, layer, options.container_name)
+        template = self._template(name, layer, options)
         is_right = len(self.problems) == before
         fallback = self._fallback(name, options, template if is_right else None)
         if len(self.problems) > before:
@@ -240,13 +248,15 @@ class _Maker:
             self.problems += [f"{name}: {each['loc'][0]}: {in_words(each)}." for each in error.errors()]
             return Options.model_validate({key: item for key, item in own.items() if key not in wrong})
 
-    def _template(self, name: str, layer: Mapping[str, Any], container: str | None) -> RequestTemplate:
+    def _template(self, name: str, layer: Mapping[str, Any], options: Options) -> RequestTemplate:
         where = f"queue {name}"
+        tags = [Layer(where, as_layer(options.task_tags))] if options.task_tags else []
         try:
             return RequestTemplate(
                 self._settings,
+                *tags,
                 Layer(where, layer, beside=_OWN),
-                container=container,
+                container=options.container_name,
                 environment=self._environment,
             )
         except InvalidRequestError as error:

@@ -22,6 +22,7 @@ from ecs_async_executor.config.parsing import (
 )
 from ecs_async_executor.config.placement import is_fargate
 from ecs_async_executor.config.queue_files import parse_queues
+from ecs_async_executor.config.task_tags import parse_task_tags
 from ecs_async_executor.engine.options import EngineOptions, Rate
 
 SECTION = "ecs_async_executor"
@@ -138,6 +139,12 @@ class Settings(BaseModel):
         "What to do with a task whose queue has no profile, once `queues` is set: `default` runs it without a profile "
         "and notes that in its Audit Log; `refuse` fails it. Airflow's default queue needs no profile.",
         "refuse",
+    )
+    task_tags: Annotated[dict[str, str | None], BeforeValidator(parse_task_tags)] = _ours(
+        {},
+        "Tags of each ECS task, as a JSON object of templates: in braces, bundle, dag_id, owner, queue, run_id, run_type, "
+        "task_id, team. Needs ecs:TagResource. See docs/cost.md.",
+        '{"dag": "{dag_id}", "task": "{task_id}"}',
     )
     deployment: str = _ours(
         "default",

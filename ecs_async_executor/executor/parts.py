@@ -24,6 +24,7 @@ from ecs_async_executor.executor.retry_policy import RetryPolicy
 from ecs_async_executor.executor.rows.thread import RowDatabase, RowThread
 from ecs_async_executor.executor.status.keeper import StatusKeeper
 from ecs_async_executor.executor.status.thread import StatusThread
+from ecs_async_executor.executor.task_facts import DagOwners
 from ecs_async_executor.logs.aws import HookAws
 from ecs_async_executor.logs.problems import SCHEDULER
 from ecs_async_executor.logs.reader import Reader
@@ -47,12 +48,14 @@ class Parts:
     status: StatusKeeper
     status_thread: StatusThread
     monitor: Monitor
+    owners: DagOwners
 
 
 def build(executor: BaseExecutor, configuration: Configuration, connect: Connect) -> Parts:
     """Put the parts together; nothing is started."""
     monitor = Monitor(team=executor.team_name)
-    database = RowThread(measurements=monitor.scheduler)
+    owners = DagOwners()
+    database = RowThread(measurements=monitor.scheduler, owners=owners)
     reconciler = build_reconciler(
         executor,
         configuration,
@@ -61,6 +64,7 @@ def build(executor: BaseExecutor, configuration: Configuration, connect: Connect
         lambda orders: engine.submit(orders),  # noqa: PLW0108  the engine exists once orders are given
         last_lines=LastLines(_reader(configuration.settings)),
         monitor=monitor,
+        owners=owners,
     )
     engine = EngineSupervisor(
         connect,
@@ -71,7 +75,7 @@ def build(executor: BaseExecutor, configuration: Configuration, connect: Connect
     )
     status_thread = StatusThread()
     status = StatusKeeper(executor, reconciler.runs, status_thread.publish)
-    return Parts(configuration, reconciler, engine, database, status, status_thread, monitor)
+    return Parts(configuration, reconciler, engine, database, status, status_thread, monitor, owners)
 
 
 def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a test
@@ -83,6 +87,7 @@ def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a t
     *,
     last_lines: LastLines | None = None,
     monitor: Monitor | None = None,
+    owners: DagOwners | None = None,
     clock: Callable[[], float] = time.monotonic,
     random: Random = system_random,
 ) -> Reconciler:
@@ -94,6 +99,8 @@ def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a t
         bucket=configuration.bucket,
         found=configuration.found,
         traced=monitor is not None and monitor.traced,
+        team=executor.team_name,
+        owners=owners,
     )
     return Reconciler(
         executor,

@@ -35,7 +35,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
 
     def note(name: str, result: object) -> Callable[[object], object]:
-        def call(asked: object) -> object:
+        def call(asked: object, *_: object) -> object:
             calls.append(f"{name} in {threading.current_thread().name}")
             return result if asked else type(result)()
 
@@ -159,7 +159,7 @@ def test_a_missing_answer_is_logged_and_then_given_up(
     now = [0.0]
     database, asked, released = RowThread(lambda: now[0]), threading.Event(), threading.Event()
 
-    def hang(_: RowQuery, __: LogDigest) -> RowAnswer:
+    def hang(_: RowQuery, *__: object) -> RowAnswer:
         asked.set()
         released.wait(10)
         return RowAnswer({"too": ROW})

@@ -230,6 +230,20 @@ class LaunchFailed(LaunchReport):
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What an ECS task was given, and for how long, from the start of its image's pull to its end."""
+
+    vcpus: float
+    gb: float
+    """Units of 1,024 MiB."""
+    seconds: float
+    capacity: str
+    """The capacity provider, or else the launch type."""
+    processor: str = ""
+    """X86_64 or ARM64; empty if ECS doesn't say."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped(LaunchReport):
     """Terminal: the task reached STOPPED, or ECS shows no such task."""
 
@@ -249,6 +263,8 @@ class Stopped(LaunchReport):
     """Only the exit code hints at why it ended, and that can mean anything."""
     lost: bool = False
     """ECS shows no such task: no poll saw it stop."""
+    usage: Usage | None = None
+    """None if it pulled no image, or ECS doesn't tell its size."""
 
 
 @dataclass(frozen=True, slots=True)

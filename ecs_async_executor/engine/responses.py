@@ -18,6 +18,8 @@ from msgspec.json import Decoder
 from ecs_async_executor.errors import UnreadableAnswerError
 
 _AnyShape = TypeVar("_AnyShape", bound="_Shape")
+ARCHITECTURE = "ecs.cpu-architecture"
+"""The attribute of a task that names its processor."""
 
 
 # gc=False: these structs can't form cycles, so the garbage collector needn't track them.
@@ -57,6 +59,8 @@ class Task(_Shape, frozen=True):
     containers: tuple[Container, ...] = ()
     overrides: Raw = Raw()
     """Not parsed: the engine needs it of few tasks."""
+    attributes: Raw = Raw()
+    """Not parsed either: `architecture` reads them."""
 
     def __repr__(self) -> str:
         """Omit the overrides: a command contains a token."""
@@ -68,11 +72,27 @@ class Task(_Shape, frozen=True):
         return self.task_definition_arn.rpartition("/")[2].partition(":")[0]
 
     @property
+    def architecture(self) -> str:
+        """Its processor as ECS names it, x86_64 or arm64; empty if ECS doesn't say."""
+        try:
+            found = _ATTRIBUTES.decode(self.attributes)
+        except _UNREADABLE:
+            return ""
+        return next((each.value or "" for each in found if each.name == ARCHITECTURE), "")
+
+    @property
     def capacity(self) -> str:
         """Its size and where it runs, for people to read; empty if ECS doesn't say."""
         where = self.capacity_provider_name or self.launch_type
         parts = (self.cpu and f"{self.cpu} CPU units", self.memory and f"{self.memory} MiB", where)
         return intern(", ".join(part for part in parts if part))  # ten thousand runs share it
+
+
+class Attribute(_Shape, frozen=True):
+    """One attribute of a task (API reference: Attribute)."""
+
+    name: str = ""
+    value: str | None = None
 
 
 class TaskFailure(_Shape, frozen=True):
@@ -118,6 +138,7 @@ _UNREADABLE = (MsgspecError, ValueError)
 """Invalid UTF-8 raises UnicodeDecodeError; all other errors become ValueErrors only in a newer msgspec."""
 _TASK, _FAILURE, _TASKS, _TASK_ARNS = Decoder(Task), Decoder(TaskFailure), Decoder(Tasks), Decoder(TaskArns)
 _CLUSTERS = Decoder(Clusters)
+_ATTRIBUTES = Decoder(tuple[Attribute, ...])
 
 
 def parse_tasks(body: bytes) -> Tasks:

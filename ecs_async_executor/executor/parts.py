@@ -28,6 +28,7 @@ from ecs_async_executor.executor.task_facts import DagOwners
 from ecs_async_executor.logs.aws import HookAws
 from ecs_async_executor.logs.problems import SCHEDULER
 from ecs_async_executor.logs.reader import Reader
+from ecs_async_executor.task_cost import Prices
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.tokens import JWTGenerator
@@ -92,6 +93,7 @@ def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a t
     random: Random = system_random,
 ) -> Reconciler:
     """Put the part together that needs neither a thread nor AWS."""
+    settings = configuration.settings
     order_factory = OrderFactory(
         configuration.profiles,
         generator,
@@ -111,6 +113,7 @@ def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a t
         last_lines=last_lines or LastLines(None),
         clock=clock,
         measurements=monitor.scheduler if monitor is not None else None,
+        prices=Prices.of(settings.task_prices) if settings.log_cost else None,
     )
 
 

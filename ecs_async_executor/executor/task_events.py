@@ -42,6 +42,8 @@ class TaskEvents:
         self._urgent: deque[_Row] = deque()
         """What is handed over first: why tasks wait and fail."""
         self._rows: deque[_Row] = deque()
+        self._last: deque[_Row] = deque()
+        """What nobody waits for."""
         self._failures: deque[tuple[float, _Row]] = deque(maxlen=FAILURES_KEPT)
         """The last ones, each with its time."""
 
@@ -146,14 +148,15 @@ class TaskEvents:
     def record_for(self, key: Any, event: EventName, text: str) -> None:
         """Write to the Audit Log of the task with this key."""
         rows = self._urgent if event.value in WAITS | FAILURES else self._rows
-        rows.append((key, event, text))
+        (self._last if event is EventName.COST else rows).append((key, event, text))
         if event.value in FAILURES:
             self._failures.append((self._clock(), (key, event, text)))
 
     def flush(self) -> None:
         """Hand rows to Airflow, and log the summaries that are due. Call it at each heartbeat."""
-        for _ in range(min(len(self._urgent) + len(self._rows), ROWS_PER_HEARTBEAT)):
-            key, event, text = (self._urgent or self._rows).popleft()
+        rows = len(self._urgent) + len(self._rows) + len(self._last)
+        for _ in range(min(rows, ROWS_PER_HEARTBEAT)):
+            key, event, text = (self._urgent or self._rows or self._last).popleft()
             self._executor.log_task_event(event=event.value, extra=text, ti_key=key)
         self._digest.flush(self._clock())
 

@@ -10,8 +10,9 @@ from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by
 from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.failure_rules import FAILURE_RULES
-from ecs_async_executor.messages import Cancelled, Diagnosis, LaunchFailed, Recovery, Stopped
+from ecs_async_executor.messages import Cancelled, Diagnosis, LaunchFailed, Recovery, Stopped, Usage
 from ecs_async_executor.task_arn import TaskArn
+from ecs_async_executor.task_cost import make_usage
 
 LOST_REMEDY = (
     "Read the container's own log stream in CloudWatch for how it ended. If it may still run, check that the executor asks in the cluster, Region and"
@@ -45,6 +46,20 @@ def stopped(entry: Entry, task: Task) -> Stopped:
         interrupted=verdict.interrupted,
         unexplained=verdict.unexplained,
         diagnosis=diagnosis,
+        usage=_usage(task),
+    )
+
+
+def _usage(task: Task) -> Usage | None:
+    if task.stopped_at is None:
+        return None
+    return make_usage(
+        task.cpu,
+        task.memory,
+        capacity=task.capacity_provider_name or task.launch_type or "",
+        architecture=task.architecture,
+        pull_started_at=task.pull_started_at,
+        ended_at=task.stopped_at,
     )
 
 

@@ -21,7 +21,6 @@ from ecs_async_executor.executor.rows.thread import (
     RowThread,
     answer,
 )
-from ecs_async_executor.log_digest import LogDigest
 
 ROW = Row("queued", 1, "run", 7)
 EXPECTED = ExpectedRow(ROW.try_number, ROW.external_executor_id, ROW.queued_by_job_id)

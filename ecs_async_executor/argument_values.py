@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from ecs_async_executor import aws_regions
 from ecs_async_executor.suggestions import did_you_mean
+from ecs_async_executor.task_cost import Price, parse_prices
 
 PHASES = ("waiting", "launching", "starting", "running", "ending", "leftover")
 """What `tasks --phase` takes: the fleet page's phases, and ECS tasks that no live task instance has."""
@@ -109,6 +110,14 @@ def state(text: str) -> str:
         listed = f"Airflow's are: {', '.join(AIRFLOW_STATES)}; ECS's are: {', '.join(ECS_STATES)}."
         raise argparse.ArgumentTypeError(f"unknown state {text!r}. {did_you_mean(text, known, listed)}")
     return text
+
+
+def prices(text: str) -> tuple[Price, ...]:
+    """Parse prices as the option `task_prices` has them; raises `ArgumentTypeError`."""
+    try:
+        return parse_prices(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def map_index(text: str) -> int:

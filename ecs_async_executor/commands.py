@@ -104,6 +104,18 @@ TASKS = Command(
             metavar="STATE",
             help="only tasks in this state of Airflow (queued, running) or of ECS (PENDING, RUNNING)",
         ),
+        _argument(
+            "--cost",
+            action="store_true",
+            help="sum by Dag what they have used, with those that ended in the last hour; beside it only --dag filters",
+        ),
+        _argument(
+            "--prices",
+            type=argument_values.prices,
+            default=(),
+            metavar="NAME:VCPU:GB,...",
+            help="with --cost: US dollars for a vCPU-hour and a GB-hour, before those of the option task_prices",
+        ),
         _TEAM,
         _JSON,
         *_WATCH,

@@ -13,6 +13,8 @@ from ecs_async_executor.messages import Usage
 
 Price: TypeAlias = tuple[str, float, float]
 """A capacity provider or launch type, and US dollars for a vCPU-hour and a GB-hour there."""
+ARCHITECTURE = "ecs.cpu-architecture"
+"""The attribute of an ECS task that names its processor."""
 ON_DEMAND, SPOT = "FARGATE", "FARGATE_SPOT"
 MINIMUM = 60
 """Seconds that a task on Fargate is billed at least (https://aws.amazon.com/fargate/pricing, Linux)."""

@@ -16,10 +16,9 @@ from msgspec import MsgspecError, Raw, Struct
 from msgspec.json import Decoder
 
 from ecs_async_executor.errors import UnreadableAnswerError
+from ecs_async_executor.task_cost import ARCHITECTURE
 
 _AnyShape = TypeVar("_AnyShape", bound="_Shape")
-ARCHITECTURE = "ecs.cpu-architecture"
-"""The attribute of a task that names its processor."""
 
 
 # gc=False: these structs can't form cycles, so the garbage collector needn't track them.

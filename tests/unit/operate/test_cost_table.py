@@ -65,7 +65,11 @@ def test_what_is_not_billed_yet_or_has_no_size_is_counted_apart() -> None:
 def test_a_tasks_dag_is_that_of_its_command_or_of_the_row_that_shows_it() -> None:
     callback = task("c", command=workload(None, "ExecuteCallback"))
     found = table(
-        task("a", command=of_dag("etl")), task("b", command=["x"]), task("z", command=["x"]), callback, b="of row"
+        task("a", command=of_dag("etl")),
+        task("b", command=["x"]),
+        task("z", command=["x"]),
+        callback,
+        b="of row",
     )
     assert {*found.by_dag} == {"etl", "of row", UNKNOWN, CALLBACKS}
     assert {*table(task("a", command=of_dag("etl")), callback, dag="etl").by_dag} == {"etl"}
@@ -95,7 +99,9 @@ def test_own_prices_go_before_the_public_ones() -> None:
     found = table(spot, prices=Prices({"FARGATE_SPOT": (1.0, 0.5)}))
     assert found.total.price == pytest.approx(2.0)
     said = " ".join(" ".join(as_text(found, 100)).split())
-    assert "Prices: the option task_prices or --prices, else AWS's public on-demand prices of us-east-1" in said
+    assert (
+        "Prices: the option task_prices or --prices, else AWS's public on-demand prices of us-east-1" in said
+    )
     assert "not known" not in said
 
 

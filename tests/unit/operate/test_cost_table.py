@@ -50,7 +50,8 @@ def table(*tasks: EcsTask, dag: str | None = None, prices: Prices | None = None,
 
 def test_live_tasks_count_until_now_and_ended_ones_until_their_end() -> None:
     found = table(task("live"), task("ended", pulled=-7200.0, ended=-5400.0))
-    assert found.by_dag == {"d": Sum(2, 0, 1.5, 3.0, pytest.approx(1.5 * (0.04048 + 2 * 0.004445)))}
+    assert found.by_dag == {"d": Sum(2, 0, 1.5, 3.0, found.total.dollars)}
+    assert found.total.dollars == pytest.approx(1.5 * (0.04048 + 2 * 0.004445))
     assert (found.live, found.unmeasured) == (1, 0)
 
 

@@ -134,8 +134,8 @@ def _of_template(template: object) -> str:
             return f"formats {{{name}}}: write it without : and !"
     if _STRANGE.search(literal):
         return f"has {_shown(literal)} in its template; {_TAKES}"
-    if len(literal) > LONGEST_VALUE:
-        return f"has a template of {len(literal)} characters; ECS takes at most {LONGEST_VALUE}"
+    if (length := len("".join(_parts(template)))) > LONGEST_VALUE:
+        return f"has a template of {length} characters; ECS takes at most {LONGEST_VALUE}"
     return "begins with aws:, which AWS reserves" if _RESERVED.match(literal) else ""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ecs_async_executor.task_cost import Sum, read, sum_by
 
-DAGS_SHOWN = 20
+DAGS_SHOWN = 10
 """Dags on the page; all others are one line."""
 
 

@@ -81,6 +81,7 @@ def test_without_the_option_a_request_has_no_tags() -> None:
         ({"dag": "a;b,c"}, "has ';' ',' in its template"),
         ({"dag": "aws:{dag_id}"}, "begins with aws:, which AWS reserves"),
         ({"dag": "v" * 257}, "has a template of 257 characters; ECS takes at most 256"),
+        ({"dag": "v" * 251 + "{dag_id}"}, "has a template of 257 characters"),
         ({"dag": 5}, "the tag 'dag' has a value that is no text"),
         ({str(n): "x" for n in range(51)}, "it has 51 tags; ECS takes at most 50"),
     ],

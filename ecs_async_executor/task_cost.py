@@ -110,6 +110,17 @@ def sum_by(costs: Iterable[tuple[str, Cost]]) -> dict[str, Sum]:
     return dict(sorted(sums.items(), key=lambda item: (-item[1].dollars, -item[1].vcpu_hours, item[0])))
 
 
+def size_of(whole: str | None, containers: Iterable[str | None]) -> str | None:
+    """Return the size of a task: its own, or else, as on EC2 it need have none, what its containers have together."""
+    given = [each for each in containers if each]
+    if whole or not given:
+        return whole
+    try:
+        return str(sum(float(each) for each in given))
+    except ValueError:
+        return None
+
+
 def make_usage(  # noqa: PLR0913  what ECS tells
     cpu: str | None,
     memory: str | None,
@@ -121,7 +132,7 @@ def make_usage(  # noqa: PLR0913  what ECS tells
 ) -> Usage | None:
     """Make a task's usage of what DescribeTasks tells: sizes in CPU units and MiB, seconds since 1970.
 
-    None if it pulled no image, or ECS tells no size of the whole task (it need have none on EC2).
+    None if it pulled no image, or ECS tells no size.
     """
     if pull_started_at is None:
         return None
@@ -140,12 +151,12 @@ def billed_seconds(usage: Usage) -> float:
     return usage.seconds
 
 
-def describe(usage: Usage, cost: Cost) -> str:
-    """Return the text of the Audit Log; `read` reads it."""
+def describe(usage: Usage, cost: Cost, task_id: str) -> str:
+    """Return the text of the Audit Log, the same whenever it is told of the same ECS task; `read` reads it."""
     where = " on ".join(part for part in (usage.capacity, usage.processor) if part)
     return (
         f"{cost}: {_short(usage.vcpus)} vCPU and {_short(usage.gb)} GB for {billed_seconds(usage):.0f} s"
-        f"{f' ({where})' if where else ''}."
+        f"{f' ({where})' if where else ''}, ECS task {task_id}."
     )
 
 

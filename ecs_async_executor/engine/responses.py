@@ -34,6 +34,9 @@ class Container(_Shape, frozen=True):
     exit_code: int | None = None
     """Absent if the container never started or the agent couldn't tell."""
     reason: str | None = None
+    cpu: str | None = None
+    memory: str | None = None
+    memory_reservation: str | None = None
 
 
 class Task(_Shape, frozen=True):

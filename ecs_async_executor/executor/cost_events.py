@@ -25,6 +25,7 @@ class CostEvents:
         try:
             arn = TaskArn.parse(report.arn)
             cost = self._prices.cost(report.usage, arn.region if arn is not None else "")
-            self._task_events.record(run, EventName.COST, describe(report.usage, cost))
+            text = describe(report.usage, cost, report.arn.rpartition("/")[2])
+            self._task_events.record(run, EventName.COST, text)
         except Exception:  # noqa: BLE001  it is logged, with its traceback; the run's end matters more
             self._task_events.exception("cost", f"Can't tell what {run.label} has used.")

@@ -24,8 +24,11 @@ class Costs:
 
 
 def sum_texts(rows: Iterable[tuple[str, str]]) -> dict[str, Sum]:
-    """Return the sums of rows: a Dag and the text of its event. Other texts are left out."""
-    return sum_by((dag_id, cost) for dag_id, text in rows if (cost := read(text)) is not None)
+    """Return the sums of rows: a Dag and the text of its event. Other texts are left out.
+
+    The same row twice is one ECS task: a scheduler that died wrote it, and the next one again.
+    """
+    return sum_by((dag_id, cost) for dag_id, text in dict.fromkeys(rows) if (cost := read(text)) is not None)
 
 
 def view(costs: Costs, readable: frozenset[str]) -> dict[str, Any]:

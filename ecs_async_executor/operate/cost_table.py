@@ -114,7 +114,7 @@ def _notes(costs: CostTable, total: Sum) -> Sequence[str]:
         )
     if costs.unmeasured:
         what = count(costs.unmeasured, "task is", "tasks are")
-        notes.append(f"{what} not counted: no image pulled yet, or no size of the whole task.")
+        notes.append(f"{what} not counted: no image pulled yet, or no size known.")
     return notes
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ecs_async_executor.messages import Usage
 from ecs_async_executor.task_arn import TaskArn
-from ecs_async_executor.task_cost import ARCHITECTURE, make_usage
+from ecs_async_executor.task_cost import ARCHITECTURE, make_usage, size_of
 
 EXEC_AGENT = "ExecuteCommandAgent"
 
@@ -58,8 +58,9 @@ class EcsTask:
     ti_name: str = ""
     """Its `dag/run/task`, with the map index if it has one."""
     cpu: str | None = None
-    """CPU units of the whole task; on EC2 it may have none. So may `memory`, in MiB."""
+    """CPU units of the task, or of its containers together; None if ECS tells neither."""
     memory: str | None = None
+    """MiB, as above."""
     architecture: str = ""
     """x86_64 or arm64; empty if ECS doesn't say."""
     pull_started_at: float | None = None
@@ -99,6 +100,7 @@ class EcsTask:
 def ecs_task(document: Mapping[str, Any]) -> EcsTask:
     """Read one of DescribeTasks' `tasks`, as botocore gives it."""
     arn = str(document.get("taskArn") or "")
+    containers = document.get("containers") or ()
     kind, ti_id, ti_name = _workload(document.get("overrides") or {})
     return EcsTask(
         arn,
@@ -111,12 +113,15 @@ def ecs_task(document: Mapping[str, Any]) -> EcsTask:
         str(document.get("taskDefinitionArn") or "").rpartition("/")[2].partition(":")[0],
         str(document.get("capacityProviderName") or document.get("launchType") or ""),
         bool(document.get("enableExecuteCommand")),
-        tuple(_container(each) for each in document.get("containers") or ()),
+        tuple(_container(each) for each in containers),
         kind,
         ti_id,
         ti_name,
-        document.get("cpu"),
-        document.get("memory"),
+        size_of(document.get("cpu"), (each.get("cpu") for each in containers)),
+        size_of(
+            document.get("memory"),
+            (each.get("memory") or each.get("memoryReservation") for each in containers),
+        ),
         _architecture(document),
         _seconds(document.get("pullStartedAt")),
         _seconds(document.get("stoppedAt")),

@@ -170,10 +170,12 @@ def test_the_audit_logs_texts_are_only_for_those_who_may_read_it(client: Client,
 
 
 def test_what_dags_have_used_is_shown_of_those_that_the_user_may_read(client: Client, two_dags: None):
-    text = "0.5 vCPU-hours, 1 GB-hours, $0.024685: 0.5 vCPU and 1 GB for 3600 s (FARGATE on X86_64)."
+    text = (
+        "0.5 vCPU-hours, 1 GB-hours, $0.024685: 0.5 vCPU and 1 GB for 3600 s (FARGATE on X86_64), ECS task "
+    )
     rows = [
-        event_row(EventName.COST.value, text, dag_id=dag_id, dttm=timezone.utcnow())
-        for dag_id in ("red", "red", "blue")
+        event_row(EventName.COST.value, f"{text}{task_id}.", dag_id=dag_id, dttm=timezone.utcnow())
+        for dag_id, task_id in (("red", "1"), ("red", "2"), ("blue", "3"))
     ]
     with create_session() as session:
         session.execute(insert(Log.__table__), rows)

@@ -218,7 +218,7 @@ def test_costs_of_the_last_day_are_summed_by_dag(engine: Engine, monkeypatch: py
             connection,
             event_row(cost, COST, dag_id="a", dttm=ago(24 * 3600 + 60)),
             event_row(cost, COST, dag_id="a", dttm=ago(24 * 3600 - 60)),
-            event_row(cost, COST, dag_id="a"),
+            event_row(cost, f"{COST} Another.", dag_id="a"),
             event_row(cost, COST.replace(", $0.5", ""), dag_id="b"),
             event_row(cost, "of another version", dag_id="c"),
             event_row(cost, COST, dag_id=None),

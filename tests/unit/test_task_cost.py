@@ -19,6 +19,7 @@ from ecs_async_executor.task_cost import (
     make_usage,
     parse_prices,
     read,
+    size_of,
     sum_by,
 )
 
@@ -134,18 +135,36 @@ def test_usage_is_what_ecs_tells_of_size_and_time(
         (
             used(seconds=5.0),
             REGION,
-            "0.008333 vCPU-hours, 0.016667 GB-hours, $0.000411: 0.5 vCPU and 1 GB for 60 s (FARGATE on X86_64).",
+            "0.008333 vCPU-hours, 0.016667 GB-hours, $0.000411: 0.5 vCPU and 1 GB for 60 s (FARGATE on X86_64), ECS task a1.",
         ),
         (
             used("my-instances", 36_000.0, ""),
             REGION,
-            "5 vCPU-hours, 10 GB-hours: 0.5 vCPU and 1 GB for 36000 s (my-instances).",
+            "5 vCPU-hours, 10 GB-hours: 0.5 vCPU and 1 GB for 36000 s (my-instances), ECS task a1.",
         ),
-        (used("", 0.0, ""), REGION, "0 vCPU-hours, 0 GB-hours: 0.5 vCPU and 1 GB for 0 s."),
+        (used("", 0.0, ""), REGION, "0 vCPU-hours, 0 GB-hours: 0.5 vCPU and 1 GB for 0 s, ECS task a1."),
     ],
 )
 def test_the_audit_log_says_it_in_words(usage: Usage, region: str, text: str) -> None:
-    assert describe(usage, Prices().cost(usage, region)) == text
+    assert describe(usage, Prices().cost(usage, region), "a1") == text
+
+
+@pytest.mark.parametrize(
+    ("whole", "containers", "size"),
+    [
+        ("512", ["256", "256", "1024"], "512"),
+        (None, ["256", None, "512"], "768.0"),
+        (None, ["0"], "0.0"),
+        ("", ["256"], "256.0"),
+        (None, [None], None),
+        (None, [], None),
+        (None, ["much"], None),
+    ],
+)
+def test_a_task_without_a_size_has_that_of_its_containers(
+    whole: str | None, containers: list[str | None], size: str | None
+) -> None:
+    assert size_of(whole, containers) == size
 
 
 AMOUNTS = st.floats(0, 1e6)
@@ -153,7 +172,7 @@ AMOUNTS = st.floats(0, 1e6)
 
 @given(AMOUNTS, AMOUNTS, st.none() | AMOUNTS)
 def test_what_is_written_is_read_again(vcpu_hours: float, gb_hours: float, dollars: float | None) -> None:
-    found = read(describe(used(), Cost(vcpu_hours, gb_hours, dollars)))
+    found = read(describe(used(), Cost(vcpu_hours, gb_hours, dollars), "a1"))
     assert found is not None
     assert found.vcpu_hours == pytest.approx(vcpu_hours, abs=1e-6)
     assert found.gb_hours == pytest.approx(gb_hours, abs=1e-6)

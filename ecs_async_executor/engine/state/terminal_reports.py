@@ -12,7 +12,7 @@ from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.failure_rules import FAILURE_RULES
 from ecs_async_executor.messages import Cancelled, Diagnosis, LaunchFailed, Recovery, Stopped, Usage
 from ecs_async_executor.task_arn import TaskArn
-from ecs_async_executor.task_cost import make_usage
+from ecs_async_executor.task_cost import make_usage, size_of
 
 LOST_REMEDY = (
     "Read the container's own log stream in CloudWatch for how it ended. If it may still run, check that the executor asks in the cluster, Region and"
@@ -54,8 +54,8 @@ def _usage(task: Task) -> Usage | None:
     if task.stopped_at is None:
         return None
     return make_usage(
-        task.cpu,
-        task.memory,
+        size_of(task.cpu, (each.cpu for each in task.containers)),
+        size_of(task.memory, (each.memory or each.memory_reservation for each in task.containers)),
         capacity=task.capacity_provider_name or task.launch_type or "",
         architecture=task.architecture,
         pull_started_at=task.pull_started_at,

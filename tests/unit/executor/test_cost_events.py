@@ -27,7 +27,10 @@ from tests.support.reconciler import (
 )
 
 USAGE = Usage(0.5, 1.0, 90.0, "FARGATE", "X86_64")
-TEXT = "0.0125 vCPU-hours, 0.025 GB-hours, $0.000617: 0.5 vCPU and 1 GB for 90 s (FARGATE on X86_64)."
+TEXT = (
+    "0.0125 vCPU-hours, 0.025 GB-hours, $0.000617: 0.5 vCPU and 1 GB for 90 s (FARGATE on X86_64), "
+    f"ECS task {ARN.rpartition('/')[2]}."
+)
 
 
 def ended(run_id: str, usage: Usage | None = USAGE, number: int = 1) -> Stopped:

@@ -13,13 +13,18 @@ from ecs_async_executor.task_cost import Cost, Sum, describe
 USAGE = Usage(1.0, 2.0, 3600.0, "FARGATE")
 
 
-def text(vcpu_hours: float, dollars: float | None = None) -> str:
-    return describe(USAGE, Cost(vcpu_hours, 2 * vcpu_hours, dollars))
+def text(vcpu_hours: float, dollars: float | None = None, task_id: str = "a1") -> str:
+    return describe(USAGE, Cost(vcpu_hours, 2 * vcpu_hours, dollars), task_id)
 
 
 def test_rows_are_summed_by_dag_and_other_texts_left_out() -> None:
     rows = [("a", text(1, 0.5)), ("b", text(9)), ("a", text(2, 0.25)), ("c", "something else")]
     assert sum_texts(rows) == {"a": Sum(2, 0, 3.0, 6.0, 0.75), "b": Sum(1, 1, 9.0, 18.0, 0.0)}
+
+
+def test_an_ecs_task_whose_end_two_schedulers_have_told_counts_once() -> None:
+    rows = [("a", text(1, 0.5)), ("a", text(1, 0.5)), ("a", text(1, 0.5, "a2"))]
+    assert sum_texts(rows)["a"].tasks == 2
 
 
 def test_nothing_is_complete_too() -> None:

@@ -40,7 +40,19 @@ TASK = {
         ({"startedAt": None}, Usage(0.5, 1.0, 100.5, "FARGATE", "ARM64")),
         ({"pullStartedAt": None}, None),
         ({"stoppedAt": None}, None),
-        ({"cpu": None, "launchType": "EC2"}, None),
+        ({"cpu": None, "memory": None, "launchType": "EC2"}, None),
+        (
+            {
+                "cpu": None,
+                "memory": None,
+                "launchType": "EC2",
+                "containers": [
+                    {"name": "airflow", "exitCode": 0, "cpu": "512", "memory": "768"},
+                    {"name": "sidecar", "cpu": "0", "memoryReservation": "256"},
+                ],
+            },
+            Usage(0.5, 1.0, 100.5, "EC2", "ARM64"),
+        ),
     ],
 )
 def test_a_tasks_usage_is_reported_with_its_end(changes: dict[str, Any], usage: Usage | None) -> None:

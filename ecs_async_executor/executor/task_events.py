@@ -26,6 +26,8 @@ FAILURES_KEPT = 5
 """Failures that the debug dump shows; the fleet page has those of a day."""
 ROWS_PER_HEARTBEAT = 100
 """Audit Log rows handed to Airflow per heartbeat, at most; a heartbeat that adopts thousands of runs has more."""
+COSTS_KEPT = 20_000
+"""Costs that wait for the Audit Log at most: others go first, and memory is finite."""
 
 
 _Row: TypeAlias = tuple[Any, EventName, str]
@@ -148,7 +150,12 @@ class TaskEvents:
     def record_for(self, key: Any, event: EventName, text: str) -> None:
         """Write to the Audit Log of the task with this key."""
         rows = self._urgent if event.value in WAITS | FAILURES else self._rows
-        (self._last if event is EventName.COST else rows).append((key, event, text))
+        if event is EventName.COST:
+            rows = self._last
+            if len(rows) >= COSTS_KEPT:
+                self.log("costs", "More ECS tasks end than the Audit Log takes costs.", logging.WARNING)
+                return
+        rows.append((key, event, text))
         if event.value in FAILURES:
             self._failures.append((self._clock(), (key, event, text)))
 

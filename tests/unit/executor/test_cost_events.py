@@ -127,6 +127,19 @@ def test_costs_come_after_every_other_event_and_within_the_limit_of_a_heartbeat(
     assert len(costs(reconciler)) == ROWS_PER_HEARTBEAT
 
 
+def test_costs_that_the_audit_log_cannot_take_do_not_fill_the_memory(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("ecs_async_executor.executor.task_events.COSTS_KEPT", 2)
+    reconciler = make()
+    for number in range(3):
+        run = accept(reconciler, task_id=f"t{number}")
+        reconciler.note(launched(run))
+        reconciler.note(ended(run.run_id))
+    assert [task for task, _ in costs(reconciler)] == ["t0", "t1"]
+    assert "More ECS tasks end than the Audit Log takes costs." in caplog.text
+
+
 def test_a_cost_that_cannot_be_told_does_not_keep_a_run_from_its_end(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -6,37 +6,13 @@ Plain data: every `airflow` command imports this module.
 from __future__ import annotations
 
 import argparse
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from ecs_async_executor.suggestions import did_you_mean
+from ecs_async_executor import argument_values
 
-PHASES = ("waiting", "launching", "starting", "running", "ending", "leftover")
-"""What `tasks --phase` takes: the fleet page's phases, and ECS tasks that no live task instance has."""
-AIRFLOW_STATES = ("queued", "running", "restarting")
-"""The states of Airflow that `tasks --state` takes: those of live rows."""
-ECS_STATES = (
-    "PROVISIONING",
-    "PENDING",
-    "ACTIVATING",
-    "RUNNING",
-    "DEACTIVATING",
-    "STOPPING",
-    "DEPROVISIONING",
-    "STOPPED",
-    "DELETED",
-    "MISSING",
-)
-"""The states of ECS that it takes (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html),
-and that of a container which ECS doesn't know."""
 WATCH_SECONDS = 5.0
-GRACE_SECONDS = 600.0
-"""Default of `sweep --older-than`. The executor itself gives such a container two minutes and
-`[core] task_success_overtime` to end, and ECS takes at most another two to stop it (stopTimeout on Fargate)."""
 DOCTOR_SECONDS = 600.0
 """Seconds that a task launched by the doctor may take: most tasks that find capacity at all start within ten minutes."""
 MOST_CENTS = 100.0
@@ -82,84 +58,6 @@ class Group:
     commands: tuple[Command, ...]
 
 
-def positive_seconds(text: str) -> float:
-    """Parse a positive number of seconds; raises `ArgumentTypeError`."""
-    value = _number(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
-    return value
-
-
-def seconds(text: str) -> float:
-    """Parse a finite number of seconds, 0 or more; raises `ArgumentTypeError`."""
-    value = _number(text)
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
-    return value
-
-
-def _cents(text: str) -> float:
-    value = _number(text)
-    if not 0 <= value < math.inf:  # a comparison with nan would let every cost pass
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of US cents")
-    return value
-
-
-def _url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a URL such as http://127.0.0.1:8787")
-    return text
-
-
-def _ids(text: str) -> tuple[str, ...]:
-    found = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not found:
-        raise argparse.ArgumentTypeError("write one or more ids, separated by commas")
-    return found
-
-
-def _grace(text: str) -> float:
-    value = _number(text)
-    if not GRACE_SECONDS / 2 <= value < math.inf:
-        raise argparse.ArgumentTypeError(
-            f"write at least {GRACE_SECONDS / 2:.0f} seconds: until then the executor may still stop the container itself"
-        )
-    return value
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-def _phase(text: str) -> str:
-    if text not in PHASES:
-        known = f"Phases are: {', '.join(PHASES)}."
-        raise argparse.ArgumentTypeError(f"unknown phase {text!r}. {did_you_mean(text, PHASES, known)}")
-    return text
-
-
-def _state(text: str) -> str:
-    known = (*AIRFLOW_STATES, *ECS_STATES)
-    if text.casefold() not in {each.casefold() for each in known}:
-        listed = f"Airflow's are: {', '.join(AIRFLOW_STATES)}; ECS's are: {', '.join(ECS_STATES)}."
-        raise argparse.ArgumentTypeError(f"unknown state {text!r}. {did_you_mean(text, known, listed)}")
-    return text
-
-
-def _map_index(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a map index: write 0, 1, 2, ...")
-    return int(text)
-
-
 def _argument(*flags: str, **options: Any) -> Argument:
     return Argument(flags, options)
 
@@ -170,7 +68,7 @@ _WATCH = (
     _argument("--watch", action="store_true", help="show it again and again, until Ctrl-C"),
     _argument(
         "--every",
-        type=positive_seconds,
+        type=argument_values.positive_seconds,
         default=WATCH_SECONDS,
         metavar="SECONDS",
         help=f"how often --watch shows it (default: {WATCH_SECONDS:g})",
@@ -195,13 +93,28 @@ TASKS = Command(
         _argument("--task", metavar="TASK", help="only tasks of this id"),
         _argument("--queue", metavar="NAME", help="only tasks of this Airflow queue"),
         _argument(
-            "--phase", type=_phase, metavar="PHASE", help=f"only tasks in this phase: {', '.join(PHASES)}"
+            "--phase",
+            type=argument_values.phase,
+            metavar="PHASE",
+            help=f"only tasks in this phase: {', '.join(argument_values.PHASES)}",
         ),
         _argument(
             "--state",
-            type=_state,
+            type=argument_values.state,
             metavar="STATE",
             help="only tasks in this state of Airflow (queued, running) or of ECS (PENDING, RUNNING)",
+        ),
+        _argument(
+            "--cost",
+            action="store_true",
+            help="sum by Dag what they have used, with those that ended in the last hour; beside it only --dag filters",
+        ),
+        _argument(
+            "--prices",
+            type=argument_values.prices,
+            default=(),
+            metavar="NAME:VCPU:GB,...",
+            help="with --cost: US dollars for a vCPU-hour and a GB-hour, before those of the option task_prices",
         ),
         _TEAM,
         _JSON,
@@ -217,10 +130,10 @@ SWEEP = Command(
         _argument("--yes", action="store_true", help="stop and delete what is listed"),
         _argument(
             "--older-than",
-            type=_grace,
-            default=GRACE_SECONDS,
+            type=argument_values.grace,
+            default=argument_values.GRACE_SECONDS,
             metavar="SECONDS",
-            help=f"leave alone what is younger, or was over for less (default: {GRACE_SECONDS:g})",
+            help=f"leave alone what is younger, or was over for less (default: {argument_values.GRACE_SECONDS:g})",
         ),
         _argument(
             "--gone",
@@ -255,7 +168,12 @@ EXEC = Command(
         _argument(
             "--run", metavar="RUN", dest="run_id", help="the Dag run's id, if the task runs in several"
         ),
-        _argument("--map-index", type=_map_index, metavar="N", help="which of a mapped task's instances"),
+        _argument(
+            "--map-index",
+            type=argument_values.map_index,
+            metavar="N",
+            help="which of a mapped task's instances",
+        ),
         _argument("--container", metavar="NAME", help="the container (default: the one that runs Airflow)"),
         _TEAM,
         _argument("dag_id", metavar="DAG", help="the Dag's id"),
@@ -304,7 +222,7 @@ DOCTOR = Command(
         ),
         _argument(
             "--timeout",
-            type=seconds,
+            type=argument_values.seconds,
             default=DOCTOR_SECONDS,
             metavar="SECONDS",
             help=f"with --launch: seconds until it is given up (default: {DOCTOR_SECONDS:g})",
@@ -328,8 +246,20 @@ CONFORMANCE = Command(
             help="a family, family:revision or ARN; its image has python",
         ),
         _argument("--container", default="", metavar="NAME", help="default: the first essential one"),
-        _argument("--subnets", type=_ids, default=(), metavar="ID,...", help="for awsvpc task definitions"),
-        _argument("--security-groups", type=_ids, default=(), metavar="ID,...", help="default: the VPC's"),
+        _argument(
+            "--subnets",
+            type=argument_values.ids,
+            default=(),
+            metavar="ID,...",
+            help="for awsvpc task definitions",
+        ),
+        _argument(
+            "--security-groups",
+            type=argument_values.ids,
+            default=(),
+            metavar="ID,...",
+            help="default: the VPC's",
+        ),
         _argument(
             "--assign-public-ip",
             action="store_true",
@@ -353,17 +283,19 @@ CONFORMANCE = Command(
             action="store_true",
             help=f"call DescribeTasks {BURST} times at once, to see how AWS throttles; throttles others of this account, too",
         ),
-        _argument("--region", metavar="NAME", help="default: as for the AWS CLI"),
+        _argument(
+            "--region", type=argument_values.region, metavar="NAME", help="default: as for the AWS CLI"
+        ),
         _argument("--profile", metavar="NAME", help="a profile of the AWS CLI's configuration"),
         _argument(
             "--endpoint-url",
-            type=_url,
+            type=argument_values.url,
             metavar="URL",
             help="another ECS, such as the one of `ecs-async local`",
         ),
         _argument(
             "--max-cents",
-            type=_cents,
+            type=argument_values.cents,
             default=MOST_CENTS,
             metavar="CENTS",
             help=f"refuse to start if it can cost more US cents (default: {MOST_CENTS:g})",
@@ -382,27 +314,15 @@ COMMANDS = (CONFIG, DOCTOR, CONFORMANCE, *OPERATIONS)
 """All of them, in the order of --help."""
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=VALUE")
-    return name, value
-
-
-def _stack_name(text: str) -> str:
-    # A repository's name may have no capitals, and a DNS label 63 characters: names are made of the stack's.
-    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", text) or len(text) > 32:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: a stack's name has up to 32 small letters, digits and single hyphens, and begins with a letter"
-        )
-    return text
-
-
 _STACK = (
     _argument(
-        "--name", type=_stack_name, default="airflow", metavar="NAME", help="the stack (default: %(default)s)"
+        "--name",
+        type=argument_values.stack_name,
+        default="airflow",
+        metavar="NAME",
+        help="the stack (default: %(default)s)",
     ),
-    _argument("--region", metavar="NAME", help="default: as for the AWS CLI"),
+    _argument("--region", type=argument_values.region, metavar="NAME", help="default: as for the AWS CLI"),
     _argument("--profile", metavar="NAME", help="a profile of the AWS CLI's configuration"),
 )
 _FORM = _argument(
@@ -424,7 +344,7 @@ UP = Command(
         _argument(
             "--set",
             action="append",
-            type=_pair,
+            type=argument_values.pair,
             default=[],
             dest="given",
             metavar="PARAMETER=VALUE",

@@ -26,6 +26,7 @@ class EventName(str, Enum):
     RESCHEDULED = "ecs task rescheduled"
     CONTAINER_LOG = "ecs container log"
     GIVEN_UP = "ecs launch given up"
+    COST = "ecs task cost"
 
 
 WAITS = frozenset(each.value for each in (EventName.WAITS, EventName.LAUNCH_FAILED, EventName.START_FAILED))

@@ -251,6 +251,20 @@ class LaunchFailed(LaunchReport):
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What an ECS task was given, and for how long, from the start of its image's pull to its end."""
+
+    vcpus: float
+    gb: float
+    """Units of 1,024 MiB."""
+    seconds: float
+    capacity: str
+    """The capacity provider, or else the launch type."""
+    processor: str = ""
+    """X86_64 or ARM64; empty if ECS doesn't say."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped(LaunchReport):
     """Terminal: the task reached STOPPED, or ECS shows no such task."""
 
@@ -274,6 +288,8 @@ class Stopped(LaunchReport):
     """The container that counts was killed for lack of memory."""
     memory: int | None = None
     """The MiB that container had: its own limit, or else the ECS task's; None if ECS shows neither."""
+    usage: Usage | None = None
+    """None if it pulled no image, or ECS doesn't tell its size."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def _airflow_command(cli_config: Any, command: Command, module: str = "") -> Any
 
 def _option(name: str, field: FieldInfo) -> dict[str, Any]:
     # A drop-in option gets no default here: it would hide the value in [aws_ecs_executor].
-    default = None if field.default in (None, PydanticUndefined, {}) else str(field.default)
+    default = None if field.default in (None, PydanticUndefined, {}, ()) else str(field.default)
     inherited = f" Unset in this section: [{DROP_IN_SECTION}] {name}" + (
         f", else {default}." if default else "."
     )

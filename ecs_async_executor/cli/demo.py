@@ -7,7 +7,7 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from ecs_async_executor.commands import positive_seconds
+from ecs_async_executor.argument_values import positive_seconds
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction

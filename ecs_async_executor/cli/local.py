@@ -16,8 +16,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ecs_async_executor.argument_values import seconds
 from ecs_async_executor.cli.definitions import Loaded, describe, load
-from ecs_async_executor.commands import seconds
 from ecs_async_executor.errors import EcsAsyncError
 from ecs_async_executor.local import Options, serve
 

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 
 from ecs_async_executor.cli.operation import add_command, exit_with, guarded, watch
 from ecs_async_executor.commands import TASKS
+from ecs_async_executor.errors import OperationError
+from ecs_async_executor.task_cost import Prices
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ecs_async_executor.operate.access import Access
+    from ecs_async_executor.operate.cost_table import CostTable
+    from ecs_async_executor.operate.ecs_task import EcsTask
     from ecs_async_executor.operate.task_table import Line
 
 
@@ -33,6 +39,10 @@ def _show(args: argparse.Namespace) -> int:
     from ecs_async_executor.operate.access import open_access  # noqa: PLC0415  it imports Airflow
     from ecs_async_executor.operate.task_table import Filters, as_json, as_text, choose  # noqa: PLC0415  as above
 
+    if args.cost:
+        return _show_cost(args)
+    if args.prices:
+        raise OperationError("--prices needs --cost.")
     access = open_access(args.team)
     filters = Filters(args.dag, args.task, args.queue, args.phase, args.state)
 
@@ -49,6 +59,51 @@ def _show(args: argparse.Namespace) -> int:
         return as_json(choose(lines, filters), now)
 
     return watch(args.every if args.watch else None, document if args.json else read, draw, as_json=args.json)
+
+
+def _show_cost(args: argparse.Namespace) -> int:
+    from ecs_async_executor.operate.access import open_access  # noqa: PLC0415  it imports Airflow
+    from ecs_async_executor.operate.cost_table import as_json, as_text, make_table  # noqa: PLC0415  as above
+
+    if any((args.task, args.queue, args.phase, args.state)):
+        raise OperationError(
+            "beside --cost only --dag chooses tasks: ECS tells nothing else of those that have ended."
+        )
+    access = open_access(args.team)
+    prices = Prices.of((*access.configuration.settings.task_prices, *args.prices))
+
+    def read() -> CostTable:
+        tasks = _ours(access)
+        return make_table(tasks, _dags(access, tasks), prices, time.time(), args.dag)
+
+    def document() -> object:
+        return as_json(read())
+
+    return watch(
+        args.every if args.watch else None, document if args.json else read, as_text, as_json=args.json
+    )
+
+
+def _ours(access: Access) -> list[EcsTask]:
+    """Return this deployment's tasks, those that have ended included, each once."""
+    found = {task.arn: task for task in (*access.tasks(), *access.ended_tasks())}
+    return [task for task in found.values() if task.run_id(access.deployment) is not None]
+
+
+def _dags(access: Access, tasks: Sequence[EcsTask]) -> dict[str, str]:
+    """Return the Dags, by ARN, of the tasks whose command doesn't name theirs, as rows show them."""
+    from ecs_async_executor.operate.cost_table import dag_of  # noqa: PLC0415  it imports Airflow
+    from ecs_async_executor.operate.rows import read_by_external_ids, readable  # noqa: PLC0415  as above
+
+    by_id: dict[str, str] = {}
+    for task in tasks:
+        if not dag_of(task):
+            by_id |= {task.arn: task.arn, task.run_id(access.deployment) or "": task.arn}
+    if not by_id:
+        return {}
+    with readable() as session:
+        rows = read_by_external_ids(session, by_id)
+    return {by_id[row.external_id]: row.dag_id for row in rows if row.external_id in by_id}
 
 
 def _read(access: Access, now: float) -> list[Line]:

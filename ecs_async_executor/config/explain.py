@@ -11,6 +11,7 @@ from ecs_async_executor.config.layers import Layer, leaves, normalise_layer
 from ecs_async_executor.config.option_layers import OF_AIRFLOW
 from ecs_async_executor.config.reading import origin
 from ecs_async_executor.config.sources import Found
+from ecs_async_executor.config.task_tags import TagTemplate
 
 MASK = "***"
 _SECRET = re.compile(
@@ -87,6 +88,8 @@ def masked(body: Any) -> Any:
 
 
 def _masked(path: str, value: Any) -> Any:
+    if isinstance(value, TagTemplate):
+        value = value.template
     match = _NAMED.search(path)
     if match is None or not isinstance(value, str):
         return value

@@ -7,6 +7,7 @@ from typing import Any
 
 from ecs_async_executor.config.layers import Layer
 from ecs_async_executor.config.settings import Settings
+from ecs_async_executor.config.task_tags import as_layer
 
 OF_AIRFLOW = "the scheduler's [core] options"
 """The only layer that is not an option, a queue's profile or a task's executor_config."""
@@ -39,6 +40,8 @@ def option_layers(settings: Settings) -> Iterator[Layer]:
     if settings.subnets or settings.security_groups or settings.assign_public_ip:
         value = "ENABLED" if settings.assign_public_ip else "DISABLED"
         yield _network("assign_public_ip", {"assignPublicIp": value})
+    if settings.task_tags:
+        yield Layer("task_tags", as_layer(settings.task_tags))
 
 
 def _network(name: str, members: Mapping[str, Any]) -> Layer:

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ecs_async_executor.config import growth
 from ecs_async_executor.config.folding import fold
@@ -22,6 +22,7 @@ from ecs_async_executor.config.reading import origin
 from ecs_async_executor.config.request import Deliver, RequestTemplate
 from ecs_async_executor.config.settings import LONGEST, Settings
 from ecs_async_executor.config.sources import Found
+from ecs_async_executor.config.task_tags import TaskFacts, as_layer, parse_task_tags
 from ecs_async_executor.config.words import in_words
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
 from ecs_async_executor.messages import RateShare, Request
@@ -49,6 +50,8 @@ class Options(BaseModel):
     """Also fall back after this many interruptions (AWS took Spot capacity back)."""
     fallback_on_out_of_memory: bool | None = None
     """Also fall back on the try after one that was killed for lack of memory, at the largest `memory`."""
+    task_tags: Annotated[dict[str, str | None], BeforeValidator(parse_task_tags)] | None = None
+    """Tags in addition to the general option's; null removes one of those."""
 
 
 _OWN = tuple(Options.model_fields)
@@ -76,13 +79,18 @@ class Profile:
     """Why the executor refuses to run tasks of this queue."""
 
     def request(
-        self, command: Sequence[str], executor_config: object, *, deliver: Deliver | None = None
+        self,
+        command: Sequence[str],
+        executor_config: object,
+        *,
+        deliver: Deliver | None = None,
+        facts: TaskFacts | None = None,
     ) -> Request:
         """Build one task's request; raises `InvalidRequestError`, which never shows the command."""
         if self.refusal is not None:
             # Raise a new one each time: an exception keeps the frames it passed through, and so the command's token.
             raise InvalidRequestError(self.refusal.problem, self.refusal.remedy)
-        return self.template.request(command, executor_config, deliver=deliver)
+        return self.template.request(command, executor_config, deliver=deliver, facts=facts)
 
     @property
     def patience(self) -> float:
@@ -238,7 +246,7 @@ class _Maker:
         before, default = len(self.problems), self._default
         own, layer = self._split(name, value)
         options = self._options(name, own)
-        sizes = self._sizes(name, layer, options.container_name)
+        sizes = self._sizes(name, layer, options)
         is_right = len(self.problems) == before
         fallback = self._fallback(name, options, sizes[0][1] if is_right else None)
         if len(self.problems) > before:
@@ -276,31 +284,33 @@ class _Maker:
             return Options.model_validate({key: item for key, item in own.items() if key not in wrong})
 
     def _sizes(
-        self, name: str, layer: Mapping[str, Any], container: str | None
+        self, name: str, layer: Mapping[str, Any], options: Options
     ) -> list[tuple[int | None, RequestTemplate]]:
         """Return the template of each size, with its MiB: one, without, unless the profile grows."""
         if not growth.grows(layer):
-            return [(None, self._template(name, layer, container))]
+            return [(None, self._template(name, layer, options))]
         before = len(self.problems)
-        base = self._template(name, growth.without_sizes(layer), container)
+        base = self._template(name, growth.without_sizes(layer), options)
         problems: list[str] = []
         found: list[tuple[int | None, RequestTemplate]] = []
         for size in growth.sizes(layer, problems, on_fargate=base.on_fargate):
             if len(self.problems) == before and not problems:  # what is wrong with all sizes is said once
-                template = self._template(name, size.layer, container)
+                template = self._template(name, size.layer, options)
                 misfit = growth.misfit(template.cpu, size.memory) if base.on_fargate else None
                 problems += [misfit] if misfit is not None and len(self.problems) == before else []
                 found.append((size.memory, template))
         self.problems += [f"{name}: {problem}" for problem in problems]
         return found or [(None, base)]
 
-    def _template(self, name: str, layer: Mapping[str, Any], container: str | None) -> RequestTemplate:
+    def _template(self, name: str, layer: Mapping[str, Any], options: Options) -> RequestTemplate:
         where = f"queue {name}"
+        tags = [Layer(where, as_layer(options.task_tags))] if options.task_tags else []
         try:
             return RequestTemplate(
                 self._settings,
+                *tags,
                 Layer(where, layer, beside=_OWN),
-                container=container,
+                container=options.container_name,
                 environment=self._environment,
             )
         except InvalidRequestError as error:

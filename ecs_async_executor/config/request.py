@@ -16,6 +16,7 @@ from ecs_async_executor.config.placement import EXCLUSIVE, Strategy, is_fargate,
 from ecs_async_executor.config.room import DECISIVE, room_of
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.config.spelling import OURS, Body
+from ecs_async_executor.config.task_tags import TaskFacts, fill
 from ecs_async_executor.ecs_rules import OVERRIDES
 from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.messages import Payload, Request, Room
@@ -96,13 +97,20 @@ class RequestTemplate:
         return cpu
 
     def request(
-        self, command: Sequence[str], executor_config: object, *, deliver: Deliver | None = None
+        self,
+        command: Sequence[str],
+        executor_config: object,
+        *,
+        deliver: Deliver | None = None,
+        facts: TaskFacts | None = None,
     ) -> Request:
         """Build one task's request; raises `InvalidRequestError`, which never shows the command.
 
-        Calls `deliver` if the overrides would be too long for ECS.
+        Calls `deliver` if the overrides would be too long for ECS. Without `facts`, tags of `task_tags` stay templates.
         """
         complete, payload = self._assemble(command, executor_config, deliver)
+        if facts is not None:
+            complete = fill(complete, facts)
         if is_open(complete):
             return Request(complete, self.container, partial(self._settle, complete, payload), payload)
         return self._settle(complete, payload)

@@ -22,7 +22,9 @@ from ecs_async_executor.config.parsing import (
 )
 from ecs_async_executor.config.placement import is_fargate
 from ecs_async_executor.config.queue_files import parse_queues
+from ecs_async_executor.config.task_tags import parse_task_tags
 from ecs_async_executor.engine.options import EngineOptions, Rate
+from ecs_async_executor.task_cost import Price, parse_prices
 
 SECTION = "ecs_async_executor"
 DROP_IN_SECTION = "aws_ecs_executor"
@@ -139,6 +141,12 @@ class Settings(BaseModel):
         "and notes that in its Audit Log; `refuse` fails it. Airflow's default queue needs no profile.",
         "refuse",
     )
+    task_tags: Annotated[dict[str, str | None], BeforeValidator(parse_task_tags)] = _ours(
+        {},
+        "Tags of each ECS task, as a JSON object of templates: in braces, bundle, dag_id, owner, queue, run_id, run_type, "
+        "task_id, team. Needs ecs:TagResource. See docs/cost.md.",
+        '{"dag": "{dag_id}", "task": "{task_id}"}',
+    )
     deployment: str = _ours(
         "default",
         "Name of this Airflow in the `startedBy` of its ECS tasks: `airflow/<deployment>/<run id>`.",
@@ -191,6 +199,17 @@ class Settings(BaseModel):
         "Audit Log. 0: none. See docs/logs.md.",
         ge=0,
         le=9_999,
+    )
+    log_cost: bool = _ours(
+        False,  # noqa: FBT003  a default
+        "When an ECS task has ended, write what it has used and cost into its task's Audit Log. See docs/cost.md.",
+        "True",
+    )
+    task_prices: Annotated[tuple[Price, ...], BeforeValidator(parse_prices)] = _ours(
+        (),
+        "US dollars for a vCPU-hour and a GB-hour, as name:vCPU:GB, by capacity provider or launch type. If unset: AWS's "
+        "public ones, only of Fargate on demand in us-east-1.",
+        "FARGATE:0.04048:0.004445,FARGATE/ARM64:0.03238:0.00356",
     )
     rate_share: float = _ours(
         1.0,

@@ -15,7 +15,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 
+from ecs_async_executor import aws_regions
 from ecs_async_executor.conformance.answers import Answer, Call
+from ecs_async_executor.errors import ConfigurationError
 
 _AWS = re.compile(r"\.amazonaws\.com(\.cn)?$|\.api\.aws$")
 THREADS = 32
@@ -38,7 +40,10 @@ class BotocoreEdge:
         }
         self.endpoint_url = str(self._clients["ecs"].meta.endpoint_url)
         self.region = str(self._clients["ecs"].meta.region_name)
-        if _AWS.search(urlsplit(self.endpoint_url).hostname or ""):
+        is_aws = bool(_AWS.search(urlsplit(self.endpoint_url).hostname or ""))
+        if is_aws and (says := aws_regions.why_not(self.region)):
+            raise ConfigurationError(f"{says} Correct --region, AWS_DEFAULT_REGION or the profile's region.")
+        if is_aws:
             self._clients["service-quotas"] = session.create_client(
                 "service-quotas", region_name=region, config=config
             )

@@ -9,6 +9,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from ecs_async_executor import aws_regions
 from ecs_async_executor.config.configuration import Configuration, read_configuration, time_warnings
 from ecs_async_executor.config.delivery import SHORTEST_WORKLOAD, Delivery, in_command
 from ecs_async_executor.config.explain import origin_of
@@ -73,7 +74,7 @@ def read_setup(team: str | None = None) -> tuple[Setup, Aws | None, Configuratio
         warnings=tuple(each for each in configuration.warnings if each not in of_times),
         connection_problem=problem,
         connection_todo=todo,
-        regions=_regions(),
+        regions=aws_regions.known(),
         region=(aws.region or "") if aws else settings.region_name or "",
         local=aws.local if aws and aws.region else False,
         queued_timeout=configuration.queued_timeout,
@@ -130,14 +131,6 @@ def _connect(hook: Any, conn_id: str | None) -> tuple[Aws | None, str]:
     if region:
         aws.client("ecs")
     return aws, ""
-
-
-def _regions() -> tuple[str, ...]:
-    from botocore.session import Session  # noqa: PLC0415  it comes with the provider, as above
-
-    session = Session()
-    partitions = session.get_available_partitions()
-    return tuple(region for each in partitions for region in session.get_available_regions("ecs", each))
 
 
 def _option(airflow: Any, name: str) -> Option:

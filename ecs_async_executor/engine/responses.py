@@ -16,6 +16,7 @@ from msgspec import MsgspecError, Raw, Struct
 from msgspec.json import Decoder
 
 from ecs_async_executor.errors import UnreadableAnswerError
+from ecs_async_executor.task_cost import ARCHITECTURE
 
 _AnyShape = TypeVar("_AnyShape", bound="_Shape")
 
@@ -33,8 +34,10 @@ class Container(_Shape, frozen=True):
     exit_code: int | None = None
     """Absent if the container never started or the agent couldn't tell."""
     reason: str | None = None
+    cpu: str | None = None
     memory: str | None = None
     """Its own limit in MiB; absent if only the task's counts."""
+    memory_reservation: str | None = None
 
 
 class Task(_Shape, frozen=True):
@@ -59,6 +62,8 @@ class Task(_Shape, frozen=True):
     containers: tuple[Container, ...] = ()
     overrides: Raw = Raw()
     """Not parsed: the engine needs it of few tasks."""
+    attributes: Raw = Raw()
+    """Not parsed either: `architecture` reads them."""
 
     def __repr__(self) -> str:
         """Omit the overrides: a command contains a token."""
@@ -70,11 +75,27 @@ class Task(_Shape, frozen=True):
         return self.task_definition_arn.rpartition("/")[2].partition(":")[0]
 
     @property
+    def architecture(self) -> str:
+        """Its processor as ECS names it, x86_64 or arm64; empty if ECS doesn't say."""
+        try:
+            found = _ATTRIBUTES.decode(self.attributes)
+        except _UNREADABLE:
+            return ""
+        return next((each.value or "" for each in found if each.name == ARCHITECTURE), "")
+
+    @property
     def capacity(self) -> str:
         """Its size and where it runs, for people to read; empty if ECS doesn't say."""
         where = self.capacity_provider_name or self.launch_type
         parts = (self.cpu and f"{self.cpu} CPU units", self.memory and f"{self.memory} MiB", where)
         return intern(", ".join(part for part in parts if part))  # ten thousand runs share it
+
+
+class Attribute(_Shape, frozen=True):
+    """One attribute of a task (API reference: Attribute)."""
+
+    name: str = ""
+    value: str | None = None
 
 
 class TaskFailure(_Shape, frozen=True):
@@ -120,6 +141,7 @@ _UNREADABLE = (MsgspecError, ValueError)
 """Invalid UTF-8 raises UnicodeDecodeError; all other errors become ValueErrors only in a newer msgspec."""
 _TASK, _FAILURE, _TASKS, _TASK_ARNS = Decoder(Task), Decoder(TaskFailure), Decoder(Tasks), Decoder(TaskArns)
 _CLUSTERS = Decoder(Clusters)
+_ATTRIBUTES = Decoder(tuple[Attribute, ...])
 
 
 def parse_tasks(body: bytes) -> Tasks:

@@ -70,16 +70,17 @@ class Dispatcher:
             self._stopping[run.run_id] = run, order
             self._submit([self.order(run), order] if before is RunState.PENDING else [order])
 
-    def note(self, report: AnyRunReport, now: float) -> None:
-        """Handle a report about a dropped run: only its ARN and its end matter."""
+    def note(self, report: AnyRunReport, now: float) -> Run | None:
+        """Handle a report about a dropped run: only its ARN and its end matter. Returns that run, if there is one."""
         run, _ = self._stopping.get(report.run_id, (None, None))
         if run is None:
-            return
+            return None
         if isinstance(report, Launched):
             run.launched = report
         elif isinstance(report, Terminal):
             del self._stopping[report.run_id]
             run.move(RunState.DONE, type(report).__name__, now)
+        return run
 
     def live_orders(self, runs: Iterable[Run]) -> Iterator[Order]:
         """Make the orders for all live runs again, for a new engine."""

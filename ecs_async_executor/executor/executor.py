@@ -40,6 +40,7 @@ from ecs_async_executor.metrics import SYNC_TIME
 
 if TYPE_CHECKING:
     from airflow.models.taskinstance import TaskInstance
+    from sqlalchemy.orm import Session
 
 
 SYNC_SECONDS = 0.005
@@ -91,6 +92,15 @@ class AsyncEcsExecutor(BaseExecutor):
     def order_queued_tasks_by_priority(self) -> list[Any]:
         """Sort by priority, highest first; core before 3.3 sorts it last."""
         return sorted(self.queued_tasks.items(), key=lambda item: item[1].ti.priority_weight, reverse=True)
+
+    def queue_workload(self, workload: Any, session: Session) -> None:
+        """Queue a workload, and note the owners of its Dag, whose row the scheduler has just loaded: for tags."""
+        super().queue_workload(workload, session)
+        if self._parts is not None:
+            try:
+                self._parts.owners.note_workload(workload, session)
+            except Exception:
+                self.log.exception("Can't note the owners of a Dag; a tag may lack them.")
 
     def _process_workloads(self, workload_items: Sequence[Any]) -> None:
         runs = []

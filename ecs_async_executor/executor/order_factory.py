@@ -18,6 +18,7 @@ from ecs_async_executor.config.profiles import Profile, Profiles
 from ecs_async_executor.config.sources import Found
 from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.executor.runs import Run
+from ecs_async_executor.executor.task_facts import DagOwners, facts_of
 from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.messages import Launch, Launched, Recovery, Request, Watch
 
@@ -56,8 +57,13 @@ class OrderFactory:
         found: Mapping[str, Found] | None = None,
         traced: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        team: str | None = None,
+        owners: DagOwners | None = None,
     ) -> None:
-        """Take the configuration; `found` holds where each option is set, `traced` asks for spans of launches."""
+        """Take the configuration; `found` holds where each option is set, `traced` asks for spans of launches.
+
+        `team` and `owners` are for tags.
+        """
         self._profiles = profiles
         self._generator = generator
         self._queued_timeout = queued_timeout
@@ -65,6 +71,8 @@ class OrderFactory:
         self._found = found or {}
         self._traced = traced
         self._clock = clock
+        self._team = team
+        self._owners = owners or DagOwners()
 
     def launch(self, run: Run, *, recovery: Recovery | None = None) -> Launch:
         """Make the order for a run's current launch.
@@ -123,7 +131,8 @@ class OrderFactory:
         deliver = Delivery(self._bucket, str(launch_id), payload) if self._bucket else None
         executor_config = ti.executor_config if ti is not None else None
         try:
-            request = profile.request(in_command(payload), executor_config, deliver=deliver)
+            facts = facts_of(workload, self._team, self._owners)
+            request = profile.request(in_command(payload), executor_config, deliver=deliver, facts=facts)
         except InvalidRequestError as error:
             raise InvalidRequestError(error.problem, f"{error.remedy} {_RETRIES}") from None
         return replace(request, origin=partial(self._origin, profile, executor_config))

@@ -24,9 +24,11 @@ from ecs_async_executor.executor.retry_policy import RetryPolicy
 from ecs_async_executor.executor.rows.thread import RowDatabase, RowThread
 from ecs_async_executor.executor.status.keeper import StatusKeeper
 from ecs_async_executor.executor.status.thread import StatusThread
+from ecs_async_executor.executor.task_facts import DagOwners
 from ecs_async_executor.logs.aws import HookAws
 from ecs_async_executor.logs.problems import SCHEDULER
 from ecs_async_executor.logs.reader import Reader
+from ecs_async_executor.task_cost import Prices
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.tokens import JWTGenerator
@@ -47,12 +49,14 @@ class Parts:
     status: StatusKeeper
     status_thread: StatusThread
     monitor: Monitor
+    owners: DagOwners
 
 
 def build(executor: BaseExecutor, configuration: Configuration, connect: Connect) -> Parts:
     """Put the parts together; nothing is started."""
     monitor = Monitor(team=executor.team_name)
-    database = RowThread(measurements=monitor.scheduler)
+    owners = DagOwners()
+    database = RowThread(measurements=monitor.scheduler, owners=owners)
     reconciler = build_reconciler(
         executor,
         configuration,
@@ -61,6 +65,7 @@ def build(executor: BaseExecutor, configuration: Configuration, connect: Connect
         lambda orders: engine.submit(orders),  # noqa: PLW0108  the engine exists once orders are given
         last_lines=LastLines(_reader(configuration.settings)),
         monitor=monitor,
+        owners=owners,
     )
     engine = EngineSupervisor(
         connect,
@@ -71,7 +76,7 @@ def build(executor: BaseExecutor, configuration: Configuration, connect: Connect
     )
     status_thread = StatusThread()
     status = StatusKeeper(executor, reconciler.runs, status_thread.publish)
-    return Parts(configuration, reconciler, engine, database, status, status_thread, monitor)
+    return Parts(configuration, reconciler, engine, database, status, status_thread, monitor, owners)
 
 
 def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a test
@@ -83,10 +88,12 @@ def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a t
     *,
     last_lines: LastLines | None = None,
     monitor: Monitor | None = None,
+    owners: DagOwners | None = None,
     clock: Callable[[], float] = time.monotonic,
     random: Random = system_random,
 ) -> Reconciler:
     """Put the part together that needs neither a thread nor AWS."""
+    settings = configuration.settings
     order_factory = OrderFactory(
         configuration.profiles,
         generator,
@@ -94,6 +101,8 @@ def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a t
         bucket=configuration.bucket,
         found=configuration.found,
         traced=monitor is not None and monitor.traced,
+        team=executor.team_name,
+        owners=owners,
     )
     return Reconciler(
         executor,
@@ -104,6 +113,7 @@ def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a t
         last_lines=last_lines or LastLines(None),
         clock=clock,
         measurements=monitor.scheduler if monitor is not None else None,
+        prices=Prices.of(settings.task_prices) if settings.log_cost else None,
     )
 
 

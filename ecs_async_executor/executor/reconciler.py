@@ -16,6 +16,7 @@ from typing_extensions import assert_never
 
 from ecs_async_executor.config.heartbeats import Heartbeats
 from ecs_async_executor.executor import airflow_compat
+from ecs_async_executor.executor.cost_events import CostEvents
 from ecs_async_executor.executor.decisions import (
     Decision,
     Row,
@@ -52,6 +53,7 @@ from ecs_async_executor.messages import (
     Waiting,
 )
 from ecs_async_executor.metrics import ADOPTIONS
+from ecs_async_executor.task_cost import Prices
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -78,7 +80,9 @@ class Reconciler:
         last_lines: LastLines,
         clock: Callable[[], float] = time.monotonic,
         measurements: Measurements | None = None,
+        prices: Prices | None = None,
     ) -> None:
+        """Bring the parts together; with `prices`, what each ECS task has used goes into the Audit Log."""
         self._executor = executor
         self._dispatcher = dispatcher
         self._retry_policy = retry_policy
@@ -88,6 +92,7 @@ class Reconciler:
         self._measurements = measurements = measurements or Measurements()
         self.runs = Runs()
         self.task_events = TaskEvents(executor, clock)
+        self._cost_events = CostEvents(self.task_events, prices)
         self._rows = RowReader(database, self.runs, lambda: executor.job_id)
         self._ended_runs = EndedRuns(
             executor,
@@ -218,8 +223,8 @@ class Reconciler:
         run = self.runs.get(report.run_id)
         if run is not None:
             self._guarded(self._note, run, report)
-        else:
-            self._dispatcher.note(report, self._clock())
+        elif (dropped := self._dispatcher.note(report, self._clock())) is not None:
+            self._cost_events.note(dropped, report)
 
     def _note(self, run: Run, report: AnyRunReport) -> None:
         if isinstance(report, LaunchReport) and report.number != run.number:
@@ -259,6 +264,7 @@ class Reconciler:
     def _note_end(self, run: Run, report: Terminal) -> None:
         run.move(RunState.ENDED, type(report).__name__, self._clock())
         run.ended, run.ended_at = report, self._clock()
+        self._cost_events.note(run, report)
         self._rows.read_at(run, self._clock())
         for setback in self._retry_policy.note_end(run, self._clock()):
             self.task_events.setback(run, setback)

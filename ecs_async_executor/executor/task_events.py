@@ -27,6 +27,8 @@ FAILURES_KEPT = 5
 """Failures that the debug dump shows; the fleet page has those of a day."""
 ROWS_PER_HEARTBEAT = 100
 """Audit Log rows handed to Airflow per heartbeat, at most; a heartbeat that adopts thousands of runs has more."""
+COSTS_KEPT = 20_000
+"""Costs that wait for the Audit Log at most: others go first, and memory is finite."""
 
 
 _Row: TypeAlias = tuple[Any, EventName, str]
@@ -43,6 +45,8 @@ class TaskEvents:
         self._urgent: deque[_Row] = deque()
         """What is handed over first: why tasks wait and fail."""
         self._rows: deque[_Row] = deque()
+        self._last: deque[_Row] = deque()
+        """What nobody waits for."""
         self._failures: deque[tuple[float, _Row]] = deque(maxlen=FAILURES_KEPT)
         """The last ones, each with its time."""
 
@@ -153,7 +157,12 @@ class TaskEvents:
     def record_for(self, key: Any, event: EventName, text: str) -> None:
         """Write to the Audit Log of the task with this key."""
         row = (key, event, text)
-        if event.value in SETBACKS:
+        if event is EventName.COST:
+            if len(self._last) >= COSTS_KEPT:
+                self.log("costs", "More ECS tasks end than the Audit Log takes costs.", logging.WARNING)
+                return
+            self._last.append(row)
+        elif event.value in SETBACKS:
             self._urgent.appendleft(row)  # before the task's next try looks for it
         else:
             (self._urgent if event.value in WAITS | FAILURES else self._rows).append(row)
@@ -162,8 +171,9 @@ class TaskEvents:
 
     def flush(self) -> None:
         """Hand rows to Airflow, and log the summaries that are due. Call it at each heartbeat."""
-        for _ in range(min(len(self._urgent) + len(self._rows), ROWS_PER_HEARTBEAT)):
-            key, event, text = (self._urgent or self._rows).popleft()
+        rows = len(self._urgent) + len(self._rows) + len(self._last)
+        for _ in range(min(rows, ROWS_PER_HEARTBEAT)):
+            key, event, text = (self._urgent or self._rows or self._last).popleft()
             self._executor.log_task_event(event=event.value, extra=text, ti_key=key)
         self._digest.flush(self._clock())
 

@@ -17,7 +17,8 @@ from airflow.utils.state import TaskInstanceState
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from ecs_async_executor.event_names import DELAYS, FAILURES, SCHEDULER_STATUS
+from ecs_async_executor.event_names import DELAYS, FAILURES, SCHEDULER_STATUS, EventName
+from ecs_async_executor.fleet.costs import Costs, sum_texts
 from ecs_async_executor.fleet.executors import OurExecutors
 from ecs_async_executor.fleet.live import FORGOTTEN_AFTER, Event, Fleet, Job, TaskRow
 from ecs_async_executor.scheduler_status import SchedulerStatus, decode
@@ -30,6 +31,9 @@ DELAYS_READ = 20_000
 FAILURES_READ = 5_000
 """Failures among which a user's last ones are looked for; only their ids and Dags are read."""
 FAILURES_SECONDS = 24 * 3600
+COSTS_READ = 20_000
+"""Rows of `log_cost` in one read, at most: the newest ones."""
+COSTS_HOURS = 24
 STATUSES = 200
 """Statuses in one read, at most: one for each start of a scheduler, until `airflow db clean` removes it."""
 
@@ -86,6 +90,22 @@ def read_events(session: Session, ids: Sequence[int]) -> list[Event]:
         return []
     query = select(*_EVENT_COLUMNS).where(Log.id.in_(ids)).order_by(Log.id.desc())
     return [_event(row) for row in session.execute(query)]
+
+
+def read_costs(session: Session, now: float) -> Costs:
+    """Sum what the ECS tasks that ended in the last day have used; raises `SQLAlchemyError`."""
+    query = (
+        select(Log.dag_id, Log.extra)
+        .where(
+            Log.event == EventName.COST.value,
+            Log.dttm >= _time(now - COSTS_HOURS * 3600),
+            Log.dag_id.is_not(None),
+        )
+        .order_by(Log.id.desc())
+        .limit(COSTS_READ)
+    )
+    rows = [(row.dag_id, row.extra or "") for row in session.execute(query)]
+    return Costs(sum_texts(rows), COSTS_HOURS, len(rows) < COSTS_READ)
 
 
 def _read_tasks(session: Session, ours: OurExecutors) -> tuple[tuple[TaskRow, ...], int]:

@@ -44,6 +44,14 @@ class Access:
             for task in self.aws.describe(cluster, dict.fromkeys(self.aws.list_tasks(cluster)))
         ]
 
+    def ended_tasks(self) -> list[EcsTask]:
+        """Return all tasks in the clusters that have ended, or were told to, as long as ECS lists them."""
+        return [
+            task
+            for cluster in self.clusters
+            for task in self.aws.describe(cluster, dict.fromkeys(self.aws.list_tasks(cluster, "STOPPED")))
+        ]
+
     def named(self, arns: Iterable[str]) -> list[EcsTask]:
         """Return the tasks of these ARNs that ECS knows, stopped ones and those of other clusters included.
 

@@ -67,12 +67,14 @@ class Aws:
         """The URL of ECS."""
         return str(self._client("ecs").meta.endpoint_url)
 
-    def list_tasks(self, cluster: str) -> Iterator[str]:
-        """Yield the ARNs of a cluster's tasks that nobody has told to stop, whoever started them.
+    def list_tasks(self, cluster: str, desired_status: str = "") -> Iterator[str]:
+        """Yield the ARNs of a cluster's tasks that nobody has told to stop, or of this `desiredStatus`, whoever started them.
 
         ListTasks filters by `startedBy` only for one exact value, so one of the callers picks out ours.
         """
         request = {"cluster": cluster, "maxResults": HUNDRED}
+        if desired_status:
+            request["desiredStatus"] = desired_status
         while True:
             answer = self._ecs("list_tasks", **request)
             yield from answer.get("taskArns") or ()

@@ -9,7 +9,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from ecs_async_executor.messages import Usage
 from ecs_async_executor.task_arn import TaskArn
+from ecs_async_executor.task_cost import ARCHITECTURE, make_usage, size_of
 
 EXEC_AGENT = "ExecuteCommandAgent"
 
@@ -55,6 +57,14 @@ class EcsTask:
     """The UUID of the task instance that the command names."""
     ti_name: str = ""
     """Its `dag/run/task`, with the map index if it has one."""
+    cpu: str | None = None
+    """CPU units of the task, or of its containers together; None if ECS tells neither."""
+    memory: str | None = None
+    """MiB, as above."""
+    architecture: str = ""
+    """x86_64 or arm64; empty if ECS doesn't say."""
+    pull_started_at: float | None = None
+    stopped_at: float | None = None
 
     @property
     def task_id(self) -> str:
@@ -65,6 +75,17 @@ class EcsTask:
     def is_stopping(self) -> bool:
         """Whether it has stopped, or was told to."""
         return self.desired_status == "STOPPED" or self.last_status == "STOPPED"
+
+    def usage(self, now: float) -> Usage | None:
+        """Return what it has used until its end, or until now; None if it pulled no image, or has no size."""
+        return make_usage(
+            self.cpu,
+            self.memory,
+            capacity=self.capacity,
+            architecture=self.architecture,
+            pull_started_at=self.pull_started_at,
+            ended_at=now if self.stopped_at is None else self.stopped_at,
+        )
 
     def run_id(self, deployment: str) -> str | None:
         """Return the run id in `startedBy` (launch_id.py); None if this deployment didn't start it.
@@ -79,6 +100,7 @@ class EcsTask:
 def ecs_task(document: Mapping[str, Any]) -> EcsTask:
     """Read one of DescribeTasks' `tasks`, as botocore gives it."""
     arn = str(document.get("taskArn") or "")
+    containers = document.get("containers") or ()
     kind, ti_id, ti_name = _workload(document.get("overrides") or {})
     return EcsTask(
         arn,
@@ -91,11 +113,24 @@ def ecs_task(document: Mapping[str, Any]) -> EcsTask:
         str(document.get("taskDefinitionArn") or "").rpartition("/")[2].partition(":")[0],
         str(document.get("capacityProviderName") or document.get("launchType") or ""),
         bool(document.get("enableExecuteCommand")),
-        tuple(_container(each) for each in document.get("containers") or ()),
+        tuple(_container(each) for each in containers),
         kind,
         ti_id,
         ti_name,
+        size_of(document.get("cpu"), (each.get("cpu") for each in containers)),
+        size_of(
+            document.get("memory"),
+            (each.get("memory") or each.get("memoryReservation") for each in containers),
+        ),
+        _architecture(document),
+        _seconds(document.get("pullStartedAt")),
+        _seconds(document.get("stoppedAt")),
     )
+
+
+def _architecture(document: Mapping[str, Any]) -> str:
+    attributes = document.get("attributes") or ()
+    return next((str(each.get("value") or "") for each in attributes if each.get("name") == ARCHITECTURE), "")
 
 
 def _container(document: Mapping[str, Any]) -> Container:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ecs_async_executor.commands import PHASES
+from ecs_async_executor.argument_values import PHASES
 from ecs_async_executor.fleet.live import LiveTask, TaskRow
 from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.operate.ecs_task import EcsTask

@@ -12,8 +12,9 @@ import botocore.exceptions as boto
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
+from ecs_async_executor import aws_regions
 from ecs_async_executor.engine.diagnosis.iam import remedy_of, summary_of
-from ecs_async_executor.errors import OperationError
+from ecs_async_executor.errors import ConfigurationError, OperationError
 from ecs_async_executor.stack.progress import Event, read
 
 _CAPABILITIES = ("CAPABILITY_IAM",)
@@ -84,7 +85,7 @@ class Cloud:
 
     @classmethod
     def connect(cls, region: str | None = None, profile: str | None = None) -> Cloud:
-        """Connect as the AWS CLI does."""
+        """Connect as the AWS CLI does; raises `ConfigurationError` if there is no Region of that name."""
         try:
             session = boto3.Session(region_name=region, profile_name=profile)
         except boto.ProfileNotFound as error:
@@ -93,6 +94,8 @@ class Cloud:
             raise OperationError(f"the AWS CLI's configuration can't be read: {error}") from None
         if not session.region_name:
             raise OperationError("no AWS Region is set: add --region, or set AWS_DEFAULT_REGION.")
+        if says := aws_regions.why_not(session.region_name):
+            raise ConfigurationError(f"{says} Correct --region, AWS_DEFAULT_REGION or the profile's region.")
         return cls(session)
 
     @property

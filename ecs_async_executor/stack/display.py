@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ecs_async_executor.stack.prices import DATE, NOT_COUNTED, REGION, Item, per_task_hour, total
+from ecs_async_executor.fargate_prices import DATE, REGION
+from ecs_async_executor.stack.prices import NOT_COUNTED, Item, per_task_hour, total
 from ecs_async_executor.stack.progress import Event, Progress
 from ecs_async_executor.stack.template import Resource, Template, Values
 

@@ -1,6 +1,6 @@
 """What a stack costs in a month, roughly. Pure.
 
-The prices are AWS's public on-demand prices of one Region on one day. They are for a first idea: AWS's own calculator
+The prices are AWS's public on-demand prices of one Region on one day, those of `fargate_prices.py`. They are for a first idea: AWS's own calculator
 (https://calculator.aws) knows every Region, today's prices and your discounts.
 """
 
@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ecs_async_executor.fargate_prices import FARGATE
 from ecs_async_executor.stack.template import Resource, Template, Values
 
-REGION = "us-east-1"
-DATE = "June 2026"
 HOURS = 730.0
 """Hours of a month, as AWS's calculator counts them."""
 
-# US dollars an hour. https://aws.amazon.com/fargate/pricing, Linux.
-FARGATE = {"X86_64": (0.04048, 0.004445), "ARM64": (0.03238, 0.00356)}
-"""A vCPU and a GiB, by processor."""
+# US dollars an hour. Fargate's: `fargate_prices.py`.
 # https://aws.amazon.com/vpc/pricing and https://aws.amazon.com/privatelink/pricing
 NAT_GATEWAY = 0.045
 PUBLIC_ADDRESS = 0.005

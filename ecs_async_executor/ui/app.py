@@ -24,18 +24,21 @@ from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import SQLAlchemyError
 
 from ecs_async_executor.errors import ConfigurationError
+from ecs_async_executor.fleet.costs import Costs
 from ecs_async_executor.fleet.executors import NOT_OURS, find_our_executors
 from ecs_async_executor.fleet.live import Fleet
-from ecs_async_executor.fleet.queries import read_events, read_fleet
+from ecs_async_executor.fleet.queries import read_costs, read_events, read_fleet
 from ecs_async_executor.fleet.view import Filters, choose_failures, make_view
 from ecs_async_executor.task_arn import TaskArn
 from ecs_async_executor.ui.console import configured_endpoint, is_aws_endpoint, task_url
 from ecs_async_executor.ui.plugin import PREFIX, page_path
-from ecs_async_executor.ui.shared_fleet import BusyError, SharedFleet
+from ecs_async_executor.ui.shared_fleet import BusyError, SharedRead
 
 log = logging.getLogger(__name__)
 
 PAGE = Path(__file__).parent / "page"
+COSTS_FRESH_FOR = 60.0
+"""Seconds for which a read of costs serves everybody: it may be of many rows, and they change slowly."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
@@ -54,7 +57,7 @@ BUSY = "Airflow's metadata database is slow: others already wait for this page."
 def make_app() -> FastAPI:
     """Make the app. It reads nothing until somebody asks for the JSON."""
     app = FastAPI(title="ECS fleet", openapi_url=None, docs_url=None, redoc_url=None)
-    shared = SharedFleet(_read)
+    shared, costs = SharedRead(_read), SharedRead(_read_costs, fresh_for=lambda: COSTS_FRESH_FOR)
     app.middleware("http")(_add_headers)
     app.exception_handler(HTTPException)(_to_login)
     app.mount("/static", StaticFiles(directory=PAGE), name="static")
@@ -65,7 +68,7 @@ def make_app() -> FastAPI:
 
     @app.get("/fleet.json")
     def fleet(user: GetUserDep, filters: Annotated[Filters, Depends(_filters)]) -> Response:
-        return JSONResponse(_view(shared, user, filters), headers={"Cache-Control": "no-store"})
+        return JSONResponse(_view(shared, costs, user, filters), headers={"Cache-Control": "no-store"})
 
     return app
 
@@ -81,7 +84,7 @@ def _filters(  # noqa: PLR0913, PLR0917  the query's parameters
     return Filters(text, phase, queue, sort, descending, page)
 
 
-def _view(shared: SharedFleet, user: Any, filters: Filters) -> dict[str, Any]:
+def _view(shared: SharedRead[Fleet], costs: SharedRead[Costs], user: Any, filters: Filters) -> dict[str, Any]:
     auth_manager = get_auth_manager()
 
     def may_read(what: DagAccessEntity) -> bool:
@@ -93,6 +96,7 @@ def _view(shared: SharedFleet, user: Any, filters: Filters) -> dict[str, Any]:
     try:
         readable = frozenset(auth_manager.get_authorized_dag_ids(user=user, method="GET"))
         found = shared.get()
+        cost = costs.get() if events else Costs()
         failures = []
         if events and (ids := choose_failures(found, readable)):
             with create_session(scoped=False) as session:
@@ -105,7 +109,14 @@ def _view(shared: SharedFleet, user: Any, filters: Filters) -> dict[str, Any]:
         log.exception("The ECS fleet page can't read the database.")
         raise HTTPException(503, UNREADABLE) from None
     return make_view(
-        found, readable, time.time(), filters, failures, events=events, console_url=_console_url()
+        found,
+        readable,
+        time.time(),
+        filters,
+        failures,
+        events=events,
+        console_url=_console_url(),
+        costs=cost,
     )
 
 
@@ -123,6 +134,11 @@ def _read() -> Fleet:
         raise ConfigurationError(ANOTHER_EXECUTOR)
     with create_session(scoped=False) as session:
         return read_fleet(session, ours, time.time())
+
+
+def _read_costs() -> Costs:
+    with create_session(scoped=False) as session:
+        return read_costs(session, time.time())
 
 
 async def _to_login(request: Request, error: Exception) -> Response:

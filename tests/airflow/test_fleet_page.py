@@ -89,6 +89,7 @@ def two_dags(clean_database: None) -> None:
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees what an earlier one has read."""
     monkeypatch.setattr("ecs_async_executor.ui.shared_fleet.FRESH_FOR", 0.0)
+    monkeypatch.setattr("ecs_async_executor.ui.app.COSTS_FRESH_FOR", 0.0)
 
 
 def test_where_the_api_server_has_another_executor_no_zero_is_shown(
@@ -166,6 +167,29 @@ def test_the_audit_logs_texts_are_only_for_those_who_may_read_it(client: Client,
     assert answer.json()["total"] == 2
     assert answer.json()["failures"] is None
     assert "Because of" not in answer.text
+
+
+def test_what_dags_have_used_is_shown_of_those_that_the_user_may_read(client: Client, two_dags: None):
+    text = (
+        "0.5 vCPU-hours, 1 GB-hours, $0.024685: 0.5 vCPU and 1 GB for 3600 s (FARGATE on X86_64), ECS task "
+    )
+    rows = [
+        event_row(EventName.COST.value, f"{text}{task_id}.", dag_id=dag_id, dttm=timezone.utcnow())
+        for dag_id, task_id in (("red", "1"), ("red", "2"), ("blue", "3"))
+    ]
+    with create_session() as session:
+        session.execute(insert(Log.__table__), rows)
+    costs = client("red").get(JSON).json()["costs"]
+    assert [(each["dag"], each["tasks"], each["vcpu_hours"]) for each in costs["dags"]] == [("red", 2, 1.0)]
+    assert costs["total"] == {
+        "tasks": 2,
+        "unpriced": 0,
+        "vcpu_hours": 1.0,
+        "gb_hours": 2.0,
+        "dollars": 0.0494,
+    }
+    assert "blue" not in json.dumps(costs)
+    assert client("red+without-events").get(JSON).json()["costs"] is None
 
 
 def test_one_users_read_serves_another_without_showing_more(

@@ -18,9 +18,10 @@ from ecs_async_executor.event_names import SCHEDULER_STATUS, EventName
 from ecs_async_executor.fleet import queries
 from ecs_async_executor.fleet.executors import OurExecutors
 from ecs_async_executor.fleet.live import FORGOTTEN_AFTER, Fleet, Job
-from ecs_async_executor.fleet.queries import read_events, read_fleet
+from ecs_async_executor.fleet.queries import read_costs, read_events, read_fleet
 from ecs_async_executor.fleet.view import Filters, make_view
 from ecs_async_executor.scheduler_status import SchedulerStatus, encode
+from ecs_async_executor.task_cost import Sum
 from tests.support.fleet_rows import ARN, NOW, add_events, add_tasks, ago, event_row, task_row
 from tests.support.postgres import postgres
 
@@ -205,6 +206,30 @@ def test_statuses_and_their_schedulers_are_read(engine: Engine):
     fleet = read(engine)
     assert fleet.statuses == (STATUS,)
     assert fleet.jobs == {6: Job("gone", ended=True), 7: Job("here", ended=False)}
+
+
+COST = "1 vCPU-hours, 2 GB-hours, $0.5: 1 vCPU and 2 GB for 3600 s (FARGATE)."
+
+
+def test_costs_of_the_last_day_are_summed_by_dag(engine: Engine, monkeypatch: pytest.MonkeyPatch):
+    cost = EventName.COST.value
+    with engine.begin() as connection:
+        add_events(
+            connection,
+            event_row(cost, COST, dag_id="a", dttm=ago(24 * 3600 + 60)),
+            event_row(cost, COST, dag_id="a", dttm=ago(24 * 3600 - 60)),
+            event_row(cost, f"{COST} Another.", dag_id="a"),
+            event_row(cost, COST.replace(", $0.5", ""), dag_id="b"),
+            event_row(cost, "of another version", dag_id="c"),
+            event_row(cost, COST, dag_id=None),
+            event_row(EventName.ENDED.value, COST, dag_id="d"),
+        )
+    with Session(engine) as session:
+        found = read_costs(session, NOW.timestamp())
+        assert found.by_dag == {"a": Sum(2, 0, 2.0, 4.0, 1.0), "b": Sum(1, 1, 1.0, 2.0, 0.0)}
+        assert found.complete
+        monkeypatch.setattr(queries, "COSTS_READ", 2)
+        assert not read_costs(session, NOW.timestamp()).complete
 
 
 @pytest.mark.slow

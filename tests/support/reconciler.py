@@ -56,8 +56,9 @@ def make_reconciler(
     *,
     profiles: Profiles = PROFILES,
     heartbeats: Heartbeats | None = None,
+    settings: Settings = SETTINGS,
 ) -> Reconciler:
-    configuration = Configuration(SETTINGS, {}, profiles, None, 600, heartbeats or Heartbeats(), ())
+    configuration = Configuration(settings, {}, profiles, None, 600, heartbeats or Heartbeats(), ())
     return build_reconciler(
         executor, configuration, token_generator(), InlineDatabase(), submitted.extend, clock=clock
     )

@@ -54,7 +54,9 @@ def test_an_option_of_both_sections_has_no_default_here_that_would_hide_the_othe
         if is_drop_in(field):
             assert declared[name]["default"] is None
         else:
-            assert declared[name]["default"] == (None if field.default in (None, {}) else str(field.default))
+            assert declared[name]["default"] == (
+                None if field.default in (None, {}, ()) else str(field.default)
+            )
 
 
 def test_types_are_airflows() -> None:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from ecs_async_executor import aws_regions
 from ecs_async_executor.doctor.effective import EcrImage, Effective, region_of
 from ecs_async_executor.doctor.facts import Cause, Facts, Kind, Question, Unknown
 from ecs_async_executor.doctor.findings import Finding, error, unknown
 from ecs_async_executor.doctor.setup import Setup
 from ecs_async_executor.suggestions import did_you_mean
 
-_SHAPE = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,5})?-(?:(?:north|south)(?:east|west)?|east|west|central)-\d{1,2}")
-"""How AWS has named all its Regions: an area, a direction, a number (botocore's endpoints.json)."""
-
 
 def is_misspelt(setup: Setup, region: str) -> bool:
     """Return whether a Region is in no list and has no name that AWS would give to a new one."""
-    return bool(setup.regions) and region not in setup.regions and not _SHAPE.fullmatch(region)
+    return aws_regions.is_misspelt(region, setup.regions)
 
 
 def closest(setup: Setup, region: str) -> str:

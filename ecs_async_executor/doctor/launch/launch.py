@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ecs_async_executor.config.configuration import Configuration
+from ecs_async_executor.config.task_tags import NAMES, TaskFacts
 from ecs_async_executor.doctor.aws.clients import Aws
 from ecs_async_executor.doctor.facts import Facts, Kind
 from ecs_async_executor.doctor.launch.observation import Observation
@@ -23,6 +24,8 @@ from ecs_async_executor.tokens import without_tokens
 
 TOKEN_MARGIN = 300.0
 """Seconds that the token lives beyond the launch's time limit."""
+FACTS = TaskFacts(**dict.fromkeys(NAMES, "ecs-async-doctor"))
+"""What the tags of `task_tags` say, so that its cost is nobody else's."""
 
 
 def launch(  # noqa: PLR0913  three clocks for tests
@@ -54,7 +57,7 @@ def launch(  # noqa: PLR0913  three clocks for tests
             )
             return Observation(container, refusal=refusal, payload_problem=payload_problem)
         try:
-            request = profile.request(command({"token": token, "ti": subject, **inputs}), None)
+            request = profile.request(command({"token": token, "ti": subject, **inputs}), None, facts=FACTS)
             body = _settled(request, facts).body
         except InvalidRequestError as error:
             refusal = Diagnosis(error.problem, remedy=error.remedy)

@@ -10,8 +10,9 @@ from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by
 from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.failure_rules import FAILURE_RULES
-from ecs_async_executor.messages import Cancelled, Diagnosis, LaunchFailed, Recovery, Stopped
+from ecs_async_executor.messages import Cancelled, Diagnosis, LaunchFailed, Recovery, Stopped, Usage
 from ecs_async_executor.task_arn import TaskArn
+from ecs_async_executor.task_cost import make_usage, size_of
 
 LOST_REMEDY = (
     "Read the container's own log stream in CloudWatch for how it ended. If it may still run, check that the executor asks in the cluster, Region and"
@@ -47,6 +48,20 @@ def stopped(entry: Entry, task: Task) -> Stopped:
         out_of_memory=verdict.out_of_memory,
         memory=memory_of(task, entry.container),
         diagnosis=diagnosis,
+        usage=_usage(task),
+    )
+
+
+def _usage(task: Task) -> Usage | None:
+    if task.stopped_at is None:
+        return None
+    return make_usage(
+        size_of(task.cpu, (each.cpu for each in task.containers)),
+        size_of(task.memory, (each.memory or each.memory_reservation for each in task.containers)),
+        capacity=task.capacity_provider_name or task.launch_type or "",
+        architecture=task.architecture,
+        pull_started_at=task.pull_started_at,
+        ended_at=task.stopped_at,
     )
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import joinedload
 
 from ecs_async_executor.executor.decisions import ExpectedRow, Row
+from ecs_async_executor.executor.task_facts import DagOwners
 
 log = logging.getLogger(__name__)
 
@@ -116,16 +117,16 @@ def read_left_out(ids: Sequence[Any]) -> dict[Any, dict[str, Any]]:
     return found
 
 
-def read_workloads(reads: Sequence[Read]) -> dict[str, ExecuteTask | None]:
+def read_workloads(reads: Sequence[Read], owners: DagOwners | None = None) -> dict[str, ExecuteTask | None]:
     """Make the workloads of these runs again, without a token, by run id.
 
-    The result omits runs whose row is gone, and holds None for a workload that can't be made. Raises
-    `SQLAlchemyError`.
+    The result omits runs whose row is gone, and holds None for a workload that can't be made. Notes their Dags' owners.
+    Raises `SQLAlchemyError`.
     """
     if not reads:
         return {}
     try:
-        return _read_workloads(reads)
+        return _read_workloads(reads, owners or DagOwners())
     except SQLAlchemyError:
         raise
     except Exception:
@@ -133,10 +134,10 @@ def read_workloads(reads: Sequence[Read]) -> dict[str, ExecuteTask | None]:
             log.exception("Can't make the workload of %s again", reads[0].label)
             return {reads[0].run_id: None}
     # One of them can't be read (its executor_config names a class that isn't installed here): try each alone.
-    return {run_id: workload for read in reads for run_id, workload in read_workloads([read]).items()}
+    return {run_id: workload for read in reads for run_id, workload in read_workloads([read], owners).items()}
 
 
-def _read_workloads(reads: Sequence[Read]) -> dict[str, ExecuteTask | None]:
+def _read_workloads(reads: Sequence[Read], owners: DagOwners) -> dict[str, ExecuteTask | None]:
     by_ti = {str(read.ti_id): read for read in reads}
     query = (
         select(TaskInstance)
@@ -144,7 +145,9 @@ def _read_workloads(reads: Sequence[Read]) -> dict[str, ExecuteTask | None]:
         .options(joinedload(TaskInstance.dag_model), joinedload(TaskInstance.dag_run))
     )
     with create_session(scoped=False) as session:
-        tis = session.scalars(query).unique()
+        tis = session.scalars(query).unique().all()
+        for ti in tis:
+            owners.note(ti.dag_id, ti.dag_model.owners)
         return {by_ti[str(ti.id)].run_id: ExecuteTask.make(ti) for ti in tis}
 
 

@@ -26,6 +26,7 @@ from ecs_async_executor.executor.rows.statements import (
     write_external_ids,
 )
 from ecs_async_executor.executor.setbacks import Setback
+from ecs_async_executor.executor.task_facts import DagOwners
 from ecs_async_executor.log_digest import LogDigest
 from ecs_async_executor.measurements import Measurements
 from ecs_async_executor.metrics import DATABASE_WAIT
@@ -81,8 +82,8 @@ class RowDatabase(Protocol):
         """Return the answer if it has arrived."""
 
 
-def answer(query: RowQuery, digest: LogDigest | None = None) -> RowAnswer:
-    """Run a query; log failures through `digest` instead of raising."""
+def answer(query: RowQuery, digest: LogDigest | None = None, owners: DagOwners | None = None) -> RowAnswer:
+    """Run a query; log failures through `digest` instead of raising, and note the owners of Dags that it sees."""
     digest = digest or LogDigest(log.log)
     published: frozenset[str] = frozenset()
     try:
@@ -93,7 +94,7 @@ def answer(query: RowQuery, digest: LogDigest | None = None) -> RowAnswer:
         rows = read_rows((*query.reads, *query.in_turn))
         return RowAnswer(
             {read.run_id: rows[read.run_id] for read in query.reads if read.run_id in rows},
-            read_workloads([read for read in query.reads if read.workload]),
+            read_workloads([read for read in query.reads if read.workload], owners),
             read_setbacks([read for read in query.reads if read.looks_back]),
             frozenset(read.run_id for read in query.in_turn if _is_unexpected(read, rows.get(read.run_id))),
             published,
@@ -123,10 +124,14 @@ class RowThread:
     """The database's thread. Call it from the scheduler's thread only; no method waits, except `close`."""
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, measurements: Measurements | None = None
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        measurements: Measurements | None = None,
+        owners: DagOwners | None = None,
     ) -> None:
-        """Take where its thread notes how long the database takes."""
+        """Take where its thread notes how long the database takes, and the owners of the Dags that it sees."""
         self._clock = clock
+        self._owners = owners or DagOwners()
         self._measurements = measurements or Measurements()
         self._asked_at: float | None = None
         self._warned = False
@@ -186,19 +191,22 @@ class RowThread:
         self._answers: SimpleQueue[RowAnswer] = SimpleQueue()
         self._thread = threading.Thread(
             target=_serve,
-            args=(self._queries, self._answers, self._measurements),
+            args=(self._queries, self._answers, self._measurements, self._owners),
             name="ecs-database",
             daemon=True,
         )
 
 
 def _serve(
-    queries: SimpleQueue[RowQuery | None], answers: SimpleQueue[RowAnswer], measurements: Measurements
+    queries: SimpleQueue[RowQuery | None],
+    answers: SimpleQueue[RowAnswer],
+    measurements: Measurements,
+    owners: DagOwners,
 ) -> None:
     digest = LogDigest(log.log)
     while (query := queries.get()) is not None:
         begun = time.monotonic()
-        given = answer(query, digest)
+        given = answer(query, digest, owners)
         measurements.time(DATABASE_WAIT, time.monotonic() - begun)
         answers.put(given)
         digest.flush(time.monotonic())

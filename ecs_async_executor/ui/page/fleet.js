@@ -265,6 +265,25 @@
     });
   }
 
+  function drawCosts(fleet) {
+    const columns = [["Dag", "long"], ["ECS tasks", "number"], ["vCPU-hours", "number"], ["GB-hours", "number"], ["US dollars", "number"]];
+    const amount = (number) => (number === null ? "not known" : number.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 4 }));
+    const line = (name, each) => row(columns, [name, each.tasks.toLocaleString("en"), amount(each.vcpu_hours), amount(each.gb_hours), amount(each.dollars)]);
+    draw("costs", fleet.costs, () => {
+      if (fleet.costs === null) return [quiet("You may not read the Audit Log, so what Dags have used is not shown.")];
+      const { dags, others, total, hours, complete } = fleet.costs;
+      if (dags.length === 0) {
+        return [quiet(`No ECS task that ended in the last ${hours} hours has told it: the option log_cost of [ecs_async_executor] asks for that.`)];
+      }
+      const rows = dags.map((each) => line(each.dag, each));
+      if (others !== null) rows.push(line(count(others.dags, "other Dag"), others));
+      if (rows.length > 1) rows.push(line("all", total));
+      const which = complete ? `All ECS tasks that ended in the last ${hours} hours` : `The last ${total.tasks.toLocaleString("en")} ECS tasks that ended`;
+      const unpriced = total.unpriced > 0 ? ` The price of ${count(total.unpriced, "task")} is not known: the option task_prices sets it.` : "";
+      return [table("What Dags have used", columns, rows), quiet(`${which}, by their rows in the Audit Log; live ones are not counted yet.${unpriced}`)];
+    });
+  }
+
   function failedTask(each) {
     const name = link(`${each.dag}.${taskName(each)}`, inAirflow(each.path));
     const tried = each.try === null ? "" : ` try ${each.try}, `;
@@ -347,6 +366,7 @@
     drawSchedulers(shown);
     drawWaits(shown);
     drawFailures(shown);
+    drawCosts(shown);
     drawFilters(shown);
     drawTasks(shown);
   }

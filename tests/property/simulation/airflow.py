@@ -135,7 +135,7 @@ class Airflow:
                 written.add(publish.run_id)
         return frozenset(written)
 
-    def read_workloads(self, reads: Iterable[Read]) -> dict[str, ExecuteTask]:
+    def read_workloads(self, reads: Iterable[Read], _owners: object) -> dict[str, ExecuteTask]:
         found = {read.run_id: self.by_id(read.ti_id) for read in reads}
         return {run_id: row.workload() for run_id, row in found.items() if row is not None}
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from ecs_async_executor import aws_regions
 from ecs_async_executor.doctor.checks.regions import is_misspelt
 from ecs_async_executor.doctor.facts import Absent, Cause, Fact, Facts, Kind, Question, Unknown
 from ecs_async_executor.doctor.findings import Finding, Severity
-from ecs_async_executor.doctor.reading import _regions
 from tests.unit.doctor.setups import BODY, DEFINITION, a_setup, facts, found
 
 REGIONS = ("eu-central-1", "eu-west-1", "us-east-1", "us-gov-west-1")
@@ -100,7 +100,7 @@ def test_the_regions_of_resources_are_looked_at_as_well() -> None:
 
 
 def test_every_region_of_awss_has_a_name_of_the_kind_that_a_new_one_may_have() -> None:
-    known = _regions()
+    known = aws_regions.known()
     assert {"eu-central-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1"} <= {*known}
     setup = a_setup(regions=("elsewhere",))
     assert [each for each in known if is_misspelt(setup, each)] == []

@@ -202,7 +202,7 @@ def test_an_orphan_is_launched_only_after_its_workload_is_read(
     reconciler.adopt([run])
     assert submitted == []
     assert list(reconciler.live_orders()) == [], "a new engine gets it once its workload is read"
-    monkeypatch.setattr(DATABASE + "read_workloads", lambda _: {RUN_ID: task_workload()})
+    monkeypatch.setattr(DATABASE + "read_workloads", lambda *_: {RUN_ID: task_workload()})
     queued = Row("queued", 1, f"{RUN_ID}-3", None)
     monkeypatch.setattr(DATABASE + "read_rows", lambda _: {RUN_ID: queued})
     decide(reconciler)
@@ -218,7 +218,7 @@ def test_an_orphan_whose_row_is_gone_is_forgotten(
     reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reconciler.adopt([orphan(reconciler, RUN_ID)])
-    monkeypatch.setattr(DATABASE + "read_workloads", lambda _: {})
+    monkeypatch.setattr(DATABASE + "read_workloads", lambda *_: {})
     monkeypatch.setattr(DATABASE + "read_rows", lambda _: {})
     decide(reconciler)
     assert len(reconciler.runs) == 0
@@ -250,7 +250,9 @@ def test_an_orphan_that_never_ran_is_launched_under_a_new_id_once_its_row_shows_
         DATABASE + "read_rows",
         lambda runs: {r.run_id: Row("queued", 1, external_ids[0], None) for r in runs},
     )
-    monkeypatch.setattr(DATABASE + "read_workloads", lambda runs: {r.run_id: task_workload() for r in runs})
+    monkeypatch.setattr(
+        DATABASE + "read_workloads", lambda runs, _: {r.run_id: task_workload() for r in runs}
+    )
     reconciler.adopt([run])
     submitted.clear()
     reconciler.note(Stopped(run.run_id, 1, ARN, None, ran=False, permanent=False, diagnosis=WHY))

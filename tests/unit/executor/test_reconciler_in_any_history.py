@@ -88,7 +88,7 @@ class AnyHistory(RuleBasedStateMachine):
         last = self.heartbeats.get(run_id)
         return replace(self.rows[run_id], heartbeat_age=None if last is None else self.now - last)
 
-    def _read_workloads(self, runs: Iterable[Read]) -> dict[str, Any]:
+    def _read_workloads(self, runs: Iterable[Read], _owners: object) -> dict[str, Any]:
         if self.database_fails:
             raise RuntimeError("no database")
         return {run.run_id: task_workload() for run in runs if run.run_id in self.rows}

@@ -39,7 +39,7 @@ def start_until_it_fails(monkeypatch: pytest.MonkeyPatch, *, capacity: bool) -> 
         lambda reads: {read.run_id: Row("queued", 1, run.published, None) for read in reads},
     )
     monkeypatch.setattr(
-        DATABASE + "read_workloads", lambda reads: {read.run_id: task_workload() for read in reads}
+        DATABASE + "read_workloads", lambda reads, _: {read.run_id: task_workload() for read in reads}
     )
     starts = 1
     while "failed" not in {state for state, _ in reconciler._executor.event_buffer.values()}:
@@ -116,7 +116,7 @@ def test_a_run_that_runs_after_its_failure_was_reported_is_searched_for(
     decide(reconciler)
     states = [run.state]
     rows_show(monkeypatch, "running")
-    monkeypatch.setattr(DATABASE + "read_workloads", lambda _: {run.run_id: task_workload()})
+    monkeypatch.setattr(DATABASE + "read_workloads", lambda *_: {run.run_id: task_workload()})
     clock.now += CONFIRM_AFTER
     decide(reconciler)
     assert [*states, run.state] == [RunState.REPORTED, RunState.ORDERED]
@@ -195,7 +195,7 @@ def test_an_ended_container_with_a_queued_row_never_started_airflow(
         lambda reads: {read.run_id: Row("queued", 1, run.published, None) for read in reads},
     )
     monkeypatch.setattr(
-        DATABASE + "read_workloads", lambda reads: {read.run_id: task_workload() for read in reads}
+        DATABASE + "read_workloads", lambda reads, _: {read.run_id: task_workload() for read in reads}
     )
     for number in range(1, launches + 1):
         reconciler.note(launched(run, number))

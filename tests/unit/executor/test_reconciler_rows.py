@@ -182,7 +182,7 @@ def test_an_orphan_marked_failed_before_its_workload_is_read_is_searched_for_and
 ) -> None:
     reconciler.adopt([orphan(reconciler, RUN_ID)])
     rows_show(monkeypatch, "failed")
-    monkeypatch.setattr(DATABASE + "read_workloads", lambda _: {})
+    monkeypatch.setattr(DATABASE + "read_workloads", lambda *_: {})
     decide(reconciler)
     (read,) = submitted
     assert isinstance(read, Launch)
@@ -194,7 +194,7 @@ def test_a_run_whose_row_is_running_but_whose_container_never_ran_is_searched_fo
 ) -> None:
     run = accept(reconciler)
     rows_show(monkeypatch, "running")
-    monkeypatch.setattr(DATABASE + "read_workloads", lambda _: {run.run_id: task_workload()})
+    monkeypatch.setattr(DATABASE + "read_workloads", lambda *_: {run.run_id: task_workload()})
     reconciler.note(launched(run))
     reconciler.note(Stopped(run.run_id, 1, "arn", None, ran=False, permanent=False, diagnosis=WHY))
     decide(reconciler)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.commands import PHASES
+from ecs_async_executor.argument_values import PHASES
 from ecs_async_executor.fleet.live import Cause, LiveTask, Phase, TaskRow
 from ecs_async_executor.operate.ecs_task import EcsTask
 from ecs_async_executor.operate.task_table import Filters, Line, as_json, as_text, choose, join

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from ecs_async_executor.fargate_prices import DATE, FARGATE, REGION
 from ecs_async_executor.stack.display import estimate_lines
 from ecs_async_executor.stack.prices import (
-    DATE,
     ENDPOINT,
-    FARGATE,
     NAT_GATEWAY,
     NOT_COUNTED,
     PUBLIC_ADDRESS,
-    REGION,
     Item,
     estimate,
     per_task_hour,

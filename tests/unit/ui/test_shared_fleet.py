@@ -9,7 +9,7 @@ import pytest
 
 from ecs_async_executor.fleet.live import Fleet
 from ecs_async_executor.ui import shared_fleet as module
-from ecs_async_executor.ui.shared_fleet import FRESH_FOR, MAX_WAITING, STALE_AFTER, BusyError, SharedFleet
+from ecs_async_executor.ui.shared_fleet import FRESH_FOR, MAX_WAITING, STALE_AFTER, BusyError, SharedRead
 
 
 class Database:
@@ -35,17 +35,17 @@ def database() -> Database:
 
 
 @pytest.fixture
-def shared(database: Database) -> SharedFleet:
-    return SharedFleet(database.read, lambda: database.now)
+def shared(database: Database) -> SharedRead[Fleet]:
+    return SharedRead(database.read, lambda: database.now)
 
 
-def test_a_fresh_read_serves_everybody(database: Database, shared: SharedFleet):
+def test_a_fresh_read_serves_everybody(database: Database, shared: SharedRead[Fleet]):
     assert shared.get() is shared.get()
     database.now = FRESH_FOR
     assert shared.get().at == 2.0
 
 
-def test_while_one_request_reads_the_others_get_the_last_fleet(database: Database, shared: SharedFleet):
+def test_while_one_request_reads_the_others_get_the_last_fleet(database: Database, shared: SharedRead[Fleet]):
     shared.get()
     database.now, database.slow = FRESH_FOR, True
     database.started.clear()
@@ -58,7 +58,7 @@ def test_while_one_request_reads_the_others_get_the_last_fleet(database: Databas
     assert database.reads == 2
 
 
-def test_a_few_requests_wait_for_the_first_read_and_share_it(database: Database, shared: SharedFleet):
+def test_a_few_requests_wait_for_the_first_read_and_share_it(database: Database, shared: SharedRead[Fleet]):
     database.slow = True
     with ThreadPoolExecutor() as pool:
         requests = [pool.submit(shared.get) for _ in range(1 + MAX_WAITING)]
@@ -69,7 +69,7 @@ def test_a_few_requests_wait_for_the_first_read_and_share_it(database: Database,
 
 
 def test_no_more_requests_wait_than_the_api_server_can_spare(
-    database: Database, shared: SharedFleet, monkeypatch: pytest.MonkeyPatch
+    database: Database, shared: SharedRead[Fleet], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(module, "WAIT_SECONDS", 0.05)
     database.slow = True
@@ -82,7 +82,9 @@ def test_no_more_requests_wait_than_the_api_server_can_spare(
         assert reading.result(10).at == 1.0
 
 
-def test_an_old_fleet_serves_nobody(database: Database, shared: SharedFleet, monkeypatch: pytest.MonkeyPatch):
+def test_an_old_fleet_serves_nobody(
+    database: Database, shared: SharedRead[Fleet], monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(module, "WAIT_SECONDS", 0.05)
     shared.get()
     database.now, database.slow = STALE_AFTER, True
@@ -105,7 +107,7 @@ def test_a_failed_read_is_raised_and_the_next_request_reads_again(database: Data
         return database.read()
 
     fails.insert(0, False)
-    shared = SharedFleet(read, lambda: database.now)
+    shared = SharedRead(read, lambda: database.now)
     with pytest.raises(RuntimeError):
         shared.get()
     assert shared.get().at == 1.0

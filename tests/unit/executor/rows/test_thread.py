@@ -21,7 +21,6 @@ from ecs_async_executor.executor.rows.thread import (
     RowThread,
     answer,
 )
-from ecs_async_executor.log_digest import LogDigest
 
 ROW = Row("queued", 1, "run", 7)
 EXPECTED = ExpectedRow(ROW.try_number, ROW.external_executor_id, ROW.queued_by_job_id)
@@ -35,7 +34,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
 
     def note(name: str, result: object) -> Callable[[object], object]:
-        def call(asked: object) -> object:
+        def call(asked: object, *_: object) -> object:
             calls.append(f"{name} in {threading.current_thread().name}")
             return result if asked else type(result)()
 
@@ -159,7 +158,7 @@ def test_a_missing_answer_is_logged_and_then_given_up(
     now = [0.0]
     database, asked, released = RowThread(lambda: now[0]), threading.Event(), threading.Event()
 
-    def hang(_: RowQuery, __: LogDigest) -> RowAnswer:
+    def hang(_: RowQuery, *__: object) -> RowAnswer:
         asked.set()
         released.wait(10)
         return RowAnswer({"too": ROW})

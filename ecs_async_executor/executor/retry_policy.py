@@ -187,7 +187,10 @@ class RetryPolicy:
 
     def _setbacks(self, run: Run, event: EventName) -> list[Setback]:
         """Return what happened to a run's task, each ECS task once: two schedulers may have noted its end."""
-        known = (*run.setbacks, *self._noted.get(run.task, ()))  # nearly always empty
+        noted = self._noted.get(run.task, ()) if self._noted else ()
+        if not noted and not run.setbacks:
+            return []  # nearly always, and this is asked about each run
+        known = (*run.setbacks, *noted)
         return list({each.arn: each for each in known if each.event is event}.values())
 
     def _kills(self, run: Run) -> list[Setback]:

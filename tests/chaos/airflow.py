@@ -19,6 +19,7 @@ from ecs_async_executor.local import Control, Options, serve_in_process
 from tests.chaos import journal
 from tests.chaos.database import Database
 from tests.chaos.ecs_conditions import CONDITIONS, EXECUTOR, PLAN
+from tests.chaos.expected_outcomes import GROWING, SIZES
 from tests.chaos.processes import Child, ForkServer, fork_server
 from tests.support.postgres import postgres
 
@@ -147,6 +148,7 @@ def _scheduling(url: str) -> dict[str, str]:
         "AIRFLOW__AWS_ECS_EXECUTOR__CONTAINER_NAME": CONTAINER,
         "AIRFLOW__AWS_ECS_EXECUTOR__TASK_DEFINITION": FAMILY,
         "AIRFLOW__ECS_ASYNC_EXECUTOR__DEPLOYMENT": "chaos",
+        "AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES": json.dumps({GROWING: {"cpu": 1024, "memory": SIZES}}),
         **EXECUTOR,
     }
 

@@ -18,6 +18,8 @@ class ExpectedOutcome:
     tries: tuple[Outcome, ...]
     waits: int = 0
     """How often it first asks to be run again later."""
+    grows: bool = False
+    """Whether its tries, which are taken to be killed for lack of memory, get more and more of it."""
 
     @property
     def state(self) -> str:
@@ -37,15 +39,20 @@ EXPECTED: Mapping[str, ExpectedOutcome] = {
     "dies": ExpectedOutcome(("die",)),
     "revives": ExpectedOutcome(("die", "succeed")),
     "waits": ExpectedOutcome(("succeed",), waits=2),
+    "grows": ExpectedOutcome(("die", "die", "succeed"), grows=True),
 }
 """By task id. Each is a mapped task."""
 
+GROWING = "growing"
+"""The queue of the tasks that get more and more memory."""
+SIZES = (2048, 4096, 8192)
+"""What they get, in MiB."""
 _EVERY = 12
 """Of so many tasks, one has each of the other fates."""
 
 
 def shares(tasks: int) -> dict[str, int]:
-    """How many tasks of each expected outcome there are, of so many in all (at least six)."""
+    """How many tasks of each expected outcome there are, of so many in all (at least seven)."""
     counts = {name: max(1, tasks // _EVERY) for name in EXPECTED if name != "succeeds"}
     return {"succeeds": tasks - sum(counts.values()), **counts}
 

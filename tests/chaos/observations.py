@@ -37,6 +37,8 @@ class Container:
     stopped_at: float = math.inf
     """Infinite while it lives."""
     stop_code: str = ""
+    memory: int = 0
+    """MiB."""
 
     @classmethod
     def of(cls, task: Mapping[str, Any]) -> Container:
@@ -49,6 +51,7 @@ class Container:
             started_at=task.get("startedAt"),
             stopped_at=task["stoppedAt"] if task["lastStatus"] == "STOPPED" else math.inf,
             stop_code=task.get("stopCode", ""),
+            memory=int(task.get("memory", 0)),
         )
 
     @property
@@ -121,6 +124,15 @@ class Observations:
             if line.event == "ran":
                 groups[self.queueings.at(line.ti_id, line.at)].append(line)
         return groups
+
+    def memory_of_tries(self) -> dict[Task, dict[int, int]]:
+        """Say how much memory, in MiB, each try of each task had in which user code ran."""
+        memory = {container.id: container.memory for container in self.containers}
+        found: dict[Task, dict[int, int]] = defaultdict(dict)
+        for line in self.journal:
+            if line.event == "ran":
+                found[line.task_id, line.map_index][line.try_number] = memory.get(line.container, 0)
+        return found
 
     def task_of(self, container: Container) -> Task | None:
         """Say for which task a container was started."""

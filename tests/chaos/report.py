@@ -66,6 +66,7 @@ def judge(tasks: int, found: Observations) -> Verdict:
             if len(lines) > 1
         ),
         *wrong,
+        *_small(found),
         *(_of(found, "Its container was stopped.", [each]) for each in told_to_stop),
         *(_of(found, "It still lives.", [each]) for each in live),
     ]
@@ -78,6 +79,18 @@ def judge(tasks: int, found: Observations) -> Verdict:
         live_containers=len(live),
         violations=tuple(violations),
     )
+
+
+def _small(found: Observations) -> Iterator[Violation]:
+    """Yield the tasks that got less than before after they were killed, or never more.
+
+    A try may get no more than the one before: Airflow queues it at once if heartbeats time out before anybody sees the
+    container's end.
+    """
+    for task, memory in sorted(found.memory_of_tries().items()):
+        sizes = [memory[number] for number in sorted(memory)]
+        if EXPECTED[task[0]].grows and (sizes != sorted(sizes) or sizes[0] == sizes[-1]):
+            yield Violation(f"Its tries had {', '.join(map(str, sizes))} MiB.", task)
 
 
 def _at_once(same: Sequence[Container]) -> int:

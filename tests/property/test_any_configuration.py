@@ -189,6 +189,12 @@ LIKELY = {
     "security_groups": st.sampled_from(["g", ",".join("g" * 6)]),
     "run_task_kwargs": ANYTHING.map(as_json) | ANYTHING.map(repr),
 }
+SIZES = st.lists(
+    st.sampled_from([256, 512, 1024, 2048, 4096, 8192, "1 GB", "2 vCPU"]) | SCALARS, max_size=3
+).map(lambda sizes: sorted(sizes, key=repr)) | st.sampled_from(
+    [[512, 1024], [1024, 2048], [2048, 4096, 8192]]
+)
+GROWING = st.fixed_dictionaries({}, optional={"cpu": SIZES | SCALARS | st.just(1024), "memory": SIZES})
 PROFILES = st.dictionaries(
     st.sampled_from(["gpu", "spot", "*", "default"]),
     st.fixed_dictionaries(
@@ -196,8 +202,13 @@ PROFILES = st.dictionaries(
         optional={
             **{name: of_shape(member, 3) for name, member in SHAPE.members.items()},
             **dict.fromkeys(ProfileOptions.model_fields, SCALARS | st.sampled_from(["gpu", "spot", 1, 0.5])),
+            "cpu": SIZES | SCALARS | st.just(1024),
+            "memory": SIZES,
         },
-    ),
+    )
+    | GROWING
+    | GROWING.map(lambda sizes: {"overrides": sizes})
+    | GROWING.map(lambda sizes: {"launchType": "EC2", **sizes}),
 )
 LIKELY["queues"] = PROFILES.map(as_json) | PROFILES.map(repr)
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
@@ -221,6 +232,16 @@ OPTIONS = st.fixed_dictionaries(
     },
     True,
 )
+@example(
+    {
+        "cluster": "c",
+        "container_name": "a",
+        "task_definition": "t",
+        "subnets": "s",
+        "queues": '{"a": {"cpu": 1024, "memory": [2048, 4096]}, "b": {"launchType": "EC2", "memory": [1, 2]}}',
+    },
+    True,
+)
 def test_any_options_give_valid_templates_or_one_error(options: dict[str, str], ours: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in options.items():
@@ -232,7 +253,8 @@ def test_any_options_give_valid_templates_or_one_error(options: dict[str, str], 
         except OptionsError:
             return
     for profile in read.profiles:
-        check(answer(profile.template, None), profile.template.container)
+        for size in profile.sizes:
+            check(answer(size.template, None), size.template.container)
 
 
 @given(DICTS)

@@ -13,7 +13,7 @@ from airflow.sdk import DAG, BaseOperator, timezone
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from tests.chaos import journal
-from tests.chaos.expected_outcomes import EXPECTED, outcome, shares
+from tests.chaos.expected_outcomes import EXPECTED, GROWING, outcome, shares
 
 
 class Fated(BaseOperator):
@@ -43,5 +43,8 @@ class Fated(BaseOperator):
 with DAG("crash_test", schedule=None, max_active_tasks=1000) as dag:
     for name, count in shares(int(os.environ["CHAOS_TASKS"])).items():
         Fated.partial(
-            task_id=name, retries=EXPECTED[name].last_try - 1, retry_delay=timedelta(seconds=1)
+            task_id=name,
+            retries=EXPECTED[name].last_try - 1,
+            retry_delay=timedelta(seconds=1),
+            queue=GROWING if EXPECTED[name].grows else "default",
         ).expand(number=list(range(count)))

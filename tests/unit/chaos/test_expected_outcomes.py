@@ -5,7 +5,7 @@ import pytest
 from tests.chaos.expected_outcomes import EXPECTED, outcome, shares
 
 
-@pytest.mark.parametrize("tasks", [6, 25, 300])
+@pytest.mark.parametrize("tasks", [7, 25, 300])
 def test_the_shares_of_all_fates_add_up(tasks: int):
     counts = shares(tasks)
 

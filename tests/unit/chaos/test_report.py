@@ -10,7 +10,7 @@ from tests.chaos.journal import SENT, Line
 from tests.chaos.observations import Container, End, Observations, Queueings
 from tests.chaos.report import GOOD, Verdict, judge
 
-TASKS = 6  # one of each expected outcome
+TASKS = 7  # one of each expected outcome
 ARN = "arn:aws:ecs:us-east-1:123456789012:task/default/"
 
 
@@ -45,6 +45,7 @@ class World:
             started_at=self.clock + 1,
             stopped_at=self.clock + 2,
             stop_code="EssentialContainerExited",
+            memory=1024 * try_number,
         )
         self.containers.append(container)
         for event, who, at in ((SENT, container.client_token, 0.0), ("ran", container.id, 1.0)):
@@ -72,6 +73,28 @@ class World:
 
 def test_nothing_is_wrong_when_all_went_well():
     assert World().verdict() == GOOD
+
+
+@pytest.mark.parametrize("sizes", [(1024, 1024, 1024), (1024, 2048, 1024)])
+def test_a_task_that_gets_no_more_memory_is_found(sizes: tuple[int, ...]):
+    world = World()
+    ran = [line.container for line in world.journal if (line.event, line.task_id) == ("ran", "grows")]
+    memory = dict(zip(ran, sizes, strict=True))
+    world.containers = [replace(each, memory=memory.get(each.id, each.memory)) for each in world.containers]
+
+    (violation,) = world.verdict().violations
+
+    assert violation.what == f"Its tries had {', '.join(map(str, sizes))} MiB."
+    assert violation.task == ("grows", 0)
+
+
+def test_a_try_may_get_no_more_if_nobody_saw_the_one_before_end():
+    world = World()
+    ran = [line.container for line in world.journal if (line.event, line.task_id) == ("ran", "grows")]
+    memory = dict(zip(ran, (1024, 1024, 2048), strict=True))
+    world.containers = [replace(each, memory=memory.get(each.id, each.memory)) for each in world.containers]
+
+    assert world.verdict() == GOOD
 
 
 def test_a_second_container_of_a_queueing_is_found_though_it_ran_no_code():

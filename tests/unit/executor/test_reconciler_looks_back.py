@@ -87,7 +87,7 @@ def rows(reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(DATABASE + "read_rows", lambda reads: {read.run_id: row_of(read) for read in reads})
     monkeypatch.setattr(
-        DATABASE + "read_workloads", lambda reads: {read.run_id: task_workload() for read in reads}
+        DATABASE + "read_workloads", lambda reads, _: {read.run_id: task_workload() for read in reads}
     )
 
 

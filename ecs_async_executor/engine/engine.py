@@ -105,7 +105,7 @@ class Engine:
             measurements=measurements,
         )
         self._started_by = options.started_by
-        requests, search = Requests(calls, options), TaskSearch(calls, options)
+        requests, search = Requests(calls, options, random), TaskSearch(calls, options)
         steps = Steps(self.ledger, emit, digest, Launches(measurements))
         self._launcher = Launcher(
             self.ledger,

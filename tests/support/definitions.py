@@ -69,6 +69,5 @@ class Definitions:
         """Return the image that a container of a task definition runs."""
         found = self.find(name)
         assert found is not None
-        assert found.is_active
         images = {each["name"]: each["image"] for each in found.task_definition["containerDefinitions"]}
         return str(images[container])

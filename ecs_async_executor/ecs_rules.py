@@ -213,7 +213,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
     ],
     "image": [  # which only the executor takes; ContainerDefinition, and the grammar of references (distribution/reference)
         Rule(
-            _matches(r"[A-Za-z0-9][A-Za-z0-9_.:/@-]*"),
+            _matches(r"[A-Za-z0-9](?:[A-Za-z0-9_.:@-]|/(?!/|$))*"),
             "is not an image, such as 123456789012.dkr.ecr.eu-central-1.amazonaws.com/airflow:1.2",
         )
     ],

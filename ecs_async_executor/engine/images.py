@@ -9,13 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from botocore.loaders import Loader
-from botocore.model import ServiceModel
-
-from ecs_async_executor.engine.aws.validation import why_not
 from ecs_async_executor.engine.responses import TaskDefinition
 from ecs_async_executor.errors import InvalidRequestError
 
@@ -105,7 +100,7 @@ class Revision:
                 f"{self.image}.",
                 "Set `container_name` (the option, or in the queue's profile) to the task definition's Airflow container.",
             )
-        request = {
+        return {
             **{key: value for key, value in document.items() if key not in _RESPONSE_ONLY},
             "family": self.family,
             "containerDefinitions": [
@@ -114,14 +109,6 @@ class Revision:
             ],
             "tags": self._all_tags(),
         }
-        if wrong := why_not(request, _request_shape()):
-            # Left out in silence, a setting that is too new for the SDK would be missing in some containers.
-            raise InvalidRequestError(
-                f"The task definition {self.base.name} can't be copied: {' '.join(wrong)}",
-                "Upgrade botocore, which has to know each of its settings; or register a task definition with this image "
-                "and name that in taskDefinition.",
-            )
-        return request
 
     def _all_tags(self) -> list[dict[str, str]]:
         """Return the copied revision's tags and ours; those of `aws:` can't be copied."""
@@ -135,9 +122,3 @@ class Revision:
                 "Remove some of them.",
             )
         return [*kept, *({"key": key, "value": value} for key, value in self.tags.items())]
-
-
-@cache
-def _request_shape() -> Any:
-    model = ServiceModel(Loader().load_service_model("ecs", "service-2"))
-    return model.operation_model("RegisterTaskDefinition").input_shape

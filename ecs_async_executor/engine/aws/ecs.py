@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from ecs_async_executor.engine.aws.client import AwsClient, Connection
 from ecs_async_executor.engine.aws.serializer import install_fast_paths
+from ecs_async_executor.engine.aws.validation import why_not
 from ecs_async_executor.engine.responses import (
     Clusters,
     EcsResponseParserFactory,
@@ -16,6 +17,7 @@ from ecs_async_executor.engine.responses import (
     TaskDefinition,
     Tasks,
 )
+from ecs_async_executor.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,8 +71,21 @@ class EcsClient(AwsClient):
         return cast("TaskDefinition", answer)
 
     async def register_task_definition(self, request: Mapping[str, Any]) -> TaskDefinition:
-        """RegisterTaskDefinition: the next revision of the request's family."""
-        return cast("TaskDefinition", await self._ask("register_task_definition", **request))
+        """RegisterTaskDefinition: the next revision of the request's family.
+
+        Raises `InvalidRequestError` if the request, which is a copy of what ECS has sent, has members that botocore
+        doesn't know yet. Left out in silence, a setting would be missing in some containers.
+        """
+        try:
+            return cast("TaskDefinition", await self._ask("register_task_definition", **request))
+        except ParamValidationError:
+            model = (await self._ready()).meta.service_model
+            wrong = why_not(request, model.operation_model("RegisterTaskDefinition").input_shape)
+            raise InvalidRequestError(
+                f"The task definition can't be copied: {' '.join(wrong)}",
+                "Upgrade botocore, which has to know each of its settings; or register a task definition with this image "
+                "and name that in taskDefinition.",
+            ) from None
 
     async def _ask(self, operation: str, **arguments: Any) -> Any:
         return (await self._call(operation, **arguments))["parsed"]

@@ -176,7 +176,8 @@ class SimulatedEcs:
     def _run_task(self, body: Mapping[str, Any]) -> Tasks | Exception:
         definition = self.definitions.find(body["taskDefinition"])
         if definition is None or not definition.is_active:  # ECS may check this before it looks at the token
-            return error("ClientException", "TaskDefinition is inactive")
+            refused: Exception = error("ClientException", "TaskDefinition is inactive")
+            return refused
         token = str(body["clientToken"])
         assert len(token) <= 64
         known = self._tokens.get(token)

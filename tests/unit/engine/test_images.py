@@ -121,11 +121,6 @@ def test_a_missing_container_is_named() -> None:
         _ = revision(container="worker").registration
 
 
-def test_a_setting_that_botocore_does_not_know_is_not_left_out_in_silence() -> None:
-    with pytest.raises(InvalidRequestError, match=r"tooNew is unknown to ECS.*Upgrade botocore"):
-        _ = revision(tooNew={"a": "secret"}).registration
-
-
 def test_a_definition_with_too_many_tags_is_told_so() -> None:
     tags = [{"key": f"k{number}", "value": ""} for number in range(MOST_TAGS - 2)]
     with pytest.raises(InvalidRequestError, match=r"has 48 tags; with the executor's 3"):

@@ -17,8 +17,13 @@ FAMILY = "ecs-async-image-airflow-task-7-0a"
 NAMED = ("airflow-task:7", "airflow:2")
 
 
-def answer(*, age: float = KEPT_FOR + 1, **tags: str) -> dict[str, Any]:
-    values = {DEPLOYMENT: operation.DEPLOYMENT, DEFINITION: "airflow-task:7", IMAGE: "airflow:2", **tags}
+def answer(tags: dict[str, str] | None = None, *, age: float = KEPT_FOR + 1) -> dict[str, Any]:
+    values = {
+        DEPLOYMENT: operation.DEPLOYMENT,
+        DEFINITION: "airflow-task:7",
+        IMAGE: "airflow:2",
+        **(tags or {}),
+    }
     return {
         "taskDefinition": {
             "taskDefinitionArn": ARN,
@@ -65,7 +70,7 @@ def test_a_revision_whose_image_a_profile_names_is_kept() -> None:
 
 @pytest.mark.parametrize("tags", [{DEPLOYMENT: "airflow/other"}, {DEPLOYMENT: ""}, {IMAGE: ""}])
 def test_a_revision_without_this_airflows_tags_is_never_touched(tags: dict[str, str]) -> None:
-    assert verdict(answer(**tags)) is Verdict.FOREIGN
+    assert verdict(answer(tags)) is Verdict.FOREIGN
 
 
 def test_the_explanation_tells_what_it_is_and_its_age() -> None:

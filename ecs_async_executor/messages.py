@@ -293,7 +293,7 @@ class EngineStatus:
     """What the engine is doing, every few seconds."""
 
     waiting: int
-    """Launches that wait for their turn, for a delay to pass, or for an upload."""
+    """Launches that wait for their turn, for a delay to pass, for an answer of ECS, or for an upload."""
     sending: int
     """RunTask calls in flight."""
     watched: int

@@ -106,6 +106,7 @@ class Engine:
         )
         self._started_by = options.started_by
         requests, search = Requests(calls, options, random), TaskSearch(calls, options)
+        self._requests = requests
         steps = Steps(self.ledger, emit, digest, Launches(measurements))
         self._launcher = Launcher(
             self.ledger,
@@ -227,7 +228,8 @@ class Engine:
     def status(self, now: float) -> EngineStatus:
         """Sum up what the engine is doing; it costs the same whatever the number of runs."""
         rate, limit = self._calls.launch_rate()
-        waiting, sending = len(self.ledger.launches) + len(self.ledger.puts), self.ledger.sending
+        waiting = len(self.ledger.launches) + len(self.ledger.puts) + self._requests.waiting
+        sending = self.ledger.sending
         return EngineStatus(
             waiting=waiting,
             sending=sending,

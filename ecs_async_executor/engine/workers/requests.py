@@ -79,13 +79,16 @@ class Requests:
         return request
 
     def forget(self, request: Request, failure: Failure) -> Failure:
-        """Return what a refusal of RunTask means if its task definition is a revision of ours: the next launch finds, or
-        registers, one that can be used.
-        """  # noqa: D205  one sentence
+        """Return what a refusal of RunTask means: if someone has deregistered a revision of ours, the next launch gets another one."""
         is_about_it = failure.kind is Kind.CONFIGURATION and failure.members == ("taskDefinition",)
         if is_about_it and self._revisions.forget(str(request.body.get("taskDefinition"))):
             return replace(failure, kind=Kind.START)
         return failure
+
+    @property
+    def waiting(self) -> int:
+        """How many runs wait for an answer."""
+        return len(self._answers)
 
     def _must_wait(self, key: str | Wanted) -> bool:
         return not self._is_known(key) or self._answers.is_awaited(key)

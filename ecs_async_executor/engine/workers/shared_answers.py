@@ -21,6 +21,9 @@ class SharedAnswers(Generic[K]):
         self._asked: dict[K, _Question] = {}
         self._waiting: Counter[K] = Counter()
 
+    def __len__(self) -> int:
+        return self._waiting.total()
+
     def is_awaited(self, key: K) -> bool:
         """Return whether runs wait for this answer.
 

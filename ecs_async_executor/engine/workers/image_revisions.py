@@ -12,13 +12,13 @@ from typing import TypeVar
 
 import anyio
 
-from ecs_async_executor.backoff import Random, backoff
+from ecs_async_executor.backoff import Random
 from ecs_async_executor.engine.admission.calls import Calls
 from ecs_async_executor.engine.admission.rate_limits import Action
-from ecs_async_executor.engine.diagnosis.call_failures import PAUSING, CallError, Failure, Kind, classify
+from ecs_async_executor.engine.diagnosis.call_failures import CallError, Failure, Kind, classify
 from ecs_async_executor.engine.images import Revision, Wanted, is_fixed
 from ecs_async_executor.engine.responses import TaskDefinition
-from ecs_async_executor.engine.workers.shared_answers import SharedAnswers
+from ecs_async_executor.engine.workers.shared_answers import SharedAnswers, until_answered
 from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.messages import Diagnosis
 
@@ -27,10 +27,9 @@ T = TypeVar("T")
 
 LATEST_FOR = 60.0
 """Seconds for which a family's latest revision is taken for its latest: after that, runs get the image in a newer one."""
-REFUSED_FOR = 10.0
+REFUSED_FOR = 5.0
 """Seconds for which a refusal holds for every run: a thousand runs with an image that is refused make one call, not a
-thousand at one a second, for which other images would wait."""
-_TEMPORARY = PAUSING | {Kind.THROTTLE, Kind.UNKNOWN}
+thousand at one a second, for which other images would wait. No longer than the shortest wait before a run's next launch."""
 
 
 class ImageRevisions:
@@ -82,7 +81,7 @@ class ImageRevisions:
             self._arns[key] = await self._found_or_registered(revision)
 
     async def _read(self, definition: str) -> None:
-        found = await self._repeated(lambda: self._describe(definition))
+        found = await self._until_answered(lambda: self._describe(definition), definition)
         if found is None or not found.is_active:
             what = "doesn't exist" if found is None else "was deregistered (it is INACTIVE)"
             raise CallError(_unusable(definition, what))
@@ -107,40 +106,28 @@ class ImageRevisions:
             made = await self._calls.call(
                 Action.REGISTER_TASK_DEFINITION,
                 lambda: self._calls.client.register_task_definition(request),
-                f"Registering {revision.family}",
             )
             log.info("Registered %s: %s with the image %s.", made.name, revision.base.name, revision.image)
             return made
 
-        return (await self._repeated(find_or_register)).arn
+        return (await self._until_answered(find_or_register, revision.family)).arn
 
     async def _describe(self, name: str) -> TaskDefinition | None:
         return await self._calls.call(
-            Action.DESCRIBE_TASK_DEFINITION,
-            lambda: self._calls.client.describe_task_definition(name),
-            f"DescribeTaskDefinition of {name}",
+            Action.DESCRIBE_TASK_DEFINITION, lambda: self._calls.client.describe_task_definition(name)
         )
 
-    async def _repeated(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask until there is an answer; raises `CallError` for one that won't change."""
-        unknown = 0
-        while True:
-            try:
-                return await ask()
-            except CallError as error:
-                if error.failure.kind not in _TEMPORARY:
-                    raise
-                if error.failure.is_unknown_outcome:
-                    unknown += 1
-                    await anyio.sleep(backoff(unknown, base=1.0, cap=30.0, random=self._random))
+    async def _until_answered(self, ask: Callable[[], Awaitable[T]], name: str) -> T:
+        return await until_answered(ask, f"The call about {name}", self._calls.digest, self._random)
 
 
 def _explained(failure: Failure, wanted: Wanted) -> Failure:
-    """Say for which image the call was made."""
+    """Say for which image the call was made. Whatever quota it has met, it says nothing about room for tasks."""
     diagnosis = failure.diagnosis
     why = f"for the image {wanted.image} in {wanted.definition}"
     detail = diagnosis.detail if why in diagnosis.detail else "; ".join(filter(None, (diagnosis.detail, why)))
-    return replace(failure, diagnosis=replace(diagnosis, detail=detail))
+    kind = Kind.START if failure.kind is Kind.CAPACITY else failure.kind
+    return replace(failure, kind=kind, diagnosis=replace(diagnosis, detail=detail))
 
 
 def _unusable(definition: str, what: str) -> Failure:

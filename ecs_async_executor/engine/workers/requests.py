@@ -34,7 +34,7 @@ class Requests:
     """Builds each launch's request, once, and completes it with what only ECS knows."""
 
     def __init__(self, calls: Calls, options: EngineOptions, random: Random = system_random) -> None:
-        self._strategies = DefaultStrategies(calls)
+        self._strategies = DefaultStrategies(calls, random)
         self._revisions = ImageRevisions(calls, options.started_by, random)
         self._answers: SharedAnswers[str | Wanted] = SharedAnswers()
         """What runs wait for: the default strategies, by cluster, and the revisions."""

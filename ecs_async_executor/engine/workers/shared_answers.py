@@ -1,4 +1,4 @@
-"""Lets one run ask ECS what many runs need to know, while the others wait for the same answer."""
+"""Lets one run ask ECS what many runs need to know, until it gets an answer, while the others wait for the same one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,34 @@ from typing import Generic, TypeVar
 import anyio
 import anyio.lowlevel
 
-from ecs_async_executor.engine.diagnosis.call_failures import CallError, Failure
+from ecs_async_executor.backoff import Random, backoff
+from ecs_async_executor.engine.diagnosis.call_failures import PAUSING, CallError, Failure, Kind
+from ecs_async_executor.log_digest import LogDigest
 
 K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+
+
+_TEMPORARY = PAUSING | {Kind.THROTTLE, Kind.UNKNOWN}
+
+
+async def until_answered(ask: Callable[[], Awaitable[T]], name: str, digest: LogDigest, random: Random) -> T:
+    """Ask again until ECS answers; raises `CallError` for what asking again can't change.
+
+    `name` says in the log what is asked. A question that got no answer has started nothing: it must not count as a launch whose outcome is unknown.
+    """
+    unknown = 0
+    while True:
+        try:
+            return await ask()
+        except CallError as error:
+            if error.failure.kind not in _TEMPORARY:
+                raise
+            if error.failure.is_unknown_outcome:
+                unknown += 1
+                text = f"{name} got no answer and is repeated. {error.failure.diagnosis}"
+                digest.note((until_answered, error.failure.diagnosis.summary), text, anyio.current_time())
+                await anyio.sleep(backoff(unknown, base=1.0, cap=30.0, random=random))
 
 
 class SharedAnswers(Generic[K]):

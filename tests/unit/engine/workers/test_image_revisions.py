@@ -185,6 +185,13 @@ async def test_a_denied_registration_names_the_action_and_the_image(revisions: A
     assert "for the image airflow:2 in airflow-task" in failure.diagnosis.detail
 
 
+async def test_a_quota_of_task_definitions_is_not_lack_of_room_for_tasks(revisions: Any, client: FakeClient):
+    client.script[REGISTER].append(
+        error("LimitExceededException", "Too many revisions", operation="RegisterTaskDefinition")
+    )
+    assert (await refusal(revisions())).kind is Kind.START
+
+
 async def test_a_refusal_holds_for_everybody_for_some_seconds(revisions: Any, client: FakeClient):
     denied = error("AccessDeniedException", operation="RegisterTaskDefinition")
     client.script[REGISTER].extend([denied, denied])

@@ -141,6 +141,12 @@ SWEEP = Command(
             help="also stop containers that this Airflow's database knows nothing about; only if no other Airflow has "
             "the same `deployment` in these clusters",
         ),
+        _argument(
+            "--images",
+            action="store_true",
+            help="also deregister task definitions that were registered for an image, over a month ago, and that "
+            "nothing uses or names",
+        ),
         _TEAM,
         _JSON,
     ),

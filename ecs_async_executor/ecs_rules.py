@@ -185,6 +185,7 @@ _NUL_IN_TEXT = "has a NUL character, which containers can't get"
 
 LIMITS: Mapping[str, tuple[int, int]] = {
     "capacityProviderStrategy": (0, 20),
+    "image": (0, 255),
     "networkConfiguration.awsvpcConfiguration.securityGroups": (0, 5),
     "networkConfiguration.awsvpcConfiguration.subnets": (0, 16),
     "overrides.ephemeralStorage.sizeInGiB": (21, 200),
@@ -208,6 +209,12 @@ RULES: Mapping[str, Sequence[Rule]] = {
                 rf"{_NAME}(:[0-9]+)?|arn:[\w-]+:ecs:[\w-]*:[0-9]*:task-definition/{_NAME}(:([0-9]+|\*))?"
             ),
             f"is not a family, family:revision or ARN of a task definition; a family has {_NAMES_HAVE}",
+        )
+    ],
+    "image": [  # which only the executor takes; ContainerDefinition, and the grammar of references (distribution/reference)
+        Rule(
+            _matches(r"[A-Za-z0-9](?:[A-Za-z0-9_.:@-]|/(?!/|$))*"),
+            "is not an image, such as 123456789012.dkr.ecr.eu-central-1.amazonaws.com/airflow:1.2",
         )
     ],
     "launchType": [

@@ -61,11 +61,19 @@ class Request:
     origin: Callable[[str], str | None] | None = None
     """Takes the path of a member, such as `overrides.cpu`, and returns where it is set (None: nowhere). The
     engine calls it, in its own thread, only when ECS rejects the request."""
+    image: str = ""
+    """Set if the container is to run another image than its task definition's: the engine puts a revision with
+    this image in the body's `taskDefinition` before it sends the request."""
 
     @property
     def cluster(self) -> str:
         """The cluster it is sent to."""
         return str(self.body.get("cluster", "default"))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether ECS must be asked something before it can be sent."""
+        return self.settle is not None or bool(self.image)
 
     def __repr__(self) -> str:
         """Omit the body: its command contains a token."""
@@ -326,7 +334,7 @@ class EngineStatus:
     """What the engine is doing, every few seconds."""
 
     waiting: int
-    """Launches that wait for their turn, for a delay to pass, or for an upload."""
+    """Launches that wait for their turn, for a delay to pass, for an answer of ECS, or for an upload."""
     sending: int
     """RunTask calls in flight."""
     watched: int

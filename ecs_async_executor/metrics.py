@@ -59,7 +59,7 @@ WAITING = _gauge(
     "tasks",
     ("reason",),
     "Tasks that wait for their launch, by reason: `rate_limit`, `throttle` (AWS gives less than the limit), `pause` "
-    "(AWS can't be used), `upload` (of a long workload), `search` (an earlier launch may have started a task), "
+    "(AWS can't be used), `upload` (of a long workload), `search` (ECS is asked first: for a task that an earlier launch may have started, its cluster's default, its image), "
     "`adoption` (its row is read first), a class of `ecs_async.relaunches`, or a failure class.",
 )
 OLDEST_WAIT = _gauge(

@@ -66,13 +66,14 @@ def describe(executor_config: str | None, team: str | None, queue: str = "") -> 
     value = _json(executor_config)
     request = profile.request(_COMMAND, value)
     layers = template.layers if value is None else (*template.layers, Layer("executor_config", value))
-    lines = explain(request.body, layers, request.container, "the executor")
+    body = {**request.body, "image": request.image} if request.image else request.body
+    lines = explain(body, layers, request.container, "the executor")
     values = [{"path": line.path, "value": line.value, "origin": _origin(line, found)} for line in lines]
     if request.settle is not None:
         values.insert(0, {"path": "launchType", "value": _OPEN, "origin": "the executor"})
     return {
         "container": request.container,
-        "request": masked(dict(request.body)),
+        "request": masked(dict(body)),
         "values": values,
         "besides": _besides(configuration, profile),
         "warnings": (*configuration.warnings, *([warning] if warning else [])),

@@ -1,4 +1,4 @@
-"""`ecs-async sweep`: containers that outlived their task instance, and payloads that nothing will fetch."""
+"""`ecs-async sweep`: containers that outlived their task instance, payloads that nothing will fetch, old images' revisions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _sweep(args: argparse.Namespace) -> int:
     access = open_access(args.team)
     rules = Rules(access.deployment, args.older_than, args.gone)
     now = time.time()
-    found = look(access, rules, now)
+    found = look(access, rules, now, images=args.images)
     if not args.json:
         show(list(_lines(found, rules, now)))
     done: set[str] = set()
@@ -60,7 +60,7 @@ def _sweep(args: argparse.Namespace) -> int:
 
 
 def _lines(found: Found, rules: Rules, now: float) -> Iterator[str]:
-    from ecs_async_executor.operate import containers, payloads  # noqa: PLC0415  they import Airflow
+    from ecs_async_executor.operate import containers, payloads, revisions  # noqa: PLC0415  they import Airflow
     from ecs_async_executor.operate.text import age, screen_width, wrapped  # noqa: PLC0415  with the others
 
     width = screen_width()
@@ -76,6 +76,10 @@ def _lines(found: Found, rules: Rules, now: float) -> Iterator[str]:
     for stored in found.payloads:
         if stored.is_to_delete:
             yield from wrapped(f"delete {stored.object.url}  {payloads.explain(stored, now)}", width)
+    for registered in found.revisions:
+        if registered.is_to_deregister:
+            name = registered.revision.arn.rpartition("/")[2]
+            yield from wrapped(f"deregister {name}  {revisions.explain(registered, now)}", width)
     counts = Counter(quiet[each.verdict] for each in found.containers if each.verdict in quiet)
     kept = Counter(stored.verdict.value for stored in found.payloads if not stored.is_to_delete)
     if counts:
@@ -87,6 +91,9 @@ def _lines(found: Found, rules: Rules, now: float) -> Iterator[str]:
         )
     for why, number in kept.items():
         yield from wrapped(f"Payloads left alone: {number}, because {why}.", width)
+    left = Counter(each.verdict.value for each in found.revisions if not each.is_to_deregister)
+    for why, number in left.items():
+        yield from wrapped(f"Images' revisions left alone: {number}, because {why}.", width)
 
 
 def _outcome(found: Found, done: set[str], *, acted: bool, whole: bool) -> str:
@@ -94,14 +101,17 @@ def _outcome(found: Found, done: set[str], *, acted: bool, whole: bool) -> str:
 
     stops = [each.task.arn for each in found.containers if each.is_to_stop]
     deletions = [each.object.url for each in found.payloads if each.is_to_delete]
-    if not stops and not deletions:
+    old = [each.revision.arn for each in found.revisions if each.is_to_deregister]
+    if not stops and not deletions and not old:
         return "Nothing to clean up."
     if not acted:
-        what = f"{count(len(stops), 'container')} to stop, {count(len(deletions), 'payload')} to delete."
+        of_images = f", {count(len(old), 'revision')} to deregister" if found.revisions else ""
+        what = f"{count(len(stops), 'container')} to stop, {count(len(deletions), 'payload')} to delete{of_images}."
         return f"{what} Nothing was changed: add --yes to do it."
+    of_images = f", deregistered {count(len(done & set(old)), 'revision')}" if found.revisions else ""
     said = (
         f"Stopped {count(len(done & set(stops)), 'container')}, "
-        f"deleted {count(len(done & set(deletions)), 'payload')}."
+        f"deleted {count(len(done & set(deletions)), 'payload')}{of_images}."
     )
     spared = len(set(stops) - done)
     if not whole:
@@ -114,7 +124,7 @@ def _outcome(found: Found, done: set[str], *, acted: bool, whole: bool) -> str:
 
 
 def _document(found: Found, now: float, done: set[str]) -> list[dict[str, Any]]:
-    from ecs_async_executor.operate import containers, payloads  # noqa: PLC0415  they import Airflow
+    from ecs_async_executor.operate import containers, payloads, revisions  # noqa: PLC0415  they import Airflow
 
     document: list[dict[str, Any]] = [
         {
@@ -136,5 +146,15 @@ def _document(found: Found, now: float, done: set[str]) -> list[dict[str, Any]]:
             "done": each.object.url in done,
         }
         for each in found.payloads
+    ]
+    document += [
+        {
+            "taskDefinition": each.revision.arn,
+            "action": "deregister" if each.is_to_deregister else "leave",
+            "verdict": each.verdict.name.lower(),
+            "why": revisions.explain(each, now),
+            "done": each.revision.arn in done,
+        }
+        for each in found.revisions
     ]
     return document

@@ -15,7 +15,7 @@ from ecs_async_executor.config.option_layers import airflow_layers, option_layer
 from ecs_async_executor.config.placement import EXCLUSIVE, Strategy, is_fargate, is_open, settled
 from ecs_async_executor.config.room import DECISIVE, room_of
 from ecs_async_executor.config.settings import Settings
-from ecs_async_executor.config.spelling import OURS, Body
+from ecs_async_executor.config.spelling import IMAGE, OURS, Body
 from ecs_async_executor.config.task_tags import TaskFacts, fill
 from ecs_async_executor.ecs_rules import OVERRIDES
 from ecs_async_executor.errors import InvalidRequestError
@@ -111,9 +111,11 @@ class RequestTemplate:
         complete, payload = self._assemble(command, executor_config, deliver)
         if facts is not None:
             complete = fill(complete, facts)
+        image = complete.pop(IMAGE, "")
         if is_open(complete):
-            return Request(complete, self.container, partial(self._settle, complete, payload), payload)
-        return self._settle(complete, payload)
+            settle = partial(self._settle, complete, image, payload)
+            return Request(complete, self.container, settle, payload, image=image)
+        return self._settle(complete, image, payload)
 
     def _assemble(
         self, command: Sequence[str], executor_config: object, deliver: Deliver | None = None
@@ -127,8 +129,10 @@ class RequestTemplate:
         fits = size <= OVERRIDES and (deliver is None or len(json.dumps(complete["overrides"])) <= OVERRIDES)
         return (complete, None) if fits else self._delivered(body, size, deliver)
 
-    def _settle(self, body: Body, payload: Payload | None, default_strategy: Strategy = ()) -> Request:
-        return Request(settled(body, default_strategy), self.container, payload=payload)
+    def _settle(
+        self, body: Body, image: str, payload: Payload | None, default_strategy: Strategy = ()
+    ) -> Request:
+        return Request(settled(body, default_strategy), self.container, image=image, payload=payload)
 
     def _delivered(self, body: Body, size: int, deliver: Deliver | None) -> tuple[Body, Payload]:
         """Use the command that fetches the workload; raises `InvalidRequestError` if even that is too long."""

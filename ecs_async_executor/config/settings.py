@@ -275,6 +275,8 @@ class Settings(BaseModel):
             run_task_rate=self._run_task_limit().part(self.rate_share),
             modify_rate=Rate(self.modify_rate, self.modify_burst).part(self.rate_share),
             read_rate=Rate(self.read_rate, self.read_burst).part(self.rate_share),
+            definition_rate=_ENGINE.definition_rate.part(self.rate_share),
+            register_rate=_ENGINE.register_rate.part(self.rate_share),
         )
 
 

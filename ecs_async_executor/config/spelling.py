@@ -26,6 +26,8 @@ OURS = {
     "startedBy": "The executor sets it; choose its middle part with the option `deployment`.",
 }
 """Members that users can't configure, and why."""
+IMAGE = "image"
+"""The image that the Airflow container runs in place of its task definition's."""
 _BITS = 64
 """Longer numbers aren't sizes, and Python refuses to print integers of more than 4,300 digits."""
 _KNOWN = {"capacityProvider": FARGATE_PROVIDERS, "platformVersion": ("LATEST",)}
@@ -35,13 +37,17 @@ _WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 @cache
 def run_task_shape() -> Any:
-    """Load botocore's model of the RunTask request."""
+    """Load botocore's model of the RunTask request, and add what only the executor takes: `image`."""
     return _model().operation_model("RunTask").input_shape
 
 
 @cache
 def _model() -> ServiceModel:
-    return ServiceModel(Loader().load_service_model("ecs", "service-2"))
+    model = Loader().load_service_model("ecs", "service-2")
+    shapes = model["shapes"]
+    request = shapes["RunTaskRequest"]
+    members = {**request["members"], IMAGE: {"shape": "String"}}
+    return ServiceModel({**model, "shapes": {**shapes, "RunTaskRequest": {**request, "members": members}}})
 
 
 @cache

@@ -11,6 +11,8 @@ from typing import Any
 from ecs_async_executor.doctor.facts import Facts, Kind, Question
 from ecs_async_executor.doctor.setup import Setup, Target
 from ecs_async_executor.ecs_rules import FARGATE_PROVIDERS
+from ecs_async_executor.engine.images import Revision
+from ecs_async_executor.engine.responses import TaskDefinition
 from ecs_async_executor.errors import InvalidRequestError
 
 REGISTRY = "repositoryCredentials"
@@ -181,9 +183,26 @@ class Effective:
         """The request's overrides."""
         return dict(self._open_body.get("overrides") or {})
 
+    @property
+    def image(self) -> str:
+        """The image that the executor registers a revision with; empty if containers run the task definition's."""
+        return self.target.request.image if self.target.request else ""
+
+    @property
+    def launched(self) -> str:
+        """The ARN of the revision that tasks are launched from; empty if it isn't known."""
+        if self.definition is None or not (arn := str(self.definition.get("taskDefinitionArn") or "")):
+            return ""
+        if not self.image or self.setup.settings is None:
+            return arn
+        base = TaskDefinition(task_definition=dict(self.definition))
+        deployment = self.setup.settings.engine_options.started_by
+        family = Revision(base, self.target.container, self.image, deployment).family
+        return f"{arn.rpartition('/')[0]}/{family}:1"
+
     @cached_property
     def document(self) -> dict[str, Any]:
-        """The task definition with the request's overrides laid over its sizes and roles; empty if it isn't known."""
+        """The task definition with the request's image and overrides laid over it; empty if it isn't known."""
         if self.definition is None:
             return {}
         own = ("cpu", "memory", "executionRoleArn", "taskRoleArn")
@@ -192,7 +211,10 @@ class Effective:
         containers = []
         for each in self.definition.get("containerDefinitions") or ():
             override = of_containers.get(each.get("name"), {})
-            containers.append({**each, **{name: override[name] for name in _SIZES if name in override}})
+            image = {"image": self.image} if self.image and each.get("name") == self.target.container else {}
+            containers.append(
+                {**each, **image, **{name: override[name] for name in _SIZES if name in override}}
+            )
         return {**self.definition, **over, "containerDefinitions": containers}
 
     @cached_property

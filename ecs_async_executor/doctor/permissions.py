@@ -153,11 +153,16 @@ def caller_name(arn: str) -> str:
 
 def _of_caller(each: Effective, caller: str, account: str) -> Iterator[Need]:
     who = caller_name(caller)
-    definition = str((each.definition or {}).get("taskDefinitionArn") or "")
+    definition = each.launched
     cluster = str((each.cluster or {}).get("clusterArn") or "")
     if definition:
         # ECS authorizes the revision that it resolves the family to (RunTask).
         yield Need(caller, who, ("ecs:RunTask",), definition, "Without it, no task can be launched.", cluster)
+    if each.image and definition:
+        why = f"Without it, tasks with the image {each.image} can't be launched: the executor registers a revision for it."
+        # AWS can't narrow the first two to resources.
+        yield Need(caller, who, ("ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"), "*", why)
+        yield Need(caller, who, ("ecs:TagResource",), definition, why)
     if cluster:
         tasks = f"{cluster.replace(':cluster/', ':task/')}/*"
         why = "Without it, the executor can't follow or stop its tasks."

@@ -105,7 +105,8 @@ class Engine:
             measurements=measurements,
         )
         self._started_by = options.started_by
-        requests, search = Requests(calls, options), TaskSearch(calls, options)
+        requests, search = Requests(calls, options, random), TaskSearch(calls, options)
+        self._requests = requests
         steps = Steps(self.ledger, emit, digest, Launches(measurements))
         self._launcher = Launcher(
             self.ledger,
@@ -231,7 +232,8 @@ class Engine:
     def status(self, now: float) -> EngineStatus:
         """Sum up what the engine is doing; it costs the same whatever the number of runs."""
         rate, limit = self._calls.launch_rate()
-        waiting, sending = len(self.ledger.launches) + len(self.ledger.puts), self.ledger.sending
+        waiting = len(self.ledger.launches) + len(self.ledger.puts) + self._requests.waiting
+        sending = self.ledger.sending
         return EngineStatus(
             waiting=waiting,
             sending=sending,

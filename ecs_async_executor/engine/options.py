@@ -55,6 +55,11 @@ class EngineOptions:
     read_rate: Rate = field(default_factory=lambda: Rate(20.0, 100.0))
     """"Cluster resource read": DescribeTasks and ListTasks together (ECS API request throttling)."""
 
+    definition_rate: Rate = field(default_factory=lambda: Rate(20.0, 50.0))
+    """"Task definition read": DescribeTaskDefinition (ECS API request throttling)."""
+    register_rate: Rate = field(default_factory=lambda: Rate(1.0, 1.0))
+    """"Task definition modify": RegisterTaskDefinition; its burst of 20 is left to deployments."""
+
     @property
     def polls_per_second(self) -> float:
         """How many tasks the watcher can poll per second (100 with each DescribeTasks call)."""

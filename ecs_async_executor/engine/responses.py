@@ -137,10 +137,37 @@ class Clusters(_Shape, frozen=True):
     clusters: tuple[Cluster, ...] = ()
 
 
+class TaskDefinition(_Shape, frozen=True):
+    """The answer to DescribeTaskDefinition and RegisterTaskDefinition: the whole document, and its tags."""
+
+    task_definition: dict[str, Any]
+    """API reference: TaskDefinition."""
+    tags: tuple[dict[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        """Omit the document: its environment may hold secrets."""
+        return f"TaskDefinition({self.arn!r})"
+
+    @property
+    def arn(self) -> str:
+        """Its ARN, with the revision."""
+        return str(self.task_definition.get("taskDefinitionArn", ""))
+
+    @property
+    def name(self) -> str:
+        """`family:revision`."""
+        return self.arn.rpartition("/")[2]
+
+    @property
+    def is_active(self) -> bool:
+        """Whether tasks can be launched from it."""
+        return str(self.task_definition.get("status", "ACTIVE")) == "ACTIVE"
+
+
 _UNREADABLE = (MsgspecError, ValueError)
 """Invalid UTF-8 raises UnicodeDecodeError; all other errors become ValueErrors only in a newer msgspec."""
 _TASK, _FAILURE, _TASKS, _TASK_ARNS = Decoder(Task), Decoder(TaskFailure), Decoder(Tasks), Decoder(TaskArns)
-_CLUSTERS = Decoder(Clusters)
+_CLUSTERS, _TASK_DEFINITION = Decoder(Clusters), Decoder(TaskDefinition)
 _ATTRIBUTES = Decoder(tuple[Attribute, ...])
 
 
@@ -171,6 +198,11 @@ def parse_clusters(body: bytes) -> Clusters:
     return _CLUSTERS.decode(body)
 
 
+def parse_task_definition(body: bytes) -> TaskDefinition:
+    """Parse an answer to DescribeTaskDefinition or RegisterTaskDefinition; raises what `parse_tasks` raises."""
+    return _TASK_DEFINITION.decode(body)
+
+
 def _each_valid(decoder: Decoder[_AnyShape], records: object) -> tuple[_AnyShape, ...]:
     valid = []
     for record in records if isinstance(records, list) else []:
@@ -187,6 +219,8 @@ _PARSERS: dict[str, Callable[[bytes], object]] = {
     "DescribeTasksResponse": parse_tasks,
     "ListTasksResponse": parse_task_arns,
     "DescribeClustersResponse": parse_clusters,
+    "DescribeTaskDefinitionResponse": parse_task_definition,
+    "RegisterTaskDefinitionResponse": parse_task_definition,
     "StopTaskResponse": lambda _body: None,
 }
 

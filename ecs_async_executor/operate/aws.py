@@ -107,6 +107,24 @@ class Aws:
         session: dict[str, Any] = answer["session"]
         return session
 
+    def families(self, prefix: str) -> Iterator[str]:
+        """Yield the families of task definitions that begin with `prefix` and have an active revision."""
+        request = {"familyPrefix": prefix, "status": "ACTIVE", "maxResults": HUNDRED}
+        while True:
+            answer = self._ecs("list_task_definition_families", **request)
+            yield from answer.get("families") or ()
+            if not (token := answer.get("nextToken")):
+                return
+            request["nextToken"] = token
+
+    def definition(self, name: str) -> Mapping[str, Any]:
+        """Return DescribeTaskDefinition's answer, with tags: a revision, or a family's latest active one."""
+        return self._ecs("describe_task_definition", taskDefinition=name, include=["TAGS"])
+
+    def deregister(self, arn: str) -> None:
+        """Make a revision INACTIVE: tasks that run it go on."""
+        self._ecs("deregister_task_definition", taskDefinition=arn)
+
     def objects(self, location: str) -> Iterator[StoredObject]:
         """Yield the objects right at a location (`s3://bucket/prefix/`), not those in folders below it."""
         bucket, prefix = split(location)

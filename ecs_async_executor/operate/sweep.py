@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ecs_async_executor.operate import containers, payloads
+from ecs_async_executor.engine.images import FAMILIES
+from ecs_async_executor.errors import InvalidRequestError
+from ecs_async_executor.operate import containers, payloads, revisions
 from ecs_async_executor.operate.access import Access
 from ecs_async_executor.operate.facts import read_facts
 
@@ -16,17 +18,24 @@ class Found:
 
     containers: Sequence[containers.Judged]
     payloads: Sequence[payloads.Judged]
+    revisions: Sequence[revisions.Judged] = ()
 
 
-def look(access: Access, rules: containers.Rules, now: float) -> Found:
-    """Judge all containers and payloads of this deployment; changes nothing; raises `OperationError`."""
+def look(access: Access, rules: containers.Rules, now: float, *, images: bool = False) -> Found:
+    """Judge all containers and payloads of this deployment, with `images` also the revisions that were registered for images.
+
+    Changes nothing; raises `OperationError`.
+    """
     # Objects first, then ECS, then the rows: whatever is launched in between is protected by what is read later.
     location = access.configuration.settings.payload_bucket
     objects = list(access.aws.objects(location)) if location else []
+    registered = list(_registered(access)) if images else []
     judged, live_runs, all_seen = _look_at_containers(access, rules, now)
+    live = {each.task.family for each in judged}
     return Found(
         judged,
         payloads.judge_all(objects, location or "", live_runs, now, all_seen=all_seen) if location else [],
+        revisions.judge_all(registered, access.deployment, live, _named(access), now) if images else [],
     )
 
 
@@ -38,6 +47,32 @@ def act(access: Access, rules: containers.Rules, found: Found, clock: Callable[[
         if each.is_to_delete:
             access.aws.delete(each.object.url)
             yield each.object.url
+    # If a run wants one just now, RunTask refuses it, and the run's next launch registers another one.
+    for revision in found.revisions:
+        if revision.is_to_deregister:
+            access.aws.deregister(revision.revision.arn)
+            yield revision.revision.arn
+
+
+def _registered(access: Access) -> Iterator[revisions.Registered]:
+    for family in access.aws.families(FAMILIES):
+        yield revisions.registered(access.aws.definition(family))
+
+
+def _named(access: Access) -> set[tuple[str, str]]:
+    """Return definition (`family:revision`) and image of the profiles that name an image."""
+    named = set()
+    for profile in access.configuration.profiles:
+        try:
+            request = profile.request(["airflow"], None)
+        except InvalidRequestError:  # it launches nothing
+            continue
+        if request.image:
+            arn = access.aws.definition(str(request.body["taskDefinition"]))["taskDefinition"][
+                "taskDefinitionArn"
+            ]
+            named.add((str(arn).rpartition("/")[2], request.image))
+    return named
 
 
 def _stop(

@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.executors.base_executor import ExecutorConf
 from airflow.models.taskinstance import TaskInstance
 from airflow.sdk import DAG, BaseOperator
 from airflow.utils.session import create_session
 from sqlalchemy import delete
 
 from ecs_async_executor.cli import main
+from ecs_async_executor.config.configuration import read_configuration
+from ecs_async_executor.engine.images import Revision
+from ecs_async_executor.engine.responses import TaskDefinition
 from ecs_async_executor.errors import OperationError
 from ecs_async_executor.local import Control
 from ecs_async_executor.operate.aws import Aws
@@ -260,6 +264,40 @@ def test_sweep_spares_what_has_become_live_since_it_was_listed(
     assert "Stopped 0 containers" in out
     assert "1 container left alone after a second look" in out
     assert len(live(ecs)) == 1
+
+
+def register(ecs: Control, deployment: str, image: str) -> str:
+    """Register a revision as another scheduler of this deployment would have, and give its ARN."""
+    api = Aws(read_configuration(ExecutorConf()).settings)._client("ecs")
+    answer = api.describe_task_definition(taskDefinition="airflow-task", include=["TAGS"])
+    base = TaskDefinition(task_definition=answer["taskDefinition"])
+    made = api.register_task_definition(**Revision(base, "airflow", image, deployment).registration)
+    return str(made["taskDefinition"]["taskDefinitionArn"])
+
+
+def test_sweep_deregisters_images_that_nothing_names_only_if_told_to(
+    scheduler: Scheduler,
+    ecs: Control,
+    ecs_async: Ecs,
+    later: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES", '{"ml": {"image": "airflow:named"}}')
+    register(ecs, "airflow/default", "airflow:named")
+    old = register(ecs, "airflow/default", "airflow:old")
+    register(ecs, "airflow/other", "airflow:theirs")
+    assert "Images" not in ecs_async("sweep")[1]
+    assert "Nothing to clean up." in ecs_async("sweep", "--images")[1]
+    later(31 * 86_400)
+    code, out, _ = ecs_async("sweep", "--images")
+    assert code == 0
+    assert f"deregister {old.rpartition('/')[2]}" in out
+    assert "airflow-task:1 with the image airflow:old." in " ".join(out.split())
+    assert "1 revision to deregister. Nothing was changed: add --yes to do it." in out
+    documents = json.loads(ecs_async("sweep", "--images", "--yes", "--json")[1])
+    verdicts = {each["verdict"]: each["done"] for each in documents if "taskDefinition" in each}
+    assert verdicts == {"named": False, "left_over": True, "foreign": False}
+    assert "Nothing to clean up." in ecs_async("sweep", "--images", "--yes")[1]
 
 
 def test_a_sweep_that_fails_halfway_says_what_it_has_done(

@@ -18,6 +18,7 @@ from ecs_async_executor.config.configuration import Configuration, read_configur
 from ecs_async_executor.executor.order_factory import OrderFactory
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.local import Options, serve_in_thread
+from ecs_async_executor.messages import Request
 from tests.support.samples import EXAMPLES, QUEUES, in_force, read_cfg
 from tests.support.workloads import task_workload
 
@@ -64,6 +65,8 @@ EXPECTED: dict[str, Body] = {
         "capacityProviderStrategy": [{"capacityProvider": "FARGATE", "weight": 1}],
         "taskDefinition": "airflow-task",
     },
+    "aws_image.load": ON_FARGATE,
+    "aws_image.train": ON_FARGATE,
     "aws_sidecar.ask": {
         "launchType": "FARGATE",
         "taskDefinition": "airflow-sidecar",
@@ -108,7 +111,7 @@ def ecs() -> Iterator[Any]:
         yield client
 
 
-def request_of(configuration: Configuration, name: str) -> Body:
+def built(configuration: Configuration, name: str) -> Request:
     """Build a task's request as the engine does for its first launch."""
     task = TASKS[name]
     config = task.executor_config or None
@@ -120,7 +123,11 @@ def request_of(configuration: Configuration, name: str) -> Body:
     assert launch.build is not None
     request = launch.build()
     assert request.settle is None, "it depends on the cluster's default"
-    return {**request.body}
+    return request
+
+
+def request_of(configuration: Configuration, name: str) -> Body:
+    return {**built(configuration, name).body}
 
 
 def asked(body: Body) -> Body:
@@ -160,6 +167,13 @@ def test_ecs_accepts_what_a_task_asks_for(configuration: Configuration, ecs: Any
 
     assert answer["failures"] == []
     assert asked(body) == EXPECTED[name]
+
+
+def test_one_task_has_an_image_of_its_own(configuration: Configuration):
+    images = {name: built(configuration, name).image for name in EXPECTED}
+    assert {name: image for name, image in images.items() if image} == {
+        "aws_image.train": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/airflow-ml:2.1"
+    }
 
 
 def test_every_queue_is_used_by_a_task_or_another_queue_and_every_task_has_one(configuration: Configuration):

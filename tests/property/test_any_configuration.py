@@ -146,7 +146,7 @@ def check(found: list[Request] | InvalidRequestError, container: str = "airflow"
         assert [
             each["command"] for each in body["overrides"]["containerOverrides"] if each["name"] == container
         ] == [COMMAND if request.payload is None else FETCH]
-        assert not {"count", "clientToken", "startedBy"} & body.keys()
+        assert not {"count", "clientToken", "startedBy", "image"} & body.keys()
         assert not (body.get("launchType") and body.get("capacityProviderStrategy"))
 
 

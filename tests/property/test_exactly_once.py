@@ -46,7 +46,7 @@ from tests.property.simulation.s3 import SimulatedS3
 from tests.support.virtual_time import VirtualTimeLoop
 from tests.support.workloads import token_generator
 
-QUEUES = ("default", "long", "long", "spot-a", "spot-b", "growing", "growing")
+QUEUES = ("default", "long", "long", "spot-a", "spot-b", "growing", "growing", "image", "image")
 """The tasks' queues."""
 LARGEST = 8192
 """MiB of the largest size that tasks grow to."""
@@ -74,12 +74,22 @@ SETTINGS = Settings(
             "fallback_after": 2,
             "capacity_timeout": 60,
         },
-        "long": {"environment": {"A": "x" * 6900}},  # long enough to send the workload through S3
+        # Long enough to send the workload through S3.
+        "long": {"environment": {"A": "x" * 6900}, "image": "airflow:long"},
         "growing": {"cpu": 1024, "memory": [2048, 4096, LARGEST]},
-        "on-demand": {"launchType": "FARGATE", "max_run_task_attempts": 20},
+        "image": {"image": "airflow:image"},
+        "on-demand": {"launchType": "FARGATE", "max_run_task_attempts": 20, "image": "airflow:on-demand"},
     },
 )
 PROFILES = make_profiles(SETTINGS)
+IMAGES = {
+    "default": {"airflow:1"},
+    "long": {"airflow:long"},
+    "image": {"airflow:image"},
+    "spot-a": {"airflow:1", "airflow:on-demand"},
+    "spot-b": {"airflow:1", "airflow:on-demand"},
+}
+"""Which images may run the tasks of each queue."""
 
 
 class Executor(BaseExecutor):
@@ -254,6 +264,7 @@ class World:
 
     def launch(self, task: EcsTask) -> None:
         row = self.airflow.by_id(task.payload["ti"]["id"])
+        assert row is None or task.image in IMAGES[row.queue], f"{row.queue} runs {task.image}"
         queueing = (row.name, row.try_number, row.queued) if row else None
         for other in self.ecs.tasks:
             if other is not task and other.alive and other.queueing == queueing and row:
@@ -472,6 +483,7 @@ conditions_of_aws = st.builds(
     latency=st.sampled_from([0.01, 0.3, 3.0]),
     faulty=st.sampled_from([0.0, 0.0, 0.3, 1.0]),
     faulty_until=st.sampled_from([SHORT_FAULT, CALM_AFTER, inf]),
+    deployed=st.sampled_from([0.0, 0.0, 0.1]),
 )
 
 
@@ -517,6 +529,9 @@ def test_each_queueing_has_one_container_and_each_task_ends_right_whatever_fails
     assert not world.duplicates
     assert not world.too_small
     assert all(count == 1 for count in world.airflow.code_runs.values()), world.airflow.code_runs
+    if schedulers == 1 and not conditions.deployed:  # two may register the same at the same time
+        families = [each.task_definition["family"] for each in world.ecs.definitions.registered]
+        assert len(families) == len(set(families)) <= len(IMAGES)
     if conditions.faulty == 1 and conditions.faulty_until == inf:
         # No task succeeds, but the engine gives each run up, and Airflow moves to the next try or fails the task.
         assert all(row.over or row.try_number > 1 for row in world.airflow.rows)

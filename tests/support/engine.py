@@ -15,6 +15,7 @@ from ecs_async_executor.engine.diagnosis.call_failures import CallError, Failure
 from ecs_async_executor.engine.options import EngineOptions, Rate
 from ecs_async_executor.engine.responses import Task, TaskFailure, Tasks
 from ecs_async_executor.messages import Diagnosis, Launch, Payload, Report, Request
+from tests.support.definitions import Definitions, document
 
 UNLIMITED = Rate(0, 0)
 
@@ -90,6 +91,8 @@ class FakeClient:
         self.forgotten = 0
         self.closed = False
         self.region = "eu-central-1"
+        self.definitions = Definitions()
+        self.definitions.register(document())
 
     def forget(self) -> None:
         self.forgotten += 1
@@ -116,6 +119,12 @@ class FakeClient:
 
     async def default_strategy(self, cluster: str) -> Any:
         return await self._answer("default_strategy", cluster, lambda _: [])
+
+    async def describe_task_definition(self, name: str) -> Any:
+        return await self._answer("describe_task_definition", name, self.definitions.find)
+
+    async def register_task_definition(self, request: Mapping[str, Any]) -> Any:
+        return await self._answer("register_task_definition", dict(request), self.definitions.register)
 
     async def stop_task(self, cluster: str, arn: str, reason: str) -> Any:
         return await self._answer("stop_task", (cluster, arn, reason), lambda _: None)

@@ -40,7 +40,7 @@ def _simulate(client: Any, question: Question) -> dict[str, str]:
     actions, resource, cluster = (*question.of.split(" "), "")[:3]
     context = {
         "iam:PassedToService": "ecs-tasks.amazonaws.com",
-        "ecs:CreateAction": "RunTask",
+        "ecs:CreateAction": "RegisterTaskDefinition" if ":task-definition/" in resource else "RunTask",
         "aws:SecureTransport": "true",
         "aws:RequestedRegion": region_of(resource),
         "ecs:cluster": cluster,

@@ -59,6 +59,8 @@ def launch(  # noqa: PLR0913  three clocks for tests
         try:
             request = profile.request(command({"token": token, "ti": subject, **inputs}), None, facts=FACTS)
             body = _settled(request, facts).body
+            if request.image:
+                say(f"This task runs the task definition's own image. Those of Airflow run {request.image}.")
         except InvalidRequestError as error:
             refusal = Diagnosis(error.problem, remedy=error.remedy)
             return Observation(container, refusal=refusal, payload_problem=payload_problem)

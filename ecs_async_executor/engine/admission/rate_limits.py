@@ -25,6 +25,8 @@ class Action(Enum):
     STOP_TASK = "StopTask"
     DESCRIBE_TASKS = "DescribeTasks"
     LIST_TASKS = "ListTasks"
+    DESCRIBE_TASK_DEFINITION = "DescribeTaskDefinition"
+    REGISTER_TASK_DEFINITION = "RegisterTaskDefinition"
 
 
 class RateLimits:
@@ -35,6 +37,9 @@ class RateLimits:
     reads. A throttle doesn't say which of AWS's buckets was empty, so it counts against the call's own. For
     RunTask that is Fargate's: with half the rate, it is nearly always the empty one. If it isn't, launches
     slow down anyway, while stops, which must not suffer from launches, learn of it from their own throttles.
+
+    RegisterTaskDefinition's bucket is its own. That it takes from DescribeTaskDefinition's as well changes nothing: each
+    registration comes after reads.
     """
 
     def __init__(self, options: EngineOptions, now: float) -> None:
@@ -44,7 +49,12 @@ class RateLimits:
         read = _SharedBucket(
             AdaptiveBucket(options.read_rate, now), AdaptiveBucket(options.describe_rate, now)
         )
+        definitions = _SharedBucket(
+            AdaptiveBucket(options.definition_rate, now), AdaptiveBucket(options.register_rate, now)
+        )
         self._shared = {
+            Action.DESCRIBE_TASK_DEFINITION: (definitions, 0),
+            Action.REGISTER_TASK_DEFINITION: (definitions, 1),
             Action.STOP_TASK: (modify, 0),
             Action.RUN_TASK: (modify, 1),
             Action.LIST_TASKS: (read, 0),

@@ -1,16 +1,30 @@
-"""The ECS client: the engine's five calls, over one long-lived connection."""
+"""The ECS client: the engine's seven calls, over one long-lived connection."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from botocore.exceptions import ClientError, ParamValidationError
+
 from ecs_async_executor.engine.aws.client import AwsClient, Connection
 from ecs_async_executor.engine.aws.serializer import install_fast_paths
-from ecs_async_executor.engine.responses import Clusters, EcsResponseParserFactory, TaskArns, Tasks
+from ecs_async_executor.engine.aws.validation import why_not
+from ecs_async_executor.engine.responses import (
+    Clusters,
+    EcsResponseParserFactory,
+    TaskArns,
+    TaskDefinition,
+    Tasks,
+)
+from ecs_async_executor.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+_UNKNOWN_DEFINITION = "unable to describe task definition"
+"""ECS's message, a ClientException, if it has no such revision, or no active one of the family."""
 
 
 class EcsClient(AwsClient):
@@ -45,6 +59,33 @@ class EcsClient(AwsClient):
             for each in answer.clusters[:1]
             for item in each.default_capacity_provider_strategy
         ]
+
+    async def describe_task_definition(self, name: str) -> TaskDefinition | None:
+        """DescribeTaskDefinition, with tags: a revision, or a family's latest active one; None if there is none."""
+        try:
+            answer = await self._ask("describe_task_definition", taskDefinition=name, include=["TAGS"])
+        except ClientError as error:
+            if _UNKNOWN_DEFINITION in str(error.response.get("Error", {}).get("Message", "")).lower():
+                return None
+            raise
+        return cast("TaskDefinition", answer)
+
+    async def register_task_definition(self, request: Mapping[str, Any]) -> TaskDefinition:
+        """RegisterTaskDefinition: the next revision of the request's family.
+
+        Raises `InvalidRequestError` if the request, which is a copy of what ECS has sent, has members that botocore
+        doesn't know yet. Left out in silence, a setting would be missing in some containers.
+        """
+        try:
+            return cast("TaskDefinition", await self._ask("register_task_definition", **request))
+        except ParamValidationError:
+            model = (await self._ready()).meta.service_model
+            wrong = why_not(request, model.operation_model("RegisterTaskDefinition").input_shape)
+            raise InvalidRequestError(
+                f"The task definition can't be copied: {' '.join(wrong)}",
+                "Upgrade botocore, which has to know each of its settings; or register a task definition with this image "
+                "and name that in taskDefinition.",
+            ) from None
 
     async def _ask(self, operation: str, **arguments: Any) -> Any:
         return (await self._call(operation, **arguments))["parsed"]

@@ -101,7 +101,18 @@ class Failure:
 
 
 _OPERATIONS = frozenset(
-    {"RunTask", "DescribeTasks", "ListTasks", "StopTask", "DescribeClusters", "ExecuteCommand"}
+    {
+        "DeregisterTaskDefinition",
+        "DescribeClusters",
+        "DescribeTaskDefinition",
+        "DescribeTasks",
+        "ExecuteCommand",
+        "ListTaskDefinitionFamilies",
+        "ListTasks",
+        "RegisterTaskDefinition",
+        "RunTask",
+        "StopTask",
+    }
 )
 
 # --- by error code ----------------------------------------------------------------------------------------
@@ -182,6 +193,7 @@ _CLOCK_CODES = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
 # AWS's exact wording at the end of its message, because a message may quote the names of a user's resources.
 _THROTTLE_TEXT = re.compile(
     r"(?:^|: )(?:Rate|Request limit) exceeded[.]?$|\(ErrorCode: (?:Throttling|RequestLimitExceeded)\)[.]?$"
+    r"|^Too many concurrent attempts to create a new revision of the specified family[.]?$"
 )
 _NOT_FOUND_TEXT = re.compile(r"The referenced task was not found")
 _KIND_BY_OUTLOOK = {

@@ -50,10 +50,14 @@ _ALLOW_ELSEWHERE = (
     ("VPC endpoint policy", "The policy of the VPC endpoint that the call goes through must allow it."),
     ("resource-based policy", "The policy of the resource must allow it to {who}."),
 )
+_IMAGES = re.compile(r"(:task-definition/ecs-async-image-)[^:]*(?::\S*)?$")
+"""Families of engine/images.py: each image has one of its own, and all of them have one statement."""
 _CONDITIONS: Mapping[str, Mapping[str, Any]] = {
     "iam:PassRole": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
     "ecs:TagResource": {"StringEquals": {"ecs:CreateAction": "RunTask"}},
 }
+_REGISTERING = {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}}
+"""The condition of ecs:TagResource for task definitions."""
 
 
 _PARTITIONS = (
@@ -74,9 +78,10 @@ def allow(action: str, resource: str) -> dict[str, Any]:
     That is all revisions of a task definition, tasks of a cluster, objects of a folder, streams of a log group.
     """
     resource = _OBJECT.sub(r"\1*", _REVISION.sub(r"\1:*", resource))
-    resource = _LOG_STREAM.sub(r"\1:*", _TASK.sub(r"\1*", resource))
+    resource = _LOG_STREAM.sub(r"\1:*", _TASK.sub(r"\1*", _IMAGES.sub(r"\1*", resource)))
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
-    condition = _CONDITIONS.get(action)
+    tags_definition = action == "ecs:TagResource" and ":task-definition/" in resource
+    condition = _REGISTERING if tags_definition else _CONDITIONS.get(action)
     return {**statement, "Condition": condition} if condition else statement
 
 

@@ -24,7 +24,7 @@ class State(Enum):
     """What the engine is doing for a run."""
 
     WAITING = "waiting for its turn to be sent"
-    PREPARING = "the launcher searches for its task, or asks for its cluster's default, before it is sent"
+    PREPARING = "the launcher searches for its task, or asks for its cluster's default or its image's revision, before it is sent"
     UPLOAD_WAITING = "waiting for the upload of its payload"
     UPLOADING = "its payload is on its way to S3"
     SENDING = "RunTask is in flight"

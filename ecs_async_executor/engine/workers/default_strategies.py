@@ -12,9 +12,11 @@ from typing import Any
 
 import anyio
 
+from ecs_async_executor.backoff import Random
 from ecs_async_executor.engine.admission.calls import Calls
 from ecs_async_executor.engine.admission.rate_limits import Action
 from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
+from ecs_async_executor.engine.workers.shared_answers import until_answered
 
 log = logging.getLogger(__name__)
 _NO_ANSWER = frozenset({Kind.CONFIGURATION, Kind.DENIED, Kind.NOT_FOUND})
@@ -23,8 +25,9 @@ _NO_ANSWER = frozenset({Kind.CONFIGURATION, Kind.DENIED, Kind.NOT_FOUND})
 class DefaultStrategies:
     """Caches the default capacity provider strategy of each cluster for the life of the engine."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, random: Random) -> None:
         self._calls = calls
+        self._random = random
         self.known: dict[str, Sequence[Mapping[str, Any]]] = {}
         """The strategies fetched so far, by cluster."""
         self._locks: dict[str, anyio.Lock] = defaultdict(anyio.Lock)
@@ -32,7 +35,7 @@ class DefaultStrategies:
     async def default_strategy(self, cluster: str) -> Sequence[Mapping[str, Any]]:
         """Return the cluster's strategy; empty if it has none, or ECS won't say.
 
-        Raises `CallError` if asking again may help.
+        Raises `CallError` if code in this process raised.
         """
         async with self._locks[cluster]:
             if cluster not in self.known:
@@ -42,8 +45,13 @@ class DefaultStrategies:
     async def _fetch(self, cluster: str) -> Sequence[Mapping[str, Any]]:
         try:
             # DescribeClusters and ListTasks share a bucket ("Cluster resource read").
-            return await self._calls.call(
-                Action.LIST_TASKS, lambda: self._calls.client.default_strategy(cluster)
+            return await until_answered(
+                lambda: self._calls.call(
+                    Action.LIST_TASKS, lambda: self._calls.client.default_strategy(cluster)
+                ),
+                f"DescribeClusters of {cluster}",
+                self._calls.digest,
+                self._random,
             )
         except CallError as error:
             if error.failure.kind not in _NO_ANSWER:

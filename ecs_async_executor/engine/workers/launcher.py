@@ -20,12 +20,20 @@ from ecs_async_executor.engine.diagnosis.call_failures import (
 from ecs_async_executor.engine.diagnosis.origins import located
 from ecs_async_executor.engine.measuring.launches import Launches
 from ecs_async_executor.engine.responses import Task
-from ecs_async_executor.engine.state.entry import Entry
+from ecs_async_executor.engine.state.entry import Entry, State
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.state.terminal_reports import LOST_REMEDY
 from ecs_async_executor.engine.workers.recovery import TaskSearch, is_refused_replay
 from ecs_async_executor.engine.workers.requests import STOPPED, Requests, raise_if_stopped
-from ecs_async_executor.engine.workers.steps import Outcome, Prepared, Started, Steps, UploadNeeded
+from ecs_async_executor.engine.workers.steps import (
+    AnswerNeeded,
+    Outcome,
+    Prepared,
+    Started,
+    Step,
+    Steps,
+    UploadNeeded,
+)
 from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.messages import Diagnosis, Recovery, Request
 
@@ -110,22 +118,36 @@ class Launcher:
                 await self._steps.run(entry, partial(self._send, permit))
         self._slots.release()
         self._on_change()
+        # A search, and the wait for an answer that many runs share, take no launch slot.
         if only_searched:
-            await self._search(entry)
+            async with self._searches:
+                await self._step_aside(entry, self._find)
+        elif entry.state is State.PREPARING:
+            await self._step_aside(entry, self._wait)
 
     def _leave_sending(self, entry: Entry) -> None:
         """Stop counting this run as an in-flight RunTask."""
         self._ledger.prepare(entry, anyio.current_time())
         self._on_change()
 
-    async def _search(self, entry: Entry) -> None:
-        """Search for the task of a launch that may have been sent. It takes no launch slot."""
-        async with self._searches:
-            if self.stopping:
-                self._ledger.forget(entry.run_id, anyio.current_time())
-            if self._ledger.holds(entry):
-                await self._steps.run(entry, self._find)
+    async def _step_aside(self, entry: Entry, step: Step) -> None:
+        """Run a step of a launch that is held outside of the queue."""
+        if self.stopping:
+            self._ledger.forget(entry.run_id, anyio.current_time())
+        if self._ledger.holds(entry):
+            await self._steps.run(entry, step)
         self._on_change()
+
+    async def _wait(self, entry: Entry) -> Outcome:
+        """Wait for what the request lacks; raises `CallError`."""
+        try:
+            await self._requests.wait(entry)
+            raise_if_stopped(entry)
+        except CallError as error:
+            if is_refused_replay(entry, error.failure):
+                return Started(await self._task_search.find(error.failure, entry))
+            raise
+        return Prepared()
 
     async def _find(self, entry: Entry) -> Outcome:
         """Return the task found, or that the run must be sent after all; raises `CallError`."""
@@ -147,12 +169,8 @@ class Launcher:
         try:
             # A request that is ready is sent without waiting, so nothing can happen to the run in between.
             request = self._requests.request(entry)
-            if request.settle is not None:
-                permit.give_back()
-                self._leave_sending(entry)
-                await self._requests.settle(entry)
-                raise_if_stopped(entry)
-                return Prepared()
+            if request.is_open:
+                return AnswerNeeded()
             if request.payload is not None:
                 if not self._ledger.has_room_for_upload:
                     permit.spend()
@@ -177,8 +195,8 @@ class Launcher:
                 entry.launch.maybe_sent_at = anyio.current_time()
             elif error.failure.kind is not Kind.EXISTS:  # it has definitely started nothing
                 entry.launch.sent = before
-            region = self._calls.client.region
-            raise CallError(located(error.failure, request.cluster, region, request)) from error
+            failure = self._requests.forget(request, error.failure)
+            raise CallError(located(failure, request.cluster, self._calls.client.region, request)) from error
 
     async def _run_task(self, permit: Permit, body: Mapping[str, Any]) -> Task:
         answer = await self._calls.make(permit, lambda: self._calls.client.run_task(body))

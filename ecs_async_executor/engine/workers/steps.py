@@ -42,6 +42,11 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerNeeded:
+    """ECS must be asked something before the send: the run waits for the answer, and takes no launch slot for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class UploadNeeded:
     """The payload must be in S3 before the send: the run waits for the uploader."""
 
@@ -53,7 +58,7 @@ class Uploaded:
     request: Request
 
 
-Outcome: TypeAlias = Started | NotStarted | Prepared | UploadNeeded | Uploaded
+Outcome: TypeAlias = Started | NotStarted | Prepared | AnswerNeeded | UploadNeeded | Uploaded
 Step: TypeAlias = Callable[[Entry], Awaitable[Outcome]]
 """Raises `CallError` in place of returning `NotStarted`."""
 
@@ -98,6 +103,8 @@ class Steps:
                 return self._ledger.failed(entry, outcome.failure, now)
             case Prepared():
                 self._ledger.prepared(entry, now)
+            case AnswerNeeded():
+                self._ledger.prepare(entry, now)
             case UploadNeeded():
                 self._ledger.must_put(entry, now)
             case Uploaded():

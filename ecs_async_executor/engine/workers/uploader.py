@@ -81,7 +81,7 @@ class Uploader:
         Raises `CallError`.
         """
         try:
-            request = await self._requests.settle(entry)
+            request = await self._requests.complete(entry)
             if request.payload is not None:
                 await self._upload(entry, request.payload)
             raise_if_stopped(entry)

@@ -152,11 +152,28 @@ def _cluster(cluster: Cluster, now: float) -> dict[str, Any]:
     }
 
 
-def register_task_definition(ecs: Ecs, params: dict[str, Any], _now: float) -> Answer:
+def register_task_definition(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
     """Register the next revision of a family."""
-    return json_answer(
-        {"taskDefinition": ecs.registry.register(params).document, "tags": params.get("tags", [])}
-    )
+    definition = ecs.registry.register(params, now)
+    return json_answer({"taskDefinition": definition.document, "tags": params.get("tags", [])})
+
+
+def deregister_task_definition(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
+    """Make a revision INACTIVE at once; AWS takes up to ten minutes (API Reference, "DeregisterTaskDefinition")."""
+    return json_answer({"taskDefinition": ecs.registry.deregister(params["taskDefinition"], now).document})
+
+
+def list_task_definition_families(ecs: Ecs, params: dict[str, Any], _now: float) -> Answer:
+    """List a page of the families that begin with `familyPrefix`; those with an active revision if `status` says so."""
+    size = params.get("maxResults", MAX_PAGE)
+    if not 1 <= size <= MAX_PAGE:
+        raise invalid(f"maxResults must be between 1 and {MAX_PAGE}.")
+    families = ecs.registry.families(params.get("familyPrefix", ""), params.get("status", "ALL"))
+    start = _read_token(params["nextToken"]) if params.get("nextToken") else 0
+    document: dict[str, Any] = {"families": families[start : start + size]}
+    if len(families) > start + size:
+        document["nextToken"] = base64.urlsafe_b64encode(str(start + size).encode()).decode()
+    return json_answer(document)
 
 
 def describe_task_definition(ecs: Ecs, params: dict[str, Any], _now: float) -> Answer:
@@ -185,5 +202,7 @@ ACTION_FUNCTIONS: Mapping[str, Action] = {
     "DescribeClusters": describe_clusters,
     "RegisterTaskDefinition": register_task_definition,
     "DescribeTaskDefinition": describe_task_definition,
+    "DeregisterTaskDefinition": deregister_task_definition,
+    "ListTaskDefinitionFamilies": list_task_definition_families,
     "TagResource": tag_resource,
 }

@@ -37,6 +37,8 @@ def run_task(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
         return _replay(known, fingerprint, now)
     check_run_task(params)
     definition = ecs.registry.find(params["taskDefinition"], "TaskDefinition not found.")
+    if not definition.is_active:
+        raise AwsError("ClientException", "TaskDefinition is inactive")
     provider = provider_of(params, cluster)
     check_fit(params, definition, provider)
     count = params.get("count", 1)

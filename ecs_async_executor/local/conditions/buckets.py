@@ -34,7 +34,9 @@ BUCKET_OF: Mapping[str, str] = {
     "ListTasks": "cluster_resource_read",
     "DescribeClusters": "cluster_read",
     "RegisterTaskDefinition": "task_definition_modify",
+    "DeregisterTaskDefinition": "task_definition_modify",
     "DescribeTaskDefinition": "task_definition_read",
+    "ListTaskDefinitionFamilies": "task_definition_read",
     "TagResource": "tag_modify",
 }
 

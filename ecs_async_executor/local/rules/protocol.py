@@ -28,6 +28,8 @@ ACTIONS = (
     "DescribeClusters",
     "RegisterTaskDefinition",
     "DescribeTaskDefinition",
+    "DeregisterTaskDefinition",
+    "ListTaskDefinitionFamilies",
     "TagResource",
 )
 _JSON_TYPES: dict[str, tuple[type, ...]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ecs_async_executor.local.rules.limits import tag_problems
@@ -85,6 +85,11 @@ class TaskDefinition:
         return str(self.document["family"])
 
     @property
+    def is_active(self) -> bool:
+        """Whether tasks can be launched from it."""
+        return bool(self.document["status"] == "ACTIVE")
+
+    @property
     def network_mode(self) -> str:
         """The networkMode, or an empty string."""
         return str(self.document.get("networkMode", ""))
@@ -117,8 +122,8 @@ class Registry:
         self._prefix = f"arn:aws:ecs:{region}:{account}:task-definition/"
         self._families: dict[str, list[TaskDefinition]] = {}
 
-    def register(self, params: Mapping[str, Any]) -> TaskDefinition:
-        """Add a revision from a RegisterTaskDefinition request.
+    def register(self, params: Mapping[str, Any], now: float | None = None) -> TaskDefinition:
+        """Add a revision from a RegisterTaskDefinition request that arrived `now`, in epoch seconds.
 
         Raises:
             AwsError: ClientException if no launch type, or not the required one, can run it;
@@ -138,11 +143,37 @@ class Registry:
             "revision": revision,
             "status": "ACTIVE",
             "compatibilities": list(launch_types(params)),
+            **({} if now is None else {"registeredAt": round(now, 3)}),
         }
         containers = tuple(map(_container, params["containerDefinitions"]))
         definition = TaskDefinition(document, containers, tuple(params.get("tags", ())))
         revisions.append(definition)
         return definition
+
+    def deregister(self, name: str, now: float) -> TaskDefinition:
+        """Make a revision INACTIVE.
+
+        Raises:
+            AwsError: ClientException if there is none.
+        """
+        found = self.find(name, "The specified task definition does not exist.")
+        revisions = self._families[found.family]
+        at = int(found.document["revision"]) - 1
+        document = {**found.document, "status": "INACTIVE", "deregisteredAt": round(now, 3)}
+        revisions[at] = replace(found, document=document)
+        return revisions[at]
+
+    def families(self, prefix: str, status: str) -> list[str]:
+        """Return the families that begin with `prefix`: ACTIVE ones have an active revision, INACTIVE ones none; or ALL."""
+        active = {
+            family: any(each.is_active for each in revisions) for family, revisions in self._families.items()
+        }
+        wanted = {"ACTIVE": (True,), "INACTIVE": (False,)}.get(status, (True, False))
+        return sorted(
+            family
+            for family, is_active in active.items()
+            if family.startswith(prefix) and is_active in wanted
+        )
 
     def log_targets(self) -> Iterator[LogTarget]:
         """Yield the log targets of all containers in all task definitions."""
@@ -150,7 +181,7 @@ class Registry:
             yield from (container.log for container in definition.containers if container.log is not None)
 
     def find(self, name: str, unknown: str = "Unable to describe task definition.") -> TaskDefinition:
-        """Look up a family, a family:revision or an ARN; no revision, or `:*`, means the latest.
+        """Look up a family, a family:revision or an ARN; no revision, or `:*`, means the latest active one.
 
         Raises:
             AwsError: ClientException with the message `unknown`.
@@ -159,8 +190,9 @@ class Registry:
         revisions = self._families.get(family, [])
         if revision.isdecimal() and 1 <= int(revision) <= len(revisions):
             return revisions[int(revision) - 1]
-        if revisions and revision in {"", "*"}:
-            return revisions[-1]
+        active = [each for each in revisions if each.is_active]
+        if active and revision in {"", "*"}:
+            return active[-1]
         raise AwsError("ClientException", unknown)
 
 

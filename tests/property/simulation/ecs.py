@@ -12,7 +12,8 @@ from typing import Any
 import anyio
 from botocore.exceptions import ConnectTimeoutError
 
-from ecs_async_executor.engine.responses import Container, Task, TaskFailure, Tasks
+from ecs_async_executor.engine.responses import Container, Task, TaskDefinition, TaskFailure, Tasks
+from tests.support.definitions import Definitions, document
 from tests.support.engine import error
 
 REMEMBERED = 3600.0
@@ -45,6 +46,8 @@ class EcsTask:
     """MiB, if its request says how many."""
     hidden: bool = False
     """ECS no longer shows it, as if the engine asked in another account."""
+    image: str = ""
+    """The image of its container."""
 
     @property
     def alive(self) -> bool:
@@ -76,6 +79,9 @@ class Conditions:
     """A library that wraps the call raises after AWS has carried it out ..."""
     faulty_until: float = 0.0
     """... before this time."""
+    deployed: float = 0.0
+    """For a call about task definitions: somebody has registered a new revision of the tasks', or deregistered an
+    image's."""
 
 
 class SimulatedEcs:
@@ -96,6 +102,8 @@ class SimulatedEcs:
         self.objects = objects
         """The objects in S3."""
         self.tasks: list[EcsTask] = []
+        self.definitions = Definitions()
+        self.definitions.register(document(family="t"))
         self._run = run
         self._now = now
         self._tokens: dict[str, tuple[Mapping[str, Any], EcsTask | None]] = {}
@@ -140,6 +148,27 @@ class SimulatedEcs:
         await self._return("DescribeClusters")
         return []
 
+    async def describe_task_definition(self, name: str) -> TaskDefinition | None:
+        await self._arrive("DescribeTaskDefinition")
+        if self.random.random() < self.conditions.deployed:
+            self._deploy()
+        found = self.definitions.find(name)
+        await self._return("DescribeTaskDefinition")
+        return found
+
+    async def register_task_definition(self, request: Mapping[str, Any]) -> TaskDefinition:
+        await self._arrive("RegisterTaskDefinition")
+        made = self.definitions.register(request)
+        await self._return("RegisterTaskDefinition")
+        return made
+
+    def _deploy(self) -> None:
+        active = [each.arn for each in self.definitions.registered if each.is_active]
+        if active and self.random.random() < 0.5:
+            self.definitions.deregister(self.random.choice(active))
+        else:
+            self.definitions.register(document(family="t"))
+
     async def stop_task(self, _: str, arn: str, reason: str) -> None:
         await self._arrive("StopTask")
         task = next((task for task in self.tasks if task.arn == arn), None)
@@ -151,6 +180,10 @@ class SimulatedEcs:
     # --- how ECS acts ---------------------------------------------------------------------------------
 
     def _run_task(self, body: Mapping[str, Any]) -> Tasks | Exception:
+        definition = self.definitions.find(body["taskDefinition"])
+        if definition is None or not definition.is_active:  # ECS may check this before it looks at the token
+            refused: Exception = error("ClientException", "TaskDefinition is inactive")
+            return refused
         token = str(body["clientToken"])
         assert len(token) <= 64
         known = self._tokens.get(token)
@@ -180,6 +213,7 @@ class SimulatedEcs:
             spot="FARGATE_SPOT" in str(body.get("capacityProviderStrategy")),
             memory=int(body["overrides"].get("memory", 0)) or None,
             seen_from=now + self.random.uniform(0, self.conditions.lag),
+            image=self.definitions.image_of(body["taskDefinition"]),
         )
         self.tasks.append(task)
         self._tokens[token] = (dict(body), task)

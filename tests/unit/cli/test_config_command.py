@@ -74,6 +74,17 @@ def test_the_values_stand_under_where_they_come_from(capsys: pytest.CaptureFixtu
     ]
 
 
+def test_an_image_is_shown_with_where_it_is_set(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES", '{"ml": {"image": "airflow:2"}}')
+    assert 'queue ml\n    image = "airflow:2"' in shown(capsys, "--queue", "ml")
+    own = shown(capsys, "--queue", "ml", "--executor-config", '{"image": "airflow:3"}')
+    assert 'executor_config\n    image = "airflow:3"' in own
+    assert "airflow:2" not in own
+    assert json.loads(shown(capsys, "--queue", "ml", "--json"))["request"]["image"] == "airflow:2"
+
+
 def test_json_has_the_request_as_it_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
     document: dict[str, Any] = json.loads(shown(capsys, "--json", "--executor-config", CONFIG))
     assert document["container"] == "airflow"

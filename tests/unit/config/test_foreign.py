@@ -29,7 +29,6 @@ DEFINITION = "It belongs in the task definition: register one, or a revision, th
         ("pod_template_file", KUBERNETES),
         ("KubernetesExecutor", KUBERNETES),
         ("node_selector", KUBERNETES),
-        ("image", DEFINITION),
         ("secrets", DEFINITION),
         ("logConfiguration", DEFINITION),
         ("log_configuration", DEFINITION),

@@ -15,13 +15,15 @@ from botocore.session import get_session
 from ecs_async_executor.doctor.aws.actions import ACTIONS, MORE_ACTIONS
 from ecs_async_executor.engine.aws import ecs, s3
 from ecs_async_executor.engine.diagnosis.iam import TRUSTS_ECS_TASKS, allow, remedy_of
+from ecs_async_executor.engine.images import Revision
+from ecs_async_executor.engine.responses import TaskDefinition
 from ecs_async_executor.logs.problems import CALLS
 from ecs_async_executor.operate import aws
 from ecs_async_executor.operate.exec_checks import TASK_ROLE_POLICY
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "iam.md").read_text("utf-8")
-SCHEDULER, API_SERVER, OPERATOR, EXECUTION, TASK, ECS_EXEC, TRUST, DOCTOR = (
+SCHEDULER, IMAGES, API_SERVER, OPERATOR, EXECUTION, TASK, ECS_EXEC, TRUST, DOCTOR = (
     json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
 )
 
@@ -47,7 +49,28 @@ def calls(module: Any, service: str) -> set[str]:
 def test_the_schedulers_policy_allows_what_the_engine_calls_and_what_run_task_needs_beside() -> None:
     called = calls(ecs, "ecs") | calls(s3, "s3")
     assert called >= {"ecs:RunTask", "ecs:DescribeTasks", "s3:PutObject"}
-    assert statements(SCHEDULER).keys() == called | {"iam:PassRole", "ecs:TagResource"}
+    of_images = {"ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"}
+    assert statements(SCHEDULER).keys() == called - of_images | {"iam:PassRole", "ecs:TagResource"}
+    assert statements(IMAGES).keys() == of_images | {"ecs:RunTask", "ecs:TagResource"}
+
+
+@pytest.mark.parametrize("action", ["ecs:RunTask", "ecs:TagResource"])
+def test_the_statement_for_a_denied_image_is_the_one_of_the_page_for_all_images(action: str) -> None:
+    family = Revision(
+        TaskDefinition(task_definition={"taskDefinitionArn": "arn:aws:ecs:r:1:task-definition/t:7"}),
+        "a",
+        "i",
+        "d",
+    ).family
+    wanted = statements(IMAGES)[action]
+    resource = wanted["Resource"].replace("ecs-async-image-*", family)
+    for denied in (f"{resource}:1", f"{resource}:*", resource):
+        message = f"User: arn:aws:iam::1:user/a is not authorized to perform: {action} on resource: {denied}"
+        remedy = str(remedy_of(message))
+        statement = json.loads(remedy[remedy.index("{") :])
+        assert statement["Resource"] == wanted["Resource"]
+        if action == "ecs:TagResource":
+            assert statement["Condition"] == wanted["Condition"]
 
 
 def test_the_api_servers_policy_allows_what_reading_a_log_needs() -> None:
@@ -82,11 +105,17 @@ def test_the_doctors_policy_allows_what_the_doctor_asks() -> None:
 def test_no_policy_allows_an_action_on_everything_that_can_be_narrowed() -> None:
     everything = {
         action
-        for policy in (SCHEDULER, API_SERVER, OPERATOR, EXECUTION, TASK)
+        for policy in (SCHEDULER, IMAGES, API_SERVER, OPERATOR, EXECUTION, TASK)
         for action, statement in statements(policy).items()
         if statement["Resource"] == "*" and "Condition" not in statement
     }
-    assert everything == {"ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition"}
+    assert everything == {
+        "ecr:GetAuthorizationToken",
+        "ecs:DeregisterTaskDefinition",
+        "ecs:DescribeTaskDefinition",
+        "ecs:ListTaskDefinitionFamilies",
+        "ecs:RegisterTaskDefinition",
+    }
 
 
 @pytest.mark.parametrize("action", ["iam:PassRole", "ecs:TagResource"])

@@ -14,7 +14,8 @@ from ecs_async_executor.doctor.checks.routes import exit_of, route_table
 from ecs_async_executor.doctor.facts import Absent, Cause, Fact, Facts, Kind, Known, Question, Unknown
 from ecs_async_executor.doctor.findings import Severity
 from ecs_async_executor.doctor.questions import can_be_seen, questions
-from ecs_async_executor.doctor.setup import JwtKey, Option
+from ecs_async_executor.doctor.setup import JwtKey, Option, Setup, Target
+from ecs_async_executor.messages import Request
 from tests.unit.doctor.setups import BODY, CLUSTER, DEFINITION, SUBNET, a_setup, facts, found
 
 BAD = {Severity.ERROR, Severity.WARNING}
@@ -888,3 +889,44 @@ def test_what_a_role_needs_is_in_the_partition_of_the_region(region: str, partit
     for more in (answers, {**answers, Question(Kind.IDENTITY): Unknown("No.", Cause.DENIED)}):
         asked = questions(setup, Facts({**facts().answers, **more}))
         assert any(f"s3:PutObject arn:{partition}:s3:::logs/airflow/*" in each.of for each in asked)
+
+
+ML = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/ml:2"
+
+
+def with_image(image: str = ML) -> Setup:
+    return a_setup(targets=(Target("ml", "prod", "airflow", Request(BODY, "airflow", image=image)),))
+
+
+def asked_permissions(setup: Setup) -> set[str]:
+    wanted = {
+        **role(),
+        Question(Kind.IDENTITY): Known(
+            {"Arn": "arn:aws:iam::123456789012:user/me", "Account": "123456789012"}
+        ),
+    }
+    asked = questions(setup, Facts({**facts().answers, **wanted}))
+    return {each.of for each in asked if each.kind is Kind.PERMISSIONS}
+
+
+def test_a_profile_with_an_image_needs_the_right_to_register_it_and_to_launch_it() -> None:
+    permissions = asked_permissions(with_image())
+    assert "ecs:DescribeTaskDefinition,ecs:RegisterTaskDefinition *" in permissions
+    tags = [each for each in permissions if each.startswith("ecs:TagResource ")]
+    launches = [each for each in permissions if each.startswith("ecs:RunTask ")]
+    family = "arn:aws:ecs:eu-central-1:123456789012:task-definition/ecs-async-image-airflow-task-7-"
+    assert [each.split(" ")[1].startswith(family) for each in (*tags, *launches)] == [True, True]
+
+
+def test_a_set_up_without_images_is_asked_for_no_right_to_register() -> None:
+    permissions = asked_permissions(a_setup())
+    assert not [each for each in permissions if "RegisterTaskDefinition" in each or "TagResource" in each]
+    (launch,) = (each for each in permissions if each.startswith("ecs:RunTask "))
+    assert launch.split(" ")[1].endswith(":task-definition/airflow-task:7")
+
+
+def test_a_profiles_image_is_checked_in_place_of_the_task_definitions() -> None:
+    asked = questions(with_image(), facts())
+    assert Question(Kind.IMAGE, ML) in set(asked)
+    found_image = found(with_image("python:3.12"), facts())
+    assert any("python:3.12 has no Airflow" in each.what for each in found_image)

@@ -332,3 +332,17 @@ async def test_its_status_counts_what_it_has_in_hand_and_what_happened_in_the_la
         status = engine.status(anyio.current_time())
         assert (status.waiting, status.sending, status.watched) == (1, 1, 1)
         assert (status.launches, status.throttles) == (0, 0), "a minute has passed"
+
+
+async def test_runs_that_wait_for_their_images_revision_count_as_waiting(running: Any, client: FakeClient):
+    def build() -> Request:
+        return Request({"cluster": "default", "taskDefinition": "airflow-task"}, "airflow", image="airflow:2")
+
+    client.latency = 5
+    async with running(concurrency=1) as (submit, engine):
+        submit(*(order(str(number), build=build) for number in range(3)))
+        await anyio.sleep(7)
+        status = engine.status(anyio.current_time())
+        assert (status.waiting, status.sending, status.watched) == (3, 0, 0)
+        await anyio.sleep(1000)
+        assert engine.status(anyio.current_time()).watched == 3

@@ -21,6 +21,7 @@ from ecs_async_executor.engine.responses import (
     Task,
     parse_clusters,
     parse_task_arns,
+    parse_task_definition,
     parse_tasks,
 )
 from ecs_async_executor.errors import UnreadableAnswerError
@@ -220,6 +221,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "ListTasks": {"taskArns": ["arn:1"]},
     "StopTask": {"task": FULL},
     "DescribeClusters": {"clusters": [{"clusterName": "c"}]},
+    "DescribeTaskDefinition": {"taskDefinition": {"family": "f"}, "tags": []},
+    "RegisterTaskDefinition": {"taskDefinition": {"family": "f"}},
 }
 HEADERS = {"X-Amzn-RequestId": "5e2c", "Content-Type": "application/x-amz-json-1.1", "DATE": "now"}
 
@@ -264,3 +267,20 @@ def test_a_clusters_default_strategy_is_read():
     (cluster,) = parse_clusters(json.dumps(answer).encode()).clusters
     assert [item.capacity_provider for item in cluster.default_capacity_provider_strategy] == ["FARGATE_SPOT"]
     assert parse_clusters(b'{"failures": [{"reason": "MISSING"}]}').clusters == ()
+
+
+def test_a_task_definition_is_read_as_it_is_with_its_tags():
+    document = {
+        "taskDefinitionArn": "arn:aws:ecs:us-east-1:123456789012:task-definition/f:7",
+        "status": "INACTIVE",
+        "registeredAt": 1700000000.5,
+        "containerDefinitions": [{"name": "a", "environment": [{"name": "A", "value": "secret \u00e4"}]}],
+        "unknown": {"member": [1, None]},
+    }
+    tags = [{"key": "team", "value": "data"}]
+    found = parse_task_definition(body(taskDefinition=document, tags=tags))
+    assert found.task_definition == document
+    assert list(found.tags) == tags
+    assert (found.name, found.is_active) == ("f:7", False)
+    assert "secret" not in repr(found)
+    assert parse_task_definition(body(taskDefinition={})).is_active

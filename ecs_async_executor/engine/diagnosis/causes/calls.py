@@ -247,9 +247,10 @@ THROTTLED = Cause(
             "InvalidParameterException: Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode:"
             " RequestLimitExceeded)"
         ),
+        "ClientException: Too many concurrent attempts to create a new revision of the specified family.",
     ),
     Outlook.PAUSE,
-    codes=frozenset({"ThrottlingException", "InvalidParameterException"}),
+    codes=frozenset({"ThrottlingException", "InvalidParameterException", "ClientException"}),
 )
 
 FAULT = Cause(

@@ -11,7 +11,9 @@ import anyio
 import pytest
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioRefreshableCredentials
-from botocore.exceptions import ParamValidationError
+from botocore.exceptions import ClientError, ParamValidationError
+from botocore.session import get_session
+from botocore.validate import ParamValidator
 
 from ecs_async_executor.engine.aws.client import Connection, connect_by_environment, silence_request_logs
 from ecs_async_executor.engine.aws.ecs import EcsClient
@@ -22,9 +24,11 @@ from ecs_async_executor.engine.responses import (
     EcsResponseParserFactory,
     StrategyItem,
     TaskArns,
+    TaskDefinition,
     Tasks,
 )
-from ecs_async_executor.errors import ConnectError
+from ecs_async_executor.errors import ConnectError, InvalidRequestError
+from tests.support.engine import error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -337,3 +341,73 @@ async def test_a_hanging_early_refresh_pauses_nothing_while_the_credentials_can_
         await client.run_task({})
     assert len(sdk.calls) == 1 + is_sent
     await client.aclose()
+
+
+class Definitions(FakeSdkClient):
+    """Refuses, or answers, what is asked about task definitions."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__()
+        model = get_session().get_service_model("ecs")
+        self.meta = SimpleNamespace(region_name="eu-central-1", service_model=model)
+        self.answer = answer
+
+    async def describe_task_definition(self, **arguments: Any) -> Any:
+        self.calls.append(("describe_task_definition", arguments))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return {"parsed": self.answer}
+
+    async def register_task_definition(self, **arguments: Any) -> Any:
+        model = self.meta.service_model.operation_model("RegisterTaskDefinition")
+        if report := ParamValidator().validate(arguments, model.input_shape).generate_report():
+            raise ParamValidationError(report=report)
+        return {"parsed": self.answer}
+
+
+@asynccontextmanager
+async def answering(answer: Any) -> AsyncIterator[tuple[EcsClient, Definitions]]:
+    session, made = FakeSession(), Definitions(answer)
+    session.create_client = lambda *_, **__: nullcontext_of(made)  # type: ignore[method-assign]  # a test's own
+    yield ecs_client(session), made
+
+
+@asynccontextmanager
+async def nullcontext_of(made: Definitions) -> AsyncIterator[Definitions]:
+    yield made
+
+
+async def test_a_task_definition_is_described_with_its_tags():
+    definition = TaskDefinition(task_definition={"family": "f"})
+    async with answering(definition) as (client, made):
+        assert await client.describe_task_definition("f") is definition
+    assert made.calls == [("describe_task_definition", {"taskDefinition": "f", "include": ["TAGS"]})]
+
+
+async def test_a_task_definition_that_ecs_does_not_know_is_none():
+    unknown = error(
+        "ClientException", "Unable to describe task definition.", operation="DescribeTaskDefinition"
+    )
+    async with answering(unknown) as (client, _):
+        assert await client.describe_task_definition("f") is None
+
+
+async def test_any_other_refusal_to_describe_a_task_definition_is_raised():
+    async with answering(error("AccessDeniedException", operation="DescribeTaskDefinition")) as (client, _):
+        with pytest.raises(ClientError):
+            await client.describe_task_definition("f")
+
+
+async def test_a_setting_that_botocore_does_not_know_is_not_left_out_in_silence():
+    request = {
+        "family": "f",
+        "containerDefinitions": [{"name": "a", "image": "i", "tooNew": {"a": "secret"}}],
+    }
+    async with answering(None) as (client, _):
+        with pytest.raises(InvalidRequestError) as caught:
+            await client.register_task_definition(request)
+    failure = classify(caught.value)
+    assert failure.kind is Kind.CONFIGURATION
+    assert "containerDefinitions[0].tooNew is unknown to ECS." in failure.diagnosis.summary
+    assert "Upgrade botocore" in failure.diagnosis.remedy
+    assert "secret" not in str(failure.diagnosis)

@@ -68,6 +68,26 @@ def statement_in(remedy: str | None) -> dict[str, object]:
         ),
         (
             (
+                f"User: {ROLE} is not authorized to perform: ecs:TagResource on resource:"
+                " arn:aws:ecs:eu-west-1:123456789012:task-definition/ecs-async-image-airflow-task-7-0a1b:* because no"
+                " identity-based policy allows the ecs:TagResource action"
+            ),
+            {
+                "Effect": "Allow",
+                "Action": "ecs:TagResource",
+                "Resource": "arn:aws:ecs:eu-west-1:123456789012:task-definition/ecs-async-image-*",
+                "Condition": {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
+            },
+        ),
+        (
+            (
+                f"User: {ROLE} is not authorized to perform: ecs:RegisterTaskDefinition on resource: * because no"
+                " identity-based policy allows the ecs:RegisterTaskDefinition action"
+            ),
+            {"Effect": "Allow", "Action": "ecs:RegisterTaskDefinition", "Resource": "*"},
+        ),
+        (
+            (
                 f'User: {ROLE} is not authorized to perform: s3:PutObject on resource: "arn:aws:s3:::b/airflow/run-1.json"'
                 " because no identity-based policy allows the s3:PutObject action"
             ),

@@ -6,7 +6,6 @@ from typing import Any
 import anyio
 import pytest
 
-from ecs_async_executor.engine.diagnosis.call_failures import CallError
 from ecs_async_executor.engine.workers.default_strategies import DefaultStrategies
 from tests.support.engine import FakeClient, error, options
 
@@ -19,7 +18,7 @@ async def test_a_cluster_is_asked_once_no_matter_how_many_runs_need_the_answer(
 ):
     client.latency = 1.0
     client.script["default_strategy"].append(SPOT)
-    strategies = DefaultStrategies(make_calls(options()))
+    strategies = DefaultStrategies(make_calls(options()), lambda: 1.0)
     answers: list[object] = []
 
     async def ask() -> None:
@@ -40,7 +39,7 @@ async def test_a_cluster_that_refuses_to_answer_counts_as_having_no_default(
     make_calls: Any, client: FakeClient, caplog: pytest.LogCaptureFixture, code: str
 ):
     client.script["default_strategy"].append(error(code, operation="DescribeClusters"))
-    strategies = DefaultStrategies(make_calls(options()))
+    strategies = DefaultStrategies(make_calls(options()), lambda: 1.0)
     with caplog.at_level(logging.WARNING):
         assert await strategies.default_strategy("one") == ()
         assert await strategies.default_strategy("one") == ()
@@ -52,11 +51,9 @@ async def test_a_cluster_that_refuses_to_answer_counts_as_having_no_default(
 @pytest.mark.parametrize(
     "failure", [error("ThrottlingException"), error("ServerException", status=500), TimeoutError()]
 )
-async def test_the_cluster_is_asked_again_after_a_temporary_failure(
+async def test_the_cluster_is_asked_again_until_it_answers(
     make_calls: Any, client: FakeClient, failure: Exception
 ):
     client.script["default_strategy"].extend([failure, SPOT])
-    strategies = DefaultStrategies(make_calls(options()))
-    with pytest.raises(CallError):
-        await strategies.default_strategy("one")
+    strategies = DefaultStrategies(make_calls(options()), lambda: 1.0)
     assert await strategies.default_strategy("one") == SPOT

@@ -339,7 +339,7 @@ async def test_a_run_waits_unsent_while_its_clusters_default_cannot_be_fetched(
         at.launch("run", build=open_request)
         await at.idle()
     assert [body["clientToken"] for body in client.calls("run_task")] == ["run-1"]
-    assert len(reports.of(Launched)) == 1
+    assert [type(report) for report in reports] == [Launched], "it is no launch whose outcome is unknown"
 
 
 async def test_a_request_that_its_cluster_cannot_run_fails_only_its_run(

@@ -233,3 +233,42 @@ def test_a_task_gets_its_task_definitions_tags_if_they_are_propagated(
     arn = lab.run(taskDefinition="f", propagateTags=propagate, tags=own, networkConfiguration=None)
     shown = lab.describe(arn, include=["TAGS"])["tags"]
     assert {tag["key"]: tag["value"] for tag in shown} == expected
+
+
+def test_nothing_is_launched_from_a_deregistered_task_definition(lab: Lab) -> None:
+    network = {"networkConfiguration": None}
+    first, second = (
+        lab.call("RegisterTaskDefinition", **definition("a"))["taskDefinition"] for _ in range(2)
+    )
+    gone = lab.call("DeregisterTaskDefinition", taskDefinition=second["taskDefinitionArn"])
+    assert gone["taskDefinition"]["status"] == "INACTIVE"
+    error = lab.error("RunTask", taskDefinition="f:2")
+    assert (error.code, error.message) == ("ClientException", "TaskDefinition is inactive")
+    arn = lab.run(taskDefinition="f", **network)
+    assert lab.describe(arn)["taskDefinitionArn"] == first["taskDefinitionArn"]
+    described = lab.call("DescribeTaskDefinition", taskDefinition="f:2")["taskDefinition"]
+    assert described["status"] == "INACTIVE"
+    assert described["deregisteredAt"] >= described["registeredAt"]
+
+
+def test_a_family_whose_revisions_are_all_deregistered_has_no_latest_one(lab: Lab) -> None:
+    lab.call("RegisterTaskDefinition", **definition("a"))
+    lab.call("DeregisterTaskDefinition", taskDefinition="f:1")
+    error = lab.error("DescribeTaskDefinition", taskDefinition="f")
+    assert (error.code, error.message) == ("ClientException", "Unable to describe task definition.")
+    assert lab.call("RegisterTaskDefinition", **definition("a"))["taskDefinition"]["revision"] == 2
+
+
+def test_families_are_listed_by_prefix_and_status_in_pages(lab: Lab) -> None:
+    for name in ("team-b", "team-a", "other", "team-c"):
+        lab.call("RegisterTaskDefinition", **definition("a", family=name))
+    lab.call("DeregisterTaskDefinition", taskDefinition="team-c:1")
+    page = lab.call("ListTaskDefinitionFamilies", familyPrefix="team-", maxResults=2)
+    assert page["families"] == ["team-a", "team-b"]
+    rest = lab.call("ListTaskDefinitionFamilies", familyPrefix="team-", nextToken=page["nextToken"])
+    assert rest == {"families": ["team-c"]}
+    active = lab.call("ListTaskDefinitionFamilies", familyPrefix="team-", status="ACTIVE")
+    assert active == {"families": ["team-a", "team-b"]}
+    assert lab.call("ListTaskDefinitionFamilies", familyPrefix="team-", status="INACTIVE") == {
+        "families": ["team-c"]
+    }

@@ -89,6 +89,8 @@ class Failure:
     """For `EXISTS`: the tasks the clientToken started."""
     members: tuple[str, ...] = ()
     """The members of the request to correct, as paths such as `overrides.cpu`."""
+    cause: str = ""
+    """The name of its row in the table of causes; empty if none fits."""
     shortage: Shortage = Shortage.ROOM
     """For `CAPACITY`: what there isn't enough of."""
     passed_on: bool = False
@@ -386,6 +388,7 @@ def _failure(found: Finding, facts: str) -> Failure:
         _KIND_BY_OUTLOOK[cause.outlook],
         Diagnosis(found.summary, facts, found.remedy),
         members=cause.members,
+        cause=cause.name,
         shortage=cause.shortage,
     )
 

@@ -43,6 +43,8 @@ class ImageRevisions:
         """The task definitions of requests, and when each was read."""
         self._arns: dict[tuple[str, str, str], str] = {}
         """The revisions: by the ARN of the copied one, container and image."""
+        self._images: dict[str, str] = {}
+        """The images of all revisions that were ever known here, by ARN: calls may still name one that was forgotten."""
         self._refused: dict[Wanted, tuple[Failure, float]] = {}
         self._reading: SharedAnswers[str] = SharedAnswers()
 
@@ -51,12 +53,11 @@ class ImageRevisions:
         base = self._base(wanted.definition)
         return None if base is None else self._arns.get((base.arn, wanted.container, wanted.image))
 
-    def forget(self, arn: str) -> bool:
-        """Forget a revision that RunTask refuses, because someone has deregistered it; return whether it is one of ours."""
-        ours = [key for key, known in self._arns.items() if known == arn]
-        for key in ours:
+    def forget(self, arn: str) -> str | None:
+        """Forget a revision that someone has deregistered; return its image, None if it is none of ours."""
+        for key in [key for key, known in self._arns.items() if known == arn]:
             del self._arns[key]
-        return bool(ours)
+        return self._images.get(arn)
 
     async def find(self, wanted: Wanted) -> None:
         """Make the revision known: find it in ECS, or register it; raises `CallError` only for what asking again can't change."""
@@ -78,7 +79,8 @@ class ImageRevisions:
         key = (base.arn, wanted.container, wanted.image)
         if key not in self._arns:
             revision = Revision(base, wanted.container, wanted.image, self._deployment)
-            self._arns[key] = await self._found_or_registered(revision)
+            arn = self._arns[key] = await self._found_or_registered(revision)
+            self._images[arn] = wanted.image
 
     async def _read(self, definition: str) -> None:
         found = await self._until_answered(lambda: self._describe(definition), definition)

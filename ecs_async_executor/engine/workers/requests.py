@@ -14,6 +14,7 @@ import anyio
 from ecs_async_executor.backoff import Random
 from ecs_async_executor.engine.admission.calls import Calls
 from ecs_async_executor.engine.diagnosis.call_failures import CallError, Failure, Kind, classify
+from ecs_async_executor.engine.diagnosis.causes.requests import DEFINITION_GONE
 from ecs_async_executor.engine.diagnosis.faults import stack_of
 from ecs_async_executor.engine.images import Wanted
 from ecs_async_executor.engine.options import EngineOptions
@@ -80,10 +81,17 @@ class Requests:
 
     def forget(self, request: Request, failure: Failure) -> Failure:
         """Return what a refusal of RunTask means: if someone has deregistered a revision of ours, the next launch gets another one."""
-        is_about_it = failure.kind is Kind.CONFIGURATION and failure.members == ("taskDefinition",)
-        if is_about_it and self._revisions.forget(str(request.body.get("taskDefinition"))):
-            return replace(failure, kind=Kind.START)
-        return failure
+        if failure.cause not in DEFINITION_GONE:
+            return failure
+        image = self._revisions.forget(str(request.body.get("taskDefinition")))
+        if image is None:
+            return failure
+        diagnosis = Diagnosis(
+            f"The task definition that was registered for the image {image} was deregistered.",
+            failure.diagnosis.detail,
+            "Nothing to do: the next launch gets another one.",
+        )
+        return Failure(Kind.START, diagnosis)
 
     @property
     def waiting(self) -> int:

@@ -8,6 +8,8 @@ TITLE = "Refused requests"
 
 _RUN_TASK = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html"
 _USELESS = Outlook.USELESS
+DEFINITION_GONE = frozenset({"definition-inactive", "definition-missing"})
+"""The causes that another revision mends."""
 
 CAUSES = (
     Cause(

@@ -161,6 +161,67 @@ async def test_after_a_revision_was_deregistered_the_next_launch_gets_another_on
     assert len(client.definitions.registered) == 2
 
 
+async def test_no_run_that_was_in_flight_fails_for_good_because_its_revision_was_deregistered(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    refused = error("ClientException", "TaskDefinition is inactive")
+    client.latency = 0.3
+    async with launching() as at:
+        at.launch("before", build=building())
+        await at.idle()
+        (made,) = client.definitions.registered
+        client.definitions.deregister(made.arn)
+        client.script["run_task"].extend([refused] * 10)
+        for number in range(10):
+            at.launch(str(number), build=building())
+        await at.idle()
+        failed = reports.of(LaunchFailed)
+        assert [report.permanent for report in failed] == [False] * 10
+        for number in range(10):
+            at.launch(str(number), build=building(), number=2)
+        await at.idle()
+    assert len(client.definitions.registered) == 2
+    assert len(reports.of(Launched)) == 11
+
+
+async def test_a_launch_whose_revision_was_deregistered_says_that_nothing_is_to_be_done(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    client.script["run_task"].append(error("ClientException", "TaskDefinition is inactive"))
+    async with launching() as at:
+        at.launch("run", build=building())
+        await at.idle()
+    (failed,) = reports.of(LaunchFailed)
+    assert "the image airflow:2" in failed.diagnosis.summary
+    assert failed.diagnosis.remedy.startswith("Nothing to do")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
+        "Fargate requires task definition to have execution role ARN to support ECR images.",
+        "Fargate only supports network mode \u2018awsvpc\u2019.",
+    ],
+)
+async def test_what_is_wrong_with_the_copied_definition_fails_for_good_and_asks_nothing_again(
+    launching: Any, client: FakeClient, reports: Reports, message: str
+):
+    build = building(definition="airflow-task:1")
+    async with launching() as at:
+        at.launch("before", build=build)
+        await at.idle()
+        asked = len(client.calls("describe_task_definition"))
+        client.script["run_task"].append(error("InvalidParameterException", message))
+        at.launch("run", build=build)
+        await at.idle()
+        at.launch("after", build=build)
+        await at.idle()
+    (failed,) = reports.of(LaunchFailed)
+    assert failed.permanent
+    assert len(client.calls("describe_task_definition")) == asked
+
+
 async def test_a_definition_of_the_users_own_that_is_inactive_stays_a_permanent_failure(
     launching: Any, client: FakeClient, reports: Reports
 ):

@@ -54,6 +54,8 @@ class Flow:
     """Tasks that Airflow shows as failed."""
     seconds: float
     """That it was given, or needed."""
+    late: bool = False
+    """The machine was too slow to play the containers' code in time, so some failures may be its own."""
 
     @property
     def ended(self) -> Sequence[float]:
@@ -154,7 +156,8 @@ def report(
                 f" what had run by then. Refused: RunTask without room; where {RANDOM:.0%} are refused at random, each launch costs"
                 f" {RANDOM / (1 - RANDOM):.1f} refused calls at least. Before a higher priority: launches more than {IN_FLIGHT:.0f} s"
                 " before one of a higher priority, which had waited all the time, or (the last column) which ECS had refused"
-                " once, so that it may have been on its way back to the queue. AWS's default rate limits apply.",
+                " once, so that it may have been on its way back to the queue. AWS's default rate limits apply. ?: the machine was too"
+                " slow for the simulated containers, and some failures may be its own.",
             ),
             Table(
                 "Room is back after none",
@@ -179,7 +182,7 @@ def _flow(who: str, flow: Flow) -> tuple[str, ...]:
     return (
         who,
         f"{len(flow.ended):,}",
-        f"{flow.failed:,}",
+        f"{flow.failed:,}{' ?' * flow.late}",
         duration(flow.wall),
         duration(flow.ideal),
         f"{mark}{flow.ratio:.2f}" if flow.ended else "-",

@@ -201,7 +201,7 @@ class Scheduler:
         self._world.after(SEEN, self._see)
 
     def _see(self) -> None:
-        self.gates.end(ROOM)
+        self.gates.end(ROOM, self._world.now)
         self._launch()
 
 

@@ -8,6 +8,9 @@ An open gate lets every launch through. A refusal shuts it; from then on there a
   last few, so they double while they succeed. If none of those has succeeded, a single probe follows a pause, and the
   pauses double up to a ceiling. While freed slots are used with success, the room is full of our own tasks, and a refused
   probe is believed at once.
+
+A probe may find the slot of a task that has ended, but whose end no poll has seen yet. So it uses up the end that is seen
+next, and while tasks end, a few probes that succeed don't mean that there is more room.
 """
 
 from __future__ import annotations
@@ -31,10 +34,10 @@ LONGEST_PAUSE = 14.0
 """Seconds between two single probes at most: with a call's own time, room is found within 15 s of its return."""
 FIRST_USE_PAUSE, LONGEST_USE_PAUSE = 1.0, 2.0
 """Seconds between two launches on freed slots while they are refused: short, as each end is new evidence of room."""
-UNDETECTED = 1.0
-"""Seconds after which a poll has usually seen a short task's end: a probe that succeeds sooner may have found its slot."""
+UNDETECTED = 1.5
+"""Seconds after which a poll has usually seen a short task's end. A probe that succeeds before that may have found its slot."""
 SURE = 3
-"""Probes that must succeed one after the other, `UNDETECTED` apart, before their number grows while tasks flow."""
+"""Probes that must succeed in a row before their number grows while tasks flow, beyond the ends of the last seconds."""
 REOPENED = 20
 """Probes in a row whose success opens the gate again."""
 FREED_AT_ONCE = 4
@@ -67,6 +70,28 @@ class _Backoff:
         self.at, self.refusals = now, 0
 
 
+class _Lately:
+    """The times of what has happened in the last `UNDETECTED` seconds."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque()
+
+    def note(self, now: float) -> None:
+        self._times.append(now)
+
+    def count(self, now: float) -> int:
+        while self._times and self._times[0] < now - UNDETECTED:
+            self._times.popleft()
+        return len(self._times)
+
+    def take(self, now: float) -> bool:
+        """Remove the oldest; return whether there was one."""
+        if self.count(now):
+            self._times.popleft()
+            return True
+        return False
+
+
 class Gate:
     """One kind of room. The caller passes the time, in seconds on any steady clock."""
 
@@ -79,6 +104,8 @@ class Gate:
         self._probes: deque[bool] = deque(maxlen=PROBES)
         self._uses: deque[bool] = deque(maxlen=USES)
         self._probes_in_a_row = self._uses_in_a_row = 0
+        self._ends, self._found = _Lately(), _Lately()
+        """Tasks that have ended, and probes that have succeeded."""
         self._last_use = -math.inf
         """When a launch on a freed slot last succeeded."""
         self._next_probe = _Backoff(FIRST_PAUSE, LONGEST_PAUSE)
@@ -100,8 +127,13 @@ class Gate:
         return self._unanswered[Reason.FREED] < most
 
     def _may_probe(self, now: float) -> bool:
-        most = max(1, self._probes_in_a_row - SURE + 2) if self._flows(now) else 1 + sum(self._probes)
+        beyond = self._probes_in_a_row - self._sure(now)
+        most = max(1, beyond + 2) if self._flows(now) else 1 + sum(self._probes)
         return self._unanswered[Reason.PROBE] < most
+
+    def _sure(self, now: float) -> int:
+        """Return how many probes in a row find more room than what tasks leave whose ends no poll has seen."""
+        return SURE + self._ends.count(now)
 
     def _flows(self, now: float) -> bool:
         """Return whether freed slots are used with success, so that the room is full of our own tasks."""
@@ -137,8 +169,9 @@ class Gate:
             return
         self._probes.append(True)
         self._probes_in_a_row += 1
+        self._found.note(now)
         flows = self._flows(now)
-        self._next_probe.reset(now + UNDETECTED if flows and self._probes_in_a_row < SURE else now)
+        self._next_probe.reset(now + UNDETECTED if flows and self._probes_in_a_row < self._sure(now) else now)
         if self._probes_in_a_row >= REOPENED and not flows:
             self.shut_at = None
 
@@ -169,8 +202,14 @@ class Gate:
 
     # --- slots --------------------------------------------------------------------------------------------
 
-    def free(self) -> None:
-        """Note that a task of this room has ended: its slot is free, until ECS refuses a launch."""
+    def free(self, now: float) -> None:
+        """Note that a task of this room has ended: its slot is free, unless a probe has just found it."""
+        if self.shut_at is not None:
+            self._ends.note(now)
+            self.freed_slots += not self._found.take(now)
+
+    def regain(self) -> None:
+        """Note that a freed slot which a launch of another size took is free again."""
         if self.shut_at is not None:
             self.freed_slots += 1
 

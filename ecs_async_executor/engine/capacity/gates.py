@@ -83,7 +83,7 @@ class Gates:
             else:
                 self._gates[each.key].withdraw(each.reason)
 
-    def end(self, room: Room) -> None:
+    def end(self, room: Room, now: float) -> None:
         """Note that a task has ended: it leaves a slot to launches of its room, whatever their size, and of its quotas."""
         for (shortage, other), gate in self._gates.items():
             if shortage is Shortage.ROOM:
@@ -91,13 +91,13 @@ class Gates:
             else:
                 fits = shortage is Shortage.QUOTA and (shortage, other) in _keys(room, shortage)
             if fits:
-                gate.free()
+                gate.free(now)
 
-    def leave_provisioning(self, room: Room) -> None:
+    def leave_provisioning(self, room: Room, now: float) -> None:
         """Note that a task isn't in PROVISIONING any more."""
         for key in _keys(room, Shortage.PROVISIONING):
             if (gate := self._gates.get(key)) is not None:
-                gate.free()
+                gate.free(now)
 
     def shut(self, room: Room) -> Shut | None:
         """Return why launches of this room wait: the gate on their way that was shut first; None if all are open."""
@@ -126,7 +126,7 @@ class Gates:
     def _leave_to_other_sizes(self, each: Pass) -> None:
         if each.reason is Reason.FREED:
             for other in self._of_other_sizes(each.key):
-                other.free()
+                other.regain()
 
 
 def _keys(room: Room, shortage: Shortage) -> tuple[_Key, ...]:

@@ -392,11 +392,11 @@ class Ledger:
             self._payload_objects.observe(entry, task)
         if not entry.task.provisioned and task.last_status != "PROVISIONING":
             entry.task.provisioned = True
-            self.gates.leave_provisioning(entry.room)
+            self.gates.leave_provisioning(entry.room, now)
         if task.last_status == "STOPPED":
             report = stopped(entry, task)
             if report.costs_attempt or report.ran:
-                self.gates.end(entry.room)
+                self.gates.end(entry.room, now)
             else:
                 self.gates.refuse(entry.room, (), Shortage.ROOM, report.diagnosis, now)
             return self._end(entry, report, now)
@@ -455,7 +455,7 @@ class Ledger:
             f"DescribeTasks says MISSING{', ListTasks does not list it' * asked}; {entry.arn}",
             f"ECS describes a stopped task for an hour at least. {LOST_REMEDY}",
         )
-        self.gates.end(entry.room)
+        self.gates.end(entry.room, now)
         return self._end(entry, lost(entry, diagnosis), now)
 
     # --- states -------------------------------------------------------------------------------------------

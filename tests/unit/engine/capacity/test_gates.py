@@ -48,7 +48,7 @@ def test_an_end_frees_a_slot_for_every_size_in_the_same_place_and_the_first_to_l
     gates = Gates()
     for room in (SMALL, LARGE, ELSEWHERE):
         fill(gates, room)
-    gates.end(SMALL)
+    gates.end(SMALL, 0.0)
     assert [is_open(gates, room) for room in (SMALL, LARGE, ELSEWHERE)] == [True, True, False]
     passes = gates.take(LARGE, 0.0)
     assert not is_open(gates, SMALL)
@@ -61,7 +61,7 @@ def test_a_launch_that_was_not_sent_leaves_the_slot_to_other_sizes():
     gates = Gates()
     for room in (SMALL, LARGE):
         fill(gates, room)
-    gates.end(SMALL)
+    gates.end(SMALL, 0.0)
     gates.withdraw(gates.take(LARGE, 0.0))
     assert [is_open(gates, room) for room in (SMALL, LARGE)] == [True, True]
 
@@ -69,7 +69,7 @@ def test_a_launch_that_was_not_sent_leaves_the_slot_to_other_sizes():
 def test_an_end_frees_part_of_the_quota_in_every_cluster():
     gates = Gates()
     fill(gates, SMALL, Shortage.QUOTA)
-    gates.end(ELSEWHERE)
+    gates.end(ELSEWHERE, 0.0)
     assert is_open(gates, SMALL)
     assert is_open(gates, ELSEWHERE)
 
@@ -77,16 +77,16 @@ def test_an_end_frees_part_of_the_quota_in_every_cluster():
 def test_a_task_that_leaves_provisioning_makes_room_for_another_one_there():
     gates = Gates()
     fill(gates, SMALL, Shortage.PROVISIONING)
-    gates.end(SMALL)
+    gates.end(SMALL, 0.0)
     assert not is_open(gates, SMALL)
-    gates.leave_provisioning(LARGE)
+    gates.leave_provisioning(LARGE, 0.0)
     assert is_open(gates, SMALL)
 
 
 def test_a_refusal_for_one_shortage_says_nothing_about_another_one():
     gates = Gates()
     fill(gates, SMALL)
-    gates.end(SMALL)
+    gates.end(SMALL, 0.0)
     gates.refuse(SMALL, gates.take(SMALL, 0.0), Shortage.QUOTA, Diagnosis("No quota."), 7.0)
     assert gates.shut(ON_DEMAND) is None
     shut = gates.shut(ELSEWHERE)

@@ -173,8 +173,8 @@ class TestRooms:
         queue = LaunchQueue(UNLIMITED, gates)
         for name, priority in [("a", 1), ("b", 5), ("c", 5)]:
             queue.add(entry(name, priority=priority), not_before=0)
-        gates.end(HERE)
-        gates.end(HERE)
+        gates.end(HERE, 0.0)
+        gates.end(HERE, 0.0)
         assert pop_all(queue, 0) == ["b", "c"]
 
     def test_a_run_that_waits_for_an_answer_to_another_ones_probe_has_no_due_time(self):

@@ -535,7 +535,7 @@ def test_a_launch_tells_how_long_it_has_waited_for_room(ledger: Ledger):
 @pytest.mark.parametrize("outcome", ["throttled", "asked first", "uploaded first", "forgotten"])
 def test_a_call_that_says_nothing_about_room_leaves_the_slot_to_others(ledger: Ledger, outcome: str):
     fill(ledger)
-    ledger.gates.end(HERE)
+    ledger.gates.end(HERE, 0.0)
     waits(ledger, "next")
     entry = ledger.take(0.1)
     assert entry is not None

@@ -20,7 +20,7 @@ DECISIVE = frozenset(fold(each) for each in (*_OF_CONTAINER, *_OF_TASK, *_OF_REQ
 def room_of(body: Mapping[str, Any]) -> Room:
     """Return what a request needs room for; `body` has RunTask members in AWS's spelling, and may be wrong."""
     strategy = body.get("capacityProviderStrategy") or ()
-    providers = sorted(str(each["capacityProvider"]) for each in strategy)
+    providers = sorted({str(each["capacityProvider"]) for each in strategy})
     launch_type = body.get("launchType")
     if not providers and launch_type:
         providers = [str(launch_type)]

@@ -8,6 +8,9 @@ An open gate lets every launch through. A refusal shuts it; from then on there a
   last few, so they double while they succeed. If none of those has succeeded, a single probe follows a pause, and the
   pauses double up to a ceiling. While freed slots are used with success, the room is full of our own tasks, and a refused
   probe is believed at once.
+
+ECS may also accept a launch, and find out later that there is no room. From then on no acceptance counts, and single probes
+follow pauses, until a task that was launched since then has started.
 """
 
 from __future__ import annotations
@@ -37,6 +40,8 @@ SURE = 3
 """Probes that must succeed one after the other, `UNDETECTED` apart, before their number grows while tasks flow."""
 REOPENED = 20
 """Probes in a row whose success opens the gate again."""
+OUTDATED = 60.0
+"""Seconds after which what a gate knows is too old, if it could have sent a launch, and nobody wanted to or was able to."""
 FREED_AT_ONCE = 4
 """Unanswered launches on freed slots at first; one more for every eighth that has succeeded in a row."""
 
@@ -81,8 +86,18 @@ class Gate:
         self._probes_in_a_row = self._uses_in_a_row = 0
         self._last_use = -math.inf
         """When a launch on a freed slot last succeeded."""
+        self._last_news = -math.inf
+        """When it last learned what came of a launch."""
+        self._doubted_since: float | None = None
+        """When a task that ECS had accepted first ended for lack of room; None once a later one has started."""
         self._next_probe = _Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         self._next_use = _Backoff(FIRST_USE_PAUSE, LONGEST_USE_PAUSE)
+
+    def is_outdated(self, now: float) -> bool:
+        """Return whether a new gate would do as well: it is open and unused, or what it knows is too old."""
+        if any(self._unanswered.values()):
+            return False
+        return self.shut_at is None or now - max(self._last_news, self._next_probe.at) >= OUTDATED
 
     def opens_at(self, now: float) -> float:
         """Return when the next launch may be sent: `now` if it may be already; infinity while answers must come first."""
@@ -100,7 +115,12 @@ class Gate:
         return self._unanswered[Reason.FREED] < most
 
     def _may_probe(self, now: float) -> bool:
-        most = max(1, self._probes_in_a_row - SURE + 2) if self._flows(now) else 1 + sum(self._probes)
+        if self._doubted_since is not None:
+            most = 1
+        elif self._flows(now):
+            most = max(1, self._probes_in_a_row - SURE + 2)
+        else:
+            most = 1 + sum(self._probes)
         return self._unanswered[Reason.PROBE] < most
 
     def _flows(self, now: float) -> bool:
@@ -120,12 +140,17 @@ class Gate:
     def withdraw(self, reason: Reason) -> None:
         """Note that a launch wasn't sent after all, or that its answer said nothing about room."""
         self._unanswered[reason] -= 1
-        self.freed_slots += reason is Reason.FREED
+        if reason is Reason.FREED:
+            self.free()
 
     def accept(self, reason: Reason, now: float) -> None:
         """Note that ECS had room."""
         self._unanswered[reason] -= 1
+        self._last_news = now
         if self.shut_at is None:
+            return
+        if reason is Reason.PROBE and self._doubted_since is not None:
+            self._next_probe.refused(now)
             return
         if reason is Reason.FREED:
             self._uses.append(True)
@@ -143,14 +168,10 @@ class Gate:
             self.shut_at = None
 
     def refuse(self, reason: Reason | None, now: float) -> None:
-        """Note that ECS had no room; the reason is None if the task was accepted, and ended before it ran."""
+        """Note that ECS had no room; the reason is None if this gate hasn't let the launch through."""
         if reason is not None:
             self._unanswered[reason] -= 1
-        if self.shut_at is None:
-            self.shut_at = now
-            self._probes.extend([True] * PROBES)  # for all that is known, this refusal is an exception
-            self._next_probe.reset(now)
-        self.freed_slots = 0
+        self._shut(now)
         if reason is Reason.FREED:
             self._uses.append(False)
             self._uses_in_a_row = 0
@@ -164,8 +185,31 @@ class Gate:
             self._next_probe.reset(now + LONGEST_PAUSE)
             return
         self._probes.append(False)
-        if not any(self._probes):
+        if self._doubted_since is not None or not any(self._probes):
             self._next_probe.refused(now)
+
+    def come_to_nothing(self, now: float) -> None:
+        """Note that a task that ECS had accepted has ended before it ran, for lack of room."""
+        self._shut(now)
+        if self._doubted_since is None:
+            self._doubted_since = now
+        self._probes_in_a_row = 0
+        self._next_probe.refused(now)
+
+    def start(self, launched_at: float, now: float) -> None:
+        """Note that a task has started to run, which was launched at that time."""
+        if self._doubted_since is not None and launched_at >= self._doubted_since:
+            self._doubted_since = None
+            self._probes.append(True)
+            self._next_probe.reset(now)
+
+    def _shut(self, now: float) -> None:
+        self._last_news = now
+        self.freed_slots = 0
+        if self.shut_at is None:
+            self.shut_at = now
+            self._probes.extend([True] * PROBES)  # for all that is known, this refusal is an exception
+            self._next_probe.reset(now)
 
     # --- slots --------------------------------------------------------------------------------------------
 
@@ -174,6 +218,9 @@ class Gate:
         if self.shut_at is not None:
             self.freed_slots += 1
 
-    def lose(self) -> None:
-        """Note that a launch of another size takes a freed slot."""
-        self.freed_slots = max(0, self.freed_slots - 1)
+    def lose(self) -> bool:
+        """Note that a launch of another size takes a freed slot; return whether there was one."""
+        if not self.freed_slots:
+            return False
+        self.freed_slots -= 1
+        return True

@@ -98,8 +98,9 @@ class LaunchQueue:
 
     def keep_position(self, entry: Entry, now: float) -> None:
         """Keep the position of a run that was refused for its next launch."""
-        for run_id in [run_id for run_id, (_, until) in self._kept.items() if until <= now]:
-            del self._kept[run_id]
+        while self._kept and next(iter(self._kept.values()))[1] <= now:
+            del self._kept[next(iter(self._kept))]
+        self._kept.pop(entry.run_id, None)
         self._kept[entry.run_id] = self._positions[entry], now + KEPT
 
     def leave_lane(self, entry: Entry) -> None:

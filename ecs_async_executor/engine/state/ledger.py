@@ -17,13 +17,14 @@ A launch that definitely started nothing has ended. The next one is a new order,
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
+from heapq import nsmallest
 from sys import intern
 
 from ecs_async_executor.backoff import Random
 from ecs_async_executor.engine.capacity.gates import Gates, Shut
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
-from ecs_async_executor.engine.diagnosis.causes.cause import Shortage
 from ecs_async_executor.engine.diagnosis.slow_starts import describe_slow_start
 from ecs_async_executor.engine.options import EngineOptions, Rate
 from ecs_async_executor.engine.responses import Task
@@ -52,6 +53,7 @@ from ecs_async_executor.messages import (
     Room,
     Running,
     SlowStart,
+    Stopped,
     Terminal,
     Waiting,
     Watch,
@@ -64,6 +66,9 @@ Enough for PutObject to keep ahead of RunTask, and few enough that the requests 
 when they are sent."""
 
 
+REPLAY_WITHIN = 1800.0
+"""Seconds that a launch may wait for room if another engine may have sent it: while an hour hasn't passed since its task's
+end, ECS answers its clientToken with that task (Amazon ECS API reference: ECS_Idempotency)."""
 HELD_UP = frozenset({State.WAITING, State.PREPARING, State.UPLOAD_WAITING})
 """The states in which a launch can be held up by what holds up all launches."""
 
@@ -265,7 +270,7 @@ class Ledger:
         """Note that RunTask has started the task, with this `capacity`, or that it was found."""
         if not self.holds(entry):
             return []
-        waited = self._waited_for_room(entry, now)
+        waited = self._waited_for_room(entry, now) if entry.passes else 0.0
         self.gates.accept(entry.passes, now)
         entry.passes = ()
         self._leave_queues(entry)
@@ -275,6 +280,12 @@ class Ledger:
             self.stops.append(entry)
         return [Launched(entry.run_id, entry.number, arn, cluster, container, capacity, waited)]
 
+    def refused(self, entry: Entry, failure: Failure, now: float) -> None:
+        """Tell the gates that ECS had no room for a call, whatever that turns out to mean for the launch."""
+        if self.holds(entry) and entry.state is State.SENDING:
+            self.gates.refuse(entry.room, entry.passes, failure.shortage, failure.diagnosis, now)
+            entry.passes = ()
+
     def failed(self, entry: Entry, failure: Failure, now: float) -> list[Report]:
         """Retry the launch later, or end it: RunTask, or a step before it, failed."""
         if not self.holds(entry):
@@ -282,9 +293,8 @@ class Ledger:
         entry.launch.note(failure, now)
         waited = self._waited_for_room(entry, now)
         if failure.kind is Kind.CAPACITY:
-            self.gates.refuse(entry.room, entry.passes, failure.shortage, failure.diagnosis, now)
+            self.refused(entry, failure, now)
             self.launches.keep_position(entry, now)
-            entry.passes = ()
         self._withdraw(entry)
         if failure.kind is Kind.EXISTS:
             entry.stored = entry.maybe_stored = None  # another engine's container may be about to fetch it
@@ -316,45 +326,57 @@ class Ledger:
     def short_of_room(self, now: float, report_after: float, limit: int) -> list[Report]:
         """End the launches that have waited for room for too long, and report others, once each, after `report_after` s.
 
-        At most `limit` are reported, the first to be launched first.
+        At most `limit` are reported, of each room the first to be launched first.
         """
         reports: list[Report] = []
-        to_report: dict[Room, list[tuple[Entry, Shut]]] = {}
-        shut: dict[Room, Shut | None] = {}
+        to_report: dict[Room, list[Entry]] = {}
+        shut = self._shut(now)
         for entry in tuple(self.launches):
             launch = entry.launch
-            if not entry.asks_for_room:
-                continue
-            if entry.room not in shut:
-                shut[entry.room] = self.gates.shut(entry.room)
-            if (why := shut[entry.room]) is None:
+            if not entry.asks_for_room or (why := shut(entry.room)) is None:
                 continue
             waited = now - max(launch.ordered_at, why.since)
-            if waited >= launch.capacity_timeout and not launch.unknown_sends:
+            if launch.unknown_sends:
+                if waited >= min(launch.capacity_timeout, REPLAY_WITHIN):
+                    launch.needs_answer = True
+                    self.launches.leave_lane(entry)
+            elif waited >= launch.capacity_timeout:
                 reports += self._end(entry, no_room(entry, why.diagnosis, waited), now)
             elif waited >= report_after and not launch.last_waiting_kind:
-                to_report.setdefault(entry.room, []).append((entry, why))
-        for room, waiting in to_report.items():
-            places = self.launches.places(room)
-            for entry, why in sorted(waiting, key=lambda each: places[each[0]])[:limit]:
-                entry.launch.last_waiting_kind = Kind.CAPACITY
-                place = f"place {places[entry] + 1:,} of {len(places):,} in the queue for it"
-                reports.append(Waiting(entry.run_id, waits_for_room(why.diagnosis, place, now - why.since)))
+                to_report.setdefault(entry.room, []).append(entry)
+        for room, entries in to_report.items():
+            if limit > 0 and (why := shut(room)) is not None:
+                reports += self._tell_places(room, entries, why, now, limit)
+                limit -= len(entries)
         return reports
 
-    def held_up(self, why: Diagnosis, since: float, limit: int) -> list[Report]:
-        """Report that launches ordered before `since` wait for a reason they all share, once per run and reason.
+    def _shut(self, now: float) -> Callable[[Room], Shut | None]:
+        """Return `gates.shut` for now; thousands of runs may ask for the same room."""
+        return cache(lambda room: self.gates.shut(room, now))
+
+    def _tell_places(
+        self, room: Room, entries: list[Entry], why: Shut, now: float, limit: int
+    ) -> Iterator[Report]:
+        places = self.launches.places(room)
+        for entry in nsmallest(limit, entries, key=places.__getitem__):
+            entry.launch.last_waiting_kind = Kind.CAPACITY
+            place = f"place {places[entry] + 1:,} of {len(places):,} in the queue for it"
+            yield Waiting(entry.run_id, waits_for_room(why.diagnosis, place, now - why.since))
+
+    def held_up(self, why: Diagnosis, now: float, report_after: float, limit: int) -> list[Report]:
+        """Report that launches wait for a reason they all share, once per run and reason, `report_after` s after their order.
 
         At most `limit` of them, the first ordered first. Runs that wait for a reason of their own have been reported.
         """
         reports: list[Report] = []
+        shut = self._shut(now)
         for entry in self:
             launch = entry.launch
-            if len(reports) == limit or launch.ordered_at > since:
+            if len(reports) == limit or now - launch.ordered_at < report_after:
                 break  # the entries are in the order of their arrival
             if entry.state not in HELD_UP or launch.last_waiting_kind or why.summary in launch.held_up_by:
                 continue
-            if entry.asks_for_room and self.gates.shut(entry.room) is not None:
+            if entry.asks_for_room and shut(entry.room) is not None:
                 continue
             launch.held_up_by += (why.summary,)
             reports.append(Waiting(entry.run_id, why))
@@ -395,10 +417,7 @@ class Ledger:
             self.gates.leave_provisioning(entry.room)
         if task.last_status == "STOPPED":
             report = stopped(entry, task)
-            if report.costs_attempt or report.ran:
-                self.gates.end(entry.room)
-            else:
-                self.gates.refuse(entry.room, (), Shortage.ROOM, report.diagnosis, now)
+            self._settle_room(entry, report, now)
             return self._end(entry, report, now)
         entry.task.reach(phase_of(task), now)
         self.poll_again(entry, now)
@@ -408,6 +427,7 @@ class Ledger:
         if task.last_status == "RUNNING" and not entry.task.seen_running:
             entry.task.seen_running = True
             self._start_times.note(task)
+            self.gates.start(entry.room, entry.task.launched_at, now)
             return [Running(entry.run_id, entry.arn)]
         return []
 
@@ -458,6 +478,16 @@ class Ledger:
         self.gates.end(entry.room)
         return self._end(entry, lost(entry, diagnosis), now)
 
+    def _settle_room(self, entry: Entry, report: Stopped, now: float) -> None:
+        """Tell the gates what a task's end means for others."""
+        if report.ran:
+            self.gates.start(entry.room, entry.task.launched_at, now)
+        elif not report.costs_attempt:
+            self.gates.come_to_nothing(entry.room, report.diagnosis, now)
+            return
+        if not report.interrupted:  # otherwise AWS has taken its place away
+            self.gates.end(entry.room)
+
     # --- states -------------------------------------------------------------------------------------------
 
     def _move(self, entry: Entry, state: State, why: str, now: float) -> None:
@@ -470,8 +500,8 @@ class Ledger:
         self._withdraw(entry)
 
     def _waited_for_room(self, entry: Entry, now: float) -> float:
-        """Return the seconds for which a launch that asked for room has waited for it."""
-        why = self.gates.shut(entry.room) if entry.passes else None
+        """Return the seconds for which a launch that asks for room has waited for it."""
+        why = self.gates.shut(entry.room, now)
         return 0.0 if why is None else now - max(entry.launch.ordered_at, why.since)
 
     def _withdraw(self, entry: Entry) -> None:

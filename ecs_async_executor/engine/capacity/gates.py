@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from typing_extensions import assert_never
@@ -133,10 +134,9 @@ class Gates:
         return gate
 
     def _on_the_way(self, room: Room, now: float) -> Iterator[tuple[_Key, Gate]]:
-        for shortage in Shortage:
-            for key in _keys(room, shortage):
-                if (gate := self._gates.get(key)) is not None and not gate.is_outdated(now):
-                    yield key, gate
+        for key in _way(room):
+            if (gate := self._gates.get(key)) is not None and not gate.is_outdated(now):
+                yield key, gate
 
     def _of_other_sizes(self, key: _Key) -> Iterator[_Key]:
         """Yield the gates that have been told of the same freed slots."""
@@ -159,6 +159,12 @@ class Gates:
         for key in [key for key, gate in self._gates.items() if gate.is_outdated(now)]:
             del self._gates[key]
             self._refusals.pop(key, None)
+
+
+@lru_cache(1_000)
+def _way(room: Room) -> tuple[_Key, ...]:
+    """Return the gates that a launch must pass, as far as there are any."""
+    return tuple(key for shortage in Shortage for key in _keys(room, shortage))
 
 
 def _keys(room: Room, shortage: Shortage) -> tuple[_Key, ...]:

@@ -17,13 +17,12 @@ A launch that definitely started nothing has ended. The next one is a new order,
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
-from heapq import nsmallest
 from sys import intern
 
 from ecs_async_executor.backoff import Random
-from ecs_async_executor.engine.capacity.gates import Gates, Shut
+from ecs_async_executor.engine.capacity.gates import Gates
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
 from ecs_async_executor.engine.diagnosis.slow_starts import describe_slow_start
 from ecs_async_executor.engine.options import EngineOptions, Rate
@@ -329,39 +328,37 @@ class Ledger:
         At most `limit` are reported, of each room the first to be launched first.
         """
         reports: list[Report] = []
-        to_report: dict[Room, list[Entry]] = {}
-        shut = self._shut(now)
-        for entry in tuple(self.launches):
-            launch = entry.launch
-            if not entry.asks_for_room or (why := shut(entry.room)) is None:
+        for room, entries in self.launches.by_room(now).items():
+            if (why := self.gates.shut(room, now)) is None:
                 continue
-            waited = now - max(launch.ordered_at, why.since)
-            if launch.unknown_sends:
-                if waited >= min(launch.capacity_timeout, REPLAY_WITHIN):
+            since, to_tell = why.since, set[Entry]()
+            for entry in entries:
+                launch = entry.launch
+                waited = now - (launch.ordered_at if launch.ordered_at > since else since)
+                is_over = waited >= launch.capacity_timeout or (
+                    launch.unknown_sends and waited >= REPLAY_WITHIN
+                )
+                is_news = launch.last_waiting_kind is None and waited >= report_after
+                if not (is_over or is_news) or not entry.asks_for_room:
+                    continue
+                if not is_over:
+                    to_tell.add(entry)
+                elif launch.unknown_sends:
                     launch.needs_answer = True
                     self.launches.leave_lane(entry)
-            elif waited >= launch.capacity_timeout:
-                reports += self._end(entry, no_room(entry, why.diagnosis, waited), now)
-            elif waited >= report_after and not launch.last_waiting_kind:
-                to_report.setdefault(entry.room, []).append(entry)
-        for room, entries in to_report.items():
-            if limit > 0 and (why := shut(room)) is not None:
-                reports += self._tell_places(room, entries, why, now, limit)
-                limit -= len(entries)
+                else:
+                    reports += self._end(entry, no_room(entry, why.diagnosis, waited), now)
+            if to_tell and limit:
+                waiting = self.launches.in_order(each for each in entries if each in self.launches)
+                places = [(each, place) for place, each in enumerate(waiting, start=1) if each in to_tell]
+                limit -= len(places := places[:limit])
+                for entry, place in places:
+                    entry.launch.last_waiting_kind = Kind.CAPACITY
+                    text = f"place {place:,} of {len(waiting):,} in the queue for it"
+                    reports.append(
+                        Waiting(entry.run_id, waits_for_room(why.diagnosis, text, now - why.since))
+                    )
         return reports
-
-    def _shut(self, now: float) -> Callable[[Room], Shut | None]:
-        """Return `gates.shut` for now; thousands of runs may ask for the same room."""
-        return cache(lambda room: self.gates.shut(room, now))
-
-    def _tell_places(
-        self, room: Room, entries: list[Entry], why: Shut, now: float, limit: int
-    ) -> Iterator[Report]:
-        places = self.launches.places(room)
-        for entry in nsmallest(limit, entries, key=places.__getitem__):
-            entry.launch.last_waiting_kind = Kind.CAPACITY
-            place = f"place {places[entry] + 1:,} of {len(places):,} in the queue for it"
-            yield Waiting(entry.run_id, waits_for_room(why.diagnosis, place, now - why.since))
 
     def held_up(self, why: Diagnosis, now: float, report_after: float, limit: int) -> list[Report]:
         """Report that launches wait for a reason they all share, once per run and reason, `report_after` s after their order.
@@ -369,7 +366,7 @@ class Ledger:
         At most `limit` of them, the first ordered first. Runs that wait for a reason of their own have been reported.
         """
         reports: list[Report] = []
-        shut = self._shut(now)
+        shut = cache(lambda room: self.gates.shut(room, now))
         for entry in self:
             launch = entry.launch
             if len(reports) == limit or now - launch.ordered_at < report_after:

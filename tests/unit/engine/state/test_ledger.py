@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -673,6 +674,19 @@ def test_launches_that_wait_for_room_are_reported_once_with_their_place(ledger: 
     assert isinstance(last, Waiting)
     assert last.run_id == "run 0"
     assert ledger.short_of_room(90.0, 60.0, 2) == []
+
+
+def test_the_limit_of_reports_holds_for_all_rooms_together(ledger: Ledger):
+    fill(ledger)
+    there = replace(HERE, size="large")
+    ledger.launch(order("refused there", room=there, priority=9), 0.0)
+    entry = ledger.take(0.0)
+    assert entry is not None
+    ledger.failed(entry, FULL, 0.0)
+    for number in range(3):
+        waits(ledger, f"here {number}")
+        ledger.launch(order(f"there {number}", room=there), 0.0)
+    assert [len(ledger.short_of_room(40.0, 30.0, 4)) for _ in range(3)] == [4, 2, 0]
 
 
 def test_launches_that_wait_for_room_do_not_wait_for_what_holds_up_all(ledger: Ledger):

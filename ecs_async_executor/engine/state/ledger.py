@@ -49,7 +49,6 @@ from ecs_async_executor.messages import (
     Recovery,
     Report,
     Request,
-    Room,
     Running,
     SlowStart,
     Stopped,
@@ -334,7 +333,7 @@ class Ledger:
             since, to_tell = why.since, set[Entry]()
             for entry in entries:
                 launch = entry.launch
-                waited = now - (launch.ordered_at if launch.ordered_at > since else since)
+                waited = now - max(since, launch.ordered_at)
                 is_over = waited >= launch.capacity_timeout or (
                     launch.unknown_sends and waited >= REPLAY_WITHIN
                 )

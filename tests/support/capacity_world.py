@@ -177,13 +177,13 @@ class Scheduler:
             seconds = world.random.uniform(*START) + world.runs_for
             world.launched.append(Launched(self._number, world.now, seconds, overtakes))
             world.at(world.now + seconds, self._end)
-        world.at(world.now + latency, self._answer, entry, accepted)
+        world.at(world.now + latency, self._answer, entry, accepted, world.now)
 
-    def _answer(self, entry: Entry, accepted: bool) -> None:
+    def _answer(self, entry: Entry, accepted: bool, arrived_at: float) -> None:
         world = self._world
         self._in_flight -= 1
         if accepted:
-            self.gates.accept(entry.passes, world.now)
+            self.gates.accept(entry.passes, world.now, arrived_at)
         else:
             self.gates.refuse(ROOM, entry.passes, Shortage.ROOM, NO_MEMORY, world.now)
             self.queue.keep_position(entry, world.now)
@@ -198,10 +198,10 @@ class Scheduler:
     def _end(self) -> None:
         self._world.used -= 1
         self._world.ended += 1
-        self._world.after(SEEN, self._see)
+        self._world.after(SEEN, self._see, self._world.now)
 
-    def _see(self) -> None:
-        self.gates.end(ROOM, self._world.now)
+    def _see(self, stopped_at: float) -> None:
+        self.gates.end(ROOM, self._world.now, stopped_at)
         self._launch()
 
 

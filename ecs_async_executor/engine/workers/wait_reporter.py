@@ -31,6 +31,5 @@ class WaitReporter:
             for report in self._ledger.short_of_room(now, HELD_UP_AFTER, REPORTS_AT_ONCE):
                 self._emit(report)
             if (why := self._calls.hold_up) is not None:
-                since = now - HELD_UP_AFTER
-                for report in self._ledger.held_up(why, since, REPORTS_AT_ONCE):
+                for report in self._ledger.held_up(why, now, HELD_UP_AFTER, REPORTS_AT_ONCE):
                     self._emit(report)

@@ -110,6 +110,7 @@ def measure_flow(kind: str, case: Case, sizes: argparse.Namespace) -> Flow:
         refused=calls.get("failures", 0) - others_refused,
         failed=failed,
         seconds=ended - begun,
+        longest=loop.longest,
         late=late,
     )
 

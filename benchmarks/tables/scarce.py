@@ -54,6 +54,8 @@ class Flow:
     """Tasks that Airflow shows as failed."""
     seconds: float
     """That it was given, or needed."""
+    longest: float = 0.0
+    """Heartbeat, in seconds."""
     late: bool = False
     """The machine was too slow to play the containers' code in time, so some failures may be its own."""
 
@@ -149,7 +151,7 @@ def report(
             Table(
                 f"Room for {first.room}: {first.tasks:,} tasks of {task_seconds:.0f} s",
                 ("", "executor", "ran", "failed", "wall time", "work-\nconserving", "ratio",
-                 "refused calls\nof launches", "launched before\na higher priority", "... that was\nrelaunched"),
+                 "refused calls\nof launches", "launched before\na higher priority", "... that was\nrelaunched", "longest\nheartbeat"),
                 [(case.value, *_flow(who, flow)) for (case, who), flow in flows.items()],
                 "Work-conserving: what a scheduler needs that fills every slot at once, if each task holds its slot as long as it"
                 " did, from RunTask to STOPPED. ~: stopped after a limited time, and compared with what that scheduler needs for"
@@ -189,6 +191,7 @@ def _flow(who: str, flow: Flow) -> tuple[str, ...]:
         percent(flow.refused, len(flow.launches)),
         f"{flow.overtaken(refused=False):,}",
         f"{flow.overtaken(refused=True):,}",
+        duration(flow.longest),
     )
 
 

@@ -18,6 +18,7 @@ GOOD = Flow(
     refused=0,
     failed=0,
     seconds=25,
+    longest=0.02,
 )
 BACK = Return(dark=600, fits=60, launched=[3 + number / 20 for number in range(60)], given=180, refused=9)
 
@@ -45,6 +46,7 @@ def test_the_wall_time_is_compared_with_that_of_a_work_conserving_scheduler():
         "0.0 %",
         "0",
         "0",
+        "20.00 ms",
     )
 
 

@@ -342,8 +342,8 @@ class Ledger:
                 reports.append(Waiting(entry.run_id, waits_for_room(why.diagnosis, place, now - why.since)))
         return reports
 
-    def held_up(self, why: Diagnosis, since: float, limit: int) -> list[Report]:
-        """Report that launches ordered before `since` wait for a reason they all share, once per run and reason.
+    def held_up(self, why: Diagnosis, states: frozenset[State], since: float, limit: int) -> list[Report]:
+        """Report that launches in these states, ordered before `since`, wait for a reason they share, once per run and reason.
 
         At most `limit` of them, the first ordered first. Runs that wait for a reason of their own have been reported.
         """
@@ -352,7 +352,7 @@ class Ledger:
             launch = entry.launch
             if len(reports) == limit or launch.ordered_at > since:
                 break  # the entries are in the order of their arrival
-            if entry.state not in HELD_UP or launch.last_waiting_kind or why.summary in launch.held_up_by:
+            if entry.state not in states or launch.last_waiting_kind or why.summary in launch.held_up_by:
                 continue
             if entry.asks_for_room and self.gates.shut(entry.room) is not None:
                 continue

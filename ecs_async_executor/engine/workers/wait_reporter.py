@@ -5,7 +5,8 @@ from __future__ import annotations
 import anyio
 
 from ecs_async_executor.engine.admission.calls import Calls, Emit
-from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.state.entry import State
+from ecs_async_executor.engine.state.ledger import HELD_UP, Ledger
 
 HELD_UP_AFTER = 60.0
 """Seconds that a launch waits before its reason is reported: most pauses and throttles are over by then."""
@@ -30,7 +31,9 @@ class WaitReporter:
             now = anyio.current_time()
             for report in self._ledger.short_of_room(now, HELD_UP_AFTER, REPORTS_AT_ONCE):
                 self._emit(report)
-            if (why := self._calls.hold_up) is not None:
-                since = now - HELD_UP_AFTER
-                for report in self._ledger.held_up(why, since, REPORTS_AT_ONCE):
+            why, states = self._calls.outage, HELD_UP
+            if why is None:  # only those whose turn it would be wait for RunTask's rate
+                why, states = self._calls.hold_up, frozenset({State.WAITING})
+            if why is not None:
+                for report in self._ledger.held_up(why, states, now - HELD_UP_AFTER, REPORTS_AT_ONCE):
                     self._emit(report)

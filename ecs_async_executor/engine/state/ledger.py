@@ -216,12 +216,12 @@ class Ledger:
             self._move(entry, State.PREPARING, "ECS is asked first", now)
 
     def prepared(self, entry: Entry, now: float) -> None:
-        """Queue the run again: ECS has answered, and if the launcher searched for a task, it found none."""
+        """Queue the run again, for its next turn; if the launcher searched for a task, it found none."""
         if not self.holds(entry):
             return
         if entry.launch.recovery is Recovery.SEARCH:
             entry.launch.recovery = Recovery.REPLAY
-        self._wait(entry, "ECS has answered", now)
+        self._wait(entry, "nothing to wait for until its turn", now)
 
     @property
     def has_room_for_upload(self) -> bool:

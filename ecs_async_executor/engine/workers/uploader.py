@@ -82,7 +82,9 @@ class Uploader:
         """
         try:
             request = self._requests.request(entry)
-            if request.is_open:  # ECS's answer is too old by now: the launcher waits for another one, in no slot
+            if (
+                request.is_open
+            ):  # ECS's answer is too old by now: the launcher waits for another one, in no slot
                 return Prepared()
             if request.payload is not None:
                 await self._upload(entry, request.payload)

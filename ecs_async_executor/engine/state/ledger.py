@@ -36,6 +36,7 @@ from ecs_async_executor.engine.state.start_times import StartTimes
 from ecs_async_executor.engine.state.terminal_reports import (
     LOST_REMEDY,
     lost,
+    no_image,
     no_room,
     not_launched,
     stopped,
@@ -358,6 +359,24 @@ class Ledger:
                 continue
             launch.held_up_by += (why.summary,)
             reports.append(Waiting(entry.run_id, why))
+        return reports
+
+    def short_of_image(self, since: float, limit: int) -> list[Report]:
+        """Report that launches ordered before `since` wait for the revision that runs their image, once per run and image.
+
+        At most `limit` of them, the first ordered first.
+        """
+        reports: list[Report] = []
+        for entry in self:
+            launch = entry.launch
+            if len(reports) == limit or launch.ordered_at > since:
+                break  # as above
+            if (
+                launch.awaited_image
+                and (why := no_image(launch.awaited_image)).summary not in launch.held_up_by
+            ):
+                launch.held_up_by += (why.summary,)
+                reports.append(Waiting(entry.run_id, why))
         return reports
 
     # --- watching -----------------------------------------------------------------------------------------

@@ -72,6 +72,20 @@ async def test_runs_that_wait_for_an_image_hold_up_no_other_runs(
     assert len(reports.of(Launched)) == 101
 
 
+async def test_a_run_knows_which_image_it_waits_for_and_forgets_it_after_that(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    client.latency = 1.0
+    async with launching() as at:
+        at.launch("run", build=building())
+        await at.idle(0.5)
+        (entry,) = at.ledger
+        assert entry.launch.awaited_image == "airflow:2"
+        await at.idle()
+        assert entry.launch.awaited_image == ""
+    assert len(reports.of(Launched)) == 1
+
+
 async def test_runs_that_waited_for_an_image_are_sent_by_priority(
     launching: Any, client: FakeClient, reports: Reports
 ):

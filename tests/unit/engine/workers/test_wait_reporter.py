@@ -89,6 +89,20 @@ async def test_a_launch_that_waits_for_an_answer_does_not_wait_for_the_rate_of_r
     assert reports == []
 
 
+async def test_launches_that_wait_for_their_image_for_long_are_told_so_once(
+    make_calls: MakeCalls, reports: Reports
+):
+    ledger = asking("run")
+    (entry,) = ledger
+    entry.launch.awaited_image = "airflow:2"
+    await report_for(HELD_UP_AFTER - 1, ledger, make_calls(options()), reports)
+    assert reports == []
+    await report_for(2 * HELD_UP_AFTER, ledger, make_calls(options()), reports)
+    (told,) = reports.of(Waiting)
+    assert told.run_id == "run"
+    assert told.diagnosis.summary == "No task definition for the image airflow:2 is registered yet."
+
+
 async def test_thousands_are_reported_a_few_at_a_time_the_first_ordered_first(
     make_calls: MakeCalls, reports: Reports, monkeypatch: pytest.MonkeyPatch
 ):

@@ -200,10 +200,8 @@ class Calls:
             self.digest.note(cause, f"{name} failed and will be retried. {diagnosis}", now)
 
     @property
-    def hold_up(self) -> Diagnosis | None:
-        """Why launches wait that nothing else keeps from being sent; None if none waits."""
-        if not (backlog := self._backlog()):
-            return None
+    def outage(self) -> Diagnosis | None:
+        """Why no call gets a usable answer; None if calls do."""
         if self._breaker.diagnosis is not None:
             return self._breaker.diagnosis
         silence = self.unanswered_for(anyio.current_time())
@@ -214,6 +212,15 @@ class Calls:
                 "If it lasts, check the network between the scheduler and AWS (VPC endpoint of ecs, NAT gateway, proxy), and "
                 "AWS's health dashboard. The task is launched once ECS answers.",
             )
+        return None
+
+    @property
+    def hold_up(self) -> Diagnosis | None:
+        """Why launches wait that nothing else keeps from being sent; None if none waits."""
+        if not (backlog := self._backlog()):
+            return None
+        if (outage := self.outage) is not None:
+            return outage
         rate, most = self._rate_limits.rate(Action.RUN_TASK)
         waiting = f"{backlog:,} launches wait"
         if rate < most:

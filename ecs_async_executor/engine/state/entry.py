@@ -86,8 +86,10 @@ class LaunchRecord:
     """Set after too many faults: from then on the engine searches for the task, and calls RunTask no more."""
     last_waiting_kind: Kind | None = None
     """The run's own reason for waiting that was last reported."""
+    awaited_image: str = ""
+    """The image whose revision it waits for just now."""
     held_up_by: tuple[str, ...] = ()
-    """The reasons for waiting, shared by all launches, that were reported."""
+    """The reasons for waiting, shared with other launches, that were reported."""
 
     def note(self, failure: Failure, now: float) -> None:
         """Count a failed step."""

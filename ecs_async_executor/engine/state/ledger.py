@@ -36,6 +36,7 @@ from ecs_async_executor.engine.state.start_times import StartTimes
 from ecs_async_executor.engine.state.terminal_reports import (
     LOST_REMEDY,
     lost,
+    no_image,
     no_room,
     not_launched,
     stopped,
@@ -219,12 +220,12 @@ class Ledger:
             self._move(entry, State.PREPARING, "ECS is asked first", now)
 
     def prepared(self, entry: Entry, now: float) -> None:
-        """Queue the run again: ECS has answered, and if the launcher searched for a task, it found none."""
+        """Queue the run again, for its next turn; if the launcher searched for a task, it found none."""
         if not self.holds(entry):
             return
         if entry.launch.recovery is Recovery.SEARCH:
             entry.launch.recovery = Recovery.REPLAY
-        self._wait(entry, "ECS has answered", now)
+        self._wait(entry, "nothing to wait for until its turn", now)
 
     @property
     def has_room_for_upload(self) -> bool:
@@ -367,8 +368,10 @@ class Ledger:
                     )
         return reports
 
-    def held_up(self, why: Diagnosis, now: float, report_after: float, limit: int) -> list[Report]:
-        """Report that launches wait for a reason they all share, once per run and reason, `report_after` s after their order.
+    def held_up(
+        self, why: Diagnosis, states: frozenset[State], now: float, report_after: float, limit: int
+    ) -> list[Report]:
+        """Report that launches in these states wait for a reason they share, once per run and reason, `report_after` s after their order.
 
         At most `limit` of them, the first ordered first. Runs that wait for a reason of their own have been reported.
         """
@@ -378,12 +381,30 @@ class Ledger:
             launch = entry.launch
             if len(reports) == limit or now - launch.ordered_at < report_after:
                 break  # the entries are in the order of their arrival
-            if entry.state not in HELD_UP or launch.last_waiting_kind or why.summary in launch.held_up_by:
+            if entry.state not in states or launch.last_waiting_kind or why.summary in launch.held_up_by:
                 continue
             if entry.asks_for_room and shut(entry.room) is not None:
                 continue
             launch.held_up_by += (why.summary,)
             reports.append(Waiting(entry.run_id, why))
+        return reports
+
+    def short_of_image(self, since: float, limit: int) -> list[Report]:
+        """Report that launches ordered before `since` wait for the revision that runs their image, once per run and image.
+
+        At most `limit` of them, the first ordered first.
+        """
+        reports: list[Report] = []
+        for entry in self:
+            launch = entry.launch
+            if len(reports) == limit or launch.ordered_at > since:
+                break  # as above
+            if (
+                launch.awaited_image
+                and (why := no_image(launch.awaited_image)).summary not in launch.held_up_by
+            ):
+                launch.held_up_by += (why.summary,)
+                reports.append(Waiting(entry.run_id, why))
         return reports
 
     # --- watching -----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What the ledger reports about runs that have ended, or that wait for room. Pure."""
+"""What the ledger reports about runs that have ended, or that wait for room or an image. Pure."""
 
 from __future__ import annotations
 
@@ -73,6 +73,15 @@ def no_room(entry: Entry, why: Diagnosis, waited: float) -> LaunchFailed:
 def waits_for_room(why: Diagnosis, place: str, seconds: float) -> Diagnosis:
     """Explain that a launch waits behind others for which ECS has had no room for so many seconds."""
     return replace(why, detail=f"{place}; ECS refused the first launch {seconds:.0f} s ago")
+
+
+def no_image(image: str) -> Diagnosis:
+    """Explain that a launch waits for the revision that runs its image."""
+    return Diagnosis(
+        f"No task definition for the image {image} is registered yet.",
+        "one registration a second, or fewer if AWS throttles them",
+        "Nothing to do: the task is launched once there is one. If it lasts, the scheduler's log says what ECS answers.",
+    )
 
 
 def lost(entry: Entry, diagnosis: Diagnosis) -> Stopped:

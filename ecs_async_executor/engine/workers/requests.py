@@ -71,13 +71,11 @@ class Requests:
         if request.settle is not None:
             await self._answer(request.cluster)
         if request.image:
-            await self._answer(_wanted(request))
-
-    async def complete(self, entry: Entry) -> Request:
-        """Return the run's request, with all that only ECS can tell; raises `CallError`."""
-        while (request := self.request(entry)).is_open:
-            await self.wait(entry)
-        return request
+            entry.launch.awaited_image = request.image
+            try:
+                await self._answer(_wanted(request))
+            finally:
+                entry.launch.awaited_image = ""
 
     def forget(self, request: Request, failure: Failure) -> Failure:
         """Return what a refusal of RunTask means: if someone has deregistered a revision of ours, the next launch gets another one."""

@@ -40,7 +40,7 @@ class NotStarted:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Nothing is in the way of the send any more: the run waits for its next turn."""
+    """The run waits for its next turn: ECS has answered, or must be asked again then."""
 
 
 @dataclass(frozen=True, slots=True)

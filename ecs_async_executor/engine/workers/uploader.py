@@ -17,7 +17,7 @@ from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.workers.recovery import TaskSearch, is_refused_replay
 from ecs_async_executor.engine.workers.requests import Requests, raise_if_stopped
-from ecs_async_executor.engine.workers.steps import Outcome, Started, Steps, Uploaded
+from ecs_async_executor.engine.workers.steps import Outcome, Prepared, Started, Steps, Uploaded
 from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.messages import Payload
 
@@ -81,7 +81,11 @@ class Uploader:
         Raises `CallError`.
         """
         try:
-            request = await self._requests.complete(entry)
+            request = self._requests.request(entry)
+            if (
+                request.is_open
+            ):  # ECS's answer is too old by now: the launcher waits for another one, in no slot
+                return Prepared()
             if request.payload is not None:
                 await self._upload(entry, request.payload)
             raise_if_stopped(entry)

@@ -1,11 +1,12 @@
-"""Reports launches that wait for long: for room, or for what holds up all launches (a pause, a throttle, the rate)."""
+"""Reports launches that wait for long: for room, for their image, or for what holds up all (a pause, a throttle, the rate)."""
 
 from __future__ import annotations
 
 import anyio
 
 from ecs_async_executor.engine.admission.calls import Calls, Emit
-from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.state.entry import State
+from ecs_async_executor.engine.state.ledger import HELD_UP, Ledger
 
 HELD_UP_AFTER = 60.0
 """Seconds that a launch waits before its reason is reported: most pauses and throttles are over by then."""
@@ -30,6 +31,12 @@ class WaitReporter:
             now = anyio.current_time()
             for report in self._ledger.short_of_room(now, HELD_UP_AFTER, REPORTS_AT_ONCE):
                 self._emit(report)
-            if (why := self._calls.hold_up) is not None:
-                for report in self._ledger.held_up(why, now, HELD_UP_AFTER, REPORTS_AT_ONCE):
+            since = now - HELD_UP_AFTER
+            why, states = self._calls.outage, HELD_UP
+            if why is None:  # only those whose turn it would be wait for RunTask's rate
+                why, states = self._calls.hold_up, frozenset({State.WAITING})
+                for report in self._ledger.short_of_image(since, REPORTS_AT_ONCE):
+                    self._emit(report)
+            if why is not None:
+                for report in self._ledger.held_up(why, states, now, HELD_UP_AFTER, REPORTS_AT_ONCE):
                     self._emit(report)

@@ -13,7 +13,7 @@ from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.responses import Container, Task
 from ecs_async_executor.engine.state.entry import Entry, State
-from ecs_async_executor.engine.state.ledger import REPLAY_WITHIN, Ledger
+from ecs_async_executor.engine.state.ledger import HELD_UP, REPLAY_WITHIN, Ledger
 from ecs_async_executor.messages import (
     Cancelled,
     Diagnosis,
@@ -121,14 +121,14 @@ def test_only_launches_that_wait_for_long_without_a_reason_of_their_own_are_held
 ):
     prepare(ledger)
     why = Diagnosis("AWS is away.")
-    assert ledger.held_up(why, 10.0, 0.0, 100) == [Waiting("run", why)] * told
-    assert ledger.held_up(why, 10.0, 0.0, 100) == []
+    assert ledger.held_up(why, HELD_UP, 10.0, 0.0, 100) == [Waiting("run", why)] * told
+    assert ledger.held_up(why, HELD_UP, 10.0, 0.0, 100) == []
 
 
 def test_reasons_that_alternate_are_each_reported_once(ledger: Ledger):
     ledger.launch(order("run"), 0.0)
     reasons = [Diagnosis("AWS throttles."), Diagnosis("The rate is used up.")]
-    reports = [ledger.held_up(why, 10.0, 0.0, 100) for _ in range(3) for why in reasons]
+    reports = [ledger.held_up(why, HELD_UP, 10.0, 0.0, 100) for _ in range(3) for why in reasons]
     assert reports == [[Waiting("run", why)] for why in reasons] + [[]] * 4
 
 
@@ -692,4 +692,4 @@ def test_the_limit_of_reports_holds_for_all_rooms_together(ledger: Ledger):
 def test_launches_that_wait_for_room_do_not_wait_for_what_holds_up_all(ledger: Ledger):
     fill(ledger)
     waits(ledger, "next")
-    assert ledger.held_up(Diagnosis("AWS throttles."), 30.0, 0.0, 100) == []
+    assert ledger.held_up(Diagnosis("AWS throttles."), HELD_UP, 30.0, 0.0, 100) == []

@@ -8,7 +8,7 @@ import pytest
 
 from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.messages import Cancelled, Launched, LaunchFailed, Payload, Recovery, Request
-from tests.support.engine import URL, FakeClient, Reports, error
+from tests.support.engine import URL, FakeClient, Reports, error, fetching
 
 pytestmark = pytest.mark.virtual_time
 REGISTER = "register_task_definition"
@@ -70,6 +70,20 @@ async def test_runs_that_wait_for_an_image_hold_up_no_other_runs(
         assert [report.run_id for report in reports.of(Launched)] == ["without an image"]
         await at.idle()
     assert len(reports.of(Launched)) == 101
+
+
+async def test_a_run_knows_which_image_it_waits_for_and_forgets_it_after_that(
+    launching: Any, client: FakeClient, reports: Reports
+):
+    client.latency = 1.0
+    async with launching() as at:
+        at.launch("run", build=building())
+        await at.idle(0.5)
+        (entry,) = at.ledger
+        assert entry.launch.awaited_image == "airflow:2"
+        await at.idle()
+        assert entry.launch.awaited_image == ""
+    assert len(reports.of(Launched)) == 1
 
 
 async def test_runs_that_waited_for_an_image_are_sent_by_priority(
@@ -288,6 +302,25 @@ async def test_an_image_and_a_payload_go_together(
     assert images(client) == ["airflow:2"]
     assert len(reports.of(Launched)) == 1
     assert URL in s3.objects
+
+
+async def test_runs_that_wait_for_an_image_again_hold_up_no_uploads(
+    launching: Any, client: FakeClient, reports: Reports, s3: Any
+):
+    s3.latency = 20.0
+    async with launching() as at:
+        for number in range(100):
+            at.launch(f"image-{number}", build=building(payload=Payload(URL, b"token")))
+        await at.idle(50)
+        unanswered = error("ServerException", status=500, operation="DescribeTaskDefinition")
+        client.script["describe_task_definition"].extend([unanswered] * 20)
+        await at.idle(50)  # the family's latest revision is to be read again
+        assert len(reports.of(Launched)) < 100
+        at.launch("another", build=fetching())
+        await at.idle(50)
+        assert reports.of(Launched)[-1].run_id == "another"
+        await at.idle()
+    assert len(reports.of(Launched)) == 101
 
 
 async def test_a_token_that_was_made_before_the_wait_is_not_sent(

@@ -81,7 +81,9 @@ async def test_a_request_that_lacks_nothing_is_not_held_back(make_calls: Any, cl
 
 async def test_the_request_names_the_revision_that_runs_the_image(make_calls: Any, client: FakeClient):
     requests = Requests(make_calls(options()), options())
-    request = await requests.complete(entry("run", waits_for_both))
+    run = entry("run", waits_for_both)
+    await requests.wait(run)
+    request = requests.request(run)
     assert request.image == ""
     assert client.definitions.image_of(request.body["taskDefinition"]) == "airflow:2"
     assert {**request.body, "taskDefinition": "airflow-task"} == BODY

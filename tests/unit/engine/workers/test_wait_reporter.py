@@ -60,6 +60,49 @@ async def test_nothing_is_reported_while_nothing_holds_launches_up(
     assert reports == []
 
 
+def asking(run_id: str) -> Ledger:
+    """Make a ledger with a launch that waits for an answer of ECS, such as which revision runs its image."""
+    ledger = Ledger(options(), lambda: 1.0)
+    ledger.launch(order(run_id), anyio.current_time())
+    entry = ledger.take(anyio.current_time())
+    assert entry is not None
+    ledger.prepare(entry, anyio.current_time())
+    return ledger
+
+
+async def test_an_outage_is_told_of_launches_that_wait_for_an_answer_although_none_waits_for_its_turn(
+    make_calls: MakeCalls, reports: Reports, monkeypatch: pytest.MonkeyPatch
+):
+    calls = make_calls(options())
+    calls._backlog = lambda: 0
+    monkeypatch.setattr(Calls, "outage", property(lambda _: PAUSE))
+    await report_for(HELD_UP_AFTER + 2 * INTERVAL, asking("run"), calls, reports)
+    assert reports == [Waiting("run", PAUSE)]
+
+
+async def test_a_launch_that_waits_for_an_answer_does_not_wait_for_the_rate_of_run_task(
+    make_calls: MakeCalls, reports: Reports
+):
+    calls = make_calls(options(run_task_rate=Rate(per_second=20, burst=100)))
+    assert calls.hold_up is not None
+    await report_for(2 * HELD_UP_AFTER, asking("run"), calls, reports)
+    assert reports == []
+
+
+async def test_launches_that_wait_for_their_image_for_long_are_told_so_once(
+    make_calls: MakeCalls, reports: Reports
+):
+    ledger = asking("run")
+    (entry,) = ledger
+    entry.launch.awaited_image = "airflow:2"
+    await report_for(HELD_UP_AFTER - 1, ledger, make_calls(options()), reports)
+    assert reports == []
+    await report_for(2 * HELD_UP_AFTER, ledger, make_calls(options()), reports)
+    (told,) = reports.of(Waiting)
+    assert told.run_id == "run"
+    assert told.diagnosis.summary == "No task definition for the image airflow:2 is registered yet."
+
+
 async def test_thousands_are_reported_a_few_at_a_time_the_first_ordered_first(
     make_calls: MakeCalls, reports: Reports, monkeypatch: pytest.MonkeyPatch
 ):

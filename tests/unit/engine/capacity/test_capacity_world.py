@@ -56,7 +56,7 @@ def test_of_two_schedulers_that_share_a_room_neither_starves(joins: float, seed:
     Scheduler(world, 1, since=joins).order(1000)
     world.run(until=joins + 200.0)
     since = [each.scheduler for each in world.launched if each.at >= joins]
-    assert min(since.count(0), since.count(1)) >= 0.25 * len(since)
+    assert min(since.count(0), since.count(1)) >= 0.15 * len(since)
 
 
 def test_the_highest_priority_goes_first_whatever_is_refused(seed: int):

@@ -59,7 +59,7 @@ docs: $(INSTALLED) ## Build the documentation as a site, into build/site. A brok
 docs-serve: $(INSTALLED) ## Serve the documentation on http://localhost:8000, and again as you write.
 	$(BIN)/python -m zensical serve
 
-bench: $(INSTALLED) ## Run all benchmarks and update docs/performance.md (half an hour; ARGS=--quick: minutes).
+bench: $(INSTALLED) ## Run all benchmarks and update docs/performance.md (an hour and a half; ARGS=--quick: minutes).
 	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-faults: $(INSTALLED) ## Run both executors through every fault of the local ECS (25 minutes).

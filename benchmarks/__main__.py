@@ -1,6 +1,6 @@
 """Runs all benchmarks, each in a process of its own, and refreshes docs/performance.md and its chart.
 
-A full run takes about half an hour. Results are written after each benchmark. What fails loses only its own results;
+A full run takes about an hour and a half. Results are written after each benchmark. What fails loses only its own results;
 with --only, the others' are kept. A quick run is printed, and writes nothing unless --results says where.
 """
 

@@ -69,6 +69,35 @@ async def _take_half(connection: Connection, endpoint_url: str) -> list[tuple[fl
     return calls
 
 
+def take_room(connection: Connection, endpoint_url: str, slots: int, seconds: float) -> None:
+    """Hold up to `slots` slots of the cluster for so many seconds, and none for as many, between two messages.
+
+    Sends the number of its own RunTask calls that ECS refused then.
+    """
+    connection.recv()
+    connection.send(asyncio.run(_take_room(connection, endpoint_url, slots, seconds)))
+
+
+async def _take_room(connection: Connection, endpoint_url: str, slots: int, seconds: float) -> int:
+    refused = 0
+    async with _client(endpoint_url) as client:
+        begun, held = time.monotonic(), list[str]()
+        while not connection.poll():
+            takes = int((time.monotonic() - begun) / seconds) % 2 == 1
+            try:
+                if takes and len(held) < slots:
+                    answer = await client.run_task(**_request(OTHER))
+                    held += [task["taskArn"] for task in answer["tasks"]]
+                    refused += bool(answer["failures"])
+                elif not takes and held:
+                    await client.stop_task(cluster="default", task=held[-1])
+                    held.pop()
+            except ClientError:
+                pass  # a throttle: it tries again
+            await anyio.sleep(1 / LAUNCH_RATE)
+    return refused
+
+
 def _client(endpoint_url: str) -> Any:
     config = AioConfig(max_pool_connections=CONCURRENCY, retries={"total_max_attempts": 1})
     return get_session().create_client(

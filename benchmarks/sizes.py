@@ -1,4 +1,4 @@
-"""The size of every benchmark: in a full run, about half an hour in all, and in a quick one."""
+"""The size of every benchmark: in a full run, about an hour and a half in all, and in a quick one."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ MINUTES = {
     "memory": (2.5, 0.5),
     "client": (1.0, 0.2),
     "watching": (1.0, 0.2),
+    "scarce": (45.0, 4.0),
 }
 """About how long each benchmark takes, in a full run and in a quick one. All benchmarks, in the page's order."""
 
@@ -66,6 +67,16 @@ WATCHING = {
     "left": Size(0.05, 0.05, "share of them that has left since the last sweep", 0, 1),
     "latency": Size(0.1, 0.02, "latency of the API, in seconds", 0, LONG),
     "sweeps": Size(3, 1, "sweeps of each kind", 1, 100),
+}
+SCARCE = {
+    "tasks": Size(1000, 30, "tasks to run through the room", 1, MANY),
+    "room": Size(50, 10, "tasks that fit at once; twice as many when room is back", 2, 1000),
+    "seconds": Size(10.0, 5.0, "seconds that each of them runs", 3),
+    "period": Size(30.0, 5.0, "seconds for which another client holds half of the room, and frees it", 1),
+    "cap": Size(120.0, 10.0, "seconds that AwsEcsExecutor gets in each case", 0.1),
+    "dark": Size(600.0, 10.0, "seconds without room before it is back", 1),
+    "waiting": Size(10_000, 200, "runs that wait for room while heartbeats are measured", 0, MANY),
+    "watch": Size(30.0, 3.0, "how long heartbeats are measured, with a heartbeat every 50 ms", 0.1),
 }
 FAULTS = {
     "tasks": Size(60, 10, "tasks in each case", 1, 1000),

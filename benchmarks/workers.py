@@ -28,7 +28,10 @@ LATE = 1.0
 
 
 class Workers:
-    """The code in all containers. An ECS task's `group` says whose they are: `<task id>/<task instance's id>`."""
+    """The code in all containers. An ECS task's `group` says whose they are: `<task id>/<task instance's id>`.
+
+    Tasks that have no such group belong to others.
+    """
 
     def __init__(self, ecs: Control, work: float) -> None:
         """`work`: seconds that a task's code takes; the plan must let containers live for that and `EXIT`."""
@@ -51,7 +54,7 @@ class Workers:
 
     def step(self) -> None:
         """Make every container do what is due."""
-        tasks = self._ecs.tasks()
+        tasks = [task for task in self._ecs.tasks() if "/" in task["group"]]
         self.containers = len(tasks)
         with create_session(scoped=False) as session:
             for task in tasks:

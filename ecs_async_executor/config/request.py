@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ecs_async_executor.config.checks import problems as problems_of
 from ecs_async_executor.config.delivery import FETCH_SIZE
-from ecs_async_executor.config.folding import fold
 from ecs_async_executor.config.layers import Layer, merge, normalise_layer, short_members
 from ecs_async_executor.config.option_layers import airflow_layers, option_layers
 from ecs_async_executor.config.placement import EXCLUSIVE, Strategy, is_fargate, is_open, settled
-from ecs_async_executor.config.room import DECISIVE, room_of
+from ecs_async_executor.config.room import decisive, room_of
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.config.spelling import IMAGE, OURS, Body
 from ecs_async_executor.config.task_tags import TaskFacts, fill
@@ -54,7 +53,7 @@ class RequestTemplate:
         self._base: Body = {}
         for layer in below:
             self._base = self._lay(self._base, layer, [])
-        self._rooms: dict[int, Room] = {}
+        self._rooms: dict[str, Room] = {}
         for layer in above:
             try:
                 self._base = self._checked(self._base, layer)
@@ -64,20 +63,19 @@ class RequestTemplate:
 
     def room(self, executor_config: object) -> Room:
         """Return what a task's request needs room for, even if it can't be built. Never raises."""
-        config = executor_config if isinstance(executor_config, Mapping) else {}
-        decisive = {key: item for key, item in config.items() if fold(key) in DECISIVE}
-        known = hash(repr(decisive))
-        if known not in self._rooms:
+        try:
+            return self._room(decisive(executor_config))
+        except Exception:  # noqa: BLE001  a wrong executor_config is reported when its request is built
+            return self._room({})
+
+    def _room(self, members: Mapping[Any, Any]) -> Room:
+        known = repr(members)
+        if (room := self._rooms.get(known)) is None:
             if len(self._rooms) >= ROOMS_REMEMBERED:
                 self._rooms.clear()
-            try:
-                body = (
-                    self._lay(self._base, Layer("executor_config", decisive), []) if decisive else self._base
-                )
-                self._rooms[known] = room_of(body)
-            except Exception:  # noqa: BLE001  a wrong executor_config is reported when its request is built
-                self._rooms[known] = room_of(self._base)
-        return self._rooms[known]
+            body = self._lay(self._base, Layer("executor_config", members), []) if members else self._base
+            room = self._rooms[known] = room_of(body)
+        return room
 
     @property
     def cluster(self) -> str:

@@ -12,15 +12,42 @@ from ecs_async_executor.messages import Room
 _OF_CONTAINER = ("cpu", "memory", "memoryReservation", "resourceRequirements")
 _OF_TASK = ("cpu", "memory", "ephemeralStorage", "inferenceAcceleratorOverrides")
 _OF_REQUEST = ("taskDefinition", "placementConstraints", "platformVersion")
-_WHERE = ("cluster", "launchType", "capacityProviderStrategy", "overrides")
-DECISIVE = frozenset(fold(each) for each in (*_OF_CONTAINER, *_OF_TASK, *_OF_REQUEST, *_WHERE))
-"""The members of an executor_config that may change the room, as `fold` spells them."""
+_WHERE = ("cluster", "launchType", "capacityProviderStrategy", "networkConfiguration")
+
+
+def _folded(*names: str) -> frozenset[str]:
+    return frozenset(map(fold, names))
+
+
+_CONTAINER = _folded("name", *_OF_CONTAINER)
+_OVERRIDES = _folded("containerOverrides", *_OF_TASK)
+_TOP = _folded("overrides", *_OF_CONTAINER, *_OF_REQUEST, *_WHERE)
+
+
+def decisive(executor_config: object) -> dict[Any, Any]:
+    """Return the members of an executor_config that may change the room, in whatever spelling; empty if it is wrong."""
+    members = _among(executor_config, _TOP)
+    return {key: _of_overrides(each) if fold(key) == "overrides" else each for key, each in members.items()}
+
+
+def _of_overrides(value: Any) -> Any:
+    members = _among(value, _OVERRIDES)
+    return {
+        key: [_among(item, _CONTAINER) for item in each] if fold(key) == "containeroverrides" else each
+        for key, each in members.items()
+    }
+
+
+def _among(value: Any, names: frozenset[str]) -> dict[Any, Any]:
+    return (
+        {key: each for key, each in value.items() if fold(key) in names} if isinstance(value, Mapping) else {}
+    )
 
 
 def room_of(body: Mapping[str, Any]) -> Room:
     """Return what a request needs room for; `body` has RunTask members in AWS's spelling, and may be wrong."""
     strategy = body.get("capacityProviderStrategy") or ()
-    providers = sorted(str(each["capacityProvider"]) for each in strategy)
+    providers = sorted({str(each["capacityProvider"]) for each in strategy})
     launch_type = body.get("launchType")
     if not providers and launch_type:
         providers = [str(launch_type)]
@@ -32,6 +59,9 @@ def _size(body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name in _OF_REQUEST:
         if name in body:
             yield name, body[name]
+    network = (body.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
+    if "subnets" in network:
+        yield "subnets", sorted(network["subnets"])
     overrides = body.get("overrides") or {}
     for name in _OF_TASK:
         if name in overrides:

@@ -116,7 +116,9 @@ class OrderFactory:
             listed=not run.adopted_by_arn,
             launch_timeout=profile.launch_timeout,
             queue=run.queue or CALLBACKS,
-            room=profile.template.room(None),  # its executor_config isn't known any more
+            room=replace(
+                profile.template.room(None), cluster=at.cluster
+            ),  # no more of its executor_config is known
         )
 
     def _build(self, launch_id: LaunchId, workload: Any, profile: Profile) -> Request:

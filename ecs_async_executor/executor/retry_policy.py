@@ -139,9 +139,13 @@ class RetryPolicy:
         """Give a run more memory than its task was killed at, if its profile has it; say what it gets, once."""
         kills = self._kills(run)
         worst = max(kills, key=_size) if kills else None
-        if worst is None or _size(worst) <= run.killed_at:
+        if worst is None:
             return None
-        run.killed_at, run.sets_memory = _size(worst), sets_memory(_executor_config(run.workload))
+        # Its workload comes and goes.
+        run.sets_memory = run.sets_memory or sets_memory(_executor_config(run.workload))
+        if _size(worst) <= run.killed_at:
+            return None
+        run.killed_at = _size(worst)
         profile = self._profile(run)
         if profile.memory is None:
             return None

@@ -73,17 +73,18 @@ class TaskEvents:
         self._digest.note(cause, text, self._clock(), level=logging.ERROR, detail=detail)
 
     def waits(self, run: Run, why: Diagnosis) -> None:
-        """Tell why a run can't be launched now."""
+        """Tell why a run can't be launched now, once per cause: each of its launches may wait for the same one."""
+        if why.summary in run.waits_for:
+            return
+        run.waits_for.add(why.summary)
         self.log(("waits", why.summary), f"{run.label} waits: {why}")
         self.record(run, EventName.WAITS, str(why))
 
     def waits_again(self, run: Run, patience: float) -> None:
         """Tell why a run must wait before its next launch, once per cause; `patience`: for how many seconds at most."""
         why = run.diagnosis
-        if why.summary not in run.waits_for:
-            run.waits_for.add(why.summary)
-            limit = f"It waits up to {patience:.0f} s (`capacity_timeout`)."
-            self.waits(run, replace(why, remedy=f"{why.remedy} {limit}".strip()))
+        limit = f"It waits up to {patience:.0f} s (`capacity_timeout`)."
+        self.waits(run, replace(why, remedy=f"{why.remedy} {limit}".strip()))
 
     def launched(self, run: Run, task: Launched) -> None:
         """Tell which ECS task a run has. The row shows its ARN, but Airflow's UI doesn't."""

@@ -22,7 +22,7 @@ class Options:
     clusters: names of clusters in addition to `default`.
     task_definitions: RegisterTaskDefinition requests in addition to `airflow-task` (container `airflow`).
     plan: see `local.conditions.plan`; the process runtime only uses its start and stop delays.
-    conditions: see `local.conditions.conditions`: latency, throttling, consistency_lag, task_limit, faults.
+    conditions: see `local.conditions.conditions`: latency, throttling, consistency_lag, task_limit, room, faults.
     logs: True starts a moto server for CloudWatch Logs, a URL ships output there, False drops it.
     logs_port: the port of that server; 0 takes a free one.
     log_groups: names of log groups that exist from the start.

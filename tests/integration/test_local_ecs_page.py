@@ -63,12 +63,14 @@ def test_the_aws_cli_runs_a_task_shows_it_and_reads_what_it_prints(reader: Shell
 
 @pytest.mark.timeout(120)
 def test_curl_makes_it_misbehave_and_shows_what_it_did(reader: Shell) -> None:
-    add, calls, history, remove, interrupt = (
+    fill, add, calls, history, remove, interrupt = (
         f"{each.partition('  #')[0]} -sS --fail" for each in CURL.commands
     )
     run, describe, _ = AWS_CLI.commands
     made = task_id(reader.run(run.replace('["date"]', '["sleep", "60"]')))
 
+    reader.run(fill)
+    assert json.loads(reader.run(run))["failures"][0]["reason"] == "RESOURCE:MEMORY"
     reader.run(add)
     assert "RunTask" in reader.run(calls)
     assert json.loads(reader.run(history))

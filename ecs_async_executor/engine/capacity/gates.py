@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from typing_extensions import assert_never
 
-from ecs_async_executor.engine.capacity.gate import Gate, Reason
+from ecs_async_executor.engine.capacity.gate import OUTDATED, Gate, Reason
 from ecs_async_executor.engine.diagnosis.causes.cause import Shortage
 from ecs_async_executor.messages import Diagnosis, Room
 
@@ -21,6 +22,10 @@ class Pass:
 
     key: _Key
     reason: Reason
+    at: float
+    """When, by the engine's clock."""
+    others: tuple[_Key, ...] = ()
+    """The gates of other sizes that have lost a freed slot to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,91 +47,130 @@ class Gates:
     def __init__(self) -> None:
         self._gates: dict[_Key, Gate] = {}
         self._refusals: dict[_Key, Diagnosis] = {}
+        self._sweep_at = 0.0
+
+    def __len__(self) -> int:
+        return len(self._gates)
 
     def opens_at(self, room: Room, now: float) -> float:
         """Return when the next launch of this room may be sent: `now` if it may be already; see `Gate.opens_at`."""
-        return max((gate.opens_at(now) for _, gate in self._on_the_way(room)), default=now)
+        return max((gate.opens_at(now) for _, gate in self._on_the_way(room, now)), default=now)
 
     def take(self, room: Room, now: float) -> tuple[Pass, ...]:
         """Note that a launch is being sent; call this only if `opens_at` returned `now`."""
-        self._gates.setdefault((Shortage.ROOM, room), Gate())
-        passes = tuple(Pass(key, gate.take(now)) for key, gate in self._on_the_way(room))
-        for each in passes:
-            if each.reason is Reason.FREED:
-                for other in self._of_other_sizes(each.key):
-                    other.lose()
-        return passes
+        if now >= self._sweep_at:
+            self._sweep(now)
+        on_the_way = dict(self._on_the_way(room, now))
+        own = (Shortage.ROOM, room)
+        on_the_way[own] = self._gate(own, now)
+        return tuple(self._take(key, gate, now) for key, gate in on_the_way.items())
 
-    def withdraw(self, passes: tuple[Pass, ...]) -> None:
+    def _take(self, key: _Key, gate: Gate, now: float) -> Pass:
+        reason = gate.take(now)
+        others = self._of_other_sizes(key) if reason is Reason.FREED else ()
+        return Pass(key, reason, now, tuple(each for each in others if self._gates[each].lose()))
+
+    def withdraw(self, passes: tuple[Pass, ...], now: float) -> None:
         """Note that a launch wasn't sent after all, or that its answer said nothing about room."""
         for each in passes:
-            self._gates[each.key].withdraw(each.reason)
-            self._leave_to_other_sizes(each)
+            self._gates[each.key].withdraw(each.reason, now)
+            self._return_slot(each, now)
 
-    def accept(self, passes: tuple[Pass, ...], now: float) -> None:
-        """Note that ECS had room for a launch."""
+    def accept(self, passes: tuple[Pass, ...], now: float, created_at: float | None = None) -> None:
+        """Note that ECS had room for a launch, and when it created the task (in epoch seconds), if it told."""
         for each in passes:
-            self._gates[each.key].accept(each.reason, now)
+            self._gates[each.key].accept(each.reason, now, created_at)
 
     def refuse(
         self, room: Room, passes: tuple[Pass, ...], shortage: Shortage, why: Diagnosis, now: float
     ) -> None:
-        """Note that ECS had no room; without `passes`, for a task that it had accepted, and that ended before it ran."""
-        refused = set(_keys(room, shortage))
-        for key in refused:
+        """Note that ECS had no room for a launch; it has no `passes` if it was sent without asking for room."""
+        reasons = {each.key: each.reason for each in passes}
+        sent_at = min((each.at for each in passes), default=now)
+        for key in _keys(room, shortage):
+            self._gate(key, now).refuse(reasons.pop(key, None), now, sent_at=sent_at)
             self._refusals[key] = why
-            reasons = [each.reason for each in passes if each.key == key]
-            self._gates.setdefault(key, Gate()).refuse(reasons[0] if reasons else None, now)
         for each in passes:
-            if each.key in refused:
-                self._leave_to_other_sizes(each)
-            else:
-                self._gates[each.key].withdraw(each.reason)
+            if each.key in reasons:
+                self._gates[each.key].withdraw(each.reason, now)
+            self._return_slot(each, now)  # it may be large enough for others
 
-    def end(self, room: Room) -> None:
-        """Note that a task has ended: it leaves a slot to launches of its room, whatever their size, and of its quotas."""
+    def come_to_nothing(self, room: Room, why: Diagnosis, now: float) -> None:
+        """Note that a task that ECS had accepted has ended before it ran, for lack of room."""
+        key = (Shortage.ROOM, room)
+        self._gate(key, now).come_to_nothing(now)
+        self._refusals[key] = why
+
+    def start(self, room: Room, launched_at: float, now: float) -> None:
+        """Note that a task has started to run, which was launched at that time."""
+        if (gate := self._gates.get((Shortage.ROOM, room))) is not None:
+            gate.start(launched_at, now)
+
+    def end(self, room: Room, now: float, stopped_at: float | None = None) -> None:
+        """Note that a task was seen to have ended, and when it stopped (in epoch seconds), if ECS told.
+
+        It leaves a slot to launches of its room, whatever their size, and of its quotas.
+        """
         for (shortage, other), gate in self._gates.items():
             if shortage is Shortage.ROOM:
                 fits = (other.cluster, other.providers) == (room.cluster, room.providers)
             else:
                 fits = shortage is Shortage.QUOTA and (shortage, other) in _keys(room, shortage)
             if fits:
-                gate.free()
+                gate.free(now, stopped_at)
 
-    def leave_provisioning(self, room: Room) -> None:
+    def leave_provisioning(self, room: Room, now: float) -> None:
         """Note that a task isn't in PROVISIONING any more."""
         for key in _keys(room, Shortage.PROVISIONING):
             if (gate := self._gates.get(key)) is not None:
-                gate.free()
+                gate.free(now)
 
-    def shut(self, room: Room) -> Shut | None:
+    def shut(self, room: Room, now: float) -> Shut | None:
         """Return why launches of this room wait: the gate on their way that was shut first; None if all are open."""
         found = [
             Shut(gate.shut_at, self._refusals[key])
-            for key, gate in self._on_the_way(room)
+            for key, gate in self._on_the_way(room, now)
             if gate.shut_at is not None
         ]
         return min(found, key=lambda each: each.since, default=None)
 
-    def _on_the_way(self, room: Room) -> Iterator[tuple[_Key, Gate]]:
-        for shortage in Shortage:
-            for key in _keys(room, shortage):
-                if (gate := self._gates.get(key)) is not None:
-                    yield key, gate
+    def _gate(self, key: _Key, now: float) -> Gate:
+        if (gate := self._gates.get(key)) is None or gate.is_outdated(now):
+            gate = self._gates[key] = Gate()
+        return gate
 
-    def _of_other_sizes(self, key: _Key) -> Iterator[Gate]:
+    def _on_the_way(self, room: Room, now: float) -> Iterator[tuple[_Key, Gate]]:
+        for key in _way(room):
+            if (gate := self._gates.get(key)) is not None and not gate.is_outdated(now):
+                yield key, gate
+
+    def _of_other_sizes(self, key: _Key) -> Iterator[_Key]:
         """Yield the gates that have been told of the same freed slots."""
         shortage, room = key
         if shortage is Shortage.ROOM:
-            for (kind, other), gate in self._gates.items():
+            for kind, other in self._gates:
                 is_here = (kind, other.cluster, other.providers) == (shortage, room.cluster, room.providers)
                 if is_here and other != room:
-                    yield gate
+                    yield kind, other
 
-    def _leave_to_other_sizes(self, each: Pass) -> None:
-        if each.reason is Reason.FREED:
-            for other in self._of_other_sizes(each.key):
-                other.free()
+    def _return_slot(self, each: Pass, now: float) -> None:
+        """Give a freed slot back to those that have lost it to this launch."""
+        for key in each.others:
+            if (gate := self._gates.get(key)) is not None:
+                gate.regain(now)
+
+    def _sweep(self, now: float) -> None:
+        """Forget the gates that nobody has used for a while: there may be as many as there are sizes."""
+        self._sweep_at = now + OUTDATED
+        for key in [key for key, gate in self._gates.items() if gate.is_outdated(now)]:
+            del self._gates[key]
+            self._refusals.pop(key, None)
+
+
+@lru_cache(1_000)
+def _way(room: Room) -> tuple[_Key, ...]:
+    """Return the gates that a launch must pass, as far as there are any."""
+    return tuple(key for shortage in Shortage for key in _keys(room, shortage))
 
 
 def _keys(room: Room, shortage: Shortage) -> tuple[_Key, ...]:

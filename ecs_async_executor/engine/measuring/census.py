@@ -84,7 +84,8 @@ async def take_stock(ledger: Ledger, calls: Calls) -> Mapping[Series, float]:
     rate, limit = calls.launch_rate()
     paused = calls.is_paused
     shared = shared_reason(paused=paused, rate=rate, limit=limit)
-    census = Census(shared, cache(lambda room: ledger.gates.shut(room) is not None))
+    now = anyio.current_time()
+    census = Census(shared, cache(lambda room: ledger.gates.shut(room, now) is not None))
     entries = tuple(ledger)
     for start in range(0, len(entries), SLICE):
         await anyio.lowlevel.checkpoint()

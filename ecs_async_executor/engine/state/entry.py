@@ -74,6 +74,8 @@ class LaunchRecord:
     recovery: Recovery = Recovery.NONE
     maybe_sent_at: float = 0.0
     """Time of the last send with an unknown outcome. If another engine had the run before, the time it arrived here."""
+    needs_answer: bool = False
+    """Another engine may have sent it long ago: ECS is asked by its clientToken now, whether there is room or not."""
     unknown_sends: int = 0
     """Sends of this launch number with an unknown outcome, by any engine. If there are any, its task may exist."""
     failed_puts: int = 0
@@ -175,8 +177,8 @@ class Entry:
 
     @property
     def asks_for_room(self) -> bool:
-        """Whether its next call may start a task, and no earlier send of this engine may have started it."""
-        return not self.launch.sent and not self.is_searched
+        """Whether its next call may wait for room: it may start a task, and need not tell what an earlier one has started."""
+        return not (self.launch.sent or self.launch.needs_answer or self.is_searched)
 
     @property
     def launch_id(self) -> LaunchId:

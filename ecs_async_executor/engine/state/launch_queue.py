@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -98,8 +98,9 @@ class LaunchQueue:
 
     def keep_position(self, entry: Entry, now: float) -> None:
         """Keep the position of a run that was refused for its next launch."""
-        for run_id in [run_id for run_id, (_, until) in self._kept.items() if until <= now]:
-            del self._kept[run_id]
+        while self._kept and next(iter(self._kept.values()))[1] <= now:
+            del self._kept[next(iter(self._kept))]
+        self._kept.pop(entry.run_id, None)
         self._kept[entry.run_id] = self._positions[entry], now + KEPT
 
     def leave_lane(self, entry: Entry) -> None:
@@ -124,11 +125,19 @@ class LaunchQueue:
         """Return how many runs wait for room, about: some may be stale."""
         return sum(len(line.runs) for line in self._lines.values() if line.is_full(now))
 
-    def places(self, room: Room) -> dict[Entry, int]:
-        """Return the runs that wait for a room, and how many go before each."""
-        waiting = [each for each in self._waiting if each.room == room and each.asks_for_room]
-        waiting.sort(key=lambda each: (-each.priority, self._positions[each]))
-        return {each: place for place, each in enumerate(waiting)}
+    def by_room(self, now: float) -> dict[Room, list[Entry]]:
+        """Return the ready runs of each room, in any order; those that have ceased to ask for room may be among them."""
+        self._promote_due(now)
+        found: dict[Room, list[Entry]] = {}
+        for line in self._lines.values():
+            if line.room is not None:
+                ready = [entry for _, _, entry in line.runs if self._waiting.get(entry, 0.0) is None]
+                found.setdefault(line.room, []).extend(ready)
+        return found
+
+    def in_order(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Sort waiting runs: the first to go comes first."""
+        return sorted(entries, key=lambda each: (-each.priority, self._positions[each]))
 
     def give_back(self, entry: Entry) -> None:
         """Return a popped run's token to its lane, because the run wasn't launched."""

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator
+from functools import cache
 from sys import intern
 
 from ecs_async_executor.backoff import Random
-from ecs_async_executor.engine.capacity.gates import Gates, Shut
+from ecs_async_executor.engine.capacity.gates import Gates
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
-from ecs_async_executor.engine.diagnosis.causes.cause import Shortage
 from ecs_async_executor.engine.diagnosis.slow_starts import describe_slow_start
 from ecs_async_executor.engine.options import EngineOptions, Rate
 from ecs_async_executor.engine.responses import Task
@@ -50,9 +50,9 @@ from ecs_async_executor.messages import (
     Recovery,
     Report,
     Request,
-    Room,
     Running,
     SlowStart,
+    Stopped,
     Terminal,
     Waiting,
     Watch,
@@ -65,6 +65,9 @@ Enough for PutObject to keep ahead of RunTask, and few enough that the requests 
 when they are sent."""
 
 
+REPLAY_WITHIN = 1800.0
+"""Seconds that a launch may wait for room if another engine may have sent it: while an hour hasn't passed since its task's
+end, ECS answers its clientToken with that task (Amazon ECS API reference: ECS_Idempotency)."""
 HELD_UP = frozenset({State.WAITING, State.PREPARING, State.UPLOAD_WAITING})
 """The states in which a launch can be held up by what holds up all launches."""
 
@@ -213,7 +216,7 @@ class Ledger:
     def prepare(self, entry: Entry, now: float) -> None:
         """Hold a taken run while the launcher asks ECS something, before it sends the run or instead of sending it."""
         if self.holds(entry) and entry.state is State.SENDING:
-            self._give_back(entry)
+            self._give_back(entry, now)
             self._move(entry, State.PREPARING, "ECS is asked first", now)
 
     def prepared(self, entry: Entry, now: float) -> None:
@@ -238,9 +241,9 @@ class Ledger:
         if not self.holds(entry):
             return
         if self.has_room_for_upload:
-            self._give_back(entry)
+            self._give_back(entry, now)
         else:
-            self._withdraw(entry)
+            self._withdraw(entry, now)
             entry.launch.request = None
         self._uploads_ahead.add(entry)
         self._move(entry, State.UPLOAD_WAITING, "its payload goes through S3", now)
@@ -261,13 +264,21 @@ class Ledger:
         self._wait(entry, "uploaded", now)
 
     def launched(  # noqa: PLR0913  what is known about a task
-        self, entry: Entry, arn: str, cluster: str, container: str, now: float, *, capacity: str = ""
+        self,
+        entry: Entry,
+        arn: str,
+        cluster: str,
+        container: str,
+        now: float,
+        *,
+        capacity: str = "",
+        created_at: float | None = None,
     ) -> list[Report]:
-        """Note that RunTask has started the task, with this `capacity`, or that it was found."""
+        """Note that RunTask has started the task, with this `capacity`, and when (epoch seconds); or that it was found."""
         if not self.holds(entry):
             return []
-        waited = self._waited_for_room(entry, now)
-        self.gates.accept(entry.passes, now)
+        waited = self._waited_for_room(entry, now) if entry.passes else 0.0
+        self.gates.accept(entry.passes, now, created_at)
         entry.passes = ()
         self._leave_queues(entry)
         self._move(entry, State.WATCHING, "its task is known", now)
@@ -276,6 +287,12 @@ class Ledger:
             self.stops.append(entry)
         return [Launched(entry.run_id, entry.number, arn, cluster, container, capacity, waited)]
 
+    def refused(self, entry: Entry, failure: Failure, now: float) -> None:
+        """Tell the gates that ECS had no room for a call, whatever that turns out to mean for the launch."""
+        if self.holds(entry) and entry.state is State.SENDING:
+            self.gates.refuse(entry.room, entry.passes, failure.shortage, failure.diagnosis, now)
+            entry.passes = ()
+
     def failed(self, entry: Entry, failure: Failure, now: float) -> list[Report]:
         """Retry the launch later, or end it: RunTask, or a step before it, failed."""
         if not self.holds(entry):
@@ -283,10 +300,9 @@ class Ledger:
         entry.launch.note(failure, now)
         waited = self._waited_for_room(entry, now)
         if failure.kind is Kind.CAPACITY:
-            self.gates.refuse(entry.room, entry.passes, failure.shortage, failure.diagnosis, now)
+            self.refused(entry, failure, now)
             self.launches.keep_position(entry, now)
-            entry.passes = ()
-        self._withdraw(entry)
+        self._withdraw(entry, now)
         if failure.kind is Kind.EXISTS:
             entry.stored = entry.maybe_stored = None  # another engine's container may be about to fetch it
         delay = delay_after(entry, failure, now, self._options, self._random)
@@ -317,45 +333,57 @@ class Ledger:
     def short_of_room(self, now: float, report_after: float, limit: int) -> list[Report]:
         """End the launches that have waited for room for too long, and report others, once each, after `report_after` s.
 
-        At most `limit` are reported, the first to be launched first.
+        At most `limit` are reported, of each room the first to be launched first.
         """
         reports: list[Report] = []
-        to_report: dict[Room, list[tuple[Entry, Shut]]] = {}
-        shut: dict[Room, Shut | None] = {}
-        for entry in tuple(self.launches):
-            launch = entry.launch
-            if not entry.asks_for_room:
+        for room, entries in self.launches.by_room(now).items():
+            if (why := self.gates.shut(room, now)) is None:
                 continue
-            if entry.room not in shut:
-                shut[entry.room] = self.gates.shut(entry.room)
-            if (why := shut[entry.room]) is None:
-                continue
-            waited = now - max(launch.ordered_at, why.since)
-            if waited >= launch.capacity_timeout and not launch.unknown_sends:
-                reports += self._end(entry, no_room(entry, why.diagnosis, waited), now)
-            elif waited >= report_after and not launch.last_waiting_kind:
-                to_report.setdefault(entry.room, []).append((entry, why))
-        for room, waiting in to_report.items():
-            places = self.launches.places(room)
-            for entry, why in sorted(waiting, key=lambda each: places[each[0]])[:limit]:
-                entry.launch.last_waiting_kind = Kind.CAPACITY
-                place = f"place {places[entry] + 1:,} of {len(places):,} in the queue for it"
-                reports.append(Waiting(entry.run_id, waits_for_room(why.diagnosis, place, now - why.since)))
+            since, to_tell = why.since, set[Entry]()
+            for entry in entries:
+                launch = entry.launch
+                waited = now - max(since, launch.ordered_at)
+                is_over = waited >= launch.capacity_timeout or (
+                    launch.unknown_sends and waited >= REPLAY_WITHIN
+                )
+                is_news = launch.last_waiting_kind is None and waited >= report_after
+                if not (is_over or is_news) or not entry.asks_for_room:
+                    continue
+                if not is_over:
+                    to_tell.add(entry)
+                elif launch.unknown_sends:
+                    launch.needs_answer = True
+                    self.launches.leave_lane(entry)
+                else:
+                    reports += self._end(entry, no_room(entry, why.diagnosis, waited), now)
+            if to_tell and limit:
+                waiting = self.launches.in_order(each for each in entries if each in self.launches)
+                places = [(each, place) for place, each in enumerate(waiting, start=1) if each in to_tell]
+                limit -= len(places := places[:limit])
+                for entry, place in places:
+                    entry.launch.last_waiting_kind = Kind.CAPACITY
+                    text = f"place {place:,} of {len(waiting):,} in the queue for it"
+                    reports.append(
+                        Waiting(entry.run_id, waits_for_room(why.diagnosis, text, now - why.since))
+                    )
         return reports
 
-    def held_up(self, why: Diagnosis, states: frozenset[State], since: float, limit: int) -> list[Report]:
-        """Report that launches in these states, ordered before `since`, wait for a reason they share, once per run and reason.
+    def held_up(
+        self, why: Diagnosis, states: frozenset[State], now: float, report_after: float, limit: int
+    ) -> list[Report]:
+        """Report that launches in these states wait for a reason they share, once per run and reason, `report_after` s after their order.
 
         At most `limit` of them, the first ordered first. Runs that wait for a reason of their own have been reported.
         """
         reports: list[Report] = []
+        shut = cache(lambda room: self.gates.shut(room, now))
         for entry in self:
             launch = entry.launch
-            if len(reports) == limit or launch.ordered_at > since:
+            if len(reports) == limit or now - launch.ordered_at < report_after:
                 break  # the entries are in the order of their arrival
             if entry.state not in states or launch.last_waiting_kind or why.summary in launch.held_up_by:
                 continue
-            if entry.asks_for_room and self.gates.shut(entry.room) is not None:
+            if entry.asks_for_room and shut(entry.room) is not None:
                 continue
             launch.held_up_by += (why.summary,)
             reports.append(Waiting(entry.run_id, why))
@@ -411,13 +439,10 @@ class Ledger:
             self._payload_objects.observe(entry, task)
         if not entry.task.provisioned and task.last_status != "PROVISIONING":
             entry.task.provisioned = True
-            self.gates.leave_provisioning(entry.room)
+            self.gates.leave_provisioning(entry.room, now)
         if task.last_status == "STOPPED":
             report = stopped(entry, task)
-            if report.costs_attempt or report.ran:
-                self.gates.end(entry.room)
-            else:
-                self.gates.refuse(entry.room, (), Shortage.ROOM, report.diagnosis, now)
+            self._settle_room(entry, report, now, task.stopped_at)
             return self._end(entry, report, now)
         entry.task.reach(phase_of(task), now)
         self.poll_again(entry, now)
@@ -427,6 +452,7 @@ class Ledger:
         if task.last_status == "RUNNING" and not entry.task.seen_running:
             entry.task.seen_running = True
             self._start_times.note(task)
+            self.gates.start(entry.room, entry.task.launched_at, now)
             return [Running(entry.run_id, entry.arn)]
         return []
 
@@ -474,8 +500,18 @@ class Ledger:
             f"DescribeTasks says MISSING{', ListTasks does not list it' * asked}; {entry.arn}",
             f"ECS describes a stopped task for an hour at least. {LOST_REMEDY}",
         )
-        self.gates.end(entry.room)
+        self.gates.end(entry.room, now)
         return self._end(entry, lost(entry, diagnosis), now)
+
+    def _settle_room(self, entry: Entry, report: Stopped, now: float, stopped_at: float | None) -> None:
+        """Tell the gates what a task's end means for others."""
+        if report.ran:
+            self.gates.start(entry.room, entry.task.launched_at, now)
+        elif not report.costs_attempt:
+            self.gates.come_to_nothing(entry.room, report.diagnosis, now)
+            return
+        if not report.interrupted:  # otherwise AWS has taken its place away
+            self.gates.end(entry.room, now, stopped_at)
 
     # --- states -------------------------------------------------------------------------------------------
 
@@ -483,19 +519,19 @@ class Ledger:
         self.sending += (state is State.SENDING) - (entry.state is State.SENDING)
         entry.move(state, why, now)
 
-    def _give_back(self, entry: Entry) -> None:
+    def _give_back(self, entry: Entry, now: float) -> None:
         """Return what a taken run has used up: it isn't launched now."""
         self.launches.give_back(entry)
-        self._withdraw(entry)
+        self._withdraw(entry, now)
 
     def _waited_for_room(self, entry: Entry, now: float) -> float:
-        """Return the seconds for which a launch that asked for room has waited for it."""
-        why = self.gates.shut(entry.room) if entry.passes else None
+        """Return the seconds for which a launch that asks for room has waited for it."""
+        why = self.gates.shut(entry.room, now)
         return 0.0 if why is None else now - max(entry.launch.ordered_at, why.since)
 
-    def _withdraw(self, entry: Entry) -> None:
+    def _withdraw(self, entry: Entry, now: float) -> None:
         """Tell the gates that a taken run's call says nothing about room."""
-        self.gates.withdraw(entry.passes)
+        self.gates.withdraw(entry.passes, now)
         entry.passes = ()
 
     def _wait(self, entry: Entry, why: str, now: float, delay: float = 0.0) -> None:
@@ -509,7 +545,7 @@ class Ledger:
 
     def _remove(self, entry: Entry, why: str, now: float) -> None:
         self._move(entry, State.ENDED, why, now)
-        self._withdraw(entry)
+        self._withdraw(entry, now)
         del self._entries[entry.run_id]
         self._leave_queues(entry)
 

@@ -125,9 +125,12 @@ class Launcher:
         elif entry.state is State.PREPARING:
             await self._step_aside(entry, self._wait)
 
-    def _leave_sending(self, entry: Entry) -> None:
-        """Stop counting this run as an in-flight RunTask."""
-        self._ledger.prepare(entry, anyio.current_time())
+    def _leave_sending(self, entry: Entry, failure: Failure) -> None:
+        """Stop counting this run as an in-flight RunTask: ECS has answered."""
+        now = anyio.current_time()
+        if failure.kind is Kind.CAPACITY:
+            self._ledger.refused(entry, failure, now)
+        self._ledger.prepare(entry, now)
         self._on_change()
 
     async def _step_aside(self, entry: Entry, step: Step) -> None:
@@ -177,11 +180,11 @@ class Launcher:
                 return UploadNeeded()
             task = await self._call(permit, entry, request)
             self._measured.accepted(entry, anyio.current_time())
-            return Started(task.task_arn, task.capacity)
+            return Started(task.task_arn, task.capacity, task.created_at)
         except CallError as error:
             if error.failure.kind is Kind.EXISTS or is_refused_replay(entry, error.failure):
                 permit.give_back()
-                self._leave_sending(entry)
+                self._leave_sending(entry, error.failure)
                 return Started(await self._task_search.find(error.failure, entry))
             raise
 

@@ -27,6 +27,8 @@ class Started:
     arn: str
     capacity: str = ""
     """Its size and where it runs, if RunTask said so."""
+    created_at: float | None = None
+    """When ECS created it, in epoch seconds, if RunTask said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,13 @@ class Steps:
         match outcome:
             case Started():
                 return self._ledger.launched(
-                    entry, outcome.arn, entry.cluster, entry.container, now, capacity=outcome.capacity
+                    entry,
+                    outcome.arn,
+                    entry.cluster,
+                    entry.container,
+                    now,
+                    capacity=outcome.capacity,
+                    created_at=outcome.created_at,
                 )
             case NotStarted():
                 return self._ledger.failed(entry, outcome.failure, now)

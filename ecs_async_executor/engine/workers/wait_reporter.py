@@ -38,5 +38,5 @@ class WaitReporter:
                 for report in self._ledger.short_of_image(since, REPORTS_AT_ONCE):
                     self._emit(report)
             if why is not None:
-                for report in self._ledger.held_up(why, states, since, REPORTS_AT_ONCE):
+                for report in self._ledger.held_up(why, states, now, HELD_UP_AFTER, REPORTS_AT_ONCE):
                     self._emit(report)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ecs_async_executor.local.api.answers import Answer, task_answer
 from ecs_async_executor.local.api.describe import brief, encoded
 from ecs_async_executor.local.api.fit import check_fit
-from ecs_async_executor.local.conditions.faults import ERRORS, NO_CAPACITY, Stage, bend
+from ecs_async_executor.local.conditions.faults import ERRORS, NO_CAPACITY, NO_ROOM, Stage, bend
 from ecs_async_executor.local.conditions.match import launch_of
 from ecs_async_executor.local.rules.limits import check_run_task
 from ecs_async_executor.local.rules.protocol import AwsError
@@ -18,7 +18,7 @@ from ecs_async_executor.local.state.lifecycle import ContainerEnd, Timeline
 from ecs_async_executor.local.state.store import Task, Token
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from ecs_async_executor.local.conditions.match import Launch
     from ecs_async_executor.local.ecs import Ecs
@@ -47,12 +47,12 @@ def run_task(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
     refusal = ecs.conditions.faults.first(Stage.INSTEAD, "RunTask", launch)
     if refusal is not None and refusal.kind == "empty_answer":
         return task_answer([], [], "empty")
-    tasks: tuple[Task, ...] = ()
-    failures: tuple[Mapping[str, str], ...] = ()
     if refusal is not None:
-        failures = (_failure(ecs, cluster, refusal.reason or NO_CAPACITY),) * count
+        fitting, reason = 0, refusal.reason or NO_CAPACITY
     else:
-        tasks = tuple(_launch(ecs, cluster, definition, params, launch, now) for _ in range(count))
+        fitting, reason = _fitting(ecs, cluster, count, now), NO_ROOM
+    tasks = tuple(_launch(ecs, cluster, definition, params, launch, now) for _ in range(fitting))
+    failures = (_failure(ecs, cluster, reason),) * (count - fitting) if fitting < count else ()
     if token:
         cluster.tokens[token] = Token(fingerprint, tasks, failures, now)
     return task_answer(
@@ -94,10 +94,19 @@ def _check_task_limit(ecs: Ecs, count: int, now: float) -> None:
     limit = ecs.conditions.task_limit
     if limit is None:
         return
-    alive = sum(task.timeline.stopped_at > now for task in ecs.store.all_tasks())
-    if alive + count > limit:
+    if _alive(ecs.store.all_tasks(), now) + count > limit:
         code, status, message = ERRORS["task_limit"]
         raise AwsError(code, message, status)
+
+
+def _fitting(ecs: Ecs, cluster: Cluster, count: int, now: float) -> int:
+    """Return how many of `count` tasks fit into a cluster; a task takes its place until it is STOPPED."""
+    room = ecs.conditions.room
+    return count if room is None else max(0, min(count, room - _alive(cluster.tasks.values(), now)))
+
+
+def _alive(tasks: Iterable[Task], now: float) -> int:
+    return sum(task.timeline.stopped_at > now for task in tasks)
 
 
 def _failure(ecs: Ecs, cluster: Cluster, reason: str) -> dict[str, str]:

@@ -5,7 +5,8 @@ In JSON, with every key optional::
     {"latency": {"*": [0.05, 0.02], "RunTask": 0.2},   seconds, plus random jitter up to the second number
      "throttling": true,                               AWS's buckets, or {"cluster_resource_read": [10, 2], ...}
      "consistency_lag": 2.0,                           by how many seconds DescribeTasks and ListTasks lag
-     "task_limit": 50,                                 how many tasks may exist at once
+     "task_limit": 50,                                 how many tasks may exist at once: the account's quota
+     "room": 50,                                       how many tasks fit into a cluster at once
      "faults": [{"kind": "throttle", "times": 3}]}     see `conditions.faults`
 """
 
@@ -28,6 +29,7 @@ DEFAULTS: Mapping[str, Any] = {
     "throttling": False,
     "consistency_lag": 0.0,
     "task_limit": None,
+    "room": None,
     "faults": [],
 }
 
@@ -40,6 +42,7 @@ class Conditions:
     buckets: Buckets | None
     consistency_lag: float
     task_limit: int | None
+    room: int | None
     faults: Faults
 
     def __init__(self, rng: random.Random, now: float) -> None:
@@ -70,9 +73,10 @@ class Conditions:
             changes["buckets"] = _buckets(document["throttling"], now)
         if "consistency_lag" in document:
             changes["consistency_lag"] = _number("consistency_lag", document["consistency_lag"])
-        if "task_limit" in document:
-            limit = document["task_limit"]
-            changes["task_limit"] = None if limit is None else int(_number("task_limit", limit))
+        for name in ("task_limit", "room"):
+            if name in document:
+                most = document[name]
+                changes[name] = None if most is None else int(_number(name, most))
         if "faults" in document:
             faults = expect(list, "faults", document["faults"])
             changes["faults"] = Faults(tuple(map(fault_of, faults)), self._rng)
@@ -86,6 +90,7 @@ class Conditions:
             "throttling": self.throttling,
             "consistency_lag": self.consistency_lag,
             "task_limit": self.task_limit,
+            "room": self.room,
             "faults": [fault.to_json() for fault in self.faults.in_force()],
         }
 

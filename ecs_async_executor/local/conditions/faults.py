@@ -74,6 +74,7 @@ ERRORS: Mapping[str, tuple[str, int, str]] = {
 NO_CAPACITY = (
     "Capacity is unavailable at this time. Please try again later or in a different availability zone"
 )
+NO_ROOM = "RESOURCE:MEMORY"
 NO_IMAGE = "CannotPullContainerError: pull image manifest has been retried 5 time(s): dial tcp: i/o timeout"
 # The container that `sidecar_exit` affects by default.
 SIDECAR = "sidecar"

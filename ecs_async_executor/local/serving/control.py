@@ -45,7 +45,7 @@ class Control:
         return self._call("GET", "faults")
 
     def set_conditions(self, **conditions: Any) -> None:
-        """Replace the named conditions: latency, throttling, consistency_lag, task_limit, faults."""
+        """Replace the named conditions: latency, throttling, consistency_lag, task_limit, room, faults."""
         self._call("PUT", "faults", conditions)
 
     def add_fault(self, kind: str, **fields: Any) -> None:

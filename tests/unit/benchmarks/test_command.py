@@ -57,10 +57,10 @@ def test_an_option_has_the_type_of_its_size(capsys: pytest.CaptureFixture[str]):
     assert "'many' is not a whole number" in capsys.readouterr().err
 
 
-def test_all_benchmarks_together_take_about_half_an_hour():
+def test_all_benchmarks_together_take_about_an_hour_and_a_half():
     full, quick = (sum(minutes) for minutes in zip(*sizes.MINUTES.values(), strict=True))
 
-    assert quick < full <= 35
+    assert quick < full <= 90
 
 
 def test_an_option_of_two_words_has_a_hyphen():

@@ -24,7 +24,11 @@ def test_a_room_is_a_cluster_its_providers_and_whatever_decides_where_a_task_fit
     room = room_of(
         {
             "cluster": "c",
-            "capacityProviderStrategy": [{"capacityProvider": "b"}, {"capacityProvider": "a", "weight": 2}],
+            "capacityProviderStrategy": [
+                {"capacityProvider": "b"},
+                {"capacityProvider": "a", "weight": 2},
+                {"capacityProvider": "a"},
+            ],
             "taskDefinition": "t",
             "group": "irrelevant",
             "overrides": {
@@ -51,6 +55,7 @@ def test_tasks_with_another_launch_type_need_other_room(template: RequestTemplat
         {"overrides": {"containerOverrides": [{"name": "airflow", "cpu": 512}]}},
         {"task_definition": "other"},
         {"placementConstraints": [{"type": "memberOf", "expression": "attribute:gpu == yes"}]},
+        {"network_configuration": {"awsvpcConfiguration": {"subnets": ["s2"]}}},
     ],
 )
 def test_tasks_of_another_size_need_other_room_in_the_same_place(
@@ -71,11 +76,34 @@ def test_tasks_of_another_size_need_other_room_in_the_same_place(
         {"overrides": {"containerOverrides": [{"name": "airflow", "environment": {"DAY": "Monday"}}]}},
         ["not", "a", "mapping"],
         {"overrides": 7},
+        {"overrides": {"containerOverrides": 7}},
         {"capacity_provider_strategy": [7]},
     ],
 )
 def test_what_decides_nothing_or_is_wrong_changes_no_room(template: RequestTemplate, executor_config: object):
     assert template.room(executor_config) == template.room(None)
+
+
+def test_what_decides_nothing_is_not_even_looked_at(template: RequestTemplate):
+    """Thousands of tasks may have an environment each, and this is worked out in the scheduler's thread."""
+    for number in range(10):
+        environment = [{"name": "NUMBER", "value": str(number)}]
+        template.room(
+            {
+                "overrides": {
+                    "containerOverrides": [{"name": "airflow", "cpu": 512, "environment": environment}]
+                }
+            }
+        )
+    assert len(template._rooms) == 1
+
+
+def test_a_room_never_raises(template: RequestTemplate):
+    class Rude:
+        def __repr__(self) -> str:
+            raise ValueError
+
+    assert template.room({"cpu": Rude()}) == template.room(None)
 
 
 def test_many_executor_configs_do_not_fill_the_memory(template: RequestTemplate):

@@ -113,8 +113,15 @@ def test_a_watch_follows_the_profile_as_well(order_factory: OrderFactory) -> Non
         listed=False,
         launch_timeout=60,
         queue="gpu",
-        room=watch.room,
+        room=order_factory.launch(run_of(task_workload(queue="gpu"))).room,
     )
+
+
+def test_a_watch_knows_the_room_of_its_tasks_cluster(order_factory: OrderFactory) -> None:
+    run = run_of(task_workload())
+    watch = order_factory.watch(run, Launched(run.run_id, 1, "arn", "elsewhere", "airflow"))
+    launch = order_factory.launch(run_of(task_workload(executor_config={"cluster": "elsewhere"})))
+    assert watch.room == launch.room
 
 
 def test_tasks_that_need_the_same_room_say_so(order_factory: OrderFactory) -> None:

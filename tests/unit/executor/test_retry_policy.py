@@ -306,6 +306,16 @@ def test_a_profile_gives_no_more_memory_to_a_task_that_sets_its_own(
     assert outcome(run) == ("growing", expected)
 
 
+def test_whether_a_task_sets_its_own_memory_is_found_out_once_its_workload_is_known() -> None:
+    run = after_kills("growing", ("growing", 2048))
+    run.workload = None
+    assert outcome(run) == ("growing", 4096)
+    run.workload = task_workload(executor_config={"memory": 512})
+    assert outcome(run) == ("growing", 2048)
+    run.workload = None
+    assert outcome(run) == ("growing", 2048)
+
+
 def test_a_start_that_lacked_memory_gets_more_within_the_same_try() -> None:
     policy = RetryPolicy(GROWING)
     run = in_queue("growing")

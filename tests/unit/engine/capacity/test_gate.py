@@ -6,11 +6,13 @@ import pytest
 
 from ecs_async_executor.engine.capacity.gate import (
     FLOWING,
+    FORGOTTEN,
     LONGEST_PAUSE,
     PROBES,
     REOPENED,
+    SURE,
     TRUSTED,
-    UNDETECTED,
+    UNSEEN,
     Gate,
     Reason,
 )
@@ -18,7 +20,7 @@ from ecs_async_executor.engine.capacity.gate import (
 
 def refused(gate: Gate, now: float) -> float:
     """Send a launch that ECS refuses; return when the next one may follow."""
-    gate.refuse(gate.take(now), now)
+    gate.refuse(gate.take(now), now, sent_at=now)
     return gate.opens_at(now)
 
 
@@ -48,7 +50,7 @@ def full() -> Gate:
 def flowing(full: Gate) -> Gate:
     """Return the gate of a room in which tasks end, and leave their slots to others."""
     for _ in range(TRUSTED):
-        full.free()
+        full.free(0.0)
         accepted(full, 10.0)
     return full
 
@@ -107,7 +109,7 @@ def test_where_ecs_refuses_at_random_launches_go_on(full: Gate):
 
 def test_a_task_that_ends_lets_the_next_one_through_at_once(full: Gate):
     assert full.opens_at(0.1) > 0.1
-    full.free()
+    full.free(0.0)
     assert full.opens_at(0.1) == 0.1
     assert full.take(0.1) is Reason.FREED
     assert full.opens_at(0.1) > 0.1
@@ -115,13 +117,13 @@ def test_a_task_that_ends_lets_the_next_one_through_at_once(full: Gate):
 
 def test_slots_freed_while_the_gate_is_open_mean_nothing():
     gate = Gate()
-    gate.free()
+    gate.free(0.0)
     assert gate.freed_slots == 0
 
 
 def test_a_refusal_takes_back_all_freed_slots(full: Gate):
-    full.free()
-    full.free()
+    full.free(0.0)
+    full.free(0.0)
     refused(full, 0.1)
     assert full.freed_slots == 0
 
@@ -130,21 +132,21 @@ def test_freed_slots_that_others_take_are_tried_one_at_a_time_after_pauses(full:
     full.take(1.0)  # a probe without an answer: only freed slots let launches through now
     pauses, now = [], 1.0
     for _ in range(4):
-        full.free()
-        full.refuse(full.take(now), now)
-        full.free()
-        full.free()
+        full.free(0.0)
+        full.refuse(full.take(now), now, sent_at=now)
+        full.free(0.0)
+        full.free(0.0)
         pauses.append(full.opens_at(now) - now)
         now = full.opens_at(now)
         assert may_send(full, now) == 1
-        full.withdraw(Reason.FREED)
+        full.withdraw(Reason.FREED, now)
         full.lose()
         full.lose()
     assert pauses == [1, 2, 2, 2]
-    full.free()
+    full.free(0.0)
     accepted(full, now)
-    full.free()
-    full.free()
+    full.free(0.0)
+    full.free(0.0)
     assert may_send(full, now) >= 2, "one that has succeeded ends the doubt"
 
 
@@ -154,7 +156,7 @@ def test_while_tasks_flow_a_refused_probe_is_believed_at_once(flowing: Gate):
 
 
 def test_while_tasks_flow_probes_are_few_until_several_have_found_room(flowing: Gate):
-    now, counts = flowing.opens_at(10.5), []
+    now, counts = flowing.opens_at(11.0), []
     for _ in range(5):
         count = may_send(flowing, now)
         counts.append(count)
@@ -162,7 +164,49 @@ def test_while_tasks_flow_probes_are_few_until_several_have_found_room(flowing: 
             flowing.accept(Reason.PROBE, now)
         now = flowing.opens_at(now)
     assert counts == [1, 1, 1, 2, 4]
-    assert now == 10.5 + 2 * UNDETECTED, "the first three are a second apart, as polls see an end so late"
+    assert now == 11.0 + 2 * UNSEEN, "the first three wait until polls have seen the ends before them"
+
+
+def test_probes_that_may_have_found_the_slots_of_ends_not_seen_yet_prove_nothing(flowing: Gate):
+    now = 20.0
+    for _ in range(5):
+        flowing.free(now)
+        accepted(flowing, now)
+    for _ in range(SURE + 5):
+        accepted(flowing, now)
+    assert may_send(flowing, now) == 2, "more than ends and a few"
+
+
+def test_an_end_whose_slot_a_probe_has_found_frees_none(full: Gate):
+    now = full.opens_at(0.0)
+    full.accept(full.take(now), now, created_at=1000.0)
+    full.free(now + 9.0, stopped_at=999.0)
+    assert full.freed_slots == 0
+    full.free(now + 9.0, stopped_at=999.0)
+    assert full.freed_slots == 1, "the probe has found one slot, not two"
+
+
+@pytest.mark.parametrize("stopped_at", [1001.0, None])
+def test_a_probe_before_an_end_has_found_another_slot(full: Gate, stopped_at: float | None):
+    now = full.opens_at(0.0)
+    full.accept(full.take(now), now, created_at=1000.0)
+    full.free(now + 9.0, stopped_at=stopped_at)
+    assert full.freed_slots == 1
+
+
+def test_a_probe_of_long_ago_has_found_no_slot_of_today(full: Gate):
+    now = full.opens_at(0.0)
+    full.accept(full.take(now), now, created_at=1000.0)
+    full.free(now + 100.0, stopped_at=1000.0 + FORGOTTEN)
+    full.free(now + 100.0, stopped_at=999.0)
+    assert full.freed_slots == 2
+
+
+def test_a_refusal_says_nothing_about_ends_that_were_seen_after_its_call(full: Gate):
+    full.free(1.0)
+    full.free(3.0)
+    full.refuse(full.take(2.0), 4.0, sent_at=2.0)
+    assert full.freed_slots == 1
 
 
 def test_once_no_freed_slot_was_used_for_a_while_probes_decide_again(flowing: Gate):
@@ -173,13 +217,13 @@ def test_once_no_freed_slot_was_used_for_a_while_probes_decide_again(flowing: Ga
 
 
 def test_a_launch_that_was_not_sent_changes_nothing(full: Gate):
-    full.free()
-    full.withdraw(full.take(0.1))
+    full.free(0.0)
+    full.withdraw(full.take(0.1), 0.1)
     assert full.freed_slots == 1
     assert full.take(0.1) is Reason.FREED
 
 
 def test_a_task_that_ended_before_it_ran_counts_as_a_refusal():
     gate = Gate()
-    gate.refuse(None, 5.0)
+    gate.refuse(None, 5.0, sent_at=5.0)
     assert gate.shut_at == 5.0

@@ -173,8 +173,8 @@ class TestRooms:
         queue = LaunchQueue(UNLIMITED, gates)
         for name, priority in [("a", 1), ("b", 5), ("c", 5)]:
             queue.add(entry(name, priority=priority), not_before=0)
-        gates.end(HERE)
-        gates.end(HERE)
+        gates.end(HERE, 0.0)
+        gates.end(HERE, 0.0)
         assert pop_all(queue, 0) == ["b", "c"]
 
     def test_a_run_that_waits_for_an_answer_to_another_ones_probe_has_no_due_time(self):
@@ -216,12 +216,19 @@ class TestRooms:
             queue.discard(each)
         assert list(queue._kept) == ["2"]
 
-    def test_places_are_those_in_which_runs_would_go(self):
+    def test_the_runs_that_wait_for_a_room_are_those_of_all_lanes(self):
         queue = LaunchQueue(UNLIMITED, full(HERE))
         names = [("a", 1, HERE), ("b", 5, HERE), ("c", 1, HERE), ("d", 9, THERE)]
         for name, priority, room in names:
             queue.add(entry(name, priority=priority, room=room), not_before=0)
-        assert {each.run_id: place for each, place in queue.places(HERE).items()} == {"b": 0, "a": 1, "c": 2}
+        queue.add(gone := entry("gone"), not_before=0)
+        queue.add(entry("of a lane", priority=3, lane=RateShare("lane", 0.5)), not_before=0)
+        assert queue.pop(0) is not None  # all are ready now
+        queue.discard(gone)
+        found = {
+            room: [each.run_id for each in queue.in_order(runs)] for room, runs in queue.by_room(0).items()
+        }
+        assert found == {HERE: ["b", "of a lane", "a", "c"]}
 
 
 def full(room: Room) -> Gates:

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ecs_async_executor.engine.capacity.gate import PROBES
+from ecs_async_executor.engine.capacity.gate import LONGEST_PAUSE, PROBES
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.responses import Container, Task
 from ecs_async_executor.engine.state.entry import Entry, State
-from ecs_async_executor.engine.state.ledger import HELD_UP, Ledger
+from ecs_async_executor.engine.state.ledger import HELD_UP, REPLAY_WITHIN, Ledger
 from ecs_async_executor.messages import (
     Cancelled,
     Diagnosis,
@@ -118,14 +121,14 @@ def test_only_launches_that_wait_for_long_without_a_reason_of_their_own_are_held
 ):
     prepare(ledger)
     why = Diagnosis("AWS is away.")
-    assert ledger.held_up(why, HELD_UP, 10.0, 100) == [Waiting("run", why)] * told
-    assert ledger.held_up(why, HELD_UP, 10.0, 100) == []
+    assert ledger.held_up(why, HELD_UP, 10.0, 0.0, 100) == [Waiting("run", why)] * told
+    assert ledger.held_up(why, HELD_UP, 10.0, 0.0, 100) == []
 
 
 def test_reasons_that_alternate_are_each_reported_once(ledger: Ledger):
     ledger.launch(order("run"), 0.0)
     reasons = [Diagnosis("AWS throttles."), Diagnosis("The rate is used up.")]
-    reports = [ledger.held_up(why, HELD_UP, 10.0, 100) for _ in range(3) for why in reasons]
+    reports = [ledger.held_up(why, HELD_UP, 10.0, 0.0, 100) for _ in range(3) for why in reasons]
     assert reports == [[Waiting("run", why)] for why in reasons] + [[]] * 4
 
 
@@ -469,6 +472,14 @@ def fill(ledger: Ledger, now: float = 0.0) -> None:
         assert isinstance(report, LaunchFailed)
 
 
+def probe(ledger: Ledger, now: float) -> None:
+    """Let ECS refuse another launch, which goes before all others."""
+    ledger.launch(order(f"probe at {now}", room=HERE, priority=99), now)
+    entry = ledger.take(now)
+    assert entry is not None
+    ledger.failed(entry, FULL, now)
+
+
 def waits(ledger: Ledger, name: str, now: float = 0.0, **more: Any) -> None:
     ledger.launch(order(name, room=HERE, **more), now)
 
@@ -535,7 +546,7 @@ def test_a_launch_tells_how_long_it_has_waited_for_room(ledger: Ledger):
 @pytest.mark.parametrize("outcome", ["throttled", "asked first", "uploaded first", "forgotten"])
 def test_a_call_that_says_nothing_about_room_leaves_the_slot_to_others(ledger: Ledger, outcome: str):
     fill(ledger)
-    ledger.gates.end(HERE)
+    ledger.gates.end(HERE, 0.0)
     waits(ledger, "next")
     entry = ledger.take(0.1)
     assert entry is not None
@@ -554,6 +565,7 @@ def test_a_call_that_says_nothing_about_room_leaves_the_slot_to_others(ledger: L
 def test_a_launch_that_has_waited_for_room_for_too_long_ends_without_a_call(ledger: Ledger):
     fill(ledger)
     waits(ledger, "next", 10.0, capacity_timeout=60.0)
+    probe(ledger, 50.0)
     assert ledger.short_of_room(69.9, 1000.0, 100) == []
     (report,) = ledger.short_of_room(70.0, 1000.0, 100)
     assert report == LaunchFailed(
@@ -562,17 +574,90 @@ def test_a_launch_that_has_waited_for_room_for_too_long_ends_without_a_call(ledg
     assert "next" not in ledger
 
 
-def test_a_launch_that_an_earlier_engine_may_have_sent_is_not_given_up_while_it_waits(ledger: Ledger):
+@pytest.mark.parametrize(("capacity_timeout", "sent_at"), [(60.0, 60.0), (86_400.0, REPLAY_WITHIN)])
+def test_a_launch_that_another_engine_may_have_sent_is_sent_in_time_whether_there_is_room_or_not(
+    ledger: Ledger, capacity_timeout: float, sent_at: float
+):
     fill(ledger)
-    waits(ledger, "next", capacity_timeout=60.0, recovery=Recovery.REPLAY)
-    assert [type(report) for report in ledger.short_of_room(100.0, 1000.0, 100)] == []
-    assert "next" in ledger
+    waits(ledger, "next", capacity_timeout=capacity_timeout, recovery=Recovery.REPLAY)
+    for now in range(10, int(sent_at), 50):
+        probe(ledger, float(now))
+        assert ledger.short_of_room(float(now), math.inf, 100) == []
+        assert ledger.take(float(now)) is None
+    assert ledger.short_of_room(sent_at, math.inf, 100) == []
+    entry = ledger.take(sent_at)
+    assert entry is not None
+    assert (entry.run_id, entry.passes) == ("next", ())
+
+
+def test_a_pause_is_no_wait_for_room(ledger: Ledger):
+    fill(ledger)
+    waits(ledger, "next", capacity_timeout=600.0)
+    assert ledger.short_of_room(4000.0, math.inf, 100) == [], "nobody has been able to send a launch since"
+    probe(ledger, 4000.0)
+    assert ledger.short_of_room(4500.0, math.inf, 100) == []
+
+
+def test_a_refusal_counts_at_once_and_once_even_if_the_launch_must_be_searched_for_first(ledger: Ledger):
+    refused = []
+    for number in range(PROBES):
+        waits(ledger, f"replayed {number}", recovery=Recovery.REPLAY)
+        entry = ledger.take(0.0)
+        assert entry is not None
+        ledger.refused(entry, FULL, 0.0)
+        ledger.prepare(entry, 0.0)
+        refused.append(entry)
+    waits(ledger, "next")
+    assert ledger.launches.next_at(0.0) == 0.5
+    for each in refused:
+        ledger.failed(each, FULL, 0.6)
+    assert ledger.launches.next_at(0.6) == 0.6
+
+
+def test_what_fails_before_a_launch_is_sent_says_nothing_about_room(ledger: Ledger):
+    waits(ledger, "first")
+    entry = ledger.take(0.0)
+    assert entry is not None
+    ledger.prepare(entry, 0.0)
+    ledger.failed(entry, FULL, 0.0)
+    assert ledger.gates.shut(HERE, 0.0) is None
+
+
+def test_a_task_whose_capacity_aws_has_taken_away_leaves_no_slot(ledger: Ledger):
+    ledger.watch(Watch("reclaimed", "label", ARN, "here", "airflow", room=HERE), 0.0)
+    fill(ledger)
+    waits(ledger, "next")
+    (reclaimed,) = (each for each in ledger if each.run_id == "reclaimed")
+    ledger.described(reclaimed, task("STOPPED", stop_code="SpotInterruption", started_at=1.0), 0.1)
+    assert ledger.take(0.1) is None
+
+
+def test_tasks_that_are_accepted_and_come_to_nothing_do_not_keep_launches_going(ledger: Ledger):
+    """So it is where Fargate runs out of capacity, and where an Auto Scaling group can't grow."""
+    launches, now = 0, 0.0
+    starting: deque[tuple[float, Entry]] = deque()
+    for number in range(50):
+        waits(ledger, f"run {number}")
+    while now < 600.0:
+        while (entry := ledger.take(now)) is not None:
+            launches += 1
+            ledger.launched(entry, ARN, "here", "airflow", now)
+            starting.append((now + 20.0, entry))
+        while starting and starting[0][0] <= now:
+            _, entry = starting.popleft()
+            ledger.described(
+                entry, task("STOPPED", stop_code="TaskFailedToStart", stopped_reason="RESOURCE:MEMORY"), now
+            )
+            waits(ledger, entry.run_id, now, number=entry.number + 1)
+        now += 0.5
+    assert launches <= 50 + 600 / LONGEST_PAUSE + 5
 
 
 def test_launches_that_wait_for_room_are_reported_once_with_their_place(ledger: Ledger):
     fill(ledger, 10.0)
     for number in range(3):
         waits(ledger, f"run {number}", 10.0, priority=number)
+    probe(ledger, 50.0)
     first = ledger.short_of_room(80.0, 60.0, 2)
     assert first == [
         Waiting(
@@ -591,7 +676,20 @@ def test_launches_that_wait_for_room_are_reported_once_with_their_place(ledger: 
     assert ledger.short_of_room(90.0, 60.0, 2) == []
 
 
+def test_the_limit_of_reports_holds_for_all_rooms_together(ledger: Ledger):
+    fill(ledger)
+    there = replace(HERE, size="large")
+    ledger.launch(order("refused there", room=there, priority=9), 0.0)
+    entry = ledger.take(0.0)
+    assert entry is not None
+    ledger.failed(entry, FULL, 0.0)
+    for number in range(3):
+        waits(ledger, f"here {number}")
+        ledger.launch(order(f"there {number}", room=there), 0.0)
+    assert [len(ledger.short_of_room(40.0, 30.0, 4)) for _ in range(3)] == [4, 2, 0]
+
+
 def test_launches_that_wait_for_room_do_not_wait_for_what_holds_up_all(ledger: Ledger):
     fill(ledger)
     waits(ledger, "next")
-    assert ledger.held_up(Diagnosis("AWS throttles."), HELD_UP, 100.0, 100) == []
+    assert ledger.held_up(Diagnosis("AWS throttles."), HELD_UP, 30.0, 0.0, 100) == []

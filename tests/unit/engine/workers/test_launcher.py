@@ -174,6 +174,18 @@ async def test_a_refusal_after_an_unknown_outcome_counts_if_listtasks_knows_no_t
     assert len(client.calls("list_tasks")) > 1
 
 
+async def test_while_refused_replays_are_searched_for_their_room_counts_as_full(
+    launching: Any, client: FakeClient
+):
+    client.script["run_task"].extend([refused("RESOURCE:CPU")] * 100)
+    client.script["list_tasks"].extend([error("ThrottlingException", operation="ListTasks")] * 1000)
+    async with launching() as at:
+        for number in range(50):
+            at.launch(f"run {number}", recovery=Recovery.REPLAY)
+        await anyio.sleep(10)
+    assert len(client.calls("run_task")) < 25
+
+
 async def test_a_task_that_listtasks_does_not_know_yet_is_not_started_twice(
     launching: Any, client: FakeClient, reports: Reports
 ):

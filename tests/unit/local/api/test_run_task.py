@@ -205,6 +205,38 @@ def test_the_task_limit_holds_for_tasks_that_live(lab: Lab) -> None:
     assert lab.run()
 
 
+def test_a_cluster_without_room_refuses_in_failures_until_a_task_has_stopped(lab: Lab) -> None:
+    lab.ecs.conditions.update({"room": 1}, lab.now)
+    lab.run()
+    refused = lab.call("RunTask", taskDefinition="airflow-task")
+    assert refused["tasks"] == []
+    assert [failure["reason"] for failure in refused["failures"]] == ["RESOURCE:MEMORY"]
+    assert ":container-instance/" in refused["failures"][0]["arn"]
+    lab.now += 60
+    assert lab.run()
+
+
+def test_of_several_tasks_those_that_fit_are_launched(lab: Lab) -> None:
+    lab.ecs.conditions.update({"room": 2}, lab.now)
+    answer = lab.call("RunTask", taskDefinition="airflow-task", count=3)
+    assert (len(answer["tasks"]), len(answer["failures"])) == (2, 1)
+
+
+def test_each_cluster_has_room_of_its_own(lab: Lab) -> None:
+    lab.ecs.store.ensure_cluster("another")
+    lab.ecs.conditions.update({"room": 1}, lab.now)
+    assert lab.run()
+    assert lab.run(cluster="another")
+
+
+def test_a_token_replays_the_refusal_though_there_is_room_by_now(lab: Lab) -> None:
+    lab.ecs.conditions.update({"room": 0}, lab.now)
+    first = lab.call("RunTask", taskDefinition="airflow-task", clientToken="t")
+    lab.ecs.conditions.update({"room": None}, lab.now)
+    assert lab.call("RunTask", taskDefinition="airflow-task", clientToken="t") == first
+    assert lab.run(clientToken="another")
+
+
 def test_a_sidecar_fault_injects_a_container_that_the_definition_lacks(lab: Lab) -> None:
     lab.ecs.conditions.update({"faults": [{"kind": "sidecar_exit", "exit_code": None}]}, lab.now)
     arn = lab.run()

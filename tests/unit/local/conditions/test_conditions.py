@@ -20,8 +20,9 @@ def test_conditions_begin_fast_unlimited_and_reliable(conditions: Conditions) ->
 
 
 def test_an_update_replaces_only_what_it_names(conditions: Conditions) -> None:
-    conditions.update({"task_limit": 3, "consistency_lag": 2}, 0)
-    conditions.update({"task_limit": None}, 0)
+    conditions.update({"task_limit": 3, "room": 5, "consistency_lag": 2}, 0)
+    assert (conditions.task_limit, conditions.room) == (3, 5)
+    conditions.update({"task_limit": None, "room": None}, 0)
     assert conditions.to_json() == {**DEFAULTS, "consistency_lag": 2.0}
 
 
@@ -53,6 +54,7 @@ def test_throttling_has_awss_rates_or_others(conditions: Conditions) -> None:
         {"throttling": {"nope": [1, 1]}},
         {"consistency_lag": -1},
         {"task_limit": True},
+        {"room": -1},
         {"faults": [{"kind": "nope"}]},
         {"latency": {"Run": 1}},
         {"throttling": {"cluster_resource_read": 5}},

@@ -84,7 +84,6 @@ SETTINGS = Settings(
 PROFILES = make_profiles(SETTINGS)
 IMAGES = {
     "default": {"airflow:1"},
-    "growing": {"airflow:1"},
     "long": {"airflow:long"},
     "growing": {"airflow:growing"},
     "image": {"airflow:image"},

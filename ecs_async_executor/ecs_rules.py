@@ -19,6 +19,8 @@ OVERRIDES = 8192
 """Maximum characters of `overrides` as JSON (RunTask)."""
 FARGATE_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
 """AWS's own providers; the names of others may not begin with aws, ecs or fargate (CreateCapacityProvider)."""
+MOST_TAGS, LONGEST_TAG_KEY, LONGEST_TAG_VALUE = 50, 128, 256
+"""Of one task or task definition ("Tagging your Amazon ECS resources"); the last two in characters."""
 
 
 @dataclass(frozen=True, slots=True)

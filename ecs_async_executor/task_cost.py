@@ -101,6 +101,16 @@ class Sum:
         """US dollars of the tasks that have a price; None if none has."""
         return self.dollars if self.tasks > self.unpriced else None
 
+    def as_json(self) -> dict[str, float | None]:
+        """Return the numbers, rounded to a millionth."""
+        return {
+            "tasks": self.tasks,
+            "unpriced": self.unpriced,
+            "vcpu_hours": round(self.vcpu_hours, 6),
+            "gb_hours": round(self.gb_hours, 6),
+            "dollars": None if self.price is None else round(self.price, 6),
+        }
+
 
 def sum_by(costs: Iterable[tuple[str, Cost]]) -> dict[str, Sum]:
     """Return the sums by name, the dearest first; without prices, those that used the most."""

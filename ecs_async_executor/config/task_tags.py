@@ -14,9 +14,9 @@ from string import Formatter
 from typing import Any
 
 from ecs_async_executor.config.parsing import parse_json
+from ecs_async_executor.ecs_rules import LONGEST_TAG_KEY, LONGEST_TAG_VALUE, MOST_TAGS
 from ecs_async_executor.suggestions import did_you_mean
 
-MOST_TAGS, LONGEST_KEY, LONGEST_VALUE = 50, 128, 256
 _STRANGE = re.compile(r"[^\w .:/=+\-@]")
 """What a value may not have. `\\w` is a letter, a number or the underscore, in any script."""
 _RESERVED = re.compile("aws:", re.IGNORECASE)
@@ -109,8 +109,8 @@ def _parts(template: str) -> list[str]:
 
 
 def _of_key(key: str) -> str:
-    if not 1 <= len(key) <= LONGEST_KEY:
-        return f"has a key of {len(key)} characters; ECS takes 1 to {LONGEST_KEY}"
+    if not 1 <= len(key) <= LONGEST_TAG_KEY:
+        return f"has a key of {len(key)} characters; ECS takes 1 to {LONGEST_TAG_KEY}"
     if _RESERVED.match(key):
         return "begins with aws:, which AWS reserves"
     return f"has {_shown(key)} in its key; {_TAKES}" if _STRANGE.search(key) else ""
@@ -134,8 +134,8 @@ def _of_template(template: object) -> str:
             return f"formats {{{name}}}: write it without : and !"
     if _STRANGE.search(literal):
         return f"has {_shown(literal)} in its template; {_TAKES}"
-    if (length := len("".join(_parts(template)))) > LONGEST_VALUE:
-        return f"has a template of {length} characters; ECS takes at most {LONGEST_VALUE}"
+    if (length := len("".join(_parts(template)))) > LONGEST_TAG_VALUE:
+        return f"has a template of {length} characters; ECS takes at most {LONGEST_TAG_VALUE}"
     return "begins with aws:, which AWS reserves" if _RESERVED.match(literal) else ""
 
 
@@ -148,4 +148,4 @@ def _clean(text: str) -> str:
     text = _STRANGE.sub("_", " ".join(unicodedata.normalize("NFC", text).split()))
     if _RESERVED.match(text):
         text = text.replace(":", "_", 1)
-    return text[:LONGEST_VALUE].rstrip()
+    return text[:LONGEST_TAG_VALUE].rstrip()

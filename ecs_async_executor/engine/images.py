@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from ecs_async_executor.ecs_rules import LONGEST_TAG_VALUE, MOST_TAGS
 from ecs_async_executor.engine.responses import TaskDefinition
 from ecs_async_executor.errors import InvalidRequestError
 
@@ -18,9 +19,6 @@ FAMILIES = "ecs-async-image-"
 """How the names of all these families begin, so that policies and `ecs-async sweep` can name them."""
 DEPLOYMENT, DEFINITION, IMAGE = "ecs-async:deployment", "ecs-async:definition", "ecs-async:image"
 """The tags: whose revision it is (`airflow/<deployment>`), of which revision it is a copy, and its image."""
-MOST_TAGS = 50
-"""Of one resource ("Tagging your Amazon ECS resources")."""
-_LONGEST_TAG = 256
 _LONGEST_BASE = 180
 """Characters of the copied family's name that the new one takes over: a family's name has 255 at most."""
 _REVISION = re.compile(r":[0-9]+$")
@@ -78,7 +76,7 @@ class Revision:
     def tags(self) -> dict[str, str]:
         """The tags of our own."""
         values = {DEPLOYMENT: self.deployment, DEFINITION: self.base.name, IMAGE: self.image}
-        return {key: value[-_LONGEST_TAG:] for key, value in values.items()}
+        return {key: value[-LONGEST_TAG_VALUE:] for key, value in values.items()}
 
     def is_found(self, definition: TaskDefinition | None) -> bool:
         """Return whether this is it: what runs in an account is decided by more than the name of a family."""

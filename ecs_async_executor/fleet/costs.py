@@ -42,17 +42,7 @@ def view(costs: Costs, readable: frozenset[str]) -> dict[str, Any]:
     return {
         "hours": costs.hours,
         "complete": costs.complete,
-        "dags": [{"dag": dag_id, **_numbers(each)} for dag_id, each in mine[:DAGS_SHOWN]],
-        "others": {"dags": len(mine) - DAGS_SHOWN, **_numbers(others)} if len(mine) > DAGS_SHOWN else None,
-        "total": _numbers(total),
-    }
-
-
-def _numbers(each: Sum) -> dict[str, Any]:
-    return {
-        "tasks": each.tasks,
-        "unpriced": each.unpriced,
-        "vcpu_hours": round(each.vcpu_hours, 4),
-        "gb_hours": round(each.gb_hours, 4),
-        "dollars": None if each.price is None else round(each.price, 4),
+        "dags": [{"dag": dag_id, **each.as_json()} for dag_id, each in mine[:DAGS_SHOWN]],
+        "others": {"dags": len(mine) - DAGS_SHOWN, **others.as_json()} if len(mine) > DAGS_SHOWN else None,
+        "total": total.as_json(),
     }

@@ -94,8 +94,8 @@ def as_text(costs: CostTable, width: int | None = None) -> list[str]:
 def as_json(costs: CostTable) -> dict[str, Any]:
     """Return the sums as JSON."""
     return {
-        "dags": [{"dag": name, **_numbers(each)} for name, each in costs.by_dag.items()],
-        "total": _numbers(costs.total),
+        "dags": [{"dag": name, **each.as_json()} for name, each in costs.by_dag.items()],
+        "total": costs.total.as_json(),
         "live": costs.live,
         "unmeasured": costs.unmeasured,
     }
@@ -121,13 +121,3 @@ def _notes(costs: CostTable, total: Sum) -> Sequence[str]:
 def _cells(name: str, each: Sum) -> list[str]:
     price = "not known" if each.price is None else f"{each.price:.4f}"
     return [name, f"{each.tasks:,}", f"{each.vcpu_hours:.4f}", f"{each.gb_hours:.4f}", price]
-
-
-def _numbers(each: Sum) -> dict[str, Any]:
-    return {
-        "tasks": each.tasks,
-        "unpriced": each.unpriced,
-        "vcpu_hours": round(each.vcpu_hours, 6),
-        "gb_hours": round(each.gb_hours, 6),
-        "dollars": None if each.price is None else round(each.price, 6),
-    }

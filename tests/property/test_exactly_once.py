@@ -76,7 +76,7 @@ SETTINGS = Settings(
         },
         # Long enough to send the workload through S3.
         "long": {"environment": {"A": "x" * 6900}, "image": "airflow:long"},
-        "growing": {"cpu": 1024, "memory": [2048, 4096, LARGEST]},
+        "growing": {"cpu": 1024, "memory": [2048, 4096, LARGEST], "image": "airflow:growing"},
         "image": {"image": "airflow:image"},
         "on-demand": {"launchType": "FARGATE", "max_run_task_attempts": 20, "image": "airflow:on-demand"},
     },
@@ -84,8 +84,8 @@ SETTINGS = Settings(
 PROFILES = make_profiles(SETTINGS)
 IMAGES = {
     "default": {"airflow:1"},
-    "growing": {"airflow:1"},
     "long": {"airflow:long"},
+    "growing": {"airflow:growing"},
     "image": {"airflow:image"},
     "spot-a": {"airflow:1", "airflow:on-demand"},
     "spot-b": {"airflow:1", "airflow:on-demand"},

@@ -15,9 +15,6 @@ from ecs_async_executor.config.explain import explain
 from ecs_async_executor.config.profiles import Profiles, make_profiles
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.config.task_tags import (
-    LONGEST_KEY,
-    LONGEST_VALUE,
-    MOST_TAGS,
     NAMES,
     TagTemplate,
     TaskFacts,
@@ -25,6 +22,7 @@ from ecs_async_executor.config.task_tags import (
     fill,
     parse_task_tags,
 )
+from ecs_async_executor.ecs_rules import LONGEST_TAG_KEY, LONGEST_TAG_VALUE, MOST_TAGS
 from ecs_async_executor.errors import OptionsError
 
 FACTS = TaskFacts(
@@ -135,7 +133,7 @@ def test_no_name_of_a_task_makes_a_request_that_ecs_refuses(facts: TaskFacts) ->
     body = fill({"taskDefinition": "t", "tags": _tags(templates)}, facts)
     assert problems(body) == []
     for tag in body.get("tags", ()):
-        assert 1 <= len(tag["value"]) <= LONGEST_VALUE
+        assert 1 <= len(tag["value"]) <= LONGEST_TAG_VALUE
         assert not tag["value"].lower().startswith("aws:")
         assert type(tag["value"]) is str
     assert fill({"taskDefinition": "t", "tags": _tags(templates)}, facts) == body
@@ -161,8 +159,8 @@ def test_the_limits_are_those_of_the_model() -> None:
 
     shape = run_task_shape().members["tags"]
     assert shape.metadata["max"] == MOST_TAGS
-    assert shape.member.members["key"].metadata["max"] == LONGEST_KEY
-    assert shape.member.members["value"].metadata["max"] == LONGEST_VALUE
+    assert shape.member.members["key"].metadata["max"] == LONGEST_TAG_KEY
+    assert shape.member.members["value"].metadata["max"] == LONGEST_TAG_VALUE
 
 
 GENERAL = {"dag": "{dag_id}", "kind": "{run_type}"}

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from ecs_async_executor.ecs_rules import MOST_TAGS
 from ecs_async_executor.engine.images import (
     DEFINITION,
     DEPLOYMENT,
     IMAGE,
-    MOST_TAGS,
     Revision,
     is_fixed,
 )

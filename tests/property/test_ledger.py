@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,9 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from ecs_async_executor.engine.capacity.gate import PROBES
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
+from ecs_async_executor.engine.diagnosis.causes.cause import Shortage
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.responses import Container, Task
 from ecs_async_executor.engine.state.entry import Entry, State
@@ -23,6 +26,7 @@ from ecs_async_executor.messages import (
     Recovery,
     Report,
     Request,
+    Room,
     Running,
     Stopped,
     Terminal,
@@ -32,6 +36,7 @@ from tests.support.engine import order
 
 SLOTS = range(3)
 CLUSTERS = ["one", "two"]
+ROOMS = [Room("one", ("spot",), "small"), Room("one", ("spot",), "large"), Room("two", ("spot",), "small")]
 OPTIONS = EngineOptions(launch_timeout=120, missing_grace=30, missing_sightings=2, poll_interval=10)
 REFUSALS = [
     Kind.THROTTLE,
@@ -47,8 +52,8 @@ losses = st.sampled_from([None, None, Kind.UNKNOWN, Kind.FAULT])
 picks = st.integers(min_value=0, max_value=100)
 
 
-def failure(kind: Kind) -> Failure:
-    return Failure(kind, Diagnosis(kind.value))
+def failure(kind: Kind, shortage: Shortage = Shortage.ROOM) -> Failure:
+    return Failure(kind, Diagnosis(kind.value), shortage=shortage)
 
 
 @dataclass
@@ -61,6 +66,8 @@ class EcsTask:
     status: str = "PROVISIONING"
     forgotten: bool = False
     """ECS no longer shows it."""
+    had_room: bool = True
+    """False: it has ended before it ran, for lack of room."""
 
 
 @dataclass
@@ -95,7 +102,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
         self.orders: Counter[str] = Counter()
         self.terminals: Counter[str] = Counter()
         self.runs = {slot: f"run-{slot}" for slot in SLOTS}
-        """Each slot's run; after a run is cancelled, its slot gets another one."""
+        """Each slot's run; after a run is cancelled or forgotten, its slot gets another one."""
         self.numbers: dict[str, int] = {}
         """The launch number of each run's next order."""
         self.bodies: dict[str, object] = {}
@@ -110,8 +117,10 @@ class LedgerOnEcs(RuleBasedStateMachine):
         slot=slots,
         cluster=st.sampled_from(CLUSTERS),
         priority=st.integers(0, 2),
+        room=st.sampled_from(ROOMS),
+        capacity_timeout=st.sampled_from([20.0, math.inf]),
     )
-    def launch(self, slot: int, cluster: str, priority: int) -> None:
+    def launch(self, slot: int, cluster: str, priority: int, room: Room, capacity_timeout: float) -> None:
         run_id = self.runs[slot]
         if run_id not in self.ledger:
             self.orders[run_id] += 1
@@ -121,6 +130,8 @@ class LedgerOnEcs(RuleBasedStateMachine):
                 number=self.numbers.get(run_id, 1),
                 priority=priority,
                 build=lambda: Request({"cluster": cluster, "nonce": object()}, "airflow"),
+                room=room,
+                capacity_timeout=capacity_timeout,
             ),
             self.now,
         )
@@ -151,15 +162,28 @@ class LedgerOnEcs(RuleBasedStateMachine):
         if slot is not None:
             self.take_reports(self.ledger.stop(self.runs[slot], "because", self.now))
 
+    @precondition(lambda self: self.sending)
+    @rule(pick=picks, forgets=st.sampled_from([False, False, True]))
+    def forget(self, pick: int, forgets: bool) -> None:
+        """Drop a run whose call is in flight: another scheduler has it."""
+        if forgets:
+            entry = self.sending.pop(pick % len(self.sending))
+            self.ledger.forget(entry.run_id, self.now)
+            self.orders[entry.run_id] -= 1
+            self.bodies.pop(str(entry.launch_id), None)
+            self.replace_run(entry.run_id)
+
     # --- the launcher ---------------------------------------------------------------------------------
 
-    @precondition(lambda self: len(self.ledger.launches) > 0)
+    @precondition(lambda self: self.ledger.launches.next_at(self.now) is not None)
     @rule()
     def send(self) -> None:
         """Let time pass until the next run is due, and send it."""
-        self.now = self.ledger.launches.next_at(self.now) or self.now
-        entry = self.ledger.take(self.now)
-        assert entry is not None
+        while (entry := self.ledger.take(self.now)) is None:
+            due = self.ledger.launches.next_at(self.now)
+            assert due is not None
+            assert due > self.now
+            self.now = due
         assert entry.state is State.SENDING
         assert entry.launch.build is not None
         entry.launch.request = entry.launch.request or entry.launch.build()
@@ -202,8 +226,8 @@ class LedgerOnEcs(RuleBasedStateMachine):
             self.take_reports(self.ledger.launched(entry, task.arn, task.cluster, "airflow", self.now))
 
     @precondition(lambda self: self.sending)
-    @rule(pick=picks, kind=st.sampled_from(REFUSALS), lost=losses)
-    def refuse_runtask(self, pick: int, kind: Kind, lost: Kind | None) -> None:
+    @rule(pick=picks, kind=st.sampled_from(REFUSALS), lost=losses, shortage=st.sampled_from(Shortage))
+    def refuse_runtask(self, pick: int, kind: Kind, lost: Kind | None, shortage: Shortage) -> None:
         """ECS refuses the call, unless its token has started a task: the launcher rules that out."""
         entry = self.sending[pick % len(self.sending)]
         if entry.launch.fault is not None:
@@ -227,9 +251,9 @@ class LedgerOnEcs(RuleBasedStateMachine):
                 self.body_of(entry),
                 None,
             )  # ECS replays failures[] too
-        self.take_reports(self.ledger.failed(entry, failure(lost or kind), self.now))
+        self.take_reports(self.ledger.failed(entry, failure(lost or kind, shortage), self.now))
 
-    @precondition(lambda self: len(self.ledger.launches) > 0)
+    @precondition(lambda self: self.ledger.launches.next_at(self.now) is not None)
     @rule(lost=losses, status=st.sampled_from(["RUNNING", "STOPPED"]))
     def send_and_answer(self, lost: Kind | None, status: str) -> None:
         self.send()
@@ -237,11 +261,27 @@ class LedgerOnEcs(RuleBasedStateMachine):
         if self.ecs.tasks:
             self.live(-1, status)
 
-    @precondition(lambda self: len(self.ledger.launches) > 0)
+    @precondition(lambda self: self.ledger.launches.next_at(self.now) is not None)
     @rule(kind=st.sampled_from(REFUSALS))
     def send_and_refuse(self, kind: Kind) -> None:
         self.send()
-        self.refuse_runtask(-1, kind, lost=None)
+        self.refuse_runtask(-1, kind, lost=None, shortage=Shortage.ROOM)
+
+    # --- room -------------------------------------------------------------------------------------------
+
+    @rule(room=st.sampled_from(ROOMS), shortage=st.sampled_from(Shortage))
+    def refuse_others(self, room: Room, shortage: Shortage) -> None:
+        """ECS refuses so many launches that single probes follow pauses."""
+        for _ in range(PROBES):
+            self.ledger.gates.refuse(room, (), shortage, Diagnosis("full"), self.now)
+
+    @rule(room=st.sampled_from(ROOMS))
+    def end_another(self, room: Room) -> None:
+        self.ledger.gates.end(room, self.now)
+
+    @rule()
+    def look_who_waits_for_room(self) -> None:
+        self.take_reports(self.ledger.short_of_room(self.now, 10.0, 2))
 
     # --- before the send -------------------------------------------------------------------------------
 
@@ -331,8 +371,13 @@ class LedgerOnEcs(RuleBasedStateMachine):
         if answer == "error":
             self.ledger.poll_again(entry, self.now)
         elif answer == "task" and not task.forgotten:
-            container = Container(name="airflow", exit_code=0 if task.status == "STOPPED" else None)
-            seen = Task(task_arn=task.arn, last_status=task.status, containers=(container,))
+            exit_code = 0 if task.status == "STOPPED" and task.had_room else None
+            seen = Task(
+                task_arn=task.arn,
+                last_status=task.status,
+                stopped_reason=None if task.had_room else "RESOURCE:MEMORY",
+                containers=(Container(name="airflow", exit_code=exit_code),),
+            )
             self.take_reports(self.ledger.described(entry, seen, self.now))
         elif self.ledger.not_seen(entry, self.now):
             if task.forgotten:
@@ -343,13 +388,14 @@ class LedgerOnEcs(RuleBasedStateMachine):
     # --- ECS and time ---------------------------------------------------------------------------------
 
     @precondition(lambda self: self.ecs.tasks)
-    @rule(pick=picks, status=st.sampled_from(["RUNNING", "STOPPED", "STOPPED", "forgotten"]))
+    @rule(pick=picks, status=st.sampled_from(["RUNNING", "STOPPED", "NO ROOM", "forgotten"]))
     def live(self, pick: int, status: str) -> None:
         task = self.ecs.tasks[pick % len(self.ecs.tasks)]
         if status == "forgotten":
             task.forgotten = task.status == "STOPPED"
         elif task.status != "STOPPED":
-            task.status = status
+            task.had_room = status != "NO ROOM"
+            task.status = status if task.had_room else "STOPPED"
 
     @precondition(lambda self: self.ledger.stops)
     @rule()
@@ -379,8 +425,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
         if isinstance(report, (LaunchFailed, Cancelled)):
             assert not self.ecs.alive(report.run_id), "reported as not started, but it is alive"
         if isinstance(report, Cancelled):
-            slot = next(slot for slot, run_id in self.runs.items() if run_id == report.run_id)
-            self.runs[slot] = f"{report.run_id}a"
+            self.replace_run(report.run_id)
         elif isinstance(report, LaunchFailed):
             self.numbers[report.run_id] = report.number + 1
         elif isinstance(report, Stopped):
@@ -388,6 +433,10 @@ class LedgerOnEcs(RuleBasedStateMachine):
             self.numbers[report.run_id] = report.number + 1
         elif isinstance(report, (Launched, Running)):
             assert report.run_id in self.ledger
+
+    def replace_run(self, run_id: str) -> None:
+        slot = next(slot for slot, known in self.runs.items() if known == run_id)
+        self.runs[slot] = f"{run_id}a"
 
     # --- invariants -----------------------------------------------------------------------------------
 
@@ -433,6 +482,22 @@ class LedgerOnEcs(RuleBasedStateMachine):
         for entry in self.ledger:
             if entry.state is State.WATCHING and entry.stop_reason is not None:
                 assert entry in self.ledger.stops or entry in self.stop_accepted
+
+    @invariant()
+    def gates_wait_for_the_answers_to_launches_under_way_and_for_no_others(self) -> None:
+        under_way: Counter[object] = Counter()
+        for entry in self.ledger:
+            assert not entry.passes or entry.state is State.SENDING
+            under_way.update((each.key, each.reason) for each in entry.passes)
+        for key, gate in self.ledger.gates._gates.items():
+            for reason, unanswered in gate._unanswered.items():
+                assert unanswered == under_way.pop((key, reason), 0)
+        assert not under_way
+
+    @invariant()
+    def a_run_has_a_due_time_unless_it_waits_for_an_answer(self) -> None:
+        if len(self.ledger.launches) > 0 and not any(entry.passes for entry in self.ledger):
+            assert self.ledger.launches.next_at(self.now) is not None
 
     @invariant()
     def only_a_watched_run_has_no_builder(self) -> None:

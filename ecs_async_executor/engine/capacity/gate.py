@@ -94,7 +94,7 @@ class Gate:
         self._probes_in_a_row = self._uses_in_a_row = 0
         self._ends: deque[float] = deque()
         """When the ends of the last `UNSEEN` seconds were seen."""
-        self._found: list[float] = []
+        self._found: deque[float] = deque()
         """When ECS created the tasks of probes that have succeeded lately, in epoch seconds."""
         self._last_use = -math.inf
         """When a launch on a freed slot last succeeded."""
@@ -142,8 +142,7 @@ class Gate:
 
     def _sure(self, now: float) -> int:
         """Return how many probes in a row find more room than what tasks leave whose ends no poll has seen."""
-        while self._ends and self._ends[0] < now - UNSEEN:
-            self._ends.popleft()
+        _drop_until(self._ends, now - UNSEEN)
         return SURE + len(self._ends)
 
     def _flows(self, now: float) -> bool:
@@ -188,6 +187,7 @@ class Gate:
         self._probes_in_a_row += 1
         if created_at is not None:
             self._found.append(created_at)
+            _drop_until(self._found, created_at - FORGOTTEN)
         flows = self._flows(now)
         self._next_probe.reset(now + UNSEEN if flows and self._probes_in_a_row < self._sure(now) else now)
         if self._probes_in_a_row >= REOPENED and not flows:
@@ -247,6 +247,7 @@ class Gate:
         if self.shut_at is None:
             return
         self._ends.append(now)
+        _drop_until(self._ends, now - UNSEEN)
         if stopped_at is not None and self._was_found(stopped_at):
             self._uses.append(True)  # as good as a launch on the freed slot: nobody else has taken it
             self._last_use = now
@@ -255,7 +256,7 @@ class Gate:
 
     def _was_found(self, stopped_at: float) -> bool:
         """Return whether a probe has found the slot of a task that stopped then; one probe has found one slot."""
-        self._found = [created_at for created_at in self._found if created_at > stopped_at - FORGOTTEN]
+        _drop_until(self._found, stopped_at - FORGOTTEN)
         later = [created_at for created_at in self._found if created_at >= stopped_at]
         if later:
             self._found.remove(min(later))
@@ -272,3 +273,8 @@ class Gate:
         """Note that a freed slot wasn't used after all."""
         if self.shut_at is not None:
             self._freed.append(now)
+
+
+def _drop_until(times: deque[float], last: float) -> None:
+    while times and times[0] <= last:
+        times.popleft()

@@ -41,7 +41,7 @@ from tests.support.reconciler import (
 )
 from tests.support.workloads import task_workload
 
-ROOM = Room("c", (), '{"taskDefinition": "t"}')
+ROOM = Room("c", (), '{"subnets": ["s"], "taskDefinition": "t"}')
 """What the default profile's tasks need."""
 
 

@@ -227,3 +227,18 @@ def test_a_task_that_ended_before_it_ran_counts_as_a_refusal():
     gate = Gate()
     gate.refuse(None, 5.0, sent_at=5.0)
     assert gate.shut_at == 5.0
+
+
+def test_a_gate_that_is_shut_for_long_remembers_little():
+    gate = Gate()
+    for second in range(5_000):
+        now = float(second)
+        gate.refuse(None, now, sent_at=now)
+        gate.refuse(None, now, sent_at=now)
+        if gate.opens_at(now) == now:
+            gate.accept(gate.take(now), now, created_at=now)
+        gate.free(now)
+    assert gate.shut_at is not None
+    assert len(gate._found) <= FORGOTTEN + 1
+    assert len(gate._ends) <= UNSEEN + 1
+    assert gate.freed_slots <= 1

@@ -13,7 +13,7 @@ from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.responses import Container, Task
 from ecs_async_executor.engine.state.entry import Entry, State
-from ecs_async_executor.engine.state.ledger import HELD_UP, REPLAY_WITHIN, Ledger
+from ecs_async_executor.engine.state.ledger import HELD_UP, PUTS_AHEAD, REPLAY_WITHIN, Ledger
 from ecs_async_executor.messages import (
     Cancelled,
     Diagnosis,
@@ -543,7 +543,9 @@ def test_a_launch_tells_how_long_it_has_waited_for_room(ledger: Ledger):
     assert report.waited == 21.0
 
 
-@pytest.mark.parametrize("outcome", ["throttled", "asked first", "uploaded first", "forgotten"])
+@pytest.mark.parametrize(
+    "outcome", ["throttled", "asked first", "uploaded first", "uploaded later", "forgotten"]
+)
 def test_a_call_that_says_nothing_about_room_leaves_the_slot_to_others(ledger: Ledger, outcome: str):
     fill(ledger)
     ledger.gates.end(HERE, 0.0)
@@ -555,6 +557,11 @@ def test_a_call_that_says_nothing_about_room_leaves_the_slot_to_others(ledger: L
     elif outcome == "asked first":
         ledger.prepare(entry, 0.1)
     elif outcome == "uploaded first":
+        ledger.must_put(entry, 0.1)
+    elif outcome == "uploaded later":
+        ledger._uploads_ahead.update(
+            Entry(str(number), "", 1, State.UPLOAD_WAITING) for number in range(PUTS_AHEAD)
+        )
         ledger.must_put(entry, 0.1)
     else:
         ledger.forget("next", 0.1)

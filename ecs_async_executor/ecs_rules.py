@@ -216,7 +216,8 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "image": [  # which only the executor takes; ContainerDefinition, and the grammar of references (distribution/reference)
         Rule(
             _matches(r"[A-Za-z0-9](?:[A-Za-z0-9_.:@-]|/(?!/|$))*"),
-            "is not an image, such as 123456789012.dkr.ecr.eu-central-1.amazonaws.com/airflow:1.2",
+            "is not the name of an image (without a scheme or spaces), such as "
+            "123456789012.dkr.ecr.eu-central-1.amazonaws.com/airflow:1.2",
         )
     ],
     "launchType": [

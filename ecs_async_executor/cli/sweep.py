@@ -61,7 +61,7 @@ def _sweep(args: argparse.Namespace) -> int:
 
 def _lines(found: Found, rules: Rules, now: float) -> Iterator[str]:
     from ecs_async_executor.operate import containers, payloads, revisions  # noqa: PLC0415  they import Airflow
-    from ecs_async_executor.operate.text import age, screen_width, wrapped  # noqa: PLC0415  with the others
+    from ecs_async_executor.operate.text import age, count, screen_width, wrapped  # noqa: PLC0415  with the others
 
     width = screen_width()
     quiet = {
@@ -90,10 +90,10 @@ def _lines(found: Found, rules: Rules, now: float) -> Iterator[str]:
             width,
         )
     for why, number in kept.items():
-        yield from wrapped(f"Payloads left alone: {number}, because {why}.", width)
+        yield from wrapped(f"{count(number, 'payload')} left alone, each because {why}.", width)
     left = Counter(each.verdict.value for each in found.revisions if not each.is_to_deregister)
     for why, number in left.items():
-        yield from wrapped(f"Images' revisions left alone: {number}, because {why}.", width)
+        yield from wrapped(f"{count(number, 'image revision')} left alone, each because {why}.", width)
 
 
 def _outcome(found: Found, done: set[str], *, acted: bool, whole: bool) -> str:

@@ -10,6 +10,7 @@ _BATCH = f"It is AwsBatchExecutor's: {_SIZES}."
 _LAMBDA = f"It is AwsLambdaExecutor's: {_SIZES}."
 _OPERATOR = "It is EcsRunTaskOperator's. For all tasks, use the executor's options."
 _OF_TASK = "It is an argument of the operator, next to executor_config."
+_OF_PROFILE = "It belongs in the profile of the task's queue (docs/queues.md)."
 _RESOURCES = "Write cpu and memory, and resourceRequirements for GPUs."
 TASK_DEFINITION = (
     "It belongs in the task definition: register one, or a revision, that has it, and name that in"
@@ -73,6 +74,20 @@ FOREIGN: Mapping[str, str] = {
         ("executiontimeout", "pool", "poolslots", "priorityweight", "queue", "retries", "retrydelay"),
         _OF_TASK,
     ),
+    **dict.fromkeys(
+        (
+            "capacitytimeout",
+            "containername",
+            "fallback",
+            "fallbackafter",
+            "fallbackonoutofmemory",
+            "launchtimeout",
+            "maxruntaskattempts",
+            "rateshare",
+        ),
+        _OF_PROFILE,
+    ),
+    "tasktags": f"{_OF_PROFILE} For a task's own tags, write tags.",
     **dict.fromkeys(("env", "envvars", "environmentvariables"), "Write environment."),
     **dict.fromkeys(
         (

@@ -63,7 +63,7 @@ def sizes(layer: Mapping[Any, Any], problems: list[str], *, on_fargate: bool) ->
     at_top = top.grows("memory")
     place, other = (top, overrides) if at_top else (overrides, top)
     if not place.grows("memory"):
-        problems.append("cpu: only together with `memory` can it be a list.")
+        problems.append("cpu: it can be a list only if `memory` is one too.")
         return []
     if other.grows("memory") or other.grows("cpu") or (at_top and on_fargate and other.sizes):
         problems.append("memory: write the sizes in one place: cpu and memory at the top, or in overrides.")
@@ -72,7 +72,7 @@ def sizes(layer: Mapping[Any, Any], problems: list[str], *, on_fargate: bool) ->
     cpu = place.sizes.get("cpu")
     if memory and isinstance(cpu, (list, tuple)) and len(cpu) != len(memory):
         problems.append(
-            f"cpu: there are {len(cpu)} sizes, and {len(memory)} of memory: write one for each, or a single one."
+            f"cpu: the list has a different length ({len(cpu)}) from that of memory ({len(memory)}): write one for each size, or a single number."
         )
         return []
     of_task = not at_top or on_fargate

@@ -23,7 +23,7 @@ from ecs_async_executor.config.request import Deliver, RequestTemplate
 from ecs_async_executor.config.settings import LONGEST, Settings
 from ecs_async_executor.config.sources import Found
 from ecs_async_executor.config.task_tags import TaskFacts, as_layer, parse_task_tags
-from ecs_async_executor.config.words import in_words
+from ecs_async_executor.config.words import in_words, sentence
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
 from ecs_async_executor.messages import RateShare, Request
 from ecs_async_executor.suggestions import did_you_mean
@@ -280,7 +280,9 @@ class _Maker:
             return Options.model_validate(own)
         except ValidationError as error:
             wrong = {str(each["loc"][0]) for each in error.errors()}
-            self.problems += [f"{name}: {each['loc'][0]}: {in_words(each)}." for each in error.errors()]
+            self.problems += [
+                f"{name}: {each['loc'][0]}: {sentence(in_words(each))}" for each in error.errors()
+            ]
             return Options.model_validate({key: item for key, item in own.items() if key not in wrong})
 
     def _sizes(

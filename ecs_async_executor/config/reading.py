@@ -23,7 +23,7 @@ from ecs_async_executor.config.sources import (
     team_of,
     variable,
 )
-from ecs_async_executor.config.words import in_words
+from ecs_async_executor.config.words import in_words, sentence
 from ecs_async_executor.suggestions import did_you_mean
 
 _FALSE = frozenset({"false", "f", "0", "no", "n", "off"})
@@ -115,8 +115,7 @@ def _without_overridden(found: dict[str, Found]) -> dict[str, Found]:
 def _explain(name: str, found: dict[str, Found], what: str, team: str | None) -> str:
     field = Settings.model_fields[name]
     means = f"Meaning: {field.description} Example: {of_option(field, 'example')}"
-    stop = "" if what.endswith("?") else "."
-    return f"{origin(name, found, team)}: {what}{stop} {means}"
+    return f"{origin(name, found, team)}: {sentence(what)} {means}"
 
 
 def _of_team(team: str, name: str) -> str:

@@ -118,11 +118,11 @@ def _of_key(key: str) -> str:
 
 def _of_template(template: object) -> str:
     if not isinstance(template, str):
-        return "has a value that is no text"
+        return "has a value that isn't text"
     try:
         parts = list(Formatter().parse(template))
     except ValueError as error:
-        return f"has no template ({error}): write names in braces, such as {{dag_id}}"
+        return f"has a broken template ({error}): write names in braces, such as {{dag_id}}"
     literal = "".join(text for text, *_ in parts)
     for _, name, spec, conversion in parts:
         if name is None:

@@ -37,3 +37,8 @@ def in_words(error: ErrorDetails) -> str:
     if words is None:  # our own, raised in `parsing`
         return error["msg"].removeprefix("Value error, ").removesuffix(".")
     return words.format(**error.get("ctx", {}))
+
+
+def sentence(text: str) -> str:
+    """End a text with a full stop, unless it ends with a question."""
+    return text if text.endswith("?") else f"{text}."

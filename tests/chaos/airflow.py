@@ -18,7 +18,7 @@ from ecs_async_executor.demo.home import free_ports, new_secrets
 from ecs_async_executor.local import Control, Options, serve_in_process
 from tests.chaos import journal
 from tests.chaos.database import Database
-from tests.chaos.ecs_conditions import CONDITIONS, EXECUTOR, PLAN
+from tests.chaos.ecs_conditions import CONDITIONS, EXECUTOR, PLAN, room_for
 from tests.chaos.expected_outcomes import GROWING, SIZES
 from tests.chaos.processes import Child, ForkServer, fork_server
 from tests.support.postgres import postgres
@@ -90,7 +90,7 @@ def airflow(root: Path, setting: Setting) -> Iterator[Airflow]:
     ecs_options = Options(
         task_definitions=[_task_definition(worker, setting.worker)],
         plan={"defaults": PLAN},
-        conditions=CONDITIONS,
+        conditions={**CONDITIONS, "room": room_for(setting.parallelism)},
         seed=setting.seed,
     )
     with postgres() as url, serve_in_process(ecs_options) as ecs:

@@ -26,7 +26,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
         ("memory", "--live 1 --rest 0"),
         ("watching", "--live 11 --left 0 --sweeps 1"),
         ("watching", "--live 1 --left 1 --sweeps 1"),
-        ("scarce", "--tasks 4 --room 2 --seconds 3 --period 1 --cap 1 --dark 1 --waiting 5 --watch 0.5"),
+        pytest.param(
+            "scarce",
+            "--tasks 3 --room 2 --seconds 3 --period 1 --cap 1 --dark 1 --waiting 5 --watch 0.5",
+            marks=pytest.mark.timeout(400),  # twelve processes, each with an ECS and an executor of its own
+        ),
     ],
 )
 def test_a_benchmark_prints_its_table_and_writes_its_report(name: str, sizes: str, tmp_path: Path):

@@ -29,8 +29,8 @@ LATENCY = (0.1, 0.3)
 """Of a RunTask call, in seconds."""
 START = (1.0, 3.0)
 """Seconds from RunTask to RUNNING."""
-SEEN = (0.05, 1.4)
-"""Seconds from STOPPED to the scheduler that knows: short tasks are polled after a tenth of their age, in about 1.2 s."""
+POLL = 0.2
+"""Of a DescribeTasks call, in seconds: there is one each second, and it shows all ends since the last."""
 RELAUNCH = (1.5, 3.5)
 """Seconds from a refusal until the run's next launch is ordered: its row must show it."""
 
@@ -198,7 +198,8 @@ class Scheduler:
     def _end(self) -> None:
         self._world.used -= 1
         self._world.ended += 1
-        self._world.after(SEEN, self._see, self._world.now)
+        world = self._world
+        world.at(max(math.ceil(world.now), world.now + POLL) + POLL, self._see, world.now)
 
     def _see(self, stopped_at: float) -> None:
         self.gates.end(ROOM, self._world.now, stopped_at)

@@ -10,8 +10,8 @@ An open gate lets every launch through. A refusal shuts it; from then on there a
   probe is believed at once.
 
 A probe may find the slot of a task that has ended, but whose end no poll has seen yet. ECS's own times (`createdAt`,
-`stoppedAt`) tell that later; then that end leaves no slot. Until then, a few probes that succeed while tasks end don't mean
-that there is more room.
+`stoppedAt`) tell that later: then that end leaves no slot, and counts as one that was used. Until then, a few probes that
+succeed while tasks end don't mean that there is more room.
 
 ECS may also accept a launch, and find out later that there is no room. From then on no acceptance counts, and single probes
 follow pauses, until a task that was launched since then has started.
@@ -247,7 +247,10 @@ class Gate:
         if self.shut_at is None:
             return
         self._ends.append(now)
-        if stopped_at is None or not self._was_found(stopped_at):
+        if stopped_at is not None and self._was_found(stopped_at):
+            self._uses.append(True)  # as good as a launch on the freed slot: nobody else has taken it
+            self._last_use = now
+        else:
             self._freed.append(now)
 
     def _was_found(self, stopped_at: float) -> bool:

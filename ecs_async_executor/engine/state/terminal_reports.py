@@ -72,7 +72,7 @@ def no_room(entry: Entry, why: Diagnosis, waited: float) -> LaunchFailed:
 
 def waits_for_room(why: Diagnosis, place: str, seconds: float) -> Diagnosis:
     """Explain that a launch waits behind others for which ECS has had no room for so many seconds."""
-    return replace(why, detail=f"{place}; ECS refused the first launch {seconds:.0f} s ago")
+    return replace(why, detail=f"{place}, {seconds:.0f} s after ECS first refused one")
 
 
 def no_image(image: str) -> Diagnosis:

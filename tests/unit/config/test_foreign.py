@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ecs_async_executor.config.profiles import Options
 from ecs_async_executor.config.request import RequestTemplate
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.errors import InvalidRequestError
@@ -55,6 +56,15 @@ def test_a_member_from_elsewhere_is_told_whose_it_is(key: str, words: str, depth
     assert "It has: " not in message
     assert "Did you mean" not in message
     assert "their-secret" not in message
+
+
+@pytest.mark.parametrize("option", Options.model_fields)
+def test_an_option_that_only_a_profile_has_is_told_to_belong_there(option: str) -> None:
+    message = refusal({option: "x"})
+    assert (
+        f"{option} is not a member of ECS's RunTask request. It belongs in the profile of the task's queue"
+        in message
+    )
 
 
 def test_a_secret_in_the_environment_is_told_to_belong_to_the_task_definition() -> None:

@@ -80,12 +80,15 @@ def test_an_image_and_a_workload_in_s3_go_together(launch_type: str | None) -> N
 @pytest.mark.parametrize(
     ("image", "says"),
     [
-        ("", "image is not an image, such as "),
-        (" ", "image is not an image, such as "),
-        ("airflow 2", "image is not an image, such as "),
-        ("https://registry/airflow", "image is not an image, such as "),
-        ("airflow:2\n", "image is not an image, such as "),
-        ("-airflow", "image is not an image, such as "),
+        ("", "image is not the name of an image (without a scheme or spaces), such as "),
+        (" ", "image is not the name of an image (without a scheme or spaces), such as "),
+        ("airflow 2", "image is not the name of an image (without a scheme or spaces), such as "),
+        (
+            "https://registry/airflow",
+            "image is not the name of an image (without a scheme or spaces), such as ",
+        ),
+        ("airflow:2\n", "image is not the name of an image (without a scheme or spaces), such as "),
+        ("-airflow", "image is not the name of an image (without a scheme or spaces), such as "),
         ("a" * 256, "image has 256 characters; ECS takes at most 255."),
         (["airflow:2"], "image is a list; ECS takes text."),
         ({"name": "airflow"}, "image is an object; ECS takes text."),
@@ -99,7 +102,7 @@ def test_a_bad_image_is_refused_before_any_call(image: Any, says: str) -> None:
 
 
 def test_a_bad_image_of_a_profile_is_told_at_the_start() -> None:
-    with pytest.raises(OptionsError, match=r"queues: ml: image is not an image"):
+    with pytest.raises(OptionsError, match=r"queues: ml: image is not the name of an image"):
         request(None, queues={"ml": {"image": "no image"}})
 
 

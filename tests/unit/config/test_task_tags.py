@@ -74,13 +74,13 @@ def test_without_the_option_a_request_has_no_tags() -> None:
         ({"dag": "{dag_id[0]}"}, "which no task has"),
         ({"dag": "{dag_id:>99}"}, "the tag 'dag' formats {dag_id}: write it without : and !"),
         ({"dag": "{dag_id!r}"}, "formats {dag_id}"),
-        ({"dag": "{dag_id"}, "the tag 'dag' has no template (expected '}' before end of string)"),
+        ({"dag": "{dag_id"}, "the tag 'dag' has a broken template (expected '}' before end of string)"),
         ({"dag": "{{dag_id}}"}, "has '{' '}' in its template; AWS takes letters"),
         ({"dag": "a;b,c"}, "has ';' ',' in its template"),
         ({"dag": "aws:{dag_id}"}, "begins with aws:, which AWS reserves"),
         ({"dag": "v" * 257}, "has a template of 257 characters; ECS takes at most 256"),
         ({"dag": "v" * 251 + "{dag_id}"}, "has a template of 257 characters"),
-        ({"dag": 5}, "the tag 'dag' has a value that is no text"),
+        ({"dag": 5}, "the tag 'dag' has a value that isn't text"),
         ({str(n): "x" for n in range(51)}, "it has 51 tags; ECS takes at most 50"),
     ],
 )
@@ -92,8 +92,9 @@ def test_what_can_never_be_a_tag_is_said_when_options_are_read(value: object, sa
 def test_a_wrong_template_of_a_profile_is_said_with_its_name() -> None:
     with pytest.raises(OptionsError) as caught:
         profiles(queues={"gpu": {"task_tags": {"dag": "{dga_id}"}}})
-    assert "gpu: task_tags: the tag 'dag' names {dga_id}, which no task has. Did you mean dag_id?" in str(
-        caught.value
+    (problem,) = caught.value.problems
+    assert problem.endswith(
+        "gpu: task_tags: the tag 'dag' names {dga_id}, which no task has. Did you mean dag_id?"
     )
 
 

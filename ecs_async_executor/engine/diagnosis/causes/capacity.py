@@ -99,7 +99,7 @@ CAUSES = (
         "fargate-capacity",
         says(r"capacity is unavailable|spot capacity (?:is )?(?:currently )?unavailable|no fargate capacity"),
         "Fargate has no capacity for the task now.",
-        "Add subnets in other zones to `subnets`, or another size (`cpu`, `memory`); after FARGATE_SPOT, name FARGATE in "
+        "Add subnets in other zones to `subnets`, or choose another size (`cpu`, `memory`); after FARGATE_SPOT, name FARGATE in "
         "`capacity_provider_strategy`.",
         "https://repost.aws/knowledge-center/ecs-fargate-runtask-capacity",
         (

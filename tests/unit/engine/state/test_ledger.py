@@ -664,7 +664,7 @@ def test_launches_that_wait_for_room_are_reported_once_with_their_place(ledger: 
             name,
             Diagnosis(
                 "No memory.",
-                f"place {place} of 3 in the queue for it; ECS refused the first launch 70 s ago",
+                f"place {place} of 3 in the queue for it, 70 s after ECS first refused one",
                 "Add instances.",
             ),
         )

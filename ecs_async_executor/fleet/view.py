@@ -67,7 +67,7 @@ def make_view(  # noqa: PLR0913  what differs from request to request
     *,
     events: bool = True,
     console_url: Callable[[str], str | None] = lambda _: None,
-    costs: Costs = Costs(),  # noqa: B008  it is frozen
+    costs: Costs | None = None,
 ) -> dict[str, Any]:
     """Return the page's JSON for a user who may read these Dags, and the Audit Log if `events`.
 
@@ -87,7 +87,7 @@ def make_view(  # noqa: PLR0913  what differs from request to request
         "schedulers": [_scheduler(each) for each in schedulers(fleet, now)],
         "waits": _waits(tasks, now),
         "failures": _failures(failures, now) if events else None,
-        "costs": cost_view.view(costs, readable) if events else None,
+        "costs": cost_view.view(costs, readable) if events and costs is not None else None,
         "tasks": [
             _task(task, now, console_url) for task in chosen[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
         ],

@@ -96,7 +96,6 @@ def _view(shared: SharedRead[Fleet], costs: SharedRead[Costs], user: Any, filter
     try:
         readable = frozenset(auth_manager.get_authorized_dag_ids(user=user, method="GET"))
         found = shared.get()
-        cost = costs.get() if events else Costs()
         failures = []
         if events and (ids := choose_failures(found, readable)):
             with create_session(scoped=False) as session:
@@ -116,8 +115,19 @@ def _view(shared: SharedRead[Fleet], costs: SharedRead[Costs], user: Any, filter
         failures,
         events=events,
         console_url=_console_url(),
-        costs=cost,
+        costs=_costs(costs) if events else None,
     )
+
+
+def _costs(costs: SharedRead[Costs]) -> Costs | None:
+    """Return the costs; None if they can't be read now: the rest of the page matters more."""
+    try:
+        return costs.get()
+    except BusyError:
+        return None
+    except SQLAlchemyError:
+        log.exception("The ECS fleet page can't read costs from the database.")
+        return None
 
 
 def _console_url() -> Callable[[str], str | None]:

@@ -186,10 +186,24 @@ def test_what_dags_have_used_is_shown_of_those_that_the_user_may_read(client: Cl
         "unpriced": 0,
         "vcpu_hours": 1.0,
         "gb_hours": 2.0,
-        "dollars": 0.0494,
+        "dollars": 0.04937,
     }
     assert "blue" not in json.dumps(costs)
     assert client("red+without-events").get(JSON).json()["costs"] is None
+
+
+def test_costs_that_cannot_be_read_keep_nothing_else_from_being_shown(
+    client: Client, two_dags: None, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("statement timeout"))
+
+    monkeypatch.setattr(module, "read_costs", fail)
+    answer = client("red").get(JSON)
+    assert answer.status_code == 200
+    assert answer.json()["total"] == 2
+    assert answer.json()["failures"] is not None
+    assert answer.json()["costs"] is None
 
 
 def test_one_users_read_serves_another_without_showing_more(

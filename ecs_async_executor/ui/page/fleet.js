@@ -270,10 +270,11 @@
     const amount = (number) => (number === null ? "not known" : number.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 4 }));
     const line = (name, each) => row(columns, [name, each.tasks.toLocaleString("en"), amount(each.vcpu_hours), amount(each.gb_hours), amount(each.dollars)]);
     draw("costs", fleet.costs, () => {
-      if (fleet.costs === null) return [quiet("You may not read the Audit Log, so what Dags have used is not shown.")];
+      if (fleet.failures === null) return [quiet("You may not read the Audit Log, so what Dags have used is not shown.")];
+      if (fleet.costs === null) return [quiet("What Dags have used can't be read just now: Airflow's metadata database is slow, or can't be read.")];
       const { dags, others, total, hours, complete } = fleet.costs;
       if (dags.length === 0) {
-        return [quiet(`No ECS task that ended in the last ${hours} hours has told it: the option log_cost of [ecs_async_executor] asks for that.`)];
+        return [quiet(`The Audit Log has no costs of the last ${hours} hours. The option log_cost of [ecs_async_executor] makes the scheduler write them.`)];
       }
       const rows = dags.map((each) => line(each.dag, each));
       if (others !== null) rows.push(line(count(others.dags, "other Dag"), others));

@@ -18,6 +18,7 @@ from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.responses import Container, Task
 from ecs_async_executor.engine.state.entry import Entry, State
 from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.state.long_waits import LongWaits
 from ecs_async_executor.messages import (
     Cancelled,
     Diagnosis,
@@ -281,7 +282,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
 
     @rule()
     def look_who_waits_for_room(self) -> None:
-        self.take_reports(self.ledger.short_of_room(self.now, 10.0, 2))
+        self.take_reports(LongWaits(self.ledger).short_of_room(self.now, 10.0, 2))
 
     # --- before the send -------------------------------------------------------------------------------
 

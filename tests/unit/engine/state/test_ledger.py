@@ -13,7 +13,8 @@ from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.responses import Container, Task
 from ecs_async_executor.engine.state.entry import Entry, State
-from ecs_async_executor.engine.state.ledger import HELD_UP, PUTS_AHEAD, REPLAY_WITHIN, Ledger
+from ecs_async_executor.engine.state.ledger import PUTS_AHEAD, Ledger
+from ecs_async_executor.engine.state.long_waits import HELD_UP, REPLAY_WITHIN, LongWaits
 from ecs_async_executor.messages import (
     Cancelled,
     Diagnosis,
@@ -121,14 +122,14 @@ def test_only_launches_that_wait_for_long_without_a_reason_of_their_own_are_held
 ):
     prepare(ledger)
     why = Diagnosis("AWS is away.")
-    assert ledger.held_up(why, HELD_UP, 10.0, 0.0, 100) == [Waiting("run", why)] * told
-    assert ledger.held_up(why, HELD_UP, 10.0, 0.0, 100) == []
+    assert LongWaits(ledger).held_up(why, HELD_UP, 10.0, 0.0, 100) == [Waiting("run", why)] * told
+    assert LongWaits(ledger).held_up(why, HELD_UP, 10.0, 0.0, 100) == []
 
 
 def test_reasons_that_alternate_are_each_reported_once(ledger: Ledger):
     ledger.launch(order("run"), 0.0)
     reasons = [Diagnosis("AWS throttles."), Diagnosis("The rate is used up.")]
-    reports = [ledger.held_up(why, HELD_UP, 10.0, 0.0, 100) for _ in range(3) for why in reasons]
+    reports = [LongWaits(ledger).held_up(why, HELD_UP, 10.0, 0.0, 100) for _ in range(3) for why in reasons]
     assert reports == [[Waiting("run", why)] for why in reasons] + [[]] * 4
 
 
@@ -573,8 +574,8 @@ def test_a_launch_that_has_waited_for_room_for_too_long_ends_without_a_call(ledg
     fill(ledger)
     waits(ledger, "next", 10.0, capacity_timeout=60.0)
     probe(ledger, 50.0)
-    assert ledger.short_of_room(69.9, 1000.0, 100) == []
-    (report,) = ledger.short_of_room(70.0, 1000.0, 100)
+    assert LongWaits(ledger).short_of_room(69.9, 1000.0, 100) == []
+    (report,) = LongWaits(ledger).short_of_room(70.0, 1000.0, 100)
     assert report == LaunchFailed(
         "next", 1, FULL.diagnosis, permanent=False, costs_attempt=False, waited=60.0
     )
@@ -589,9 +590,9 @@ def test_a_launch_that_another_engine_may_have_sent_is_sent_in_time_whether_ther
     waits(ledger, "next", capacity_timeout=capacity_timeout, recovery=Recovery.REPLAY)
     for now in range(10, int(sent_at), 50):
         probe(ledger, float(now))
-        assert ledger.short_of_room(float(now), math.inf, 100) == []
+        assert LongWaits(ledger).short_of_room(float(now), math.inf, 100) == []
         assert ledger.take(float(now)) is None
-    assert ledger.short_of_room(sent_at, math.inf, 100) == []
+    assert LongWaits(ledger).short_of_room(sent_at, math.inf, 100) == []
     entry = ledger.take(sent_at)
     assert entry is not None
     assert (entry.run_id, entry.passes) == ("next", ())
@@ -600,9 +601,11 @@ def test_a_launch_that_another_engine_may_have_sent_is_sent_in_time_whether_ther
 def test_a_pause_is_no_wait_for_room(ledger: Ledger):
     fill(ledger)
     waits(ledger, "next", capacity_timeout=600.0)
-    assert ledger.short_of_room(4000.0, math.inf, 100) == [], "nobody has been able to send a launch since"
+    assert LongWaits(ledger).short_of_room(4000.0, math.inf, 100) == [], (
+        "nobody has been able to send a launch since"
+    )
     probe(ledger, 4000.0)
-    assert ledger.short_of_room(4500.0, math.inf, 100) == []
+    assert LongWaits(ledger).short_of_room(4500.0, math.inf, 100) == []
 
 
 def test_a_refusal_counts_at_once_and_once_even_if_the_launch_must_be_searched_for_first(ledger: Ledger):
@@ -665,7 +668,7 @@ def test_launches_that_wait_for_room_are_reported_once_with_their_place(ledger: 
     for number in range(3):
         waits(ledger, f"run {number}", 10.0, priority=number)
     probe(ledger, 50.0)
-    first = ledger.short_of_room(80.0, 60.0, 2)
+    first = LongWaits(ledger).short_of_room(80.0, 60.0, 2)
     assert first == [
         Waiting(
             name,
@@ -677,10 +680,10 @@ def test_launches_that_wait_for_room_are_reported_once_with_their_place(ledger: 
         )
         for name, place in (("run 2", 1), ("run 1", 2))
     ]
-    (last,) = ledger.short_of_room(85.0, 60.0, 2)
+    (last,) = LongWaits(ledger).short_of_room(85.0, 60.0, 2)
     assert isinstance(last, Waiting)
     assert last.run_id == "run 0"
-    assert ledger.short_of_room(90.0, 60.0, 2) == []
+    assert LongWaits(ledger).short_of_room(90.0, 60.0, 2) == []
 
 
 def test_the_limit_of_reports_holds_for_all_rooms_together(ledger: Ledger):
@@ -693,10 +696,10 @@ def test_the_limit_of_reports_holds_for_all_rooms_together(ledger: Ledger):
     for number in range(3):
         waits(ledger, f"here {number}")
         ledger.launch(order(f"there {number}", room=there), 0.0)
-    assert [len(ledger.short_of_room(40.0, 30.0, 4)) for _ in range(3)] == [4, 2, 0]
+    assert [len(LongWaits(ledger).short_of_room(40.0, 30.0, 4)) for _ in range(3)] == [4, 2, 0]
 
 
 def test_launches_that_wait_for_room_do_not_wait_for_what_holds_up_all(ledger: Ledger):
     fill(ledger)
     waits(ledger, "next")
-    assert ledger.held_up(Diagnosis("AWS throttles."), HELD_UP, 30.0, 0.0, 100) == []
+    assert LongWaits(ledger).held_up(Diagnosis("AWS throttles."), HELD_UP, 30.0, 0.0, 100) == []

@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
-from airflow.api_fastapi.app import create_app
+from airflow.api_fastapi.app import _AuthManagerState, create_app
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.models import Log
@@ -248,8 +248,10 @@ def app(database: None) -> Any:
 
 
 @pytest.fixture
-def api(app: Any) -> Iterator[TestClient]:
+def api(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """The API server, for a user who may see everything."""
+    # Another test's app may have replaced it, and taken it away at its end.
+    monkeypatch.setattr(_AuthManagerState, "instance", app.state.auth_manager)
     with TestClient(app, base_url="http://testserver/api/v2") as client:
         token = app.state.auth_manager.generate_jwt(SimpleAuthManagerUser(username="admin", role="admin"))
         client.headers["Authorization"] = f"Bearer {token}"

@@ -104,6 +104,7 @@ def _run(options: argparse.Namespace, root: Path, interruption: Interruption) ->
         seconds=tuple(options.seconds),
         worker=options.worker,
         seed=options.seed,
+        room=max(1, options.parallelism * 2 // 3),  # so that some always wait for room
     )
     _say(f"seed {options.seed}")
     with airflow(root, setting) as running:

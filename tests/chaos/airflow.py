@@ -18,7 +18,7 @@ from ecs_async_executor.demo.home import free_ports, new_secrets
 from ecs_async_executor.local import Control, Options, serve_in_process
 from tests.chaos import journal
 from tests.chaos.database import Database
-from tests.chaos.ecs_conditions import CONDITIONS, EXECUTOR, PLAN, room_for
+from tests.chaos.ecs_conditions import CONDITIONS, EXECUTOR, PLAN
 from tests.chaos.expected_outcomes import GROWING, SIZES
 from tests.chaos.processes import Child, ForkServer, fork_server
 from tests.support.postgres import postgres
@@ -43,6 +43,8 @@ class Setting:
     dags: Path = Path(__file__).parent / "dags"
     container: Mapping[str, str] = field(default_factory=dict)
     """What containers find in their environment beside the rest."""
+    room: int | None = None
+    """How many ECS tasks fit into the cluster at a time; None: any number."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def airflow(root: Path, setting: Setting) -> Iterator[Airflow]:
     ecs_options = Options(
         task_definitions=[_task_definition(worker, setting.worker)],
         plan={"defaults": PLAN},
-        conditions={**CONDITIONS, "room": room_for(setting.parallelism)},
+        conditions={**CONDITIONS, "room": setting.room},
         seed=setting.seed,
     )
     with postgres() as url, serve_in_process(ecs_options) as ecs:

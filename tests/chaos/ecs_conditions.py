@@ -30,12 +30,6 @@ CONDITIONS: Mapping[str, Any] = {
     ],
 }
 
-
-def room_for(parallelism: int) -> int:
-    """Return how many tasks fit into the cluster at a time: fewer than Airflow wants, so that some always wait for room."""
-    return max(1, parallelism * 2 // 3)
-
-
 EXECUTOR: Mapping[str, str] = {
     "AIRFLOW__ECS_ASYNC_EXECUTOR__POLL_INTERVAL": "1",
     "AIRFLOW__ECS_ASYNC_EXECUTOR__MISSING_GRACE": str(_CONSISTENCY_LAG + 3),

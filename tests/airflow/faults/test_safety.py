@@ -317,7 +317,8 @@ def test_f23_tasks_that_wait_for_capacity_are_shown_as_waiting_and_hold_up_no_ot
 ) -> None:
     ecs.add_fault("capacity", environment={"POOL": "spot"})
     spot = {"containerOverrides": [{"name": "airflow", "environment": [{"name": "POOL", "value": "spot"}]}]}
-    waiting = {"executor_config": {"overrides": spot}, "priority_weight": 9}
+    config = {"capacity_provider_strategy": "FARGATE_SPOT", "overrides": spot}
+    waiting = {"executor_config": config, "priority_weight": 9}
     run_dag(tasks("no_spot", waiting, waiting, waiting))
     scheduler.until(lambda: len(logged_events("ecs launch waits")) == 3)
     run_dag(one_task_dag("on_demand"))

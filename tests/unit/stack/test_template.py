@@ -207,7 +207,7 @@ def _shape(statement: Mapping[str, Any]) -> Any:
 
 @pytest.mark.parametrize(
     ("policy", "number"),
-    [("SchedulerPolicy", 0), ("ContainerLogsPolicy", 1), ("ExecutionRole.start-tasks", 3)],
+    [("SchedulerPolicy", 0), ("ContainerLogsPolicy", 2), ("ExecutionRole.start-tasks", 4)],
 )
 def test_the_policies_are_those_of_the_page(policy: str, number: int):
     page = (ROOT / "docs" / "iam.md").read_text("utf-8")

@@ -52,6 +52,10 @@ class Switch:
                 near, _ = server.accept()
                 far = socket.create_connection(self._target)
                 self._sockets |= {near, far}
+                if self._server is not server:  # switched off since it was accepted: `off` may not have seen it
+                    near.close()
+                    far.close()
+                    return
                 for pair in ((near, far), (far, near)):
                     threading.Thread(target=self._forward, args=pair, daemon=True).start()
 

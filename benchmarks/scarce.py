@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from multiprocessing.connection import Connection
 from threading import Timer
 from typing import Any
@@ -247,8 +248,12 @@ def _run_task_calls(ecs: Control) -> int:
 
 
 def measure(arguments: argparse.Namespace) -> Iterator[Report]:
-    """Measure everything, and report after each part."""
+    """Measure as many parts as are asked for, and report after each."""
     prepare()
+    yield from islice(_measure_parts(arguments), arguments.parts)
+
+
+def _measure_parts(arguments: argparse.Namespace) -> Iterator[Report]:
     flows: dict[tuple[Case, str], Flow] = {}
     returns: dict[str, Return] = {}
     waits: list[tuple[str, Waiting]] = []

@@ -77,6 +77,7 @@ SCARCE = {
     "dark": Size(600.0, 10.0, "seconds without room before it is back", 1),
     "waiting": Size(10_000, 200, "runs that wait for room while heartbeats are measured", 0, MANY),
     "watch": Size(30.0, 3.0, "how long heartbeats are measured, with a heartbeat every 50 ms", 0.1),
+    "parts": Size(12, 12, "parts to measure, each an executor in one case: the first ones", 1, 12),
 }
 FAULTS = {
     "tasks": Size(60, 10, "tasks in each case", 1, 1000),

@@ -52,7 +52,9 @@ class Switch:
                 near, _ = server.accept()
                 far = socket.create_connection(self._target)
                 self._sockets |= {near, far}
-                if self._server is not server:  # switched off since it was accepted: `off` may not have seen it
+                if (
+                    self._server is not server
+                ):  # switched off since it was accepted: `off` may not have seen it
                     near.close()
                     far.close()
                     return

@@ -145,38 +145,39 @@ def report(
 ) -> Report:
     """Make the tables of what is measured; at least one of `flows` is."""
     first = next(iter(flows.values()))
+    tables = [
+        Table(
+            f"Room for {first.room}: {first.tasks:,} tasks of {task_seconds:.0f} s",
+            ("", "executor", "ran", "failed", "wall time", "work-\nconserving", "ratio",
+             "refused calls\nof launches", "launched before\na higher priority", "... that was\nrelaunched", "longest\nheartbeat"),
+            [(case.value, *_flow(who, flow)) for (case, who), flow in flows.items()],
+            "Work-conserving: what a scheduler needs that fills every slot at once, if each task holds its slot as long as it"
+            " did, from RunTask to STOPPED. ~: stopped after a limited time, and compared with what that scheduler needs for"
+            f" what had run by then. Refused: RunTask without room; where {RANDOM:.0%} are refused at random, each launch costs"
+            f" {RANDOM / (1 - RANDOM):.1f} refused calls at least. Before a higher priority: launches more than {IN_FLIGHT:.0f} s"
+            " before one of a higher priority, which had waited all the time, or (the last column) which ECS had refused"
+            " once, so that it may have been on its way back to the queue. AWS's default rate limits apply. ?: the machine was too"
+            " slow for the simulated containers, and some failures may be its own.",
+        ),
+        Table(
+            "Room is back after none",
+            ("executor", "without room", "calls meanwhile", "fits", "launched", "after", "beyond AWS's rate"),
+            [(who, *_return(each)) for who, each in returns.items()],
+            "After: until everything that fits was launched. The rate: 20 launches per second after a burst of 20.",
+        ),
+        Table(
+            "Heartbeats while runs wait for room",
+            ("executor", "waiting", "heartbeats", "median", "99 %", "longest", "rows read\nper second", "RunTask calls\nper second"),
+            [(who, *_waiting(each)) for who, each in waits],
+            "There is a heartbeat every 50 ms; the room is full of tasks that run on.",
+        ),
+    ]  # fmt: skip
     return Report(
         "scarce",
-        [
-            Table(
-                f"Room for {first.room}: {first.tasks:,} tasks of {task_seconds:.0f} s",
-                ("", "executor", "ran", "failed", "wall time", "work-\nconserving", "ratio",
-                 "refused calls\nof launches", "launched before\na higher priority", "... that was\nrelaunched", "longest\nheartbeat"),
-                [(case.value, *_flow(who, flow)) for (case, who), flow in flows.items()],
-                "Work-conserving: what a scheduler needs that fills every slot at once, if each task holds its slot as long as it"
-                " did, from RunTask to STOPPED. ~: stopped after a limited time, and compared with what that scheduler needs for"
-                f" what had run by then. Refused: RunTask without room; where {RANDOM:.0%} are refused at random, each launch costs"
-                f" {RANDOM / (1 - RANDOM):.1f} refused calls at least. Before a higher priority: launches more than {IN_FLIGHT:.0f} s"
-                " before one of a higher priority, which had waited all the time, or (the last column) which ECS had refused"
-                " once, so that it may have been on its way back to the queue. AWS's default rate limits apply. ?: the machine was too"
-                " slow for the simulated containers, and some failures may be its own.",
-            ),
-            Table(
-                "Room is back after none",
-                ("executor", "without room", "calls meanwhile", "fits", "launched", "after", "beyond AWS's rate"),
-                [(who, *_return(each)) for who, each in returns.items()],
-                "After: until everything that fits was launched. The rate: 20 launches per second after a burst of 20.",
-            ),
-            Table(
-                "Heartbeats while runs wait for room",
-                ("executor", "waiting", "heartbeats", "median", "99 %", "longest", "rows read\nper second", "RunTask calls\nper second"),
-                [(who, *_waiting(each)) for who, each in waits],
-                "There is a heartbeat every 50 ms; the room is full of tasks that run on.",
-            ),
-        ],
+        [table for table in tables if table.rows],
         list(_targets(flows, returns, [each for who, each in waits if who == MINE])),
         _figures(flows, returns),
-    )  # fmt: skip
+    )
 
 
 def _flow(who: str, flow: Flow) -> tuple[str, ...]:

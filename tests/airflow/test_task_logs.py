@@ -197,6 +197,8 @@ def test_the_log_link_leads_to_the_stream(
     running: Any, cloudwatch: Any, api: TestClient, as_on_aws: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ecs_async_executor.ui.console._EXAMPLE_ACCOUNTS", frozenset())
+    # On a busy machine, a second isn't enough to learn the stream's name.
+    monkeypatch.setattr(links, "WAIT", 60.0)
     task = running.external_executor_id.rpartition("/")[2]
     found = links_of(api, running)
     assert str(found["Container log"]).endswith(

@@ -10,6 +10,10 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _PATTERN = re.compile(rf"(?P<run>{_UUID.pattern}|[0-9a-f]{{32}}(?=-))(?:-(?P<number>\d+))?")
 
 
+STANDBY = "standby"
+"""In place of the run id in the `startedBy` of all standbys: which run each serves, if any, only its row tells."""
+
+
 @dataclass(frozen=True, slots=True)
 class LaunchId:
     """One launch of one run."""

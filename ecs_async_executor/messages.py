@@ -64,6 +64,8 @@ class Request:
     image: str = ""
     """Set if the container is to run another image than its task definition's: the engine puts a revision with
     this image in the body's `taskDefinition` before it sends the request."""
+    workload: bytes = b""
+    """What a standby is handed over in place of this request; empty if none may serve it."""
 
     @property
     def cluster(self) -> str:
@@ -80,6 +82,9 @@ class Request:
         return f"Request(container={self.container!r})"
 
 
+Claim: TypeAlias = Callable[[str], None]
+"""Takes the ARN of a standby, and has the run's row show it in place of the run id. It doesn't wait: the order `Claimed`
+is the answer. The engine calls it, in its own thread, at most once."""
 Build: TypeAlias = Callable[[], Request]
 """Builds the request of one launch. The engine calls it, in its own thread, right before it first sends the
 launch; never for a run that it only searches for. Raises `InvalidRequestError` if that run can't be launched
@@ -169,6 +174,12 @@ class Launch:
     """Launches of the same room wait for it together, by priority."""
     capacity_timeout: float = math.inf
     """Seconds it may wait for room before it fails."""
+    standby: str | None = None
+    """The pool whose standbys may serve it; None: it starts cold."""
+    cold_because: str = ""
+    """Why it starts cold although its queue has standbys, for people to read."""
+    claim: Claim | None = None
+    """None: no standby may serve it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,13 +217,30 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepStandbys:
+    """Keep these standbys, in place of all that were ordered before."""
+
+    pools: tuple[StandbyPool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The answer to a `Claim`."""
+
+    run_id: str
+    arn: str
+    held: bool
+    """The run's row shows the ARN. False: it doesn't, and never will."""
+
+
+@dataclass(frozen=True, slots=True)
 class CheckHealth:
     """Make one harmless call to ECS about this cluster."""
 
     cluster: str
 
 
-Order: TypeAlias = Launch | Watch | Stop | Forget | CheckHealth
+Order: TypeAlias = Launch | Watch | Stop | Forget | KeepStandbys | Claimed | CheckHealth
 
 
 # --- reports: engine -> scheduler thread ------------------------------------------------------------------
@@ -250,6 +278,13 @@ class Launched(LaunchReport):
     """Its size and where it runs, for people to read; empty if the task was found, not launched."""
     waited: float = 0.0
     """Seconds it has waited for room."""
+    start: str = ""
+    """Whether a standby serves it, or why none does, for people to read; empty if its queue has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver(RunReport):
+    """Its task is a standby's, which has its workload, or never gets it and ends: it should start within seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +314,8 @@ class LaunchFailed(LaunchReport):
     """True: RunTask may have started a task, but calls fail in this process, so nothing can find it."""
     waited: float | None = None
     """Seconds it has waited for room, if that is why it failed."""
+    standby: bool = False
+    """It was to be served by a standby, which can't start it any more: the next launch starts cold, and costs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +358,8 @@ class Stopped(LaunchReport):
     """The MiB that container had: its own limit, or else the ECS task's; None if ECS shows neither."""
     usage: Usage | None = None
     """None if it pulled no image, or ECS doesn't tell its size."""
+    standby: bool = False
+    """The task was a standby: if it hasn't started the workload, the next launch starts cold, and costs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +392,34 @@ class HealthChecked:
 
 
 @dataclass(frozen=True, slots=True)
+class StandbysOff:
+    """A pool's standbys come to nothing, one after the other: it rests, and its tasks start cold."""
+
+    pool: str
+    diagnosis: Diagnosis
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStatus:
+    """One pool of standbys."""
+
+    pool: str
+    wanted: int
+    """How many it should have."""
+    starting: int
+    """Launched or to be launched, and not ready."""
+    ready: int
+    oldest: float | None
+    """Seconds for which its oldest ready standby has been running; None if there is none."""
+    warm: int
+    """Tasks that its standbys have served since the engine's start."""
+    cold: int
+    """Tasks that they might have served, and that started cold."""
+    off: str = ""
+    """Why it rests; empty: it doesn't."""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineStatus:
     """What the engine is doing, every few seconds."""
 
@@ -372,6 +439,7 @@ class EngineStatus:
     """RunTask calls that AWS has throttled in the last minute."""
     unanswered: float | None = None
     """Seconds for which ECS has given no usable answer to any call; None if it answers."""
+    standbys: tuple[PoolStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,5 +450,5 @@ class EngineDied:
 
 
 Terminal: TypeAlias = LaunchFailed | Stopped | Cancelled
-AnyRunReport: TypeAlias = Waiting | Launched | SlowStart | Running | Terminal
-Report: TypeAlias = AnyRunReport | Paused | Resumed | HealthChecked | EngineStatus | EngineDied
+AnyRunReport: TypeAlias = Waiting | Launched | HandedOver | SlowStart | Running | Terminal
+Report: TypeAlias = AnyRunReport | Paused | Resumed | HealthChecked | StandbysOff | EngineStatus | EngineDied

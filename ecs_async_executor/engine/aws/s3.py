@@ -28,7 +28,8 @@ _ACTIONS = {"put_object": "PutObject", "delete_object": "DeleteObject"}
 class S3Client(AwsClient):
     """Has its own session and no circuit breaker: S3's failures say nothing about ECS. Few engines use it.
 
-    Its calls raise `CallError` of kind `CONFIGURATION` (S3 will always refuse it), `DENIED` or `PAYLOAD`.
+    Its calls raise `CallError` of kind `CONFIGURATION` (S3 will always refuse it), `DENIED` or `PAYLOAD` (it may have been
+    carried out).
     """
 
     service = "s3"
@@ -55,6 +56,19 @@ class S3Client(AwsClient):
         await self._try("put_object", url, Body=data, ContentType="application/json")
         self._measurements.count(PAYLOAD_PUTS)
 
+    async def put_once(self, url: str, data: bytes) -> bool:
+        """PutObject unless the object exists (`If-None-Match: *`); return whether it didn't.
+
+        After an earlier call for the same object whose outcome is unknown, False may mean that this call has written it.
+        """
+        try:
+            await self._try("put_object", url, Body=data, ContentType="application/json", IfNoneMatch="*")
+        except CallError as error:
+            if error.failure.kind is Kind.EXISTS:
+                return False
+            raise
+        return True
+
     async def delete(self, url: str) -> None:
         """DeleteObject, which also succeeds for an object that is gone."""
         await self._try("delete_object", url)
@@ -68,7 +82,8 @@ class S3Client(AwsClient):
             await self._call_on(client, operation, Bucket=bucket, Key=key, **arguments)
         except Exception as error:
             failure = classify_s3(error, url, region)
-            self._measurements.count(API_ERRORS, action, failure.kind.value)
+            if failure.kind is not Kind.EXISTS:
+                self._measurements.count(API_ERRORS, action, failure.kind.value)
             if not is_expected(error):
                 self._digest.note(
                     (S3Client, failure.diagnosis.summary),

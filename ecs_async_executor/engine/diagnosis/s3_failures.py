@@ -60,7 +60,8 @@ _KEY_REMEDY = (
 def classify_s3(error: BaseException, url: str, region: str = "") -> Failure:
     """Classify an exception that PutObject or DeleteObject raised; `region` is the client's, if there is a client.
 
-    As `CONFIGURATION`, `DENIED`, `CREDENTIALS` (affects only the S3 client), and otherwise as `PAYLOAD`.
+    As `CONFIGURATION`, `DENIED`, `CREDENTIALS` (affects only the S3 client), `EXISTS` (a conditional PutObject found an
+    object), and otherwise as `PAYLOAD`.
     """
     if isinstance(error, boto.ParamValidationError):
         return Failure(
@@ -85,6 +86,8 @@ def _classify_answer(error: boto.ClientError, url: str, region: str) -> Failure:
         return _passing(Kind.CREDENTIALS, error, url, CLOCK.remedy)
     if code in _CREDENTIAL_CODES:
         return _passing(Kind.CREDENTIALS, error, url, credentials_refused(code, "").remedy)
+    if code == "PreconditionFailed":
+        return Failure(Kind.EXISTS, Diagnosis("The object is in S3 already.", url))
     if is_foreign_answer(code, status) and status < 500:
         return Failure(
             Kind.PAYLOAD,

@@ -43,9 +43,9 @@ class Census:
     """When the launch was ordered that has been waiting for longest."""
 
     def add(self, entry: Entry) -> None:
-        """Count one run."""
+        """Count one run; standbys have their own figures."""
         phase = phase_of(entry)
-        if phase is None:
+        if phase is None or entry.is_standby:
             return
         self.tasks[phase, entry.queue] += 1
         if phase == "waiting":

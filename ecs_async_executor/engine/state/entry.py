@@ -11,7 +11,7 @@ from ecs_async_executor.engine.capacity.gates import Pass
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
 from ecs_async_executor.history import History, move
 from ecs_async_executor.launch_id import LaunchId
-from ecs_async_executor.messages import Build, RateShare, Recovery, Request, Room
+from ecs_async_executor.messages import Build, Claim, RateShare, Recovery, Request, Room
 
 FAULTS = 5
 """Faults in this process after which a launch is no longer replayed; with the waits between them, 15 seconds."""
@@ -28,18 +28,22 @@ class State(Enum):
     UPLOAD_WAITING = "waiting for the upload of its payload"
     UPLOADING = "its payload is on its way to S3"
     SENDING = "RunTask is in flight"
+    ASSIGNED = "a standby is to serve it, and its row is being told"
+    HANDING_OVER = "its workload is on its way to its standby"
     WATCHING = "its task is known, and is polled until it has stopped"
     ENDED = "its terminal report was sent, or the run was forgotten"
 
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
-    State.WAITING: frozenset({State.SENDING, State.ENDED}),
+    State.WAITING: frozenset({State.SENDING, State.ASSIGNED, State.ENDED}),
     State.PREPARING: frozenset({State.WAITING, State.WATCHING, State.ENDED}),
     State.UPLOAD_WAITING: frozenset({State.UPLOADING, State.WAITING, State.ENDED}),
     State.UPLOADING: frozenset({State.WAITING, State.UPLOAD_WAITING, State.WATCHING, State.ENDED}),
     State.SENDING: frozenset(
         {State.WAITING, State.PREPARING, State.UPLOAD_WAITING, State.WATCHING, State.ENDED}
     ),
+    State.ASSIGNED: frozenset({State.WAITING, State.HANDING_OVER, State.ENDED}),
+    State.HANDING_OVER: frozenset({State.WATCHING, State.ENDED}),
     State.WATCHING: frozenset({State.ENDED}),
     State.ENDED: frozenset(),
 }
@@ -90,6 +94,11 @@ class LaunchRecord:
     """The image whose revision it waits for just now."""
     held_up_by: tuple[str, ...] = ()
     """The reasons for waiting, shared with other launches, that were reported."""
+    pool: str | None = None
+    """The pool of its profile's standbys."""
+    claim: Claim | None = None
+    cold_because: str = ""
+    """Why none of them may serve it."""
 
     def note(self, failure: Failure, now: float) -> None:
         """Count a failed step."""
@@ -149,6 +158,8 @@ class Entry:
     """Seconds; 0 means no limit."""
     queue: str = ""
     """By which it is counted."""
+    is_standby: bool = False
+    """It is no run of the scheduler's: its task waits for one's workload."""
     trace: Mapping[str, str] | None = None
     """The trace context of its span; None once that was handed over, and if nobody wants it."""
     listed: bool = True
@@ -161,6 +172,8 @@ class Entry:
     """The S3 object this engine uploaded for it, or its task is known to fetch; deleted when the run ends."""
     maybe_stored: str | None = None
     """The S3 object another engine may have uploaded for it; None once DescribeTasks has shown its task."""
+    is_warm: bool = False
+    """Its task is a standby that has got its workload, or was about to."""
     stop_reason: str | None = None
     """Set if someone wants its task stopped, or no task started."""
     due_at: float | None = None
@@ -179,6 +192,14 @@ class Entry:
     def asks_for_room(self) -> bool:
         """Whether its next call may wait for room: it may start a task, and need not tell what an earlier one has started."""
         return not (self.launch.sent or self.launch.needs_answer or self.is_searched)
+
+    @property
+    def pool(self) -> str | None:
+        """The pool whose standbys may serve it now: only a launch that nobody can have sent starts warm."""
+        launch = self.launch
+        is_new = self.number == 1 and launch.recovery is Recovery.NONE and not launch.unknown_sends
+        is_new = is_new and not launch.sent and launch.fault is None and self.stop_reason is None
+        return launch.pool if is_new and launch.claim is not None and not launch.cold_because else None
 
     @property
     def launch_id(self) -> LaunchId:

@@ -13,7 +13,8 @@ from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.messages import RateShare, Room
 
-_Key: TypeAlias = tuple[RateShare | None, Room | None]
+_Key: TypeAlias = tuple[RateShare | None, Room | None, str | None]
+"""Lane, room, and the pool whose standbys may serve a run instead."""
 _WHOLE = 1.0 - 1e-9
 KEPT = 60.0
 """Seconds that the position of a refused run is kept. Its next launch comes once its row shows it, in a few heartbeats."""
@@ -21,7 +22,7 @@ KEPT = 60.0
 
 @dataclass(slots=True)
 class _Line:
-    """The ready runs of a lane that ask for the same room, by priority, and then by position."""
+    """The ready runs of a lane that ask for the same room and the same standbys, by priority, and then by position."""
 
     lane: _Lane
     room: Room | None
@@ -121,6 +122,16 @@ class LaunchQueue:
         del self._waiting[entry]
         return entry
 
+    def pop_for(self, pool: str, now: float) -> Entry | None:
+        """Take the run with the highest priority that a standby of this pool may serve: it needs neither room nor a turn."""
+        self._promote_due(now)
+        lines = [line for key, line in self._lines.items() if key[2] == pool]
+        if not lines:
+            return None
+        entry = heapq.heappop(min(lines, key=lambda each: each.runs[0][:2]).runs)[2]
+        del self._waiting[entry]
+        return entry
+
     def held_back(self, now: float) -> int:
         """Return how many runs wait for room, about: some may be stale."""
         return sum(len(line.runs) for line in self._lines.values() if line.is_full(now))
@@ -171,7 +182,8 @@ class LaunchQueue:
         return line
 
     def _key(self, entry: Entry) -> _Key:
-        return entry.lane, entry.room if self._gates is not None and entry.asks_for_room else None
+        room = entry.room if self._gates is not None and entry.asks_for_room else None
+        return entry.lane, room, entry.pool
 
     def _is_live(self, item: tuple[float, int, Entry]) -> bool:
         """Return whether a delayed item still holds its run's current due time."""

@@ -9,7 +9,10 @@ returns the reports to send. It makes no call and reads no clock. Only the engin
 
 Slow work before a send happens in states of its own; then the run returns to its old position in the launch queue.
 Either the launcher asks ECS something (`prepare`, PREPARING, `prepared`), or the uploader puts the run's payload into
-S3 (`must_put`, UPLOAD_WAITING, `take_put`, UPLOADING, `has_put`). `entry.py` has all states and transitions.
+S3 (`must_put`, UPLOAD_WAITING, `take_put`, UPLOADING, `has_put`).
+
+A run that a standby serves takes another way: WAITING, `take_warm`, ASSIGNED, `hand_over`, HANDING_OVER, `handed_over`,
+WATCHING. The standby itself is in the ledger like a run, until the run's entry takes over its ECS task. `entry.py` has all states and transitions.
 
 A launch that definitely started nothing has ended. The next one is a new order, with the next launch number.
 """
@@ -17,8 +20,9 @@ A launch that definitely started nothing has ended. The next one is a new order,
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from sys import intern
+from uuid import UUID, uuid4
 
 from ecs_async_executor.backoff import Random
 from ecs_async_executor.engine.capacity.gates import Gates
@@ -26,6 +30,7 @@ from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
 from ecs_async_executor.engine.diagnosis.slow_starts import describe_slow_start
 from ecs_async_executor.engine.options import EngineOptions, Rate
 from ecs_async_executor.engine.responses import Task
+from ecs_async_executor.engine.standby.standbys import Standby, Standbys
 from ecs_async_executor.engine.state.entry import Entry, LaunchRecord, Phase, State, TaskRecord
 from ecs_async_executor.engine.state.failure_rules import FAILURE_RULES, Reaction, delay_after
 from ecs_async_executor.engine.state.launch_queue import LaunchQueue
@@ -41,8 +46,10 @@ from ecs_async_executor.engine.state.terminal_reports import (
 from ecs_async_executor.messages import (
     Cancelled,
     Diagnosis,
+    HandedOver,
     Launch,
     Launched,
+    LaunchFailed,
     Recovery,
     Report,
     Request,
@@ -53,6 +60,7 @@ from ecs_async_executor.messages import (
     Waiting,
     Watch,
 )
+from ecs_async_executor.standby.command import is_standby
 
 PUTS_AHEAD = 40
 """Runs that may have an upload ahead of them without paying for the turn that found it necessary.
@@ -64,7 +72,9 @@ when they are sent."""
 class Ledger:
     """All runs the engine holds. The caller passes the time (in seconds, on any steady clock) to every method."""
 
-    def __init__(self, options: EngineOptions, random: Random) -> None:
+    def __init__(
+        self, options: EngineOptions, random: Random, random_id: Callable[[], UUID] = uuid4
+    ) -> None:
         self._options = options
         self._polls_per_second = options.polls_per_second
         self._random = random
@@ -76,6 +86,12 @@ class Ledger:
         self.launches = LaunchQueue(options.run_task_rate, self.gates)
         self.puts = LaunchQueue(Rate(0, 1))
         """Runs whose payload must be uploaded to S3 before they can be sent."""
+        self.standbys = Standbys(random_id)
+        """Which standbys are kept, and whom they may serve."""
+        self.handing_over = 0
+        """Workloads on their way to standbys."""
+        self.unsettled_standbys: deque[Entry] = deque()
+        """Runs whose standby may have no workload, and must get none any more; the hand-over empties this list."""
         self._uploads_ahead: set[Entry] = set()
         """Those runs, and the ones that have been uploaded but not taken for sending again."""
         self.due = PollSchedule()
@@ -125,6 +141,8 @@ class Ledger:
             room=order.room,
             launch_timeout=self._launch_timeout(order),
             queue=order.queue,
+            is_standby=order.run_id in self.standbys,
+            listed=order.run_id not in self.standbys,
             trace=order.trace,
             cluster=order.cluster,
             container=order.container,
@@ -135,6 +153,9 @@ class Ledger:
                 recovery=order.recovery,
                 unknown_sends=int(maybe_sent),
                 maybe_sent_at=now,
+                pool=order.standby,
+                claim=order.claim,
+                cold_because=order.cold_because,
             ),
         )
         why = intern(
@@ -269,12 +290,26 @@ class Ledger:
         waited = self._waited_for_room(entry, now) if entry.passes else 0.0
         self.gates.accept(entry.passes, now, created_at)
         entry.passes = ()
+        start = self._started_cold(entry) if capacity else ""
+        self._known(entry, arn, cluster, container, now)
+        return [Launched(entry.run_id, entry.number, arn, cluster, container, capacity, waited, start)]
+
+    def _known(self, entry: Entry, arn: str, cluster: str, container: str, now: float) -> None:
+        """Watch a run's task, which is known by now."""
         self._leave_queues(entry)
         self._move(entry, State.WATCHING, "its task is known", now)
         self._watch(entry, arn, cluster, container, now)
         if entry.stop_reason is not None:
             self.stops.append(entry)
-        return [Launched(entry.run_id, entry.number, arn, cluster, container, capacity, waited)]
+
+    def _started_cold(self, entry: Entry) -> str:
+        """Count a cold start of a run whose profile has standbys, and explain it."""
+        pool = entry.launch.pool
+        if pool is None:
+            return ""
+        why = entry.launch.cold_because or "no standby was free"
+        self.standbys.started_cold(pool, why)
+        return f"cold start: {why}"
 
     def refused(self, entry: Entry, failure: Failure, now: float) -> None:
         """Tell the gates that ECS had no room for a call, whatever that turns out to mean for the launch."""
@@ -319,6 +354,75 @@ class Ledger:
         launch.last_waiting_kind = failure.kind
         return [Waiting(entry.run_id, failure.diagnosis)]
 
+    # --- standbys -----------------------------------------------------------------------------------------
+
+    def take_warm(self, standby: Standby, now: float) -> Entry | None:
+        """Take the run that a standby is to serve; None if none waits for one of its pool."""
+        entry = self.launches.pop_for(standby.pool, now)
+        if entry is not None:
+            self._uploads_ahead.discard(entry)
+            self._move(entry, State.ASSIGNED, "a standby is to serve it", now)
+        return entry
+
+    def is_waiting(self, standby: Standby) -> bool:
+        """Return whether a standby's task runs, as far as DescribeTasks has shown."""
+        entry = self._entries.get(standby.run_id)
+        return (
+            entry is not None
+            and entry.task.phase is Phase.RUNNING
+            and not entry.task.missing
+            and entry.stop_reason is None
+        )
+
+    def start_cold(self, entry: Entry, why: str, now: float) -> None:
+        """Queue an assigned run again, for RunTask: no row names its standby."""
+        if self.holds(entry):
+            entry.launch.cold_because = why
+            self._wait(entry, f"starts cold: {why}", now)
+
+    def hand_over(self, entry: Entry, standby: Standby, now: float) -> None:
+        """Note that an assigned run's row names its standby: its workload is being written now."""
+        entry.stored, entry.is_warm = standby.url, True
+        self._move(entry, State.HANDING_OVER, "its row names the standby", now)
+
+    def handed_over(self, entry: Entry, standby: Standby, now: float, *, surely: bool) -> list[Report]:
+        """Let a run take over its standby's task; unless it has `surely` got the workload, that is settled later."""
+        task = self._entries.get(standby.run_id)
+        if task is not None:
+            self._remove(task, "a run has its task", now)
+        age = now - (standby.running_since or now)
+        self.standbys.served(standby)
+        if not self.holds(entry):
+            return []
+        container = entry.container
+        self._known(entry, standby.arn, standby.cluster, container, now)
+        entry.task.reach(Phase.RUNNING, now)
+        entry.task.seen = entry.task.seen_running = entry.task.provisioned = True
+        entry.listed = False
+        if not surely:
+            self.unsettled_standbys.append(entry)
+        start = f"warm start: in a standby that had been running for {age:.0f} s"
+        launched = Launched(entry.run_id, entry.number, standby.arn, standby.cluster, container, start=start)
+        return [launched, HandedOver(entry.run_id)]
+
+    def not_handed_over(self, entry: Entry, why: Diagnosis, now: float) -> list[Report]:
+        """End the launch of a run that its standby surely never gets."""
+        if not self.holds(entry):
+            return []
+        entry.stored = None
+        if entry.stop_reason is not None:
+            return self._end(entry, Cancelled(entry.run_id), now)
+        report = LaunchFailed(entry.run_id, entry.number, why, permanent=False, standby=True)
+        return self._end(entry, report, now)
+
+    def short_of_room(self, now: float) -> Counter[str]:
+        """Count the runs that wait for room, by cluster."""
+        found = Counter[str]()
+        for room, entries in self.launches.by_room(now).items():
+            if self.gates.shut(room, now) is not None:
+                found[room.cluster] += sum(not each.is_standby for each in entries)
+        return found
+
     # --- watching -----------------------------------------------------------------------------------------
 
     def _watch(self, entry: Entry, arn: str, cluster: str, container: str, now: float) -> None:
@@ -346,9 +450,7 @@ class Ledger:
         if not self.holds(entry):
             return []
         entry.task.missing = 0
-        if not entry.task.seen:
-            entry.task.seen = True
-            self._payload_objects.observe(entry, task)
+        reports = [] if entry.task.seen else self._see(entry, task)
         if not entry.task.provisioned and task.last_status != "PROVISIONING":
             entry.task.provisioned = True
             self.gates.leave_provisioning(entry.room, now)
@@ -360,13 +462,24 @@ class Ledger:
         self.poll_again(entry, now)
         if task.last_status in NOT_YET_RUNNING:
             self._check_launch_timeout(entry, now)
-            return self._check_slow_start(entry, task, now)
+            return reports + self._check_slow_start(entry, task, now)
         if task.last_status == "RUNNING" and not entry.task.seen_running:
             entry.task.seen_running = True
             self._start_times.note(task)
             self.gates.start(entry.room, entry.task.launched_at, now)
-            return [Running(entry.run_id, entry.arn)]
-        return []
+            reports.append(Running(entry.run_id, entry.arn))
+        return reports
+
+    def _see(self, entry: Entry, task: Task) -> list[Report]:
+        """Note what only the first description of a task can tell."""
+        entry.task.seen = True
+        self._payload_objects.observe(entry, task)
+        if entry.is_standby or not is_standby(entry.stored or ""):
+            return []
+        # Another scheduler has taken a standby for this run, and may not have lived to hand over the workload.
+        entry.is_warm = True
+        self.unsettled_standbys.append(entry)
+        return [HandedOver(entry.run_id)]
 
     def _check_slow_start(self, entry: Entry, task: Task, now: float) -> list[Report]:
         waited = now - entry.task.launched_at
@@ -404,7 +517,8 @@ class Ledger:
         """
         if not self.holds(entry):
             return []
-        if not asked and now - entry.task.missing_since < self._options.list_timeout:
+        is_urgent = entry.is_standby  # nothing is lost with it
+        if not asked and not is_urgent and now - entry.task.missing_since < self._options.list_timeout:
             self.poll_again(entry, now)
             return []
         diagnosis = Diagnosis(
@@ -429,6 +543,7 @@ class Ledger:
 
     def _move(self, entry: Entry, state: State, why: str, now: float) -> None:
         self.sending += (state is State.SENDING) - (entry.state is State.SENDING)
+        self.handing_over += (state is State.HANDING_OVER) - (entry.state is State.HANDING_OVER)
         entry.move(state, why, now)
 
     def _give_back(self, entry: Entry, now: float) -> None:

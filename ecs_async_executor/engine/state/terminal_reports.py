@@ -49,6 +49,7 @@ def stopped(entry: Entry, task: Task) -> Stopped:
         memory=memory_of(task, entry.container),
         diagnosis=diagnosis,
         usage=_usage(task),
+        standby=entry.is_warm,
     )
 
 
@@ -95,6 +96,7 @@ def lost(entry: Entry, diagnosis: Diagnosis) -> Stopped:
         permanent=False,
         diagnosis=diagnosis,
         lost=True,
+        standby=entry.is_warm,
     )
 
 

@@ -23,7 +23,7 @@ from ecs_async_executor.engine.workers.default_strategies import DefaultStrategi
 from ecs_async_executor.engine.workers.image_revisions import ImageRevisions
 from ecs_async_executor.engine.workers.shared_answers import SharedAnswers
 from ecs_async_executor.errors import InvalidRequestError
-from ecs_async_executor.launch_id import started_by
+from ecs_async_executor.launch_id import STANDBY, started_by
 from ecs_async_executor.messages import Diagnosis, Recovery, Request
 
 FRESH = 300.0
@@ -117,7 +117,7 @@ class Requests:
         return {
             **request.body,
             "clientToken": str(entry.launch_id),
-            "startedBy": started_by(self._options.started_by, entry.run_id),
+            "startedBy": started_by(self._options.started_by, STANDBY if entry.is_standby else entry.run_id),
         }
 
     def _build(self, entry: Entry, build: Callable[[], Request]) -> Request:

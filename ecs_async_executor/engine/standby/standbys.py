@@ -1,0 +1,349 @@
+"""The standbys of one engine: how many of each pool are kept, which are ready, and which must go. Sans-I/O.
+
+A standby is launched and polled like a run: the ledger has an entry for it, whose reports come here. It is STARTING until
+its container has been running for a few seconds. Then it is READY, until a run takes it (ASSIGNED) or it has to leave
+(LEAVING). Once the run's entry has taken over the ECS task, nothing here remembers it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+from uuid import UUID
+
+from ecs_async_executor.messages import (
+    Cancelled,
+    Diagnosis,
+    Launch,
+    Launched,
+    LaunchFailed,
+    PoolStatus,
+    Report,
+    Request,
+    Running,
+    RunReport,
+    StandbyPool,
+    StandbysOff,
+    Stopped,
+)
+from ecs_async_executor.standby.command import lease_url, object_url
+
+READY_AFTER = 5.0
+"""Seconds that a container runs before its standby counts as ready: by then it has imported Airflow, or a broken image has
+ended it."""
+LAST_MINUTE = 60.0
+"""Seconds before its `max_age` from which a standby is given no workload: it may be about to end."""
+SETTLED_AFTER = 60.0
+"""Seconds that a container must run for its standby to count as a success: one that ends sooner has failed."""
+PATIENCE = 3
+"""Standbys in a row that fail before their pool rests."""
+REST = 900.0
+"""Seconds that a pool rests."""
+FIRST_PAUSE, LONGEST_PAUSE = 10.0, 60.0
+"""Seconds until the next standby is launched after the first failure, and at most; ECS's lack of room costs the latter."""
+PRIORITY = -(2**40)
+"""Below every task's: `priority_weight` has 32 bits."""
+
+
+class Stage(Enum):
+    """How far a standby has got."""
+
+    STARTING = "its container isn't running yet"
+    READY = "its container runs, and waits for a workload"
+    ASSIGNED = "a run takes it"
+    LEAVING = "it is being stopped"
+
+
+@dataclass(slots=True, eq=False)
+class Standby:
+    """One standby that no run's entry has taken over."""
+
+    run_id: str
+    """Its own, in the ledger."""
+    pool: str
+    url: str
+    """Its S3 object. Whoever knows it may write a workload there, so no two standbys share one."""
+    stage: Stage = Stage.STARTING
+    arn: str = ""
+    cluster: str = ""
+    running_since: float | None = None
+    definition: str = ""
+    """The ARN of its task definition's revision."""
+
+    def __repr__(self) -> str:
+        """Omit the URL: its object may be written only by who launched the standby."""
+        return f"Standby({self.pool!r}, {self.stage.name}, {self.arn!r})"
+
+
+@dataclass(slots=True, eq=False)
+class _Pool:
+    spec: StandbyPool
+    standbys: dict[str, Standby] = field(default_factory=dict)
+    failures: int = 0
+    """Standbys in a row that have failed."""
+    resumes_at: float = float("-inf")
+    """When the next standby may be launched."""
+    off: Diagnosis | None = None
+    """Why the pool rests."""
+    request: Request | None = None
+    """What launches are compared with."""
+    newest: str = ""
+    """The revision that RunTask started last, for this pool's profile."""
+    warm: int = 0
+    cold: Counter[str] = field(default_factory=Counter)
+    """Runs that started cold, by reason."""
+
+    def is_old(self, standby: Standby, now: float) -> bool:
+        """Return whether it ends by itself within a minute."""
+        return (
+            standby.running_since is not None
+            and now - standby.running_since >= self.spec.max_age - LAST_MINUTE
+        )
+
+    def is_ready(self, standby: Standby, now: float) -> bool:
+        """Return whether it may be given a workload."""
+        since = standby.running_since
+        return (
+            standby.stage is Stage.READY
+            and since is not None
+            and now - since >= READY_AFTER
+            and not self.is_old(standby, now)
+            and not self.is_outdated(standby)
+        )
+
+    def is_outdated(self, standby: Standby) -> bool:
+        """Return whether RunTask starts another revision by now."""
+        return bool(standby.definition and self.newest) and standby.definition != self.newest
+
+    def unassigned(self) -> list[Standby]:
+        """Return those that nobody takes and that aren't being stopped, the oldest first."""
+        return [each for each in self.standbys.values() if each.stage in {Stage.STARTING, Stage.READY}]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What must be done now to have the right standbys."""
+
+    launches: Sequence[Launch] = ()
+    stops: Sequence[tuple[str, str]] = ()
+    """The ids of standbys, each with the reason."""
+
+
+class Standbys:
+    """All pools of one engine. The caller passes the time, on the ledger's clock."""
+
+    def __init__(self, random_id: Callable[[], UUID]) -> None:
+        """Take what makes random ids, of at least 122 random bits: a standby's object must not be guessed."""
+        self._random_id = random_id
+        self._pools: dict[str, _Pool] = {}
+        self._by_id: dict[str, Standby] = {}
+        self._owner = random_id().hex
+        self.s3_failure: Diagnosis | None = None
+        """Why S3 can't be used now; workloads are handed over only through S3."""
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Standby]:
+        return iter(self._by_id.values())
+
+    def __contains__(self, run_id: str) -> bool:
+        """Return whether an id is a standby's."""
+        return run_id in self._by_id
+
+    def __repr__(self) -> str:
+        parts = [f"{pool.spec.name or 'default'}: {len(pool.standbys)}" for pool in self._pools.values()]
+        return f"<Standbys {', '.join(parts) or 'none'}>"
+
+    def keep(self, pools: Sequence[StandbyPool]) -> None:
+        """Keep the standbys of these pools, and no others."""
+        for spec in pools:
+            if spec.name in self._pools:
+                self._pools[spec.name].spec = spec
+            else:
+                self._pools[spec.name] = _Pool(spec)
+
+    @property
+    def leases(self) -> frozenset[str]:
+        """The URLs of the objects that tell standbys that this engine lives; empty if there are no pools."""
+        return frozenset(lease_url(pool.spec.location, self._owner) for pool in self._pools.values())
+
+    def request(self, pool: str) -> Request:
+        """Return a request of a pool, to compare launches with; raises `InvalidRequestError`."""
+        its = self._pools[pool]
+        if its.request is None:
+            url = object_url(its.spec.location, "")
+            its.request = its.spec.build(url, url)
+        return its.request
+
+    # --- which to have ------------------------------------------------------------------------------------
+
+    def plan(self, now: float, short_of_room: Mapping[str, int]) -> Plan:
+        """Return which standbys to launch and to stop; `short_of_room` counts the runs that wait for room, by cluster."""
+        launches: list[Launch] = []
+        stops: list[tuple[str, str]] = []
+        for pool in self._pools.values():
+            if pool.resumes_at <= now:
+                pool.off = None
+            for each in pool.unassigned():
+                if pool.is_outdated(each):
+                    stops.append(self._leave(each, "a newer revision of its task definition is there"))
+                elif each.running_since is not None and now - each.running_since >= SETTLED_AFTER:
+                    pool.failures = 0
+            kept = [each for each in pool.unassigned() if not pool.is_old(each, now)]
+            waiting = short_of_room.get(pool.spec.cluster, 0)
+            if waiting:
+                stops += [
+                    self._leave(each, "tasks wait for the room that it takes") for each in kept[:waiting]
+                ]
+            elif self.s3_failure is None and pool.resumes_at <= now:
+                launches += [self._launch(pool) for _ in range(pool.spec.count - len(kept))]
+        return Plan(launches, stops)
+
+    def _launch(self, pool: _Pool) -> Launch:
+        spec = pool.spec
+        url = object_url(spec.location, self._random_id().hex)
+        standby = Standby(str(self._random_id()), spec.name, url)
+        pool.standbys[standby.run_id] = self._by_id[standby.run_id] = standby
+        return Launch(
+            standby.run_id,
+            f"a standby of {_named(spec.name)}",
+            partial(spec.build, url, lease_url(spec.location, self._owner)),
+            cluster=spec.cluster,
+            container=spec.container,
+            priority=PRIORITY,
+            launch_timeout=spec.launch_timeout,
+            queue=spec.queue,
+            room=spec.room,
+        )
+
+    def _leave(self, standby: Standby, why: str) -> tuple[str, str]:
+        standby.stage = Stage.LEAVING
+        return standby.run_id, f"standby: {why}"
+
+    # --- what becomes of them -----------------------------------------------------------------------------
+
+    def note(self, report: RunReport, now: float) -> list[Report]:
+        """Take in a report about a standby, and return what the scheduler must know."""
+        standby = self._by_id[report.run_id]
+        pool = self._pools[standby.pool]
+        match report:
+            case Launched():
+                standby.arn, standby.cluster = report.arn, report.cluster
+            case Running():
+                standby.running_since = now
+                if standby.stage is Stage.STARTING:
+                    standby.stage = Stage.READY
+            case Stopped() | LaunchFailed() | Cancelled():
+                self._forget(standby)
+                if standby.stage is not Stage.LEAVING:
+                    return self._note_end(pool, standby, report, now)
+            case _:
+                pass
+        return []
+
+    def _note_end(
+        self, pool: _Pool, standby: Standby, report: Stopped | LaunchFailed | Cancelled, now: float
+    ) -> list[Report]:
+        since = standby.running_since
+        if since is not None and now - since >= SETTLED_AFTER:
+            return []
+        if not report.costs_attempt or (isinstance(report, Stopped) and report.interrupted):
+            pool.resumes_at = now + LONGEST_PAUSE
+            return []
+        pool.failures += 1
+        pool.resumes_at = now + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (pool.failures - 1))
+        if pool.failures < PATIENCE and not report.permanent:
+            return []
+        pool.failures = PATIENCE - 1  # one more is enough, after the rest
+        pool.resumes_at, pool.off = now + REST, report.diagnosis
+        return [StandbysOff(pool.spec.name, report.diagnosis)]
+
+    def note_definition(self, pool: str, standby: str, definition: str) -> None:
+        """Note which revision RunTask has started for a pool's profile, for a standby of this id or for a run."""
+        self._pools[pool].newest = definition
+        if standby in self._by_id:
+            self._by_id[standby].definition = definition
+
+    def pool_of(self, run_id: str) -> str | None:
+        """Return the pool of a standby; None for any other id."""
+        standby = self._by_id.get(run_id)
+        return standby.pool if standby is not None else None
+
+    # --- whom they serve ----------------------------------------------------------------------------------
+
+    def with_ready(self, now: float) -> list[str]:
+        """Return the pools that have a standby to give away."""
+        if self.s3_failure is not None:
+            return []
+        return [
+            name
+            for name, pool in self._pools.items()
+            if any(pool.is_ready(each, now) for each in pool.standbys.values())
+        ]
+
+    def take(self, pool: str, now: float) -> Standby | None:
+        """Assign the pool's oldest ready standby to a run."""
+        its = self._pools[pool]
+        ready = [each for each in its.standbys.values() if its.is_ready(each, now)]
+        if not ready:
+            return None
+        oldest = min(ready, key=lambda each: each.running_since or 0.0)
+        oldest.stage = Stage.ASSIGNED
+        return oldest
+
+    def is_usable(self, standby: Standby) -> bool:
+        """Return whether an assigned standby hasn't ended since."""
+        return self._by_id.get(standby.run_id) is standby
+
+    def give_back(self, standby: Standby) -> None:
+        """Note that a run doesn't take its standby, and that nothing anywhere says that it does."""
+        if self.is_usable(standby):
+            standby.stage = Stage.READY
+
+    def spoil(self, standby: Standby) -> tuple[str, str] | None:
+        """Return the standby to stop: a run can't take it, but its row may say that it does; None if it has ended."""
+        return self._leave(standby, "it can't be given a workload") if self.is_usable(standby) else None
+
+    def served(self, standby: Standby) -> None:
+        """Forget a standby: it is a run's task from now on."""
+        pool = self._pools[standby.pool]
+        pool.warm += 1
+        pool.failures = 0
+        self._forget(standby)
+
+    def started_cold(self, pool: str, why: str) -> None:
+        """Count a run of a pool's profile that no standby serves."""
+        self._pools[pool].cold[why] += 1
+
+    def _forget(self, standby: Standby) -> None:
+        self._by_id.pop(standby.run_id, None)
+        self._pools[standby.pool].standbys.pop(standby.run_id, None)
+
+    # --- what people see ----------------------------------------------------------------------------------
+
+    def status(self, now: float) -> tuple[PoolStatus, ...]:
+        """Describe each pool."""
+        return tuple(self._status(pool, now) for pool in self._pools.values())
+
+    def _status(self, pool: _Pool, now: float) -> PoolStatus:
+        ready = [each for each in pool.standbys.values() if pool.is_ready(each, now)]
+        kept = [each for each in pool.unassigned() if not pool.is_old(each, now)]
+        why = self.s3_failure or pool.off
+        return PoolStatus(
+            pool.spec.name,
+            pool.spec.count,
+            starting=len(kept) - len(ready),
+            ready=len(ready),
+            oldest=max((now - (each.running_since or now) for each in ready), default=None),
+            warm=pool.warm,
+            cold=pool.cold.total(),
+            off=str(why) if why is not None else "",
+        )
+
+
+def _named(pool: str) -> str:
+    return f"the queue {pool}" if pool else "the default profile"

@@ -1,0 +1,89 @@
+"""Keeps standbys: launches and stops them, and tells those that wait that their scheduler lives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+from anyio.abc import TaskGroup
+
+from ecs_async_executor.engine.admission.calls import Emit
+from ecs_async_executor.engine.aws.s3 import S3Client
+from ecs_async_executor.engine.diagnosis.call_failures import CallError
+from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.workers.wakeup import Wakeup
+from ecs_async_executor.log_digest import LogDigest
+from ecs_async_executor.messages import StandbyPool
+from ecs_async_executor.standby.command import RENEW_SECONDS
+
+INTERVAL = 1.0
+"""Seconds between two looks at the pools; a standby that is assigned is replaced at once."""
+RENEW_AGAIN_AFTER = 5.0
+"""Seconds until a lease that could not be written is written again."""
+
+
+class StandbyKeeper:
+    """Carries out the plans of `Standbys`, and is the only writer of leases."""
+
+    def __init__(
+        self, ledger: Ledger, s3: S3Client, emit: Emit, digest: LogDigest, *, on_change: Callable[[], None]
+    ) -> None:
+        self._ledger = ledger
+        self._s3 = s3
+        self._emit = emit
+        self._digest = digest
+        self._on_change = on_change
+        self._started = Wakeup()
+        self._leased = anyio.Event()
+        self.wakeup = Wakeup()
+        """Notified when a standby was assigned or has ended."""
+
+    def keep(self, pools: tuple[StandbyPool, ...]) -> None:
+        """Keep these pools."""
+        self._ledger.standbys.keep(pools)
+        if pools:
+            self._started.notify()
+
+    async def run(self, tasks: TaskGroup) -> None:
+        """Keep standbys until cancelled."""
+        while not self._ledger.standbys.leases:
+            await self._started.wait(None)
+        tasks.start_soon(self._renew)
+        await self._leased.wait()  # no standby starts before there is a lease to read
+        while True:
+            self._carry_out(anyio.current_time())
+            await self.wakeup.wait(anyio.current_time() + INTERVAL)
+
+    def _carry_out(self, now: float) -> None:
+        plan = self._ledger.standbys.plan(now, self._ledger.short_of_room(now))
+        for order in plan.launches:
+            self._ledger.launch(order, now)
+        for run_id, reason in plan.stops:
+            for report in self._ledger.stop(run_id, reason, now):
+                self._emit(report)
+        self._on_change()  # standbys become ready by the passing of time alone
+
+    async def _renew(self) -> None:
+        """Write the leases again and again; while S3 refuses that, tasks start cold."""
+        standbys = self._ledger.standbys
+        while True:
+            try:
+                for url in standbys.leases:
+                    await self._s3.put(url, b"{}")
+            except CallError as error:
+                standbys.s3_failure = why = error.failure.diagnosis
+                text = f"Standbys need S3: tasks start cold meanwhile. {why}"
+                self._digest.note((StandbyKeeper, why.summary), text, anyio.current_time())
+                await anyio.sleep(RENEW_AGAIN_AFTER)
+            else:
+                standbys.s3_failure = None
+                self._leased.set()
+                await anyio.sleep(RENEW_SECONDS)
+
+    async def release(self) -> None:
+        """Delete the leases: standbys without a workload leave within half a minute."""
+        for url in self._ledger.standbys.leases:
+            try:
+                await self._s3.delete(url)
+            except CallError:
+                return  # the leases run out by themselves

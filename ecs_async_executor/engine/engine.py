@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from random import random as system_random
+from uuid import UUID, uuid4
 
 import anyio
 from anyio.abc import TaskGroup
@@ -22,12 +25,16 @@ from ecs_async_executor.engine.diagnosis.origins import located
 from ecs_async_executor.engine.measuring.census import take_stock
 from ecs_async_executor.engine.measuring.launches import Launches
 from ecs_async_executor.engine.options import EngineOptions
+from ecs_async_executor.engine.state.entry import State
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.workers.deleter import CALLS as DELETE_CALLS
 from ecs_async_executor.engine.workers.deleter import Deleter
+from ecs_async_executor.engine.workers.hand_over import CALLS as HAND_OVER_CALLS
+from ecs_async_executor.engine.workers.hand_over import HandOver
 from ecs_async_executor.engine.workers.launcher import SEARCHES, Launcher
 from ecs_async_executor.engine.workers.recovery import TaskSearch
 from ecs_async_executor.engine.workers.requests import Requests
+from ecs_async_executor.engine.workers.standby_keeper import StandbyKeeper
 from ecs_async_executor.engine.workers.steps import Steps
 from ecs_async_executor.engine.workers.stopper import CALLS as STOP_CALLS
 from ecs_async_executor.engine.workers.stopper import Stopper
@@ -43,11 +50,15 @@ from ecs_async_executor.log_digest import INTERVAL, LogDigest
 from ecs_async_executor.measurements import Measurements
 from ecs_async_executor.messages import (
     CheckHealth,
+    Claimed,
     EngineStatus,
     Forget,
     HealthChecked,
+    KeepStandbys,
     Launch,
     Order,
+    Report,
+    RunReport,
     Stop,
     Watch,
 )
@@ -73,15 +84,17 @@ class Engine:
         options: EngineOptions,
         *,
         random: Random = system_random,
+        random_id: Callable[[], UUID] = uuid4,
         measurements: Measurements | None = None,
     ) -> None:
         self._measurements = measurements = measurements or Measurements()
         silence_request_logs()
-        self.ledger = Ledger(options, random)
+        self.ledger = Ledger(options, random, random_id)
         self._digest = digest = LogDigest(log.log)
         self.inbox_wakeup = Wakeup()
         self._inbox = inbox
-        self._emit = emit
+        self._emit_to_scheduler = emit
+        emit = self._emit
         self._client = EcsClient(
             connect,
             pool_size=options.concurrency + SEARCHES + WATCH_CALLS + STOP_CALLS,
@@ -90,7 +103,7 @@ class Engine:
         self._s3 = S3Client(
             connect,
             digest,
-            pool_size=UPLOAD_CALLS + DELETE_CALLS,
+            pool_size=UPLOAD_CALLS + DELETE_CALLS + HAND_OVER_CALLS,
             call_timeout=options.call_timeout,
             measurements=measurements,
         )
@@ -129,6 +142,10 @@ class Engine:
         self._stopper = Stopper(self.ledger, calls, random, on_change=self._notify_all)
         self._wait_reporter = WaitReporter(self.ledger, calls, emit)
         self._deleter = Deleter(self.ledger, self._s3, random, digest)
+        self._hand_over = HandOver(
+            self.ledger, self._s3, requests, emit, digest, random, on_change=self._notify_all
+        )
+        self._standby_keeper = StandbyKeeper(self.ledger, self._s3, emit, digest, on_change=self._notify_all)
         self._on_change = Wakeup()
         self._closing = anyio.Event()
         self._grace = 0.0
@@ -150,13 +167,16 @@ class Engine:
                 tasks.start_soon(self._watcher.run, tasks)
                 tasks.start_soon(self._stopper.run, tasks)
                 tasks.start_soon(self._deleter.run, tasks)
+                tasks.start_soon(self._hand_over.run, tasks)
+                tasks.start_soon(self._standby_keeper.run, tasks)
                 tasks.start_soon(self._wait_reporter.run)
                 tasks.start_soon(self._flush_log)
                 await self._closing.wait()
                 with anyio.move_on_after(self._grace):
-                    while self.ledger.sending:
+                    while self.ledger.sending or self.ledger.handing_over:
                         await self._on_change.wait(None)
                     with anyio.move_on_after(DELETE_TIMEOUT):
+                        await self._standby_keeper.release()
                         await self._deleter.finish()
                 tasks.cancel_scope.cancel()
         finally:
@@ -165,12 +185,12 @@ class Engine:
                 await self._s3.aclose()
 
     def close(self, grace: float) -> None:
-        """Stop launching, give in-flight calls (RunTask, DeleteObject) `grace` seconds, then end `run()`.
+        """Stop launching, give in-flight calls (RunTask, PutObject, DeleteObject) `grace` seconds, then end `run()`.
 
         Containers keep running.
         """
         self._grace = grace
-        self._launcher.stopping = self._uploader.stopping = True
+        self._launcher.stopping = self._uploader.stopping = self._hand_over.stopping = True
         self._closing.set()
 
     async def _receive(self, tasks: TaskGroup) -> None:
@@ -204,10 +224,24 @@ class Engine:
                     self._emit(report)
             case Forget():
                 self.ledger.forget(order.run_id, now)
+            case KeepStandbys():
+                self._standby_keeper.keep(order.pools)
+            case Claimed():
+                self._hand_over.claimed(order.run_id, order.arn, held=order.held)
             case CheckHealth():
                 tasks.start_soon(self._check_health, order.cluster)
             case _:
                 assert_never(order)
+
+    def _emit(self, report: Report) -> None:
+        """Report to the scheduler, unless the report is about a standby: the scheduler has no such run."""
+        standbys = self.ledger.standbys
+        if not isinstance(report, RunReport) or report.run_id not in standbys:
+            self._emit_to_scheduler(report)
+            return
+        for news in standbys.note(report, anyio.current_time()):
+            self._emit_to_scheduler(news)
+        self._standby_keeper.wakeup.notify()
 
     async def _check_health(self, cluster: str) -> None:
         """Call ListTasks until the answer is about the cluster or permissions, not about reaching AWS."""
@@ -234,15 +268,18 @@ class Engine:
         rate, limit = self._calls.launch_rate()
         waiting = len(self.ledger.launches) + len(self.ledger.puts) + self._requests.waiting
         sending = self.ledger.sending
+        standbys = Counter(self.ledger.state_of(each.run_id) for each in self.ledger.standbys)
+        watched = len(self.ledger) - waiting - sending
         return EngineStatus(
-            waiting=waiting,
-            sending=sending,
-            watched=len(self.ledger) - waiting - sending,
+            waiting=waiting - standbys[State.WAITING] - standbys[State.PREPARING],
+            sending=sending - standbys[State.SENDING],
+            watched=watched - standbys[State.WATCHING],
             rate=rate,
             limit=limit,
             launches=self._calls.launches.count(now),
             throttles=self._calls.throttles.count(now),
             unanswered=self._calls.unanswered_for(now),
+            standbys=self.ledger.standbys.status(now),
         )
 
     async def measure(self) -> None:
@@ -251,6 +288,7 @@ class Engine:
 
     def _notify_all(self) -> None:
         """Wake every worker that has work now, or sooner than it expects, because the ledger has changed."""
+        self._hand_over.wake()  # first: what a standby serves needs no RunTask
         self._launcher.wake()
         self._uploader.wake()
         self._watcher.wakeup.notify_at(self.ledger.due.next_at())

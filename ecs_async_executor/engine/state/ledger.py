@@ -72,9 +72,7 @@ when they are sent."""
 class Ledger:
     """All runs the engine holds. The caller passes the time (in seconds, on any steady clock) to every method."""
 
-    def __init__(
-        self, options: EngineOptions, random: Random, random_id: Callable[[], UUID] = uuid4
-    ) -> None:
+    def __init__(self, options: EngineOptions, random: Random, random_id: Callable[[], UUID] = uuid4) -> None:
         self._options = options
         self._polls_per_second = options.polls_per_second
         self._random = random
@@ -119,6 +117,11 @@ class Ledger:
         counts = Counter(entry.state for entry in self)
         parts = [f"{counts[state]} {state.name.lower()}" for state in State if counts[state]]
         return f"<Ledger: {', '.join(parts) or 'empty'}>"
+
+    def state_of(self, run_id: str) -> State | None:
+        """Return the state of a run or a standby; None if the ledger doesn't hold it."""
+        entry = self._entries.get(run_id)
+        return entry.state if entry is not None else None
 
     def unsettled(self) -> Iterator[Entry]:
         """Yield the runs whose task isn't known, or is to be stopped."""
@@ -355,6 +358,12 @@ class Ledger:
         return [Waiting(entry.run_id, failure.diagnosis)]
 
     # --- standbys -----------------------------------------------------------------------------------------
+
+    def note_definition(self, entry: Entry, arn: str) -> None:
+        """Note which revision of its task definition RunTask has started: standbys of older ones aren't used any more."""
+        pool = self.standbys.pool_of(entry.run_id) if entry.is_standby else entry.launch.pool
+        if pool is not None and not entry.launch.cold_because:
+            self.standbys.note_definition(pool, entry.run_id, arn)
 
     def take_warm(self, standby: Standby, now: float) -> Entry | None:
         """Take the run that a standby is to serve; None if none waits for one of its pool."""

@@ -158,9 +158,7 @@ class HandOver:
         if written is _Written.NO:
             self._standbys.s3_failure = why_not
             return self._give_up(entry, standby, why_not, spoiled=True)
-        return self._ledger.handed_over(
-            entry, standby, anyio.current_time(), surely=written is _Written.YES
-        )
+        return self._ledger.handed_over(entry, standby, anyio.current_time(), surely=written is _Written.YES)
 
     async def _claim(self, entry: Entry, arn: str) -> bool | None:
         """Have the run's row name its standby; return whether it does, or None if that isn't known in time."""

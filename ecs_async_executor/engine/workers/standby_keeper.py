@@ -14,7 +14,7 @@ from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.log_digest import LogDigest
 from ecs_async_executor.messages import StandbyPool
-from ecs_async_executor.standby.command import RENEW_SECONDS
+from ecs_async_executor.standby.command import LEASE_RENEWAL_SECONDS
 
 INTERVAL = 1.0
 """Seconds between two looks at the pools; a standby that is assigned is replaced at once."""
@@ -78,7 +78,7 @@ class StandbyKeeper:
             else:
                 standbys.s3_failure = None
                 self._leased.set()
-                await anyio.sleep(RENEW_SECONDS)
+                await anyio.sleep(LEASE_RENEWAL_SECONDS)
 
     async def release(self) -> None:
         """Delete the leases: standbys without a workload leave within half a minute."""

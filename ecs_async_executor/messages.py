@@ -119,6 +119,29 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
+class StandbyPool:
+    """A profile's standbys: ECS tasks that are kept started, each waiting for one workload."""
+
+    name: str
+    """The profile's name; empty: the default profile."""
+    count: int
+    """How many without a workload are kept, ready or starting; at least 1."""
+    max_age: float
+    """Seconds after which a standby without a workload ends."""
+    build: Callable[[str, str], Request]
+    """Takes the `s3://` URLs of its object and of its lease, and returns its request: the profile's own, but for the
+    command. Raises `InvalidRequestError`."""
+    cluster: str
+    container: str
+    location: str
+    """Where its objects are: `s3://bucket/prefix/`."""
+    launch_timeout: float | None = None
+    """As in `Launch`, as the next ones."""
+    queue: str = ""
+    room: Room = Room()
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """Start one container for this run."""
 

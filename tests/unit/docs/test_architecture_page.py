@@ -35,6 +35,7 @@ def in_the_tree() -> dict[str, list[str]]:
         "logs",
         "operate",
         "stack",
+        "standby",
         "ui",
     )
     modules = [

@@ -128,14 +128,14 @@ class StandbyPool:
     """A profile's standbys: ECS tasks that are kept started, each waiting for one workload."""
 
     name: str
-    """The profile's name; empty: the default profile."""
+    """The profile's name; of the default profile Airflow's default queue. Never empty, and no other pool's."""
     count: int
     """How many without a workload are kept, ready or starting; at least 1."""
     max_age: float
     """Seconds after which a standby without a workload ends."""
     build: Callable[[str, str], Request]
-    """Takes the `s3://` URLs of its object and of its lease, and returns its request: the profile's own, but for the
-    command. Raises `InvalidRequestError`."""
+    """Takes the `s3://` URLs of a standby's object and of the lease, and returns its request: the profile's own, but for
+    the command. Raises `InvalidRequestError`."""
     cluster: str
     container: str
     location: str

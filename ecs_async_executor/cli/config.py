@@ -114,6 +114,8 @@ def _besides(configuration: Configuration, profile: Profile) -> list[dict[str, A
         "capacity_timeout": profile.capacity_timeout,
         **{name: own[name] for name in _OF_PROFILE if name in own},
     }
+    if profile.standby:
+        values |= {"standby": profile.standby, "standby_max_age": profile.standby_max_age}
     if profile.larger is not None:
         values["memory"] = [size.memory for size in profile.sizes]
     of_all = {name: origin(name, found) for name in found if found[name].where != "default"}

@@ -13,7 +13,9 @@ from ecs_async_executor.config.profiles import Profile, Profiles, make_profiles
 from ecs_async_executor.config.reading import options_of_unknown_teams, read_options, strange_names
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.config.sources import Conf, Found, airflow_conf, team_of
+from ecs_async_executor.config.standby import pools_of
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
+from ecs_async_executor.messages import StandbyPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,14 @@ class Configuration:
     """Where each option is set, for those that are."""
     profiles: Profiles
     bucket: Bucket | None
-    """Where workloads that are too long for RunTask go."""
+    """Where workloads that are too long for RunTask go, and those of standbys."""
     queued_timeout: float
     """`[scheduler] task_queued_timeout`, in seconds."""
     heartbeats: Heartbeats
     warnings: tuple[str, ...]
     """Probable mistakes."""
+    standby_pools: tuple[StandbyPool, ...] = ()
+    """The standbys to keep."""
 
 
 def read_configuration(conf: Conf) -> Configuration:
@@ -38,6 +42,8 @@ def read_configuration(conf: Conf) -> Configuration:
     settings, found, problems = read_options(conf)
     airflow = airflow_conf()  # a team's conf has only defaults where the scheduler has options
     default_queue = airflow.get("operators", "default_queue", fallback="default") or "default"
+    bucket = Bucket(settings.payload_bucket, settings.region_name) if settings.payload_bucket else None
+    standby_pools: tuple[StandbyPool, ...] = ()
     try:
         profiles = make_profiles(
             settings,
@@ -46,16 +52,19 @@ def read_configuration(conf: Conf) -> Configuration:
             team=team_of(conf),
             environment=executor_names(airflow),
         )
+        if bucket is not None or "payload_bucket" not in found:  # a wrong one is among the problems
+            standby_pools = pools_of(profiles, bucket, found, team=team_of(conf))
     except OptionsError as error:
         problems += error.problems
     if problems:
         raise OptionsError(problems)
-    bucket = Bucket(settings.payload_bucket, settings.region_name) if settings.payload_bucket else None
     queued_timeout = float(airflow.get("scheduler", "task_queued_timeout", fallback=None) or 600)
     strange = (*strange_names(conf), *options_of_unknown_teams())
     warnings = (*strange, *_of_requests(profiles, bucket), *time_warnings(profiles, queued_timeout))
     heartbeats = read_heartbeats(airflow)
-    return Configuration(settings, found, profiles, bucket, queued_timeout, heartbeats, warnings)
+    return Configuration(
+        settings, found, profiles, bucket, queued_timeout, heartbeats, warnings, standby_pools
+    )
 
 
 def _of_requests(profiles: Profiles, bucket: Bucket | None) -> Iterator[str]:

@@ -20,7 +20,7 @@ from ecs_async_executor.config.folding import fold
 from ecs_async_executor.config.layers import Layer
 from ecs_async_executor.config.reading import origin
 from ecs_async_executor.config.request import Deliver, RequestTemplate
-from ecs_async_executor.config.settings import LONGEST, Settings
+from ecs_async_executor.config.settings import LONGEST, YOUNGEST_STANDBY, Settings
 from ecs_async_executor.config.sources import Found
 from ecs_async_executor.config.task_tags import TaskFacts, as_layer, parse_task_tags
 from ecs_async_executor.config.words import in_words, sentence
@@ -52,6 +52,10 @@ class Options(BaseModel):
     """Also fall back on the try after one that was killed for lack of memory, at the largest `memory`."""
     task_tags: Annotated[dict[str, str | None], BeforeValidator(parse_task_tags)] | None = None
     """Tags in addition to the general option's; null removes one of those."""
+    standby: int | None = Field(None, ge=0)
+    """ECS tasks kept started for tasks of this queue. None means 0: the general option counts only for queues without a
+    profile, or thirty profiles would keep thirty times as many."""
+    standby_max_age: float | None = Field(None, ge=YOUNGEST_STANDBY)
 
 
 _OWN = tuple(Options.model_fields)
@@ -75,6 +79,10 @@ class Profile:
     """The MiB of this size, if the profile grows."""
     larger: Profile | None = None
     """The same profile with the next size of its `memory`."""
+    standby: int = 0
+    """How many standbys are kept for it."""
+    standby_max_age: float = 0.0
+    """Seconds after which a standby without a task ends."""
     refusal: InvalidRequestError | None = None
     """Why the executor refuses to run tasks of this queue."""
 
@@ -132,7 +140,8 @@ class Profiles:
         refuse_unknown: bool = False,
     ) -> None:
         self.default = default
-        self._default_queue = default_queue
+        self.default_queue = default_queue
+        """Airflow's, which needs no profile."""
         self._refuse_unknown = refuse_unknown
         self._named = dict(named or {})
         self._known: dict[str, Profile] = {}
@@ -161,7 +170,7 @@ class Profiles:
         for pattern, profile in self._named.items():
             if fnmatchcase(queue, pattern):
                 return profile
-        if not self._named or queue in {"", self._default_queue}:
+        if not self._named or queue in {"", self.default_queue}:
             return self.default
         hint = did_you_mean(queue, self._named)
         problem = f"The queue {queue[:80]!r} has no profile in the option queues. {hint}".rstrip()
@@ -169,7 +178,7 @@ class Profiles:
             remedy = (
                 "Correct the task's `queue`, or add a profile for it: the option unknown_queue is `refuse`."
             )
-            return replace(self.default, refusal=InvalidRequestError(problem, remedy))
+            return replace(self.default, refusal=InvalidRequestError(problem, remedy), standby=0)
         self._warnings[queue] = f"{problem} Its tasks run as if there were no profiles."
         log.warning("%s", self._warnings[queue])
         return self.default
@@ -209,7 +218,13 @@ def make_profiles(
         template = RequestTemplate(settings, environment=environment)
         is_whole = False
     default = Profile(
-        "", template, settings.max_run_task_attempts, settings.capacity_timeout, settings.launch_timeout
+        "",
+        template,
+        settings.max_run_task_attempts,
+        settings.capacity_timeout,
+        settings.launch_timeout,
+        standby=settings.standby,
+        standby_max_age=settings.standby_max_age,
     )
     maker = _Maker(settings, default, environment, is_whole=is_whole)
     named = {name: maker.make(name) for name in settings.queues}
@@ -249,6 +264,8 @@ class _Maker:
         sizes = self._sizes(name, layer, options)
         is_right = len(self.problems) == before
         fallback = self._fallback(name, options, sizes[0][1] if is_right else None)
+        if options.standby is None and options.standby_max_age is not None:
+            self.problems.append(f"{name}: standby_max_age has no effect without standby.")
         if len(self.problems) > before:
             return default
         larger: Profile | None = None
@@ -265,6 +282,10 @@ class _Maker:
                 fallback_on_out_of_memory=bool(options.fallback_on_out_of_memory),
                 memory=memory,
                 larger=larger,
+                standby=(options.standby or 0) if template is sizes[0][1] else 0,
+                standby_max_age=default.standby_max_age
+                if options.standby_max_age is None
+                else options.standby_max_age,
             )
         return larger or default
 

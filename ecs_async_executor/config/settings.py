@@ -31,6 +31,8 @@ DROP_IN_SECTION = "aws_ecs_executor"
 _ENGINE = EngineOptions()
 LONGEST = 30 * 86400.0
 """Upper limit of `launch_timeout` in seconds: how long a task's token stays valid."""
+YOUNGEST_STANDBY = 120.0
+"""Lower limit of `standby_max_age` in seconds: none is used in its last 60, and its container must start first."""
 LaunchType = Annotated[str, BeforeValidator(parse_launch_type)]
 Names = Annotated[tuple[str, ...], BeforeValidator(parse_list)]
 
@@ -155,9 +157,22 @@ class Settings(BaseModel):
     )
     payload_bucket: Annotated[str | None, BeforeValidator(parse_bucket)] = _ours(
         None,
-        "S3 bucket, or s3://bucket/prefix, for workloads too long for a RunTask request. If unset, such a task fails. "
-        "See docs/sizes.md.",
+        "S3 bucket, or s3://bucket/prefix, for workloads too long for a RunTask request, whose tasks fail without it, and for "
+        "standbys. See docs/sizes.md.",
         "s3://my-bucket/airflow",
+    )
+    standby: int = _ours(
+        0,
+        "ECS tasks that each scheduler keeps started for tasks whose queue has no profile; each runs one of them, without the "
+        "wait for a container. An idle one costs what a running task does: with 0.25 vCPU and 0.5 GB about $9 a month "
+        "(us-east-1). Needs `payload_bucket`. See docs/warm-start.md.",
+        "2",
+        ge=0,
+    )
+    standby_max_age: float = _ours(
+        3600.0,
+        "Seconds after which a standby that got no task ends; another takes its place.",
+        ge=YOUNGEST_STANDBY,
     )
     concurrency: int = _ours(
         _ENGINE.concurrency, "Maximum number of RunTask calls in flight at once.", ge=1, le=1000

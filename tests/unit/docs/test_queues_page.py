@@ -22,6 +22,7 @@ def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "queues.yaml").write_text("".join(re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)))
     for name, value in REQUIRED.items():
         monkeypatch.setenv(f"AIRFLOW__AWS_ECS_EXECUTOR__{name}", value)
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__PAYLOAD_BUCKET", "s3://my-bucket/airflow")
     monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES", str(tmp_path / "queues.yaml"))
 
 
@@ -33,7 +34,9 @@ def test_the_command_shows_what_a_task_of_a_queue_gets(capsys: pytest.CaptureFix
     assert f"\nqueue spot\n    capacityProviderStrategy = {strategy}\n" in shown
 
 
-@pytest.mark.parametrize("queue", ["gpu", "on-demand", "growing", "growing-faster", "small-1", "other"])
+@pytest.mark.parametrize(
+    "queue", ["gpu", "on-demand", "growing", "growing-faster", "interactive", "small-1", "other"]
+)
 def test_all_profiles_are_valid(queue: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "--queue", queue]) == 0
     assert ("\nqueue " in capsys.readouterr().out) is (queue != "other")

@@ -13,6 +13,7 @@ class EventName(str, Enum):
     LAUNCHED = "ecs task launched"
     SLOW_START = "ecs task slow to start"
     START_FAILED = "ecs task start failed"
+    STANDBY_LOST = "ecs standby lost"
     FALLBACK = "ecs fallback"
     INTERRUPTED = "ecs task interrupted"
     OUT_OF_MEMORY = "ecs task out of memory"

@@ -143,7 +143,7 @@ class Engine:
         self._wait_reporter = WaitReporter(self.ledger, calls, emit)
         self._deleter = Deleter(self.ledger, self._s3, random, digest)
         self._hand_over = HandOver(
-            self.ledger, self._s3, requests, emit, digest, random, on_change=self._notify_all
+            self.ledger, self._s3, requests, emit, digest, random=random, on_change=self._notify_all
         )
         self._standby_keeper = StandbyKeeper(self.ledger, self._s3, emit, digest, on_change=self._notify_all)
         self._on_change = Wakeup()

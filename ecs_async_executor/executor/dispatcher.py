@@ -93,6 +93,9 @@ class Dispatcher:
             yield from (self._order_again(run), stop)
 
     def _order_again(self, run: Run) -> Order:
+        if run.launched is None and run.number == 1 and run.claimed is not None:
+            # Its row may name the standby, which may have its workload: whether it has, only S3 can tell.
+            return self._order_factory.watch_standby(run, run.claimed)
         if run.launched is None and run.recovery is Recovery.NONE:
             return self._order_factory.launch(run, recovery=Recovery.REPLAY)
         return self.order(run)

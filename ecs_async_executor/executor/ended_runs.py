@@ -21,7 +21,7 @@ from ecs_async_executor.executor.run_state import RunState
 from ecs_async_executor.executor.runs import Run, Runs
 from ecs_async_executor.executor.task_events import TaskEvents
 from ecs_async_executor.measurements import Measurements
-from ecs_async_executor.messages import Recovery, Stopped, Terminal
+from ecs_async_executor.messages import LaunchFailed, Recovery, Stopped, Terminal
 from ecs_async_executor.metrics import RELAUNCHES
 
 CONFIRM_AFTER = 5.0
@@ -111,7 +111,9 @@ class EndedRuns:
         delay = self._retry_policy.delay(run)
         if (reason := self._retry_policy.fall_back(run, self._clock())) is not None:
             self._task_events.adjusted(run, EventName.FALLBACK, reason)
-        if run.costs_attempt:
+        if run.lost_standby:
+            self._task_events.standby_lost(run)
+        elif run.costs_attempt:
             self._task_events.start_failed(run, self._retry_policy.max_starts(run), delay)
             run.starts += 1
         else:
@@ -126,7 +128,7 @@ class EndedRuns:
             self._rows.forget(run)
             self._runs.rename(run, str(uuid.uuid4()))
         if not run.is_callback:
-            run.ids |= {str(run.launch_id)}
+            run.own_ids |= {str(run.launch_id)}
             self._rows.publish(run, row)
         self._rows.read_at(run, self._clock() + delay)
 
@@ -147,6 +149,8 @@ class EndedRuns:
 
 def class_of(ended: Terminal | None) -> str:
     """Return the class of a relaunch, by how the last launch ended."""
+    if isinstance(ended, (LaunchFailed, Stopped)) and ended.standby:
+        return "standby"
     if ended is not None and not ended.costs_attempt:
         return "capacity"
     if isinstance(ended, Stopped):

@@ -31,10 +31,12 @@ from ecs_async_executor.messages import (
     EngineDied,
     EngineStatus,
     HealthChecked,
+    KeepStandbys,
     Paused,
     Report,
     Resumed,
     RunReport,
+    StandbysOff,
 )
 from ecs_async_executor.metrics import SYNC_TIME
 
@@ -81,6 +83,9 @@ class AsyncEcsExecutor(BaseExecutor):
             self.log.warning(warning)
         parts = build(self, configuration, connect)
         parts.engine.start()
+        if configuration.standby_pools:
+            parts.claims.start()
+            parts.engine.submit([KeepStandbys(configuration.standby_pools)])
         parts.monitor.start(parts.reconciler.runs)
         self._parts = parts
         tune()
@@ -215,6 +220,10 @@ class AsyncEcsExecutor(BaseExecutor):
             self.log.exception("The engine did not close properly.")
         restore()
         try:
+            parts.claims.close(max(1.0, until - time.monotonic()))
+        except Exception:
+            self.log.exception("The thread that assigns standbys did not end properly.")
+        try:
             if not parts.database.close(max(1.0, until - time.monotonic())):
                 raise TimeoutError("the database does not answer")  # noqa: TRY301  logged like the others
             if unwritten := parts.reconciler.publish_rest():
@@ -292,6 +301,10 @@ class AsyncEcsExecutor(BaseExecutor):
                 self.log.info("Health check: the cluster answers. The rest is checked at the first launch.")
             case HealthChecked():
                 self.log.error("Health check: tasks can't run. %s", report.diagnosis)
+            case StandbysOff():
+                self.log.error(
+                    "The standbys of %s rest: its tasks start cold. %s", report.pool, report.diagnosis
+                )
             case EngineDied():
                 parts.status.engine_died()  # the engine's supervisor has logged it, and starts a new one
             case _:

@@ -16,11 +16,14 @@ from ecs_async_executor.config.folding import fold
 from ecs_async_executor.config.layers import Layer
 from ecs_async_executor.config.profiles import Profile, Profiles
 from ecs_async_executor.config.sources import Found
+from ecs_async_executor.config.standby import pool_for
 from ecs_async_executor.errors import InvalidRequestError
+from ecs_async_executor.executor.row_claim import Ask, RowClaim
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.executor.task_facts import DagOwners, facts_of
 from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.messages import Launch, Launched, Recovery, Request, Watch
+from ecs_async_executor.task_arn import TaskArn
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.tokens import JWTGenerator
@@ -59,11 +62,16 @@ class OrderFactory:
         clock: Callable[[], float] = time.monotonic,
         team: str | None = None,
         owners: DagOwners | None = None,
+        ask: Ask | None = None,
+        job_id: Callable[[], Any] = lambda: None,
     ) -> None:
         """Take the configuration; `found` holds where each option is set, `traced` asks for spans of launches.
 
-        `team` and `owners` are for tags.
+        `team` and `owners` are for tags. `ask` has claims made, for the scheduler of this job; without it, no standby serves
+        a run.
         """
+        self._ask = ask
+        self._job_id = job_id
         self._profiles = profiles
         self._generator = generator
         self._queued_timeout = queued_timeout
@@ -82,6 +90,7 @@ class OrderFactory:
         recovery = recovery or run.recovery if run.workload is not None else Recovery.SEARCH_ONLY
         profile = self._profiles.of(run.queue, run.fallbacks, run.outgrown)
         ti = _task_instance(run.workload)
+        standby, cold_because = self._standby(run, ti)
         return Launch(
             run.run_id,
             run.label,
@@ -97,11 +106,39 @@ class OrderFactory:
             trace=ti.context_carrier if self._traced and ti is not None else None,
             room=profile.template.room(ti.executor_config if ti is not None else None),
             capacity_timeout=max(0.0, profile.capacity_timeout - self._waited(run)),
+            standby=standby,
+            cold_because=cold_because,
+            claim=run.claim if standby is not None else None,
         )
+
+    def _standby(self, run: Run, ti: TaskInstanceDTO | None) -> tuple[str | None, str]:
+        """Return the pool that may serve a run, and else why none may; makes its claim."""
+        if not self._profiles.of(run.queue).standby or ti is None:
+            return None, ""
+        pool, why = pool_for(
+            self._profiles, run.queue, ti.executor_config, fallbacks=run.fallbacks, outgrown=run.outgrown
+        )
+        if pool and (run.number > 1 or run.recovery is not Recovery.NONE):
+            why = "it has been launched before"
+        elif pool and (self._ask is None or not run.id_committed):
+            why = "its row doesn't show its run id"
+        if why:
+            return None, why
+        if run.claim is None and self._ask is not None:
+            run.claim = RowClaim(run.run_id, run.ti_id, run.try_number, self._job_id(), self._ask)
+        return pool, ""
 
     def _waited(self, run: Run) -> float:
         """Return the seconds for which a run has waited for capacity already."""
         return 0.0 if run.waits_since is None else self._clock() - run.waits_since
+
+    def watch_standby(self, run: Run, arn: str) -> Watch:
+        """Make the order to watch a standby that may serve a run."""
+        profile = self._profiles.of(run.queue, run.fallbacks, run.outgrown)
+        found = TaskArn.parse(arn)
+        cluster = (found.cluster if found is not None else None) or profile.template.cluster
+        at = Launched(run.run_id, run.number, arn, cluster, profile.template.container)
+        return replace(self.watch(run, at), listed=False)
 
     def watch(self, run: Run, at: Launched) -> Watch:
         """Make the order to watch a run's task, which was launched earlier."""
@@ -113,7 +150,7 @@ class OrderFactory:
             at.cluster,
             at.container,
             at.number,
-            listed=not run.adopted_by_arn,
+            listed=not run.adopted_by_arn and at.arn != run.claimed,
             launch_timeout=profile.launch_timeout,
             queue=run.queue or CALLBACKS,
             room=replace(
@@ -137,7 +174,8 @@ class OrderFactory:
             request = profile.request(in_command(payload), executor_config, deliver=deliver, facts=facts)
         except InvalidRequestError as error:
             raise InvalidRequestError(error.problem, f"{error.remedy} {_RETRIES}") from None
-        return replace(request, origin=partial(self._origin, profile, executor_config))
+        standby = payload.encode() if profile.standby else b""
+        return replace(request, origin=partial(self._origin, profile, executor_config), workload=standby)
 
     def _origin(self, profile: Profile, executor_config: Any, member: str) -> str | None:
         """Return where a member of a task's request is set."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from random import random as system_random
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ from ecs_async_executor.executor.metrics.monitor import Monitor
 from ecs_async_executor.executor.order_factory import OrderFactory
 from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.retry_policy import RetryPolicy
+from ecs_async_executor.executor.row_claim import Ask
+from ecs_async_executor.executor.rows.claims import ClaimThread
 from ecs_async_executor.executor.rows.thread import RowDatabase, RowThread
 from ecs_async_executor.executor.status.keeper import StatusKeeper
 from ecs_async_executor.executor.status.thread import StatusThread
@@ -28,6 +31,7 @@ from ecs_async_executor.executor.task_facts import DagOwners
 from ecs_async_executor.logs.aws import HookAws
 from ecs_async_executor.logs.problems import SCHEDULER
 from ecs_async_executor.logs.reader import Reader
+from ecs_async_executor.messages import KeepStandbys, Order
 from ecs_async_executor.task_cost import Prices
 
 if TYPE_CHECKING:
@@ -50,19 +54,27 @@ class Parts:
     status_thread: StatusThread
     monitor: Monitor
     owners: DagOwners
+    claims: ClaimThread
 
 
 def build(executor: BaseExecutor, configuration: Configuration, connect: Connect) -> Parts:
     """Put the parts together; nothing is started."""
     monitor = Monitor(team=executor.team_name)
     owners = DagOwners()
+    pools = configuration.standby_pools
+
+    def submit(orders: Iterable[Order]) -> None:
+        engine.submit(orders)  # which exists once orders are given
+
+    claims = ClaimThread(submit)
     database = RowThread(measurements=monitor.scheduler, owners=owners)
     reconciler = build_reconciler(
         executor,
         configuration,
         executor.jwt_generator,
         database,
-        lambda orders: engine.submit(orders),  # noqa: PLW0108  the engine exists once orders are given
+        submit,
+        ask=claims.ask if pools else None,
         last_lines=LastLines(_reader(configuration.settings)),
         monitor=monitor,
         owners=owners,
@@ -70,13 +82,13 @@ def build(executor: BaseExecutor, configuration: Configuration, connect: Connect
     engine = EngineSupervisor(
         connect,
         configuration.settings.engine_options,
-        reconciler.live_orders,
+        lambda: chain((KeepStandbys(pools),) if pools else (), reconciler.live_orders()),
         measurements=monitor.scheduler,
         engine_measurements=monitor.engine,
     )
     status_thread = StatusThread()
     status = StatusKeeper(executor, reconciler.runs, status_thread.publish)
-    return Parts(configuration, reconciler, engine, database, status, status_thread, monitor, owners)
+    return Parts(configuration, reconciler, engine, database, status, status_thread, monitor, owners, claims)
 
 
 def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a test
@@ -89,6 +101,7 @@ def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a t
     last_lines: LastLines | None = None,
     monitor: Monitor | None = None,
     owners: DagOwners | None = None,
+    ask: Ask | None = None,
     clock: Callable[[], float] = time.monotonic,
     random: Random = system_random,
 ) -> Reconciler:
@@ -103,6 +116,8 @@ def build_reconciler(  # noqa: PLR0913  what differs between a scheduler and a t
         traced=monitor is not None and monitor.traced,
         team=executor.team_name,
         owners=owners,
+        ask=ask,
+        job_id=lambda: executor.job_id,
     )
     return Reconciler(
         executor,

@@ -41,6 +41,7 @@ from ecs_async_executor.measurements import Measurements
 from ecs_async_executor.messages import (
     AnyRunReport,
     Cancelled,
+    HandedOver,
     Launched,
     LaunchFailed,
     LaunchReport,
@@ -61,8 +62,12 @@ T = TypeVar("T")
 HANDLE_AGAIN_AFTER = 5.0
 """Seconds until a run whose report or row could not be handled gets its row read again."""
 
+STANDBY_PATIENCE = 60.0
+"""Seconds in which a standby must have started what it was handed over: it needs one or two."""
+
 _ADOPTED = "another scheduler has adopted it"
 _MOVED_ON = "Airflow has moved on: the task was cleared, marked or has ended"
+_STUCK = "its standby did not start it in time"
 _SUPERSEDED = "superseded: Airflow has moved on"
 
 
@@ -237,6 +242,10 @@ class Reconciler:
                     self._executor.running_state(run.key)
             case Waiting():
                 self.task_events.waits(run, report.diagnosis)
+            case HandedOver():
+                run.handed_over_at = self._clock()
+                if run.state is RunState.LIVE:
+                    self._look_whether_started(run)
             case SlowStart():
                 self.task_events.slow_start(run, report.diagnosis)
             case LaunchFailed() | Stopped() | Cancelled():
@@ -255,7 +264,7 @@ class Reconciler:
         if run.is_callback:
             return
         run.workload = None  # frees most of the run's memory; the row can provide it again
-        run.ids |= {report.arn}
+        run.own_ids |= {report.arn}
         if published_before is not None and self.runs.is_current(run):
             self._rows.publish_launch(run, instead_of=published_before)
         else:
@@ -339,11 +348,18 @@ class Reconciler:
             self.drop(run, _ADOPTED)
         else:
             run.move(RunState.LIVE, "its row shows it", self._clock())
+            if run.handed_over_at is not None:
+                self._look_whether_started(run)
+
+    def _look_whether_started(self, run: Run) -> None:
+        """Read a run's row when its standby has had enough time to start it."""
+        self._rows.read_at(run, (run.handed_over_at or self._clock()) + STANDBY_PATIENCE)
 
     def _decide_live(self, run: Run, row: Row | None) -> None:
         """Decide about a run without a report: Airflow doesn't tell executors when users change a row."""
         if run.is_callback:
             return
+        self._stop_if_stuck(run, row)
         if run.adopted_by_arn and run.setbacks:
             self._retry_policy.adjust(run, self._clock())  # only to know what it was launched with
         decision = decide_while_live(row, self._view(run))
@@ -363,6 +379,13 @@ class Reconciler:
                 self._dispatcher.stop(run, reason)
         if decision in {Decision.KEEP, Decision.PUBLISH}:
             run.unwanted_since = None
+
+    def _stop_if_stuck(self, run: Run, row: Row | None) -> None:
+        """Stop a run's standby that should have started it long ago; then it starts cold."""
+        if run.handed_over_at is None or run.stop is not None or row is None or row.state != "queued":
+            return
+        if self._clock() - run.handed_over_at >= STANDBY_PATIENCE:
+            self._dispatcher.stop(run, _STUCK)
 
     def _view(self, run: Run) -> RunView:
         return self.runs.view(

@@ -60,12 +60,16 @@ class RetryPolicy:
 
     def allow(self, run: Run, now: float) -> bool:
         """Return whether a run may be launched again."""
+        if run.lost_standby:
+            return True  # it starts cold now, and that can fail in its own right
         if not run.costs_attempt and run.waits_since is not None:
             return not self._waited_enough(run, now) or self._profile(run).fallback is not None
         return run.starts < self.max_starts(run) and not (run.ended is not None and run.ended.permanent)
 
     def delay(self, run: Run) -> float:
         """Return the seconds until a run's next launch: none if ECS had no room, as the engine sends it once there is."""
+        if run.lost_standby:
+            return 0.0
         if run.costs_attempt:
             return backoff(run.starts, base=10.0, cap=60.0, random=self._random)
         if isinstance(run.ended, Stopped) or (

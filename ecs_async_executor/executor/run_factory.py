@@ -60,7 +60,7 @@ def make_orphaned_run(executor: BaseExecutor, ti: Any, profiles: Profiles) -> Ru
         queue=intern(ti.queue),
         id_committed=True,
         number=adopted.number,
-        ids=frozenset({ti.external_executor_id}),
+        own_ids=frozenset({ti.external_executor_id}),
     )
     if adopted.arn is not None:
         run.adopted_by_arn = True

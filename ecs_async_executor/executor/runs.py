@@ -13,11 +13,21 @@ from typing import Any
 
 from ecs_async_executor.config.heartbeats import Heartbeats
 from ecs_async_executor.executor.decisions import RunView
+from ecs_async_executor.executor.row_claim import RowClaim
 from ecs_async_executor.executor.run_state import TRANSITIONS, RunState
 from ecs_async_executor.executor.setbacks import Setback
 from ecs_async_executor.history import History, move
 from ecs_async_executor.launch_id import LaunchId
-from ecs_async_executor.messages import Cancelled, Diagnosis, Launched, Recovery, Stop, Stopped, Terminal
+from ecs_async_executor.messages import (
+    Cancelled,
+    Diagnosis,
+    Launched,
+    LaunchFailed,
+    Recovery,
+    Stop,
+    Stopped,
+    Terminal,
+)
 
 REFUSED = 1
 """Exit code of a worker whose task Airflow refuses to start because another worker has (airflow.sdk 1.3)."""
@@ -63,6 +73,10 @@ class Run:
     """Why it was to be launched again, last: a class of the metric `RELAUNCHES`."""
     waits_for: set[str] = field(default_factory=set)
     """The causes of waiting that are already in its Audit Log."""
+    claim: RowClaim | None = None
+    """Of its first launch: names the standby that may serve it. None: none may."""
+    handed_over_at: float | None = None
+    """When we learned that its task is a standby's."""
     launched: Launched | None = None
     ended: Terminal | None = None
     ended_at: float = 0.0
@@ -75,14 +89,29 @@ class Run:
     """When we first read that its row had moved on while its task lived."""
     stop: Stop | None = None
     """The order to stop its task; the run lasts until the engine reports the end."""
-    ids: frozenset[str] = frozenset()
-    """All external executor ids that its row may show."""
+    own_ids: frozenset[str] = frozenset()
+    """All external executor ids that its row may show, but for a standby's."""
     state: RunState = RunState.PENDING
     """Only `move` changes it."""
     history: History = field(default_factory=History)
 
     def __post_init__(self) -> None:
-        self.ids |= {self.run_id}
+        self.own_ids |= {self.run_id}
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """All external executor ids that its row may show."""
+        return self.own_ids if self.claimed is None else self.own_ids | {self.claimed}
+
+    @property
+    def claimed(self) -> str | None:
+        """The ARN of the standby that was to serve its first launch; None if there was none."""
+        return self.claim.arn if self.claim is not None else None
+
+    @property
+    def lost_standby(self) -> bool:
+        """Whether its launch has ended because a standby didn't start it."""
+        return isinstance(self.ended, (LaunchFailed, Stopped)) and self.ended.standby
 
     @property
     def task(self) -> Hashable:
@@ -116,10 +145,10 @@ class Run:
 
     def next_launch(self) -> None:
         """Move to the next launch number; call it only when nothing of the earlier launches lives."""
-        self.ids -= {str(self.launch_id)}
+        self.own_ids -= {str(self.launch_id)}
         self.number += 1
         self.recovery = Recovery.NONE
-        self.launched = self.ended = self.stop = self.unwanted_since = None
+        self.launched = self.ended = self.stop = self.unwanted_since = self.handed_over_at = None
 
     def covers(self, other: Run) -> bool:
         """Return whether this run is `other`, as made from an orphaned row, or a later launch of it."""
@@ -134,6 +163,8 @@ class Run:
             return self.launched.arn
         if self.number > 1:
             return str(self.launch_id)
+        if self.claimed is not None:
+            return None  # the run id or the ARN, until the engine knows which
         return self.run_id if self.id_committed else None
 
     @property
@@ -195,7 +226,7 @@ class Runs:
         """Give a run a new id; its earlier ids stay among `ids`."""
         del self._by_id[run.run_id]
         run.run_id = run_id
-        run.ids |= {run_id}
+        run.own_ids |= {run_id}
         self._by_id[run_id] = run
 
     def forget(self, run: Run) -> None:

@@ -91,7 +91,7 @@ class TaskEvents:
         queue = f"queue {run.queue}" if run.queue else ""
         waited = task.waited if run.waits_since is None else self._clock() - run.waits_since
         wait = f"after {waited:.0f} s without room" if waited >= 1 else ""
-        facts = [task.capacity, f"cluster {task.cluster}", queue, f"launch {run.number}", wait]
+        facts = [task.capacity, f"cluster {task.cluster}", queue, f"launch {run.number}", wait, task.start]
         text = f"{task.arn} ({', '.join(part for part in facts if part)})"
         log.debug("%s was launched: %s", run.label, text)
         self.record(run, EventName.LAUNCHED, text)
@@ -112,6 +112,11 @@ class TaskEvents:
         self.log(("start failed", run.diagnosis.summary), f"{run.label}: {text}", logging.WARNING)
         failed = EventName.START_FAILED if isinstance(run.ended, Stopped) else EventName.LAUNCH_FAILED
         self.record(run, failed, text)
+
+    def standby_lost(self, run: Run) -> None:
+        """Tell that a run starts cold because its standby didn't start it."""
+        self.log(("standby", run.diagnosis.summary), f"{run.label} starts cold. {run.diagnosis}")
+        self.record(run, EventName.STANDBY_LOST, f"It starts cold, at no cost. {run.diagnosis}")
 
     def adjusted(self, run: Run, event: EventName, reason: str) -> None:
         """Tell that a run has switched to its fallback profile, or which memory it gets after it lacked some."""

@@ -65,8 +65,8 @@ class HandOver:
         requests: Requests,
         emit: Emit,
         digest: LogDigest,
-        random: Random,
         *,
+        random: Random,
         on_change: Callable[[], None],
     ) -> None:
         self._ledger = ledger

@@ -70,7 +70,7 @@ def test_the_view_of_a_run_has_its_id_and_its_arns() -> None:
     assert (known.ids, known.try_number, known.id_committed) == (frozenset({"a"}), 2, True)
     assert (known.ran, known.published) == (False, "a")
     run.launched = Launched("a", 1, "arn", "cluster", "airflow")
-    run.ids |= {"arn"}
+    run.own_ids |= {"arn"}
     run.ended = Stopped("a", 1, "arn", 1, ran=True, permanent=False, diagnosis=Diagnosis("It died."))
     known = Runs().view(run, job_id=1, queued_again=False, may_relaunch=True, heartbeats=Heartbeats())
     assert known.ids == frozenset({"a", "arn"})

@@ -1,0 +1,34 @@
+"""A run's claim: its row is to name the standby that serves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+class Ask(Protocol):
+    """Takes a claim to be made."""
+
+    def __call__(self, claim: RowClaim) -> None:
+        """Have it made; this doesn't wait."""
+
+
+@dataclass(slots=True, eq=False)
+class RowClaim:
+    """A run's row, which is to show a standby's ARN in place of the run id.
+
+    Three threads share it: the scheduler's makes it, the engine's calls it, at most once, and the claims' thread writes the row.
+    """
+
+    run_id: str
+    ti_id: Any
+    try_number: int
+    job_id: Any
+    ask: Ask
+    arn: str | None = None
+    """Set from the moment at which the row may show it: the scheduler's thread reads this before it decides by the row."""
+
+    def __call__(self, arn: str) -> None:
+        """Claim the row for this standby."""
+        self.arn = arn
+        self.ask(self)

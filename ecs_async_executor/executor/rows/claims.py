@@ -1,0 +1,81 @@
+"""Has runs' rows name their standbys, in a thread of its own, which answers the engine: neither waits for a heartbeat."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+
+from ecs_async_executor.executor.row_claim import RowClaim
+from ecs_async_executor.executor.rows.statements import Publication, write_external_ids
+from ecs_async_executor.log_digest import LogDigest
+from ecs_async_executor.messages import Claimed
+
+log = logging.getLogger(__name__)
+
+AGAIN_AFTER = 0.5
+"""Seconds until rows are written again whose outcome is unknown: the database doesn't answer."""
+
+
+def answer(claims: Sequence[RowClaim]) -> list[Claimed]:
+    """Write the rows and return which of them show their standby; a row that somebody has locked doesn't, and never will.
+
+    Database errors propagate: the outcome is unknown then.
+    """
+    written = write_external_ids([_publication(each) for each in claims])
+    return [Claimed(each.run_id, str(each.arn), each.run_id in written) for each in claims]
+
+
+class ClaimThread:
+    """The claims' thread. Any thread may call its methods; none waits, except `close`."""
+
+    def __init__(self, submit: Callable[[Sequence[Claimed]], None]) -> None:
+        """Take what passes answers to the engine."""
+        self._submit = submit
+        self._claims: SimpleQueue[RowClaim | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="ecs-claims", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def ask(self, claim: RowClaim) -> None:
+        """Make a claim."""
+        self._claims.put(claim)
+
+    def close(self, timeout: float) -> None:
+        """End the thread; claims that are open then are the next scheduler's to find."""
+        self._claims.put(None)
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def _serve(self) -> None:
+        digest = LogDigest(log.log)
+        while (claims := self._next()) is not None:
+            try:
+                self._submit(answer(claims))
+            except Exception as error:  # noqa: BLE001  it is logged, and the thread must live
+                text = f"Can't assign standbys to {len(claims)} tasks ({type(error).__name__}); it is tried again."
+                digest.note(("claims", type(error)), text, time.monotonic())
+                for each in claims:
+                    self._claims.put(each)
+                time.sleep(AGAIN_AFTER)
+            digest.flush(time.monotonic())
+
+    def _next(self) -> list[RowClaim] | None:
+        """Wait for claims and return all that have come; None at the end."""
+        claims = [self._claims.get()]
+        while True:
+            try:
+                claims.append(self._claims.get_nowait())
+            except Empty:
+                break
+        return None if None in claims else [each for each in claims if each is not None]
+
+
+def _publication(claim: RowClaim) -> Publication:
+    return Publication(
+        claim.run_id, claim.ti_id, claim.try_number, claim.job_id, claim.run_id, str(claim.arn)
+    )

@@ -293,7 +293,7 @@ class Ledger:
         waited = self._waited_for_room(entry, now) if entry.passes else 0.0
         self.gates.accept(entry.passes, now, created_at)
         entry.passes = ()
-        start = self._started_cold(entry) if capacity else ""
+        start = self._started_cold(entry) if entry.launch.sent else ""
         self._known(entry, arn, cluster, container, now)
         return [Launched(entry.run_id, entry.number, arn, cluster, container, capacity, waited, start)]
 

@@ -188,7 +188,8 @@ async def test_a_run_goes_to_a_standby_once_its_row_names_it(
         await anyio.sleep(1)
         assert s3.objects[ecs.url(arn)] == b"workload of run"
         assert [type(each) for each in reports] == [Launched, HandedOver]
-        assert (reports[0].arn, reports[0].start[:10]) == (arn, "warm start")
+        (launched,) = reports.of(Launched)
+        assert (launched.arn, launched.start[:10]) == (arn, "warm start")
         assert len(ecs.standbys) == 2, "another takes its place at once"
         ecs.exit_codes[arn] = 0
         await anyio.sleep(30)

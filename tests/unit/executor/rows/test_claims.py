@@ -92,7 +92,7 @@ def test_claims_are_made_in_a_thread_of_their_own(
 def test_a_claim_whose_outcome_is_unknown_is_made_again(
     claims: ClaimThread, answers: Answers, written: list[Publication], monkeypatch: pytest.MonkeyPatch
 ):
-    write, failures = module.write_external_ids, [1, 1]
+    write, failures = module.write_external_ids, [1, 1]  # type: ignore[attr-defined]  # the fake
 
     def fail(publications: Sequence[Publication]) -> frozenset[str]:
         if failures:

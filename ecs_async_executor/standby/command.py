@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from importlib.resources import files
 
+from ecs_async_executor.standby.compact import compact
 from ecs_async_executor.standby.waiting import BROKEN, LEFT, NO_ACCESS
 
 __all__ = [
@@ -51,38 +51,6 @@ def lease_url(location: str, owner: str) -> str:
 def is_standby(url: str) -> bool:
     """Return whether a command whose last argument is this URL is a standby's."""
     return _OBJECT.fullmatch(url) is not None
-
-
-def compact(source: str) -> str:
-    """Return a module's text without comments, docstrings and annotations, indented by one space a level.
-
-    It must contain no string of several lines.
-    """
-    tree = _Bare().visit(ast.parse(source))
-    lines = ast.unparse(ast.fix_missing_locations(tree)).splitlines()
-    return "\n".join(re.sub("^ +", lambda indent: indent[0][::4], line) for line in lines if line)
-
-
-class _Bare(ast.NodeTransformer):
-    """Removes what only readers and tools need."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
-        docstring = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if docstring else node
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
-        return None if node.module in {"__future__", "collections.abc", "typing"} else node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.Assign | None:
-        return ast.Assign([node.target], node.value) if node.value else None
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.returns = None
-        return self.generic_visit(node)
-
-    def visit_arg(self, node: ast.arg) -> ast.arg:
-        node.annotation = None
-        return node
 
 
 CODE = compact((files(__package__) / "waiting.py").read_text("utf-8"))

@@ -10,15 +10,14 @@ of an AWS client, nor a line of botocore: it is what a cold start has, with its 
 
 from __future__ import annotations
 
+import email.utils
 import os
+import random
 import runpy
 import signal
 import sys
 import time
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
-from importlib import import_module
-from random import random
 from typing import Any
 
 LEFT, NO_ACCESS, BROKEN = 76, 77, 70
@@ -27,11 +26,7 @@ LEFT, NO_ACCESS, BROKEN = 76, 77, 70
 Airflow's process exits with none of them, nor does the image's entrypoint (75, 78).
 """
 MODULE = "airflow.sdk.execution_time.execute_workload"
-IMPORTS = (
-    "airflow.executors.base_executor",
-    "airflow.sdk.execution_time.supervisor",
-    "airflow.sdk.execution_time.task_runner",
-)
+IMPORTS = "airflow.executors.base_executor", "airflow.sdk.execution_time.supervisor"
 
 
 def say(text: object) -> None:
@@ -60,7 +55,7 @@ def wait(  # noqa: PLR0913, PLR0917  options would be longer
     clock: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> tuple[int, bytes]:
-    """Return 0 and the workload, or an exit code; `max_age` is in seconds. Look for it once more before leaving by itself.
+    """Return 0 and the workload, or an exit code; `max_age` is in seconds. Look once more before leaving by itself.
 
     S3 answers 403 for a missing object to those who may not list (API reference: GetObject).
     """
@@ -72,7 +67,7 @@ def wait(  # noqa: PLR0913, PLR0917  options would be longer
             status, answer = look(s3, lease)
             if status == 200:
                 seen, due = True, now + 30
-                date = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+                date = email.utils.parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
                 if (date - answer["LastModified"]).total_seconds() > 180:  # both by S3's own clock
                     code, why = LEFT, "its scheduler is gone"
             elif status in {403, 404} or (not seen and now > start + 30):
@@ -88,7 +83,7 @@ def wait(  # noqa: PLR0913, PLR0917  options would be longer
         if code:
             say("leaves, " + why)
             return code, b""
-        sleep(0.5 + random())  # noqa: S311  it spreads the looks of many standbys
+        sleep(0.5 + random.random())  # noqa: S311  it spreads the looks of many standbys
 
 
 def main() -> None:
@@ -116,18 +111,16 @@ def main() -> None:
     try:
         if not child:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            session = import_module("botocore.session").Session()
-            config = import_module("botocore.config").Config(
-                connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 1}
-            )
-            s3 = session.create_client("s3", region or None, config=config)
+            boto: Any = __import__("botocore.session")
+            config = boto.config.Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 1})
+            s3 = boto.session.Session().create_client("s3", region or None, config=config)
             code, workload = wait(s3, lease, own, max_age, time.monotonic, time.sleep)
             with open(sink, "wb") as file:  # noqa: PTH123  it has no path
                 file.write(workload)
             os._exit(code)
         os.close(sink)
         for name in IMPORTS:
-            import_module(name)
+            __import__(name)
         with open(source, "rb") as pipe:  # noqa: PTH123  it has no path
             workload = pipe.read()
         signal.signal(signal.SIGTERM, before)
@@ -136,7 +129,7 @@ def main() -> None:
         sys.excepthook(*sys.exc_info())
         leave(BROKEN)
     if code:
-        os._exit(code if code > 0 else LEFT)
+        os._exit(max(code, 0) or LEFT)  # negative: a signal
     sys.argv[2] = workload.decode()
     sys.orig_argv[1:] = ["-m", MODULE, *sys.argv[1:]]
     runpy.run_module(MODULE, run_name="__main__", alter_sys=True)

@@ -16,6 +16,7 @@ __all__ = [
     "NO_ACCESS",
     "is_standby",
     "lease_url",
+    "location_of",
     "object_url",
     "standby_command",
 ]
@@ -24,7 +25,8 @@ LEASE_SECONDS = 180
 """A standby leaves if its lease is older than this, by S3's clock: its scheduler is gone."""
 LEASE_RENEWAL_SECONDS = 60
 """A scheduler writes its lease so often: two writes may fail before its standbys leave."""
-_OBJECT = re.compile(r"s3://[^/]+/(?:.*/)?standby/[0-9a-f]{32}\.json")
+_FOLDER = "standby/"
+_OBJECT = re.compile(r"s3://[^/]+/(?:.*/)?" + _FOLDER + r"[0-9a-f]{32}\.json")
 
 
 def standby_command(region: str | None, max_age: float, lease_url: str, object_url: str) -> list[str]:
@@ -40,12 +42,17 @@ def object_url(location: str, nonce: str) -> str:
 
     The nonce is 32 random hexadecimal digits. Whoever knows it, and may read the prefix, can read the workload.
     """
-    return f"{location}standby/{nonce}.json"
+    return f"{location}{_FOLDER}{nonce}.json"
 
 
 def lease_url(location: str, owner: str) -> str:
     """Return the URL of the lease that an engine writes for all its standbys; `owner` is unique to the engine."""
-    return f"{location}standby/lease-{owner}.json"
+    return f"{location}{_FOLDER}lease-{owner}.json"
+
+
+def location_of(url: str) -> str:
+    """Return the location of a standby's own object, or of a lease: `s3://bucket/prefix/`."""
+    return url.rpartition(_FOLDER)[0]
 
 
 def is_standby(url: str) -> bool:

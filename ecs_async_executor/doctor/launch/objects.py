@@ -18,8 +18,8 @@ from ecs_async_executor.standby.command import lease_url, object_url
 from ecs_async_executor.standby.waiting import IMPORTS
 from ecs_async_executor.tokens import without_tokens
 
-_EXISTS = {"ConditionalRequestConflict", "PreconditionFailed"}
-"""S3's codes for a conditional put of an object that is there (API reference: PutObject)."""
+_EXISTS = "PreconditionFailed"
+"""S3's code for a put with If-None-Match of an object that is there (API reference: PutObject)."""
 
 
 _REPLACED = (
@@ -76,7 +76,7 @@ def _put(aws: Aws, url: str, **condition: str) -> str:
         aws.client("s3").put_object(Bucket=name, Key=key, Body=b"{}", **condition)
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code"))
-        return code if code in _EXISTS else without_tokens(text_of(error))
+        return code if code == _EXISTS else without_tokens(text_of(error))
     except Exception as error:  # noqa: BLE001  botocore and credential processes raise anything
         return without_tokens(text_of(error))
     return ""
@@ -85,6 +85,6 @@ def _put(aws: Aws, url: str, **condition: str) -> str:
 def _put_once(aws: Aws, url: str) -> str:
     """Store an object that must not be there, twice; return what is wrong unless the second put fails for that."""
     once, twice = _put(aws, url, IfNoneMatch="*"), _put(aws, url, IfNoneMatch="*")
-    if once in {"", *_EXISTS}:  # a repeated call whose first answer was lost finds its own object
-        return "" if twice in _EXISTS else twice or _REPLACED
+    if once in {"", _EXISTS}:  # a repeated call whose first answer was lost finds its own object
+        return "" if twice == _EXISTS else twice or _REPLACED
     return once

@@ -354,6 +354,7 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         "TASK_QUEUED_TIMEOUT=3600",
     ),
     "a rate above AWS's": (ours("RUN_TASK_RATE", "100"), "run_task_rate is 100 calls a second", "run_task_rate"),
+    "more standbys than tasks": (ours("STANDBY", "40"), "standby is 40, and [core] parallelism is 32", "Lower standby to 32"),
     "unknown payload bucket": (ours("PAYLOAD_BUCKET", "s3://nope-nope/x"), "no bucket nope-nope", "aws s3 mb"),
     "a payload bucket without lifecycle": (bucket_without_lifecycle, "No lifecycle rule", "put-bucket-lifecycle-configuration"),
     "remote logging off": (variable("AIRFLOW__LOGGING__REMOTE_LOGGING", "False"), "remote_logging is off", "AIRFLOW__LOGGING__REMOTE_LOGGING=True"),

@@ -24,7 +24,8 @@ def bucket(setup: Setup, facts: Facts) -> Iterator[Finding]:
     if facts.absent(Kind.BUCKET, name):
         yield error(
             f"S3 has no bucket {name} (option payload_bucket).",
-            "Workloads that are too long for RunTask can't be stored, and their tasks fail.",
+            "Workloads that are too long for RunTask can't be stored, and their tasks fail."
+            f"{' No standby gets a task.' if setup.has_standbys else ''}",
             f"aws s3 mb s3://{name} --region {setup.region}; or correct the option.",
         )
         return
@@ -33,7 +34,8 @@ def bucket(setup: Setup, facts: Facts) -> Iterator[Finding]:
     if region and setup.region and region != setup.region:
         yield warning(
             f"The bucket {name} (option payload_bucket) is in {region}, and tasks run in {setup.region}.",
-            "Each long workload crosses Regions: slower, charged, and not through a VPC's S3 endpoint.",
+            f"Each long workload {'and each look of a standby ' if setup.has_standbys else ''}crosses Regions: slower, charged, "
+            "and not through a VPC's S3 endpoint.",
             f"Use a bucket in {setup.region}.",
         )
     encryption = {} if facts.absent(Kind.ENCRYPTION, name) else facts.value(Kind.ENCRYPTION, name) or {}

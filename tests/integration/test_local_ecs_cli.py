@@ -40,7 +40,19 @@ def parse(*arguments: str) -> argparse.Namespace:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_tells_what_to_export_and_ends_cleanly(number: int) -> None:
-    command = [sys.executable, "-W", "error", "-c", PROGRAM, "--port", "0", "--no-logs", "--cluster", "mine"]
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-c",
+        PROGRAM,
+        "--port",
+        "0",
+        "--no-logs",
+        "--no-s3",
+        "--cluster",
+        "mine",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -67,7 +79,7 @@ def test_it_tells_what_to_export_and_ends_cleanly(number: int) -> None:
 
 
 def test_it_ends_quietly_when_nobody_reads_its_output() -> None:
-    command = [sys.executable, "-W", "error", "-c", PROGRAM, "--port", "0", "--no-logs"]
+    command = [sys.executable, "-W", "error", "-c", PROGRAM, "--port", "0", "--no-logs", "--no-s3"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -155,7 +167,7 @@ def test_a_wrong_task_definition_file_is_one_line_that_names_file_and_fault(
     document: Any, words: str, write: Callable[[Any], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write(document)
-    assert local.run(parse("--port", "0", "--no-logs", "--task-definition", path)) == 1
+    assert local.run(parse("--port", "0", "--no-logs", "--no-s3", "--task-definition", path)) == 1
     error = capsys.readouterr().err
     assert error.startswith(f"ecs-async local: --task-definition {path}: {words}")
     assert error.count("\n") == 1
@@ -270,7 +282,7 @@ def test_a_busy_port_of_the_logs_is_one_clear_line(capsys: pytest.CaptureFixture
 def test_an_error_of_the_system_names_the_option_and_what_to_do(
     arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert local.run(parse("--port", "0", "--no-logs", *arguments)) == 1
+    assert local.run(parse("--port", "0", "--no-logs", "--no-s3", *arguments)) == 1
     error = capsys.readouterr().err
     assert words in error
     assert "Errno" not in error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import uuid
 from contextlib import asynccontextmanager
@@ -84,7 +85,7 @@ class Storage:
                 request.method,
                 URL(self._url + request.raw_path, encoded=True),
                 headers=headers,
-                data=body or None,
+                data=io.BytesIO(body) if body else None,
                 allow_redirects=False,
                 skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
             ) as response:

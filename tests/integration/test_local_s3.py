@@ -140,7 +140,7 @@ def test_an_object_may_be_put_again_after_its_deletion(control: Control, bucket:
 
 @pytest.mark.timeout(120)
 def test_of_twenty_conditional_puts_at_once_exactly_one_wins() -> None:
-    """Its threads are switched at every turn: moto by itself lets two win in some of these rounds."""
+    """This moto takes a moment between its look for the key and its write: by itself, it lets all of them win."""
     with (
         serve_moto("tests.support.hasty_moto_server") as kept_at,
         serve_in_thread(Options(runtime="simulated", s3=kept_at)) as control,
@@ -155,7 +155,7 @@ def test_of_twenty_conditional_puts_at_once_exactly_one_wins() -> None:
                 return status_of(error)
             return 200
 
-        for round_ in range(20):
+        for round_ in range(10):
             key = f"round-{round_}"
             answers = list(threads.map(put, [key] * 20, range(20)))
             assert sorted(answers) == [200] + [412] * 19

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import logging
 import uuid
@@ -110,9 +111,10 @@ async def offer(ecs: Ecs, kept: Storage, port: int) -> AsyncIterator[str]:
         try:
             await web.TCPSite(runner, HOST, port).start()
         except OSError as error:
+            what = "is in use" if error.errno == errno.EADDRINUSE else f"can't be used: {error.strerror}"
             raise ConfigurationError(
-                f"port {port} on {HOST}, for S3, can't be used: {error.strerror}. Choose another with --s3-port, or 0 for a "
-                "free one; or turn S3 off with --no-s3."
+                f"port {port} on {HOST}, for S3, {what}. Choose another with --s3-port, or 0 for a free one; or turn S3 off "
+                "with --no-s3."
             ) from None
         yield f"http://{HOST}:{runner.addresses[0][1]}"
     finally:

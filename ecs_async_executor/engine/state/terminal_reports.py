@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
+from ecs_async_executor.engine.diagnosis.standbys import of_standby
 from ecs_async_executor.engine.diagnosis.stopped_tasks import judge, memory_of, without_workload
 from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by
 from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.failure_rules import FAILURE_RULES
 from ecs_async_executor.messages import Cancelled, Diagnosis, LaunchFailed, Recovery, Stopped, Usage
+from ecs_async_executor.standby.command import is_standby
 from ecs_async_executor.task_arn import TaskArn
 from ecs_async_executor.task_cost import make_usage, size_of
 
@@ -24,9 +26,13 @@ LOST_REMEDY = (
 def stopped(entry: Entry, task: Task) -> Stopped:
     """Report the end of a task whose lastStatus is STOPPED."""
     verdict = judge(task, entry.container)
-    if verdict.exit_code == NOT_FETCHED and (url := entry.stored or fetched_by(task, entry.container)):
-        arn = TaskArn.parse(entry.arn)
-        verdict = without_workload(verdict, url, arn.region if arn else "")
+    url = entry.stored or fetched_by(task, entry.container) or ""
+    arn = TaskArn.parse(entry.arn)
+    region = arn.region if arn else ""
+    if is_standby(url):
+        verdict = of_standby(verdict, url, region)
+    elif url and verdict.exit_code == NOT_FETCHED:
+        verdict = without_workload(verdict, url, region)
     diagnosis = verdict.diagnosis
     if entry.task.timed_out and not verdict.ran:
         diagnosis = replace(

@@ -69,6 +69,8 @@ class Standby:
     stage: Stage = Stage.STARTING
     arn: str = ""
     cluster: str = ""
+    capacity: str = ""
+    """Its size and where it runs, for people to read."""
     running_since: float | None = None
     definition: str = ""
     """The ARN of its task definition's revision."""
@@ -232,7 +234,7 @@ class Standbys:
         pool = self._pools[standby.pool]
         match report:
             case Launched():
-                standby.arn, standby.cluster = report.arn, report.cluster
+                standby.arn, standby.cluster, standby.capacity = report.arn, report.cluster, report.capacity
             case Running():
                 standby.running_since = now
                 if standby.stage is Stage.STARTING:

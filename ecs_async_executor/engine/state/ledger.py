@@ -410,8 +410,15 @@ class Ledger:
         entry.listed = False
         if not surely:
             self.unsettled_standbys.append(entry)
-        start = f"warm start: in a standby that had been running for {age:.0f} s"
-        launched = Launched(entry.run_id, entry.number, standby.arn, standby.cluster, container, start=start)
+        launched = Launched(
+            entry.run_id,
+            entry.number,
+            standby.arn,
+            standby.cluster,
+            container,
+            standby.capacity,
+            start=f"warm start: in a standby that had been running for {age:.0f} s",
+        )
         return [launched, HandedOver(entry.run_id)]
 
     def not_handed_over(self, entry: Entry, why: Diagnosis, now: float) -> list[Report]:

@@ -13,7 +13,7 @@ import pytest
 
 from ecs_async_executor.doctor.launch.probe import command, report_in
 from ecs_async_executor.standby.command import lease_url, object_url
-from ecs_async_executor.standby.waiting import IMPORTS
+from ecs_async_executor.standby.waiting import MODULE, WARM_UP
 from tests.support.moto import serve_moto
 
 LOCATION = "s3://bucket/airflow/"
@@ -55,7 +55,7 @@ def reported(s3: str, *standby: str) -> dict[str, Any]:
 
 
 def test_a_container_that_can_read_its_lease_sees_that_its_own_object_is_not_there(s3: str) -> None:
-    found = reported(s3, LEASE, OWN, *IMPORTS)
+    found = reported(s3, LEASE, OWN, WARM_UP, MODULE)
     assert found["status"] == 404
     assert -2 <= found["age"] < 100
 
@@ -63,7 +63,7 @@ def test_a_container_that_can_read_its_lease_sees_that_its_own_object_is_not_the
 @pytest.mark.parametrize(
     ("standby", "error"),
     [
-        pytest.param((OWN, OWN, *IMPORTS), "NoSuchKey", id="the lease can't be read"),
+        pytest.param((OWN, OWN, WARM_UP, MODULE), "NoSuchKey", id="the lease can't be read"),
         pytest.param((LEASE, OWN, "airflow.no_such_module"), "ModuleNotFoundError", id="no Airflow"),
     ],
 )

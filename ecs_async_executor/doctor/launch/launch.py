@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ecs_async_executor.config.configuration import Configuration
+from ecs_async_executor.config.profiles import Profile
 from ecs_async_executor.config.task_tags import NAMES, TaskFacts
 from ecs_async_executor.doctor.aws.clients import Aws
 from ecs_async_executor.doctor.facts import Facts, Kind
@@ -54,9 +55,7 @@ def launch(  # noqa: PLR0913  three clocks for tests
             )
             return Observation(container, refusal=refusal, **objects.problems)
         try:
-            request = profile.request(
-                command({"token": token, "ti": subject, **objects.inputs}), None, facts=FACTS
-            )
+            request = request_of(profile, {"token": token, "ti": subject, **objects.inputs}, say)
             body = _settled(request, facts).body
             if request.image:
                 say(f"This task runs the task definition's own image. Those of Airflow run {request.image}.")
@@ -83,6 +82,22 @@ def launch(  # noqa: PLR0913  three clocks for tests
             )
             raise
         return Observation(container, arn=task.arn, task=task.task, stop_problem=task.stop_problem, **seen)
+
+
+def request_of(profile: Profile, inputs: Mapping[str, Any], say: Callable[[str], None]) -> Request:
+    """Build the probe's request; without what it tries for standbys, if only that has no room beside the profile's overrides.
+
+    Raises `InvalidRequestError`.
+    """
+    try:
+        return profile.request(command(inputs), None, facts=FACTS)
+    except InvalidRequestError:
+        if "standby" not in inputs:
+            raise
+    rest = {name: value for name, value in inputs.items() if name != "standby"}
+    request = profile.request(command(rest), None, facts=FACTS)
+    say("What a standby does is not tried: the script for it has no room beside the profile's overrides.")
+    return request
 
 
 def _settled(request: Request, facts: Facts) -> Request:

@@ -15,7 +15,7 @@ from ecs_async_executor.doctor.aws.clients import Aws
 from ecs_async_executor.engine.diagnosis.faults import text_of
 from ecs_async_executor.engine.payloads import split
 from ecs_async_executor.standby.command import lease_url, object_url
-from ecs_async_executor.standby.waiting import IMPORTS
+from ecs_async_executor.standby.waiting import MODULE, WARM_UP
 from ecs_async_executor.tokens import without_tokens
 
 _EXISTS = "PreconditionFailed"
@@ -59,7 +59,8 @@ def stored(bucket: Bucket | None, aws: Aws, ident: str, *, standby: bool) -> Ite
                 found.inputs["standby"] = [
                     lease,
                     object_url(bucket.location, secrets.token_hex(16)),
-                    *IMPORTS,
+                    WARM_UP,
+                    MODULE,
                 ]
         yield found
     finally:

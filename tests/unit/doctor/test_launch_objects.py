@@ -11,7 +11,7 @@ from ecs_async_executor.config.delivery import Bucket
 from ecs_async_executor.doctor.aws.clients import Aws
 from ecs_async_executor.doctor.launch.objects import stored
 from ecs_async_executor.standby.command import is_standby, lease_url
-from ecs_async_executor.standby.waiting import IMPORTS
+from ecs_async_executor.standby.waiting import MODULE, WARM_UP
 
 BUCKET = Bucket("s3://bucket/airflow/", "eu-central-1")
 PAYLOAD, LEASE = "s3://bucket/airflow/ecs-async-doctor-1.json", lease_url(BUCKET.location, "1")
@@ -61,7 +61,7 @@ def test_a_lease_is_stored_beside_the_payload_and_a_standbys_object_is_not() -> 
     lease, own, *names = inputs["standby"]
     assert (inputs["payload"], inputs["region"], lease) == (PAYLOAD, ["eu-central-1"], LEASE)
     assert is_standby(own)
-    assert names == [*IMPORTS]
+    assert names == [WARM_UP, MODULE]
     assert meanwhile == {PAYLOAD, LEASE}
     assert problems == {}
 

@@ -227,6 +227,34 @@ def test_a_bucket_that_is_missing_or_far_away_concerns_standbys_too(standby: int
     assert ("each look of a standby crosses Regions" in far.why) is bool(standby)
 
 
+def rule(**members: Any) -> dict[str, Any]:
+    return {"Status": "Enabled", "Filter": {"Prefix": "airflow/"}, "Expiration": {"Days": 1}, **members}
+
+
+@pytest.mark.parametrize(
+    ("versioning", "rules", "warned"),
+    [
+        ("", [rule()], False),
+        ("Suspended", [rule()], False),
+        ("Enabled", [rule()], True),
+        ("Enabled", [rule(NoncurrentVersionExpiration={"NoncurrentDays": 1})], False),
+        ("Enabled", [rule(NoncurrentVersionExpiration={"NoncurrentDays": 30})], True),
+    ],
+)
+@pytest.mark.parametrize("standby", [0, 1])
+def test_a_bucket_that_keeps_what_was_deleted_is_named(
+    versioning: str, rules: list[Any], warned: bool, standby: int
+) -> None:
+    more: dict[Question, Fact] = {
+        Question(Kind.VERSIONING, "payloads"): Known(versioning),
+        Question(Kind.LIFECYCLE, "payloads"): Known(rules),
+    }
+    told = said(setup(("default", standby, body())), answers(more), "the payload bucket")
+    assert [each.severity for each in told] == [Severity.WARNING] * warned
+    assert all("keeps old versions" in each.what for each in told)
+    assert all(("standbys' lease" in each.why) is bool(standby) for each in told)
+
+
 @pytest.mark.parametrize("standby", [0, 1])
 def test_a_standby_needs_a_way_to_s3(standby: int) -> None:
     (each,) = effectives(setup(("default", standby, body())), answers())

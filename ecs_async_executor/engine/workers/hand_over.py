@@ -47,6 +47,11 @@ _NOT_CLAIMED = Diagnosis(
     "the task's row could not be changed in time, or the standby has ended",
     "Nothing to do: the task starts cold.",
 )
+_NO_ANSWER = Diagnosis(
+    "S3 does not answer.",
+    f"no answer to PutObject within {PUT_TIMEOUT:.0f} s",
+    "Nothing to do: it is tried again.",
+)
 
 
 class _Written(Enum):
@@ -155,8 +160,9 @@ class HandOver:
             return self._give_up(entry, standby, _NOT_CLAIMED, spoiled=held is not False)
         self._ledger.hand_over(entry, standby, anyio.current_time())
         written, why_not = await self._put(standby.url, request.workload)
+        if written is not _Written.YES:
+            self._standbys.s3_failure = why_not  # others start cold, until S3 takes the lease again
         if written is _Written.NO:
-            self._standbys.s3_failure = why_not
             return self._give_up(entry, standby, why_not, spoiled=True)
         return self._ledger.handed_over(entry, standby, anyio.current_time(), surely=written is _Written.YES)
 
@@ -174,7 +180,7 @@ class HandOver:
 
     async def _put(self, url: str, data: bytes) -> tuple[_Written, Diagnosis]:
         """Write a workload for a standby, unless there is an object: that is what an earlier try has written, then."""
-        why, until, attempt = Diagnosis(""), anyio.current_time() + SETTLED_LATER_AFTER, 0
+        why, until, attempt = _NO_ANSWER, anyio.current_time() + SETTLED_LATER_AFTER, 0
         while not attempt or anyio.current_time() < until:
             attempt += 1
             try:

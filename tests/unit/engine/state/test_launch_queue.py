@@ -230,17 +230,8 @@ class TestRooms:
         }
         assert found == {HERE: ["b", "of a lane", "a", "c"]}
 
-
-def full(room: Room) -> Gates:
-    """Return gates of which that of a room is shut."""
-    gates = Gates()
-    for _ in range(PROBES):
-        gates.refuse(room, gates.take(room, 0.0), Shortage.ROOM, Diagnosis("No memory."), 0.0)
-    return gates
-
     def test_a_standby_takes_the_most_urgent_run_of_its_pool_though_no_room_and_no_turn_is_free(self):
-        gates = Gates()
-        queue = LaunchQueue(Rate(1, 1), gates)
+        queue = LaunchQueue(Rate(1, 1), full(HERE))
         slow = RateShare("slow", 0.1)
         for name, priority, lane, pool in (
             ("other", 9, None, None),
@@ -251,7 +242,6 @@ def full(room: Room) -> Gates:
             each = entry(name, priority=priority, lane=lane)
             each.launch.pool, each.launch.claim = pool, (lambda _: None)
             queue.add(each, not_before=0)
-        gates.refuse(HERE, (), Shortage.ROOM, Diagnosis("full"), 0.0)
         assert queue.pop(0) is None
         popped = [queue.pop_for("pool", 0.0) for _ in range(3)]
         assert [each and each.run_id for each in popped] == ["high", "low", None]
@@ -272,3 +262,11 @@ def full(room: Room) -> Gates:
             queue.add(run, not_before=0)
         assert queue.pop_for("pool", 0.0) is None
         assert len(pop_all(queue, 0)) == 6
+
+
+def full(room: Room) -> Gates:
+    """Return gates of which that of a room is shut."""
+    gates = Gates()
+    for _ in range(PROBES):
+        gates.refuse(room, gates.take(room, 0.0), Shortage.ROOM, Diagnosis("No memory."), 0.0)
+    return gates

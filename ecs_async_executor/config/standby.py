@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
+from ecs_async_executor.cold_starts import EXECUTOR_CONFIG, FALLBACK, MEMORY
 from ecs_async_executor.config.delivery import Bucket
 from ecs_async_executor.config.explain import origin_of
 from ecs_async_executor.config.profiles import Profile, Profiles
@@ -78,9 +79,9 @@ def pool_for(  # noqa: PLR0913  what may make a run's request differ from its qu
     profile = profiles.of(queue, fallbacks, outgrown)
     if profile is not own:
         has_grown = profile.name == own.name
-        return "", "it gets more memory" if has_grown else f"it has fallen back to {profile.name}"
+        return "", MEMORY if has_grown else f"{FALLBACK} {profile.name}"
     if executor_config is not None and executor_config != {}:
-        return "", "it has an executor_config"
+        return "", EXECUTOR_CONFIG
     return _name(own, profiles), ""
 
 

@@ -42,6 +42,7 @@ from ecs_async_executor.engine.state.terminal_reports import (
     lost,
     not_launched,
     stopped,
+    usage_of,
 )
 from ecs_async_executor.messages import (
     Cancelled,
@@ -61,6 +62,7 @@ from ecs_async_executor.messages import (
     Watch,
 )
 from ecs_async_executor.standby.command import is_standby
+from ecs_async_executor.task_arn import TaskArn
 
 PUTS_AHEAD = 40
 """Runs that may have an upload ahead of them without paying for the turn that found it necessary.
@@ -310,8 +312,7 @@ class Ledger:
         pool = entry.launch.pool
         if pool is None:
             return ""
-        why = entry.launch.cold_because or "no standby was free"
-        self.standbys.started_cold(pool, why)
+        entry.launch.cold_because = why = self.standbys.started_cold(pool, entry.launch.cold_because)
         return f"cold start: {why}"
 
     def refused(self, entry: Entry, failure: Failure, now: float) -> None:
@@ -359,11 +360,14 @@ class Ledger:
 
     # --- standbys -----------------------------------------------------------------------------------------
 
-    def note_definition(self, entry: Entry, arn: str) -> None:
+    def note_definition(self, entry: Entry, task: Task) -> None:
         """Note which revision of its task definition RunTask has started: standbys of older ones aren't used any more."""
         pool = self.standbys.pool_of(entry.run_id) if entry.is_standby else entry.launch.pool
         if pool is not None and not entry.launch.cold_because:
-            self.standbys.note_definition(pool, entry.run_id, arn)
+            self.standbys.note_definition(pool, entry.run_id, task.task_definition_arn)
+        if pool is not None and entry.is_standby and (size := usage_of(task, 0.0, 0.0)) is not None:
+            arn = TaskArn.parse(task.task_arn)
+            self.standbys.note_size(pool, size, arn.region if arn is not None else "")
 
     def take_warm(self, standby: Standby, now: float) -> Entry | None:
         """Take the run that a standby is to serve; None if none waits for one of its pool."""
@@ -399,8 +403,8 @@ class Ledger:
         task = self._entries.get(standby.run_id)
         if task is not None:
             self._remove(task, "a run has its task", now)
-        age = now - (standby.running_since or now)
-        self.standbys.served(standby)
+        age = standby.age(now)
+        self.standbys.served(standby, now)
         if not self.holds(entry):
             return []
         container = entry.container

@@ -54,21 +54,22 @@ def stopped(entry: Entry, task: Task) -> Stopped:
         out_of_memory=verdict.out_of_memory,
         memory=memory_of(task, entry.container),
         diagnosis=diagnosis,
-        usage=_usage(task),
+        usage=usage_of(task, task.pull_started_at, task.stopped_at),
         standby=entry.is_warm,
     )
 
 
-def _usage(task: Task) -> Usage | None:
-    if task.stopped_at is None:
+def usage_of(task: Task, begin: float | None, end: float | None) -> Usage | None:
+    """Return what a task has used between two times; None if one of them isn't known, or ECS tells no size."""
+    if end is None:
         return None
     return make_usage(
         size_of(task.cpu, (each.cpu for each in task.containers)),
         size_of(task.memory, (each.memory or each.memory_reservation for each in task.containers)),
         capacity=task.capacity_provider_name or task.launch_type or "",
         architecture=task.architecture,
-        pull_started_at=task.pull_started_at,
-        ended_at=task.stopped_at,
+        pull_started_at=begin,
+        ended_at=end,
     )
 
 

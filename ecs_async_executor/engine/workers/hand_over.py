@@ -17,10 +17,12 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ecs_async_executor.backoff import Random, backoff
+from ecs_async_executor.cold_starts import DIFFERS
 from ecs_async_executor.engine.admission.calls import Emit
 from ecs_async_executor.engine.aws.s3 import S3Client
 from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
 from ecs_async_executor.engine.diagnosis.faults import stack_of
+from ecs_async_executor.engine.measuring.launches import Launches
 from ecs_async_executor.engine.standby.matching import differences
 from ecs_async_executor.engine.standby.standbys import Standby, Standbys
 from ecs_async_executor.engine.state.entry import Entry, State
@@ -63,13 +65,14 @@ class _Written(Enum):
 class HandOver:
     """The only caller of conditional PutObject."""
 
-    def __init__(  # noqa: PLR0913  a hand-over needs these parts of the engine
+    def __init__(  # noqa: PLR0913, PLR0917  a hand-over needs these parts of the engine
         self,
         ledger: Ledger,
         s3: S3Client,
         requests: Requests,
         emit: Emit,
         digest: LogDigest,
+        measured: Launches,
         *,
         random: Random,
         on_change: Callable[[], None],
@@ -79,6 +82,7 @@ class HandOver:
         self._requests = requests
         self._emit = emit
         self._digest = digest
+        self._measured = measured
         self._random = random
         self._on_change = on_change
         self._slots = anyio.Semaphore(CALLS)
@@ -137,6 +141,8 @@ class HandOver:
             reports = await self._hand_over(entry, standby)
         except Exception as error:  # noqa: BLE001  a fault of ours fails this hand-over, not the whole engine
             reports = self._fail(entry, standby, error)
+        now = anyio.current_time()
+        self._measured.handed_over(entry, standby.pool, standby.age(now), reports, now)
         for report in reports:
             self._emit(report)
         self._on_change()
@@ -149,7 +155,7 @@ class HandOver:
             unlike = ("what it lacks",)
         if unlike:
             self._standbys.give_back(standby)
-            why = f"its request differs from the standbys' in {', '.join(unlike)}"
+            why = f"{DIFFERS} {', '.join(unlike)}"
             self._ledger.start_cold(entry, why, anyio.current_time())
             return []
         held = await self._claim(entry, standby.arn)

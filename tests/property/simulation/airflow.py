@@ -23,6 +23,10 @@ from ecs_async_executor.executor.rows.statements import Publication, Read
 from ecs_async_executor.executor.setbacks import Setback, parse
 from tests.support.workloads import task_workload
 
+COLD = 0.3
+"""Probability that a task's request is one of its own."""
+LATE = 600.0
+"""Seconds in which the first tasks are queued."""
 HEARTBEAT_TIMEOUT = 300.0
 ADOPTABLE = ("queued", "running", "restarting")
 
@@ -34,6 +38,9 @@ class TaskRow:
     name: str
     queue: str = "default"
     state: str | None = "scheduled"
+    due_at: float = 0.0
+    """When its upstream tasks are done, in seconds."""
+    executor_config: Any = None
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     try_number: int = 1
     external_executor_id: str | None = None
@@ -58,6 +65,11 @@ class TaskRow:
         return TaskInstanceKey("dag", self.name, "run", self.try_number, -1)
 
     @property
+    def queueing(self) -> tuple[str, int, int]:
+        """Identifies one queueing of one try."""
+        return self.name, self.try_number, self.queued
+
+    @property
     def over(self) -> bool:
         return self.state in {"success", "failed"}
 
@@ -67,6 +79,7 @@ class TaskRow:
             task_id=self.name,
             queue=self.queue,
             try_number=self.try_number,
+            executor_config=self.executor_config,
             external_executor_id=self.external_executor_id,
         )
 
@@ -88,12 +101,17 @@ class Airflow:
         self.rows = [TaskRow(f"task{number}", queue) for number, queue in enumerate(queues)]
         for row in self.rows:
             row.needs = random.choice((1000, 3000, 6000)) if row.queue == "growing" else 0
+            row.due_at = random.choice((0.0, random.uniform(0, LATE)))
+            if row.queue == "default" and random.random() < COLD:
+                row.executor_config = {"overrides": {"taskRoleArn": "arn:aws:iam::123456789012:role/own"}}
         self.audit_log: list[tuple[str, Setback]] = []
         """What the executors' events say about the launches of tasks, by task."""
         self.code_runs: Counter[tuple[str, int, int]] = Counter()
         """How often user code was started, by task, try and queueing."""
         self.resets = 0
         """Orphans that core gave a new try because no executor adopted them."""
+        self.shown: dict[str, set[tuple[str, int, int]]] = {}
+        """The queueings whose rows have shown each ARN."""
         self.wrongly_failed: list[str] = []
         """Tasks that an executor failed while their workers were alive."""
 
@@ -120,18 +138,18 @@ class Airflow:
         return next((row for row in rows if row.external_executor_id in read.ids), None)
 
     def write_external_ids(self, publications: Iterable[Publication], locked: float) -> frozenset[str]:
-        """Write to the rows that haven't changed since they were read; locked rows are left out."""
+        """Write to the rows that haven't changed since they were read, but for locked ones; return whose rows show theirs."""
         written = set()
         for publish in publications:
             row = self.by_id(publish.ti_id)
-            if row is None or self.random.random() < locked:
+            if row is None:
                 continue
             now = (row.try_number, row.queued_by_job_id, row.external_executor_id)
-            if now == (publish.try_number, publish.job_id, publish.instead_of) and row.state in {
-                "queued",
-                "running",
-            }:
+            is_as_read = now == (publish.try_number, publish.job_id, publish.instead_of)
+            if is_as_read and row.state in {"queued", "running"} and self.random.random() >= locked:
                 row.external_executor_id = publish.external_id
+                self.shown.setdefault(publish.external_id, set()).add(row.queueing)
+            if row.external_executor_id == publish.external_id:
                 written.add(publish.run_id)
         return frozenset(written)
 
@@ -149,7 +167,7 @@ class Airflow:
 
     def queue(self, job_id: int) -> list[ExecuteTask]:
         """Commit QUEUED and the run ids, and return the workloads."""
-        rows = [row for row in self.rows if row.state == "scheduled"]
+        rows = [row for row in self.rows if row.state == "scheduled" and row.due_at <= self._now()]
         for row in rows:
             row.state, row.queued_by_job_id, row.external_executor_id = "queued", job_id, str(uuid.uuid4())
             row.queued += 1
@@ -249,7 +267,7 @@ class Airflow:
         if row is None or row.state not in {"queued", "restarting"}:
             return None
         row.state, row.last_heartbeat_at = "running", self._now()
-        self.code_runs[row.name, row.try_number, row.queued] += 1
+        self.code_runs[row.queueing] += 1
         return row
 
     def is_running(self, row: TaskRow, ti_id: str) -> bool:

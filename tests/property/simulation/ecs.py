@@ -11,11 +11,14 @@ from typing import Any
 
 import anyio
 from botocore.exceptions import ConnectTimeoutError
+from msgspec import Raw
 
 from ecs_async_executor.engine.responses import Container, Task, TaskDefinition, TaskFailure, Tasks
+from ecs_async_executor.standby.command import is_standby
 from tests.support.definitions import Definitions, document
 from tests.support.engine import error
 
+NEVER = (inf, inf)
 REMEMBERED = 3600.0
 """Seconds for which ECS describes a stopped task and remembers its clientToken (ECS developer guide)."""
 
@@ -26,8 +29,10 @@ class EcsTask:
 
     arn: str
     started_by: str
-    payload: dict[str, Any]
+    payload: dict[str, Any] | None
+    """Its workload; None for a standby, until it has got one."""
     created_at: float
+    command: Sequence[str]
     url: str | None
     """The S3 object its command fetches, if any."""
     seen_from: float
@@ -48,10 +53,31 @@ class EcsTask:
     """ECS no longer shows it, as if the engine asked in another account."""
     image: str = ""
     """The image of its container."""
+    definition: str = ""
+    """The ARN of its task definition's revision."""
+    overrides: Raw = field(default_factory=Raw)
+    began_at: float = inf
+    """When its container started."""
+    served_at: float = inf
+    """When it took its workload, if it is a standby."""
 
     @property
     def alive(self) -> bool:
         return self.status != "STOPPED"
+
+    @property
+    def is_standby(self) -> bool:
+        return self.url is not None and is_standby(self.url)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is a standby that has no workload yet."""
+        return self.alive and self.is_standby and self.payload is None
+
+    @property
+    def lease(self) -> str:
+        """The URL of the lease that it looks at, if it is a standby."""
+        return self.command[-2]
 
 
 @dataclass
@@ -82,6 +108,20 @@ class Conditions:
     deployed: float = 0.0
     """For a call about task definitions: somebody has registered a new revision of the tasks', or deregistered an
     image's."""
+    late: float = 0.0
+    """S3 carries out a conditional PutObject although its client gets no answer, and perhaps long after."""
+    s3_down: tuple[float, float] = NEVER
+    """From when until when nothing reaches S3."""
+    s3_denied: tuple[float, float] = NEVER
+    """The same, for the schedulers' role lacking its permissions ..."""
+    s3_forbidden: tuple[float, float] = NEVER
+    """... and the tasks' role."""
+    broken_image: float = 0.0
+    """For a standby: it can't import what it needs."""
+    killed: float = 0.0
+    """For a standby: it is killed while it waits."""
+    stuck: float = 0.0
+    """For a standby with a workload: it never starts it."""
 
 
 class SimulatedEcs:
@@ -202,18 +242,24 @@ class SimulatedEcs:
         assert len(json.dumps(body["overrides"])) <= 8192
         argument = container["command"][-1]
         url = argument if argument.startswith("s3://") else None
-        # The object must exist before the task starts.
-        workload = self.objects[url] if url else argument
+        if url is not None and is_standby(url):
+            payload = None
+        else:
+            # The object must exist before the task starts.
+            payload = json.loads(self.objects[url] if url else argument)
         task = EcsTask(
             arn=f"arn:aws:ecs:us-east-1:123456789012:task/default/{len(self.tasks):032x}",
             started_by=str(body["startedBy"]),
-            payload=json.loads(workload),
+            payload=payload,
+            command=container["command"],
             url=url,
             created_at=now,
             spot="FARGATE_SPOT" in str(body.get("capacityProviderStrategy")),
             memory=int(body["overrides"].get("memory", 0)) or None,
             seen_from=now + self.random.uniform(0, self.conditions.lag),
             image=self.definitions.image_of(body["taskDefinition"]),
+            definition=definition.arn,
+            overrides=Raw(json.dumps(body["overrides"]).encode()),
         )
         self.tasks.append(task)
         self._tokens[token] = (dict(body), task)
@@ -238,6 +284,8 @@ class SimulatedEcs:
             stop_code=task.stop_code or ("UserInitiated" if task.stop_asked.is_set() else None),
             memory=str(task.memory) if task.memory else None,
             stopped_reason=task.reason or None,
+            task_definition_arn=task.definition,
+            overrides=task.overrides,
             containers=(Container(name="airflow", exit_code=task.exit_code),),
         )
 

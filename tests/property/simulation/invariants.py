@@ -1,0 +1,155 @@
+"""What must hold in every world, whatever fails in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import inf
+
+from ecs_async_executor.standby.command import LEASE_SECONDS
+from tests.property.simulation.ecs import NEVER, Conditions, EcsTask
+from tests.property.simulation.setup import IMAGES, MAX_AGE
+from tests.property.simulation.world import LAST_LOOK, SHORT_FAULT, Circumstances, World
+
+UNTOUCHED_AFTER = 150.0
+"""Seconds after which the first standbys are ready, if nothing fails."""
+
+
+def violations(world: World) -> Iterator[tuple[str, object]]:
+    """Yield the name of each invariant that doesn't hold, with what was seen."""
+    yield from _of_containers(world)
+    yield from _of_standbys(world)
+    yield from _of_revisions(world)
+    if world.of_aws.faulty == 1 and world.of_aws.faulty_until == inf:
+        # No task succeeds, but the engine gives each run up, and Airflow moves to the next try or fails the task.
+        if not all(row.over or row.try_number > 1 for row in world.airflow.rows):
+            yield "each task is given up", world.airflow.rows
+        return
+    yield from _of_tasks(world)
+    yield from _of_objects(world)
+    if is_calm(world):
+        yield from _of_service(world)
+
+
+def is_calm(world: World) -> bool:
+    """Return whether nothing fails in it."""
+    calm = Conditions(lag=world.of_aws.lag, latency=world.of_aws.latency)
+    undisturbed = Circumstances(standby=world.circumstances.standby, schedulers=world.circumstances.schedulers)
+    same = replace(world.of_aws, faulty_until=0.0) == calm
+    return same and world.circumstances == undisturbed
+
+
+def _is_given_up(world: World) -> bool:
+    """Return whether the engine gives up runs whose task it can't see, which costs a try."""
+    return world.of_aws.faulty > 0 and world.of_aws.faulty_until > SHORT_FAULT
+
+
+def _of_containers(world: World) -> Iterator[tuple[str, object]]:
+    containers, airflow = world.containers, world.airflow
+    if containers.duplicates:
+        yield "one container at a time has a queueing's workload", containers.duplicates
+    if containers.too_small:
+        yield "no task gets the memory again that was too little", containers.too_small
+    if containers.killed:
+        yield "no container is stopped while its task runs", containers.killed
+    again = {queueing: count for queueing, count in containers.asked.items() if count > 1 and queueing}
+    if again:
+        yield "one container of each queueing asks Airflow to start", again
+    if not all(count == 1 for count in airflow.code_runs.values()):
+        yield "code runs once", airflow.code_runs
+
+
+def _of_standbys(world: World) -> Iterator[tuple[str, object]]:
+    standbys = [task for task in world.ecs.tasks if task.is_standby]
+    arns = {task.arn for task in standbys}
+    if world.containers.unnamed:
+        yield "the row names the standby before the standby has the workload", world.containers.unnamed
+    shared = {url: readers for url, readers in world.containers.readers.items() if len(readers) > 1}
+    if shared or len({task.url for task in standbys}) < len(standbys):
+        yield "each standby has an object of its own", shared
+    of_two = {arn: runs for arn, runs in world.airflow.shown.items() if arn in arns and len(runs) > 1}
+    if of_two:
+        yield "a standby serves one run", of_two
+    if old := [task.arn for task in standbys if _idle_for(world, task) > MAX_AGE + LAST_LOOK]:
+        yield "no standby waits for longer than its max_age", old
+    if world.of_aws.s3_down == NEVER and (late := [task.arn for task in standbys if _outlives(world, task)]):
+        yield "no standby outlives its lease", late
+    if world.is_over and (left := [task.arn for task in world.ecs.tasks if task.alive]):
+        yield "no standby outlives its scheduler for long", left
+    if world.too_many and not _may_lose_launches(world):
+        yield "no engine keeps more standbys than it is to", world.too_many
+
+
+def _idle_for(world: World, task: EcsTask) -> float:
+    """Return the seconds for which a standby has waited for its workload."""
+    if task.began_at == inf:
+        return 0.0
+    until = min(task.served_at, world.now() if task.stopped_at is None else task.stopped_at)
+    return until - task.began_at
+
+
+def _outlives(world: World, task: EcsTask) -> bool:
+    """Return whether a standby waited on although its lease had run out."""
+    if task.began_at == inf or task.served_at < inf:
+        return False
+    written, deleted = world.s3.modified.get(task.lease, 0.0), world.s3.deleted.get(task.lease, inf)
+    runs_out = deleted if deleted >= written and deleted < inf else written + LEASE_SECONDS
+    until = world.now() if task.stopped_at is None else task.stopped_at
+    return until > max(runs_out, task.began_at) + LAST_LOOK
+
+
+def _may_lose_launches(world: World) -> bool:
+    """Return whether the engine may give up a standby's launch that ECS has carried out: it ends by itself."""
+    aws = world.of_aws
+    return bool(aws.lost or aws.broken or aws.blocked or aws.faulty)
+
+
+def _of_revisions(world: World) -> Iterator[tuple[str, object]]:
+    if world.circumstances.schedulers > 1 or world.of_aws.deployed:
+        return  # two may register the same at the same time
+    families = [each.task_definition["family"] for each in world.ecs.definitions.registered]
+    if not len(families) == len(set(families)) <= len(IMAGES):
+        yield "each image is registered once", families
+
+
+def _of_tasks(world: World) -> Iterator[tuple[str, object]]:
+    if wrong := [row for row in world.airflow.rows if row.state != (row.marked or "success")]:
+        yield "each task ends as it should", wrong
+    for row in world.airflow.rows:
+        lost = row.try_number - (1 + row.deaths + row.clears)
+        if lost and not (lost > 0 and _is_given_up(world)):
+            yield "no try is lost", f"{row.name}: {lost}"
+    if world.airflow.resets:
+        yield "each orphan is adopted", world.airflow.resets
+    if world.airflow.wrongly_failed:
+        yield "no task is failed while it runs", world.airflow.wrongly_failed
+    if not world.is_over:
+        yield "everything ends in time", world.ecs.tasks
+
+
+def _of_objects(world: World) -> Iterator[tuple[str, object]]:
+    circumstances, aws = world.circumstances, world.of_aws
+    if circumstances.deadly or circumstances.blocked or _is_given_up(world):
+        return
+    if world.containers.unfetched:
+        yield "each container finds its workload", world.containers.unfetched
+    objects = [url for url in world.s3.objects if "/standby/lease-" not in url]
+    if objects and not (aws.late or aws.s3_down != NEVER or aws.s3_denied != NEVER):
+        yield "nothing but leases is left in S3", objects
+
+
+def _of_service(world: World) -> Iterator[tuple[str, object]]:
+    """Yield what only holds where nothing fails: standbys do serve, and what is handed over is started."""
+    standbys = {task.arn: task for task in world.ecs.tasks if task.is_standby}
+    named = [arn for arn in world.airflow.shown if arn in standbys]
+    if wasted := [arn for arn in named if standbys[arn].payload is None]:
+        yield "a standby that a row names starts its task", wasted
+    if lazy := [arn for arn in named if not world.containers.asked[standbys[arn].queueing]]:
+        yield "a standby that a row names starts its task", lazy
+    expected = [
+        row
+        for row in world.airflow.rows
+        if row.due_at > UNTOUCHED_AFTER and row.queue not in {"long"} and row.executor_config is None
+    ]
+    if world.circumstances.standby and expected and not named:
+        yield "standbys serve", expected

@@ -1,0 +1,262 @@
+"""The simulated world: Airflow, ECS, S3, and schedulers that die, hang and restart between them."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import inf
+from random import Random
+
+import anyio
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from ecs_async_executor.engine import engine as engine_module
+from ecs_async_executor.executor.decisions import Row
+from ecs_async_executor.executor.rows import claims, thread
+from ecs_async_executor.executor.rows.statements import Publication, Read
+from ecs_async_executor.executor.setbacks import Setback
+from ecs_async_executor.standby import waiting
+from ecs_async_executor.standby.command import LEASE_SECONDS
+from tests.property.simulation.airflow import Airflow, TaskRow
+from tests.property.simulation.containers import Containers
+from tests.property.simulation.ecs import Conditions, SimulatedEcs
+from tests.property.simulation.s3 import SimulatedS3
+from tests.property.simulation.scheduler import Scheduler
+from tests.property.simulation.setup import MAX_AGE, QUEUES, configuration
+
+CALM_AFTER = 900.0
+"""Seconds after which schedulers no longer die and AWS no longer fails."""
+SHORT_FAULT = 5.0
+"""Seconds for which a library that wraps the AWS calls may fail without costing a task a try."""
+TIME_LIMIT = 3 * 3600.0
+"""Seconds after which everything must have ended."""
+CELERY_JOB = 1
+"""Job id of a dead scheduler."""
+LAST_LOOK = 60.0
+"""Seconds after which a standby that has to leave has left: it looks at its lease twice a minute, and its calls take time."""
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """How badly everything but AWS behaves; probabilities are those of one heartbeat."""
+
+    schedulers: int = 1
+    deadly: float = 0.0
+    """A scheduler dies."""
+    blocked: float = 0.0
+    """A scheduler's loop hangs for so long that the others take it for dead."""
+    locked: float = 0.0
+    """Core drops an event because the row is locked."""
+    users_interfere: bool = False
+    """Users clear and mark tasks."""
+    has_celery_tasks: bool = False
+    """Some tasks were queued by CeleryExecutor, in a scheduler that has died."""
+    standby: int = 0
+    """How many standbys each profile keeps."""
+
+
+class World:
+    """Airflow, ECS, S3, and the schedulers between them. Create it inside a running loop."""
+
+    def __init__(self, seed: int, conditions: Conditions, circumstances: Circumstances) -> None:
+        self.random = Random(seed)  # noqa: S311  a game of chance, not cryptography
+        self.conditions = self.of_aws = conditions
+        self.circumstances = circumstances
+        self.loop = asyncio.get_running_loop()
+        self.now = self.loop.time
+        self.airflow = Airflow(self.random, QUEUES, self.now)
+        self.s3 = SimulatedS3(self)
+        self.containers = Containers(self)
+        self.ecs = SimulatedEcs(
+            self.random, conditions, self.containers.launch, self.now, self.s3.objects
+        )
+        self.configuration = configuration(circumstances.standby)
+        self.jobs = CELERY_JOB
+        self.kills = 0
+        self.living: list[Scheduler] = []
+        self.too_many: list[str] = []
+        """Standbys that an engine has beyond what it is to keep."""
+        self.is_over = False
+        """Everything has ended in time."""
+
+    # --- another executor's workers ---------------------------------------------------------------------
+
+    async def be_celery_worker(self, row: TaskRow) -> None:
+        """Act as a Celery worker: take a task at once, or later, when it finds the message in its broker."""
+        row.state, row.queued_by_job_id, row.external_executor_id = "queued", CELERY_JOB, str(uuid.uuid4())
+        row.queued += 1
+        ti_id = str(row.id)
+        await asyncio.sleep(self.random.choice((0.0, self.random.uniform(0, 120))))
+        if self.airflow.start_code(ti_id) is None:
+            return
+        until = self.now() + self.random.uniform(0, 1200)
+        while self.now() < until:
+            await asyncio.sleep(min(5.0, until - self.now()))
+            if not self.airflow.is_running(row, ti_id):
+                return
+        if self.random.random() < 0.2:
+            row.die()
+        else:
+            self.airflow.end_code(row, ti_id, "success")
+
+    # --- the database ----------------------------------------------------------------------------------
+
+    def chance_of_a_lock(self) -> float:
+        return self.circumstances.locked if self.now() < CALM_AFTER else 0.0
+
+    def _fail(self, statement: str) -> None:
+        if self.random.random() < self.chance_of_a_lock() / 5:
+            raise OperationalError(statement, None, Exception("the database went away"))
+
+    def read_rows(self, reads: Iterable[Read]) -> dict[str, Row]:
+        self._fail("SELECT")
+        return self.airflow.read_rows(reads)
+
+    def read_setbacks(self, reads: Iterable[Read]) -> dict[str, tuple[Setback, ...]]:
+        self._fail("SELECT")
+        return self.airflow.read_setbacks(reads)
+
+    def write_external_ids(self, publications: Iterable[Publication]) -> frozenset[str]:
+        return self.airflow.write_external_ids(publications, self.chance_of_a_lock())
+
+    def claim_rows(self, publications: Iterable[Publication]) -> frozenset[str]:
+        """Write the rows that name standbys, from now on or not at all, and answer, or not."""
+        self._fail("UPDATE")
+        written = self.write_external_ids(publications)
+        self._fail("COMMIT")
+        return written
+
+    # --- schedulers ------------------------------------------------------------------------------------
+
+    def start_scheduler(self) -> Scheduler:
+        self.jobs += 1
+        scheduler = Scheduler(
+            self.jobs, self.airflow, self.configuration, self.random, self.chance_of_a_lock
+        )
+        self.living.append(scheduler)
+        scheduler.adopt([each.job_id for each in self.living])
+        return scheduler
+
+    async def be_scheduler(self) -> None:
+        """Act as a scheduler that is restarted whenever it dies."""
+        await asyncio.sleep(self.random.uniform(0, 5))
+        while True:
+            scheduler = self.start_scheduler()
+            died = await self.run_scheduler(scheduler)
+            self.living.remove(scheduler)
+            if not died:
+                await (scheduler.close() if self.random.random() < 0.5 else scheduler.kill())
+                return
+            await scheduler.kill()
+            self.kills += 1
+            await asyncio.sleep(self.random.uniform(3, 60))
+
+    async def run_scheduler(self, scheduler: Scheduler) -> bool:
+        adopt_at = self.now() + 60
+        deadly, blocked = self.circumstances.deadly, self.circumstances.blocked
+        while not self.over:
+            calm = self.now() >= CALM_AFTER
+            dies = not calm and self.random.random() < deadly
+            steps = scheduler.steps(self.chance_of_a_lock())
+            dies_at, hangs_at = (self.random.randrange(len(steps)) for _ in range(2))
+            hangs = not calm and self.random.random() < blocked
+            for number, step in enumerate(steps):
+                if dies and number == dies_at:
+                    return True
+                if hangs and number == hangs_at:
+                    await self.hang(scheduler)
+                step()
+            if not calm and self.random.random() < deadly:
+                await scheduler.restart_engine()
+            if self.now() >= adopt_at:
+                adopt_at += 60
+                scheduler.adopt([each.job_id for each in self.living])
+            self.count_standbys(scheduler)
+            await asyncio.sleep(self.random.choice((0.05, 1.0, 1.0, 3.0)))
+        return False
+
+    async def hang(self, scheduler: Scheduler) -> None:
+        """Let its loop hang so that the others take it for dead, while its engine keeps running."""
+        self.living.remove(scheduler)
+        await asyncio.sleep(self.random.uniform(30, 150))
+        self.living.append(scheduler)
+
+    def count_standbys(self, scheduler: Scheduler) -> None:
+        """Compare what ECS has with what the engine is to keep: young standbys that no row names and nobody stops."""
+        if not self.circumstances.standby:
+            return
+        leases, unavailable = scheduler.engine.ledger.standbys.leases, set(scheduler.unavailable())
+        found = Counter(
+            (task.image, task.spot)
+            for task in self.ecs.tasks
+            if task.waits
+            and task.lease in leases
+            and not task.stop_asked.is_set()
+            and task.arn not in unavailable
+            and task.arn not in self.airflow.shown
+            and (task.began_at == inf or self.now() < task.began_at + MAX_AGE - LAST_LOOK - 5)
+        )
+        for pool, count in found.items():
+            if count > self.circumstances.standby:
+                self.too_many.append(f"{count} of {pool} at {self.now():.0f}")
+
+    @property
+    def over(self) -> bool:
+        """Whether all rows are final, no executor holds a run, and all containers but idle standbys have ended."""
+        return (
+            all(row.over for row in self.airflow.rows)
+            and not any(task.alive and not task.waits for task in self.ecs.tasks)
+            and not any(len(each.reconciler.runs) or each.executor.running for each in self.living)
+        )
+
+    async def be_user(self) -> None:
+        """Clear or mark a task now and then, whatever it is doing."""
+        while self.now() < CALM_AFTER:
+            await asyncio.sleep(self.random.uniform(5, 200))
+            self.airflow.interfere()
+
+    # --- everything ------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        async def calm_down() -> None:
+            await asyncio.sleep(CALM_AFTER)
+            kept = {name: getattr(self.conditions, name) for name in ("faulty", "faulty_until", "room")}
+            self.ecs.conditions = self.conditions = Conditions(latency=0.1, **kept)
+
+        others = [self.loop.create_task(calm_down())]
+        if self.circumstances.has_celery_tasks:
+            workers = [self.be_celery_worker(row) for row in self.airflow.rows[:2]]
+            others += [self.loop.create_task(worker) for worker in workers]
+            await asyncio.sleep(0)  # lets the workers' tasks be queued before our first scheduler starts
+        if self.circumstances.users_interfere:
+            others.append(self.loop.create_task(self.be_user()))
+        try:
+            with anyio.move_on_after(TIME_LIMIT):
+                async with anyio.create_task_group() as tasks:
+                    for _ in range(self.circumstances.schedulers):
+                        tasks.start_soon(self.be_scheduler)
+                self.is_over = True
+            with anyio.move_on_after(LEASE_SECONDS + LAST_LOOK):
+                while any(task.alive for task in self.ecs.tasks):
+                    await asyncio.sleep(1)
+        finally:
+            for other in [*others, *self.containers.lives]:
+                other.cancel()
+            for scheduler in self.living:
+                await scheduler.kill()
+
+    def take_the_place_of_the_real_one(self, patch: pytest.MonkeyPatch) -> None:
+        """Have the executor and the containers find this world."""
+        patch.setattr(engine_module, "EcsClient", lambda *_, **__: self.ecs)
+        patch.setattr(engine_module, "S3Client", lambda *_, **__: self.s3)
+        patch.setattr(thread, "read_rows", self.read_rows)
+        patch.setattr(thread, "read_workloads", self.airflow.read_workloads)
+        patch.setattr(thread, "read_setbacks", self.read_setbacks)
+        patch.setattr(thread, "write_external_ids", self.write_external_ids)
+        patch.setattr(claims, "write_external_ids", self.claim_rows)
+        patch.setattr(waiting, "random", self.random.random)
+        patch.setattr(waiting, "say", lambda _: None)

@@ -332,7 +332,7 @@ async def test_a_refused_workload_ends_the_launch_stops_the_standby_and_others_s
         assert at.claims[0][1] in ecs.exit_codes
         at.launch("other")
         await anyio.sleep(1)
-        assert reports.of(Launched)[-1].start == "cold start: no standby was free"
+        assert reports.of(Launched)[-1].start == "cold start: S3 can't be used"
         await anyio.sleep(60)
         at.launch("later")
         await anyio.sleep(1)

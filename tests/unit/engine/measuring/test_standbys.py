@@ -239,7 +239,8 @@ def test_a_cold_start_is_counted_by_why_if_its_queue_has_standbys(
     bench.ledger.launch(order("run", **more), 0.0)
     entry = bench.ledger.take(0.0)
     assert entry is not None
-    reports = bench.ledger.launched(entry, "arn", "c", "airflow", 1.0, capacity="256 CPU units")
+    entry.launch.sent = True
+    reports = bench.ledger.launched(entry, "arn", "c", "airflow", 1.0)
     bench.launches.ended(entry, reports, 1.0)
     assert bench.measured.counts() == ({(STANDBY_TASKS, (its, "small")): 1} if its else {})
 

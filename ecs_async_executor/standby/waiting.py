@@ -103,6 +103,7 @@ def become_airflow(workload: str) -> None:
 def main() -> None:
     """Wait, and run what comes."""
     region, max_age, lease, own = sys.argv[1:]
+    refresh = os.environ.pop("ECS_ASYNC_REFRESH", "")  # from the image's entrypoint: fetches the Dags again
     # As `python -m` has them, for whatever looks at them while it is imported.
     sys.argv = ["-m", "--json-string", ""]
     if sys.path[:1] == [""]:
@@ -141,8 +142,8 @@ def main() -> None:
     except BaseException:  # noqa: BLE001  also what exits, and nothing may leave the child
         sys.excepthook(*sys.exc_info())
         leave(BROKEN)
-    if status:
-        os._exit(status >> 8 or LEFT)  # its exit code, or a signal ended it
+    if status or (refresh and os.system(refresh)):  # noqa: S605  the image's own command
+        os._exit(status >> 8 or LEFT)  # its exit code, unless a signal ended it
     become_airflow(workload.decode())
 
 

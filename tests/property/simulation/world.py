@@ -71,9 +71,7 @@ class World:
         self.airflow = Airflow(self.random, QUEUES, self.now)
         self.s3 = SimulatedS3(self)
         self.containers = Containers(self)
-        self.ecs = SimulatedEcs(
-            self.random, conditions, self.containers.launch, self.now, self.s3.objects
-        )
+        self.ecs = SimulatedEcs(self.random, conditions, self.containers.launch, self.now, self.s3.objects)
         self.configuration = configuration(circumstances.standby)
         self.jobs = CELERY_JOB
         self.kills = 0
@@ -134,9 +132,7 @@ class World:
 
     def start_scheduler(self) -> Scheduler:
         self.jobs += 1
-        scheduler = Scheduler(
-            self.jobs, self.airflow, self.configuration, self.random, self.chance_of_a_lock
-        )
+        scheduler = Scheduler(self.jobs, self.airflow, self.configuration, self.random, self.chance_of_a_lock)
         self.living.append(scheduler)
         scheduler.adopt([each.job_id for each in self.living])
         return scheduler

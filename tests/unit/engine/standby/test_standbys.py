@@ -164,7 +164,7 @@ def test_one_that_may_be_named_by_a_row_serves_nobody_else(pools: Pools):
 
 def test_one_that_serves_a_run_is_forgotten_and_counted(pools: Pools):
     standby = pools.ready(0.0)
-    pools.standbys.served(standby)
+    pools.standbys.served(standby, 1.0)
     assert standby.run_id not in pools.standbys
     assert pools.standbys.status(1.0)[0].warm == 1
 

@@ -204,8 +204,8 @@ STANDBY_IDLE = _counter(
     "standby.idle",
     "container-seconds",
     ("pool",),
-    "How long standbys have been running without a task, all together, counted while they do. Times the price of their size "
-    "it is what they cost: [warm-start.md](warm-start.md#what-it-costs).",
+    "How long standbys have been paid for without a task, all together, from the pull of their image on, counted while they "
+    "wait. Times the price of their size it is what they cost: [warm-start.md](warm-start.md#what-it-costs).",
 )
 
 METRICS = (

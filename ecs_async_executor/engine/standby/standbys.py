@@ -109,7 +109,7 @@ class _Pool:
     """Of one standby, as RunTask told it; its seconds mean nothing."""
     region: str = ""
     idle: float = 0.0
-    """Seconds for which its standbys have been running without a workload, all together."""
+    """Seconds for which its standbys have been paid for without a workload, all together: from the pull on."""
 
     def count_idle(self, standby: Standby, now: float) -> None:
         """Add a standby's idle time since the last time."""
@@ -303,6 +303,11 @@ class Standbys:
         """Note the size of a pool's standbys, and where they run."""
         self._pools[pool].size, self._pools[pool].region = size, region
 
+    def note_start(self, standby: str, seconds: float) -> None:
+        """Note how long a standby's container has taken from the pull of its image until it ran: that is paid for, too."""
+        if standby in self._by_id:
+            self._pools[self._by_id[standby].pool].idle += seconds
+
     def pool_of(self, run_id: str) -> str | None:
         """Return the pool of a standby; None for any other id."""
         standby = self._by_id.get(run_id)
@@ -371,7 +376,7 @@ class Standbys:
         return tuple(self._status(pool, now) for pool in self._pools.values())
 
     def idle_seconds(self) -> dict[str, float]:
-        """Return for how long each pool's standbys have been running without a workload, all together, until the last plan."""
+        """Return for how long each pool's standbys have been paid for without a workload, all together, until the last plan."""
         return {name: pool.idle for name, pool in self._pools.items()}
 
     def stages(self, now: float) -> Counter[tuple[Stage, str]]:

@@ -410,6 +410,7 @@ class Ledger:
         container = entry.container
         self._known(entry, standby.arn, standby.cluster, container, now)
         entry.task.reach(Phase.RUNNING, now)
+        entry.task.standby_age = age
         entry.task.seen = entry.task.seen_running = entry.task.provisioned = True
         entry.listed = False
         if not surely:
@@ -487,6 +488,8 @@ class Ledger:
             entry.task.seen_running = True
             self._start_times.note(task)
             self.gates.start(entry.room, entry.task.launched_at, now)
+            if entry.is_standby and task.started_at and task.pull_started_at:
+                self.standbys.note_start(entry.run_id, task.started_at - task.pull_started_at)
             reports.append(Running(entry.run_id, entry.arn))
         return reports
 
@@ -497,7 +500,7 @@ class Ledger:
         if entry.is_standby or not is_standby(entry.stored or ""):
             return []
         # Another scheduler has taken a standby for this run, and may not have lived to hand over the workload.
-        entry.is_warm = True
+        entry.is_warm, entry.task.standby_age = True, None
         self.unsettled_standbys.append(entry)
         return [HandedOver(entry.run_id)]
 

@@ -54,9 +54,19 @@ def stopped(entry: Entry, task: Task) -> Stopped:
         out_of_memory=verdict.out_of_memory,
         memory=memory_of(task, entry.container),
         diagnosis=diagnosis,
-        usage=usage_of(task, task.pull_started_at, task.stopped_at),
+        usage=_usage(entry, task),
         standby=entry.is_warm,
     )
+
+
+def _usage(entry: Entry, task: Task) -> Usage | None:
+    """Return what a task has used since its run has it: before that, it was the pool's."""
+    whole = usage_of(task, task.pull_started_at, task.stopped_at)
+    age = entry.task.standby_age
+    if whole is None or age is None or not entry.is_warm:
+        return replace(whole, standby=None) if whole is not None and entry.is_warm else whole
+    before = min(whole.seconds, (task.started_at or 0.0) - (task.pull_started_at or 0.0) + age)
+    return replace(whole, seconds=whole.seconds - before, standby=before)
 
 
 def usage_of(task: Task, begin: float | None, end: float | None) -> Usage | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from ecs_async_executor.engine.measuring.launches import Launches
@@ -14,7 +15,7 @@ from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.standby.standbys import READY_AFTER, SETTLED_AFTER, Standby, Standbys
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.measurements import Measurements
-from ecs_async_executor.messages import Diagnosis, Request, StandbyPool, Usage
+from ecs_async_executor.messages import Diagnosis, Request, StandbyPool, Stopped, Usage, Watch
 from ecs_async_executor.metrics import (
     LAUNCHES,
     STANDBY_AGE,
@@ -43,7 +44,7 @@ class Bench:
     """A ledger with a pool, whose workers are played by the tests; `now` is the loop's time."""
 
     def __init__(self, count: int = 1) -> None:
-        self.ledger = Ledger(options(), lambda: 1.0, counted())
+        self.ledger = Ledger(options(payloads="s3://b/p/"), lambda: 1.0, counted())
         self.measured = Measurements()
         self.launches = Launches(self.measured, lambda: EPOCH + self.now)
         self.meter = StandbyMeter(self.measured)
@@ -154,7 +155,7 @@ def test_idle_seconds_are_counted_while_a_standby_runs_without_a_task_and_not_af
     standby = bench.launch_standby()
     bench.now = 60.0
     bench.runs(standby)
-    assert bench.idle() == 0, "its start-up is what a cold start costs, too"
+    assert bench.idle() == 0
     for bench.now in (61.5, 62.0, 70.5):
         bench.keep()
     assert bench.idle() == 10
@@ -165,6 +166,47 @@ def test_idle_seconds_are_counted_while_a_standby_runs_without_a_task_and_not_af
     bench.now = 500.0
     bench.standbys.plan(bench.now, {"c": 1})
     assert bench.idle() == 15
+
+
+def test_the_start_of_a_standby_is_paid_for_from_the_pull_of_its_image_on():
+    bench = Bench()
+    bench.keep()
+    standby = bench.launch_standby()
+    entry = next(each for each in bench.ledger if each.run_id == standby.run_id)
+    task = bench.task(0, last_status="RUNNING", pull_started_at=EPOCH + 5, started_at=EPOCH + 36.5)
+    for _ in range(2):
+        bench.note(*bench.ledger.described(entry, task, bench.now))
+    assert bench.idle() == 31
+
+
+def test_a_warm_task_s_usage_begins_with_its_hand_over():
+    bench = Bench()
+    bench.ready()
+    bench.now = 100.0
+    bench.ledger.launch(order("run", standby="small", claim=claim), bench.now)
+    bench.hand_over()
+    entry = next(each for each in bench.ledger if each.run_id == "run")
+    times = {"pull_started_at": EPOCH, "started_at": EPOCH + 20.0, "stopped_at": EPOCH + 150.25}
+    (stopped,) = bench.ledger.described(entry, bench.task(0, last_status="STOPPED", **times), 200.0)
+    assert isinstance(stopped, Stopped)
+    assert stopped.usage == Usage(0.25, 0.5, 30.0, "FARGATE", standby=120.25)
+
+
+def test_an_adopted_warm_task_s_usage_says_that_its_wait_is_in_it():
+    bench = Bench()
+    url = f"s3://b/p/standby/{'a' * 32}.json"
+    overrides = msgspec.json.encode(
+        {"containerOverrides": [{"name": "airflow", "command": ["python", "-c", "wait", url]}]}
+    )
+    bench.ledger.watch(Watch("run", "run", bench.task(0).task_arn, "c", "airflow", listed=False), 0.0)
+    (entry,) = bench.ledger
+    running = bench.task(0, last_status="RUNNING", overrides=msgspec.Raw(overrides))
+    bench.ledger.described(entry, running, 1.0)
+    assert entry.is_warm
+    times = {"pull_started_at": EPOCH, "started_at": EPOCH + 20.0, "stopped_at": EPOCH + 150.0}
+    (stopped,) = bench.ledger.described(entry, bench.task(0, last_status="STOPPED", **times), 200.0)
+    assert isinstance(stopped, Stopped)
+    assert stopped.usage == Usage(0.25, 0.5, 150.0, "FARGATE", standby=None)
 
 
 def test_a_standby_that_ends_without_a_task_has_cost_its_whole_wait():
@@ -240,7 +282,7 @@ def test_a_cold_start_is_counted_by_why_if_its_queue_has_standbys(
     entry = bench.ledger.take(0.0)
     assert entry is not None
     entry.launch.sent = True
-    reports = bench.ledger.launched(entry, "arn", "c", "airflow", 1.0)
+    reports = bench.ledger.launched(entry, "arn", "c", "airflow", 1.0, capacity="256 CPU units")
     bench.launches.ended(entry, reports, 1.0)
     assert bench.measured.counts() == ({(STANDBY_TASKS, (its, "small")): 1} if its else {})
 

@@ -14,6 +14,8 @@ __all__ = [
     "LEASE_SECONDS",
     "LEFT",
     "NO_ACCESS",
+    "folders",
+    "is_lease",
     "is_standby",
     "lease_url",
     "location_of",
@@ -27,6 +29,7 @@ LEASE_RENEWAL_SECONDS = 60
 """A scheduler writes its lease so often: two writes may fail before its standbys leave."""
 _FOLDER = "standby/"
 _OBJECT = re.compile(r"s3://[^/]+/(?:.*/)?" + _FOLDER + r"[0-9a-f]{32}\.json")
+_LEASE = re.compile(r"s3://[^/]+/(?:.*/)?" + _FOLDER + r"lease-[0-9a-f]{32}\.json")
 
 
 def standby_command(region: str | None, max_age: float, lease_url: str, object_url: str) -> list[str]:
@@ -48,6 +51,16 @@ def object_url(location: str, nonce: str) -> str:
 def lease_url(location: str, owner: str) -> str:
     """Return the URL of the lease that an engine writes for all its standbys; `owner` is unique to the engine."""
     return f"{location}{_FOLDER}lease-{owner}.json"
+
+
+def folders(location: str) -> tuple[str, str]:
+    """Return where at a location payloads are, and where the objects of standbys and the leases are."""
+    return location, f"{location}{_FOLDER}"
+
+
+def is_lease(url: str) -> bool:
+    """Return whether a URL is that of an engine's lease."""
+    return _LEASE.fullmatch(url) is not None
 
 
 def location_of(url: str) -> str:

@@ -14,6 +14,7 @@ __all__ = [
     "LEASE_SECONDS",
     "LEFT",
     "NO_ACCESS",
+    "READY_SECONDS",
     "folders",
     "is_lease",
     "is_standby",
@@ -27,6 +28,8 @@ LEASE_SECONDS = 180
 """A standby leaves if its lease is older than this, by S3's clock: its scheduler is gone."""
 LEASE_RENEWAL_SECONDS = 60
 """A scheduler writes its lease so often: two writes may fail before its standbys leave."""
+READY_SECONDS = 20
+"""One that can't work has ended by then: ten seconds for S3's first answer, its last look, and imports on a slow processor."""
 _FOLDER = "standby/"
 _OBJECT = re.compile(r"s3://[^/]+/(?:.*/)?" + _FOLDER + r"[0-9a-f]{32}\.json")
 _LEASE = re.compile(r"s3://[^/]+/(?:.*/)?" + _FOLDER + r"lease-[0-9a-f]{32}\.json")

@@ -11,7 +11,7 @@ _FOR_TYPES = frozenset({"__future__", "collections.abc", "typing"})
 
 
 def compact(source: str) -> str:
-    """Return a module's text without comments, docstrings and annotations, with its own names as single letters.
+    """Return a main module's text without comments, docstrings and annotations, with its own names as single letters.
 
     It must contain no class, no global statement, no string of several lines, and no call that passes one of its own names
     as a keyword.
@@ -60,6 +60,10 @@ class _Bare(ast.NodeTransformer):
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.Assign | None:
         return ast.Assign([node.target], node.value) if node.value else None
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        is_main = ast.unparse(node.test) == "__name__ == '__main__'"
+        return node.body if is_main else self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None

@@ -53,14 +53,16 @@ def wait(  # noqa: PLR0913, PLR0917  options would be longer
     lease: str,
     own: str,
     max_age: str,
+    parent: int,
     clock: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> tuple[int, bytes]:
-    """Return 0 and the workload, or an exit code; `max_age` is in seconds. Look once more before leaving by itself.
+    """Return 0 and the workload, or an exit code. Look once more before leaving by itself.
 
+    `max_age` is in seconds; `parent` is the process that wants the workload. An error at the start may last for ten seconds.
     S3 answers 403 for a missing object to those who may not list (API reference: GetObject).
     """
-    code, why, seen, parent = 0, "", False, os.getppid()
+    code, why, seen = 0, "", False
     start = due = clock()
     while True:
         now = clock()
@@ -71,7 +73,7 @@ def wait(  # noqa: PLR0913, PLR0917  options would be longer
                 date = email.utils.parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
                 if (date - answer["LastModified"]).total_seconds() > 180:  # both by S3's own clock
                     code, why = LEFT, "its scheduler is gone"
-            elif status in {403, 404} or (not seen and now > start + 30):
+            elif status in {403, 404} or (not seen and now > start + 10):
                 code, why = LEFT if seen else NO_ACCESS, "no lease: %s" % answer  # noqa: UP031  no f-string
         if now > start + int(max_age) or os.getppid() != parent:
             code, why = LEFT, "too old"
@@ -101,11 +103,12 @@ def become_airflow(workload: str) -> None:
 def main() -> None:
     """Wait, and run what comes."""
     region, max_age, lease, own = sys.argv[1:]
+    refresh = os.environ.pop("ECS_ASYNC_REFRESH", "")  # from the image's entrypoint: fetches the Dags again
     # As `python -m` has them, for whatever looks at them while it is imported.
     sys.argv = ["-m", "--json-string", ""]
     if sys.path[:1] == [""]:
         sys.path[0] = os.getcwd()  # noqa: PTH109  no import more than needed
-    child = 0
+    parent, child = os.getpid(), 0
 
     def leave(code: int) -> None:
         if child:
@@ -124,9 +127,9 @@ def main() -> None:
         if not child:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             boto: Any = __import__("botocore.session")
-            config = boto.config.Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 1})
+            config = boto.config.Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})
             s3 = boto.session.Session().create_client("s3", region or None, config=config)
-            code, workload = wait(s3, lease, own, max_age, time.monotonic, time.sleep)
+            code, workload = wait(s3, lease, own, max_age, parent, time.monotonic, time.sleep)
             with open(sink, "wb") as file:  # noqa: PTH123  it has no path
                 file.write(workload)
             os._exit(code)
@@ -139,8 +142,8 @@ def main() -> None:
     except BaseException:  # noqa: BLE001  also what exits, and nothing may leave the child
         sys.excepthook(*sys.exc_info())
         leave(BROKEN)
-    if status:
-        os._exit(status >> 8 or LEFT)  # its exit code, or a signal ended it
+    if status or (refresh and os.system(refresh)):  # noqa: S605  the image's own command
+        os._exit(status >> 8 or LEFT)  # its exit code, unless a signal ended it
     become_airflow(workload.decode())
 
 

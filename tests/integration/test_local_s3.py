@@ -213,12 +213,14 @@ def test_a_lost_response_leaves_the_object_and_a_lost_request_does_not(
 
 
 def test_a_lost_request_of_ecs_starts_nothing(control: Control) -> None:
-    control.add_fault("lost_request", action="ListTasks", times=1)
+    control.add_fault("lost_request", action="RunTask", times=1)
     ecs: Any = boto3.client("ecs", endpoint_url=control.endpoint_url, config=ONCE, **KEYS)
+    network = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
     with pytest.raises((ConnectionClosedError, HTTPClientError)):
-        ecs.list_tasks()
-    assert ecs.list_tasks()["taskArns"] == []
-    assert control.calls()["ListTasks"] == {"lost_request": 1, "ok": 1}
+        ecs.run_task(taskDefinition="airflow-task", networkConfiguration=network, clientToken="t")
+    assert control.history() == {}
+    assert ecs.run_task(taskDefinition="airflow-task", networkConfiguration=network, clientToken="t")["tasks"]
+    assert control.calls()["RunTask"] == {"lost_request": 1, "ok": 1}
 
 
 def test_a_late_response_comes_after_the_clients_patience(control: Control, bucket: Bucket) -> None:

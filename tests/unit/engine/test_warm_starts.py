@@ -41,7 +41,7 @@ from ecs_async_executor.messages import (
     Watch,
 )
 from ecs_async_executor.standby.command import BROKEN, LEFT, is_standby
-from tests.support.engine import FakeClient, FakeS3, Reports, options, refused, s3_error
+from tests.support.engine import FakeClient, FakeS3, Reports, error, options, refused, s3_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -332,7 +332,7 @@ async def test_a_refused_workload_ends_the_launch_stops_the_standby_and_others_s
         assert at.claims[0][1] in ecs.exit_codes
         at.launch("other")
         await anyio.sleep(1)
-        assert reports.of(Launched)[-1].start == "cold start: no standby was free"
+        assert reports.of(Launched)[-1].start == "cold start: S3 can't be used"
         await anyio.sleep(60)
         at.launch("later")
         await anyio.sleep(1)
@@ -466,6 +466,33 @@ async def test_a_standby_that_ends_during_the_claim_costs_the_run_nothing(
         await anyio.sleep(1)
         assert [each.standby for each in reports.of(LaunchFailed)] == [True]
         assert not written(s3)
+
+
+# --- launches of standbys ------------------------------------------------------------------------------
+
+
+async def test_a_standby_whose_launch_got_no_answer_is_sent_again_under_its_token(world: Any, ecs: Ecs):
+    ecs.script["run_task"].append(error("ServerException", status=500))
+    async with world(pool()):
+        await anyio.sleep(READY + 10)
+        sent = [body["clientToken"] for body in ecs.calls("run_task")]
+        assert len(sent) == 2
+        assert len(set(sent)) == 1
+        assert len(ecs.standbys) == 1
+
+
+async def test_a_standby_that_may_or_may_not_exist_takes_nobody_elses_task(
+    world: Any, ecs: Ecs, reports: Reports
+):
+    async with world(pool(2)) as at:
+        await anyio.sleep(READY)
+        first = list(ecs.standbys)
+        ecs.exit_codes[first[0]] = 137
+        ecs.script["run_task"].extend([error("ServerException", status=500), error("AccessDeniedException")])
+        ecs.script["list_tasks"].extend([(first[1],)] * 50)
+        await anyio.sleep(300)
+        assert len({each.arn for each in at.engine.ledger.standbys}) == len(at.engine.ledger.standbys)
+        assert not ecs.calls("list_tasks"), "all standbys have the same startedBy: it tells nothing"
 
 
 # --- pools ----------------------------------------------------------------------------------------------

@@ -150,17 +150,17 @@ def test_an_order_names_its_pool_and_how_to_claim_its_row(world: World):
 
 
 @pytest.mark.parametrize(
-    ("ti", "because"),
+    ("ti", "pool", "because"),
     [
-        ({"executor_config": {"cpu": "4096"}}, "It has an executor_config."),
-        ({"queue": "none"}, ""),
+        ({"executor_config": {"cpu": "4096"}}, "default", "it has an executor_config"),
+        ({"queue": "none"}, None, ""),
     ],
 )
 def test_a_run_whose_request_is_its_own_starts_cold_and_says_so(
-    monkeypatch: pytest.MonkeyPatch, ti: Any, because: str
+    monkeypatch: pytest.MonkeyPatch, ti: Any, pool: str | None, because: str
 ):
     order = launch_of(World(monkeypatch, **ti))
-    assert (order.standby, order.claim, order.cold_because) == (None, None, because)
+    assert (order.standby, order.claim, order.cold_because) == (pool, None, because)
 
 
 def test_a_run_whose_row_does_not_show_its_id_starts_cold(monkeypatch: pytest.MonkeyPatch):
@@ -209,7 +209,7 @@ def test_a_failed_hand_over_starts_cold_under_the_next_number_and_costs_no_attem
     world.decide(1)
     order = world.relaunch()
     assert world.rows.external_id == f"{RUN_ID}-2"
-    assert (order.number, order.standby, order.recovery) == (2, None, Recovery.NONE)
+    assert (order.number, order.claim, order.recovery) == (2, None, Recovery.NONE)
     assert order.cold_because == "it has been launched before"
     assert run.starts == 1
 

@@ -30,7 +30,7 @@ from ecs_async_executor.standby.command import (
 LOCATION = "s3://bucket/airflow/"
 NONCE = secrets.token_hex(16)
 LEASE, OWN = lease_url(LOCATION, uuid.uuid4().hex), object_url(LOCATION, NONCE)
-LONGEST = 2450
+LONGEST = 2480
 """Characters of the text, whichever Python makes it. RunTask takes 8192 of all overrides (API reference: TaskOverride)."""
 
 

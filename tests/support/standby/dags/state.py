@@ -18,6 +18,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 import warnings
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,7 @@ def state() -> dict[str, Any]:
             each.pid - os.getpid() for each in supervisor.children(recursive=True)
         ],
         "connections": len(psutil.Process().net_connections()),
+        "stack": [f"{Path(each.filename).name} {each.name}" for each in traceback.extract_stack()],
         "threads": [(each.name, each.daemon) for each in threading.enumerate()],
         "threads of the supervisor": supervisor.num_threads(),
         "kernel's threads": int(status["Threads"]),
@@ -157,7 +159,7 @@ def state() -> dict[str, Any]:
     }
 
 
-with DAG("dag", schedule=None):
+with DAG("state", schedule=None):
 
     @task(task_id="task")
     def write_state() -> None:

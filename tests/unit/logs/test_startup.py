@@ -39,7 +39,9 @@ ROWS: list[tuple[dict[str, Any], str]] = [
 
 def test_what_a_standby_has_printed_before_it_got_the_task_hides_nothing():
     before = ["Standby: waits in s3://bucket/airflow/standby", "Standby: has a workload"]
-    lines = [shown({"timestamp": 1_800_000_000_000 + index, "message": text}) for index, text in enumerate(before)]
+    lines = [
+        shown({"timestamp": 1_800_000_000_000 + index, "message": text}) for index, text in enumerate(before)
+    ]
     assert startup_failure(lines) is None
     missing, summary = ROWS[0]
     found = startup_failure([*lines, json.dumps(missing)])

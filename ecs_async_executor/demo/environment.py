@@ -19,6 +19,7 @@ LOG_GROUP = "/ecs/airflow-demo"
 LOG_PREFIX = "airflow"
 LOG_BUCKET = "airflow-demo-logs"
 PAYLOADS = "s3://airflow/payloads"  # the bucket that every local ECS has
+STANDBYS = 2  # each takes a few seconds of a processor to import Airflow, like any container
 _DAGS_EVERY = 10  # seconds; only if somebody may change Dags
 EXECUTOR = "ecs_async_executor.AsyncEcsExecutor"
 
@@ -249,6 +250,7 @@ def component_environment(inherited: Mapping[str, str], stage: Stage) -> dict[st
         "AIRFLOW__ECS_ASYNC_EXECUTOR__DEPLOYMENT": "demo",
         "AIRFLOW__ECS_ASYNC_EXECUTOR__POLL_INTERVAL": "1",
         "AIRFLOW__ECS_ASYNC_EXECUTOR__PAYLOAD_BUCKET": PAYLOADS,
+        "AIRFLOW__ECS_ASYNC_EXECUTOR__STANDBY": str(STANDBYS),
     }
 
 

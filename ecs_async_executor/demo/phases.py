@@ -122,6 +122,25 @@ def durations(task: TaskInstance) -> Durations:
     return Durations(scheduled, launching, provisioning, starting, running, _between(first, last))
 
 
+@dataclass(frozen=True)
+class Starts:
+    """Seconds from queued to running of each queueing that ran in its first ECS task, in a standby or in a new one."""
+
+    warm: tuple[float, ...] = ()
+    cold: tuple[float, ...] = ()
+
+
+def starts(snapshot: Snapshot) -> Starts:
+    """Return how long the tasks took to start, warm and cold."""
+    found: dict[bool, list[float]] = {True: [], False: []}
+    for queueing in (each for task in snapshot.tasks for each in task.queueings):
+        if queueing.queued_at is None or queueing.running_at is None or len(queueing.ecs_tasks) != 1:
+            continue
+        is_warm = queueing.ecs_tasks[0].created_at < queueing.queued_at
+        found[is_warm].append(queueing.running_at - queueing.queued_at)
+    return Starts(tuple(found[True]), tuple(found[False]))
+
+
 def finished(snapshot: Snapshot) -> int:
     """Return how many task instances have ended."""
     return sum(phase(task).is_final for task in snapshot.tasks)

@@ -34,6 +34,9 @@ class World(Protocol):
     random: Random
     s3: SimulatedS3
 
+    def hand_over_step(self) -> None:
+        """Note that a hand-over gets on."""
+
 
 class Containers:
     """All containers, and what must never happen to them."""
@@ -71,8 +74,8 @@ class Containers:
         row = self.world.airflow.by_id(task.payload["ti"]["id"])
         assert row is None or task.image in IMAGES[row.queue], f"{row.queue} runs {task.image}"
         queueing = row.queueing if row else None
-        for other in self.world.ecs.tasks:
-            if other is not task and other.alive and other.queueing == queueing and row:
+        for other in self.world.ecs.alive.values():
+            if other is not task and other.queueing == queueing and row:
                 self.duplicates.append(f"{queueing}: {other.arn[-4:]} and {task.arn[-4:]}")
         task.queueing = queueing
         if row and task.memory is not None and task.memory <= row.killed_at and task.memory < LARGEST:
@@ -113,6 +116,7 @@ class Containers:
         assert task.url is not None
         self.readers.setdefault(task.url, set()).add(task.arn)
         self._note_workload(task)
+        self.world.hand_over_step()
         if self.random.random() < self.world.conditions.stuck:
             await task.stop_asked.wait()
             self._end(task, 137, task.reason)
@@ -206,5 +210,4 @@ class Containers:
             await task.stop_asked.wait()
 
     def _end(self, task: EcsTask, exit_code: int | None, reason: str) -> None:
-        task.status, task.exit_code, task.stopped_at = "STOPPED", exit_code, self.world.now()
-        task.reason = task.reason or reason
+        self.world.ecs.end(task, exit_code, reason)

@@ -73,6 +73,18 @@ OWN_WORDS = (
         "The call to ECS got no usable answer.",
         "One call timed out or was cut off. The executor repeats it under the same `clientToken`.",
     ),
+    (
+        "The standby ended before it had a workload.",
+        "It was not needed, was too old, or its scheduler has ended. A run that it was given starts cold, at no cost.",
+    ),
+    (
+        "The standby can't read its lease in S3.",
+        "The task role lacks `s3:GetObject` on `payload_bucket`, or the task's subnets have no way to S3. Runs start cold.",
+    ),
+    (
+        "The standby can't import Airflow or botocore.",
+        "The image is broken, or has no Amazon provider. Runs start cold, and fail if Airflow is what is missing.",
+    ),
     ("ECS does not show the task.", "ECS has forgotten the task, or is asked in another account or Region."),
 )
 """Parts of our own texts, each as the code has it, and what they mean."""

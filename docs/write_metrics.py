@@ -66,7 +66,7 @@ Without any of this, the scheduler's log has one line a minute while something w
 shows it at once, with what else `ecs-async status` tells: slots, a pause and its reason, the last failures.
 
 ```text
-12 tasks wait for their launch (7 capacity, 5 throttle; the oldest for 95 s). 430 live (5 launching, 20 starting, 405 running). RunTask: 4.2 of 10 calls/s; in the last minute 250 launched, 31 throttled.
+12 tasks wait for their launch (7 capacity, 5 throttle; the oldest for 95 s). 430 live (5 launching, 20 starting, 405 running). RunTask: 4.2 of 10 calls/s; in the last minute 250 launched, 31 throttled. Standbys: 3 ready, 2 starting; in the last minute 40 warm starts, 4 cold.
 ```
 
 ## Traces
@@ -74,7 +74,8 @@ shows it at once, with what else `ecs-async status` tells: slots, a pause and it
 With `[traces] otel_on`, for the schedulers and for the API server, each launch is a span `ecs launch` below its task's span.
 It starts with the order to launch the task and ends when the task runs, or when the launch has come to nothing (status ERROR,
 with the reason). Events mark when RunTask was sent and accepted, when the image was pulled, and when the task ran. Attributes
-are the queue, the launch number, the ARN (`aws.ecs.task.arn`), the queue wait and the launch latency, in seconds.
+are the queue, the launch number, the ARN (`aws.ecs.task.arn`), the queue wait and the launch latency, in seconds. The span of a
+[warm start](warm-start.md) ends when its standby has the workload; it has the attribute `ecs_async.launch.warm`, and no call.
 
 Whoever creates a Dag run decides whether it is traced: the API server, if somebody triggers it. A task whose launch another
 scheduler made has no span of it: only a workload that Airflow hands over says which trace it belongs to.

@@ -47,6 +47,8 @@ class Start:
     arn: str = ""
     error: str = ""
     """Why it came to nothing."""
+    warm: bool = False
+    """A standby serves it: it ran as soon as it had the workload."""
 
 
 @dataclass(slots=True)
@@ -59,10 +61,10 @@ class Measurements:
     gauges: Mapping[Series, float] = field(default_factory=dict)
     """What is so now; replaced as a whole, never changed."""
 
-    def count(self, metric: Metric, *tags: str) -> None:
-        """Count one."""
+    def count(self, metric: Metric, *tags: str, amount: int = 1) -> None:
+        """Count one, or this many."""
         series = metric, tags
-        self._counts[series] = self._counts.get(series, 0) + 1
+        self._counts[series] = self._counts.get(series, 0) + amount
 
     def time(self, metric: Metric, seconds: float, *tags: str) -> None:
         """Note how long something took; less than nothing, as clocks that disagree have it, counts as nothing."""

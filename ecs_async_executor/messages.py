@@ -175,9 +175,9 @@ class Launch:
     capacity_timeout: float = math.inf
     """Seconds it may wait for room before it fails."""
     standby: str | None = None
-    """The pool whose standbys may serve it; None: it starts cold."""
+    """The pool of its queue's standbys, which may serve it unless `cold_because` says why not; None: it has none."""
     cold_because: str = ""
-    """Why it starts cold although its queue has standbys, for people to read."""
+    """Why it starts cold although its queue has standbys, in words of `cold_starts.py`."""
     claim: Claim | None = None
     """None: no standby may serve it."""
 
@@ -320,7 +320,7 @@ class LaunchFailed(LaunchReport):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an ECS task was given, and for how long, from the start of its image's pull to its end."""
+    """What an ECS task was given, and for how long: from the start of its image's pull, or from when it got its task, to its end."""
 
     vcpus: float
     gb: float
@@ -330,6 +330,9 @@ class Usage:
     """The capacity provider, or else the launch type."""
     processor: str = ""
     """X86_64 or ARM64; empty if ECS doesn't say."""
+    standby: float | None = 0.0
+    """Seconds that it had been a standby before, which aren't in `seconds`; None: it was one, and nobody knows for how long, so
+    they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,6 +420,13 @@ class PoolStatus:
     """Tasks that they might have served, and that started cold."""
     off: str = ""
     """Why it rests; empty: it doesn't."""
+    reasons: tuple[tuple[str, int], ...] = ()
+    """Why tasks started cold (`cold_starts.py`), and how many of them; the most frequent first."""
+    idle: Usage | None = None
+    """The size of one standby; and the seconds for which all of them together have been paid for without a task since the
+    engine's start. None: RunTask hasn't told the size yet."""
+    region: str = ""
+    """AWS's Region of its standbys, once one has started."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,8 +137,8 @@ RELAUNCHES = _counter(
     "launches",
     ("class",),
     "Tasks to be launched again because their last launch came to nothing: for want of `capacity`, because Spot "
-    "capacity was reclaimed (`spot`), because the container did not start (`start_failure`), or because "
-    "RunTask failed (`launch_failure`).",
+    "capacity was reclaimed (`spot`), because the container did not start (`start_failure`), because "
+    "RunTask failed (`launch_failure`), or because the `standby` that was to run them never did.",
 )
 ADOPTIONS = _counter(
     "adoptions",
@@ -173,6 +173,40 @@ PAYLOAD_PUTS = _counter(
     (),
     "Workloads stored in S3, because they are too long for RunTask.",
 )
+STANDBYS = _gauge(
+    "standbys",
+    "standbys",
+    ("stage", "pool"),
+    "Standbys that no task has yet ([warm-start.md](warm-start.md)), by stage (`starting`; `ready`; `assigned`: about to get a "
+    "task; `leaving`: being stopped, or too old for a task) and pool.",
+)
+STANDBY_TASKS = _counter(
+    "standby.tasks",
+    "tasks",
+    ("start", "pool"),
+    "Tasks of queues with standbys, by how they started: `warm`; or cold, because of `none_free`, `resting` (the pool does), "
+    "`no_s3`, `executor_config`, `request` (it differs in something else), `memory` (it gets more), `fallback`, `relaunch` "
+    "(only a first launch starts warm) or `no_run_id` (in its row).",
+)
+WARM = "warm"
+"""The first tag of `STANDBY_TASKS` for a warm start."""
+STANDBY_HAND_OVER = _timing(
+    "standby.hand_over",
+    ("pool",),
+    "From the order to launch a task until a standby has it: its row is changed, its workload is in S3.",
+)
+STANDBY_AGE = _timing(
+    "standby.age",
+    ("pool",),
+    "How long a standby had been running when it got its task.",
+)
+STANDBY_IDLE = _counter(
+    "standby.idle",
+    "container-seconds",
+    ("pool",),
+    "How long standbys have been paid for without a task, all together, from the pull of their image on, counted while they "
+    "wait. Times the price of their size it is what they cost: [warm-start.md](warm-start.md#what-it-costs).",
+)
 
 METRICS = (
     TASKS,
@@ -196,5 +230,10 @@ METRICS = (
     DATABASE_WAIT,
     SYNC_TIME,
     PAYLOAD_PUTS,
+    STANDBYS,
+    STANDBY_TASKS,
+    STANDBY_HAND_OVER,
+    STANDBY_AGE,
+    STANDBY_IDLE,
 )
 """All of them, in the order of the page."""

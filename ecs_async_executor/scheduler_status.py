@@ -5,7 +5,8 @@ It names no Dag and no task, because everybody who may open the fleet page sees 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -41,6 +42,8 @@ class SchedulerStatus:
     """Seconds since 1970."""
     team: str | None = None
     """The team whose executor it is, in a multi-team Airflow."""
+    standby_prices: Mapping[str, float] = field(default_factory=dict)
+    """US dollars that one standby costs an hour, by pool; a pool whose price isn't known is missing."""
 
 
 def encode(status: SchedulerStatus) -> str:

@@ -155,9 +155,9 @@ def make_usage(  # noqa: PLR0913  what ECS tells
 
 
 def billed_seconds(usage: Usage) -> float:
-    """Return the seconds that are paid for: on Fargate whole ones, and a minute at least."""
+    """Return the seconds that are paid for: on Fargate whole ones, and a minute at least, time as a standby included."""
     if usage.capacity in {ON_DEMAND, SPOT}:
-        return max(MINIMUM, math.ceil(usage.seconds))
+        return max(MINIMUM - math.floor(usage.standby or 0.0), math.ceil(usage.seconds))
     return usage.seconds
 
 
@@ -166,8 +166,19 @@ def describe(usage: Usage, cost: Cost, task_id: str) -> str:
     where = " on ".join(part for part in (usage.capacity, usage.processor) if part)
     return (
         f"{cost}: {_short(usage.vcpus)} vCPU and {_short(usage.gb)} GB for {billed_seconds(usage):.0f} s"
-        f"{f' ({where})' if where else ''}, ECS task {task_id}."
+        f"{f' ({where})' if where else ''}{_as_standby(usage)}, ECS task {task_id}."
     )
+
+
+def _as_standby(usage: Usage) -> str:
+    if usage.standby is None:
+        return ", its time as a standby included"
+    return f", after {usage.standby:.0f} s as a standby" if usage.standby else ""
+
+
+def task_id_in(text: str) -> str:
+    """Return the ECS task that a text of `describe` is about."""
+    return text.rpartition("ECS task ")[2]
 
 
 _TEXT = re.compile(r"(?P<vcpu>[0-9.]+) vCPU-hours, (?P<gb>[0-9.]+) GB-hours(?:, \$(?P<dollars>[0-9.]+))?:")

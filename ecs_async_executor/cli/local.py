@@ -20,6 +20,7 @@ from ecs_async_executor.argument_values import seconds
 from ecs_async_executor.cli.definitions import Loaded, describe, load
 from ecs_async_executor.errors import EcsAsyncError
 from ecs_async_executor.local import Options, serve
+from ecs_async_executor.local.options import BUCKET
 
 if TYPE_CHECKING:
     from ecs_async_executor.local import Control
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 8787
 # Amazon ECS API Reference, "CreateCluster": clusterName.
 _CLUSTER = re.compile(r"[A-Za-z0-9_-]{1,255}")
+# Amazon S3 User Guide, "General purpose bucket naming rules".
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+# The executor's option: what is too long for RunTask goes through S3.
+_PAYLOADS = f"AIRFLOW__ECS_ASYNC_EXECUTOR__PAYLOAD_BUCKET=s3://{BUCKET}/payloads"
 _SUBNETS = "awsvpcConfiguration={subnets=[subnet-1]}"
 
 
@@ -50,6 +55,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=_port,
         metavar="PORT",
         help="port of the local CloudWatch Logs; 0 picks a free one (default: --port plus 1)",
+    )
+    add(
+        "--s3-port",
+        type=_port,
+        metavar="PORT",
+        help="port of the local S3; 0 picks a free one (default: --port plus 2)",
     )
     add(
         "--runtime",
@@ -84,6 +95,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=[],
         metavar="NAME",
         help="create this log group at startup; repeatable",
+    )
+    add(
+        "--no-s3",
+        action="store_true",
+        help="offer no local S3, and tell containers of none; in the simulated runtime there is one only with --bucket",
+    )
+    add(
+        "--bucket",
+        action="append",
+        type=_bucket,
+        default=[],
+        metavar="NAME",
+        help=f"another bucket of the local S3 besides `{BUCKET}`; repeatable",
     )
     add(
         "--pass-env",
@@ -166,11 +190,19 @@ def _options(args: argparse.Namespace, definitions: Sequence[Loaded]) -> Options
             "consistency_lag": args.consistency_lag,
         },
         logs=not args.no_logs and args.runtime == "process",
-        logs_port=(args.port + 1) % 65536 if args.logs_port is None and args.port else args.logs_port or 0,
+        logs_port=_beside(args.port, 1) if args.logs_port is None else args.logs_port,
         log_groups=args.log_group,
+        s3=not args.no_s3 and (args.runtime == "process" or bool(args.bucket)),
+        s3_port=_beside(args.port, 2) if args.s3_port is None else args.s3_port,
+        buckets=args.bucket,
         pass_environment=args.pass_env,
         seed=args.seed,
     )
+
+
+def _beside(port: int, distance: int) -> int:
+    """Return the port at a distance, the same at each start; 0, a free one, if there is none."""
+    return port + distance if 0 < port <= 65535 - distance else 0
 
 
 async def _serve(options: Options, definitions: Sequence[Loaded]) -> None:
@@ -195,6 +227,9 @@ def _greeting(options: Options, control: Control, definitions: Sequence[Loaded])
         if control.logs_endpoint_url
         else ""
     )
+    s3 = f"export AWS_ENDPOINT_URL_S3={control.s3_endpoint_url}\n" if control.s3_endpoint_url else ""
+    payloads = f"export {_PAYLOADS}\n" if s3 else ""
+    buckets = f"S3's buckets: {', '.join((BUCKET, *options.buckets))}.\n" if s3 else ""
     output = (
         "Output: aws logs get-log-events --log-group-name /ecs/airflow-task --log-stream-name ecs/airflow/TASK_ID\n"
         if logs
@@ -207,12 +242,15 @@ def _greeting(options: Options, control: Control, definitions: Sequence[Loaded])
         f"Clusters: {clusters}. Task definitions:\n"
         "  airflow-task:1, built in: container airflow\n"
         f"{added}"
+        f"{buckets}"
         "\n"
         f"export AWS_ENDPOINT_URL_ECS={control.endpoint_url}\n"
         f"{logs}"
+        f"{s3}"
         "export AWS_ACCESS_KEY_ID=local\n"
         "export AWS_SECRET_ACCESS_KEY=local\n"
         f"export AWS_DEFAULT_REGION={options.region}\n"
+        f"{payloads}"
         "\n"
         f"Try: aws ecs run-task --task-definition airflow-task --network-configuration '{_SUBNETS}' --overrides "
         """'{"containerOverrides": [{"name": "airflow", "command": ["date"]}]}'\n"""
@@ -249,6 +287,14 @@ def _cluster(text: str) -> str:
     if not _CLUSTER.fullmatch(text):
         raise argparse.ArgumentTypeError(
             "a cluster name has up to 255 letters, numbers, hyphens and underscores"
+        )
+    return text
+
+
+def _bucket(text: str) -> str:
+    if not _BUCKET.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            "a bucket name has 3 to 63 lower-case letters, numbers, hyphens and dots"
         )
     return text
 

@@ -84,6 +84,8 @@ FOREIGN: Mapping[str, str] = {
             "launchtimeout",
             "maxruntaskattempts",
             "rateshare",
+            "standby",
+            "standbymaxage",
         ),
         _OF_PROFILE,
     ),

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
+from ecs_async_executor.cold_starts import EXECUTOR_CONFIG, FALLBACK, MEMORY
 from ecs_async_executor.config.delivery import Bucket
 from ecs_async_executor.config.explain import origin_of
 from ecs_async_executor.config.profiles import Profile, Profiles
@@ -66,21 +67,21 @@ def pool_for(  # noqa: PLR0913  what may make a run's request differ from its qu
     fallbacks: int = 0,
     outgrown: int = 0,
 ) -> tuple[str, str]:
-    """Return the name of the pool that may serve a run; or an empty name, and the reason for people.
+    """Return the name of the pool that may serve a run; or an empty name, and the reason for people, a clause.
 
     `fallbacks` and `outgrown` (MiB) are those of `Profiles.of`.
     """
     own = profiles.of(queue)
     if is_callback:
-        return "", "It is a callback."
+        return "", "it is a callback"
     if not own.standby:
-        return "", "Its queue keeps no standbys."
+        return "", "its queue keeps no standbys"
     profile = profiles.of(queue, fallbacks, outgrown)
     if profile is not own:
         has_grown = profile.name == own.name
-        return "", "It gets more memory." if has_grown else f"It has fallen back to {profile.name}."
+        return "", MEMORY if has_grown else f"{FALLBACK} {profile.name}"
     if executor_config is not None and executor_config != {}:
-        return "", "It has an executor_config."
+        return "", EXECUTOR_CONFIG
     return _name(own, profiles), ""
 
 

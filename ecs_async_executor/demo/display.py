@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
@@ -12,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ecs_async_executor.demo.expectations import EXPECTED, TASK_INSTANCES, Expected
-from ecs_async_executor.demo.phases import Phase, durations, finished, phase, phase_began
+from ecs_async_executor.demo.phases import Phase, durations, finished, phase, phase_began, starts
 from ecs_async_executor.demo.snapshot import Snapshot, TaskInstance
 
 _STYLE = {
@@ -213,6 +214,15 @@ def changes(before: Snapshot, after: Snapshot) -> list[str]:
             ecs_task = f" ({task.ecs_tasks[-1].short_id})" if task.ecs_tasks else ""
             lines.append(f"{task.dag_id}.{task.name}: {current.value}{ecs_task}")
     return lines
+
+
+def warm_and_cold(snapshot: Snapshot) -> str:
+    """Return a line that sets warm starts beside cold ones; empty if there were not both."""
+    found = starts(snapshot)
+    if not found.warm or not found.cold:
+        return ""
+    warm, cold = (f"{len(times)} in {median(times):.1f} s (median)" for times in (found.warm, found.cold))
+    return f"From queued to running: warm starts, in a standby, {warm}; cold starts {cold}."
 
 
 def verdict(snapshot: Snapshot) -> str:

@@ -18,6 +18,8 @@ REGION = "us-east-1"
 LOG_GROUP = "/ecs/airflow-demo"
 LOG_PREFIX = "airflow"
 LOG_BUCKET = "airflow-demo-logs"
+PAYLOADS = "s3://airflow/payloads"  # the bucket that every local ECS has
+STANDBYS = 2  # each takes a few seconds of a processor to import Airflow, like any container
 _DAGS_EVERY = 10  # seconds; only if somebody may change Dags
 EXECUTOR = "ecs_async_executor.AsyncEcsExecutor"
 
@@ -86,7 +88,8 @@ class Ports:
 
     airflow: int
     ecs: int
-    aws: int
+    logs: int
+    s3: int
 
     @property
     def airflow_url(self) -> str:
@@ -99,9 +102,14 @@ class Ports:
         return f"http://127.0.0.1:{self.ecs}"
 
     @property
-    def aws_url(self) -> str:
-        """The local CloudWatch Logs and S3."""
-        return f"http://127.0.0.1:{self.aws}"
+    def logs_url(self) -> str:
+        """The local CloudWatch Logs."""
+        return f"http://127.0.0.1:{self.logs}"
+
+    @property
+    def s3_url(self) -> str:
+        """The local S3."""
+        return f"http://127.0.0.1:{self.s3}"
 
 
 @dataclass(frozen=True)
@@ -148,7 +156,8 @@ def whereabouts(stage: Stage, run_ids: Mapping[str, str], *, keeps_home: bool) -
             f"Dags:           {home.dags} (changes show up after about {_DAGS_EVERY} seconds)",
             f"Component logs: {home.component_logs}",
             f"ECS:            {ports.ecs_url} (cluster {CLUSTER}, Region {REGION}, any credentials)",
-            f"Logs and S3:    {ports.aws_url} (log group {LOG_GROUP}, bucket {LOG_BUCKET})",
+            f"Logs:           {ports.logs_url} (log group {LOG_GROUP})",
+            f"S3:             {ports.s3_url} ({PAYLOADS} for long workloads, s3://{LOG_BUCKET} for tasks' logs)",
             f"Everything runs until Ctrl-C, which {after}.",
         )
     )
@@ -177,8 +186,8 @@ def _fake_aws(ports: Ports) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL_ECS": ports.ecs_url,
-        "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": ports.aws_url,
-        "AWS_ENDPOINT_URL_S3": ports.aws_url,
+        "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": ports.logs_url,
+        "AWS_ENDPOINT_URL_S3": ports.s3_url,
     }
 
 
@@ -240,6 +249,8 @@ def component_environment(inherited: Mapping[str, str], stage: Stage) -> dict[st
         "AIRFLOW__AWS_ECS_EXECUTOR__SUBNETS": "subnet-demo",
         "AIRFLOW__ECS_ASYNC_EXECUTOR__DEPLOYMENT": "demo",
         "AIRFLOW__ECS_ASYNC_EXECUTOR__POLL_INTERVAL": "1",
+        "AIRFLOW__ECS_ASYNC_EXECUTOR__PAYLOAD_BUCKET": PAYLOADS,
+        "AIRFLOW__ECS_ASYNC_EXECUTOR__STANDBY": str(STANDBYS),
     }
 
 

@@ -61,10 +61,10 @@ def new_secrets() -> Secrets:
 
 
 def free_ports() -> Ports:
-    """Return three loopback ports that were free a moment ago."""
+    """Return loopback ports that were free a moment ago."""
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(3)]
+        sockets = [stack.enter_context(socket.socket()) for _ in range(4)]
         for each in sockets:
             each.bind(("127.0.0.1", 0))
-        airflow, ecs, aws = (each.getsockname()[1] for each in sockets)
-    return Ports(airflow=airflow, ecs=ecs, aws=aws)
+        airflow, ecs, logs, s3 = (each.getsockname()[1] for each in sockets)
+    return Ports(airflow=airflow, ecs=ecs, logs=logs, s3=s3)

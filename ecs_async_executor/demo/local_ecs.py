@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from typing_extensions import Self
 
-from ecs_async_executor.demo.environment import CONTAINER, LOG_BUCKET, LOG_GROUP, LOG_PREFIX, REGION
+from ecs_async_executor.demo.environment import CONTAINER, LOG_GROUP, LOG_PREFIX, REGION
 
 
 class LocalEcs:
@@ -47,10 +47,6 @@ class LocalEcs:
             },
         )
         return [event["message"] for event in answer.raise_for_status().json()["events"]]
-
-    def create_log_bucket(self) -> None:
-        """Create the bucket for Airflow's remote logs. Raises httpx.HTTPError."""
-        self._http.put(f"{self.logs_url()}/{LOG_BUCKET}").raise_for_status()
 
     def tasks(self) -> list[dict[str, Any]]:
         """Return every ECS task, as DescribeTasks shows it. Raises httpx.HTTPError."""

@@ -30,6 +30,8 @@ FROM task_instance_history
 _STARTS = "SELECT dag_id, task_id, map_index, dttm FROM log WHERE event = 'running' ORDER BY dttm"
 
 Key = tuple[str, str, int]
+STANDBY = "standby"
+"""The last part of a standby's `startedBy`: it is started before anybody knows for which task."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Observer:
         self._describe_ecs_tasks = describe_ecs_tasks
         self._clock = clock
         self._queueings: dict[str, tuple[Key, Queueing]] = {}
+        self._taken: dict[str, str] = {}
+        """The run id for which a standby, by its ARN, was taken."""
 
     def snapshot(self) -> Snapshot:
         """Read both now. Raises what `describe_ecs_tasks` raises, and sqlite3.Error."""
@@ -71,6 +75,15 @@ class Observer:
             ]
         # Read these after Airflow's rows, so that they include every ARN in a row.
         ecs_tasks = [read_ecs_task(task) for task in self._describe_ecs_tasks()]
+        standbys = {ecs_task.arn for ecs_task in ecs_tasks if ecs_task.run_id == STANDBY}
+        for row in (*earlier, *now):
+            self._note_standby(row, standbys)
+        ecs_tasks = [
+            replace(ecs_task, run_id=self._taken.get(ecs_task.arn, ecs_task.arn))
+            if ecs_task.arn in standbys
+            else ecs_task
+            for ecs_task in ecs_tasks
+        ]
         run_ids = {ecs_task.arn: ecs_task.run_id for ecs_task in ecs_tasks}
         for row in (*earlier, *now):
             self._remember(row, run_ids)
@@ -79,6 +92,17 @@ class Observer:
             dag_runs=runs,
             tasks=tuple(self._task(row, run_ids, ecs_tasks, starts) for row in now),
         )
+
+    def _note_standby(self, row: Row, standbys: set[str]) -> None:
+        """Note for which queueing a standby was taken: a row names it by the ARN, and named it by the run id before."""
+        arn = row.external_executor_id
+        if arn in standbys:
+            known = (
+                queueing.run_id
+                for key, queueing in self._queueings.values()
+                if (key, queueing.queued_at) == (row.key, row.queued_at)
+            )
+            self._taken.setdefault(arn, next(known, arn))
 
     def _remember(self, row: Row, run_ids: dict[str, str]) -> None:
         """Remember a row's latest queueing, which it names by run id or, once launched, by ARN."""
@@ -123,7 +147,8 @@ def with_ecs_tasks(queueing: Queueing, ecs_tasks: Iterable[EcsTask], starts: Ite
     mine = sorted((t for t in ecs_tasks if t.run_id == queueing.run_id), key=lambda t: t.created_at)
     if not mine or mine[-1].started_at is None:
         return replace(queueing, ecs_tasks=tuple(mine))
-    begin, end = mine[-1].started_at, mine[-1].stopped_at
+    # A standby has started earlier: starts of the task's earlier queueings may lie in between.
+    begin, end = max(mine[-1].started_at, queueing.queued_at or 0.0), mine[-1].stopped_at
     running_at = next((at for at in starts if at >= begin and (end is None or at <= end)), None)
     return replace(queueing, ecs_tasks=tuple(mine), running_at=running_at)
 

@@ -80,7 +80,7 @@ def phase_began(task: TaskInstance) -> float | None:
     if now is Phase.PROVISIONING and ecs_task is not None:
         return ecs_task.created_at
     if now is Phase.STARTING and ecs_task is not None:
-        return ecs_task.started_at
+        return _latest(ecs_task.started_at, task.queued_at)
     if now is Phase.RUNNING and queueing is not None:
         return queueing.running_at
     if now in {Phase.DEFERRED, Phase.RESCHEDULED, Phase.RETRYING} and ecs_task is not None:
@@ -106,22 +106,49 @@ def durations(task: TaskInstance) -> Durations:
     for queueing in task.queueings:
         scheduled += _between(queueing.scheduled_at, queueing.queued_at)
         for position, ecs_task in enumerate(queueing.ecs_tasks):
+            # What a standby did before it was taken is nobody's time.
+            created_at = _latest(ecs_task.created_at, queueing.queued_at)
+            started_at = _latest(ecs_task.started_at, queueing.queued_at)
             if position == 0:
-                launching += _between(queueing.queued_at, ecs_task.created_at)
-            provisioning += _between(ecs_task.created_at, ecs_task.started_at)
+                launching += _between(queueing.queued_at, created_at)
+            provisioning += _between(created_at, started_at)
             if position + 1 == len(queueing.ecs_tasks) and queueing.running_at is not None:
-                starting += _between(ecs_task.started_at, queueing.running_at)
+                starting += _between(started_at, queueing.running_at)
                 running += _between(queueing.running_at, ecs_task.stopped_at)
             else:
-                starting += _between(ecs_task.started_at, ecs_task.stopped_at)
+                starting += _between(started_at, ecs_task.stopped_at)
     first = min((q.scheduled_at for q in task.queueings if q.scheduled_at is not None), default=None)
     last = max((e.stopped_at for e in task.ecs_tasks if e.stopped_at is not None), default=None)
     return Durations(scheduled, launching, provisioning, starting, running, _between(first, last))
 
 
+@dataclass(frozen=True)
+class Starts:
+    """Seconds from queued to running of each queueing that ran in its first ECS task, in a standby or in a new one."""
+
+    warm: tuple[float, ...] = ()
+    cold: tuple[float, ...] = ()
+
+
+def starts(snapshot: Snapshot) -> Starts:
+    """Return how long the tasks took to start, warm and cold."""
+    found: dict[bool, list[float]] = {True: [], False: []}
+    for queueing in (each for task in snapshot.tasks for each in task.queueings):
+        if queueing.queued_at is None or queueing.running_at is None or len(queueing.ecs_tasks) != 1:
+            continue
+        is_warm = queueing.ecs_tasks[0].created_at < queueing.queued_at
+        found[is_warm].append(queueing.running_at - queueing.queued_at)
+    return Starts(tuple(found[True]), tuple(found[False]))
+
+
 def finished(snapshot: Snapshot) -> int:
     """Return how many task instances have ended."""
     return sum(phase(task).is_final for task in snapshot.tasks)
+
+
+def _latest(moment: float | None, earliest: float | None) -> float | None:
+    """Return the moment, but none before the earliest; None if there is no moment."""
+    return moment if moment is None or earliest is None else max(moment, earliest)
 
 
 def _between(begin: float | None, end: float | None) -> float:

@@ -67,7 +67,15 @@ def make_processes(inherited: Mapping[str, str], stage: Stage) -> Processes:
 def _local_ecs(stage: Stage) -> tuple[str, ...]:
     return (
         *(sys.executable, "-c", _ECS_ASYNC, "local"),
-        *("--port", str(stage.ports.ecs), "--logs-port", str(stage.ports.aws)),
+        *(
+            "--port",
+            str(stage.ports.ecs),
+            "--logs-port",
+            str(stage.ports.logs),
+            "--s3-port",
+            str(stage.ports.s3),
+        ),
+        *("--bucket", env.LOG_BUCKET),
         *("--cluster", env.CLUSTER),
         *("--task-definition", str(stage.home.task_definition)),
         *("--plan", json.dumps({"defaults": _PLAN})),

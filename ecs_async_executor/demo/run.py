@@ -123,6 +123,8 @@ def _judge(snapshot: Snapshot, ecs: LocalEcs, console: Console) -> int:
                 console.print(
                     _last_words(ecs, ecs_task.short_id), markup=False, highlight=False, soft_wrap=True
                 )
+    if compared := display.warm_and_cold(snapshot):
+        console.print(compared, highlight=False)
     if not found:
         console.print(display.verdict(snapshot), style="green", highlight=False)
     return 1 if found else 0

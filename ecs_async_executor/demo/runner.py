@@ -65,7 +65,6 @@ class Runner:
         try:
             self._start(self.processes.local_ecs, self.processes.migration)
             self._until(self._infrastructure_is_ready)
-            self.ecs.create_log_bucket()
             self._start(*self.processes.airflow)
             self._until(self._api_answers)
             self.api.warm_up()

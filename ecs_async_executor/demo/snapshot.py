@@ -9,7 +9,10 @@ FINISHED_RUN = frozenset({"success", "failed"})
 
 @dataclass(frozen=True)
 class EcsTask:
-    """An ECS task, as DescribeTasks shows it; `run_id` is the last part of its `startedBy`."""
+    """An ECS task, as DescribeTasks shows it.
+
+    `run_id` is the last part of its `startedBy`, or, for a standby, what the queueing is called that took it.
+    """
 
     arn: str
     run_id: str

@@ -36,6 +36,7 @@ class Kind(str, Enum):
     BUCKET = "the bucket"
     LIFECYCLE = "the lifecycle rules of the bucket"
     ENCRYPTION = "the encryption of the bucket"
+    VERSIONING = "the versioning of the bucket"
     LIST_TASKS = "whether ListTasks works on"
     DESCRIBE_TASKS = "whether DescribeTasks works on"
     ADDRESS = "the addresses of the host"

@@ -15,10 +15,12 @@ class Severity(str, Enum):
     WARNING = "warning"
     """Tasks run, but worse than they could, or only as long as nothing happens."""
     UNKNOWN = "could not tell"
+    NOTE = "note"
+    """Nothing is wrong, and it is good to know."""
     FINE = "fine"
 
 
-ORDER = (Severity.ERROR, Severity.WARNING, Severity.UNKNOWN, Severity.FINE)
+ORDER = (Severity.ERROR, Severity.WARNING, Severity.UNKNOWN, Severity.NOTE, Severity.FINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ def warning(what: str, why: str = "", todo: str = "") -> Finding:
 def unknown(what: str, why: str = "", todo: str = "") -> Finding:
     """Return what can't be told."""
     return Finding(Severity.UNKNOWN, what, why, todo)
+
+
+def note(what: str, why: str = "", todo: str = "") -> Finding:
+    """Return what is good to know."""
+    return Finding(Severity.NOTE, what, why, todo)
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:

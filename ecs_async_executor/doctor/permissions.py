@@ -77,33 +77,32 @@ def needs(setup: Setup, facts: Facts) -> Iterator[Need]:
                 yield from _of_caller(each, caller, account)
             yield from _of_execution_role(each, facts, account, partition)
     yield from _of_logs(setup, facts, partition)
-    bucket = setup.settings.payload_bucket if setup.settings else None
-    if not bucket:
-        return
+    if setup.settings and setup.settings.payload_bucket:
+        yield from _of_bucket(setup, facts, setup.settings.payload_bucket, partition)
+
+
+def _of_bucket(setup: Setup, facts: Facts, bucket: str, partition: str) -> Iterator[Need]:
+    """Yield what workloads in S3 need: those that are too long for RunTask, and those of standbys."""
     objects = f"arn:{partition}:s3:::{bucket.removeprefix('s3://')}*"
-    if caller:
-        why = "Without it, workloads that are too long for RunTask can't be stored, and their tasks fail."
-        yield Need(caller, caller_name(caller), ("s3:PutObject", "s3:DeleteObject"), objects, why)
     key = key_of(facts.value(Kind.ENCRYPTION, split(bucket)[0]))
-    if key and caller:
-        yield Need(
-            caller,
-            caller_name(caller),
-            ("kms:GenerateDataKey",),
-            key,
-            f"The bucket is encrypted with it. {why}",
-        )
+    if caller := caller_arn(facts):
+        who = caller_name(caller)
+        why = "Without it, workloads that are too long for RunTask can't be stored, and their tasks fail."
+        if setup.has_standbys:
+            why += " No standby gets a task: all start cold."
+        yield Need(caller, who, ("s3:PutObject", "s3:DeleteObject"), objects, why)
+        if key:
+            yield Need(caller, who, ("kms:GenerateDataKey",), key, f"The bucket is encrypted with it. {why}")
     for each in effectives(setup, facts):
-        if each.task_role:
-            why = "Without it, containers can't fetch workloads that are too long for RunTask."
-            yield Need(
-                each.task_role, f"the task role {role_name(each.task_role)}", ("s3:GetObject",), objects, why
-            )
-            if key:
-                who = f"the task role {role_name(each.task_role)}"
-                yield Need(
-                    each.task_role, who, ("kms:Decrypt",), key, f"The bucket is encrypted with it. {why}"
-                )
+        if not each.task_role:
+            continue
+        who = f"the task role {role_name(each.task_role)}"
+        why = "Without it, containers can't fetch workloads that are too long for RunTask."
+        if each.target.standby:
+            why += " Standbys end as soon as they start: they can't look for a task."
+        yield Need(each.task_role, who, ("s3:GetObject",), objects, why)
+        if key:
+            yield Need(each.task_role, who, ("kms:Decrypt",), key, f"The bucket is encrypted with it. {why}")
 
 
 def key_of(encryption: Mapping[str, Any] | None) -> str:

@@ -37,7 +37,8 @@ def questions(setup: Setup, facts: Facts) -> Iterator[Question]:
     location = setup.settings.payload_bucket
     if location:
         bucket = split(location)[0]
-        yield from (Question(kind, bucket) for kind in (Kind.BUCKET, Kind.LIFECYCLE, Kind.ENCRYPTION))
+        of_bucket = (Kind.BUCKET, Kind.LIFECYCLE, Kind.ENCRYPTION, Kind.VERSIONING)
+        yield from (Question(kind, bucket) for kind in of_bucket)
     remote = setup.option("logging.remote_base_log_folder").value
     if remote.startswith("s3://") and setup.is_on("logging.remote_logging"):
         yield Question(Kind.BUCKET, split(remote)[0])

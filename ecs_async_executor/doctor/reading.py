@@ -98,9 +98,9 @@ def _target(profile: Profile, configuration: Configuration) -> Target:
     memory = tuple(size.memory for size in profile.sizes if size.memory is not None)
     try:
         request = profile.request(in_command(workload), None, deliver=deliver)
-        return Target(*common, request, origin=origin, memory=memory)
+        return Target(*common, request, origin=origin, memory=memory, standby=profile.standby)
     except InvalidRequestError as error:
-        return Target(*common, None, error.problem, error.remedy, origin=origin)
+        return Target(*common, None, error.problem, error.remedy, origin=origin, standby=profile.standby)
 
 
 def _connected(conn_id: str | None, region_name: str | None) -> tuple[Aws | None, str, str]:

@@ -24,7 +24,12 @@ _JOINT = "\N{NO-BREAK SPACE}"
 _LOGIN = re.compile(r"://[^/\s@\"]+@")
 _WIDTH = 120
 _LINES = 20
-_HEADINGS = {Severity.ERROR: "ERROR", Severity.WARNING: "WARNING", Severity.UNKNOWN: "COULD NOT TELL"}
+_HEADINGS = {
+    Severity.ERROR: "ERROR",
+    Severity.WARNING: "WARNING",
+    Severity.UNKNOWN: "COULD NOT TELL",
+    Severity.NOTE: "NOTE",
+}
 
 
 def as_text(findings: Sequence[Finding], profiles: Sequence[str] = (), width: int = _WIDTH) -> str:

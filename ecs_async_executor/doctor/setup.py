@@ -29,6 +29,8 @@ class Target:
     """Where a member of the request is set."""
     memory: tuple[int, ...] = ()
     """The MiB of its sizes, if its memory grows."""
+    standby: int = 0
+    """How many standbys a scheduler keeps for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,11 @@ class Setup:
     """The version of apache-airflow-core."""
     python: str = ""
     """Without the patch level."""
+
+    @property
+    def has_standbys(self) -> bool:
+        """Whether a scheduler keeps any."""
+        return any(each.standby for each in self.targets)
 
     def option(self, name: str) -> Option:
         """Return an option by `section.name`."""

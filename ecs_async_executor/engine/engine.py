@@ -24,6 +24,7 @@ from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
 from ecs_async_executor.engine.diagnosis.origins import located
 from ecs_async_executor.engine.measuring.census import take_stock
 from ecs_async_executor.engine.measuring.launches import Launches
+from ecs_async_executor.engine.measuring.standbys import StandbyMeter
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.state.entry import State
 from ecs_async_executor.engine.state.ledger import Ledger
@@ -120,7 +121,8 @@ class Engine:
         self._started_by = options.started_by
         requests, search = Requests(calls, options, random), TaskSearch(calls, options)
         self._requests = requests
-        steps = Steps(self.ledger, emit, digest, Launches(measurements))
+        measured = Launches(measurements)
+        steps = Steps(self.ledger, emit, digest, measured)
         self._launcher = Launcher(
             self.ledger,
             calls,
@@ -143,9 +145,10 @@ class Engine:
         self._wait_reporter = WaitReporter(self.ledger, calls, emit)
         self._deleter = Deleter(self.ledger, self._s3, random, digest)
         self._hand_over = HandOver(
-            self.ledger, self._s3, requests, emit, digest, random=random, on_change=self._notify_all
+            self.ledger, self._s3, requests, emit, digest, measured, random=random, on_change=self._notify_all
         )
         self._standby_keeper = StandbyKeeper(self.ledger, self._s3, emit, digest, on_change=self._notify_all)
+        self._standby_meter = StandbyMeter(measurements)
         self._on_change = Wakeup()
         self._closing = anyio.Event()
         self._grace = 0.0
@@ -284,7 +287,9 @@ class Engine:
 
     async def measure(self) -> None:
         """Count what the engine has in hand; it takes a millisecond for a thousand runs, in slices."""
-        self._measurements.gauges = await take_stock(self.ledger, self._calls)
+        gauges = await take_stock(self.ledger, self._calls)
+        standbys = self._standby_meter.gauges(self.ledger.standbys, anyio.current_time())
+        self._measurements.gauges = {**gauges, **standbys}
 
     def _notify_all(self) -> None:
         """Wake every worker that has work now, or sooner than it expects, because the ledger has changed."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.executors.workloads import ExecuteTask
 
+from ecs_async_executor.cold_starts import NO_RUN_ID, RELAUNCH
 from ecs_async_executor.config.delivery import Bucket, Delivery, in_command
 from ecs_async_executor.config.explain import origin_of
 from ecs_async_executor.config.folding import fold
@@ -108,22 +109,22 @@ class OrderFactory:
             capacity_timeout=max(0.0, profile.capacity_timeout - self._waited(run)),
             standby=standby,
             cold_because=cold_because,
-            claim=run.claim if standby is not None else None,
+            claim=run.claim if standby is not None and not cold_because else None,
         )
 
     def _standby(self, run: Run, ti: TaskInstanceDTO | None) -> tuple[str | None, str]:
-        """Return the pool that may serve a run, and else why none may; makes its claim."""
+        """Return the pool of a run's queue, and why its standbys may not serve the run; makes its claim if they may."""
         if not self._profiles.of(run.queue).standby or ti is None:
             return None, ""
         pool, why = pool_for(
             self._profiles, run.queue, ti.executor_config, fallbacks=run.fallbacks, outgrown=run.outgrown
         )
         if pool and (run.number > 1 or run.recovery is not Recovery.NONE):
-            why = "it has been launched before"
+            why = RELAUNCH
         elif pool and (self._ask is None or not run.id_committed):
-            why = "its row doesn't show its run id"
+            why = NO_RUN_ID
         if why:
-            return None, why
+            return pool_for(self._profiles, run.queue)[0], why
         if run.claim is None and self._ask is not None:
             run.claim = RowClaim(run.run_id, run.ti_id, run.try_number, self._job_id(), self._ask)
         return pool, ""

@@ -87,7 +87,8 @@ def build(executor: BaseExecutor, configuration: Configuration, connect: Connect
         engine_measurements=monitor.engine,
     )
     status_thread = StatusThread()
-    status = StatusKeeper(executor, reconciler.runs, status_thread.publish)
+    prices = Prices.of(configuration.settings.task_prices)
+    status = StatusKeeper(executor, reconciler.runs, status_thread.publish, prices=prices)
     return Parts(configuration, reconciler, engine, database, status, status_thread, monitor, owners, claims)
 
 

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-
-class Ask(Protocol):
-    """Takes a claim to be made."""
-
-    def __call__(self, claim: RowClaim) -> None:
-        """Have it made; this doesn't wait."""
+from typing import Any, TypeAlias
 
 
 @dataclass(slots=True, eq=False)
@@ -32,3 +26,7 @@ class RowClaim:
         """Claim the row for this standby."""
         self.arn = arn
         self.ask(self)
+
+
+Ask: TypeAlias = Callable[[RowClaim], None]
+"""Has a claim made; it doesn't wait."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ecs_async_executor.task_cost import Sum, read, sum_by
+from ecs_async_executor.task_cost import Sum, read, sum_by, task_id_in
 
 DAGS_SHOWN = 10
 """Dags on the page; all others are one line."""
@@ -26,9 +26,11 @@ class Costs:
 def sum_texts(rows: Iterable[tuple[str, str]]) -> dict[str, Sum]:
     """Return the sums of rows: a Dag and the text of its event. Other texts are left out.
 
-    The same row twice is one ECS task: a scheduler that died wrote it, and the next one again.
+    Two rows about one ECS task count once: a scheduler that died wrote the first, which knows best, and the next one again.
+    `rows`: the newest first.
     """
-    return sum_by((dag_id, cost) for dag_id, text in dict.fromkeys(rows) if (cost := read(text)) is not None)
+    texts = {(dag_id, task_id_in(text)): text for dag_id, text in rows}
+    return sum_by((dag_id, cost) for (dag_id, _), text in texts.items() if (cost := read(text)) is not None)
 
 
 def view(costs: Costs, readable: frozenset[str]) -> dict[str, Any]:

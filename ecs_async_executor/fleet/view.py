@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ecs_async_executor.fleet import costs as cost_view
+from ecs_async_executor.fleet import standbys
 from ecs_async_executor.fleet.costs import Costs
 from ecs_async_executor.fleet.live import (
     Event,
@@ -73,7 +74,7 @@ def make_view(  # noqa: PLR0913  what differs from request to request
 
     `failures` are those that the user may see. `console_url` gives the AWS console's address of an ARN.
     """
-    tasks = live_tasks(fleet, readable, now, events=events)
+    tasks, shown = live_tasks(fleet, readable, now, events=events), schedulers(fleet, now)
     chosen = [task for task in tasks if _matches(task, filters)]
     # Sorting is stable: among equals, what has been in its phase for longest comes first.
     chosen.sort(key=_SORT_KEYS["age"], reverse=True)
@@ -84,7 +85,8 @@ def make_view(  # noqa: PLR0913  what differs from request to request
         "at": now,
         "phases": {phase.value: sum(task.phase is phase for task in tasks) for phase in Phase},
         "queues": dict(sorted(Counter(task.row.queue for task in tasks).items())),
-        "schedulers": [_scheduler(each) for each in schedulers(fleet, now)],
+        "schedulers": [_scheduler(each) for each in shown],
+        "standbys": [row for each in shown for row in standbys.view(each)],
         "waits": _waits(tasks, now),
         "failures": _failures(failures, now) if events else None,
         "costs": cost_view.view(costs, readable) if events and costs is not None else None,

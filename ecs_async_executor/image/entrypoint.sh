@@ -15,6 +15,11 @@ main() {
   fi
   if [[ -n $url ]]; then
     sync_dags "$url" "$folder" "${S3_SYNC_TIMEOUT:-300}"
+    # A standby waits for its task, perhaps for hours: it runs this when the task has come, before Airflow looks for Dags.
+    if [[ ${!#} == s3://*/standby/*.json ]]; then
+      printf -v ECS_ASYNC_REFRESH '%q true' "$0"
+      export ECS_ASYNC_REFRESH
+    fi
   fi
   # An airflow.cfg may name the usual folder or a part of it. Tell Airflow about any other.
   if [[ $folder != /opt/airflow/dags ]]; then

@@ -48,6 +48,7 @@ class Ecs:
         self.runtime = runtime
         self.runtime_name = options.runtime
         self.logs_url = logs_url
+        self.s3_url: str | None = None
         self.rng = random.Random(options.seed)  # noqa: S311  faults and durations, not secrets
         self.store = Store(options.region, options.account, options.clusters)
         self.registry = Registry(options.region, options.account)

@@ -10,7 +10,7 @@ from ecs_async_executor.fleet.live import Event, Fleet
 from ecs_async_executor.fleet.view import Filters, make_view
 from ecs_async_executor.operate.text import Column, age, count, screen_width, table, wrapped
 
-SHOWN = ("at", "total", "left_out", "phases", "queues", "schedulers", "waits", "failures")
+SHOWN = ("at", "total", "left_out", "phases", "queues", "schedulers", "standbys", "waits", "failures")
 """The members of the page's JSON that `status --json` has, in this order."""
 GROUPS = 5
 """Reasons and failures on the screen; JSON has all."""
@@ -39,6 +39,7 @@ def as_text(status: Mapping[str, Any], width: int | None = None) -> list[str]:
         "",
         *_schedulers(status["schedulers"], columns),
         "",
+        *_standbys(status["standbys"], columns),
         *_waits(status["waits"], columns),
         "",
         *_failures(status["failures"] or [], columns),
@@ -78,6 +79,51 @@ def _schedulers(schedulers: Sequence[Mapping[str, Any]], width: int) -> list[str
             wait = count(each["waiting_for_slot"], "task waits", "tasks wait")
             lines += wrapped(f"{name}: {wait} for a free slot (`[core] parallelism`).", width, "  ")
     return lines
+
+
+def _standbys(pools: Sequence[Mapping[str, Any]], width: int) -> list[str]:
+    """Return the table of the pools, and an empty line; nothing if there are none."""
+    if not pools:
+        return []
+    titles = [
+        Column("STANDBYS OF", shrinks_to=10),
+        Column("READY", right=True),
+        Column("STARTING", right=True),
+        Column("OLDEST", right=True),
+        Column("WARM", right=True),
+        Column("COLD", right=True),
+        Column("IDLE $", right=True),
+        Column("$/MONTH", right=True),
+    ]
+    lines = table(titles, [_pool_cells(each) for each in pools], width)
+    for each in pools:
+        if each["rests"]:
+            lines += wrapped(f"{_pool_name(each)}: its tasks start cold. {each['rests']}", width, "  ")
+        if each["why_cold"]:
+            why = ", ".join(f"{cause['tasks']:,} because {cause['reason']}" for cause in each["why_cold"])
+            lines += wrapped(f"{_pool_name(each)}: cold starts: {why}.", width, "  ")
+    return [*lines, ""]
+
+
+def _pool_name(pool: Mapping[str, Any]) -> str:
+    team = f" team {pool['team']}" if pool["team"] else ""
+    return f"{pool['pool']} (#{pool['scheduler']}{team})"
+
+
+def _pool_cells(pool: Mapping[str, Any]) -> list[str]:
+    def money(dollars: float | None) -> str:
+        return "-" if dollars is None else f"{dollars:.2f}"
+
+    return [
+        _pool_name(pool),
+        f"{pool['ready']}/{pool['wanted']}",
+        str(pool["starting"]),
+        age(pool["oldest"]),
+        f"{pool['warm']:,}",
+        f"{pool['cold']:,}",
+        money(pool["dollars"]),
+        money(pool["dollars_a_month"]),
+    ]
 
 
 def _name(scheduler: Mapping[str, Any]) -> str:

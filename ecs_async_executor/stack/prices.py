@@ -10,10 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ecs_async_executor.fargate_prices import FARGATE
+from ecs_async_executor.fargate_prices import MONTH as HOURS
 from ecs_async_executor.stack.template import Resource, Template, Values
-
-HOURS = 730.0
-"""Hours of a month, as AWS's calculator counts them."""
 
 # US dollars an hour. Fargate's: `fargate_prices.py`.
 # https://aws.amazon.com/vpc/pricing and https://aws.amazon.com/privatelink/pricing

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from importlib.resources import files
 
+from ecs_async_executor.standby.compact import compact
 from ecs_async_executor.standby.waiting import BROKEN, LEFT, NO_ACCESS
 
 __all__ = [
@@ -14,8 +14,10 @@ __all__ = [
     "LEASE_SECONDS",
     "LEFT",
     "NO_ACCESS",
+    "READY_SECONDS",
     "is_standby",
     "lease_url",
+    "location_of",
     "object_url",
     "standby_command",
 ]
@@ -24,7 +26,10 @@ LEASE_SECONDS = 180
 """A standby leaves if its lease is older than this, by S3's clock: its scheduler is gone."""
 LEASE_RENEWAL_SECONDS = 60
 """A scheduler writes its lease so often: two writes may fail before its standbys leave."""
-_OBJECT = re.compile(r"s3://[^/]+/(?:.*/)?standby/[0-9a-f]{32}\.json")
+READY_SECONDS = 20
+"""One that can't work has ended by then: ten seconds for S3's first answer, its last look, and imports on a slow processor."""
+_FOLDER = "standby/"
+_OBJECT = re.compile(r"s3://[^/]+/(?:.*/)?" + _FOLDER + r"[0-9a-f]{32}\.json")
 
 
 def standby_command(region: str | None, max_age: float, lease_url: str, object_url: str) -> list[str]:
@@ -40,49 +45,22 @@ def object_url(location: str, nonce: str) -> str:
 
     The nonce is 32 random hexadecimal digits. Whoever knows it, and may read the prefix, can read the workload.
     """
-    return f"{location}standby/{nonce}.json"
+    return f"{location}{_FOLDER}{nonce}.json"
 
 
 def lease_url(location: str, owner: str) -> str:
     """Return the URL of the lease that an engine writes for all its standbys; `owner` is unique to the engine."""
-    return f"{location}standby/lease-{owner}.json"
+    return f"{location}{_FOLDER}lease-{owner}.json"
+
+
+def location_of(url: str) -> str:
+    """Return the location of a standby's own object, or of a lease: `s3://bucket/prefix/`."""
+    return url.rpartition(_FOLDER)[0]
 
 
 def is_standby(url: str) -> bool:
     """Return whether a command whose last argument is this URL is a standby's."""
     return _OBJECT.fullmatch(url) is not None
-
-
-def compact(source: str) -> str:
-    """Return a module's text without comments, docstrings and annotations, indented by one space a level.
-
-    It must contain no string of several lines.
-    """
-    tree = _Bare().visit(ast.parse(source))
-    lines = ast.unparse(ast.fix_missing_locations(tree)).splitlines()
-    return "\n".join(re.sub("^ +", lambda indent: indent[0][::4], line) for line in lines if line)
-
-
-class _Bare(ast.NodeTransformer):
-    """Removes what only readers and tools need."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
-        docstring = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if docstring else node
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
-        return None if node.module in {"__future__", "collections.abc", "typing"} else node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.Assign | None:
-        return ast.Assign([node.target], node.value) if node.value else None
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.returns = None
-        return self.generic_visit(node)
-
-    def visit_arg(self, node: ast.arg) -> ast.arg:
-        node.annotation = None
-        return node
 
 
 CODE = compact((files(__package__) / "waiting.py").read_text("utf-8"))

@@ -108,7 +108,8 @@ class Kept:
         (self.airflow,) = re.findall(r"^Airflow: +(\S+) \(user", printed, re.MULTILINE)
         (self.password,) = re.findall(r"^Airflow: .*password (\S+)\)", printed, re.MULTILINE)
         (self.ecs,) = re.findall(r"^ECS: +(\S+)", printed, re.MULTILINE)
-        (self.aws,) = re.findall(r"^Logs and S3: +(\S+)", printed, re.MULTILINE)
+        (self.logs,) = re.findall(r"^Logs: +(\S+)", printed, re.MULTILINE)
+        (self.s3,) = re.findall(r"^S3: +(\S+)", printed, re.MULTILINE)
         self.dags, self.components = (
             Path(re.findall(rf"^{name}: +(\S+)", printed, re.MULTILINE)[0])
             for name in ("Dags", "Component logs")
@@ -116,7 +117,7 @@ class Kept:
         self.worth_opening = re.findall(r"^  \S.*: +(http\S+)$", printed, re.MULTILINE)
 
     def client(self, service: str) -> Any:
-        url = self.ecs if service == "ecs" else self.aws
+        url = {"ecs": self.ecs, "logs": self.logs, "s3": self.s3}[service]
         keys = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
         return boto3.client(service, endpoint_url=url, region_name="us-east-1", **keys)
 

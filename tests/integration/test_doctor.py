@@ -175,6 +175,12 @@ def bucket_without_lifecycle(aws: World) -> dict[str, str | None]:
     return {f"{OURS}PAYLOAD_BUCKET": aws.bucket(f"kept-{aws.number()}")}
 
 
+def bucket_with_versions(aws: World) -> dict[str, str | None]:
+    name = aws.bucket(f"kept-{aws.number()}", days=1)
+    aws.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return {f"{OURS}PAYLOAD_BUCKET": name}
+
+
 NO_LOGS: dict[str, Any] = {
     "logDriver": "awslogs",
     "options": {"awslogs-group": "/nope", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "a"},
@@ -354,7 +360,9 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         "TASK_QUEUED_TIMEOUT=3600",
     ),
     "a rate above AWS's": (ours("RUN_TASK_RATE", "100"), "run_task_rate is 100 calls a second", "run_task_rate"),
+    "more standbys than tasks": (ours("STANDBY", "40"), "standby is 40, and [core] parallelism is 32", "Lower standby to 32"),
     "unknown payload bucket": (ours("PAYLOAD_BUCKET", "s3://nope-nope/x"), "no bucket nope-nope", "aws s3 mb"),
+    "a payload bucket with versions": (bucket_with_versions, "keeps old versions of its objects", "Status=Suspended"),
     "a payload bucket without lifecycle": (bucket_without_lifecycle, "No lifecycle rule", "put-bucket-lifecycle-configuration"),
     "remote logging off": (variable("AIRFLOW__LOGGING__REMOTE_LOGGING", "False"), "remote_logging is off", "AIRFLOW__LOGGING__REMOTE_LOGGING=True"),
     "remote logs nowhere": (variable("AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER", ""), "remote_base_log_folder is not set", "s3://my-bucket/logs"),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,8 @@ import pytest
 from moto import settings
 from moto.server import ThreadedMotoServer
 
+from ecs_async_executor.engine.payloads import split
+from ecs_async_executor.standby.command import LEFT, lease_url, object_url, standby_command
 from tests.support import image
 from tests.support.image import TOKEN
 
@@ -190,3 +195,81 @@ def test_stop_task_ends_a_sync_at_once(silent_server: socket.socket, folder: Pat
 
     assert process.returncode == -signal.SIGTERM
     assert output == ""
+
+
+READS_DAGS = """
+import os, pathlib
+print(sorted(each.read_text() for each in pathlib.Path(os.environ["CONTAINER_DAG_PATH"]).rglob("*.py")))
+print("ECS_ASYNC_REFRESH" in os.environ)
+"""
+
+
+@pytest.fixture
+def standby(s3: Any, moto_url: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A standby behind the entrypoint that has fetched the Dags and waits, and the key of its object."""
+    stand_ins = folder.parent / "image"
+    for package in ("airflow", "airflow/executors", "airflow/sdk", "airflow/sdk/execution_time"):
+        (stand_ins / package).mkdir(parents=True)
+        (stand_ins / package / "__init__.py").touch()
+    (stand_ins / "airflow/executors/base_executor.py").touch()
+    (stand_ins / "airflow/sdk/execution_time/execute_workload.py").write_text(READS_DAGS)
+    location = "s3://dags/payloads/"
+    lease, own = lease_url(location, "me"), object_url(location, secrets.token_hex(16))
+    s3.put_object(Bucket="dags", Key=split(lease)[1], Body=b"{}")
+    s3.put_object(Bucket="dags", Key="changing/dag.py", Body=b"old")
+    environment = {
+        **KEYS,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL_S3": moto_url,
+        "AWS_MAX_ATTEMPTS": "1",
+        "CONTAINER_DAG_PATH": str(folder),
+        "HOME": str(folder.parent),
+        "PYTHONPATH": str(stand_ins),
+        "S3_URL": "s3://dags/changing",
+    }
+    command = standby_command("us-east-1", 600, lease, own)
+    with image.start("entrypoint.sh", *command, environment=environment) as process:
+        assert process.stderr is not None
+        assert "Fetched the Dags" in process.stderr.readline()
+        assert "waits in" in process.stderr.readline()
+        yield process, split(own)[1]
+        process.kill()
+
+
+def test_a_standbys_dags_are_as_new_as_its_task(s3: Any, standby: tuple[subprocess.Popen[str], str]):
+    process, key = standby
+    s3.put_object(Bucket="dags", Key="changing/dag.py", Body=b"brand-new")
+    s3.put_object(Bucket="dags", Key=key, Body=b"{}")
+    output, errors = process.communicate(timeout=100)
+    assert output == "['brand-new']\nFalse\n"
+    assert process.returncode == 0
+    assert "Fetched the Dags" in errors
+
+
+def test_a_standby_that_can_not_fetch_them_again_has_not_run(
+    s3: Any, standby: tuple[subprocess.Popen[str], str], folder: Path
+):
+    process, key = standby
+    shutil.rmtree(folder)
+    s3.delete_object(Bucket="dags", Key="changing/dag.py")
+    s3.put_object(Bucket="dags", Key=key, Body=b"{}")
+    output, errors = process.communicate(timeout=100)
+    assert (output, process.returncode) == ("", LEFT)
+    assert "There are no files under s3://dags/changing." in errors
+
+
+def test_only_a_standby_is_told_how_to_fetch_them_again(s3: Any, moto_url: str, folder: Path):
+    code, output, _ = image.run(
+        "entrypoint.sh",
+        "env",
+        environment={
+            **KEYS,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL_S3": moto_url,
+            "CONTAINER_DAG_PATH": str(folder),
+            "HOME": str(folder.parent),
+            "S3_URL": "s3://dags/prod",
+        },
+    )
+    assert code == 0
+    assert "ECS_ASYNC_REFRESH" not in output

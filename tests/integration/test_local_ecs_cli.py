@@ -40,7 +40,19 @@ def parse(*arguments: str) -> argparse.Namespace:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_tells_what_to_export_and_ends_cleanly(number: int) -> None:
-    command = [sys.executable, "-W", "error", "-c", PROGRAM, "--port", "0", "--no-logs", "--cluster", "mine"]
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-c",
+        PROGRAM,
+        "--port",
+        "0",
+        "--no-logs",
+        "--no-s3",
+        "--cluster",
+        "mine",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -67,7 +79,7 @@ def test_it_tells_what_to_export_and_ends_cleanly(number: int) -> None:
 
 
 def test_it_ends_quietly_when_nobody_reads_its_output() -> None:
-    command = [sys.executable, "-W", "error", "-c", PROGRAM, "--port", "0", "--no-logs"]
+    command = [sys.executable, "-W", "error", "-c", PROGRAM, "--port", "0", "--no-logs", "--no-s3"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -155,7 +167,7 @@ def test_a_wrong_task_definition_file_is_one_line_that_names_file_and_fault(
     document: Any, words: str, write: Callable[[Any], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write(document)
-    assert local.run(parse("--port", "0", "--no-logs", "--task-definition", path)) == 1
+    assert local.run(parse("--port", "0", "--no-logs", "--no-s3", "--task-definition", path)) == 1
     error = capsys.readouterr().err
     assert error.startswith(f"ecs-async local: --task-definition {path}: {words}")
     assert error.count("\n") == 1
@@ -196,6 +208,7 @@ def test_arguments_become_options(write: Callable[[Any], str]) -> None:
         *("--runtime", "simulated", "--cluster", "c", "--task-definition", path, "--seed", "3"),
         *("--latency", "0.5", "--latency", "RunTask=1+0.5", "--throttling", "--consistency-lag", "2"),
         *("--fault", '{"kind": "throttle"}', "--pass-env", "AIRFLOW_HOME", "--log-group", "/ecs/mine"),
+        *("--bucket", "my-logs"),
     )
     definitions = load(arguments.task_definition, "us-east-1", "123456789012")
     assert local._options(arguments, definitions) == Options(
@@ -211,6 +224,9 @@ def test_arguments_become_options(write: Callable[[Any], str]) -> None:
         },
         logs_port=8788,
         log_groups=["/ecs/mine"],
+        s3=True,
+        s3_port=8789,
+        buckets=["my-logs"],
         pass_environment=["AIRFLOW_HOME"],
         seed=3,
     )
@@ -222,19 +238,37 @@ def test_logs_are_kept_unless_told_otherwise() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "port"),
+    ("arguments", "offered"),
     [
-        ([], 8788),
-        (["--port", "9000"], 9001),
-        (["--port", "0"], 0),
-        (["--port", "65535"], 0),
-        (["--logs-port", "9500"], 9500),
-        (["--logs-port", "0"], 0),
-        (["--port", "0", "--logs-port", "9500"], 9500),
+        ([], True),
+        (["--no-s3"], False),
+        (["--no-logs"], True),
+        (["--runtime", "simulated"], False),
+        (["--runtime", "simulated", "--bucket", "mine"], True),
     ],
 )
-def test_the_port_of_the_logs_stays_the_same_from_start_to_start(arguments: list[str], port: int) -> None:
-    assert local._options(parse(*arguments), []).logs_port == port
+def test_s3_is_offered_where_containers_or_a_bucket_need_it(arguments: list[str], offered: bool) -> None:
+    assert local._options(parse(*arguments), []).s3 is offered
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ports"),
+    [
+        ([], (8788, 8789)),
+        (["--port", "9000"], (9001, 9002)),
+        (["--port", "0"], (0, 0)),
+        (["--port", "65534"], (65535, 0)),
+        (["--port", "65535"], (0, 0)),
+        (["--logs-port", "9500"], (9500, 8789)),
+        (["--logs-port", "0", "--s3-port", "0"], (0, 0)),
+        (["--port", "0", "--logs-port", "9500", "--s3-port", "9600"], (9500, 9600)),
+    ],
+)
+def test_the_ports_of_logs_and_s3_stay_the_same_from_start_to_start(
+    arguments: list[str], ports: tuple[int, int]
+) -> None:
+    options = local._options(parse(*arguments), [])
+    assert (options.logs_port, options.s3_port) == ports
 
 
 def test_a_second_one_is_told_of_the_port_of_ecs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -256,6 +290,23 @@ def test_a_busy_port_of_the_logs_is_one_clear_line(capsys: pytest.CaptureFixture
     )
 
 
+def test_a_busy_port_of_s3_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert local.run(parse("--port", "0", "--no-logs", "--s3-port", port)) == 1
+    assert capsys.readouterr().err == (
+        f"ecs-async local: port {port} on 127.0.0.1, for S3, is in use. Choose another with --s3-port, or 0 for a free one; "
+        "or turn S3 off with --no-s3.\n"
+    )
+
+
+def test_a_bucket_without_s3_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert local.run(parse("--port", "0", "--no-s3", "--bucket", "mine")) == 1
+    assert capsys.readouterr().err == (
+        "ecs-async local: bucket 'mine': S3 is off. Turn it on, or name no bucket.\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -270,7 +321,7 @@ def test_a_busy_port_of_the_logs_is_one_clear_line(capsys: pytest.CaptureFixture
 def test_an_error_of_the_system_names_the_option_and_what_to_do(
     arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert local.run(parse("--port", "0", "--no-logs", *arguments)) == 1
+    assert local.run(parse("--port", "0", "--no-logs", "--no-s3", *arguments)) == 1
     error = capsys.readouterr().err
     assert words in error
     assert "Errno" not in error
@@ -282,6 +333,8 @@ def test_an_error_of_the_system_names_the_option_and_what_to_do(
         ["--cluster", "my cluster"],
         ["--cluster", "arn:aws:ecs:us-east-1:123456789012:cluster/mine"],
         ["--pass-env", "A=b"],
+        ["--bucket", "My_Bucket"],
+        ["--bucket", "s3://mine"],
         ["--consistency-lag", "-1"],
         ["--consistency-lag", "nan"],
     ],
@@ -315,17 +368,56 @@ def test_the_greeting_names_the_log_endpoint_when_there_is_one() -> None:
     greeting = local._greeting(Options(clusters=["c"]), Control("http://e", "http://l"), [])
     assert "export AWS_ENDPOINT_URL_CLOUDWATCH_LOGS=http://l\n" in greeting
     assert "default, c" in greeting
+    assert "S3" not in greeting
     assert "LOGS" not in local._greeting(Options(), Control("http://e"), [])
 
 
+def test_the_greeting_names_s3_its_buckets_and_the_executors_option_when_there_is_one() -> None:
+    greeting = local._greeting(
+        Options(s3=True, buckets=["mine"]), Control("http://e", s3_endpoint_url="http://s"), []
+    )
+    assert "export AWS_ENDPOINT_URL_S3=http://s\n" in greeting
+    assert "S3's buckets: airflow, mine.\n" in greeting
+    assert "export AIRFLOW__ECS_ASYNC_EXECUTOR__PAYLOAD_BUCKET=s3://airflow/payloads\n" in greeting
+
+
 def test_the_variables_of_the_greeting_lead_the_clients_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    greeting = local._greeting(Options(), Control("http://127.0.0.1:1", "http://127.0.0.1:2"), [])
+    control = Control("http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3")
+    greeting = local._greeting(Options(), control, [])
     for line in greeting.splitlines():
         if line.startswith("export "):
             monkeypatch.setenv(*line.removeprefix("export ").split("=", 1))
     session: Any = boto3.session.Session()
     assert session.client("ecs").meta.endpoint_url == "http://127.0.0.1:1"
     assert session.client("logs").meta.endpoint_url == "http://127.0.0.1:2"
+    assert session.client("s3").meta.endpoint_url == "http://127.0.0.1:3"
+
+
+@pytest.mark.timeout(120)
+def test_the_variables_of_a_greeting_are_enough_for_the_bucket_that_it_names() -> None:
+    command = [sys.executable, "-W", "error", "-c", PROGRAM, "--port", "0", "--no-logs", "--s3-port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        exports: dict[str, str] = {}
+        for line in process.stdout:
+            if line.startswith("export "):
+                name, _, exports[name] = line.removeprefix("export ").strip().partition("=")
+            if "PAYLOAD_BUCKET" in line:
+                break
+        s3: Any = boto3.client(
+            "s3",
+            endpoint_url=exports["AWS_ENDPOINT_URL_S3"],
+            region_name=exports["AWS_DEFAULT_REGION"],
+            aws_access_key_id=exports["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=exports["AWS_SECRET_ACCESS_KEY"],
+        )
+        bucket, _, prefix = (
+            exports["AIRFLOW__ECS_ASYNC_EXECUTOR__PAYLOAD_BUCKET"].removeprefix("s3://").partition("/")
+        )
+        s3.put_object(Bucket=bucket, Key=f"{prefix}/run-1.json", Body=b"{}", IfNoneMatch="*")
+        process.terminate()
+        _, errors = process.communicate()
+    assert (process.returncode, errors) == (0, "")
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "http"])

@@ -18,18 +18,19 @@ from tests.support.moto import serve_moto
 from tests.support.shell import Shell, shell
 
 KEYS = {"region_name": "us-east-1", "aws_access_key_id": "local", "aws_secret_access_key": "local"}
-AWS_CLI, CURL = run_by(__file__, ROOT / "docs" / "local-ecs.md")
+AWS_CLI, S3, CURL = run_by(__file__, ROOT / "docs" / "local-ecs.md")
 
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Shell]:
     """A shell with the variables that `ecs-async local` prints."""
-    with serve_moto() as logs, serve_in_thread(Options(logs=logs)) as ecs:
+    with serve_moto() as logs, serve_in_thread(Options(logs=logs, s3=logs)) as ecs:
         # moto's first answer may take longer than the local ECS waits for it.
         boto3.client("logs", endpoint_url=logs, **KEYS).create_log_group(logGroupName="/ecs/airflow-task")
         environment = {
             "AWS_ENDPOINT_URL_ECS": ecs.endpoint_url,
             "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": logs,
+            "AWS_ENDPOINT_URL_S3": str(ecs.s3_endpoint_url),
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_DEFAULT_REGION": "us-east-1",
@@ -62,8 +63,15 @@ def test_the_aws_cli_runs_a_task_shows_it_and_reads_what_it_prints(reader: Shell
 
 
 @pytest.mark.timeout(120)
+def test_the_aws_cli_stores_an_object_and_lists_it(reader: Shell) -> None:
+    for command in S3.commands:
+        shown = reader.run(command)
+    assert shown.endswith("today.txt\n")
+
+
+@pytest.mark.timeout(120)
 def test_curl_makes_it_misbehave_and_shows_what_it_did(reader: Shell) -> None:
-    fill, add, calls, history, remove, interrupt = (
+    fill, add, calls, history, add_to_s3, remove, interrupt = (
         f"{each.partition('  #')[0]} -sS --fail" for each in CURL.commands
     )
     run, describe, _ = AWS_CLI.commands
@@ -74,6 +82,7 @@ def test_curl_makes_it_misbehave_and_shows_what_it_did(reader: Shell) -> None:
     reader.run(add)
     assert "RunTask" in reader.run(calls)
     assert json.loads(reader.run(history))
+    assert json.loads(reader.run(add_to_s3))["faults"][-1]["action"] == "s3:PutObject"
     reader.run(remove)
     task_id(reader.run(run))
     reader.run(interrupt.replace("TASK_ID", made))

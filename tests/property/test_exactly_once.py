@@ -58,7 +58,6 @@ circumstances_of_all = st.builds(
 )
 
 
-
 @pytest.mark.timeout(10 * settings().max_examples)  # a nightly run takes longer
 @given(seed=st.integers(0, 2**32), conditions=conditions_of_aws, circumstances=circumstances_of_all)
 def test_each_queueing_has_one_container_and_each_task_ends_right_whatever_fails(
@@ -66,7 +65,9 @@ def test_each_queueing_has_one_container_and_each_task_ends_right_whatever_fails
 ) -> None:
     world = play(seed, conditions, circumstances)
     served = sum(task.served_at < inf for task in world.ecs.tasks)
-    note(f"{world.kills} kills, {len(world.ecs.tasks)} containers, {served} warm, {world.airflow.resets} resets")
+    note(
+        f"{world.kills} kills, {len(world.ecs.tasks)} containers, {served} warm, {world.airflow.resets} resets"
+    )
     assert not dict(violations(world))
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def serve_moto(module: str = "ecs_async_executor.local.logs.moto") -> Iterator[str]:
+def serve_moto(module: str = "ecs_async_executor.local.moto") -> Iterator[str]:
     """Serve it, and give its URL; `tests.support.moto_stack_server` can deploy the template."""
     with subprocess.Popen(
         [sys.executable, "-m", module],

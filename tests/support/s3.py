@@ -1,4 +1,4 @@
-"""A bucket in moto's S3."""
+"""A bucket in moto's S3, alone or in the local ECS."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import boto3
 
+from ecs_async_executor.local import Control, Options, serve_in_thread
+from ecs_async_executor.local.options import BUCKET
 from tests.support.moto import serve_moto
 
 KEYS = {"region_name": "us-east-1", "aws_access_key_id": "local", "aws_secret_access_key": "local"}
@@ -41,3 +43,14 @@ def bucket(name: str = "payloads") -> Iterator[Bucket]:
     """Serve an empty bucket."""
     with serve_moto() as url:
         yield Bucket(url, name)
+
+
+@contextmanager
+def ecs_with_s3(**options: Any) -> Iterator[tuple[Control, Bucket]]:
+    """Run a local ECS with an S3; `options` are those of `ecs_async_executor.local.Options`.
+
+    The scheduler's S3 is the control's `s3_endpoint_url`, which has the faults; containers know it. The bucket is the
+    local S3's own, `airflow`, seen without the faults.
+    """
+    with serve_moto() as kept_at, serve_in_thread(Options(**{"s3": kept_at, **options})) as ecs:
+        yield ecs, Bucket(kept_at, BUCKET)

@@ -4,7 +4,7 @@ import threading
 import tracemalloc
 
 from ecs_async_executor.measurements import SAMPLES, STARTS, Measurements, Start
-from ecs_async_executor.metrics import API_ERRORS, API_LATENCY, ENGINE_RESTARTS, LOOP_LAG
+from ecs_async_executor.metrics import API_ERRORS, API_LATENCY, ENGINE_RESTARTS, LOOP_LAG, STANDBY_IDLE
 
 
 def test_counts_go_on_and_are_kept_by_their_tags():
@@ -20,6 +20,14 @@ def test_counts_go_on_and_are_kept_by_their_tags():
         (ENGINE_RESTARTS, ()): 1,
     }
     assert measured.counts()[ENGINE_RESTARTS, ()] == 2
+
+
+def test_a_count_may_grow_by_more_than_one():
+    measured = Measurements()
+    measured.count(STANDBY_IDLE, "default", amount=12)
+    measured.count(STANDBY_IDLE, "default", amount=0)
+    measured.count(STANDBY_IDLE, "default")
+    assert measured.counts() == {(STANDBY_IDLE, ("default",)): 13}
 
 
 def test_timings_are_collected_once_and_none_is_negative():

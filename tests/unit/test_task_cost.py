@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ from ecs_async_executor.task_cost import (
     read,
     size_of,
     sum_by,
+    task_id_in,
 )
 
 
@@ -191,3 +193,36 @@ def test_sums_are_by_name_the_dearest_first() -> None:
     assert (found["a"].price, found["b"].price) == (0.5, None)
     found["a"].merge(found["b"])
     assert found["a"] == Sum(3, 2, 11, 13, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "standby", "billed"),
+    [
+        (10.0, 0.0, 60),
+        (10.0, 20.0, 40),
+        (10.2, 55.0, 11),
+        (10.2, 3600.0, 11),
+        (10.0, None, 60),
+        (90.0, None, 90),
+    ],
+)
+def test_fargates_minute_counts_from_the_start_of_the_container_and_not_of_its_task(
+    seconds: float, standby: float | None, billed: float
+):
+    assert billed_seconds(Usage(1, 2, seconds, "FARGATE", standby=standby)) == billed
+
+
+@pytest.mark.parametrize(
+    ("standby", "words"),
+    [
+        (0.0, "FARGATE), ECS task abc."),
+        (412.4, "(FARGATE), after 412 s as a standby, ECS task abc."),
+        (None, "(FARGATE), its time as a standby included, ECS task abc."),
+    ],
+)
+def test_what_a_warm_task_has_used_says_whether_its_wait_is_in_it(standby: float | None, words: str):
+    usage = Usage(1, 2, 90.0, "FARGATE", standby=standby)
+    text = describe(usage, Prices().cost(usage, "us-east-1"), "abc")
+    assert text.endswith(words)
+    assert task_id_in(text) == "abc."
+    assert read(text) == read(describe(replace(usage, standby=0.0), Prices().cost(usage, "us-east-1"), "abc"))

@@ -35,6 +35,7 @@ ACTIONS: Mapping[Kind, str] = {
     Kind.BUCKET: "s3:ListBucket",
     Kind.LIFECYCLE: "s3:GetLifecycleConfiguration",
     Kind.ENCRYPTION: "s3:GetEncryptionConfiguration",
+    Kind.VERSIONING: "s3:GetBucketVersioning",
 }
 """The action that allows each question. docs/iam.md has the policy."""
 MORE_ACTIONS = frozenset({"ecr:GetDownloadUrlForLayer", "servicequotas:GetAWSDefaultServiceQuota"})

@@ -39,6 +39,7 @@ _ASK: Mapping[Kind, Callable[[Any, Question], Any]] = {
     Kind.BUCKET: s3.bucket,
     Kind.LIFECYCLE: s3.lifecycle,
     Kind.ENCRYPTION: s3.encryption,
+    Kind.VERSIONING: s3.versioning,
 }
 """Each takes a client and the question, and returns the value, Absent or Unknown; it may raise what botocore raises."""
 

@@ -36,3 +36,8 @@ def encryption(client: Any, question: Question) -> Any:
     """Return the bucket's default encryption."""
     rules = client.get_bucket_encryption(Bucket=question.name)["ServerSideEncryptionConfiguration"]["Rules"]
     return rules[0].get("ApplyServerSideEncryptionByDefault") or {}
+
+
+def versioning(client: Any, question: Question) -> Any:
+    """Return `Enabled`, `Suspended`, or an empty text: never enabled."""
+    return client.get_bucket_versioning(Bucket=question.name).get("Status", "")

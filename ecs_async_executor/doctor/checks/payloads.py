@@ -13,6 +13,8 @@ from ecs_async_executor.engine.payloads import split
 
 _LONGEST = 7
 """Days that leftovers may stay: a task's token is valid for hours."""
+_CURRENT, _OLD = ("Expiration", "Days"), ("NoncurrentVersionExpiration", "NoncurrentDays")
+"""Where a lifecycle rule says after how many days it deletes objects, and old versions of them (API reference: LifecycleRule)."""
 
 
 def bucket(setup: Setup, facts: Facts) -> Iterator[Finding]:
@@ -24,7 +26,8 @@ def bucket(setup: Setup, facts: Facts) -> Iterator[Finding]:
     if facts.absent(Kind.BUCKET, name):
         yield error(
             f"S3 has no bucket {name} (option payload_bucket).",
-            "Workloads that are too long for RunTask can't be stored, and their tasks fail.",
+            "Workloads that are too long for RunTask can't be stored, and their tasks fail."
+            f"{' No standby gets a task.' if setup.has_standbys else ''}",
             f"aws s3 mb s3://{name} --region {setup.region}; or correct the option.",
         )
         return
@@ -33,7 +36,8 @@ def bucket(setup: Setup, facts: Facts) -> Iterator[Finding]:
     if region and setup.region and region != setup.region:
         yield warning(
             f"The bucket {name} (option payload_bucket) is in {region}, and tasks run in {setup.region}.",
-            "Each long workload crosses Regions: slower, charged, and not through a VPC's S3 endpoint.",
+            f"Each long workload {'and each look of a standby ' if setup.has_standbys else ''}crosses Regions: slower, charged, "
+            "and not through a VPC's S3 endpoint.",
             f"Use a bucket in {setup.region}.",
         )
     encryption = {} if facts.absent(Kind.ENCRYPTION, name) else facts.value(Kind.ENCRYPTION, name) or {}
@@ -46,7 +50,16 @@ def bucket(setup: Setup, facts: Facts) -> Iterator[Finding]:
             "Allow both in the key's policy or the roles' (docs/sizes.md).",
         )
     rules = () if facts.absent(Kind.LIFECYCLE, name) else facts.value(Kind.LIFECYCLE, name)
-    if rules is not None and not any(_expires(rule, prefix) for rule in rules):
+    kept = facts.value(Kind.VERSIONING, name) == "Enabled"
+    if kept and rules is not None and not any(_expires(rule, prefix, _OLD) for rule in rules):
+        leases = ", and of standbys' lease, which is written each minute" if setup.has_standbys else ""
+        yield warning(
+            f"The bucket {name} (option payload_bucket) keeps old versions of its objects.",
+            f"Those of workloads that were deleted, with their tokens{leases}, stay for ever.",
+            f"aws s3api put-bucket-versioning --bucket {name} --versioning-configuration Status=Suspended; or use a bucket "
+            f"without versioning, or have a lifecycle rule expire noncurrent versions within {_LONGEST} days.",
+        )
+    if rules is not None and not any(_expires(rule, prefix, _CURRENT) for rule in rules):
         yield warning(
             f"No lifecycle rule of the bucket {name} expires what is below {prefix or 'it'} within {_LONGEST} days.",
             "A scheduler that is killed leaves workloads there, with their tokens, for ever.",
@@ -56,8 +69,9 @@ def bucket(setup: Setup, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _expires(rule: Any, prefix: str) -> bool:
-    days = (rule.get("Expiration") or {}).get("Days")
+def _expires(rule: Any, prefix: str, which: tuple[str, str]) -> bool:
+    member, of_days = which
+    days = (rule.get(member) or {}).get(of_days)
     scope = rule.get("Filter") or {}
     of = str(scope.get("Prefix", rule.get("Prefix", "")) or "")
     others = "Tag" in scope or "And" in scope

@@ -18,19 +18,29 @@ LAUNCH_RATES = {
     "FARGATE_SPOT": "Fargate Spot Sustained Launch Rate",
 }
 """Service Quotas' names (AWS General Reference, "Amazon ECS endpoints and quotas"): tasks a second, 20 in old Regions, 5 in new."""
-_NAMES = {"FARGATE": "Fargate On-Demand", "FARGATE_SPOT": "Fargate Spot"}
+NAMES = {"FARGATE": "Fargate On-Demand", "FARGATE_SPOT": "Fargate Spot"}
+
+
+def kinds_of(each: Effective) -> list[str]:
+    """Return whose quotas the tasks of a profile on Fargate take from: FARGATE, FARGATE_SPOT or both."""
+    return [name for name in each.providers if name in QUOTAS] or ["FARGATE"]
+
+
+def vcpus_of(each: Effective) -> float:
+    """Return the vCPUs of a task; 0 if they aren't known."""
+    return (cpu_units(str(each.document.get("cpu", ""))) or 0) / 1024
 
 
 def vcpus(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
     """Fargate's vCPUs are enough for all tasks at once."""
     if not each.on_fargate:
         return
-    kinds = [name for name in each.providers if name in QUOTAS] or ["FARGATE"]
+    kinds = kinds_of(each)
     quotas = {kind: facts.value(Kind.QUOTA, QUOTAS[kind]) for kind in kinds}
     known = {kind: float(value) for kind, value in quotas.items() if value is not None}
     if len(known) < len(kinds):
         return
-    size = (cpu_units(str(each.document.get("cpu", ""))) or 0) / 1024
+    size = vcpus_of(each)
     parallelism = setup.number("core.parallelism", 32)
     for kind, quota in known.items():
         todo = (
@@ -39,7 +49,7 @@ def vcpus(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
         )
         if quota < max(size, 0.25):
             yield error(
-                f"The account's quota of {_NAMES[kind]} vCPUs is {quota:g}.",
+                f"The account's quota of {NAMES[kind]} vCPUs is {quota:g}.",
                 "Not one task can start: You've reached the limit on the number of vCPUs.",
                 todo,
             )
@@ -48,7 +58,7 @@ def vcpus(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
     if size and total < size * parallelism:
         fit = int(total / size)
         yield warning(
-            f"The account's quota of {' and '.join(_NAMES[kind] for kind in kinds)} vCPUs is {total:g}: {fit} tasks of {size:g} "
+            f"The account's quota of {' and '.join(NAMES[kind] for kind in kinds)} vCPUs is {total:g}: {fit} tasks of {size:g} "
             f"vCPU at once, and [core] parallelism is {parallelism}.",
             "Tasks beyond that wait for capacity, up to capacity_timeout.",
             f"aws service-quotas request-service-quota-increase --service-code fargate --quota-code {QUOTAS[kinds[0]]} "
@@ -77,7 +87,7 @@ def launch_rate(setup: Setup, facts: Facts) -> Iterator[Finding]:
         is_default = settings.run_task_rate is None
         yield warning(
             f"run_task_rate is {_a_second(rate)}{' by default' if is_default else ''}; this account may start {most:g} tasks of "
-            f"{_NAMES[kind]} a second here.",
+            f"{NAMES[kind]} a second here.",
             "AWS throttles what is above it. The executor slows down by itself, but other users of the account suffer.",
             f"Set [ecs_async_executor] run_task_rate = {most:g}, or have the quota raised (Service Quotas, AWS Fargate: "
             f'"{LAUNCH_RATES[kind]}").',

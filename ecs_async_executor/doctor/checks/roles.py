@@ -42,7 +42,8 @@ def present(setup: Setup, each: Effective) -> Iterator[Finding]:
     if setup.settings and setup.settings.payload_bucket:
         yield error(
             f"The task definition {each.definition_name} has no task role, and payload_bucket is set.",
-            "Containers can't fetch workloads that are too long for RunTask.",
+            "Containers can't fetch workloads that are too long for RunTask"
+            f"{', and no standby gets a task' if each.target.standby else ''}.",
             "Set taskRoleArn in the task definition, with the policy of docs/iam.md (LongWorkloads).",
         )
     has_own_keys = "AWS_ACCESS_KEY_ID" in each.environment or each.hidden("AWS_ACCESS_KEY_ID")

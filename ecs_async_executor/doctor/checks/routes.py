@@ -283,8 +283,8 @@ def needed(each: Effective, region: str) -> Iterator[str]:
         return
     if any(EcrImage.parse(image) for image in each.images):
         yield from ("ecr.api", "ecr.dkr", "s3")
-    elif any(True for _ in each.environment_files):
-        yield "s3"
+    elif each.target.standby or any(True for _ in each.environment_files):
+        yield "s3"  # a standby gets its task from there
     if any(True for _ in each.log_groups):
         yield "logs"
     for variable, value_from in each.secrets:

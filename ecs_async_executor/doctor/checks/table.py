@@ -24,6 +24,7 @@ from ecs_async_executor.doctor.checks import (
     roles,
     routes,
     secrets,
+    standby,
     variables,
 )
 from ecs_async_executor.doctor.effective import effectives
@@ -100,6 +101,9 @@ CHECKS = (
     Check("the JWT secret", of_all=api.key, of_options=True),
     Check("tasks' tokens", of_all=api.token, of_options=True),
     Check("the payload bucket", of_all=payloads.bucket),
+    Check("vCPUs for standbys", of_all=standby.vcpus),
+    Check("the number of standbys", of_profile=standby.number, asks=False),
+    Check("the cost of standbys", of_all=standby.cost),
     Check("remote logs", of_all=remote_logs.here, of_options=True),
     Check("the containers' remote logs", of_profile=remote_logs.there, asks=False),
     Check("everything asked was answered", of_all=connection.reachable),
@@ -107,12 +111,13 @@ CHECKS = (
 
 
 def run(setup: Setup, facts: Facts) -> Iterator[Finding]:
-    """Yield what all checks find; FINE for one that finds nothing and missed no answer."""
+    """Yield what all checks find; FINE for one that finds nothing wrong and missed no answer."""
     for check in CHECKS:
         seen = facts.fresh()
         found = [replace(each, check=check.name) for each in _findings(check, setup, seen)]
         yield from found
-        if not found and not seen.missed and (setup.settings is not None or check.of_options):
+        is_fine = all(each.severity is Severity.NOTE for each in found)
+        if is_fine and not seen.missed and (setup.settings is not None or check.of_options):
             yield Finding(Severity.FINE, check.name, check=check.name)
 
 

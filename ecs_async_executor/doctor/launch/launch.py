@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ecs_async_executor.config.configuration import Configuration
+from ecs_async_executor.config.profiles import Profile
 from ecs_async_executor.config.task_tags import NAMES, TaskFacts
 from ecs_async_executor.doctor.aws.clients import Aws
 from ecs_async_executor.doctor.facts import Facts, Kind
+from ecs_async_executor.doctor.launch.objects import stored
 from ecs_async_executor.doctor.launch.observation import Observation
 from ecs_async_executor.doctor.launch.probe import command, report_in
 from ecs_async_executor.doctor.launch.task import LaunchError, LiveTask
 from ecs_async_executor.doctor.tokens import make_token
-from ecs_async_executor.engine.diagnosis.faults import text_of
-from ecs_async_executor.engine.payloads import split
 from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.messages import Diagnosis, Request
-from ecs_async_executor.tokens import without_tokens
 
 TOKEN_MARGIN = 300.0
 """Seconds that the token lives beyond the launch's time limit."""
@@ -46,7 +44,7 @@ def launch(  # noqa: PLR0913  three clocks for tests
     profile = configuration.profiles.of(queue)
     container = profile.template.container
     ident = str(uuid.uuid4())
-    with _payload(configuration, aws, ident) as (inputs, payload_problem):
+    with stored(configuration.bucket, aws, ident, standby=profile.standby > 0) as objects:
         try:
             subject, token = make_token(timeout + TOKEN_MARGIN)
         except Exception as error:  # noqa: BLE001  Airflow raises anything for a key that it can't use
@@ -55,17 +53,17 @@ def launch(  # noqa: PLR0913  three clocks for tests
                 type(error).__name__,
                 "Correct [api_auth] jwt_secret or jwt_private_key_path.",
             )
-            return Observation(container, refusal=refusal, payload_problem=payload_problem)
+            return Observation(container, refusal=refusal, **objects.problems)
         try:
-            request = profile.request(command({"token": token, "ti": subject, **inputs}), None, facts=FACTS)
+            request = request_of(profile, {"token": token, "ti": subject, **objects.inputs}, say)
             body = _settled(request, facts).body
             if request.image:
                 say(f"This task runs the task definition's own image. Those of Airflow run {request.image}.")
         except InvalidRequestError as error:
             refusal = Diagnosis(error.problem, remedy=error.remedy)
-            return Observation(container, refusal=refusal, payload_problem=payload_problem)
+            return Observation(container, refusal=refusal, **objects.problems)
         task = LiveTask(aws, body, container, ident, sleep=sleep, clock=clock)
-        seen: dict[str, Any] = {"payload_problem": payload_problem}
+        seen: dict[str, Any] = {**objects.problems}
         try:
             with task.running():
                 say(f"Launched {task.arn} (startedBy ecs-async-doctor/{ident}).")
@@ -86,6 +84,22 @@ def launch(  # noqa: PLR0913  three clocks for tests
         return Observation(container, arn=task.arn, task=task.task, stop_problem=task.stop_problem, **seen)
 
 
+def request_of(profile: Profile, inputs: Mapping[str, Any], say: Callable[[str], None]) -> Request:
+    """Build the probe's request; without what it tries for standbys, if only that has no room beside the profile's overrides.
+
+    Raises `InvalidRequestError`.
+    """
+    try:
+        return profile.request(command(inputs), None, facts=FACTS)
+    except InvalidRequestError:
+        if "standby" not in inputs:
+            raise
+    rest = {name: value for name, value in inputs.items() if name != "standby"}
+    request = profile.request(command(rest), None, facts=FACTS)
+    say("What a standby does is not tried: the script for it has no room beside the profile's overrides.")
+    return request
+
+
 def _settled(request: Request, facts: Facts) -> Request:
     if request.settle is None:
         return request
@@ -100,24 +114,3 @@ def _definition(aws: Aws, task: Mapping[str, Any]) -> Mapping[str, Any]:
         return {}
     found: Mapping[str, Any] = answer["taskDefinition"]
     return found
-
-
-@contextmanager
-def _payload(configuration: Configuration, aws: Aws, ident: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """Store an object as the executor stores a long workload, and delete it; yield the probe's inputs and the problem."""
-    bucket = configuration.bucket
-    if bucket is None:
-        yield {}, ""
-        return
-    url = f"{bucket.location}ecs-async-doctor-{ident}.json"
-    name, key = split(url)
-    try:
-        aws.client("s3").put_object(Bucket=name, Key=key, Body=b"{}")
-    except Exception as error:  # noqa: BLE001  botocore and credential processes raise anything
-        yield {}, without_tokens(text_of(error))
-        return
-    try:
-        yield {"payload": url, "region": [bucket.region] if bucket.region else []}, ""
-    finally:
-        with suppress(Exception):  # the bucket's lifecycle rule removes what is left
-            aws.client("s3").delete_object(Bucket=name, Key=key)

@@ -19,6 +19,8 @@ class Observation:
     """Why nothing was launched."""
     payload_problem: str = ""
     """Why the scheduler's side could not store an object in the payload bucket."""
+    standby_problem: str = ""
+    """Why it could not store one there as a hand-over to a standby does."""
     task: Mapping[str, Any] = field(default_factory=dict)
     """DescribeTasks' last answer; empty if there was none."""
     late: float = 0.0

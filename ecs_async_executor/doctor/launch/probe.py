@@ -106,13 +106,42 @@ if given.get("payload"):
   bucket, key = given["payload"][5:].split("/", 1)
   boto3.client("s3", *given["region"]).get_object(Bucket=bucket, Key=key)["Body"].read()
   return True
+"""
+
+STANDBY = """\
+@look
+def standby():
+ import botocore.session, importlib
+ from email.utils import parsedate_to_datetime
+ lease, own, *names = given["standby"]
+ for name in names:
+  importlib.import_module(name)
+ s3 = botocore.session.Session().create_client("s3", *given["region"])
+ def get(url):
+  bucket, key = url[5:].split("/", 1)
+  return s3.get_object(Bucket=bucket, Key=key)
+ answer = get(lease)
+ age = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]) - answer["LastModified"]
+ try:
+  status = get(own)["ResponseMetadata"]["HTTPStatusCode"]
+ except s3.exceptions.ClientError as error:
+  status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+ return {"age": age.total_seconds(), "status": status}
+"""
+"""What is added for a profile with standbys: it looks for a task as a standby does (`standby/waiting.py`)."""
+REPORT = f"""\
 print("{MARK}" + json.dumps(out), flush=True)
 """
 
 
 def command(inputs: Mapping[str, Any]) -> list[str]:
-    """Return the container's command; `inputs`: token, ti, and payload (`s3://bucket/key`) with region, a list."""
-    return ["python", "-c", SCRIPT, json.dumps(dict(inputs), separators=(",", ":"))]
+    """Return the container's command.
+
+    `inputs`: token, ti; region, a list; payload, an object's URL; standby: a lease's URL, that of an object which isn't there,
+    and the modules that a standby imports.
+    """
+    script = SCRIPT + (STANDBY if "standby" in inputs else "") + REPORT
+    return ["python", "-c", script, json.dumps(dict(inputs), separators=(",", ":"))]
 
 
 def report_in(lines: Iterable[str]) -> dict[str, Any] | None:

@@ -40,6 +40,12 @@ def _findings(setup: Setup, seen: Observation) -> Iterator[Finding]:
             "The scheduler stores workloads there that are too long for RunTask.",
             "Allow this host's role s3:PutObject and s3:DeleteObject there (docs/iam.md, LongWorkloads).",
         )
+    if seen.standby_problem:
+        yield error(
+            f"This host can't hand a task to a standby: {seen.standby_problem}.",
+            "The profile's standbys only cost: its tasks start cold.",
+            "Use a bucket of Amazon S3, or of a storage that refuses a second put with If-None-Match: *.",
+        )
     if seen.report is not None:
         yield from _of_report(setup, seen.report)
     elif seen.late:
@@ -115,6 +121,7 @@ def _of_report(setup: Setup, report: Mapping[str, Any]) -> Iterator[Finding]:
     yield from _dags(setup, report.get("dags"))
     yield from _logs(setup, report.get("logs"))
     yield from _payload(report.get("payload"))
+    yield from _standby(report.get("standby"))
 
 
 def _versions(setup: Setup, report: Mapping[str, Any]) -> Iterator[Finding]:
@@ -255,6 +262,28 @@ def _payload(found: Any) -> Iterator[Finding]:
             "Tasks whose workload is too long for RunTask fail.",
             "Allow the task role s3:GetObject there (docs/iam.md, LongWorkloads), give the image boto3 and the subnets a way to S3.",
         )
+
+
+def _standby(found: Any) -> Iterator[Finding]:
+    why = "The profile's standbys end as soon as they start, and its tasks start cold."
+    if failed := _error(found):
+        is_import = failed.startswith(("ImportError", "ModuleNotFoundError"))
+        yield error(
+            f"A standby can't wait for a task in this container ({failed}).",
+            why,
+            "Use an image with Airflow and the Amazon provider, and no PYTHONPATH that hides them (docs/image.md)."
+            if is_import
+            else "Allow the task role s3:GetObject in the payload bucket (docs/iam.md, LongWorkloads), and kms:Decrypt if your own "
+            "key encrypts it; and give the subnets a way to S3.",
+        )
+    elif found and found["status"] not in {403, 404}:
+        yield error(
+            f"S3 answers {found['status']} to the container when it asks for an object that isn't there.",
+            "A standby waits for its task as long as S3 answers 403 or 404.",
+            "Look for a proxy between the container and S3.",
+        )
+    elif found:
+        yield _fine("what a standby waits for")
 
 
 def _error(found: Any) -> str:

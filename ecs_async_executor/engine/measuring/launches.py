@@ -5,16 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 
+from ecs_async_executor.cold_starts import class_of
 from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.measurements import Measurements, Start
-from ecs_async_executor.messages import Cancelled, LaunchFailed, Report, Running, Stopped
+from ecs_async_executor.messages import Cancelled, Launched, LaunchFailed, Report, Running, Stopped
 from ecs_async_executor.metrics import (
     DETECTION_LAG,
     LAUNCH_LATENCY,
     LAUNCHES,
     QUEUE_WAIT,
+    STANDBY_AGE,
+    STANDBY_HAND_OVER,
+    STANDBY_TASKS,
     START_TIME,
+    WARM,
 )
 
 
@@ -29,9 +34,28 @@ class Launches:
         """Note that RunTask has started its task."""
         launch, queue = entry.launch, entry.queue
         self._measurements.count(LAUNCHES, queue)
+        if entry.is_standby:  # nobody waits for it
+            return
         self._measurements.time(LAUNCH_LATENCY, now - launch.ordered_at, queue)
         if launch.first_sent_at is not None:
             self._measurements.time(QUEUE_WAIT, launch.first_sent_at - launch.ordered_at, queue)
+
+    def handed_over(
+        self,
+        entry: Entry,
+        pool: str,
+        age: float,
+        reports: Iterable[Report],
+        now: float,
+    ) -> None:
+        """Note what came of handing a run over to a standby of a pool, which had been running for `age` seconds."""
+        for report in reports:
+            if isinstance(report, Launched):
+                self._measurements.count(STANDBY_TASKS, WARM, pool)
+                self._measurements.time(STANDBY_HAND_OVER, now - entry.launch.ordered_at, pool)
+                self._measurements.time(STANDBY_AGE, age, pool)
+                self._finish(entry, None, now, warm=True)
+        self.ended(entry, reports, now)
 
     def described(self, entry: Entry, task: Task, reports: Iterable[Report], now: float) -> None:
         """Note what a poll has shown, and which reports came of it."""
@@ -45,10 +69,13 @@ class Launches:
                 self._finish(entry, task, now, report)
 
     def ended(self, entry: Entry, reports: Iterable[Report], now: float) -> None:
-        """Note the reports about a run whose task isn't known."""
+        """Note the reports about a launch: it has started a task, or has come to nothing."""
         for report in reports:
             if isinstance(report, LaunchFailed | Cancelled):
                 self._finish(entry, None, now, report)
+            elif isinstance(report, Launched) and report.start and not entry.is_warm:
+                pool = entry.launch.pool or ""
+                self._measurements.count(STANDBY_TASKS, class_of(entry.launch.cold_because), pool)
 
     def _started(self, entry: Entry, task: Task, now: float) -> None:
         """Measure the start of a task that runs, or has run."""
@@ -73,6 +100,8 @@ class Launches:
         task: Task | None,
         now: float,
         end: LaunchFailed | Cancelled | Stopped | None = None,
+        *,
+        warm: bool = False,
     ) -> None:
         """Hand over the start for its span, once."""
         trace, entry.trace = entry.trace, None
@@ -90,10 +119,11 @@ class Launches:
                 accepted_at=launched_at + offset if task is not None else None,
                 pull_started_at=task.pull_started_at if task is not None else None,
                 pull_stopped_at=task.pull_stopped_at if task is not None else None,
-                started_at=task.started_at if task is not None else None,
+                started_at=now + offset if warm else task.started_at if task is not None else None,
                 over_at=now + offset if end is not None else None,
                 arn=entry.arn,
                 error=end.diagnosis.summary if end is not None else "",
+                warm=warm,
             )
         )
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
 from uuid import UUID
 
+from ecs_async_executor.cold_starts import NO_S3, NONE_FREE, RESTING
 from ecs_async_executor.messages import (
     Cancelled,
     Diagnosis,
@@ -28,6 +29,7 @@ from ecs_async_executor.messages import (
     StandbyPool,
     StandbysOff,
     Stopped,
+    Usage,
 )
 from ecs_async_executor.standby.command import lease_url, object_url
 
@@ -69,9 +71,17 @@ class Standby:
     stage: Stage = Stage.STARTING
     arn: str = ""
     cluster: str = ""
+    capacity: str = ""
+    """Its size and where it runs, for people to read."""
     running_since: float | None = None
     definition: str = ""
     """The ARN of its task definition's revision."""
+    counted_until: float = 0.0
+    """Until when its idle time is in its pool's; before it runs: of no meaning."""
+
+    def age(self, now: float) -> float:
+        """Return the seconds for which its container has been running."""
+        return 0.0 if self.running_since is None else now - self.running_since
 
     def __repr__(self) -> str:
         """Omit the URL: its object may be written only by who launched the standby."""
@@ -95,6 +105,17 @@ class _Pool:
     warm: int = 0
     cold: Counter[str] = field(default_factory=Counter)
     """Runs that started cold, by reason."""
+    size: Usage | None = None
+    """Of one standby, as RunTask told it; its seconds mean nothing."""
+    region: str = ""
+    idle: float = 0.0
+    """Seconds for which its standbys have been paid for without a workload, all together: from the pull on."""
+
+    def count_idle(self, standby: Standby, now: float) -> None:
+        """Add a standby's idle time since the last time."""
+        if standby.running_since is not None:
+            self.idle += now - standby.counted_until
+            standby.counted_until = now
 
     def is_old(self, standby: Standby, now: float) -> bool:
         """Return whether it ends by itself within a minute."""
@@ -113,6 +134,14 @@ class _Pool:
             and not self.is_old(standby, now)
             and not self.is_outdated(standby)
         )
+
+    def stage_of(self, standby: Standby, now: float) -> Stage:
+        """Return how far a standby has got, as people see it."""
+        if standby.stage in {Stage.ASSIGNED, Stage.LEAVING}:
+            return standby.stage
+        if self.is_ready(standby, now):
+            return Stage.READY
+        return Stage.LEAVING if self.is_old(standby, now) or self.is_outdated(standby) else Stage.STARTING
 
     def is_outdated(self, standby: Standby) -> bool:
         """Return whether RunTask starts another revision by now."""
@@ -188,6 +217,8 @@ class Standbys:
         for pool in self._pools.values():
             if pool.resumes_at <= now:
                 pool.off = None
+            for each in pool.standbys.values():
+                pool.count_idle(each, now)
             for each in pool.unassigned():
                 if pool.is_outdated(each):
                     stops.append(self._leave(each, "a newer revision of its task definition is there"))
@@ -232,13 +263,13 @@ class Standbys:
         pool = self._pools[standby.pool]
         match report:
             case Launched():
-                standby.arn, standby.cluster = report.arn, report.cluster
+                standby.arn, standby.cluster, standby.capacity = report.arn, report.cluster, report.capacity
             case Running():
-                standby.running_since = now
+                standby.running_since = standby.counted_until = now
                 if standby.stage is Stage.STARTING:
                     standby.stage = Stage.READY
             case Stopped() | LaunchFailed() | Cancelled():
-                self._forget(standby)
+                self._forget(standby, now)
                 if standby.stage is not Stage.LEAVING:
                     return self._note_end(pool, standby, report, now)
             case _:
@@ -268,6 +299,15 @@ class Standbys:
         if standby in self._by_id:
             self._by_id[standby].definition = definition
 
+    def note_size(self, pool: str, size: Usage, region: str) -> None:
+        """Note the size of a pool's standbys, and where they run."""
+        self._pools[pool].size, self._pools[pool].region = size, region
+
+    def note_start(self, standby: str, seconds: float) -> None:
+        """Note how long a standby's container has taken from the pull of its image until it ran: that is paid for, too."""
+        if standby in self._by_id:
+            self._pools[self._by_id[standby].pool].idle += seconds
+
     def pool_of(self, run_id: str) -> str | None:
         """Return the pool of a standby; None for any other id."""
         standby = self._by_id.get(run_id)
@@ -291,7 +331,7 @@ class Standbys:
         ready = [each for each in its.standbys.values() if its.is_ready(each, now)]
         if not ready:
             return None
-        oldest = min(ready, key=lambda each: each.running_since or 0.0)
+        oldest = max(ready, key=lambda each: each.age(now))
         oldest.stage = Stage.ASSIGNED
         return oldest
 
@@ -308,26 +348,46 @@ class Standbys:
         """Return the standby to stop: a run can't take it, but its row may say that it does; None if it has ended."""
         return self._leave(standby, "it can't be given a workload") if self.is_usable(standby) else None
 
-    def served(self, standby: Standby) -> None:
+    def served(self, standby: Standby, now: float) -> None:
         """Forget a standby: it is a run's task from now on."""
         pool = self._pools[standby.pool]
         pool.warm += 1
         pool.failures = 0
-        self._forget(standby)
+        self._forget(standby, now)
 
-    def started_cold(self, pool: str, why: str) -> None:
-        """Count a run of a pool's profile that no standby serves."""
-        self._pools[pool].cold[why] += 1
+    def started_cold(self, pool: str, why: str) -> str:
+        """Count a run of a pool's profile that no standby serves; return why. `why`: empty if one of them might have."""
+        its = self._pools[pool]
+        if not why:
+            why = NO_S3 if self.s3_failure else RESTING if its.off else NONE_FREE
+        its.cold[why] += 1
+        return why
 
-    def _forget(self, standby: Standby) -> None:
-        self._by_id.pop(standby.run_id, None)
-        self._pools[standby.pool].standbys.pop(standby.run_id, None)
+    def _forget(self, standby: Standby, now: float) -> None:
+        pool = self._pools[standby.pool]
+        if self._by_id.pop(standby.run_id, None) is not None:
+            pool.count_idle(standby, now)
+        pool.standbys.pop(standby.run_id, None)
 
     # --- what people see ----------------------------------------------------------------------------------
 
     def status(self, now: float) -> tuple[PoolStatus, ...]:
         """Describe each pool."""
         return tuple(self._status(pool, now) for pool in self._pools.values())
+
+    def idle_seconds(self) -> dict[str, float]:
+        """Return for how long each pool's standbys have been paid for without a workload, all together, until the last plan."""
+        return {name: pool.idle for name, pool in self._pools.items()}
+
+    def stages(self, now: float) -> Counter[tuple[Stage, str]]:
+        """Count the standbys by stage and pool, those that are too old for a workload as LEAVING."""
+        found: Counter[tuple[Stage, str]] = Counter()
+        for name, pool in self._pools.items():
+            for stage in Stage:
+                found[stage, name] = 0
+            for each in pool.standbys.values():
+                found[pool.stage_of(each, now), name] += 1
+        return found
 
     def _status(self, pool: _Pool, now: float) -> PoolStatus:
         ready = [each for each in pool.standbys.values() if pool.is_ready(each, now)]
@@ -338,10 +398,13 @@ class Standbys:
             pool.spec.count,
             starting=len(kept) - len(ready),
             ready=len(ready),
-            oldest=max((now - (each.running_since or now) for each in ready), default=None),
+            oldest=max((each.age(now) for each in ready), default=None),
             warm=pool.warm,
             cold=pool.cold.total(),
             off=str(why) if why is not None else "",
+            reasons=tuple(pool.cold.most_common()),
+            idle=replace(pool.size, seconds=pool.idle) if pool.size is not None else None,
+            region=pool.region,
         )
 
 

@@ -131,6 +131,8 @@ class TaskRecord:
     """Its slow start was reported."""
     provisioned: bool = False
     """It isn't in PROVISIONING any more."""
+    standby_age: float | None = 0.0
+    """Seconds that it had been running as a standby when its run got it; None: it was one, and nobody knows for how long."""
     timed_out: bool = False
     """The engine is stopping it because it wasn't running within the launch timeout."""
 

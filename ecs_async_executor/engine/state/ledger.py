@@ -42,6 +42,7 @@ from ecs_async_executor.engine.state.terminal_reports import (
     lost,
     not_launched,
     stopped,
+    usage_of,
 )
 from ecs_async_executor.messages import (
     Cancelled,
@@ -61,6 +62,7 @@ from ecs_async_executor.messages import (
     Watch,
 )
 from ecs_async_executor.standby.command import is_standby
+from ecs_async_executor.task_arn import TaskArn
 
 PUTS_AHEAD = 40
 """Runs that may have an upload ahead of them without paying for the turn that found it necessary.
@@ -293,7 +295,7 @@ class Ledger:
         waited = self._waited_for_room(entry, now) if entry.passes else 0.0
         self.gates.accept(entry.passes, now, created_at)
         entry.passes = ()
-        start = self._started_cold(entry) if capacity else ""
+        start = self._started_cold(entry) if entry.launch.sent else ""
         self._known(entry, arn, cluster, container, now)
         return [Launched(entry.run_id, entry.number, arn, cluster, container, capacity, waited, start)]
 
@@ -310,8 +312,7 @@ class Ledger:
         pool = entry.launch.pool
         if pool is None:
             return ""
-        why = entry.launch.cold_because or "no standby was free"
-        self.standbys.started_cold(pool, why)
+        entry.launch.cold_because = why = self.standbys.started_cold(pool, entry.launch.cold_because)
         return f"cold start: {why}"
 
     def refused(self, entry: Entry, failure: Failure, now: float) -> None:
@@ -359,11 +360,14 @@ class Ledger:
 
     # --- standbys -----------------------------------------------------------------------------------------
 
-    def note_definition(self, entry: Entry, arn: str) -> None:
+    def note_definition(self, entry: Entry, task: Task) -> None:
         """Note which revision of its task definition RunTask has started: standbys of older ones aren't used any more."""
         pool = self.standbys.pool_of(entry.run_id) if entry.is_standby else entry.launch.pool
         if pool is not None and not entry.launch.cold_because:
-            self.standbys.note_definition(pool, entry.run_id, arn)
+            self.standbys.note_definition(pool, entry.run_id, task.task_definition_arn)
+        if pool is not None and entry.is_standby and (size := usage_of(task, 0.0, 0.0)) is not None:
+            arn = TaskArn.parse(task.task_arn)
+            self.standbys.note_size(pool, size, arn.region if arn is not None else "")
 
     def take_warm(self, standby: Standby, now: float) -> Entry | None:
         """Take the run that a standby is to serve; None if none waits for one of its pool."""
@@ -399,19 +403,27 @@ class Ledger:
         task = self._entries.get(standby.run_id)
         if task is not None:
             self._remove(task, "a run has its task", now)
-        age = now - (standby.running_since or now)
-        self.standbys.served(standby)
+        age = standby.age(now)
+        self.standbys.served(standby, now)
         if not self.holds(entry):
             return []
         container = entry.container
         self._known(entry, standby.arn, standby.cluster, container, now)
         entry.task.reach(Phase.RUNNING, now)
+        entry.task.standby_age = age
         entry.task.seen = entry.task.seen_running = entry.task.provisioned = True
         entry.listed = False
         if not surely:
             self.unsettled_standbys.append(entry)
-        start = f"warm start: in a standby that had been running for {age:.0f} s"
-        launched = Launched(entry.run_id, entry.number, standby.arn, standby.cluster, container, start=start)
+        launched = Launched(
+            entry.run_id,
+            entry.number,
+            standby.arn,
+            standby.cluster,
+            container,
+            standby.capacity,
+            start=f"warm start: in a standby that had been running for {age:.0f} s",
+        )
         return [launched, HandedOver(entry.run_id)]
 
     def not_handed_over(self, entry: Entry, why: Diagnosis, now: float) -> list[Report]:
@@ -476,6 +488,8 @@ class Ledger:
             entry.task.seen_running = True
             self._start_times.note(task)
             self.gates.start(entry.room, entry.task.launched_at, now)
+            if entry.is_standby and task.started_at and task.pull_started_at:
+                self.standbys.note_start(entry.run_id, task.started_at - task.pull_started_at)
             reports.append(Running(entry.run_id, entry.arn))
         return reports
 
@@ -486,7 +500,7 @@ class Ledger:
         if entry.is_standby or not is_standby(entry.stored or ""):
             return []
         # Another scheduler has taken a standby for this run, and may not have lived to hand over the workload.
-        entry.is_warm = True
+        entry.is_warm, entry.task.standby_age = True, None
         self.unsettled_standbys.append(entry)
         return [HandedOver(entry.run_id)]
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
+from ecs_async_executor.engine.diagnosis.standbys import of_standby
 from ecs_async_executor.engine.diagnosis.stopped_tasks import judge, memory_of, without_workload
 from ecs_async_executor.engine.payloads import NOT_FETCHED, fetched_by
 from ecs_async_executor.engine.responses import Task
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.failure_rules import FAILURE_RULES
 from ecs_async_executor.messages import Cancelled, Diagnosis, LaunchFailed, Recovery, Stopped, Usage
+from ecs_async_executor.standby.command import is_standby
 from ecs_async_executor.task_arn import TaskArn
 from ecs_async_executor.task_cost import make_usage, size_of
 
@@ -24,9 +26,13 @@ LOST_REMEDY = (
 def stopped(entry: Entry, task: Task) -> Stopped:
     """Report the end of a task whose lastStatus is STOPPED."""
     verdict = judge(task, entry.container)
-    if verdict.exit_code == NOT_FETCHED and (url := entry.stored or fetched_by(task, entry.container)):
-        arn = TaskArn.parse(entry.arn)
-        verdict = without_workload(verdict, url, arn.region if arn else "")
+    url = entry.stored or fetched_by(task, entry.container) or ""
+    arn = TaskArn.parse(entry.arn)
+    region = arn.region if arn else ""
+    if is_standby(url):
+        verdict = of_standby(verdict, url, region)
+    elif url and verdict.exit_code == NOT_FETCHED:
+        verdict = without_workload(verdict, url, region)
     diagnosis = verdict.diagnosis
     if entry.task.timed_out and not verdict.ran:
         diagnosis = replace(
@@ -48,21 +54,32 @@ def stopped(entry: Entry, task: Task) -> Stopped:
         out_of_memory=verdict.out_of_memory,
         memory=memory_of(task, entry.container),
         diagnosis=diagnosis,
-        usage=_usage(task),
+        usage=_usage(entry, task),
         standby=entry.is_warm,
     )
 
 
-def _usage(task: Task) -> Usage | None:
-    if task.stopped_at is None:
+def _usage(entry: Entry, task: Task) -> Usage | None:
+    """Return what a task has used since its run has it: before that, it was the pool's."""
+    whole = usage_of(task, task.pull_started_at, task.stopped_at)
+    age = entry.task.standby_age
+    if whole is None or age is None or not entry.is_warm:
+        return replace(whole, standby=None) if whole is not None and entry.is_warm else whole
+    before = min(whole.seconds, (task.started_at or 0.0) - (task.pull_started_at or 0.0) + age)
+    return replace(whole, seconds=whole.seconds - before, standby=before)
+
+
+def usage_of(task: Task, begin: float | None, end: float | None) -> Usage | None:
+    """Return what a task has used between two times; None if one of them isn't known, or ECS tells no size."""
+    if end is None:
         return None
     return make_usage(
         size_of(task.cpu, (each.cpu for each in task.containers)),
         size_of(task.memory, (each.memory or each.memory_reservation for each in task.containers)),
         capacity=task.capacity_provider_name or task.launch_type or "",
         architecture=task.architecture,
-        pull_started_at=task.pull_started_at,
-        ended_at=task.stopped_at,
+        pull_started_at=begin,
+        ended_at=end,
     )
 
 

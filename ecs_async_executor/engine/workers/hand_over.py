@@ -17,10 +17,12 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ecs_async_executor.backoff import Random, backoff
+from ecs_async_executor.cold_starts import DIFFERS
 from ecs_async_executor.engine.admission.calls import Emit
 from ecs_async_executor.engine.aws.s3 import S3Client
 from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
 from ecs_async_executor.engine.diagnosis.faults import stack_of
+from ecs_async_executor.engine.measuring.launches import Launches
 from ecs_async_executor.engine.standby.matching import differences
 from ecs_async_executor.engine.standby.standbys import Standby, Standbys
 from ecs_async_executor.engine.state.entry import Entry, State
@@ -47,6 +49,11 @@ _NOT_CLAIMED = Diagnosis(
     "the task's row could not be changed in time, or the standby has ended",
     "Nothing to do: the task starts cold.",
 )
+_NO_ANSWER = Diagnosis(
+    "S3 does not answer.",
+    f"no answer to PutObject within {PUT_TIMEOUT:.0f} s",
+    "Nothing to do: it is tried again.",
+)
 
 
 class _Written(Enum):
@@ -58,13 +65,14 @@ class _Written(Enum):
 class HandOver:
     """The only caller of conditional PutObject."""
 
-    def __init__(  # noqa: PLR0913  a hand-over needs these parts of the engine
+    def __init__(  # noqa: PLR0913, PLR0917  a hand-over needs these parts of the engine
         self,
         ledger: Ledger,
         s3: S3Client,
         requests: Requests,
         emit: Emit,
         digest: LogDigest,
+        measured: Launches,
         *,
         random: Random,
         on_change: Callable[[], None],
@@ -74,6 +82,7 @@ class HandOver:
         self._requests = requests
         self._emit = emit
         self._digest = digest
+        self._measured = measured
         self._random = random
         self._on_change = on_change
         self._slots = anyio.Semaphore(CALLS)
@@ -132,6 +141,8 @@ class HandOver:
             reports = await self._hand_over(entry, standby)
         except Exception as error:  # noqa: BLE001  a fault of ours fails this hand-over, not the whole engine
             reports = self._fail(entry, standby, error)
+        now = anyio.current_time()
+        self._measured.handed_over(entry, standby.pool, standby.age(now), reports, now)
         for report in reports:
             self._emit(report)
         self._on_change()
@@ -144,7 +155,7 @@ class HandOver:
             unlike = ("what it lacks",)
         if unlike:
             self._standbys.give_back(standby)
-            why = f"its request differs from the standbys' in {', '.join(unlike)}"
+            why = f"{DIFFERS} {', '.join(unlike)}"
             self._ledger.start_cold(entry, why, anyio.current_time())
             return []
         held = await self._claim(entry, standby.arn)
@@ -155,8 +166,9 @@ class HandOver:
             return self._give_up(entry, standby, _NOT_CLAIMED, spoiled=held is not False)
         self._ledger.hand_over(entry, standby, anyio.current_time())
         written, why_not = await self._put(standby.url, request.workload)
+        if written is not _Written.YES:
+            self._standbys.s3_failure = why_not  # others start cold, until S3 takes the lease again
         if written is _Written.NO:
-            self._standbys.s3_failure = why_not
             return self._give_up(entry, standby, why_not, spoiled=True)
         return self._ledger.handed_over(entry, standby, anyio.current_time(), surely=written is _Written.YES)
 
@@ -174,7 +186,7 @@ class HandOver:
 
     async def _put(self, url: str, data: bytes) -> tuple[_Written, Diagnosis]:
         """Write a workload for a standby, unless there is an object: that is what an earlier try has written, then."""
-        why, until, attempt = Diagnosis(""), anyio.current_time() + SETTLED_LATER_AFTER, 0
+        why, until, attempt = _NO_ANSWER, anyio.current_time() + SETTLED_LATER_AFTER, 0
         while not attempt or anyio.current_time() < until:
             attempt += 1
             try:

@@ -180,7 +180,7 @@ class Launcher:
                 return UploadNeeded()
             task = await self._call(permit, entry, request)
             self._measured.accepted(entry, anyio.current_time())
-            self._ledger.note_definition(entry, task.task_definition_arn)
+            self._ledger.note_definition(entry, task)
             return Started(task.task_arn, task.capacity, task.created_at)
         except CallError as error:
             if error.failure.kind is Kind.EXISTS or is_refused_replay(entry, error.failure):

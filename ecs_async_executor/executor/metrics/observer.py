@@ -16,7 +16,7 @@ from ecs_async_executor.executor.order_factory import CALLBACKS
 from ecs_async_executor.executor.run_state import RunState
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.measurements import Measurements, Series
-from ecs_async_executor.metrics import LAUNCHES, OLDEST_WAIT, TASKS, THROTTLES, WAITING
+from ecs_async_executor.metrics import LAUNCHES, OLDEST_WAIT, STANDBY_TASKS, TASKS, THROTTLES, WAITING, WARM
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +46,8 @@ class Observer:
         self._own = own
         self._clock = clock
         self._line_at = clock() + LINE_INTERVAL
-        self._minute: deque[tuple[int, int]] = deque([(0, 0)], maxlen=int(LINE_INTERVAL / INTERVAL) + 1)
-        """How many launches and throttles there had been, at each look of the last minute."""
+        self._minute: deque[tuple[int, ...]] = deque([(0, 0, 0, 0)], maxlen=int(LINE_INTERVAL / INTERVAL) + 1)
+        """How many launches, throttles, warm and cold starts there had been, at each look of the last minute."""
 
     def look(self) -> None:
         """Count, and log the line if it is due."""
@@ -60,13 +60,17 @@ class Observer:
 
     def summary(self) -> str:
         """Return what there is, in one line, as of the last look; any thread may call it."""
-        (launched, throttled), (then_launched, then_throttled) = self._counts(), self._minute[0]
-        return summary(all_gauges(self._sources), launched - then_launched, throttled - then_throttled)
+        new = (now - then for now, then in zip(self._counts(), self._minute[0], strict=True))
+        return summary(all_gauges(self._sources), *new)
 
-    def _counts(self) -> tuple[int, int]:
+    def _counts(self) -> tuple[int, ...]:
         counts = all_counts(self._sources)
         launched = sum(count for (metric, _), count in counts.items() if metric is LAUNCHES)
-        return launched, counts[THROTTLES, ("RunTask",)]
+        starts: Counter[bool] = Counter()
+        for (metric, tags), count in counts.items():
+            if metric is STANDBY_TASKS:
+                starts[tags[0] == WARM] += count
+        return launched, counts[THROTTLES, ("RunTask",)], starts[True], starts[False]
 
 
 def count_waiting(runs: Iterable[Run], now: float) -> dict[Series, float]:

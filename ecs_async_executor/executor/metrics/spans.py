@@ -54,6 +54,8 @@ def _attributes(start: Start) -> dict[str, str | int | float]:
     }
     if start.arn:
         attributes["aws.ecs.task.arn"] = start.arn
+    if start.warm:
+        attributes["ecs_async.launch.warm"] = True
     if start.sent_at is not None:
         attributes["ecs_async.launch.queue_wait"] = round(start.sent_at - start.ordered_at, 3)
     if start.accepted_at is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from ecs_async_executor.executor.metrics.series import by_tag
 from ecs_async_executor.measurements import Series
-from ecs_async_executor.metrics import OLDEST_WAIT, PAUSED, RATE, RATE_LIMIT, TASKS, WAITING
+from ecs_async_executor.metrics import OLDEST_WAIT, PAUSED, RATE, RATE_LIMIT, STANDBYS, TASKS, WAITING
 
 LIVE = ("launching", "starting", "running", "ending")
 """The phases of a task that doesn't wait, in their order."""
@@ -17,8 +17,10 @@ def has_work(gauges: Mapping[Series, float]) -> bool:
     return bool(by_tag(gauges, TASKS))
 
 
-def summary(gauges: Mapping[Series, float], launched: int, throttled: int) -> str:
-    """Return the line; `launched` and `throttled` are the last minute's RunTask calls."""
+def summary(
+    gauges: Mapping[Series, float], launched: int, throttled: int, warm: int = 0, cold: int = 0
+) -> str:
+    """Return the line; the numbers are the last minute's: RunTask calls, and starts of tasks whose queue has standbys."""
     phases, reasons = by_tag(gauges, TASKS), by_tag(gauges, WAITING)
     parts = []
     if waiting := phases["waiting"]:
@@ -36,6 +38,12 @@ def summary(gauges: Mapping[Series, float], launched: int, throttled: int) -> st
         parts.append(f"RunTask: {rate}; in the last minute {launched:,} launched, {throttled:,} throttled.")
     else:
         parts.append("The engine does not report.")
+    if any(metric is STANDBYS for metric, _ in gauges):
+        standbys = by_tag(gauges, STANDBYS)
+        kept = _list((standbys[stage], stage) for stage in ("ready", "starting"))
+        parts.append(
+            f"Standbys: {kept}; in the last minute {warm:,} warm start{'s' * (warm != 1)}, {cold:,} cold."
+        )
     if gauges.get((PAUSED, ())):
         parts.append("AWS can't be used.")
     return " ".join(parts)

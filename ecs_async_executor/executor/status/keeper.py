@@ -7,15 +7,16 @@ it tells about single tasks, API servers read from Airflow's own rows.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from importlib.metadata import version
 
 from airflow.executors.base_executor import BaseExecutor
 from typing_extensions import assert_never
 
 from ecs_async_executor.executor import airflow_compat
-from ecs_async_executor.messages import EngineStatus, Paused, Resumed
+from ecs_async_executor.messages import EngineStatus, Paused, PoolStatus, Resumed
 from ecs_async_executor.scheduler_status import INTERVAL, SchedulerStatus
+from ecs_async_executor.task_cost import Prices
 
 ENGINE_SILENT_AFTER = 30.0
 """Seconds without an `EngineStatus` after which the engine counts as silent: it reports every five."""
@@ -24,15 +25,17 @@ ENGINE_SILENT_AFTER = 30.0
 class StatusKeeper:
     """One executor's status."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what differs between a scheduler and a test
         self,
         executor: BaseExecutor,
         runs: Sized,
         publish: Callable[[SchedulerStatus], None],
         *,
+        prices: Prices | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
+        self._prices = prices or Prices()
         self._executor = executor
         self._runs = runs
         self._publish = publish
@@ -73,6 +76,8 @@ class StatusKeeper:
             parts.append("The engine hasn't reported yet.")
         elif silent_for >= ENGINE_SILENT_AFTER:
             parts.append(f"The engine has been silent for {silent_for:.0f} s.")
+        else:
+            parts += map(_describe, self._engine.standbys)
         return " ".join(parts)
 
     def tick(self) -> None:
@@ -88,6 +93,7 @@ class StatusKeeper:
 
     def _make(self, job_id: int, now: float) -> SchedulerStatus:
         executor = self._executor
+        engine = self._engine if now - self._engine_at < ENGINE_SILENT_AFTER else None
         return SchedulerStatus(
             job_id=job_id,
             at=self._wall_clock(),
@@ -96,8 +102,25 @@ class StatusKeeper:
             slots=len(executor.running),
             parallelism=executor.parallelism,
             waiting_for_slot=airflow_compat.count_queued(executor),
-            engine=self._engine if now - self._engine_at < ENGINE_SILENT_AFTER else None,
+            engine=engine,
             paused=str(self._paused.diagnosis) if self._paused is not None else None,
             paused_since=self._paused_since,
             team=executor.team_name,
+            standby_prices=dict(self._standby_prices(engine.standbys if engine is not None else ())),
         )
+
+    def _standby_prices(self, pools: Iterable[PoolStatus]) -> Iterator[tuple[str, float]]:
+        for pool in pools:
+            if pool.idle is not None and (price := self._prices.price(pool.idle, pool.region)) is not None:
+                yield pool.pool, pool.idle.vcpus * price[0] + pool.idle.gb * price[1]
+
+
+def _describe(pool: PoolStatus) -> str:
+    """Describe a pool of standbys, in a sentence or two."""
+    oldest = "" if pool.oldest is None else f", the oldest for {pool.oldest:.0f} s"
+    why = ", ".join(f"{count:,} because {reason}" for reason, count in pool.reasons)
+    off = f" {pool.off}" if pool.off else ""
+    return (
+        f"Standbys of {pool.pool}: {pool.ready} ready{oldest}, {pool.starting} starting, of {pool.wanted}; "
+        f"{pool.warm:,} tasks started warm, {pool.cold:,} cold{f' ({why})' if why else ''}.{off}"
+    )

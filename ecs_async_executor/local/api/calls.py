@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ecs_async_executor.local.api.actions import ACTION_FUNCTIONS
 from ecs_async_executor.local.api.run_task import provider_of
 from ecs_async_executor.local.conditions.buckets import needs_of
-from ecs_async_executor.local.conditions.faults import Stage, error_of
+from ecs_async_executor.local.conditions.faults import Stage, refuse
 from ecs_async_executor.local.conditions.match import launch_of
 from ecs_async_executor.local.rules.protocol import AwsError, parse, validate
 
@@ -22,13 +22,14 @@ def answer(ecs: Ecs, action: str, body: bytes) -> tuple[Answer, Fault | None]:
 
     Raises:
         AwsError: The error response.
+        LostRequestError: There is none.
     """
     now = ecs.clock()
     params = parse(body)
     launch = launch_of(params) if action == "RunTask" else None
     faults = ecs.conditions.faults
     if fault := faults.first(Stage.BEFORE, action, launch):
-        raise error_of(fault)
+        refuse(fault)
     _throttle(ecs, action, params, now)
     validate(action, params)
     response = ACTION_FUNCTIONS[action](ecs, params, now)

@@ -2,7 +2,8 @@
 
 In JSON, with every key optional::
 
-    {"latency": {"*": [0.05, 0.02], "RunTask": 0.2},   seconds, plus random jitter up to the second number
+    {"latency": {"*": [0.05, 0.02], "RunTask": 0.2},   seconds, plus random jitter up to the second number; "*" is
+                                                       all of ECS, "s3:*" all of S3
      "throttling": true,                               AWS's buckets, or {"cluster_resource_read": [10, 2], ...}
      "consistency_lag": 2.0,                           by how many seconds DescribeTasks and ListTasks lag
      "task_limit": 50,                                 how many tasks may exist at once: the account's quota
@@ -19,6 +20,7 @@ from ecs_async_executor.local.conditions.buckets import Buckets
 from ecs_async_executor.local.conditions.faults import Faults, fault_of
 from ecs_async_executor.local.conditions.match import expect
 from ecs_async_executor.local.rules.protocol import ACTIONS
+from ecs_async_executor.local.rules.s3 import ALL_OF_S3, S3_ACTIONS, is_s3
 
 if TYPE_CHECKING:
     import random
@@ -50,7 +52,7 @@ class Conditions:
         self.clear(now)
 
     def clear(self, now: float) -> None:
-        """Make this ECS fast, unlimited and reliable again."""
+        """Make this ECS, and its S3, fast, unlimited and reliable again."""
         self.update(DEFAULTS, now)
 
     def update(self, document: Mapping[str, Any], now: float) -> None:
@@ -65,9 +67,11 @@ class Conditions:
         if "latency" in document:
             latency = expect(dict, "latency", document["latency"])
             changes["latency"] = {action: _latency(value) for action, value in latency.items()}
-            if strange := sorted(set(latency) - {"*", *ACTIONS}):
-                known = ", ".join(("*", *ACTIONS))
-                raise ConfigurationError(f"latency: unknown action {', '.join(strange)}; known are {known}.")
+            known = ("*", *ACTIONS, ALL_OF_S3, *S3_ACTIONS)
+            if strange := sorted(set(latency) - set(known)):
+                raise ConfigurationError(
+                    f"latency: unknown action {', '.join(strange)}; known are {', '.join(known)}."
+                )
         if "throttling" in document:
             changes["throttling"] = document["throttling"]
             changes["buckets"] = _buckets(document["throttling"], now)
@@ -95,10 +99,11 @@ class Conditions:
         }
 
     def delay(self, action: str) -> float:
-        """Draw the delay of a call of `action` before ECS does any work, in seconds."""
+        """Draw the delay of a call of `action` before ECS or S3 does any work, in seconds."""
         if not self.latency:
             return 0.0
-        base, jitter = self.latency.get(action) or self.latency.get("*", (0.0, 0.0))
+        everything = ALL_OF_S3 if is_s3(action) else "*"
+        base, jitter = self.latency.get(action) or self.latency.get(everything, (0.0, 0.0))
         return base + jitter * self._rng.random()
 
 

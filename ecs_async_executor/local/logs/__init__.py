@@ -1,1 +1,1 @@
-"""CloudWatch Logs: ships containers' output there, and runs a local one."""
+"""CloudWatch Logs: ships containers' output there."""

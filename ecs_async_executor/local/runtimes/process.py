@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ecs_async_executor.local.runtimes.aws_access import with_s3
 from ecs_async_executor.local.runtimes.container import MARK, ContainerProcess, IdleContainer, sweep
 from ecs_async_executor.local.state.definitions import pairs
 from ecs_async_executor.local.state.lifecycle import ESSENTIAL_EXITED, HOST_TERMINATED, SPOT, ContainerEnd
@@ -49,11 +50,16 @@ class ProcessRuntime:
         self._base = _base_environment(names)
         self._mark = uuid.uuid4().hex
         self._lives: dict[str, tuple[_Life, asyncio.Task[None]]] = {}
+        self._s3: tuple[str, str] | None = None
+
+    def give_s3(self, url: str, region: str) -> None:
+        """Give containers from now on what leads their SDK to an S3, unless they bring their own."""
+        self._s3 = (url, region)
 
     def start(self, task: Task, now: float) -> None:  # noqa: ARG002  `_Life` reads the clock itself
         """Start the task in the background."""
         environment = {**self._base, MARK: f"{self._mark}/{task.id}"}
-        life = _Life(task, self._clock, environment, self._logs)
+        life = _Life(task, self._clock, environment, self._logs, self._s3)
         background = asyncio.get_running_loop().create_task(self._live(life))
         self._lives[task.id] = (life, background)
 
@@ -98,9 +104,15 @@ class _Life:
     """Runs one task from PROVISIONING to STOPPED."""
 
     def __init__(
-        self, task: Task, clock: Callable[[], float], environment: Mapping[str, str], logs: LogShipper | None
+        self,
+        task: Task,
+        clock: Callable[[], float],
+        environment: Mapping[str, str],
+        logs: LogShipper | None,
+        s3: tuple[str, str] | None,
     ) -> None:
         self.task = task
+        self._s3 = s3
         self._clock = clock
         self._environment = environment
         self._logs = logs
@@ -216,6 +228,8 @@ class _Life:
             **definition.environment,
             **pairs(override.get("environment", ())),
         }
+        if self._s3 is not None:
+            environment = with_s3(environment, *self._s3)
         sink = None
         if self._logs is not None and definition.log is not None:
             sink = self._logs.open(definition.log, definition.name, self.task.id)

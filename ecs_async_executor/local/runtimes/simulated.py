@@ -27,6 +27,9 @@ class SimulatedRuntime:
         """End the task now, without exit codes."""
         task.timeline = stopped(task.timeline, host_lost(now))
 
+    def give_s3(self, url: str, region: str) -> None:
+        """Do nothing, because nothing runs."""
+
     def kill_all(self) -> None:
         """Do nothing, because nothing runs."""
 

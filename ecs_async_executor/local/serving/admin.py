@@ -1,7 +1,7 @@
 """The control API under `/_local/`: a function of method, path and JSON that needs no network.
 
 ========  ==============================  ===========================================================
-GET       /_local/health                  {"status": "ok", "runtime": ..., "logs": URL or null}
+GET       /_local/health                  {"status": "ok", "runtime": ..., "logs": URL or null, "s3": likewise}
 GET       /_local/faults                  the conditions in force (see `conditions.conditions`)
 PUT       /_local/faults                  replace the conditions that the body names
 POST      /_local/faults                  add one fault (see `conditions.faults`)
@@ -58,7 +58,7 @@ def handle(ecs: Ecs, method: str, path: str, document: Mapping[str, Any]) -> dic
 
 
 def _health(ecs: Ecs, _: Mapping[str, Any]) -> dict[str, Any]:
-    return {"status": "ok", "runtime": ecs.runtime_name, "logs": ecs.logs_url}
+    return {"status": "ok", "runtime": ecs.runtime_name, "logs": ecs.logs_url, "s3": ecs.s3_url}
 
 
 def _get_faults(ecs: Ecs, _: Mapping[str, Any]) -> dict[str, Any]:

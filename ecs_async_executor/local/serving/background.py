@@ -51,7 +51,7 @@ def serve_in_thread(options: Options | None = None) -> Iterator[Control]:
     thread.start()
     control, loop, stop = started.result()
     try:
-        yield Control(control.endpoint_url, control.logs_endpoint_url)
+        yield Control(control.endpoint_url, control.logs_endpoint_url, control.s3_endpoint_url)
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join()
@@ -76,7 +76,7 @@ def serve_in_process(options: Options | None = None) -> Iterator[Control]:
             hello = json.loads(line or b'{"error": "it ended before it began"}')
             if "error" in hello:
                 raise ConfigurationError(f"The local ECS did not start: {hello['error']}")
-            yield Control(hello["endpoint_url"], hello["logs_endpoint_url"])
+            yield Control(hello["endpoint_url"], hello["logs_endpoint_url"], hello["s3_endpoint_url"])
         finally:
             if process.stdin:
                 process.stdin.close()
@@ -96,7 +96,13 @@ async def _serve_until_stdin_ends(options: Options) -> None:
 
     async with serve(options) as control:
         threading.Thread(target=watch, daemon=True).start()
-        _say({"endpoint_url": control.endpoint_url, "logs_endpoint_url": control.logs_endpoint_url})
+        _say(
+            {
+                "endpoint_url": control.endpoint_url,
+                "logs_endpoint_url": control.logs_endpoint_url,
+                "s3_endpoint_url": control.s3_endpoint_url,
+            }
+        )
         await ended.wait()
 
 

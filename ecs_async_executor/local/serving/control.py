@@ -21,8 +21,8 @@ class ControlError(EcsAsyncError):
 class Control:
     """A handle on a running local ECS.
 
-    `endpoint_url` is ECS's, for AWS_ENDPOINT_URL_ECS; `logs_endpoint_url` is that of CloudWatch Logs, or
-    None. The modules of `local.conditions` describe the documents. Calls over HTTP block. With
+    `endpoint_url` is ECS's, for AWS_ENDPOINT_URL_ECS; `logs_endpoint_url` and `s3_endpoint_url` are those of
+    CloudWatch Logs and S3, or None. The modules of `local.conditions` describe the documents. Calls over HTTP block. With
     `serve`, which runs in the caller's own loop, calls don't use the network.
 
     Raises:
@@ -30,14 +30,19 @@ class Control:
     """
 
     def __init__(
-        self, endpoint_url: str, logs_endpoint_url: str | None = None, send: Send | None = None
+        self,
+        endpoint_url: str,
+        logs_endpoint_url: str | None = None,
+        s3_endpoint_url: str | None = None,
+        send: Send | None = None,
     ) -> None:
         self.endpoint_url = endpoint_url
         self.logs_endpoint_url = logs_endpoint_url
+        self.s3_endpoint_url = s3_endpoint_url
         self._send = send or self._over_http
 
     def health(self) -> dict[str, Any]:
-        """Return {"status": "ok", "runtime": ..., "logs": ...}."""
+        """Return {"status": "ok", "runtime": ..., "logs": ..., "s3": ...}."""
         return self._call("GET", "health")
 
     def conditions(self) -> dict[str, Any]:
@@ -53,7 +58,7 @@ class Control:
         self._call("POST", "faults", {"kind": kind, **fields})
 
     def clear_conditions(self) -> None:
-        """Make ECS fast, unlimited and reliable again."""
+        """Make ECS and S3 fast, unlimited and reliable again."""
         self._call("DELETE", "faults")
 
     def set_plan(self, *rules: Mapping[str, Any], **defaults: Any) -> None:
@@ -70,7 +75,7 @@ class Control:
         return list(self._call("GET", "tasks")["tasks"])
 
     def calls(self) -> dict[str, dict[str, int]]:
-        """Return the number of calls by action and outcome.
+        """Return the number of calls by action and outcome; S3's actions are `s3:PutObject` and so on.
 
         Outcomes are ok, an error's code, the kind of the fault that spoiled a response, and for RunTask also
         replayed, failures and empty.

@@ -13,15 +13,17 @@ from aiohttp import web
 
 from ecs_async_executor.errors import ConfigurationError
 from ecs_async_executor.local.api import calls
+from ecs_async_executor.local.conditions.faults import LostRequestError
 from ecs_async_executor.local.ecs import Clock, Ecs
-from ecs_async_executor.local.logs.moto import moto_server
 from ecs_async_executor.local.logs.shipper import LogShipper
-from ecs_async_executor.local.options import Options
+from ecs_async_executor.local.moto import moto_server
+from ecs_async_executor.local.options import BUCKET, Options
 from ecs_async_executor.local.rules.protocol import CONTENT_TYPE, AwsError, action_of
 from ecs_async_executor.local.runtimes.process import ProcessRuntime
 from ecs_async_executor.local.runtimes.simulated import SimulatedRuntime
 from ecs_async_executor.local.serving import admin
 from ecs_async_executor.local.serving.control import Control, ControlError
+from ecs_async_executor.local.serving.s3 import offer, storage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -45,9 +47,14 @@ async def serve(options: Options | None = None) -> AsyncIterator[Control]:
     clock = Clock(asyncio.get_running_loop().time)
     async with AsyncExitStack() as stack:
         logs_url = options.logs if isinstance(options.logs, str) else None
-        if options.logs is True:
+        kept_at = options.s3 if isinstance(options.s3, str) else None
+        if options.logs is True or options.s3 is True:
             await _try_to_listen(options)
-            logs_url = await stack.enter_async_context(moto_server(options.logs_port))
+            moto = await stack.enter_async_context(
+                moto_server(options.logs_port if options.logs is True else 0)
+            )
+            logs_url = moto if options.logs is True else logs_url
+            kept_at = moto if options.s3 is True else kept_at
         runtime: ProcessRuntime | SimulatedRuntime = SimulatedRuntime()
         shipper = None
         if options.runtime == "process":
@@ -57,6 +64,10 @@ async def serve(options: Options | None = None) -> AsyncIterator[Control]:
             runtime = ProcessRuntime(clock, shipper, options.pass_environment)
         stack.push_async_callback(runtime.close)
         ecs = Ecs(options, clock, runtime, logs_url)
+        if kept_at is not None:
+            kept = await stack.enter_async_context(storage(kept_at, [BUCKET, *options.buckets]))
+            ecs.s3_url = await stack.enter_async_context(offer(ecs, kept, options.s3_port))
+            runtime.give_s3(ecs.s3_url, options.region)
         if shipper is not None:
             regions = {options.region, *(target.region for target in ecs.registry.log_targets())}
             await shipper.create_groups(options.log_groups, sorted(regions))
@@ -73,7 +84,7 @@ async def serve(options: Options | None = None) -> AsyncIterator[Control]:
             except (ConfigurationError, admin.UnknownPathError) as error:
                 raise ControlError(str(error)) from None
 
-        yield Control(url, logs_url, send)
+        yield Control(url, logs_url, ecs.s3_url, send)
 
 
 async def _try_to_listen(options: Options) -> None:
@@ -113,6 +124,10 @@ class _Edge:
         except AwsError as error:
             ecs.count(action, error.code)
             return _aws_response(error.body(), error.status)
+        except LostRequestError:
+            ecs.count(action, "lost_request")
+            _drop(request)
+            return _aws_response(b"", 500)
         except Exception:
             log.exception("The local ECS failed to answer %s", action)
             ecs.count(action, "InternalError")
@@ -126,8 +141,8 @@ class _Edge:
         """Withhold a response: drop the connection, or wait until the caller has given up."""
         if fault.kind == "late_response":
             await asyncio.sleep(fault.seconds)
-        elif request.transport is not None:
-            request.transport.abort()
+        else:
+            _drop(request)
 
     def _control(self, request: web.BaseRequest, body: bytes) -> web.Response:
         try:
@@ -137,6 +152,11 @@ class _Edge:
             return _json({"message": str(error)}, 404)
         except ConfigurationError as error:
             return _json({"message": str(error)}, 400)
+
+
+def _drop(request: web.BaseRequest) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _aws_response(body: bytes, status: int) -> web.Response:

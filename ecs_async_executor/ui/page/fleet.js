@@ -222,6 +222,64 @@
     });
   }
 
+  function standbyState(each) {
+    if (each.silent) return ["bad", "its scheduler is silent: without it, they end within four minutes"];
+    if (each.rests !== null) return ["bad", "its tasks start cold", each.rests];
+    if (each.ready === 0) return ["warn", each.starting > 0 ? "none is ready: tasks start cold meanwhile" : "none is kept: there may be no room"];
+    return ["", "ready"];
+  }
+
+  function drawStandbys(fleet) {
+    const columns = [
+      ["Queue"],
+      ["State", "long"],
+      ["Wanted", "number"],
+      ["Starting", "number"],
+      ["Ready", "number"],
+      ["Oldest", "number"],
+      ["Warm starts", "number"],
+      ["Cold starts"],
+      ["One has"],
+      ["Idle so far, US dollars", "number"],
+      ["Idle now, US dollars a month", "number"],
+    ];
+    const money = (number) => (number === null ? "not known" : number.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 }));
+    byId("standbys-section").hidden = fleet.standbys.length === 0;
+    draw("standbys", fleet.standbys, () => {
+      const rows = fleet.standbys.map((each) => {
+        const key = `${each.scheduler} ${each.team} ${each.pool}`;
+        const [kind, text, why] = standbyState(each);
+        let told = make("span", { className: kind, textContent: text });
+        if (why !== undefined) {
+          told = keyed(make("details", {}, make("summary", { className: kind, textContent: text }), make("p", { textContent: why })), `why ${key}`);
+        }
+        let cold = make("span", { textContent: each.cold.toLocaleString("en") });
+        if (each.why_cold.length > 0) {
+          const list = each.why_cold.map(({ reason, tasks }) => make("li", { textContent: `${tasks.toLocaleString("en")}: ${reason}` }));
+          cold = keyed(make("details", {}, make("summary", { textContent: each.cold.toLocaleString("en") }), make("ul", {}, ...list)), `cold ${key}`);
+        }
+        const scheduler = ` scheduler ${each.scheduler}${each.team === null ? "" : `, team ${each.team}`}`;
+        const size = each.vcpus === null ? null : `${each.vcpus} vCPU, ${each.gb} GB${each.capacity === null ? "" : `, ${each.capacity}`}`;
+        return row(columns, [
+          make("span", {}, make("span", { className: "strong", textContent: each.pool }), scheduler),
+          told,
+          String(each.wanted),
+          String(each.starting),
+          make("span", { className: each.ready === 0 ? "warn" : "", textContent: String(each.ready) }),
+          age(each.oldest),
+          each.warm.toLocaleString("en"),
+          cold,
+          size,
+          each.idle_seconds === null ? null : money(each.dollars),
+          each.idle_seconds === null ? null : money(each.dollars_a_month),
+        ]);
+      });
+      const unpriced = fleet.standbys.some((each) => each.idle_seconds !== null && each.dollars === null);
+      const note = "Starts and costs since the start of each scheduler's engine; the price of one that runs a task is that task's.";
+      return [table("Standbys", columns, rows), quiet(unpriced ? `${note} The option task_prices sets a price that is not known.` : note)];
+    });
+  }
+
   function drawWaits(fleet) {
     const columns = [["Reason", "long"], ["Tasks", "number"], ["Longest", "number"], ["For example"]];
     draw("waits", [fleet.waits, fleet.scheduled], () => {
@@ -365,6 +423,7 @@
     byId("content").hidden = false;
     drawPhases(shown);
     drawSchedulers(shown);
+    drawStandbys(shown);
     drawWaits(shown);
     drawFailures(shown);
     drawCosts(shown);

@@ -33,7 +33,9 @@ def violations(world: World) -> Iterator[tuple[str, object]]:
 def is_calm(world: World) -> bool:
     """Return whether nothing fails in it."""
     calm = Conditions(lag=world.of_aws.lag, latency=world.of_aws.latency)
-    undisturbed = Circumstances(standby=world.circumstances.standby, schedulers=world.circumstances.schedulers)
+    undisturbed = Circumstances(
+        standby=world.circumstances.standby, schedulers=world.circumstances.schedulers
+    )
     same = replace(world.of_aws, faulty_until=0.0) == calm
     return same and world.circumstances == undisturbed
 

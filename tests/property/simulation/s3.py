@@ -149,7 +149,7 @@ class ContainerS3:
         since, until = world.conditions.s3_forbidden
         if found is None or since <= now < until:
             answer = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
-            raise ClientError(answer, "GetObject")  # type: ignore[arg-type]  # more would not be looked at
+            raise ClientError(answer, "GetObject")
         if url == self._lease:
             self._looks_at_lease_from = now + 30
         date = datetime.fromtimestamp(EPOCH + now, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")

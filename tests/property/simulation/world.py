@@ -82,9 +82,7 @@ class World:
         self.airflow = Airflow(self.random, QUEUES, self.now)
         self.s3 = SimulatedS3(self)
         self.containers = Containers(self)
-        self.ecs = SimulatedEcs(
-            self.random, conditions, self.containers.launch, self.now, self.s3.objects
-        )
+        self.ecs = SimulatedEcs(self.random, conditions, self.containers.launch, self.now, self.s3.objects)
         self.configuration = configuration(circumstances.standby)
         self.jobs = CELERY_JOB
         self.kills = 0
@@ -146,7 +144,12 @@ class World:
     def start_scheduler(self) -> Scheduler:
         self.jobs += 1
         scheduler = Scheduler(
-            self.jobs, self.airflow, self.configuration, self.random, self.chance_of_a_lock, self.hand_over_step
+            self.jobs,
+            self.airflow,
+            self.configuration,
+            self.random,
+            self.chance_of_a_lock,
+            self.hand_over_step,
         )
         self.living.append(scheduler)
         scheduler.adopt([each.job_id for each in self.living])
@@ -239,7 +242,9 @@ class World:
     def over(self) -> bool:
         """Whether all rows are final, no executor holds a run, and all containers but idle standbys have ended."""
         if self.is_hopeless:
-            return self.now() > CALM_AFTER and all(row.over or row.try_number > 1 for row in self.airflow.rows)
+            return self.now() > CALM_AFTER and all(
+                row.over or row.try_number > 1 for row in self.airflow.rows
+            )
         return (
             all(row.over for row in self.airflow.rows)
             and not any(not task.waits for task in self.ecs.alive.values())

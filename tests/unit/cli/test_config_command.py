@@ -265,3 +265,24 @@ def test_airflow_has_the_same_command() -> None:
     assert right.returncode == 0
     assert wrong.returncode == 1
     assert "--executor-config: it is not JSON" in wrong.stderr
+
+
+def test_standbys_are_shown_with_where_they_are_set_and_are_no_layer(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__PAYLOAD_BUCKET", "s3://my-bucket")
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES", '{"ml": {"standby": 2}, "plain": {}}')
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__STANDBY_MAX_AGE", "600")
+    of_profile, of_none = (shown(capsys, "--queue", queue) for queue in ("ml", "plain"))
+    assert "    standby = 2  (queue ml)\n" in of_profile
+    origin = "[ecs_async_executor] standby_max_age (AIRFLOW__ECS_ASYNC_EXECUTOR__STANDBY_MAX_AGE)"
+    assert f"    standby_max_age = 600.0  ({origin})\n" in of_profile
+    assert "standby" not in of_none
+
+
+def test_standbys_that_cannot_work_are_told_here_as_well(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES", '{"ml": {"standby": 2}}')
+    assert main(["config"]) == 1
+    assert "ml: standby: standbys get their tasks through S3. Set payload_bucket" in capsys.readouterr().err

@@ -194,13 +194,13 @@ QUEUES: dict[str, Any] = {
         ("spot-1", {}, "spot-*", ""),
         ("spot-1", {"executor_config": {}}, "spot-*", ""),
         ("growing", {"outgrown": 1000}, "growing", ""),
-        ("growing", {"outgrown": 2048}, "", "It gets more memory."),
-        ("spot-1", {"fallbacks": 1}, "", "It has fallen back to plain."),
-        ("spot-1", {"executor_config": {"cpu": 512}}, "", "It has an executor_config."),
-        ("spot-1", {"executor_config": "wrong"}, "", "It has an executor_config."),
-        ("plain", {}, "", "Its queue keeps no standbys."),
-        ("plain", {"executor_config": {"cpu": 512}}, "", "Its queue keeps no standbys."),
-        ("", {"is_callback": True}, "", "It is a callback."),
+        ("growing", {"outgrown": 2048}, "", "it gets more memory"),
+        ("spot-1", {"fallbacks": 1}, "", "it has fallen back to plain"),
+        ("spot-1", {"executor_config": {"cpu": 512}}, "", "it has an executor_config"),
+        ("spot-1", {"executor_config": "wrong"}, "", "it has an executor_config"),
+        ("plain", {}, "", "its queue keeps no standbys"),
+        ("plain", {"executor_config": {"cpu": 512}}, "", "its queue keeps no standbys"),
+        ("", {"is_callback": True}, "", "it is a callback"),
     ],
 )
 def test_a_run_gets_a_standby_only_if_its_request_is_the_pools(
@@ -211,7 +211,7 @@ def test_a_run_gets_a_standby_only_if_its_request_is_the_pools(
 
 def test_a_refused_queue_gets_none() -> None:
     found = profiles(QUEUES, standby=1, unknown_queue="refuse")
-    assert pool_for(found, "nobody-knows") == ("", "Its queue keeps no standbys.")
+    assert pool_for(found, "nobody-knows") == ("", "its queue keeps no standbys")
 
 
 def test_a_name_that_is_given_is_a_pools() -> None:

@@ -11,7 +11,7 @@ from ecs_async_executor.demo.environment import Home, Ports, Secrets, Stage
 def stage(tmp_path: Path) -> Stage:
     return Stage(
         home=Home(tmp_path / "home"),
-        ports=Ports(airflow=8080, ecs=9001, aws=9002),
+        ports=Ports(airflow=8080, ecs=9001, logs=9002, s3=9003),
         secrets=Secrets(
             password="the-password",
             jwt_secret="the-jwt-secret",

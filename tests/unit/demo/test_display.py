@@ -14,6 +14,7 @@ from ecs_async_executor.demo.display import (
     live,
     summary,
     verdict,
+    warm_and_cold,
 )
 from ecs_async_executor.demo.expectations import Expected
 from ecs_async_executor.demo.snapshot import DagRun, EcsTask, Queueing, Snapshot, TaskInstance
@@ -152,3 +153,19 @@ def test_the_verdict_counts_runs_tasks_and_ecs_tasks() -> None:
         task_instance("success", stopped(), stopped()), task_instance("skipped", task_id="total")
     )
     assert verdict(shown).startswith("✓ 1 Dag runs, 2 tasks, 2 ECS tasks")
+
+
+def test_warm_starts_are_set_beside_cold_ones() -> None:
+    warm = [
+        task_instance("success", stopped(created), index=index) for index, created in enumerate((1.0, 10.9))
+    ]
+    cold = task_instance("success", stopped(11.0), task_id="total")
+    assert warm_and_cold(snapshot(*warm, cold)) == (
+        "From queued to running: warm starts, in a standby, 2 in 6.0 s (median); cold starts 1 in 6.0 s (median)."
+    )
+
+
+@pytest.mark.parametrize("created", [[], [1.0], [12.0]])
+def test_without_both_nothing_is_compared(created: list[float]) -> None:
+    tasks = [task_instance("success", stopped(each)) for each in created]
+    assert warm_and_cold(snapshot(*tasks)) == ""

@@ -17,6 +17,7 @@ from ecs_async_executor.demo.environment import (
     whereabouts,
     worker_environment,
 )
+from ecs_async_executor.local.options import BUCKET
 
 Build = Callable[[Mapping[str, str], Stage], dict[str, str]]
 
@@ -81,6 +82,14 @@ def test_the_components_talk_to_no_ecs_but_the_local_one(stage: Stage) -> None:
     assert environment["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
 
 
+def test_executor_and_containers_share_the_s3_in_which_the_bucket_of_payloads_exists(stage: Stage) -> None:
+    environment = component_environment(OF_THE_USER, stage)
+    for each in (environment, worker_environment(OF_THE_USER, stage)):
+        assert each["AWS_ENDPOINT_URL_S3"] == "http://127.0.0.1:9003"
+    bucket = environment["AIRFLOW__ECS_ASYNC_EXECUTOR__PAYLOAD_BUCKET"].removeprefix("s3://").split("/")[0]
+    assert bucket == BUCKET
+
+
 def test_the_executor_launches_the_task_definition_that_is_registered(stage: Stage) -> None:
     environment = component_environment(OF_THE_USER, stage)
     definition = task_definition({"NAME": "value"})
@@ -104,7 +113,8 @@ def test_who_goes_on_with_the_demo_is_told_where_everything_is(stage: Stage) -> 
         "http://127.0.0.1:8080/plugin/",
         "http://127.0.0.1:8080/dags/counting/runs/manual__2026-11-27T08%3A00%3A00%2B00%3A00/tasks/count",
         "http://127.0.0.1:8080/dags/killed/runs/run%20of%20killed/tasks/killed_once?try_number=1",
-        "http://127.0.0.1:9002 (log group /ecs/airflow-demo, bucket airflow-demo-logs)",
+        "http://127.0.0.1:9002 (log group /ecs/airflow-demo)",
+        "http://127.0.0.1:9003 (s3://airflow/payloads for long workloads, s3://airflow-demo-logs for tasks' logs)",
         "http://127.0.0.1:8080 (user admin, password the-password)",
         "http://127.0.0.1:9001 (cluster demo",
     ):

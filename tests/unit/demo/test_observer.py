@@ -80,6 +80,47 @@ def test_a_row_that_names_the_arn_is_the_same_queueing(airflow: Airflow) -> None
     assert [queueing.run_id for queueing in task.queueings] == [RUN_1]
 
 
+def test_a_standby_belongs_to_the_queueing_that_took_it(airflow: Airflow) -> None:
+    ecs = [described(ARN_1, "standby", createdAt=1.0, startedAt=2.0), described(ARN_2, "standby")]
+    observer = Observer(airflow.path, lambda: ecs)
+    airflow.row("queued", RUN_1)
+    [before] = observer.snapshot().tasks
+    for start in (TEN, SEVENTEEN):  # the first is that of an earlier queueing
+        airflow.execute("INSERT INTO log VALUES ('dag', 'task', -1, 'running', ?)", start)
+    airflow.row("running", ARN_1)
+    [after] = observer.snapshot().tasks
+    assert before.ecs_tasks == ()
+    assert (after.current, [each.run_id for each in after.queueings]) == (RUN_1, [RUN_1])
+    assert [each.arn for each in after.ecs_tasks] == [ARN_1]
+    assert after.queueings[0].running_at == 17.5
+
+
+def test_a_standby_that_was_taken_unseen_belongs_to_its_row(airflow: Airflow) -> None:
+    airflow.row("running", ARN_1)
+    observer = Observer(airflow.path, lambda: [described(ARN_1, "standby"), described(ARN_2, "standby")])
+    for _ in range(2):
+        [task] = observer.snapshot().tasks
+        assert [each.run_id for each in task.queueings] == [task.current] == [ARN_1]
+        assert [each.arn for each in task.ecs_tasks] == [ARN_1]
+
+
+def test_each_queueing_of_a_task_has_the_standby_that_it_took(airflow: Airflow) -> None:
+    observer = Observer(airflow.path, lambda: [described(ARN_1, "standby"), described(ARN_2, "standby")])
+    airflow.row("running", ARN_1)
+    observer.snapshot()
+    for external_id in (RUN_2, ARN_2):
+        airflow.execute("DELETE FROM task_instance")
+        airflow.execute(
+            "INSERT INTO task_instance VALUES ('dag', 'task', -1, 'queued', 1, ?, ?, ?)",
+            external_id,
+            TEN,
+            SEVENTEEN,
+        )
+        [task] = observer.snapshot().tasks
+    assert [each.run_id for each in task.queueings] == [ARN_1, RUN_2]
+    assert [[t.arn for t in each.ecs_tasks] for each in task.queueings] == [[ARN_1], [ARN_2]]
+
+
 def test_earlier_queueings_are_remembered_after_airflow_has_overwritten_them(airflow: Airflow) -> None:
     observer = Observer(airflow.path, lambda: [described(ARN_1, RUN_1), described(ARN_2, RUN_2)])
     airflow.row("running", ARN_1)

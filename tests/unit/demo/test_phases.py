@@ -102,6 +102,15 @@ def test_the_phases_of_one_ecs_task_add_up_to_its_total() -> None:
     assert spent == Durations(scheduled=1, launching=1, provisioning=3, starting=2, running=3, total=10)
 
 
+def test_what_a_standby_did_before_its_task_was_queued_is_not_its_tasks_time() -> None:
+    standby = ecs_task("STOPPED", created=1.0, started=5.0, stopped=20.0)
+    warm = queueing(standby, running_at=12.5)
+    assert durations(task_instance("success", warm)) == Durations(
+        scheduled=1, starting=1.5, running=7.5, total=10
+    )
+    assert phase_began(task_instance("queued", queueing(ecs_task(created=1.0, started=5.0)))) == 11.0
+
+
 def test_two_queueings_are_summed_and_the_total_has_the_wait_between_them() -> None:
     first = Queueing("a", 1, 0.0, 1.0, 4.0, (ecs_task("STOPPED", created=2.0, started=3.0, stopped=5.0),))
     second = Queueing(

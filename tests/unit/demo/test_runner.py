@@ -79,9 +79,6 @@ class Stage:
         self.triggered.append(dag_id)
         return f"run of {dag_id}"
 
-    def create_log_bucket(self) -> None:
-        self.triggered.append("bucket")
-
     def snapshot(self) -> Snapshot:
         now = self.snapshots.pop(0) if len(self.snapshots) > 1 else self.snapshots[0]
         if isinstance(now, Exception):
@@ -121,7 +118,7 @@ def runner(stage: Stage, timeout: float = 30.0) -> Runner:
 def test_everything_starts_in_order_and_every_dag_runs_once(stage: Stage) -> None:
     assert runner(stage).perform() == OVER
     assert stage.started == list(NAMES)
-    assert stage.triggered == ["bucket", "warm-up", *EXPECTED]
+    assert stage.triggered == ["warm-up", *EXPECTED]
 
 
 def test_who_goes_on_with_the_demo_gets_a_task_whose_log_grows(stage: Stage) -> None:

@@ -29,6 +29,7 @@ GOOD: dict[str, Any] = {
     "dags": {"dags-folder": {"folder": "/opt/airflow/dags", "files": 3}},
     "logs": {"on": True, "folder": FOLDER, "written": True},
     "payload": True,
+    "standby": {"age": 61.0, "status": 403},
 }
 
 
@@ -61,6 +62,9 @@ def test_a_good_report_is_fine() -> None:
         ({"logs": {"error": "ClientError: AccessDenied"}}, Severity.ERROR, "s3:PutObject"),
         ({"logs": {"error": "NoSuchBucket: no"}}, Severity.ERROR, "create the bucket"),
         ({"payload": {"error": "ClientError: AccessDenied"}}, Severity.ERROR, "s3:GetObject"),
+        ({"standby": {"error": "ClientError: AccessDenied"}}, Severity.ERROR, "can't wait for a task in this container (ClientError: AccessDenied). Allow the task role s3:GetObject"),
+        ({"standby": {"error": "ModuleNotFoundError: botocore"}}, Severity.ERROR, "Use an image with Airflow and the Amazon provider"),
+        ({"standby": {"age": 3.0, "status": 500}}, Severity.ERROR, "S3 answers 500"),
     ],
 )  # fmt: skip
 def test_what_the_container_found_wrong_is_named(
@@ -90,6 +94,7 @@ ENDED_WELL = {
         ),
         (Observation("airflow", arn="a", stop_problem="AWS denies it.", report=GOOD), "may still run"),
         (Observation("airflow", report=GOOD, payload_problem="AccessDenied"), "can't store an object"),
+        (Observation("airflow", report=GOOD, standby_problem="AccessDenied"), "can't hand a task to a standby: AccessDenied."),
         (Observation("airflow", task=ENDED_WELL, lines=("hello",)), "it didn't run the doctor's command"),
     ],
 )  # fmt: skip

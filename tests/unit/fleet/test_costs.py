@@ -18,13 +18,19 @@ def text(vcpu_hours: float, dollars: float | None = None, task_id: str = "a1") -
 
 
 def test_rows_are_summed_by_dag_and_other_texts_left_out() -> None:
-    rows = [("a", text(1, 0.5)), ("b", text(9)), ("a", text(2, 0.25)), ("c", "something else")]
+    rows = [("a", text(1, 0.5)), ("b", text(9)), ("a", text(2, 0.25, "a2")), ("c", "something else")]
     assert sum_texts(rows) == {"a": Sum(2, 0, 3.0, 6.0, 0.75), "b": Sum(1, 1, 9.0, 18.0, 0.0)}
 
 
 def test_an_ecs_task_whose_end_two_schedulers_have_told_counts_once() -> None:
     rows = [("a", text(1, 0.5)), ("a", text(1, 0.5)), ("a", text(1, 0.5, "a2"))]
     assert sum_texts(rows)["a"].tasks == 2
+
+
+def test_of_two_rows_about_one_ecs_task_the_first_to_be_written_counts() -> None:
+    """A scheduler that died had handed the task over to a standby; its successor doesn't know when."""
+    newest_first = [("a", text(9, 4.5)), ("b", text(7, 7)), ("a", text(1, 0.5))]
+    assert sum_texts(newest_first) == {"a": Sum(1, 0, 1.0, 2.0, 0.5), "b": Sum(1, 0, 7.0, 14.0, 7.0)}
 
 
 def test_nothing_is_complete_too() -> None:

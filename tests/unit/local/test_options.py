@@ -21,3 +21,8 @@ def test_an_unknown_runtime_is_a_configuration_error() -> None:
     runtime: Any = "docker"
     with pytest.raises(ConfigurationError, match="docker"):
         Options(runtime=runtime)
+
+
+def test_buckets_without_an_s3_are_a_configuration_error() -> None:
+    with pytest.raises(ConfigurationError, match="bucket 'mine': S3 is off"):
+        Options(buckets=["mine"])

@@ -10,7 +10,7 @@ from ecs_async_executor.event_names import EventName
 from ecs_async_executor.executor.metrics.summary import summary
 from ecs_async_executor.fleet.live import Event, Fleet, Job, TaskRow
 from ecs_async_executor.measurements import Series
-from ecs_async_executor.messages import EngineStatus
+from ecs_async_executor.messages import EngineStatus, PoolStatus, Usage
 from ecs_async_executor.metrics import PAUSED, RATE, RATE_LIMIT
 from ecs_async_executor.operate.status_screen import as_text, make_status
 from ecs_async_executor.scheduler_status import SchedulerStatus
@@ -60,6 +60,33 @@ def test_a_reason_is_said_once_and_what_to_do_about_it_below() -> None:
         "1x No room.",
         "Add subnets.",
     ]
+
+
+POOL = PoolStatus(
+    "small", 3, 1, 2, 190.0, 1200, 4, "", (("no standby was free", 4),), Usage(0.25, 0.5, 7200.0, "FARGATE")
+)
+
+
+def with_pool(pool: PoolStatus, **prices: float) -> Fleet:
+    return fleet(replace(STATUS, engine=replace(ENGINE, standbys=(pool,)), standby_prices=prices))
+
+
+def test_each_pool_of_standbys_has_a_line_with_its_cost_and_why_tasks_started_cold() -> None:
+    shown = screen(with_pool(POOL, small=0.0123425))
+    (line,) = [line for line in shown.splitlines() if line.startswith("small")]
+    assert line.split() == ["small", "(#7)", "2/3", "1", "3m", "10s", "1,200", "4", "0.02", "27.03"]
+    assert "small (#7): cold starts: 4 because no standby was free." in shown
+    unpriced = screen(with_pool(POOL))
+    assert next(line for line in unpriced.splitlines() if line.startswith("small")).split()[-2:] == ["-", "-"]
+
+
+def test_a_pool_that_rests_says_so_and_why() -> None:
+    shown = " ".join(screen(with_pool(replace(POOL, off="S3 says no."))).split())
+    assert "small (#7): its tasks start cold. S3 says no." in shown
+
+
+def test_without_pools_nothing_is_said_of_standbys() -> None:
+    assert "STANDBYS" not in screen(fleet())
 
 
 def test_without_a_limit_no_rate_is_made_up() -> None:
@@ -123,5 +150,15 @@ def test_no_token_is_shown() -> None:
 
 def test_json_has_what_the_page_has_but_for_its_table() -> None:
     status = make_status(fleet(STATUS, ROW), [FAILED], NOW)
-    assert list(status) == ["at", "total", "left_out", "phases", "queues", "schedulers", "waits", "failures"]
+    assert list(status) == [
+        "at",
+        "total",
+        "left_out",
+        "phases",
+        "queues",
+        "schedulers",
+        "standbys",
+        "waits",
+        "failures",
+    ]
     assert (status["total"], status["schedulers"][0]["engine"]["limit"]) == (1, 20.0)

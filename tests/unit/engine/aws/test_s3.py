@@ -168,3 +168,19 @@ async def test_a_fault_of_ours_is_logged_and_counts_as_a_payload_failure(caplog:
     assert "A call to S3 failed. " in caplog.text
     assert "the-token" not in caplog.text
     await client.aclose()
+
+
+async def test_an_object_is_put_once_on_condition_that_there_is_none():
+    session = FakeSession(error("PreconditionFailed", status=412, operation="PutObject"))
+    client = s3_client(session)
+    assert await client.put_once(URL, b"{}") is False
+    assert await client.put_once(URL, b"{}") is True
+    assert [arguments["IfNoneMatch"] for _, arguments in session.calls] == ["*", "*"]
+    await client.aclose()
+
+
+async def test_a_put_under_a_condition_raises_what_is_no_answer_to_the_condition():
+    client = s3_client(FakeSession(error("AccessDenied", status=403, operation="PutObject")))
+    with pytest.raises(CallError) as caught:
+        await client.put_once(URL, b"{}")
+    assert caught.value.failure.kind is Kind.DENIED

@@ -130,3 +130,13 @@ def test_a_refusal_that_is_not_about_the_bucket_does_not_blame_the_bucket():
     assert failure.kind is Kind.CONFIGURATION
     assert "that exists" not in failure.diagnosis.remedy
     assert "AWS_REQUEST_CHECKSUM_CALCULATION" in failure.diagnosis.remedy
+
+
+def test_an_object_that_is_there_is_neither_a_refusal_nor_a_failure_to_try_again():
+    raised = error("PreconditionFailed", status=412, operation="PutObject")
+    assert classify_s3(raised, URL).kind is Kind.EXISTS
+
+
+def test_a_conflict_of_two_conditional_puts_is_tried_again():
+    raised = error("ConditionalRequestConflict", status=409, operation="PutObject")
+    assert classify_s3(raised, URL).kind is Kind.PAYLOAD

@@ -230,6 +230,39 @@ class TestRooms:
         }
         assert found == {HERE: ["b", "of a lane", "a", "c"]}
 
+    def test_a_standby_takes_the_most_urgent_run_of_its_pool_though_no_room_and_no_turn_is_free(self):
+        queue = LaunchQueue(Rate(1, 1), full(HERE))
+        slow = RateShare("slow", 0.1)
+        for name, priority, lane, pool in (
+            ("other", 9, None, None),
+            ("low", 1, None, "pool"),
+            ("high", 5, slow, "pool"),
+            ("elsewhere", 7, None, "another"),
+        ):
+            each = entry(name, priority=priority, lane=lane)
+            each.launch.pool, each.launch.claim = pool, (lambda _: None)
+            queue.add(each, not_before=0)
+        assert queue.pop(0) is None
+        popped = [queue.pop_for("pool", 0.0) for _ in range(3)]
+        assert [each and each.run_id for each in popped] == ["high", "low", None]
+        assert len(queue) == 2
+
+    def test_a_run_that_may_have_been_sent_or_is_to_be_stopped_is_taken_by_no_standby(self):
+        queue = LaunchQueue(UNLIMITED)
+        runs = {name: entry(name) for name in ("sent", "replayed", "second", "stopped", "cold", "unclaimed")}
+        for run in runs.values():
+            run.launch.pool, run.launch.claim = "pool", (lambda _: None)
+        runs["sent"].launch.sent = True
+        runs["replayed"].launch.recovery = Recovery.REPLAY
+        runs["second"].number = 2
+        runs["stopped"].stop_reason = "enough"
+        runs["cold"].launch.cold_because = "its request differs"
+        runs["unclaimed"].launch.claim = None
+        for run in runs.values():
+            queue.add(run, not_before=0)
+        assert queue.pop_for("pool", 0.0) is None
+        assert len(pop_all(queue, 0)) == 6
+
 
 def full(room: Room) -> Gates:
     """Return gates of which that of a room is shut."""

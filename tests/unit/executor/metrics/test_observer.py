@@ -8,7 +8,17 @@ from ecs_async_executor.executor.metrics.observer import INTERVAL, LINE_INTERVAL
 from ecs_async_executor.executor.run_state import RunState
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.measurements import Measurements
-from ecs_async_executor.metrics import LAUNCHES, OLDEST_WAIT, PAUSED, TASKS, THROTTLES, WAITING
+from ecs_async_executor.metrics import (
+    LAUNCHES,
+    OLDEST_WAIT,
+    PAUSED,
+    STANDBY_TASKS,
+    STANDBYS,
+    TASKS,
+    THROTTLES,
+    WAITING,
+    WARM,
+)
 from tests.support.reconciler import Clock
 
 
@@ -81,3 +91,15 @@ def test_the_summary_counts_the_launches_and_throttles_of_the_last_minute():
     assert "in the last minute 2 launched, 1 throttled" in bench.observer.summary()
     bench.look_for(LINE_INTERVAL)
     assert "in the last minute 0 launched, 0 throttled" in bench.observer.summary()
+
+
+def test_the_summary_counts_the_warm_and_cold_starts_of_the_last_minute():
+    bench = Bench([])
+    bench.scheduler.gauges = {(PAUSED, ()): 0.0, (STANDBYS, ("ready", "default")): 2}
+    bench.scheduler.count(STANDBY_TASKS, WARM, "default")
+    bench.look_for(2 * LINE_INTERVAL)
+    for start in (WARM, WARM, "none free", "executor_config"):
+        bench.scheduler.count(STANDBY_TASKS, start, "default")
+    bench.scheduler.count(STANDBY_TASKS, WARM, "spot")
+    bench.look_for(INTERVAL)
+    assert "in the last minute 3 warm starts, 2 cold." in bench.observer.summary()

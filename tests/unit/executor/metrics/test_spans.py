@@ -64,6 +64,18 @@ def test_a_launch_is_a_span_below_its_task_s(exported: InMemorySpanExporter):
     assert span.status.status_code is StatusCode.UNSET
 
 
+def test_a_warm_start_has_no_call_and_says_that_it_was_warm(exported: InMemorySpanExporter):
+    send_span(Start(SAMPLED, "spot", 1, ordered_at=100.0, started_at=100.5, arn=ARN, warm=True))
+    (span,) = exported.get_finished_spans()
+    assert {**(span.attributes or {})} == {
+        "airflow.task_instance.queue": "spot",
+        "ecs_async.launch.number": 1,
+        "ecs_async.launch.warm": True,
+        "aws.ecs.task.arn": ARN,
+    }
+    assert [event.name for event in span.events] == ["running"]
+
+
 def test_a_launch_that_came_to_nothing_is_an_error_with_its_reason(exported: InMemorySpanExporter):
     send_span(
         Start(SAMPLED, "spot", 1, ordered_at=100.0, sent_at=101.0, over_at=109.0, error="No such image.")

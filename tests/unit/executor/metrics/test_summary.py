@@ -4,7 +4,7 @@ import pytest
 
 from ecs_async_executor.executor.metrics.summary import has_work, summary
 from ecs_async_executor.measurements import Series
-from ecs_async_executor.metrics import OLDEST_WAIT, PAUSED, RATE, RATE_LIMIT, TASKS, WAITING
+from ecs_async_executor.metrics import OLDEST_WAIT, PAUSED, RATE, RATE_LIMIT, STANDBYS, TASKS, WAITING
 
 ENGINE: dict[Series, float] = {
     (PAUSED, ()): 0.0,
@@ -66,6 +66,33 @@ def test_one_line_says_what_waits_and_why_what_lives_and_how_fast_it_goes(
     gauges: dict[Series, float], expected: str
 ):
     assert summary(gauges, 250, 31) == expected
+
+
+POOL: dict[Series, float] = {
+    (STANDBYS, ("ready", "default")): 2,
+    (STANDBYS, ("ready", "spot")): 1,
+    (STANDBYS, ("starting", "default")): 0,
+    (STANDBYS, ("leaving", "default")): 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("standbys", "warm", "cold", "said"),
+    [
+        (POOL, 40, 4, "Standbys: 3 ready, 0 starting; in the last minute 40 warm starts, 4 cold."),
+        (
+            dict.fromkeys(POOL, 0),
+            1,
+            0,
+            "Standbys: 0 ready, 0 starting; in the last minute 1 warm start, 0 cold.",
+        ),
+    ],
+)
+def test_with_pools_of_standbys_the_line_says_how_tasks_have_started(
+    standbys: dict[Series, float], warm: int, cold: int, said: str
+):
+    without = summary({**ENGINE, **LIVES}, 250, 31)
+    assert summary({**ENGINE, **LIVES, **standbys}, 250, 31, warm, cold) == f"{without} {said}"
 
 
 @pytest.mark.parametrize(

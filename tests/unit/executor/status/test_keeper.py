@@ -10,8 +10,9 @@ from airflow.executors.base_executor import BaseExecutor
 from airflow.models.taskinstancekey import TaskInstanceKey
 
 from ecs_async_executor.executor.status.keeper import ENGINE_SILENT_AFTER, StatusKeeper
-from ecs_async_executor.messages import Diagnosis, EngineStatus, Paused, Resumed
+from ecs_async_executor.messages import Diagnosis, EngineStatus, Paused, PoolStatus, Resumed, Usage
 from ecs_async_executor.scheduler_status import INTERVAL, SchedulerStatus, decode, encode
+from ecs_async_executor.task_cost import Prices
 from tests.support.reconciler import Clock
 
 ENGINE = EngineStatus(waiting=4, sending=2, watched=9, rate=6.4, limit=10.0, launches=300, throttles=7)
@@ -106,10 +107,51 @@ def test_what_a_dead_engine_reported_is_forgotten(
     assert (status.engine, status.paused, status.paused_since) == (None, None, None)
 
 
+IDLE = Usage(0.25, 0.5, 7200.0, "FARGATE")
+POOL = PoolStatus(
+    "small", 3, 1, 2, 90.4, 1200, 4, reasons=(("no standby was free", 4),), idle=IDLE, region="us-east-1"
+)
+
+
+@pytest.mark.parametrize(
+    ("pool", "prices", "expected"),
+    [
+        (POOL, Prices(), {"small": 0.0123425}),
+        (replace(POOL, region="eu-central-1"), Prices(), {}),
+        (replace(POOL, region="eu-central-1"), Prices({"FARGATE": (0.05, 0.005)}), {"small": 0.015}),
+        (replace(POOL, idle=None), Prices(), {}),
+    ],
+)
+def test_an_hour_of_a_standby_has_the_price_that_its_size_has_where_it_runs(
+    pool: PoolStatus,
+    prices: Prices,
+    expected: dict[str, float],
+    executor: BaseExecutor,
+    clock: Clock,
+    published: list[SchedulerStatus],
+):
+    keeper = StatusKeeper(executor, [], published.append, prices=prices, clock=clock)
+    keeper.note(replace(ENGINE, standbys=(pool,)))
+    assert last(keeper, clock, published).standby_prices == pytest.approx(expected)
+
+
+def test_the_dump_tells_each_pool_of_standbys_and_why_tasks_started_cold(keeper: StatusKeeper):
+    keeper.note(ENGINE)
+    without = keeper.summary()
+    keeper.note(replace(ENGINE, standbys=(POOL, PoolStatus("spot", 1, 0, 0, None, 0, 0, "Access denied."))))
+    assert keeper.summary() == (
+        f"{without} Standbys of small: 2 ready, the oldest for 90 s, 1 starting, of 3; 1,200 tasks started warm, 4 cold "
+        "(4 because no standby was free). Standbys of spot: 0 ready, 0 starting, of 1; 0 tasks started warm, 0 cold. "
+        "Access denied."
+    )
+
+
 def test_a_status_survives_its_row():
     status = SchedulerStatus(7, 1.5, "1", 3, 2, 32, 0, ENGINE, "paused", 1.0, "red")
     assert decode(encode(status)) == status
     assert decode(encode(replace(status, engine=None))) == replace(status, engine=None)
+    with_standbys = replace(status, engine=replace(ENGINE, standbys=(POOL,)), standby_prices={"small": 0.01})
+    assert decode(encode(with_standbys)) == with_standbys
 
 
 @pytest.mark.parametrize("text", [None, "", "text", "{}", "[]", '{"job_id": "seven"}', "{" * 1000])

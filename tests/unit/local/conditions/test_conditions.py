@@ -32,6 +32,14 @@ def test_latency_is_the_actions_own_or_that_of_all(conditions: Conditions) -> No
     assert 2 <= conditions.delay("RunTask") <= 2.5
 
 
+def test_the_latency_of_all_is_ecss_and_s3_has_one_of_its_own(conditions: Conditions) -> None:
+    conditions.update({"latency": {"*": 1, "s3:*": 2, "s3:GetObject": 3}}, 0)
+    delays = [conditions.delay(action) for action in ("RunTask", "s3:PutObject", "s3:GetObject")]
+    assert delays == [1, 2, 3]
+    conditions.update({"latency": {"*": 1}}, 0)
+    assert conditions.delay("s3:PutObject") == 0
+
+
 def test_throttling_has_awss_rates_or_others(conditions: Conditions) -> None:
     conditions.update({"throttling": True}, 0)
     assert conditions.buckets is not None
@@ -57,6 +65,7 @@ def test_throttling_has_awss_rates_or_others(conditions: Conditions) -> None:
         {"room": -1},
         {"faults": [{"kind": "nope"}]},
         {"latency": {"Run": 1}},
+        {"latency": {"s3:PutObjekt": 1}},
         {"throttling": {"cluster_resource_read": 5}},
         {"throttling": {"cluster_resource_read": ["a", 1]}},
     ],

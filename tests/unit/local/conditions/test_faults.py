@@ -47,6 +47,45 @@ def test_a_fault_hits_the_calls_it_is_meant_for(
 
 
 @pytest.mark.parametrize(
+    ("fault", "action", "key", "hit"),
+    [
+        (Fault("throttle"), "s3:PutObject", "k", False),
+        (Fault("throttle", action="s3:*"), "s3:PutObject", "k", True),
+        (Fault("throttle", action="s3:*"), "RunTask", "", False),
+        (Fault("throttle", action="s3:PutObject"), "s3:GetObject", "k", False),
+        (Fault("throttle", action="s3:PutObject", key="a/*"), "s3:PutObject", "a/b/c", True),
+        (Fault("throttle", action="s3:PutObject", key="a/*"), "s3:PutObject", "b/a/c", False),
+        (Fault("throttle", action="s3:*", key="*/lease-*"), "s3:ListObjects", "", False),
+        (Fault("missing_denied", action="s3:*"), "s3:HeadObject", "k", True),
+        (Fault("missing_denied", action="s3:*"), "s3:DeleteObject", "k", False),
+        (Fault("lost_request"), "RunTask", "", True),
+    ],
+)
+def test_a_fault_of_s3_hits_the_objects_it_is_meant_for(
+    fault: Fault, action: str, key: str, hit: bool
+) -> None:
+    assert fault.hits(action, None, key) is hit
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"kind": "capacity", "action": "s3:*"}, "capacity can't affect S3"),
+        ({"kind": "throttle", "action": "s3:*", "family": "etl"}, "S3 has none"),
+        ({"kind": "throttle", "key": "a/*"}, "key is for S3's objects"),
+        ({"kind": "throttle", "action": "RunTask", "key": "a/*"}, "key is for S3's objects"),
+        ({"kind": "missing_denied"}, "missing_denied is for S3's objects"),
+        ({"kind": "throttle", "action": "s3:PutObjekt"}, "unknown action 's3:PutObjekt'"),
+    ],
+)
+def test_what_only_one_of_the_services_has_is_refused_for_the_other(
+    document: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=words.replace("*", r"\*")):
+        fault_of(document)
+
+
+@pytest.mark.parametrize(
     ("kind", "code", "status", "words"),
     [
         ("throttle", "ThrottlingException", 400, "Rate exceeded"),
@@ -129,6 +168,8 @@ def test_all_course_faults_may_strike_one_launch() -> None:
 
 
 def test_a_fault_is_read_from_json_and_shown_as_json() -> None:
+    of_s3 = {"kind": "throttle", "action": "s3:PutObject", "key": "a/*"}
+    assert of_s3.items() <= fault_of(of_s3).to_json().items()
     document = {"kind": "throttle", "action": "RunTask", "times": 3, "started_by": "airflow/"}
     fault = fault_of(document)
     assert fault == Fault("throttle", action="RunTask", times=3, match=Match(started_by="airflow/"))

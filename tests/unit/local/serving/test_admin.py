@@ -16,7 +16,7 @@ def ask(lab: Lab, method: str, path: str, **document: Any) -> dict[str, Any]:
 
 
 def test_health_names_the_runtime(lab: Lab) -> None:
-    assert ask(lab, "GET", "health") == {"status": "ok", "runtime": "simulated", "logs": None}
+    assert ask(lab, "GET", "health") == {"status": "ok", "runtime": "simulated", "logs": None, "s3": None}
 
 
 def test_faults_are_set_added_shown_and_cleared(lab: Lab) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from random import Random
@@ -45,6 +46,8 @@ class Containers:
         self.world = world
         self.random = world.random
         self.lives: set[asyncio.Task[None]] = set()
+        self.errors: list[BaseException] = []
+        """What is wrong with this simulation."""
         self.unfetched = 0
         """Those that couldn't find their workload in S3."""
         self.duplicates: list[str] = []
@@ -66,7 +69,12 @@ class Containers:
             self._note_workload(task)
         life = asyncio.get_running_loop().create_task(self._live(task))
         self.lives.add(life)
-        life.add_done_callback(self.lives.discard)
+        life.add_done_callback(self._note_death)
+
+    def _note_death(self, life: asyncio.Task[None]) -> None:
+        self.lives.discard(life)
+        if not life.cancelled() and (error := life.exception()) is not None:
+            self.errors.append(error)
 
     def _note_workload(self, task: EcsTask) -> None:
         """Note that a container has its workload, or will surely get it."""
@@ -136,7 +144,14 @@ class Containers:
             async def look() -> None:
                 nonlocal outcome
                 outcome = await greenlet_spawn(
-                    waiting.wait, s3, task.lease, own, task.command[-3], self.world.now, s3.sleep
+                    waiting.wait,
+                    s3,
+                    task.lease,
+                    own,
+                    task.command[-3],
+                    os.getppid(),
+                    self.world.now,
+                    s3.sleep,
                 )
                 group.cancel_scope.cancel()
 

@@ -301,5 +301,5 @@ class World:
         patch.setattr(thread, "read_setbacks", self.read_setbacks)
         patch.setattr(thread, "write_external_ids", self.write_external_ids)
         patch.setattr(claims, "write_external_ids", self.claim_rows)
-        patch.setattr(waiting, "random", self.random.random)
+        patch.setattr(waiting, "random", self.random)
         patch.setattr(waiting, "say", lambda _: None)

@@ -43,6 +43,8 @@ class Setting:
     dags: Path = Path(__file__).parent / "dags"
     container: Mapping[str, str] = field(default_factory=dict)
     """What containers find in their environment beside the rest."""
+    standbys: int = 0
+    """How many standbys are kept for tasks of the default queue."""
     room: int | None = None
     """How many ECS tasks fit into the cluster at a time; None: any number."""
 
@@ -90,6 +92,9 @@ def airflow(root: Path, setting: Setting) -> Iterator[Airflow]:
         (airflow_home / "airflow.cfg").touch()  # else several processes would make one at once
     worker = {**worker_environment(os.environ, stage), **_ours(home, setting), **setting.container}
     ecs_options = Options(
+        port=ports.ecs,
+        s3=setting.standbys > 0,
+        s3_port=ports.s3,
         task_definitions=[_task_definition(worker, setting.worker)],
         plan={"defaults": PLAN},
         conditions={**CONDITIONS, "room": setting.room},
@@ -100,7 +105,7 @@ def airflow(root: Path, setting: Setting) -> Iterator[Airflow]:
             **component_environment(os.environ, stage),
             **_ours(home, setting),
             **_scheduling(url),
-            "AWS_ENDPOINT_URL_ECS": ecs.endpoint_url,
+            **_standbys(setting.standbys),
         }
         with fork_server(environment, home.component_logs) as processes, Database(url) as database:
             succeed(processes.start("setup", "tests.chaos.setup_airflow"))
@@ -129,6 +134,13 @@ def _ours(home: Home, setting: Setting) -> dict[str, str]:
         "CHAOS_SECONDS": " ".join(map(str, setting.seconds)),
         journal.FILE: str(_journal(home)),
     }
+
+
+def _standbys(count: int) -> dict[str, str]:
+    """The executor's options for standbys; without them, there is no S3."""
+    if not count:
+        return {"AIRFLOW__ECS_ASYNC_EXECUTOR__PAYLOAD_BUCKET": ""}
+    return {"AIRFLOW__ECS_ASYNC_EXECUTOR__STANDBY": str(count)}
 
 
 def _scheduling(url: str) -> dict[str, str]:

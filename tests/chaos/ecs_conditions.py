@@ -12,7 +12,7 @@ _CONSISTENCY_LAG = 5.0
 """Above the time until a killed scheduler is missed: so ListTasks may not show yet what it launched at last."""
 
 CONDITIONS: Mapping[str, Any] = {
-    "latency": {"*": [0.02, 0.1], "RunTask": [0.2, 0.5]},
+    "latency": {"*": [0.02, 0.1], "RunTask": [0.2, 0.5], "s3:*": [0.01, 0.05], "s3:PutObject": [0.05, 0.3]},
     "throttling": True,
     "consistency_lag": _CONSISTENCY_LAG,
     "faults": [
@@ -27,6 +27,12 @@ CONDITIONS: Mapping[str, Any] = {
         {"kind": "start_failure", "probability": 0.05},
         # Sooner than any task starts: one that runs would rightly fail.
         {"kind": "spot_before_start", "seconds": 0.2, "probability": 0.03},
+        {"kind": "lost_response", "action": "s3:PutObject", "probability": 0.1},
+        {"kind": "lost_request", "action": "s3:PutObject", "probability": 0.05},
+        {"kind": "access_denied", "action": "s3:PutObject", "probability": 0.02},
+        {"kind": "server_error", "action": "s3:*", "probability": 0.05},
+        {"kind": "throttle", "action": "s3:*", "probability": 0.05},
+        {"kind": "missing_denied", "action": "s3:GetObject", "probability": 0.5},
     ],
 }
 

@@ -48,12 +48,13 @@ conditions_of_aws = st.builds(
 circumstances_of_all = st.builds(
     Circumstances,
     schedulers=st.sampled_from([1, 1, 2, 3]),
-    deadly=st.sampled_from([0.0, 0.02, 0.1]),
+    deadly=st.sampled_from([0.0, 0.0, 0.004, 0.02, 0.1]),
     blocked=st.sampled_from([0.0, 0.0, 0.02, 0.1]),
+    accidents=st.sampled_from([0.0, 0.1, 0.5]),
     locked=st.sampled_from([0.0, 0.1, 0.5]),
     users_interfere=st.booleans(),
     has_celery_tasks=st.booleans(),
-    standby=st.sampled_from([0, 1, 1, 3]),
+    standby=st.sampled_from([0, 1, 1, 2]),
 )
 
 

@@ -31,11 +31,10 @@ from ecs_async_executor.messages import (
     Stopped,
     Usage,
 )
-from ecs_async_executor.standby.command import lease_url, object_url
+from ecs_async_executor.standby.command import READY_SECONDS, lease_url, object_url
 
-READY_AFTER = 5.0
-"""Seconds that a container runs before its standby counts as ready: by then it has imported Airflow, or a broken image has
-ended it."""
+READY_AFTER = READY_SECONDS
+"""Seconds that a container runs before its standby counts as ready: one that can't import Airflow or read S3 has ended by then."""
 LAST_MINUTE = 60.0
 """Seconds before its `max_age` from which a standby is given no workload: it may be about to end."""
 SETTLED_AFTER = 60.0

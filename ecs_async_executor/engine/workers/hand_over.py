@@ -149,7 +149,7 @@ class HandOver:
 
     async def _hand_over(self, entry: Entry, standby: Standby) -> list[Report]:
         try:
-            request = self._requests.request(entry)
+            request = self._requests.as_built(entry)
             unlike = differences(request, self._standbys.request(standby.pool))
         except (CallError, InvalidRequestError):  # RunTask's turn reports it
             unlike = ("what it lacks",)

@@ -64,6 +64,11 @@ class Requests:
             request = launch.request = replace(request, body=body, image="")
         return request
 
+    def as_built(self, entry: Entry) -> Request:
+        """Build a run's request, without what ECS must be asked before it is sent; raises `CallError`."""
+        assert entry.launch.build is not None  # noqa: S101  a run waiting for its launch has a builder
+        return self._build(entry, entry.launch.build)
+
     async def wait(self, entry: Entry) -> None:
         """Wait for the answers that the run's request lacks; raises `CallError`."""
         request = self.request(entry)

@@ -101,7 +101,7 @@ class Airflow:
         self.rows = [TaskRow(f"task{number}", queue) for number, queue in enumerate(queues)]
         for row in self.rows:
             row.needs = random.choice((1000, 3000, 6000)) if row.queue == "growing" else 0
-            row.due_at = random.choice((0.0, random.uniform(0, LATE)))
+            row.due_at = random.choice((0.0, random.uniform(0, LATE), random.uniform(0, LATE)))
             if row.queue == "default" and random.random() < COLD:
                 row.executor_config = {"overrides": {"taskRoleArn": "arn:aws:iam::123456789012:role/own"}}
         self.audit_log: list[tuple[str, Setback]] = []

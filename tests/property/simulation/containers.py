@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from random import Random
@@ -34,6 +35,9 @@ class World(Protocol):
     random: Random
     s3: SimulatedS3
 
+    def hand_over_step(self) -> None:
+        """Note that a hand-over gets on."""
+
 
 class Containers:
     """All containers, and what must never happen to them."""
@@ -42,6 +46,8 @@ class Containers:
         self.world = world
         self.random = world.random
         self.lives: set[asyncio.Task[None]] = set()
+        self.errors: list[BaseException] = []
+        """What is wrong with this simulation."""
         self.unfetched = 0
         """Those that couldn't find their workload in S3."""
         self.duplicates: list[str] = []
@@ -63,7 +69,12 @@ class Containers:
             self._note_workload(task)
         life = asyncio.get_running_loop().create_task(self._live(task))
         self.lives.add(life)
-        life.add_done_callback(self.lives.discard)
+        life.add_done_callback(self._note_death)
+
+    def _note_death(self, life: asyncio.Task[None]) -> None:
+        self.lives.discard(life)
+        if not life.cancelled() and (error := life.exception()) is not None:
+            self.errors.append(error)
 
     def _note_workload(self, task: EcsTask) -> None:
         """Note that a container has its workload, or will surely get it."""
@@ -71,8 +82,8 @@ class Containers:
         row = self.world.airflow.by_id(task.payload["ti"]["id"])
         assert row is None or task.image in IMAGES[row.queue], f"{row.queue} runs {task.image}"
         queueing = row.queueing if row else None
-        for other in self.world.ecs.tasks:
-            if other is not task and other.alive and other.queueing == queueing and row:
+        for other in self.world.ecs.alive.values():
+            if other is not task and other.queueing == queueing and row:
                 self.duplicates.append(f"{queueing}: {other.arn[-4:]} and {task.arn[-4:]}")
         task.queueing = queueing
         if row and task.memory is not None and task.memory <= row.killed_at and task.memory < LARGEST:
@@ -113,6 +124,7 @@ class Containers:
         assert task.url is not None
         self.readers.setdefault(task.url, set()).add(task.arn)
         self._note_workload(task)
+        self.world.hand_over_step()
         if self.random.random() < self.world.conditions.stuck:
             await task.stop_asked.wait()
             self._end(task, 137, task.reason)
@@ -132,7 +144,14 @@ class Containers:
             async def look() -> None:
                 nonlocal outcome
                 outcome = await greenlet_spawn(
-                    waiting.wait, s3, task.lease, own, task.command[-3], self.world.now, s3.sleep
+                    waiting.wait,
+                    s3,
+                    task.lease,
+                    own,
+                    task.command[-3],
+                    os.getppid(),
+                    self.world.now,
+                    s3.sleep,
                 )
                 group.cancel_scope.cancel()
 
@@ -206,5 +225,4 @@ class Containers:
             await task.stop_asked.wait()
 
     def _end(self, task: EcsTask, exit_code: int | None, reason: str) -> None:
-        task.status, task.exit_code, task.stopped_at = "STOPPED", exit_code, self.world.now()
-        task.reason = task.reason or reason
+        self.world.ecs.end(task, exit_code, reason)

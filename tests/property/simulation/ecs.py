@@ -142,6 +142,9 @@ class SimulatedEcs:
         self.objects = objects
         """The objects in S3."""
         self.tasks: list[EcsTask] = []
+        self.by_arn: dict[str, EcsTask] = {}
+        self.alive: dict[str, EcsTask] = {}
+        """Those that haven't ended, by ARN."""
         self.definitions = Definitions()
         self.definitions.register(document(family="t"))
         self._run = run
@@ -166,7 +169,8 @@ class SimulatedEcs:
 
     async def describe_tasks(self, _: str, arns: Sequence[str]) -> Tasks:
         await self._arrive("DescribeTasks")
-        seen = tuple(self._describe(task) for task in self._visible() if task.arn in arns)
+        found_tasks = (self.by_arn.get(arn) for arn in arns)
+        seen = tuple(self._describe(task) for task in found_tasks if task is not None and self._shows(task))
         found = {task.task_arn for task in seen}
         missing = tuple(TaskFailure(reason="MISSING") for arn in arns if arn not in found)
         await self._return("DescribeTasks")
@@ -176,8 +180,8 @@ class SimulatedEcs:
         await self._arrive("ListTasks")
         arns = tuple(
             task.arn
-            for task in self._visible()
-            if task.started_by == started_by and task.alive and not task.stop_asked.is_set()
+            for task in self.alive.values()
+            if task.started_by == started_by and self._shows(task) and not task.stop_asked.is_set()
         )
         await self._return("ListTasks")
         return arns
@@ -211,7 +215,7 @@ class SimulatedEcs:
 
     async def stop_task(self, _: str, arn: str, reason: str) -> None:
         await self._arrive("StopTask")
-        task = next((task for task in self.tasks if task.arn == arn), None)
+        task = self.by_arn.get(arn)
         if task is not None and task.alive and not task.stop_asked.is_set():
             task.reason = reason
             task.stop_asked.set()
@@ -233,8 +237,7 @@ class SimulatedEcs:
                 conflict: Exception = error("ConflictException", resourceIds=[task.arn] if task else [])
                 return conflict
             return Tasks(tasks=(self._describe(task),)) if task else _FULL
-        alive = sum(task.alive for task in self.tasks)
-        if alive >= self.conditions.room or self.random.random() < self.conditions.full:
+        if len(self.alive) >= self.conditions.room or self.random.random() < self.conditions.full:
             self._tokens[token] = (dict(body), None)
             return _FULL
         now = self._now()
@@ -262,6 +265,7 @@ class SimulatedEcs:
             overrides=Raw(json.dumps(body["overrides"]).encode()),
         )
         self.tasks.append(task)
+        self.by_arn[task.arn] = self.alive[task.arn] = task
         self._tokens[token] = (dict(body), task)
         self._run(task)
         return Tasks(tasks=(self._describe(task),))
@@ -269,12 +273,14 @@ class SimulatedEcs:
     def _forgotten(self, task: EcsTask | None) -> bool:
         return task is not None and task.stopped_at is not None and self._now() - task.stopped_at > REMEMBERED
 
-    def _visible(self) -> list[EcsTask]:
-        return [
-            task
-            for task in self.tasks
-            if self._now() >= task.seen_from and not task.hidden and not self._forgotten(task)
-        ]
+    def _shows(self, task: EcsTask) -> bool:
+        return self._now() >= task.seen_from and not task.hidden and not self._forgotten(task)
+
+    def end(self, task: EcsTask, exit_code: int | None, reason: str) -> None:
+        """Note that a task's container has ended."""
+        task.status, task.exit_code, task.stopped_at = "STOPPED", exit_code, self._now()
+        task.reason = task.reason or reason
+        del self.alive[task.arn]
 
     def _describe(self, task: EcsTask) -> Task:
         return Task(

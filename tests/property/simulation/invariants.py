@@ -20,9 +20,8 @@ def violations(world: World) -> Iterator[tuple[str, object]]:
     yield from _of_containers(world)
     yield from _of_standbys(world)
     yield from _of_revisions(world)
-    if world.of_aws.faulty == 1 and world.of_aws.faulty_until == inf:
-        # No task succeeds, but the engine gives each run up, and Airflow moves to the next try or fails the task.
-        if not all(row.over or row.try_number > 1 for row in world.airflow.rows):
+    if world.is_hopeless:
+        if not world.is_over:
             yield "each task is given up", world.airflow.rows
         return
     yield from _of_tasks(world)
@@ -76,7 +75,7 @@ def _of_standbys(world: World) -> Iterator[tuple[str, object]]:
         yield "no standby waits for longer than its max_age", old
     if world.of_aws.s3_down == NEVER and (late := [task.arn for task in standbys if _outlives(world, task)]):
         yield "no standby outlives its lease", late
-    if world.is_over and (left := [task.arn for task in world.ecs.tasks if task.alive]):
+    if world.is_over and not world.is_hopeless and (left := list(world.ecs.alive)):
         yield "no standby outlives its scheduler for long", left
     if world.too_many and not _may_lose_launches(world):
         yield "no engine keeps more standbys than it is to", world.too_many
@@ -131,7 +130,7 @@ def _of_tasks(world: World) -> Iterator[tuple[str, object]]:
 
 def _of_objects(world: World) -> Iterator[tuple[str, object]]:
     circumstances, aws = world.circumstances, world.of_aws
-    if circumstances.deadly or circumstances.blocked or _is_given_up(world):
+    if circumstances.deadly or circumstances.blocked or circumstances.accidents or _is_given_up(world):
         return
     if world.containers.unfetched:
         yield "each container finds its workload", world.containers.unfetched

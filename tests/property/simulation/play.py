@@ -19,6 +19,8 @@ def play(seed: int, conditions: Conditions, circumstances: Circumstances) -> Wor
             world = World(seed, conditions, circumstances)
             world.take_the_place_of_the_real_one(patch)
             await world.run()
+            for error in world.containers.errors:
+                raise error
             return world
 
         return loop.run_until_complete(live())

@@ -33,6 +33,9 @@ class World(Protocol):
     random: Random
     now: Callable[[], float]
 
+    def hand_over_step(self) -> None:
+        """Note that a hand-over gets on."""
+
 
 class SimulatedS3:
     """Replaces `S3Client`. Its objects outlive every engine."""
@@ -55,6 +58,7 @@ class SimulatedS3:
 
     async def put_once(self, url: str, data: bytes) -> bool:
         assert is_standby(url), "a conditional PutObject is only made for standbys' objects"
+        self.world.hand_over_step()
         await self._arrive()
         if self.world.random.random() < self.world.conditions.late:
             # Its client gets no answer, and gives up. S3 carries it out all the same, at some time.
@@ -62,6 +66,7 @@ class SimulatedS3:
             asyncio.get_running_loop().call_later(delay, self.write_once, url, data)
             await anyio.sleep_forever()
         is_new = self.write_once(url, data)
+        self.world.hand_over_step()
         await self._return()
         return is_new
 

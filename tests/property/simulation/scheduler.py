@@ -71,17 +71,27 @@ class LateClaims:
     """The claims' thread: it writes rows after a while, again if the database has failed, and answers the engine."""
 
     def __init__(
-        self, random: Random, submit: Callable[[Sequence[Claimed]], None], locked: Callable[[], float]
+        self,
+        random: Random,
+        submit: Callable[[Sequence[Claimed]], None],
+        locked: Callable[[], float],
+        step: Callable[[], None],
     ) -> None:
+        """`locked` is the probability that the database is in trouble; `step` is called at each step."""
         self.random = random
         self.submit = submit
         self.locked = locked
+        self.step = step
+        self.asked: set[str] = set()
+        """The ARNs of all standbys that were to be named."""
         self.open: list[RowClaim] = []
         self.come = asyncio.Event()
         self.running = asyncio.get_running_loop().create_task(self.serve())
 
     def ask(self, claim: RowClaim) -> None:
         self.open.append(claim)
+        self.asked.add(str(claim.arn))
+        self.step()
         self.come.set()
 
     async def serve(self) -> None:
@@ -98,7 +108,10 @@ class LateClaims:
                     await asyncio.sleep(AGAIN_AFTER)
                     continue
                 self.open = [each for each in self.open if each not in claims]
+                self.step()
+                await asyncio.sleep(self.random.uniform(0, 0.1))
                 self.submit(answers)
+                self.step()
 
     async def kill(self) -> None:
         """Die: the database may carry out the last claims, but nobody hears of it."""
@@ -130,6 +143,7 @@ class Scheduler:
         configuration: Configuration,
         random: Random,
         locked: Callable[[], float],
+        step: Callable[[], None],
     ) -> None:
         self.executor = Executor(parallelism=1000)
         self.executor.job_id = job_id
@@ -137,7 +151,10 @@ class Scheduler:
         self.configuration = configuration
         self.random = random
         self.reports: list[Report] = []
-        self.claims = LateClaims(random, self.submit, locked)
+        self.accidents: asyncio.Queue[object] = asyncio.Queue()
+        self.adopts_at = asyncio.get_running_loop().time() + 60
+        """When it looks for orphans next."""
+        self.claims = LateClaims(random, self.submit, locked, step)
         self.start_engine()
         self.reconciler = build_reconciler(
             self.executor,
@@ -155,6 +172,14 @@ class Scheduler:
     def job_id(self) -> int:
         assert self.executor.job_id is not None
         return int(self.executor.job_id)
+
+    def befall(self, accident: object) -> None:
+        """Let something happen to it."""
+        self.accidents.put_nowait(accident)
+
+    async def accident(self) -> object:
+        """Wait until something happens to it."""
+        return await self.accidents.get()
 
     def start_engine(self) -> None:
         self.inbox: SimpleQueue[tuple[Order, ...]] = SimpleQueue()

@@ -6,7 +6,8 @@ import asyncio
 import uuid
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from math import inf
 from random import Random
 
@@ -40,6 +41,14 @@ LAST_LOOK = 60.0
 """Seconds after which a standby that has to leave has left: it looks at its lease twice a minute, and its calls take time."""
 
 
+class Accident(Enum):
+    """What may happen to a scheduler."""
+
+    DIES = "its process ends"
+    RESTARTS = "its engine ends, and is replaced"
+    HANGS = "its loop hangs, so that the others take it for dead, while its engine keeps running"
+
+
 @dataclass(frozen=True)
 class Circumstances:
     """How badly everything but AWS behaves; probabilities are those of one heartbeat."""
@@ -53,6 +62,8 @@ class Circumstances:
     """Core drops an event because the row is locked."""
     users_interfere: bool = False
     """Users clear and mark tasks."""
+    accidents: float = 0.0
+    """For a step of a hand-over: just then, something happens to a scheduler."""
     has_celery_tasks: bool = False
     """Some tasks were queued by CeleryExecutor, in a scheduler that has died."""
     standby: int = 0
@@ -72,6 +83,9 @@ class World:
         self.s3 = SimulatedS3(self)
         self.containers = Containers(self)
         self.ecs = SimulatedEcs(self.random, conditions, self.containers.launch, self.now, self.s3.objects)
+        if conditions.room < inf and circumstances.schedulers > 1:
+            # No engine knows of the room that another one's standbys take, so tasks may wait there for too long.
+            self.circumstances = circumstances = replace(circumstances, standby=0)
         self.configuration = configuration(circumstances.standby)
         self.jobs = CELERY_JOB
         self.kills = 0
@@ -132,7 +146,14 @@ class World:
 
     def start_scheduler(self) -> Scheduler:
         self.jobs += 1
-        scheduler = Scheduler(self.jobs, self.airflow, self.configuration, self.random, self.chance_of_a_lock)
+        scheduler = Scheduler(
+            self.jobs,
+            self.airflow,
+            self.configuration,
+            self.random,
+            self.chance_of_a_lock,
+            self.hand_over_step,
+        )
         self.living.append(scheduler)
         scheduler.adopt([each.job_id for each in self.living])
         return scheduler
@@ -152,7 +173,7 @@ class World:
             await asyncio.sleep(self.random.uniform(3, 60))
 
     async def run_scheduler(self, scheduler: Scheduler) -> bool:
-        adopt_at = self.now() + 60
+        """Act as one until it dies (True), or everything is over."""
         deadly, blocked = self.circumstances.deadly, self.circumstances.blocked
         while not self.over:
             calm = self.now() >= CALM_AFTER
@@ -168,32 +189,52 @@ class World:
                 step()
             if not calm and self.random.random() < deadly:
                 await scheduler.restart_engine()
-            if self.now() >= adopt_at:
-                adopt_at += 60
+            if self.now() >= scheduler.adopts_at:
+                scheduler.adopts_at = self.now() + 60
                 scheduler.adopt([each.job_id for each in self.living])
             self.count_standbys(scheduler)
-            await asyncio.sleep(self.random.choice((0.05, 1.0, 1.0, 3.0)))
+            with anyio.move_on_after(self.random.choice((0.05, 1.0, 1.0, 3.0))):
+                match await scheduler.accident():
+                    case Accident.DIES:
+                        return True
+                    case Accident.RESTARTS:
+                        await scheduler.restart_engine()
+                    case Accident.HANGS:
+                        await self.hang(scheduler)
         return False
 
     async def hang(self, scheduler: Scheduler) -> None:
         """Let its loop hang so that the others take it for dead, while its engine keeps running."""
         self.living.remove(scheduler)
-        await asyncio.sleep(self.random.uniform(30, 150))
+        if self.living:  # one of them may be about to look for orphans
+            other = self.random.choice(self.living)
+            other.adopts_at = min(other.adopts_at, self.now() + self.random.uniform(0, 60))
+        with anyio.CancelScope(shield=True):
+            await asyncio.sleep(self.random.uniform(30, 150))
         self.living.append(scheduler)
 
+    def hand_over_step(self) -> None:
+        """Note that a hand-over gets on; perhaps an accident happens just then, or a moment later."""
+        if not self.living or self.now() >= CALM_AFTER:
+            return
+        if self.random.random() < self.circumstances.accidents:
+            scheduler = self.random.choice(self.living)
+            delay = self.random.choice((0.0, self.random.uniform(0, 3)))
+            self.loop.call_later(delay, scheduler.befall, self.random.choice(list(Accident)))
+
     def count_standbys(self, scheduler: Scheduler) -> None:
-        """Compare what ECS has with what the engine is to keep: young standbys that no row names and nobody stops."""
+        """Compare what ECS has with what the engine is to keep: young standbys that nobody has taken or stops."""
         if not self.circumstances.standby:
             return
         leases, unavailable = scheduler.engine.ledger.standbys.leases, set(scheduler.unavailable())
         found = Counter(
             (task.image, task.spot)
-            for task in self.ecs.tasks
+            for task in self.ecs.alive.values()
             if task.waits
             and task.lease in leases
             and not task.stop_asked.is_set()
             and task.arn not in unavailable
-            and task.arn not in self.airflow.shown
+            and task.arn not in scheduler.claims.asked
             and (task.began_at == inf or self.now() < task.began_at + MAX_AGE - LAST_LOOK - 5)
         )
         for pool, count in found.items():
@@ -203,11 +244,20 @@ class World:
     @property
     def over(self) -> bool:
         """Whether all rows are final, no executor holds a run, and all containers but idle standbys have ended."""
+        if self.is_hopeless:
+            return self.now() > CALM_AFTER and all(
+                row.over or row.try_number > 1 for row in self.airflow.rows
+            )
         return (
             all(row.over for row in self.airflow.rows)
-            and not any(task.alive and not task.waits for task in self.ecs.tasks)
+            and not any(not task.waits for task in self.ecs.alive.values())
             and not any(len(each.reconciler.runs) or each.executor.running for each in self.living)
         )
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether no task can succeed: the engine gives each run up, and Airflow moves to the next try or fails the task."""
+        return self.of_aws.faulty == 1 and self.of_aws.faulty_until == inf
 
     async def be_user(self) -> None:
         """Clear or mark a task now and then, whatever it is doing."""
@@ -237,7 +287,7 @@ class World:
                         tasks.start_soon(self.be_scheduler)
                 self.is_over = True
             with anyio.move_on_after(LEASE_SECONDS + LAST_LOOK):
-                while any(task.alive for task in self.ecs.tasks):
+                while self.ecs.alive:
                     await asyncio.sleep(1)
         finally:
             for other in [*others, *self.containers.lives]:
@@ -254,5 +304,5 @@ class World:
         patch.setattr(thread, "read_setbacks", self.read_setbacks)
         patch.setattr(thread, "write_external_ids", self.write_external_ids)
         patch.setattr(claims, "write_external_ids", self.claim_rows)
-        patch.setattr(waiting, "random", self.random.random)
+        patch.setattr(waiting, "random", self.random)
         patch.setattr(waiting, "say", lambda _: None)

@@ -72,7 +72,7 @@ def events(name: EventName) -> list[str]:
 
 
 def test_a_standby_is_seen_while_it_waits_and_as_its_task_s_when_it_has_one(
-    warm: Scheduler, run_dag: RunDag, capsys: pytest.CaptureFixture[str]
+    warm: Scheduler, ecs: Control, run_dag: RunDag, capsys: pytest.CaptureFixture[str]
 ) -> None:
     waiting = told(capsys, "tasks")
     assert [(each["phase"], each["ecs_state"], each["warm"]) for each in waiting] == [
@@ -80,12 +80,10 @@ def test_a_standby_is_seen_while_it_waits_and_as_its_task_s_when_it_has_one(
     ] * 2
     run_dag(one_task_dag("warm"))
     (ti,) = warm.launched()
-    warm.until(lambda: events(EventName.LAUNCHED))
-    print("EV", events(EventName.LAUNCHED))
     assert ti.external_executor_id in {each["arn"] for each in waiting}
     warm.until(lambda: len(events(EventName.LAUNCHED)) == 1)
     assert "warm start: in a standby that had been running for" in events(EventName.LAUNCHED)[0]
-    warm.until(lambda: gauge(warm, "ready") == 2)  # another one has taken its place
+    warm.until(lambda: len(live(ecs)) == 3)  # another one has taken its place
     shown = {each["arn"]: each for each in told(capsys, "tasks")}
     mine = shown.pop(ti.external_executor_id)
     assert (mine["phase"], mine["dag"], mine["warm"]) == ("starting", "warm", True)
@@ -97,7 +95,7 @@ def test_a_standby_is_seen_while_it_waits_and_as_its_task_s_when_it_has_one(
 def test_the_status_tells_each_pool_and_why_tasks_started_cold(
     warm: Scheduler, run_dag: RunDag, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_dag(one_task_dag("own", executor_config={"cpu": 512, "memory": 1024}))
+    run_dag(one_task_dag("own", executor_config={"environment": {"OWN": "1"}}))
     warm.launched()
     assert "cold start: it has an executor_config" in " ".join(warm.until(lambda: events(EventName.LAUNCHED)))
 
@@ -123,7 +121,7 @@ def test_the_sweep_leaves_standbys_of_a_scheduler_that_lives_and_ends_those_of_o
 ) -> None:
     run_dag(one_task_dag("warm"))
     (ti,) = warm.launched()
-    warm.until(lambda: gauge(warm, "ready") == 2)
+    warm.until(lambda: len(live(ecs)) == 3)
     # The clock of the sweep is a day ahead, so a lease that is renewed now would look old to it.
     at = time.time() + 100_000
     real = Aws.objects

@@ -119,9 +119,7 @@ EXECUTORS: dict[str, type[Measured]] = {"AwsEcsExecutor": Theirs, "AsyncEcsExecu
 
 
 @contextmanager
-def scheduler(
-    executor: str, log: Path, kinds: Mapping[str, type[Measured]] = EXECUTORS
-) -> Iterator[Gauge]:
+def scheduler(executor: str, log: Path, kinds: Mapping[str, type[Measured]] = EXECUTORS) -> Iterator[Gauge]:
     """Run a scheduler with an executor of these kinds until the context ends, and then kill it; `go` gives it leave."""
     gauge = Gauge()
     process = FORK.Process(target=_run, args=(kinds[executor], gauge, log), daemon=True)

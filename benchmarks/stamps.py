@@ -120,5 +120,3 @@ def ti_of(body: Mapping[str, Any]) -> str:
 
 def _replace(owner: type, name: str, function: Callable[..., Any]) -> None:
     setattr(owner, name, function)
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import subprocess
@@ -25,7 +26,8 @@ from airflow.providers.amazon.aws.executors.ecs import AwsEcsExecutor
 
 from benchmarks.airflow_rows import create_run, task_instances
 from benchmarks.scheduler_process import scheduler
-from benchmarks.stamps import Stamp, Stamped, Stamps, stamp_engine
+from benchmarks.stamps import BEAT, CLAIM, CLAIMED, ORDERED, WRITTEN, Stamped, Stamps, stamp_engine
+from benchmarks.tables.warm import Start
 from ecs_async_executor import AsyncEcsExecutor
 from ecs_async_executor.local import Control, Options, serve_in_process
 
@@ -71,26 +73,16 @@ KINDS: Mapping[str, type[Stamped]] = {"AwsEcsExecutor": Theirs, "AsyncEcsExecuto
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """One task that has started. Times are in epoch seconds."""
-
-    ti_id: str
-    queued_at: float
-    """The scheduler has queued it: `queued_dttm`."""
-    running_at: float
-    """Its code runs: `start_date`."""
-    warm: bool
-    got_it_at: float | None
-    """Its standby has read its object; None if it isn't known."""
-
-
-@dataclass(frozen=True, slots=True)
 class World:
     """All of it."""
 
     ecs: Control
     stamps: Stamps
     standbys: int
+
+    def beats(self) -> list[float]:
+        """Return what the heartbeats took, in seconds."""
+        return [each.took for each in self.stamps.read() if each.what == BEAT]
 
     def until_ready(self) -> None:
         """Wait until all standbys are ready."""
@@ -107,7 +99,7 @@ class World:
             and now - task["startedAt"] >= since
         ]
 
-    def run(self, count: int, every: float, limit: float = LIMIT) -> list[Started]:
+    def run(self, count: int, every: float, limit: float = LIMIT) -> list[Start]:
         """Run so many tasks, one each few seconds, and return them when all have started."""
         run_ids = []
         for number in range(count):
@@ -121,25 +113,39 @@ class World:
 
         until(lambda: sum(ti.start_date is not None for ti in rows()) == count, limit)
         until(lambda: all(ti.state in {"success", "failed"} for ti in rows()), limit)
-        return self._started(rows())
+        return self._starts(rows())
 
-    def _started(self, rows: Sequence[TaskInstance]) -> list[Started]:
-        started_by = {task["taskArn"]: task["startedBy"] for task in self.ecs.tasks()}
-        found = []
-        for ti in rows:
-            arn = str(ti.external_executor_id)
-            warm = started_by.get(arn) == STANDBY
-            got_it_at = self._got_it_at(arn) if warm else None
-            queued_at, running_at = _epoch(ti.queued_dttm), _epoch(ti.start_date)
-            found.append(Started(str(ti.id), queued_at, running_at, warm, got_it_at))
-        return sorted(found, key=lambda each: each.queued_at)
+    def _starts(self, rows: Sequence[TaskInstance]) -> list[Start]:
+        tasks = {task["taskArn"]: task for task in self.ecs.tasks()}
+        stamps = {(each.ti_id, each.what): each.at for each in reversed(self.stamps.read())}
+        starts = [self._start(ti, tasks[str(ti.external_executor_id)], stamps) for ti in rows]
+        return sorted(starts, key=lambda each: each.queued)
 
-    def _got_it_at(self, arn: str) -> float | None:
+    def _start(
+        self, ti: TaskInstance, task: Mapping[str, Any], stamps: Mapping[tuple[str, str], float]
+    ) -> Start:
+        warm = task["startedBy"] == STANDBY
+
+        def at(what: str) -> float:
+            return stamps.get((str(ti.id), what), math.nan)
+
+        return Start(
+            queued=_epoch(ti.queued_dttm),
+            ordered=at(ORDERED),
+            running=_epoch(ti.start_date),
+            handed_over=at(WRITTEN) if warm else task["createdAt"],
+            claim=at(CLAIM),
+            claimed=at(CLAIMED),
+            read=self._read_at(task["taskArn"]) if warm else math.nan,
+            warm=warm,
+        )
+
+    def _read_at(self, arn: str) -> float:
         logs = boto3.client("logs", endpoint_url=self.ecs.logs_endpoint_url, region_name=REGION)
         stream = f"ecs/airflow/{arn.rpartition('/')[2]}"
         answer = logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True)
         return next(
-            (event["timestamp"] / 1000 for event in answer["events"] if GOT_IT in event["message"]), None
+            (event["timestamp"] / 1000 for event in answer["events"] if GOT_IT in event["message"]), math.nan
         )
 
 
@@ -176,11 +182,6 @@ def warm_airflow(kind: str, standbys: int, start: float, folder: Path) -> Iterat
         stack.enter_context(_api_server(api, port, folder / "api-server.log"))
         gauge.go.set()
         yield World(ecs, stamps, standbys)
-
-
-def beats(stamps: Sequence[Stamp]) -> list[float]:
-    """Return what the heartbeats took, in seconds."""
-    return [each.took for each in stamps if each.what == "beat"]
 
 
 def until(done: Callable[[], bool], limit: float) -> None:

@@ -75,6 +75,8 @@ class RunView:
     """This scheduler's job id; None outside of a scheduler (`dag.test`)."""
     nothing_lives: bool = False
     """It waits for its next launch: all launches before are over."""
+    shows_launch: bool = False
+    """Its row must show its launch before that is sent, although another scheduler may have sent it."""
     may_relaunch: bool = False
     """Start attempts are left, and launching again can help."""
     ran: bool = True
@@ -128,7 +130,8 @@ def decide_when_ended(row: Row, run: RunView) -> Decision:
 def decide_before_launch(row: Row, run: RunView) -> Decision:
     """Decide about a run to launch: again (nothing of it lives), or after another scheduler."""
     if row.state == "queued":
-        return Decision.PUBLISH if run.nothing_lives and not _is_published(row, run) else Decision.LAUNCH
+        must_show = run.nothing_lives or run.shows_launch
+        return Decision.PUBLISH if must_show and not _is_published(row, run) else Decision.LAUNCH
     if row.state == "running" or not run.nothing_lives:
         return Decision.SEARCH
     return Decision.FORGET

@@ -74,7 +74,11 @@ class EndedRuns:
             run.ended = explain_by_row(run.ended, row)
             view = self._view(run)
             decision = decide_when_ended(row, view)
-        if decision is Decision.RELAUNCH:
+        if decision is Decision.RELAUNCH and run.lost_standby and _shows_another(row, run):
+            run.move(RunState.PENDING, "another scheduler has launched it", self._clock())
+            run.search_first()
+            self._rows.read_at(run, self._clock())
+        elif decision is Decision.RELAUNCH:
             self._relaunch(run, row)
         elif decision is Decision.SEARCH and not run.adopted_by_arn:
             run.move(RunState.PENDING, "its row is running, so another launch of it runs", self._clock())
@@ -145,6 +149,11 @@ class EndedRuns:
         send = self._executor.fail if decision is Decision.FAIL else self._executor.success
         send(run.key, str(run.diagnosis))
         self._rows.read_at(run, self._clock() + CONFIRM_AFTER)
+
+
+def _shows_another(row: Row | None, run: Run) -> bool:
+    """Return whether another scheduler has had a run in between: only one that adopts it writes the id of its first launch."""
+    return row is not None and run.number == 1 and row.external_executor_id == str(run.launch_id)
 
 
 def class_of(ended: Terminal | None) -> str:

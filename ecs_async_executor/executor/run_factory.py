@@ -69,6 +69,7 @@ def make_orphaned_run(executor: BaseExecutor, ti: Any, profiles: Profiles) -> Ru
         run.launched = Launched(run.run_id, run.number, adopted.arn, cluster, template.container)
     else:
         run.recovery = Recovery.SEARCH if ti.state == "queued" else Recovery.SEARCH_ONLY
+        run.shows_launch = run.recovery is Recovery.SEARCH and profiles.of(run.queue).standby > 0
     return run
 
 

@@ -73,6 +73,10 @@ class Run:
     """Why it was to be launched again, last: a class of the metric `RELAUNCHES`."""
     waits_for: set[str] = field(default_factory=set)
     """The causes of waiting that are already in its Audit Log."""
+    shows_launch: bool = False
+    """Adopted before its first launch was known: its row must show that launch's id, in place of the run id, before it is sent.
+
+    An earlier scheduler that comes back can't claim the row for a standby any more, and sees that another one had the run."""
     claim: RowClaim | None = None
     """Of its first launch: names the standby that may serve it. None: none may."""
     handed_over_at: float | None = None
@@ -150,6 +154,11 @@ class Run:
         self.recovery = Recovery.NONE
         self.launched = self.ended = self.stop = self.unwanted_since = self.handed_over_at = None
 
+    def search_first(self) -> None:
+        """Look for the first launch again: another scheduler may have sent it."""
+        self.claim = self.launched = self.ended = self.stop = self.unwanted_since = self.handed_over_at = None
+        self.recovery, self.shows_launch = Recovery.SEARCH, True
+
     def covers(self, other: Run) -> bool:
         """Return whether this run is `other`, as made from an orphaned row, or a later launch of it."""
         if other.launched is not None:
@@ -161,7 +170,7 @@ class Run:
         """What its row's `external_executor_id` should be; None if it doesn't matter."""
         if self.launched is not None:
             return self.launched.arn
-        if self.number > 1:
+        if self.number > 1 or self.shows_launch:
             return str(self.launch_id)
         if self.claimed is not None:
             return None  # the run id or the ARN, until the engine knows which
@@ -254,6 +263,7 @@ class Runs:
             current=self.is_current(run) and not queued_again,
             job_id=job_id,
             nothing_lives=run.nothing_lives,
+            shows_launch=run.shows_launch,
             may_relaunch=may_relaunch,
             ran=ended is not None and ended.ran,
             lost=ended is not None and ended.lost,

@@ -65,7 +65,7 @@ def play(run: Callable[[], int]) -> None:
     _stand_in("airflow.executors.base_executor")
     monotonic, sleep, become = time.monotonic, time.sleep, runpy._run_module_as_main  # type: ignore[attr-defined]
 
-    def wait_or_end(seconds: float, /) -> None:
+    def wait_or_end(seconds: Any, /) -> None:
         if random.random() < RECLAIMED:  # noqa: S311  no secret depends on it
             _reclaim()
             sleep(60)  # it looks no more

@@ -1,4 +1,4 @@
-"""The size of every benchmark: in a full run, about two hours in all, and in a quick one."""
+"""The size of every benchmark: in a full run, about an hour and a half in all, and in a quick one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MINUTES = {
     "client": (1.0, 0.2),
     "watching": (1.0, 0.2),
     "scarce": (45.0, 4.0),
-    "warm": (20.0, 4.0),
+    "warm": (15.0, 4.0),
 }
 """About how long each benchmark takes, in a full run and in a quick one. All benchmarks, in the page's order."""
 
@@ -82,10 +82,10 @@ SCARCE = {
 }
 WARM = {
     "start": Size(30.0, 4.0, "seconds that a container takes to start", 0, 600),
-    "standbys": Size(8, 2, "standbys, and warm tasks at once", 1, 100),
-    "rounds": Size(3, 1, "how often so many are started at once", 1, 100),
-    "warm": Size(60, 3, "warm tasks, one after another", 1, 1000),
-    "cold": Size(16, 2, "tasks that each executor starts cold, one after another", 1, 1000),
+    "standbys": Size(12, 3, "standbys, and warm tasks at once", 1, 100),
+    "rounds": Size(1, 1, "how often so many are started at once", 1, 100),
+    "warm": Size(50, 3, "warm tasks, one after another", 1, 1000),
+    "cold": Size(10, 2, "tasks that each executor starts cold, one after another", 1, 1000),
     "every": Size(6.0, 4.0, "seconds between two tasks: standbys are replaced meanwhile", 0),
     "burst": Size(100, 10, "tasks at once, with simulated containers", 1, 1000),
     "launches": Size(50, 10, "cold launches beside each pool that can't serve them", 1, 1000),

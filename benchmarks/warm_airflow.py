@@ -30,6 +30,7 @@ from benchmarks.stamps import BEAT, CLAIM, CLAIMED, ORDERED, WRITTEN, Stamped, S
 from benchmarks.tables.warm import Start
 from ecs_async_executor import AsyncEcsExecutor
 from ecs_async_executor.local import Control, Options, serve_in_process
+from ecs_async_executor.standby.command import READY_SECONDS
 
 DAG_ID = "warm"
 DAG = f'''"""A Dag whose only task has nothing to do."""
@@ -54,9 +55,8 @@ GOT_IT = "Standby: has a workload"
 """What a standby logs when it has read its object."""
 WHOLE_START = {"provisioning": 0.3, "pending": 0.2, "pull": 0.4, "activating": 0.1}
 """Shares of a container's start that each of its phases takes."""
-IMPORTED = 10.0
-"""Seconds that a standby's container runs until it is surely ready: the engine counts 5 s from its look, and looks each few
-seconds."""
+READY = READY_SECONDS + 10.0
+"""Seconds that a standby's container runs until it surely counts as ready: the engine counts from its first look."""
 LIMIT = 180.0
 """Seconds that anything may take."""
 
@@ -86,7 +86,7 @@ class World:
 
     def until_ready(self) -> None:
         """Wait until all standbys are ready."""
-        until(lambda: len(self.waiting(IMPORTED)) >= self.standbys, LIMIT)
+        until(lambda: len(self.waiting(READY)) >= self.standbys, LIMIT)
 
     def waiting(self, since: float = 0.0) -> list[str]:
         """Return the ARNs of standbys that have been running for so many seconds, whether or not a task has taken them."""
@@ -94,7 +94,7 @@ class World:
         return [
             task["taskArn"]
             for task in self.ecs.tasks()
-            if task["startedBy"] == STANDBY
+            if task.get("startedBy") == STANDBY
             and task["lastStatus"] == "RUNNING"
             and now - task["startedAt"] >= since
         ]
@@ -124,7 +124,7 @@ class World:
     def _start(
         self, ti: TaskInstance, task: Mapping[str, Any], stamps: Mapping[tuple[str, str], float]
     ) -> Start:
-        warm = task["startedBy"] == STANDBY
+        warm = task.get("startedBy") == STANDBY
 
         def at(what: str) -> float:
             return stamps.get((str(ti.id), what), math.nan)

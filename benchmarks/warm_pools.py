@@ -25,6 +25,7 @@ from ecs_async_executor import AsyncEcsExecutor
 from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.engine.aws.s3 import S3Client
 from ecs_async_executor.local import Control
+from ecs_async_executor.standby.command import READY_SECONDS
 
 DEPLOYMENT = "warm"
 STANDBY = f"airflow/{DEPLOYMENT}/standby"
@@ -32,8 +33,8 @@ LATENCY = {"*": [0.02, 0.1], "s3:*": [0.01, 0.05]}
 """Of every API call: at least, and at random in addition, in seconds."""
 SETTLED = 3.0
 """Seconds until a pool that can't serve has shown it."""
-READY = 12.0
-"""Seconds from a container's start until its standby surely counts as ready."""
+READY = READY_SECONDS + 7.0
+"""Seconds from a container's start until its standby surely counts as ready: the engine counts from its first look."""
 APART = 0.2
 """Seconds between two tasks where each is launched alone."""
 

@@ -16,9 +16,9 @@ from typing import Any, Literal
 from ecs_async_executor.demo.environment import Home, Ports, Stage, component_environment, worker_environment
 from ecs_async_executor.demo.home import free_ports, new_secrets
 from ecs_async_executor.local import Control, Options, serve_in_process
-from tests.chaos import journal
+from tests.chaos import journal, standby
 from tests.chaos.database import Database
-from tests.chaos.ecs_conditions import CONDITIONS, EXECUTOR, PLAN
+from tests.chaos.ecs_conditions import CONDITIONS, EXECUTOR, PLAN, RECLAIMED
 from tests.chaos.expected_outcomes import GROWING, SIZES
 from tests.chaos.processes import Child, ForkServer, fork_server
 from tests.support.postgres import postgres
@@ -133,6 +133,7 @@ def _ours(home: Home, setting: Setting) -> dict[str, str]:
         "CHAOS_TASKS": str(setting.tasks),
         "CHAOS_SECONDS": " ".join(map(str, setting.seconds)),
         journal.FILE: str(_journal(home)),
+        standby.RECLAIMED: str(RECLAIMED),
     }
 
 

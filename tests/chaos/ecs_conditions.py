@@ -36,6 +36,9 @@ CONDITIONS: Mapping[str, Any] = {
     ],
 }
 
+RECLAIMED = 0.03
+"""The probability, at each look of a standby, that its capacity is reclaimed."""
+
 EXECUTOR: Mapping[str, str] = {
     "AIRFLOW__ECS_ASYNC_EXECUTOR__POLL_INTERVAL": "1",
     "AIRFLOW__ECS_ASYNC_EXECUTOR__MISSING_GRACE": str(_CONSISTENCY_LAG + 3),

@@ -24,8 +24,9 @@ from urllib.parse import urlsplit
 
 FASTER = 10
 """So many times as fast do its clock and the ages of leases run."""
-RECLAIMED = 0.03
-"""The probability that a standby is reclaimed at one of its looks, of which there is one a second."""
+RECLAIMED = "CHAOS_RECLAIMED"
+"""The environment variable with the probability that a standby is reclaimed at one of its looks, of which there is one a
+second."""
 _AUTHORIZATION = "AWS4-HMAC-SHA256 Credential=chaos/20200101/us-east-1/s3/aws4_request"
 
 
@@ -63,10 +64,11 @@ def play(run: Callable[[], int]) -> None:
     session = SimpleNamespace(Session=lambda: SimpleNamespace(create_client=lambda *_, **__: S3()))
     _stand_in("botocore.session", config=config, session=session)
     _stand_in("airflow.executors.base_executor")
+    reclaimed = float(os.environ[RECLAIMED])
     monotonic, sleep, become = time.monotonic, time.sleep, runpy._run_module_as_main  # type: ignore[attr-defined]
 
     def wait_or_end(seconds: Any, /) -> None:
-        if random.random() < RECLAIMED:  # noqa: S311  no secret depends on it
+        if random.random() < reclaimed:  # noqa: S311  no secret depends on it
             _reclaim()
             sleep(60)  # it looks no more
         sleep(seconds)

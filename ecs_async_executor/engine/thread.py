@@ -30,7 +30,7 @@ STATUS_INTERVAL = 5.0
 
 
 class EngineThread:
-    """Runs an `Engine` in its own thread. Only the owner's thread may call its methods; none waits for AWS.
+    """Runs an `Engine` in its own thread. Only the owner's thread may call its methods, but for `submit`; none waits for AWS.
 
     It can be started once. After it dies (`EngineDied` is among the reports), create a new one and resubmit
     the orders for all live runs: launching with the same run id and launch number finds the existing task.

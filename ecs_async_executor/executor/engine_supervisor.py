@@ -26,7 +26,7 @@ STABLE_AFTER = 600.0
 
 
 class EngineSupervisor:
-    """Runs one engine at a time. Call it from the scheduler's thread only; no method waits for AWS."""
+    """Runs one engine at a time. Call it from the scheduler's thread only, but for `submit`; no method waits for AWS."""
 
     def __init__(  # noqa: PLR0913  what differs between a scheduler and a test
         self,

@@ -90,6 +90,8 @@ class HandOver:
         """Assigned runs, each with its standby."""
         self._answers: dict[str, _Answer] = {}
         """Who waits for the answer about its row, by run id."""
+        self._is_answered = True
+        """False: a claim got no answer in time, nor has any since, so whoever is assigned would wait as long."""
         self._wakeup = Wakeup()
         self.stopping = False
         """True: assign no more standbys."""
@@ -99,17 +101,18 @@ class HandOver:
         return self._ledger.standbys
 
     def wake(self) -> None:
-        """Assign the standbys that are ready to the runs that wait; it costs nothing if none is ready."""
+        """Assign the standbys that are ready to the runs that wait; it costs next to nothing if none waits."""
         now = anyio.current_time()
-        for pool in () if self.stopping or not len(self._standbys) else self._standbys.with_ready(now):
-            self._assign(pool, now)
+        if len(self._standbys) and self._is_answered and not self.stopping:
+            for pool in self._ledger.launches.pools(now):
+                self._assign(pool, now)
         if self._pairs or self._ledger.unsettled_standbys:
             self._wakeup.notify()
 
     def _assign(self, pool: str, now: float) -> None:
         while (standby := self._standbys.take(pool, now)) is not None:
             if not self._ledger.is_waiting(standby):
-                self._standbys.spoil(standby)  # it is ending already
+                self._stop(standby, now)  # it is ending, or ECS doesn't show it
                 continue
             entry = self._ledger.take_warm(standby, now)
             if entry is None:
@@ -119,6 +122,7 @@ class HandOver:
 
     def claimed(self, run_id: str, arn: str, *, held: bool) -> None:
         """Take in whether a run's row names its standby."""
+        self._is_answered = True
         answer = self._answers.get(run_id)
         if answer is not None and answer.arn == arn:
             answer.held = held
@@ -182,6 +186,10 @@ class HandOver:
                 await answer.arrived.wait()
         finally:
             del self._answers[entry.run_id]
+        if answer.held is None:
+            self._is_answered = False
+            text = "The database does not answer for which tasks standbys were assigned: tasks start cold meanwhile."
+            self._digest.note((HandOver, "claims"), text, anyio.current_time())
         return answer.held
 
     async def _put(self, url: str, data: bytes) -> tuple[_Written, Diagnosis]:
@@ -208,10 +216,14 @@ class HandOver:
     def _give_up(self, entry: Entry, standby: Standby, why: Diagnosis, *, spoiled: bool) -> list[Report]:
         """End the launch of a run whose standby gets no workload from here, and stop a standby that a row may name."""
         now = anyio.current_time()
-        reports: list[Report] = []
-        if spoiled and (stop := self._standbys.spoil(standby)) is not None:
-            reports += self._ledger.stop(*stop, now)
-        return reports + self._ledger.not_handed_over(entry, why, now)
+        if spoiled:
+            self._stop(standby, now)
+        return self._ledger.not_handed_over(entry, why, now)
+
+    def _stop(self, standby: Standby, now: float) -> None:
+        if (stop := self._standbys.spoil(standby)) is not None:
+            for report in self._ledger.stop(*stop, now):
+                self._emit(report)
 
     def _fail(self, entry: Entry, standby: Standby, error: Exception) -> list[Report]:
         now = anyio.current_time()

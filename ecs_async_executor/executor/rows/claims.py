@@ -76,6 +76,6 @@ class ClaimThread:
 
 
 def _publication(claim: RowClaim) -> Publication:
-    return Publication(
-        claim.run_id, claim.ti_id, claim.try_number, claim.job_id, claim.run_id, str(claim.arn)
-    )
+    arn = str(claim.arn)
+    instead_of = arn if claim.is_void else claim.run_id  # the row must show the ARN already, then
+    return Publication(claim.run_id, claim.ti_id, claim.try_number, claim.job_id, instead_of, arn)

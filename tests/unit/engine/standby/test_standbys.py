@@ -122,7 +122,6 @@ def test_a_standby_is_ready_from_a_few_seconds_of_age_to_its_last_minute(
     pools: Pools, age: float, *, is_ready: bool
 ):
     pools.ready(0.0)
-    assert pools.standbys.with_ready(age) == (["p"] if is_ready else [])
     assert (pools.standbys.take("p", age) is not None) == is_ready
 
 
@@ -172,9 +171,9 @@ def test_one_that_serves_a_run_is_forgotten_and_counted(pools: Pools):
 def test_those_of_an_older_revision_are_stopped_when_runtask_starts_a_newer_one(pools: Pools):
     standby = pools.ready(0.0)
     pools.standbys.note_definition("p", standby.run_id, "t:1")
-    assert pools.standbys.with_ready(30.0)
+    assert pools.standbys.status(30.0)[0].ready == 1
     pools.standbys.note_definition("p", "a run", "t:2")
-    assert not pools.standbys.with_ready(30.0)
+    assert pools.standbys.take("p", 30.0) is None
     plan = pools.plan(30.0)
     assert [run_id for run_id, _ in plan.stops] == [standby.run_id]
     assert len(plan.launches) == 1
@@ -190,6 +189,17 @@ def test_no_pool_is_filled_in_a_cluster_where_runs_wait_for_room_and_it_gives_wa
     assert len(pools.plan(3.0).launches) == 3, "there is room again"
 
 
+def test_no_more_give_way_than_runs_wait_while_they_are_being_stopped():
+    pools = Pools(pool("p", 3), pool("q", 3))
+    for each in pools.plan(0.0).launches:
+        pools.run(each.run_id, 0.0)
+    first = pools.plan(1.0, c=2).stops
+    assert len(first) == 2, "of all pools in the cluster together"
+    assert not pools.plan(2.0, c=2).stops
+    pools.stop(first[0][0], 3.0)
+    assert len(pools.plan(3.0, c=2).stops) == 1, "its room wasn't enough"
+
+
 def test_an_assigned_one_does_not_give_way(pools: Pools):
     pools.ready(0.0)
     pools.standbys.take("p", 30.0)
@@ -199,7 +209,7 @@ def test_an_assigned_one_does_not_give_way(pools: Pools):
 def test_without_s3_nobody_is_served_and_none_is_launched(pools: Pools):
     pools.ready(0.0)
     pools.standbys.s3_failure = WHY
-    assert not pools.standbys.with_ready(30.0)
+    assert pools.standbys.take("p", 30.0) is None
     assert not pools.launch(30.0)
     assert pools.standbys.status(30.0)[0].off == str(WHY)
 

@@ -111,3 +111,15 @@ def test_the_thread_ends_when_it_is_closed(answers: Answers):
     thread.start()
     thread.close(10)
     assert not thread._thread.is_alive()
+
+
+def test_a_void_claim_writes_nothing_and_still_tells_whether_the_row_shows_its_standby(
+    written: list[Publication],
+):
+    mine, void = claim("mine"), claim("void")
+    void.is_void = True
+    answer([mine, void])
+    assert [(each.instead_of, each.external_id) for each in written] == [
+        ("mine", "arn of mine"),
+        ("arn of void", "arn of void"),
+    ]

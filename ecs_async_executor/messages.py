@@ -230,8 +230,8 @@ class Claimed:
 
     run_id: str
     arn: str
-    held: bool
-    """The run's row shows the ARN. False: it doesn't, and never will."""
+    held: bool | None
+    """The run's row shows the ARN. False: it doesn't, and never will; None: it doesn't yet."""
 
 
 @dataclass(frozen=True, slots=True)

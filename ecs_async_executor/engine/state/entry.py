@@ -63,7 +63,7 @@ class Phase(IntEnum):
 class LaunchRecord:
     """What matters until the run's task is known."""
 
-    build: Build | None = None
+    build: Build | None = field(default=None, repr=False)
     """None for a run that is only watched, and once the task is known."""
     ordered_at: float = 0.0
     capacity_timeout: float = math.inf

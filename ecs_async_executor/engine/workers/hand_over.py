@@ -120,7 +120,7 @@ class HandOver:
                 return
             self._pairs.append((entry, standby))
 
-    def claimed(self, run_id: str, arn: str, *, held: bool) -> None:
+    def claimed(self, run_id: str, arn: str, *, held: bool | None) -> None:
         """Take in whether a run's row names its standby."""
         self._is_answered = True
         answer = self._answers.get(run_id)
@@ -170,14 +170,13 @@ class HandOver:
             return self._give_up(entry, standby, _NOT_CLAIMED, spoiled=held is not False)
         self._ledger.hand_over(entry, standby, anyio.current_time())
         written, why_not = await self._put(standby.url, request.workload)
-        if written is not _Written.YES:
-            self._standbys.s3_failure = why_not  # others start cold, until S3 takes the lease again
+        self._standbys.s3_failure = None if written is _Written.YES else why_not
         if written is _Written.NO:
             return self._give_up(entry, standby, why_not, spoiled=True)
         return self._ledger.handed_over(entry, standby, anyio.current_time(), surely=written is _Written.YES)
 
     async def _claim(self, entry: Entry, arn: str) -> bool | None:
-        """Have the run's row name its standby; return whether it does, or None if that isn't known in time."""
+        """Have the run's row name its standby; return whether it does, or None if it may do so later."""
         assert entry.launch.claim is not None  # noqa: S101  only runs with one are assigned
         answer = self._answers[entry.run_id] = _Answer(arn)
         try:
@@ -186,7 +185,7 @@ class HandOver:
                 await answer.arrived.wait()
         finally:
             del self._answers[entry.run_id]
-        if answer.held is None:
+        if not answer.arrived.is_set():
             self._is_answered = False
             text = "The database does not answer for which tasks standbys were assigned: tasks start cold meanwhile."
             self._digest.note((HandOver, "claims"), text, anyio.current_time())
@@ -210,6 +209,7 @@ class HandOver:
                 why = error.failure.diagnosis
             else:
                 return _Written.YES, why
+            self._standbys.s3_failure = why  # others start cold, until S3 takes a workload or a lease
             await anyio.sleep(backoff(attempt, base=0.5, cap=2.0, random=self._random))
         return _Written.UNKNOWN, why
 
@@ -265,4 +265,4 @@ class _Answer:
         self.arn = arn
         self.arrived = anyio.Event()
         self.held: bool | None = None
-        """None: it hasn't come."""
+        """None: it hasn't come, or says that the row may still change."""

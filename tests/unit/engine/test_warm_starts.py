@@ -339,6 +339,33 @@ async def test_while_the_database_does_not_answer_no_other_run_waits_for_it(
         assert [each.run_id for each in reports.of(HandedOver)] == ["later"], "it has answered"
 
 
+async def test_while_s3_takes_one_workload_again_others_start_cold(world: Any, s3: FakeS3, reports: Reports):
+    async with world(pool(3)) as at:
+        await anyio.sleep(READY)
+        s3.script.extend([s3_error(Kind.PAYLOAD)] * 3)
+        at.launch("run")
+        await anyio.sleep(0.1)
+        at.launch("other")
+        await anyio.sleep(10)
+        assert [each.run_id for each in reports.of(Launched)] == ["other", "run"]
+        at.launch("later")
+        await anyio.sleep(1)
+        assert [each.run_id for each in reports.of(HandedOver)] == ["run", "later"], "it takes them again"
+
+
+async def test_a_standby_that_a_row_may_still_name_serves_nobody_else(world: Any, ecs: Ecs, reports: Reports):
+    async with world(pool()) as at:
+        await anyio.sleep(READY)
+        at.held = None
+        at.launch("run")
+        await anyio.sleep(1)
+        ((run_id, arn),) = at.claims
+        at.submit(Claimed(run_id, arn, held=None))
+        await anyio.sleep(1)
+        assert [each.standby for each in reports.of(LaunchFailed)] == [True]
+        assert arn in ecs.exit_codes
+
+
 async def test_one_that_ecs_does_not_show_is_stopped_and_serves_nobody(
     world: Any, ecs: Ecs, reports: Reports
 ):

@@ -22,6 +22,7 @@ from ecs_async_executor.engine.standby.standbys import (
     Standby,
     Standbys,
 )
+from ecs_async_executor.engine.state.entry import Entry, LaunchRecord, State
 from ecs_async_executor.messages import (
     Diagnosis,
     Launched,
@@ -266,3 +267,11 @@ def test_one_that_was_told_to_leave_has_not_failed(pools: Pools):
 def test_the_repr_of_a_standby_hides_its_object(pools: Pools):
     standby = pools.ready(0.0)
     assert standby.url not in repr(standby)
+
+
+def test_the_reprs_of_a_launch_and_of_what_the_ledger_knows_about_it_hide_its_object(pools: Pools):
+    (launch, _) = pools.plan(0.0).launches
+    url = launch.build().body["url"]
+    entry = Entry("run", "run", 1, State.WAITING, stored=url, launch=LaunchRecord(launch.build))
+    assert url in repr(launch.build)
+    assert url not in f"{launch!r} {entry!r}"

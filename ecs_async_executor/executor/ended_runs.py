@@ -74,9 +74,9 @@ class EndedRuns:
             run.ended = explain_by_row(run.ended, row)
             view = self._view(run)
             decision = decide_when_ended(row, view)
-        if decision is Decision.RELAUNCH and run.lost_standby and _shows_another(row, run):
-            run.move(RunState.PENDING, "another scheduler has launched it", self._clock())
-            run.search_first()
+        if decision is Decision.RELAUNCH and _may_live(run, row):
+            run.move(RunState.PENDING, "another scheduler may have launched it", self._clock())
+            run.search_again()
             self._rows.read_at(run, self._clock())
         elif decision is Decision.RELAUNCH:
             self._relaunch(run, row)
@@ -151,9 +151,16 @@ class EndedRuns:
         self._rows.read_at(run, self._clock() + CONFIRM_AFTER)
 
 
-def _shows_another(row: Row | None, run: Run) -> bool:
-    """Return whether another scheduler has had a run in between: only one that adopts it writes the id of its first launch."""
-    return row is not None and run.number == 1 and row.external_executor_id == str(run.launch_id)
+def _may_live(run: Run, row: Row | None) -> bool:
+    """Return whether another scheduler may have sent the launch that has failed here.
+
+    What RunTask has answered holds for all who send a launch, but neither what was never sent nor what a standby didn't get.
+    Only a scheduler that adopts a run writes the id of its first launch to the row.
+    """
+    shows_another = row is not None and run.number == 1 and row.external_executor_id == str(run.launch_id)
+    return (run.had_by_another and isinstance(run.ended, LaunchFailed)) or (
+        run.lost_standby and shows_another
+    )
 
 
 def class_of(ended: Terminal | None) -> str:

@@ -73,6 +73,8 @@ class Run:
     """Why it was to be launched again, last: a class of the metric `RELAUNCHES`."""
     waits_for: set[str] = field(default_factory=set)
     """The causes of waiting that are already in its Audit Log."""
+    had_by_another: bool = False
+    """Another scheduler had it for a while, and may have sent its current launch: a failure of ours proves nothing then."""
     shows_launch: bool = False
     """Adopted before its first launch was known: its row must show that launch's id, in place of the run id, before it is sent.
 
@@ -154,16 +156,19 @@ class Run:
         self.recovery = Recovery.NONE
         self.launched = self.ended = self.stop = self.unwanted_since = self.handed_over_at = None
 
-    def search_first(self) -> None:
-        """Look for the first launch again: another scheduler may have sent it."""
+    def search_again(self) -> None:
+        """Go back to the search for the current launch: another scheduler may have sent it."""
         self.claim = self.launched = self.ended = self.stop = self.unwanted_since = self.handed_over_at = None
-        self.recovery, self.shows_launch = Recovery.SEARCH, True
+        self.recovery, self.shows_launch, self.had_by_another = Recovery.SEARCH, True, False
 
     def covers(self, other: Run) -> bool:
         """Return whether this run is `other`, as made from an orphaned row, or a later launch of it."""
         if other.launched is not None:
             return other.launched.arn in self.ids
-        return self.run_id == other.run_id and self.number >= other.number
+        is_ahead = (
+            self.number > other.number and self.state is RunState.PENDING
+        )  # nobody knows of that launch
+        return self.run_id == other.run_id and self.number >= other.number and not is_ahead
 
     @property
     def published(self) -> str | None:

@@ -126,7 +126,7 @@ class Containers:
         self._note_workload(task)
         self.world.hand_over_step()
         if self.random.random() < self.world.conditions.stuck:
-            await task.stop_asked.wait()
+            await self._pass_time(task, 1000.0)
             self._end(task, 137, task.reason)
         else:
             await self._work(task)

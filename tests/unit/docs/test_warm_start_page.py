@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ecs_async_executor.cold_starts import CLASSES
-from ecs_async_executor.engine.standby.standbys import PATIENCE, REST
+from ecs_async_executor.engine.standby.standbys import PATIENCE, READY_AFTER, REST
 from ecs_async_executor.executor.reconciler import STANDBY_PATIENCE
 from ecs_async_executor.fargate_prices import FARGATE, MONTH
 from ecs_async_executor.standby.command import BROKEN, LEASE_RENEWAL_SECONDS, LEASE_SECONDS, LEFT, NO_ACCESS
@@ -52,7 +52,7 @@ def formula() -> Any:
 def test_so_many_standbys_are_enough_and_one_less_is_not(cells: list[str]) -> None:
     cold, rate = formula(), float(cells[0])
     for cell, most in zip(cells[1:], (0.05, 0.01), strict=True):
-        assert cold(rate, 60, int(cell)) < most <= cold(rate, 60, int(cell) - 1)
+        assert cold(rate, 80, int(cell)) < most <= cold(rate, 80, int(cell) - 1)
 
 
 def test_the_formula_is_erlang_s_with_known_values() -> None:
@@ -79,6 +79,7 @@ def test_each_reason_of_a_cold_start_is_explained_in_its_own_words() -> None:
 
 
 def test_the_times_and_exit_codes_are_the_code_s() -> None:
+    assert f"{READY_AFTER} seconds in which it shows that it works" in WORDS
     assert LEASE_SECONDS + 30 < 240
     assert "within four minutes" in WORDS
     assert PATIENCE == 3

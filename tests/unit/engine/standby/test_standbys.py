@@ -190,6 +190,27 @@ def test_no_pool_is_filled_in_a_cluster_where_runs_wait_for_room_and_it_gives_wa
     assert len(pools.plan(3.0).launches) == 3, "there is room again"
 
 
+def test_one_gives_way_for_each_run_however_often_it_is_planned_until_it_has_ended():
+    pools = Pools(pool("p", 3))
+    for run_id in pools.launch():
+        pools.run(run_id, 0.0)
+
+    ((first, _),) = pools.plan(30.0, c=1).stops
+    assert not pools.plan(30.0, c=1).stops
+    assert len(pools.plan(31.0, c=2).stops) == 1
+
+    pools.stop(first, 32.0)
+    assert len(pools.plan(32.0, c=2).stops) == 1, "its room was not enough"
+
+
+def test_those_give_way_first_that_could_serve_nobody_yet():
+    pools = Pools(pool("p", 2))
+    running, starting = pools.launch()
+    pools.run(running, 0.0)
+
+    assert [run_id for run_id, _ in pools.plan(30.0, c=1).stops] == [starting]
+
+
 def test_an_assigned_one_does_not_give_way(pools: Pools):
     pools.ready(0.0)
     pools.standbys.take("p", 30.0)

@@ -144,8 +144,14 @@ def adopter_launches_at_once(patch: Patch) -> None:
             nothing = Diagnosis("It is not settled.")
             return [
                 Stopped(
-                    entry.run_id, entry.number, entry.arn, exit_code=None, ran=False, permanent=False,
-                    diagnosis=nothing, standby=True,
+                    entry.run_id,
+                    entry.number,
+                    entry.arn,
+                    exit_code=None,
+                    ran=False,
+                    permanent=False,
+                    diagnosis=nothing,
+                    standby=True,
                 )
             ]
         return reports
@@ -201,7 +207,11 @@ def standbys_not_counted_while_they_start(patch: Patch) -> None:
     patch.setattr(
         _Pool,
         "unassigned",
-        lambda self: [each for each in self.standbys.values() if each.arn and each.stage in {Stage.STARTING, Stage.READY}],
+        lambda self: [
+            each
+            for each in self.standbys.values()
+            if each.arn and each.stage in {Stage.STARTING, Stage.READY}
+        ],
     )
 
 

@@ -212,7 +212,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=random.randrange(10_000))  # noqa: S311  no secret
     parser.add_argument("--parallelism", type=int, default=20, help="tasks at a time")
-    parser.add_argument("--standbys", type=int, default=6, help="standbys of the default queue (0: none)")
+    parser.add_argument("--standbys", type=int, default=8, help="standbys of the default queue (0: none)")
     parser.add_argument("--seconds", type=float, nargs=2, default=(0.5, 3.0), help="how long user code runs")
     parser.add_argument("--worker", choices=("light", "airflow"), default="light")
     parser.add_argument("--timeout", type=float, default=1800, help="seconds for all of it")

@@ -18,7 +18,7 @@ from ecs_async_executor.demo.home import free_ports, new_secrets
 from ecs_async_executor.local import Control, Options, serve_in_process
 from tests.chaos import journal, standby
 from tests.chaos.database import Database
-from tests.chaos.ecs_conditions import CONDITIONS, EXECUTOR, PLAN, RECLAIMED
+from tests.chaos.ecs_conditions import CONDITIONS, EXECUTOR, PLAN, RECLAIMED, STANDBY_PLAN
 from tests.chaos.expected_outcomes import GROWING, SIZES
 from tests.chaos.processes import Child, ForkServer, fork_server
 from tests.support.postgres import postgres
@@ -96,7 +96,7 @@ def airflow(root: Path, setting: Setting) -> Iterator[Airflow]:
         s3=setting.standbys > 0,
         s3_port=ports.s3,
         task_definitions=[_task_definition(worker, setting.worker)],
-        plan={"defaults": PLAN},
+        plan={"defaults": PLAN, "rules": [STANDBY_PLAN]},
         conditions={**CONDITIONS, "room": setting.room},
         seed=setting.seed,
     )

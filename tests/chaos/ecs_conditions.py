@@ -8,6 +8,9 @@ from typing import Any
 # Some tasks are still queued when a killed scheduler is missed, as on AWS.
 PLAN: Mapping[str, Any] = {"provisioning": [0.1, 0.5], "pending": [0.2, 7.0], "deprovisioning": 0.2}
 
+STANDBY_PLAN: Mapping[str, Any] = {"started_by": "airflow/chaos/standby", "pending": [0.2, 2.0]}
+"""Standbys start sooner: else few schedulers live to see them ready."""
+
 _CONSISTENCY_LAG = 5.0
 """Above the time until a killed scheduler is missed: so ListTasks may not show yet what it launched at last."""
 
@@ -36,7 +39,7 @@ CONDITIONS: Mapping[str, Any] = {
     ],
 }
 
-RECLAIMED = 0.03
+RECLAIMED = 0.01
 """The probability, at each look of a standby, that its capacity is reclaimed."""
 
 EXECUTOR: Mapping[str, str] = {

@@ -146,6 +146,10 @@ class _Pool:
         """Return whether RunTask starts another revision by now."""
         return bool(standby.definition and self.newest) and standby.definition != self.newest
 
+    def count(self, stage: Stage) -> int:
+        """Count the standbys at a stage."""
+        return sum(each.stage is stage for each in self.standbys.values())
+
     def unassigned(self) -> list[Standby]:
         """Return those that nobody takes and that aren't being stopped, the oldest first."""
         return [each for each in self.standbys.values() if each.stage in {Stage.STARTING, Stage.READY}]
@@ -211,7 +215,8 @@ class Standbys:
         One standby gives way to each such run. StopTask takes its time, so those that are leaving already count.
         """
         to_give_way = Counter(short_of_room)
-        to_give_way.subtract(each.cluster for each in self if each.stage is Stage.LEAVING)
+        for pool in self._pools.values():
+            to_give_way[pool.spec.cluster] -= pool.count(Stage.LEAVING)
         launches: list[Launch] = []
         stops: list[tuple[str, str]] = []
         for pool in self._pools.values():
@@ -227,7 +232,7 @@ class Standbys:
             kept = [each for each in pool.unassigned() if not pool.is_old(each, now)]
             cluster = pool.spec.cluster
             if short_of_room.get(cluster):
-                giving_way = kept[: max(0, to_give_way[cluster])]
+                giving_way = sorted(kept, key=_is_up)[: max(0, to_give_way[cluster])]
                 to_give_way[cluster] -= len(giving_way)
                 stops += [self._leave(each, "tasks wait for the room that it takes") for each in giving_way]
             elif self.s3_failure is None and pool.resumes_at <= now:
@@ -398,3 +403,7 @@ class Standbys:
             idle=replace(pool.size, seconds=pool.idle) if pool.size is not None else None,
             region=pool.region,
         )
+
+
+def _is_up(standby: Standby) -> bool:
+    return standby.running_since is not None

@@ -11,7 +11,9 @@ from tests.property.simulation.ecs import NEVER, Conditions, EcsTask
 from tests.property.simulation.setup import IMAGES, MAX_AGE
 from tests.property.simulation.world import LAST_LOOK, SHORT_FAULT, Circumstances, World
 
-UNTOUCHED_AFTER = 150.0
+SOON = 15.0
+"""Seconds in which a standby finds its workload, if nothing fails: it looks each second, and its calls take some."""
+READY_AFTER = 150.0
 """Seconds after which the first standbys are ready, if nothing fails."""
 
 
@@ -68,6 +70,8 @@ def _of_standbys(world: World) -> Iterator[tuple[str, object]]:
     shared = {url: readers for url, readers in world.containers.readers.items() if len(readers) > 1}
     if shared or len({task.url for task in standbys}) < len(standbys):
         yield "each standby has an object of its own", shared
+    if world.s3.overwritten:
+        yield "a standby's object is written once", world.s3.overwritten
     of_two = {arn: runs for arn, runs in world.airflow.shown.items() if arn in arns and len(runs) > 1}
     if of_two:
         yield "a standby serves one run", of_two
@@ -147,10 +151,13 @@ def _of_service(world: World) -> Iterator[tuple[str, object]]:
         yield "a standby that a row names starts its task", wasted
     if lazy := [arn for arn in named if not world.containers.asked[standbys[arn].queueing]]:
         yield "a standby that a row names starts its task", lazy
+    served = [task for task in standbys.values() if task.served_at < inf]
+    if slow := [task.arn for task in served if task.served_at - world.s3.created[task.url or ""] > SOON]:
+        yield "a standby finds its workload within seconds", slow
     expected = [
         row
         for row in world.airflow.rows
-        if row.due_at > UNTOUCHED_AFTER and row.queue not in {"long"} and row.executor_config is None
+        if row.due_at > READY_AFTER and row.queue != "long" and row.executor_config is None
     ]
     if world.circumstances.standby and expected and not named:
         yield "standbys serve", expected

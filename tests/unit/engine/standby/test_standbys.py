@@ -190,15 +190,32 @@ def test_no_pool_is_filled_in_a_cluster_where_runs_wait_for_room_and_it_gives_wa
     assert len(pools.plan(3.0).launches) == 3, "there is room again"
 
 
-def test_no_more_give_way_than_runs_wait_while_they_are_being_stopped():
+def test_one_gives_way_for_each_run_however_often_it_is_planned_until_it_has_ended():
+    pools = Pools(pool("p", 3))
+    for run_id in pools.launch():
+        pools.run(run_id, 0.0)
+
+    ((first, _),) = pools.plan(30.0, c=1).stops
+    assert not pools.plan(30.0, c=1).stops
+    assert len(pools.plan(31.0, c=2).stops) == 1
+
+    pools.stop(first, 32.0)
+    assert len(pools.plan(32.0, c=2).stops) == 1, "its room was not enough"
+
+
+def test_those_give_way_first_that_could_serve_nobody_yet():
+    pools = Pools(pool("p", 2))
+    running, starting = pools.launch()
+    pools.run(running, 0.0)
+
+    assert [run_id for run_id, _ in pools.plan(30.0, c=1).stops] == [starting]
+
+
+def test_no_more_give_way_than_runs_wait_in_all_pools_of_a_cluster_together():
     pools = Pools(pool("p", 3), pool("q", 3))
-    for each in pools.plan(0.0).launches:
-        pools.run(each.run_id, 0.0)
-    first = pools.plan(1.0, c=2).stops
-    assert len(first) == 2, "of all pools in the cluster together"
-    assert not pools.plan(2.0, c=2).stops
-    pools.stop(first[0][0], 3.0)
-    assert len(pools.plan(3.0, c=2).stops) == 1, "its room wasn't enough"
+    assert len(pools.launch()) == 6
+    assert len(pools.plan(1.0, c=4).stops) == 4
+    assert not pools.plan(2.0, c=4).stops
 
 
 def test_an_assigned_one_does_not_give_way(pools: Pools):

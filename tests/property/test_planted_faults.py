@@ -277,6 +277,12 @@ PLANTS = (
         "no container is stopped while its task runs",
         3,
     ),
+    Plant(
+        adopted_run_not_marked,
+        "one container of each queueing asks Airflow to start",
+        58,
+        circumstances=Circumstances(schedulers=2, accidents=0.3, blocked=0.02, locked=0.5, standby=2),
+    ),
     Plant(standbys_not_counted_while_they_start, "no engine keeps more standbys than it is to", 0),
 )
 

@@ -6,7 +6,7 @@ import logging
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -68,7 +68,7 @@ class Gauge:
 
 
 class Measured(BaseExecutor):
-    """Measures the executor that follows in the MRO, and labels its ECS tasks for `Workers`."""
+    """Measures the executor that follows in the MRO."""
 
     gauge: ClassVar[Gauge]
     _held: Sequence[Any] = ()
@@ -78,6 +78,20 @@ class Measured(BaseExecutor):
         super().start()
         self.gauge.started.set()
         self.gauge.go.wait()
+
+    def heartbeat(self) -> None:
+        """Heartbeat, measured. Without the benchmark that started it, the scheduler ends."""
+        parent = multiprocessing.parent_process()
+        if parent is None or not parent.is_alive():
+            os._exit(1)
+        with self.gauge.heartbeat(self):
+            super().heartbeat()
+        # Core (3.3.2) lets these rows be collected before it has written them. That is no executor's fault.
+        self._held = list(self._task_event_logs)
+
+
+class Labelled(Measured):
+    """Labels its ECS tasks for `Workers`, too."""
 
     def queue_workload(self, workload: Any, session: Any) -> None:
         """Queue it labelled, as if the Dag's author had done it; both executors pass this on to RunTask as it is."""
@@ -92,22 +106,12 @@ class Measured(BaseExecutor):
         session.execute(row.values(executor_config=ti.executor_config))
         super().queue_workload(workload, session)
 
-    def heartbeat(self) -> None:
-        """Heartbeat, measured. Without the benchmark that started it, the scheduler ends."""
-        parent = multiprocessing.parent_process()
-        if parent is None or not parent.is_alive():
-            os._exit(1)
-        with self.gauge.heartbeat(self):
-            super().heartbeat()
-        # Core (3.3.2) lets these rows be collected before it has written them. That is no executor's fault.
-        self._held = list(self._task_event_logs)
 
-
-class Theirs(Measured, AwsEcsExecutor):
+class Theirs(Labelled, AwsEcsExecutor):
     """The executor of Airflow's Amazon provider."""
 
 
-class Ours(Measured, AsyncEcsExecutor):
+class Ours(Labelled, AsyncEcsExecutor):
     """The executor of this package."""
 
 
@@ -115,10 +119,10 @@ EXECUTORS: dict[str, type[Measured]] = {"AwsEcsExecutor": Theirs, "AsyncEcsExecu
 
 
 @contextmanager
-def scheduler(executor: str, log: Path) -> Iterator[Gauge]:
-    """Run a scheduler with one of `EXECUTORS` until the context ends, and then kill it; `go` gives it leave."""
+def scheduler(executor: str, log: Path, kinds: Mapping[str, type[Measured]] = EXECUTORS) -> Iterator[Gauge]:
+    """Run a scheduler with an executor of these kinds until the context ends, and then kill it; `go` gives it leave."""
     gauge = Gauge()
-    process = FORK.Process(target=_run, args=(EXECUTORS[executor], gauge, log), daemon=True)
+    process = FORK.Process(target=_run, args=(kinds[executor], gauge, log), daemon=True)
     process.start()
     try:
         if not gauge.started.wait(60):

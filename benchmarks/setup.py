@@ -101,7 +101,7 @@ CONCURRENCY = 100
 
 @contextmanager
 def local_ecs(
-    latency: float, *, throttling: bool = False, task_seconds: float = FOR_EVER
+    latency: float, *, throttling: bool = False, task_seconds: float = FOR_EVER, s3: bool = False
 ) -> Iterator[Control]:
     """Run a local ECS in a process of its own, and point this process's clients at it. Times are in seconds."""
     options = Options(
@@ -110,9 +110,12 @@ def local_ecs(
         task_definitions=[_DEFINITION],
         conditions={"latency": {"*": latency}, "throttling": throttling},
         plan={"defaults": {"duration": task_seconds}},
+        s3=s3,
     )
     with serve_in_process(options) as ecs:
         os.environ["AWS_ENDPOINT_URL_ECS"] = ecs.endpoint_url
+        if ecs.s3_endpoint_url is not None:
+            os.environ["AWS_ENDPOINT_URL_S3"] = ecs.s3_endpoint_url
         step_back()
         yield ecs
 

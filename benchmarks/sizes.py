@@ -18,6 +18,7 @@ MINUTES = {
     "client": (1.0, 0.2),
     "watching": (1.0, 0.2),
     "scarce": (45.0, 4.0),
+    "warm": (15.0, 4.0),
 }
 """About how long each benchmark takes, in a full run and in a quick one. All benchmarks, in the page's order."""
 
@@ -78,6 +79,17 @@ SCARCE = {
     "waiting": Size(10_000, 200, "runs that wait for room while heartbeats are measured", 0, MANY),
     "watch": Size(30.0, 3.0, "how long heartbeats are measured, with a heartbeat every 50 ms", 0.1),
     "parts": Size(12, 12, "parts to measure, each an executor in one case: the first ones", 1, 12),
+}
+WARM = {
+    "start": Size(30.0, 4.0, "seconds that a container takes to start", 0, 600),
+    "standbys": Size(12, 3, "standbys, and warm tasks at once", 1, 100),
+    "rounds": Size(1, 1, "how often so many are started at once", 1, 100),
+    "warm": Size(50, 3, "warm tasks, one after another", 1, 1000),
+    "cold": Size(10, 2, "tasks that each executor starts cold, one after another", 1, 1000),
+    "every": Size(6.0, 4.0, "seconds between two tasks: standbys are replaced meanwhile", 0),
+    "burst": Size(100, 10, "tasks at once, with simulated containers", 1, 1000),
+    "launches": Size(50, 10, "cold launches beside each pool that can't serve them", 1, 1000),
+    "parts": Size(10, 10, "parts to measure: the first ones", 1, 10),
 }
 FAULTS = {
     "tasks": Size(60, 10, "tasks in each case", 1, 1000),

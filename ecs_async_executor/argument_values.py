@@ -11,7 +11,7 @@ from ecs_async_executor import aws_regions
 from ecs_async_executor.suggestions import did_you_mean
 from ecs_async_executor.task_cost import Price, parse_prices
 
-PHASES = ("waiting", "launching", "starting", "running", "ending", "leftover")
+PHASES = ("waiting", "launching", "starting", "running", "ending", "standby", "leftover")
 """What `tasks --phase` takes: the fleet page's phases, and ECS tasks that no live task instance has."""
 AIRFLOW_STATES = ("queued", "running", "restarting")
 """The states of Airflow that `tasks --state` takes: those of live rows."""

@@ -30,7 +30,10 @@ class EventName(str, Enum):
     COST = "ecs task cost"
 
 
-WAITS = frozenset(each.value for each in (EventName.WAITS, EventName.LAUNCH_FAILED, EventName.START_FAILED))
+WAITS = frozenset(
+    each.value
+    for each in (EventName.WAITS, EventName.LAUNCH_FAILED, EventName.START_FAILED, EventName.STANDBY_LOST)
+)
 """Each says why its task can't be launched yet."""
 DELAYS = WAITS | {EventName.SLOW_START.value}
 """Each says why its task doesn't run yet."""
@@ -39,6 +42,7 @@ FAILURES = frozenset(
     for each in (
         EventName.LAUNCH_FAILED,
         EventName.START_FAILED,
+        EventName.STANDBY_LOST,
         EventName.NOT_LAUNCHED,
         EventName.NOT_STARTED,
         EventName.ENDED,

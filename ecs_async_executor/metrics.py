@@ -91,7 +91,7 @@ LAUNCHES = _counter(
     "launch.started",
     "ECS tasks",
     ("queue",),
-    "ECS tasks that RunTask has started.",
+    "ECS tasks that RunTask has started, standbys included.",
 )
 QUEUE_WAIT = _timing(
     "launch.queue_wait",

@@ -160,7 +160,7 @@ def report(
             " slow for the simulated containers, and some failures may be its own.",
         ),
         Table(
-            "Room is back after none",
+            "The room is back, after there was none",
             ("executor", "without room", "calls meanwhile", "fits", "launched", "after", "beyond AWS's rate"),
             [(who, *_return(each)) for who, each in returns.items()],
             "After: until everything that fits was launched. The rate: 20 launches per second after a burst of 20.",

@@ -67,6 +67,7 @@ def _lines(found: Found, rules: Rules, now: float) -> Iterator[str]:
     quiet = {
         containers.Verdict.IN_USE: "in use",
         containers.Verdict.STOPPING: "stopping already",
+        containers.Verdict.WAITS: "waiting for a task, as standbys",
         containers.Verdict.YOUNG: f"younger than {age(rules.grace)}",
     }
     for each in found.containers:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from ecs_async_executor.cli.operation import add_command, exit_with, guarded, watch
 from ecs_async_executor.commands import TASKS
 from ecs_async_executor.errors import OperationError
+from ecs_async_executor.task_arn import TaskArn
 from ecs_async_executor.task_cost import Prices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ecs_async_executor.operate.access import Access
-    from ecs_async_executor.operate.cost_table import CostTable
+    from ecs_async_executor.operate.cost_table import CostTable, Served
     from ecs_async_executor.operate.ecs_task import EcsTask
     from ecs_async_executor.operate.task_table import Line
 
@@ -90,9 +91,9 @@ def _ours(access: Access) -> list[EcsTask]:
     return [task for task in found.values() if task.run_id(access.deployment) is not None]
 
 
-def _dags(access: Access, tasks: Sequence[EcsTask]) -> dict[str, str]:
-    """Return the Dags, by ARN, of the tasks whose command doesn't name theirs, as rows show them."""
-    from ecs_async_executor.operate.cost_table import dag_of  # noqa: PLC0415  it imports Airflow
+def _dags(access: Access, tasks: Sequence[EcsTask]) -> dict[str, Served]:
+    """Return what rows tell, by ARN, of the tasks whose command names no Dag."""
+    from ecs_async_executor.operate.cost_table import Served, dag_of  # noqa: PLC0415  it imports Airflow
     from ecs_async_executor.operate.rows import read_by_external_ids, readable  # noqa: PLC0415  as above
 
     by_id: dict[str, str] = {}
@@ -103,7 +104,9 @@ def _dags(access: Access, tasks: Sequence[EcsTask]) -> dict[str, str]:
         return {}
     with readable() as session:
         rows = read_by_external_ids(session, by_id)
-    return {by_id[row.external_id]: row.dag_id for row in rows if row.external_id in by_id}
+    return {
+        by_id[row.external_id]: Served(row.dag_id, row.queued_at) for row in rows if row.external_id in by_id
+    }
 
 
 def _read(access: Access, now: float) -> list[Line]:
@@ -116,5 +119,23 @@ def _read(access: Access, now: float) -> list[Line]:
     fleet, _ = read_all(now)
     live = live_tasks(fleet, frozenset(row.dag_id for row in fleet.tasks), now)
     seen = {task.arn for task in tasks}
+    prices = Prices.of(access.configuration.settings.task_prices)
+
+    def cost(task: EcsTask) -> float | None:
+        usage, arn = task.usage(now), TaskArn.parse(task.arn)
+        return prices.cost(usage, arn.region).dollars if usage is not None and arn is not None else None
+
     shown = {each.row.external_id or "" for each in live}
-    return join(live, [*tasks, *access.named(sorted(shown - seen))], access.deployment)
+    served = _served([task.arn for task in tasks if task.standby is not None and task.arn not in shown])
+    tasks += access.named(sorted(shown - seen))
+    return join(live, tasks, access.deployment, served=served, cost=cost)
+
+
+def _served(arns: Sequence[str]) -> set[str]:
+    """Return those of these standbys that a row shows: they have got a task, which is over or another executor's."""
+    from ecs_async_executor.operate.rows import read_by_external_ids, readable  # noqa: PLC0415  it imports Airflow
+
+    if not arns:
+        return set()
+    with readable() as session:
+        return {row.external_id or "" for row in read_by_external_ids(session, arns)}

@@ -221,8 +221,8 @@ def warm_and_cold(snapshot: Snapshot) -> str:
     found = starts(snapshot)
     if not found.warm or not found.cold:
         return ""
-    warm, cold = (f"{len(times)} in {median(times):.1f} s (median)" for times in (found.warm, found.cold))
-    return f"From queued to running: warm starts, in a standby, {warm}; cold starts {cold}."
+    warm, cold = (f"{len(times)} {kind} in {median(times):.1f} s" for kind, times in vars(found).items())
+    return f"From queued to running (median): {warm} (in a standby), {cold}."
 
 
 def verdict(snapshot: Snapshot) -> str:

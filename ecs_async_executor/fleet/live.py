@@ -226,8 +226,10 @@ def _cause_in(status: SchedulerStatus) -> Cause | None:
     return None
 
 
-_TRIES = re.compile(r"^(?:Start \d+ of \d+ failed[^.]*\. |It waited \d+ s [^.]*\. )")
-"""What `TaskEvents.start_failed` and `RetryPolicy.describe_tries` put in front of the diagnosis."""
+_TRIES = re.compile(
+    r"^(?:Start \d+ of \d+ failed[^.]*\. |It waited \d+ s [^.]*\. |It starts cold, at no cost\. )"
+)
+"""What `TaskEvents.start_failed`, `TaskEvents.standby_lost` and `RetryPolicy.describe_tries` put in front of the diagnosis."""
 _SLOW = re.compile(r" s: it is ([^;.]+)")
 """Where `describe_slow_start` says what the task is doing."""
 _SLOW_STARTS = frozenset({EventName.SLOW_START.value})

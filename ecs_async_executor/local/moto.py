@@ -7,15 +7,13 @@ import contextlib
 import errno
 import socket
 import sys
-import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from ecs_async_executor.errors import ConfigurationError, EcsAsyncError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
-    from typing import Any
+    from collections.abc import AsyncIterator
 
 _HOST = "127.0.0.1"
 
@@ -67,36 +65,14 @@ def _check_port(port: int) -> None:
         ) from None
 
 
-class OnePutAtATime:
-    """Makes conditional writes to S3 atomic: moto looks whether the key exists, and writes in a second step."""
-
-    def __init__(self, app: Callable[[Any, Any], Iterable[bytes]]) -> None:
-        self._app = app
-        self._lock = threading.Lock()
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Answer one request, by WSGI."""
-        if environ["REQUEST_METHOD"] != "PUT":
-            return self._app(environ, start_response)
-        with self._lock:
-            return self._app(environ, start_response)
-
-
 def main() -> None:
     """Serve on the port in the first argument, or a free one, until standard input closes."""
-    # Imported in the child process only.
-    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415  as above
-        DomainDispatcherApplication,
-        MotoRequestHandler,
-        create_backend_app,
-    )
-    from werkzeug.serving import make_server  # noqa: PLC0415  as above
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415  imported in the child process only
 
-    app = OnePutAtATime(DomainDispatcherApplication(create_backend_app))
-    port = int(sys.argv[1]) if sys.argv[1:] else 0
-    server = make_server(_HOST, port, app, threaded=True, request_handler=MotoRequestHandler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdout.write(f"http://{_HOST}:{server.server_port}\n")
+    server = ThreadedMotoServer(ip_address=_HOST, port=int(sys.argv[1]) if sys.argv[1:] else 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    sys.stdout.write(f"http://{host}:{port}\n")
     sys.stdout.flush()
     sys.stdin.read()
 

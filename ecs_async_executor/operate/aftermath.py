@@ -10,6 +10,8 @@ def aftermath(task: EcsTask, row: FoundRow | None, *, shows_it: bool = True) -> 
     """Return it in a sentence or two; `shows_it` is False if the row is live under another ECS task or run id."""
     if task.workload is WorkloadKind.CALLBACK:
         return "It runs a callback: Airflow counts it as failed."
+    if row is None and task.standby is not None:
+        return "It is a standby without a task: nothing changes in Airflow, and its scheduler starts another one."
     if row is None:
         return "No task instance of this Airflow shows it: nothing changes there."
     if not row.is_live:
@@ -17,6 +19,11 @@ def aftermath(task: EcsTask, row: FoundRow | None, *, shows_it: bool = True) -> 
         return f"{row.label} is {state}: nothing changes in Airflow."
     if not shows_it:
         return f"{row.label} is live under another ECS task or run id, and goes on there."
+    if row.state == "queued" and task.standby is not None:
+        return (
+            f"{row.label} is queued, its code hasn't run: the executor starts it in a new container, at no cost. To end it, mark "
+            "it as failed in Airflow."
+        )
     if row.state == "queued":
         return (
             f"{row.label} is queued, its code hasn't run: the executor starts it again in a new container while it has "

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ecs_async_executor.launch_id import LaunchId
+from ecs_async_executor.launch_id import STANDBY, LaunchId
 from ecs_async_executor.operate.ecs_task import EcsTask, WorkloadKind
 from ecs_async_executor.operate.rows import FoundRow
 from ecs_async_executor.operate.text import age
@@ -41,6 +41,7 @@ class Verdict(Enum):
     IN_USE = "a live task instance shows its ARN or its run id"
     SIBLING = "it has the run id of a container that a live task instance shows"
     CALLBACK = "it runs a callback, which has no task instance"
+    WAITS = "it is a standby that waits for a task; it ends by itself within four minutes if its scheduler is gone"
     HELD = "its task instance is live under another id: the executor decides about it"
     YOUNG = "it is too young to judge"
     JUST_OVER = "its task instance was over only a moment ago: it may still be ending by itself"
@@ -49,10 +50,25 @@ class Verdict(Enum):
     GONE = "this Airflow's database has no trace of it; it may belong to another Airflow with the same `deployment`"
     OVER = "its task instance is over"
     EARLIER_TRY = "it belongs to an earlier try of its task instance"
+    FORSAKEN = "it is a standby whose scheduler is gone, and it should have ended by itself"
     GONE_TOO = "this Airflow's database has no trace of it, and --gone says that no other Airflow has"
 
 
-TO_STOP = frozenset({Verdict.OVER, Verdict.EARLIER_TRY, Verdict.GONE_TOO})
+TO_STOP = frozenset({Verdict.OVER, Verdict.EARLIER_TRY, Verdict.FORSAKEN, Verdict.GONE_TOO})
+
+
+@dataclass(frozen=True, slots=True)
+class Leases:
+    """The leases of schedulers' standbys: a scheduler that lives renews its own every minute."""
+
+    location: str
+    """`s3://bucket/prefix/`: nothing is known of others."""
+    renewed_at: Mapping[str, float] = field(default_factory=dict)
+    """By URL: seconds since 1970."""
+
+    def is_over(self, lease: str, at: float) -> bool:
+        """Return whether a lease wasn't renewed since that time; False if nobody looked where it is."""
+        return lease.startswith(self.location) and self.renewed_at.get(lease, 0.0) < at
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +78,8 @@ class Facts:
     live: Sequence[FoundRow] = ()
     by_external_id: Mapping[str, Sequence[FoundRow]] = field(default_factory=dict)
     by_ti_id: Mapping[str, Sequence[FoundRow]] = field(default_factory=dict)
+    leases: Leases | None = None
+    """None: the bucket wasn't looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +112,8 @@ def judge_all(tasks: Iterable[EcsTask], facts: Facts, rules: Rules, now: float) 
     """Judge this deployment's containers; tasks that others have started are left out."""
     ours = [task for task in tasks if task.run_id(rules.deployment) is not None]
     protected = live_ids(facts.live)
-    siblings = {task.run_id(rules.deployment) for task in ours if task.arn in protected}
+    # All standbys have the same run id: only a row's ARN tells which of them serves whom.
+    siblings = {task.run_id(rules.deployment) for task in ours if task.arn in protected} - {STANDBY}
     live_tis = {row.ti_id for row in facts.live}
 
     def judge(task: EcsTask) -> Judged:
@@ -121,6 +140,9 @@ def _by_row(task: EcsTask, facts: Facts, rules: Rules, now: float) -> Judged:
     ids = external_ids(task, rules.deployment)
     rows = [row for each in ids for row in facts.by_external_id.get(each, ())]
     rows = rows or list(facts.by_ti_id.get(task.ti_id or "", ()))
+    if not rows and task.standby is not None:
+        gone = facts.leases is not None and facts.leases.is_over(task.standby.lease, now - rules.grace)
+        return Judged(task, Verdict.FORSAKEN if gone else Verdict.WAITS)
     if any(row.is_live for row in rows):
         return Judged(task, Verdict.HELD)
     if not rows:
@@ -138,6 +160,8 @@ def _by_row(task: EcsTask, facts: Facts, rules: Rules, now: float) -> Judged:
 def external_ids(task: EcsTask, deployment: str) -> list[str]:
     """Return what a row may show of this container: its ARN, its run id, its launch ids."""
     run_id = task.run_id(deployment)
+    if run_id == STANDBY:
+        return [task.arn]
     launches = [str(LaunchId(run_id, number)) for number in range(1, LAUNCHES_SEARCHED + 1)] if run_id else []
     return [task.arn, *([run_id] if run_id else []), *launches]
 

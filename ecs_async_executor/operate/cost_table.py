@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ecs_async_executor.fargate_prices import DATE, REGION
+from ecs_async_executor.messages import Usage
 from ecs_async_executor.operate.ecs_task import EcsTask, WorkloadKind
 from ecs_async_executor.operate.text import Column, count, screen_width, table, table_width, wrapped
 from ecs_async_executor.task_arn import TaskArn
-from ecs_async_executor.task_cost import Prices, Sum, sum_by
+from ecs_async_executor.task_cost import MINIMUM, Prices, Sum, sum_by
 
 CALLBACKS = "(callbacks)"
+STANDBYS = "(standbys)"
+"""What standbys have used without a task: those that have none, and the others until they got theirs."""
 UNKNOWN = "(unknown)"
 """The Dag of a task whose workload is in S3, and that no row shows."""
 MEASURED = (
     "Counted from the start of the image's pull to the task's end, or to now; on Fargate in whole seconds, and a minute at "
     "least. ECS describes a task for about an hour after its end: what ended earlier isn't here. The option log_cost keeps it."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a row tells of the ECS task that it shows."""
+
+    dag: str
+    queued_at: float | None = None
+    """Seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +55,40 @@ class CostTable:
 
 
 def make_table(
-    tasks: Iterable[EcsTask], dags: Mapping[str, str], prices: Prices, now: float, dag: str | None = None
+    tasks: Iterable[EcsTask],
+    dags: Mapping[str, Served],
+    prices: Prices,
+    now: float,
+    dag: str | None = None,
 ) -> CostTable:
-    """Sum tasks by Dag; `dags` has the Dags, by ARN, of tasks whose command doesn't name theirs. `dag`: only that one."""
+    """Sum tasks by Dag; `dags` has, by ARN, what rows tell of tasks whose command names no Dag. `dag`: only that one."""
     costs, live, unmeasured = [], 0, 0
     for task in tasks:
-        name = dag_of(task) or dags.get(task.arn, UNKNOWN)
-        if dag is not None and name != dag:
-            continue
+        served = dags.get(task.arn)
+        name = dag_of(task) or (served.dag if served is not None else UNKNOWN)
         usage = task.usage(now)
         if usage is None:
-            unmeasured += 1
+            unmeasured += dag is None or name == dag
             continue
-        live += task.stopped_at is None
         arn = TaskArn.parse(task.arn)
-        costs.append((name, prices.cost(usage, arn.region if arn is not None else "")))
+        parts = _divided(task, usage, name, served)
+        wanted = [part for part in parts if dag is None or part[0] == dag]
+        live += task.stopped_at is None and bool(wanted)
+        costs += [(each, prices.cost(part, arn.region if arn is not None else "")) for each, part in wanted]
     return CostTable(sum_by(costs), live, unmeasured, bool(prices.own))
+
+
+def _divided(task: EcsTask, usage: Usage, name: str, served: Served | None) -> Sequence[tuple[str, Usage]]:
+    """Divide what a standby has used between its pool, until its task was queued, and its task's Dag."""
+    if task.standby is None:
+        return [(name, usage)]
+    if served is None:
+        return [(STANDBYS, usage)]
+    if served.queued_at is None:
+        return [(name, usage)]
+    before = min(usage.seconds, max(0.0, served.queued_at - (task.pull_started_at or 0.0)))
+    wait = replace(usage, seconds=before, standby=float(MINIMUM))  # no minimum of its own
+    return [(STANDBYS, wait), (name, replace(usage, seconds=usage.seconds - before, standby=before))]
 
 
 def dag_of(task: EcsTask) -> str:
@@ -108,6 +138,10 @@ def _notes(costs: CostTable, total: Sum) -> Sequence[str]:
         MEASURED,
         f"{prices}{', else' if costs.has_own_prices else ':'} AWS's public on-demand prices of {REGION}, {DATE}.",
     ]
+    if STANDBYS in costs.by_dag:
+        notes.append(
+            "A standby is counted there until its task was queued, and from then on as an ECS task of its Dag."
+        )
     if total.unpriced:
         notes.append(
             f"The price of {count(total.unpriced, 'task')} is not known: set task_prices, or --prices."

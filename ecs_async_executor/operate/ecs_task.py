@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any
 
 from ecs_async_executor.messages import Usage
+from ecs_async_executor.standby.command import is_standby
 from ecs_async_executor.task_arn import TaskArn
 from ecs_async_executor.task_cost import ARCHITECTURE, make_usage, size_of
 
@@ -21,6 +22,7 @@ class WorkloadKind(Enum):
 
     TASK = "a task instance"
     CALLBACK = "a callback, which has no task instance"
+    STANDBY = "a task instance that only a row names, or none yet: it is a standby"
     UNKNOWN = "its command does not show it"
 
 
@@ -34,6 +36,14 @@ class Container:
     exec_agent: str | None = None
     """`lastStatus` of ECS Exec's agent; None if there is none."""
     exec_agent_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standby:
+    """The S3 objects that a standby looks at, `s3://bucket/key`. Whoever may read `own` has the workload that it gets."""
+
+    lease: str
+    own: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,8 @@ class EcsTask:
     """x86_64 or arm64; empty if ECS doesn't say."""
     pull_started_at: float | None = None
     stopped_at: float | None = None
+    standby: Standby | None = field(default=None, repr=False)
+    """Where it looks for its workload, if it is a standby."""
 
     @property
     def task_id(self) -> str:
@@ -101,7 +113,9 @@ def ecs_task(document: Mapping[str, Any]) -> EcsTask:
     """Read one of DescribeTasks' `tasks`, as botocore gives it."""
     arn = str(document.get("taskArn") or "")
     containers = document.get("containers") or ()
-    kind, ti_id, ti_name = _workload(document.get("overrides") or {})
+    overrides = document.get("overrides") or {}
+    kind, ti_id, ti_name = _workload(overrides)
+    standby = _standby(overrides)
     return EcsTask(
         arn,
         str(document.get("clusterArn") or _cluster_of(arn)),
@@ -114,7 +128,7 @@ def ecs_task(document: Mapping[str, Any]) -> EcsTask:
         str(document.get("capacityProviderName") or document.get("launchType") or ""),
         bool(document.get("enableExecuteCommand")),
         tuple(_container(each) for each in containers),
-        kind,
+        kind if standby is None else WorkloadKind.STANDBY,
         ti_id,
         ti_name,
         size_of(document.get("cpu"), (each.get("cpu") for each in containers)),
@@ -125,6 +139,7 @@ def ecs_task(document: Mapping[str, Any]) -> EcsTask:
         _architecture(document),
         _seconds(document.get("pullStartedAt")),
         _seconds(document.get("stoppedAt")),
+        standby,
     )
 
 
@@ -154,6 +169,15 @@ def _workload(overrides: Mapping[str, Any]) -> tuple[WorkloadKind, str | None, s
         if "--json-string" in command[:-1]:
             return _read(command[command.index("--json-string") + 1])
     return _UNKNOWN
+
+
+def _standby(overrides: Mapping[str, Any]) -> Standby | None:
+    """Return what a standby looks at, by its command; None if it is none."""
+    for container in overrides.get("containerOverrides") or ():
+        command = container.get("command") or ()
+        if command and is_standby(command[-1]):
+            return Standby(command[-2], command[-1])
+    return None
 
 
 def _read(text: str) -> tuple[WorkloadKind, str | None, str]:

@@ -50,6 +50,7 @@ class FoundRow:
     earlier_try: bool = False
     max_tries: int = 0
     """How many retries the task has."""
+    queued_at: float | None = None
 
     @property
     def is_live(self) -> bool:
@@ -155,6 +156,7 @@ def _select(model: Any) -> Select[Any]:
         model.updated_at,
         model.end_date,
         model.max_tries,
+        model.queued_dttm,
     )
 
 
@@ -192,6 +194,7 @@ def _row(row: Any, earlier_try: bool) -> FoundRow:  # noqa: FBT001  as in FoundR
         max(known) if known else None,
         earlier_try,
         row.max_tries or 0,
+        _seconds(row.queued_dttm),
     )
 
 

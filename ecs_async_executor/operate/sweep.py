@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ecs_async_executor.engine.images import FAMILIES
 from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.operate import containers, payloads, revisions
 from ecs_async_executor.operate.access import Access
+from ecs_async_executor.operate.aws import StoredObject
 from ecs_async_executor.operate.facts import read_facts
+from ecs_async_executor.standby.command import folders, is_lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,9 @@ def look(access: Access, rules: containers.Rules, now: float, *, images: bool = 
     """
     # Objects first, then ECS, then the rows: whatever is launched in between is protected by what is read later.
     location = access.configuration.settings.payload_bucket
-    objects = list(access.aws.objects(location)) if location else []
+    objects = _objects(access)
     registered = list(_registered(access)) if images else []
-    judged, live_runs, all_seen = _look_at_containers(access, rules, now)
+    judged, live_runs, all_seen = _look_at_containers(access, rules, now, objects)
     live = {each.task.family for each in judged}
     return Found(
         judged,
@@ -82,7 +84,9 @@ def _stop(
     doomed = {each.task.arn for each in judged if each.is_to_stop}
     if not doomed:
         return
-    again, _, _ = _look_at_containers(access, rules, clock())
+    has_standbys = any(each.verdict is containers.Verdict.FORSAKEN for each in judged)
+    objects = _objects(access) if has_standbys else []
+    again, _, _ = _look_at_containers(access, rules, clock(), objects)
     for each in again:
         if each.is_to_stop and each.task.arn in doomed:
             access.aws.stop(each.task, f"Swept by ecs-async: {each.verdict.value}.")
@@ -90,15 +94,30 @@ def _stop(
 
 
 def _look_at_containers(
-    access: Access, rules: containers.Rules, now: float
+    access: Access, rules: containers.Rules, now: float, objects: Sequence[StoredObject]
 ) -> tuple[list[containers.Judged], set[str], bool]:
     """Judge the containers; return also the run ids of all that lives, and whether ECS shows every task that rows name."""
     tasks = access.tasks()
-    facts = read_facts(tasks, access.deployment)
+    facts = replace(read_facts(tasks, access.deployment), leases=_leases(access, objects))
     shown = containers.live_ids(facts.live)
     unseen = {each for each in shown if each.startswith("arn:")} - {task.arn for task in tasks}
     elsewhere = access.named(sorted(unseen))
     tasks += elsewhere
     live_runs = shown | {task.started_by.rpartition("/")[2] for task in tasks}
+    live_runs |= {task.standby.own for task in tasks if task.standby is not None}
     all_seen = unseen == {task.arn for task in elsewhere}
     return containers.judge_all(tasks, facts, rules, now), live_runs, all_seen
+
+
+def _objects(access: Access) -> list[StoredObject]:
+    """Return what is stored in S3 for containers: payloads, standbys' workloads, leases."""
+    location = access.configuration.settings.payload_bucket
+    return [each for under in folders(location) for each in access.aws.objects(under)] if location else []
+
+
+def _leases(access: Access, objects: Sequence[StoredObject]) -> containers.Leases | None:
+    """Return the leases among the bucket's objects; None if there are none, as if nobody had looked."""
+    location = access.configuration.settings.payload_bucket
+    if not location or not objects:
+        return None
+    return containers.Leases(location, {each.url: each.changed_at for each in objects if is_lease(each.url)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +13,16 @@ from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.operate.ecs_task import EcsTask
 from ecs_async_executor.operate.text import Column, age, count, screen_width, table, table_width, wrapped
 
-LEFTOVER = PHASES[-1]
-"""The phase of an ECS task that no live row shows: its task instance is over, or it is a callback's."""
+STANDBY, LEFTOVER = PHASES[-2:]
+"""The phases of ECS tasks that no live row shows. The first one waits for a task."""
+"""A leftover's task instance is over, or it is a callback's."""
 WIDE = 120
 """Characters from which on the table has room for whole ECS task ids."""
 SHORT_ID = 8
 _LEFTOVER = (
     "A leftover is a callback, or about to end, or for `ecs-async sweep`: no live task instance shows it."
 )
+_STANDBY = "A standby waits for a task; one that has got its task is in the line of that task."
 _ORDER = {phase: index for index, phase in enumerate(PHASES)}
 
 
@@ -30,11 +32,17 @@ class Line:
 
     live: LiveTask | None
     task: EcsTask | None
+    served: bool = False
+    """It is a standby that a row shows, although no live one does."""
+    dollars: float | None = None
+    """What a standby without a task has cost so far; None: it isn't one, or its price isn't known."""
 
     @property
     def phase(self) -> str:
-        """The fleet page's phase, or `LEFTOVER`."""
-        return self.live.phase.value if self.live is not None else LEFTOVER
+        """The fleet page's phase, or `STANDBY`, or `LEFTOVER`."""
+        if self.live is not None:
+            return self.live.phase.value
+        return STANDBY if self.task is not None and self.task.standby and not self.served else LEFTOVER
 
     @property
     def arn(self) -> str | None:
@@ -55,6 +63,16 @@ class Line:
     def reason(self) -> str:
         """Why it waits; empty if it doesn't, or no reason is known."""
         return self.live.cause.title if self.live is not None and self.live.cause is not None else ""
+
+    @property
+    def extra(self) -> str:
+        """What is special about its ECS task, for people to read."""
+        if self.task is None or self.task.standby is None:
+            return ""
+        if self.phase != STANDBY:
+            return "warm"
+        cost = None if self.dollars is None else f"${self.dollars:.4f} so far"
+        return ", ".join(part for part in (_size(self.task), cost) if part)
 
     @property
     def name(self) -> str:
@@ -82,8 +100,18 @@ class Filters:
     """Of Airflow or of ECS, in any case."""
 
 
-def join(live: Iterable[LiveTask], tasks: Iterable[EcsTask], deployment: str) -> list[Line]:
-    """Join by the ARN or the run id that a row shows; in order of phases, the longest in its phase first."""
+def join(
+    live: Iterable[LiveTask],
+    tasks: Iterable[EcsTask],
+    deployment: str,
+    *,
+    served: Container[str] = frozenset(),
+    cost: Callable[[EcsTask], float | None] = lambda _: None,
+) -> list[Line]:
+    """Join by the ARN or the run id that a row shows; in order of phases, the longest in its phase first.
+
+    `served` has the ARNs of standbys that a row shows which isn't live; `cost` returns US dollars.
+    """
     by_id: dict[str, EcsTask] = {}
     rest: dict[str, EcsTask] = {}
     for task in tasks:
@@ -96,7 +124,11 @@ def join(live: Iterable[LiveTask], tasks: Iterable[EcsTask], deployment: str) ->
         if found is not None:
             rest.pop(found.arn, None)
         lines.append(Line(each, found))
-    lines += [Line(None, task) for task in rest.values() if not task.is_stopping]
+    lines += [
+        Line(None, task, task.arn in served, cost(task) if task.standby is not None else None)
+        for task in rest.values()
+        if not task.is_stopping
+    ]
     return sorted(lines, key=lambda line: (_ORDER[line.phase], line.since() or float("inf")))
 
 
@@ -143,7 +175,7 @@ def as_text(lines: Sequence[Line], total: int, now: float, width: int | None = N
         *([Column("TRY", right=True), Column("QUEUE", shrinks_to=8)] if columns >= WIDE else []),
         Column("ECS TASK, OR WHY IT WAITS", shrinks_to=16),
     ]
-    notes = [_LEFTOVER] if counts[LEFTOVER] else []
+    notes = [note for phase, note in ((STANDBY, _STANDBY), (LEFTOVER, _LEFTOVER)) if counts[phase]]
     return [
         *table(titles, shown, columns),
         "",
@@ -156,7 +188,7 @@ def _cells(line: Line, now: float, *, wide: bool) -> list[str]:
     row = line.live.row if line.live is not None else None
     last = line.arn.rpartition("/")[2] if line.arn else ""
     last = last if wide else last[:SHORT_ID]
-    text = "  ".join(part for part in (last, line.reason) if part)
+    text = "  ".join(part for part in (last, line.extra, line.reason) if part)
     return [
         line.phase,
         age(None if since is None else now - since),
@@ -165,6 +197,12 @@ def _cells(line: Line, now: float, *, wide: bool) -> list[str]:
         *([str(row.try_number) if row else "-", row.queue if row else "-"] if wide else []),
         text,
     ]
+
+
+def _size(task: EcsTask) -> str:
+    if task.cpu is None or task.memory is None:
+        return ""
+    return f"{float(task.cpu) / 1024:g} vCPU, {float(task.memory) / 1024:g} GB"
 
 
 def label(row: TaskRow) -> str:
@@ -196,6 +234,8 @@ def _json(line: Line, now: float) -> dict[str, Any]:
         "arn": line.arn,
         "ecs_state": line.ecs_state or None,
         "capacity": (line.task.capacity or None) if line.task is not None else None,
+        "warm": line.task is not None and line.task.standby is not None and line.phase != STANDBY,
+        "dollars": None if line.dollars is None else round(line.dollars, 6),
         "reason": line.reason or None,
         "detail": (cause.detail or None) if cause is not None else None,
     }

@@ -15,6 +15,8 @@ __all__ = [
     "LEFT",
     "NO_ACCESS",
     "READY_SECONDS",
+    "folders",
+    "is_lease",
     "is_standby",
     "lease_url",
     "location_of",
@@ -30,6 +32,7 @@ READY_SECONDS = 20
 """One that can't work has ended by then: ten seconds for S3's first answer, its last look, and imports on a slow processor."""
 _FOLDER = "standby/"
 _OBJECT = re.compile(r"s3://[^/]+/(?:.*/)?" + _FOLDER + r"[0-9a-f]{32}\.json")
+_LEASE = re.compile(r"s3://[^/]+/(?:.*/)?" + _FOLDER + r"lease-[0-9a-f]{32}\.json")
 
 
 def standby_command(region: str | None, max_age: float, lease_url: str, object_url: str) -> list[str]:
@@ -51,6 +54,16 @@ def object_url(location: str, nonce: str) -> str:
 def lease_url(location: str, owner: str) -> str:
     """Return the URL of the lease that an engine writes for all its standbys; `owner` is unique to the engine."""
     return f"{location}{_FOLDER}lease-{owner}.json"
+
+
+def folders(location: str) -> tuple[str, str]:
+    """Return where at a location payloads are, and where the objects of standbys and the leases are."""
+    return location, f"{location}{_FOLDER}"
+
+
+def is_lease(url: str) -> bool:
+    """Return whether a URL is that of an engine's lease."""
+    return _LEASE.fullmatch(url) is not None
 
 
 def location_of(url: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,6 +26,7 @@ from benchmarks.airflow_rows import queue_rows
 from ecs_async_executor.event_names import SCHEDULER_STATUS, EventName
 from ecs_async_executor.executor.status.thread import write_status
 from ecs_async_executor.fleet.executors import OurExecutors
+from ecs_async_executor.messages import EngineStatus, PoolStatus
 from ecs_async_executor.scheduler_status import SchedulerStatus
 from ecs_async_executor.ui import app as module
 from ecs_async_executor.ui.plugin import PREFIX, EcsAsyncPlugin, page_path
@@ -404,6 +406,17 @@ def test_a_scheduler_tells_about_itself_in_one_row_that_it_updates(
     assert (numbers["engine"]["launches"], numbers["engine"]["watched"]) == (1, 1)
     (row,) = _statuses()
     assert (row.dag_id, row.owner) == (None, "ecs_async_executor")
+
+
+def test_pools_of_standbys_name_queues_and_no_dag_to_whoever_may_open_the_page(
+    client: Client, two_dags: None
+):
+    pool = PoolStatus("small", 2, 0, 2, 9.0, 5, 1, reasons=(("no standby was free", 1),))
+    engine = EngineStatus(0, 0, 0, None, None, 0, 0, standbys=(pool,))
+    write_status(SchedulerStatus(7, time.time(), "1", 1, 1, 32, 0, engine), None)
+    (shown,) = client("green").get(JSON).json()["standbys"]
+    assert (shown["pool"], shown["ready"], shown["warm"], shown["cold"]) == ("small", 2, 5, 1)
+    assert "red" not in json.dumps(shown)
 
 
 def test_a_status_is_written_over_its_row_which_keeps_its_time(clean_database: None):

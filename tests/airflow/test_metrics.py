@@ -21,7 +21,15 @@ from sqlalchemy import update
 
 from ecs_async_executor.local import Control
 from ecs_async_executor.messages import Watch
-from ecs_async_executor.metrics import ENGINE_RESTARTS, METRICS, PAUSED, Type
+from ecs_async_executor.metrics import (
+    ENGINE_RESTARTS,
+    METRICS,
+    PAUSED,
+    STANDBY_IDLE,
+    STANDBY_TASKS,
+    WARM,
+    Type,
+)
 from tests.support.bulk import queue_many
 from tests.support.ecs import end_all
 from tests.support.prometheus import PROMETHEUS, Ask, scraping
@@ -106,6 +114,24 @@ def kill_engine(scheduler: Scheduler) -> None:
     parts_of(scheduler.executor).engine.submit([Watch(poison, "poison", "arn", "cluster", "airflow")])
 
 
+def start_warm(ecs: Control, run_dag: RunDag, patch: pytest.MonkeyPatch) -> None:
+    """Run one task in a standby, under a scheduler of its own."""
+    with patch.context() as own:
+        own.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__STANDBY", "1")
+        own.setattr("ecs_async_executor.engine.standby.standbys.READY_AFTER", 0.1)
+        with running_scheduler() as scheduler:
+            counts = parts_of(scheduler.executor).monitor.engine.counts
+            scheduler.until(lambda: counts().get((STANDBY_IDLE, ("default",))))
+            run_dag(one_task_dag("warm"))
+            scheduler.until(lambda: (STANDBY_TASKS, (WARM, "default")) in counts())
+            finish_all_rows()
+            end_all(ecs)
+            scheduler.until_idle()
+            scheduler.executor.end()
+            end_job(scheduler)
+    end_all(ecs)
+
+
 def break_ecs(ecs: Control) -> None:
     """Let the next calls and tasks fail in many ways."""
     ecs.set_plan(provisioning=0.05, pending=0.05, pull=0.1, activating=0.05, duration=3600)
@@ -127,11 +153,12 @@ def test_a_run_with_faults_fills_every_panel_of_the_dashboard(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__RUN_TASK_RATE", "200")
+    start_warm(far_ecs, run_dag, monkeypatch)
     with running_scheduler() as first:
         with DAG("payloads", schedule=None) as dag:
             BaseOperator(task_id="long", executor_config={"environment": {"A": "x" * 7000}})
         run_dag(dag)
-        first.launched(1)
+        first.launched(1, dag_id="payloads")
         break_ecs(far_ecs)
         workloads = queue_many(first.job_id, first.executor.jwt_generator, COUNT, one_task_dag("many"))
         for workload in workloads:

@@ -21,11 +21,13 @@ from ecs_async_executor.demo.interruption import Interrupted, Interruption
 from tests.chaos.airflow import Airflow, Setting, airflow
 from tests.chaos.debug_report import debug_report
 from tests.chaos.kill_plan import ALL, plan_kills
-from tests.chaos.observations import Container, Observations
+from tests.chaos.observations import Container, Observations, StandbyCounts
 from tests.chaos.report import Verdict, judge
 from tests.chaos.scheduler_killer import LifeCycles, OutOfTimeError, SchedulerKiller
 
-_LAST_CONTAINERS = 15.0  # seconds for the last containers to end, once Airflow has nothing left to do
+# Seconds for the last containers to end, once Airflow has nothing left to do: with standbys, until the lease of a killed
+# scheduler has run out (180 s, light ones: a tenth), they have looked at it (30 s), and their ECS tasks have ended.
+_LAST_CONTAINERS, _LAST_STANDBYS, _LAST_LIGHT_STANDBYS = 15.0, 230.0, 40.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Result:
     verdict: Verdict
     failed_starts: int
     refusals: int
+    standbys: StandbyCounts
     seconds: float
     complaints: tuple[str, ...]
 
@@ -59,6 +62,11 @@ class Result:
             ("wrong end states", verdict.wrong_ends),
             ("containers stopped by a scheduler", verdict.stopped_containers),
             ("containers left running", verdict.live_containers),
+            ("user-code runs", self.standbys.all),
+            ("  of these warm, in a standby", self.standbys.warm),
+            ("  standbys started", self.standbys.started),
+            ("  reclaimed while they waited", self.standbys.reclaimed),
+            ("  stopped by a scheduler while they waited", self.standbys.stopped),
             ("seconds", round(self.seconds)),
         ):
             yield f"{name:<48}{value:>6}"
@@ -104,7 +112,11 @@ def _run(options: argparse.Namespace, root: Path, interruption: Interruption) ->
         seconds=tuple(options.seconds),
         worker=options.worker,
         seed=options.seed,
-        room=max(1, options.parallelism * 2 // 3),  # so that some always wait for room
+        standbys=options.standbys,
+        # So that some always wait for room. Where tasks wait, no standby is kept: with standbys, there is room for all.
+        room=options.parallelism + options.standbys
+        if options.standbys
+        else max(1, options.parallelism * 2 // 3),
     )
     _say(f"seed {options.seed}")
     with airflow(root, setting) as running:
@@ -138,7 +150,8 @@ def _run(options: argparse.Namespace, root: Path, interruption: Interruption) ->
 def _judge(
     setting: Setting, running: Airflow, lives: LifeCycles, seconds: float, complaints: tuple[str, ...]
 ) -> Result:
-    deadline = time.monotonic() + _LAST_CONTAINERS
+    last_standbys = _LAST_LIGHT_STANDBYS if setting.worker == "light" else _LAST_STANDBYS
+    deadline = time.monotonic() + (last_standbys if setting.standbys else _LAST_CONTAINERS)
     while True:
         ecs_tasks = running.ecs.tasks()
         containers = [Container.of(task) for task in ecs_tasks]
@@ -146,9 +159,8 @@ def _judge(
             break
         time.sleep(0.2)
     database = running.database
-    verdict = judge(
-        setting.tasks, Observations(containers, running.journal, database.queueings(), database.ends())
-    )
+    found = Observations(containers, running.journal, database.queueings(), database.ends())
+    verdict = judge(setting.tasks, found)
     explained = set()
     for violation in verdict.violations:
         _say(f"✗ {violation.task}: {violation.what}")
@@ -159,7 +171,7 @@ def _judge(
     answers = running.ecs.calls().get("RunTask", {})
     refusals = answers.get("failures", 0) + answers.get("ClientException", 0)
     failed = sum(each.failed_to_start for each in containers)
-    return Result(setting.tasks, lives, verdict, failed, refusals, seconds, complaints)
+    return Result(setting.tasks, lives, verdict, failed, refusals, found.standbys(), seconds, complaints)
 
 
 def _report(result: Result, options: argparse.Namespace) -> int:
@@ -177,6 +189,7 @@ def _report(result: Result, options: argparse.Namespace) -> int:
             "kills": dict(result.lives.kills),
             "freezes": result.lives.freezes,
             **asdict(result.verdict),
+            "standbys": asdict(result.standbys),
             "complaints": result.complaints,
             "seconds": result.seconds,
             "good": result.is_good,
@@ -199,6 +212,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=random.randrange(10_000))  # noqa: S311  no secret
     parser.add_argument("--parallelism", type=int, default=20, help="tasks at a time")
+    parser.add_argument("--standbys", type=int, default=8, help="standbys of the default queue (0: none)")
     parser.add_argument("--seconds", type=float, nargs=2, default=(0.5, 3.0), help="how long user code runs")
     parser.add_argument("--worker", choices=("light", "airflow"), default="light")
     parser.add_argument("--timeout", type=float, default=1800, help="seconds for all of it")

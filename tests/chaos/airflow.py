@@ -16,9 +16,9 @@ from typing import Any, Literal
 from ecs_async_executor.demo.environment import Home, Ports, Stage, component_environment, worker_environment
 from ecs_async_executor.demo.home import free_ports, new_secrets
 from ecs_async_executor.local import Control, Options, serve_in_process
-from tests.chaos import journal
+from tests.chaos import journal, standby
 from tests.chaos.database import Database
-from tests.chaos.ecs_conditions import CONDITIONS, EXECUTOR, PLAN
+from tests.chaos.ecs_conditions import CONDITIONS, EXECUTOR, PLAN, RECLAIMED, STANDBY_PLAN
 from tests.chaos.expected_outcomes import GROWING, SIZES
 from tests.chaos.processes import Child, ForkServer, fork_server
 from tests.support.postgres import postgres
@@ -43,6 +43,8 @@ class Setting:
     dags: Path = Path(__file__).parent / "dags"
     container: Mapping[str, str] = field(default_factory=dict)
     """What containers find in their environment beside the rest."""
+    standbys: int = 0
+    """How many standbys are kept for tasks of the default queue."""
     room: int | None = None
     """How many ECS tasks fit into the cluster at a time; None: any number."""
 
@@ -90,8 +92,11 @@ def airflow(root: Path, setting: Setting) -> Iterator[Airflow]:
         (airflow_home / "airflow.cfg").touch()  # else several processes would make one at once
     worker = {**worker_environment(os.environ, stage), **_ours(home, setting), **setting.container}
     ecs_options = Options(
+        port=ports.ecs,
+        s3=setting.standbys > 0,
+        s3_port=ports.s3,
         task_definitions=[_task_definition(worker, setting.worker)],
-        plan={"defaults": PLAN},
+        plan={"defaults": PLAN, "rules": [STANDBY_PLAN]},
         conditions={**CONDITIONS, "room": setting.room},
         seed=setting.seed,
     )
@@ -100,7 +105,7 @@ def airflow(root: Path, setting: Setting) -> Iterator[Airflow]:
             **component_environment(os.environ, stage),
             **_ours(home, setting),
             **_scheduling(url),
-            "AWS_ENDPOINT_URL_ECS": ecs.endpoint_url,
+            **_standbys(setting.standbys),
         }
         with fork_server(environment, home.component_logs) as processes, Database(url) as database:
             succeed(processes.start("setup", "tests.chaos.setup_airflow"))
@@ -128,7 +133,15 @@ def _ours(home: Home, setting: Setting) -> dict[str, str]:
         "CHAOS_TASKS": str(setting.tasks),
         "CHAOS_SECONDS": " ".join(map(str, setting.seconds)),
         journal.FILE: str(_journal(home)),
+        standby.RECLAIMED: str(RECLAIMED),
     }
+
+
+def _standbys(count: int) -> dict[str, str]:
+    """The executor's options for standbys; without them, there is no S3."""
+    if not count:
+        return {"AIRFLOW__ECS_ASYNC_EXECUTOR__PAYLOAD_BUCKET": ""}
+    return {"AIRFLOW__ECS_ASYNC_EXECUTOR__STANDBY": str(count)}
 
 
 def _scheduling(url: str) -> dict[str, str]:

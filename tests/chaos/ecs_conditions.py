@@ -8,11 +8,14 @@ from typing import Any
 # Some tasks are still queued when a killed scheduler is missed, as on AWS.
 PLAN: Mapping[str, Any] = {"provisioning": [0.1, 0.5], "pending": [0.2, 7.0], "deprovisioning": 0.2}
 
+STANDBY_PLAN: Mapping[str, Any] = {"started_by": "airflow/chaos/standby", "pending": [0.2, 2.0]}
+"""Standbys start sooner: else few schedulers live to see them ready."""
+
 _CONSISTENCY_LAG = 5.0
 """Above the time until a killed scheduler is missed: so ListTasks may not show yet what it launched at last."""
 
 CONDITIONS: Mapping[str, Any] = {
-    "latency": {"*": [0.02, 0.1], "RunTask": [0.2, 0.5]},
+    "latency": {"*": [0.02, 0.1], "RunTask": [0.2, 0.5], "s3:*": [0.01, 0.05], "s3:PutObject": [0.05, 0.3]},
     "throttling": True,
     "consistency_lag": _CONSISTENCY_LAG,
     "faults": [
@@ -27,8 +30,17 @@ CONDITIONS: Mapping[str, Any] = {
         {"kind": "start_failure", "probability": 0.05},
         # Sooner than any task starts: one that runs would rightly fail.
         {"kind": "spot_before_start", "seconds": 0.2, "probability": 0.03},
+        {"kind": "lost_response", "action": "s3:PutObject", "probability": 0.1},
+        {"kind": "lost_request", "action": "s3:PutObject", "probability": 0.05},
+        {"kind": "access_denied", "action": "s3:PutObject", "probability": 0.02},
+        {"kind": "server_error", "action": "s3:*", "probability": 0.05},
+        {"kind": "throttle", "action": "s3:*", "probability": 0.05},
+        {"kind": "missing_denied", "action": "s3:GetObject", "probability": 0.5},
     ],
 }
+
+RECLAIMED = 0.01
+"""The probability, at each look of a standby, that its capacity is reclaimed."""
 
 EXECUTOR: Mapping[str, str] = {
     "AIRFLOW__ECS_ASYNC_EXECUTOR__POLL_INTERVAL": "1",

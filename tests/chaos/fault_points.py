@@ -22,6 +22,15 @@ PLACES = {
     "publish.after": 3,
     # The same with the number of a launch that follows a failed one.
     "relaunch.after": 2,
+    # In the claims' thread: a row is to name a standby, or names it, and the engine doesn't know.
+    "claim.before": 2,
+    "claim.after": 2,
+    # A standby is to get its workload (or to leave, if nobody knows whether it has one); its answer is lost.
+    "hand_over.before": 2,
+    "hand_over.during": 2,
+    "hand_over.after": 2,
+    "leave.before": 1,
+    "leave.after": 1,
     # Told to the executor's event buffer, not to core.
     "sync.after": 1,
     # The event buffer was flushed; core has not processed it.
@@ -32,5 +41,25 @@ PLACES = {
 }
 """Where, and at which visit at the latest: a life shall last a few seconds."""
 
-DANGEROUS = ("run_task.during", "run_task.after", "publish.after", "relaunch.after", "get_event_buffer.after")
+OF_STANDBYS = (
+    "claim.before",
+    "claim.after",
+    "hand_over.before",
+    "hand_over.during",
+    "hand_over.after",
+    "leave.before",
+    "leave.after",
+)
+"""A scheduler gets there only once its standbys are ready, and so lives longer before it is struck."""
+
+DANGEROUS = (
+    "run_task.during",
+    "run_task.after",
+    "publish.after",
+    "relaunch.after",
+    "claim.after",
+    "hand_over.during",
+    "hand_over.after",
+    "get_event_buffer.after",
+)
 """Something has been launched, or has ended, and only this scheduler knows: these come twice as often."""

@@ -17,6 +17,7 @@ FILE = "CHAOS_JOURNAL"
 """The environment variable that says where it is."""
 _CONTAINER = "ECS_LOCAL_TASK"  # the local ECS marks its containers: <server>/<task id>
 SENT = "sent"
+HANDED = "handed over"
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Line:
     """One event about a task instance.
 
     In a container: "began", "ran" (the user code), "refused ..." (by the Execution API), "told ...", "killed".
-    In a scheduler: "sent" (a RunTask call is about to be made).
+    In a scheduler: "sent" (a RunTask call is about to be made), "handed over" (a standby's object is about to be written).
     """
 
     event: str
@@ -33,7 +34,7 @@ class Line:
     try_number: int
     ti_id: str
     container: str
-    """Its ECS task's id; of "sent" the clientToken."""
+    """Its ECS task's id; of "sent" the clientToken, of "handed over" the object's URL."""
     at: float
 
 

@@ -6,10 +6,10 @@ import math
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.chaos.journal import SENT, Line
+from tests.chaos.journal import HANDED, SENT, Line
 
 Task = tuple[str, int]
 """Task id and map index."""
@@ -53,6 +53,11 @@ class Container:
             stop_code=task.get("stopCode", ""),
             memory=int(task.get("memory", 0)),
         )
+
+    @property
+    def is_standby(self) -> bool:
+        """Whether it was started before anybody knew for which task."""
+        return self.started_by.endswith("/standby")
 
     @property
     def id(self) -> str:
@@ -99,6 +104,24 @@ class Queueings:
 
 
 @dataclass(frozen=True)
+class StandbyCounts:
+    """What became of the standbys."""
+
+    warm: int = 0
+    """Runs of user code in them."""
+    all: int = 0
+    """Runs of user code in all containers."""
+    started: int = 0
+    reclaimed: int = 0
+    """Those whose capacity was taken away while they waited."""
+    stopped: int = 0
+    """Those that a scheduler stopped while they waited."""
+
+
+_RECLAIMED = ("SpotInterruption", "TerminationNotice")
+
+
+@dataclass(frozen=True)
 class Observations:
     """All of it."""
 
@@ -108,14 +131,49 @@ class Observations:
     ends: Sequence[End]
 
     def containers_by_queueing(self) -> dict[Queueing | str, list[Container]]:
-        """Group them by what they were started for; what nobody knows is grouped by its startedBy."""
+        """Group them by what they were started for; what nobody knows is grouped by its startedBy.
+
+        A standby is there from the moment at which its workload was first sent to it, and only if it has got that.
+        """
         sent = {line.container: line for line in self.journal if line.event == SENT}
         groups: dict[Queueing | str, list[Container]] = defaultdict(list)
-        for container in self.containers:
-            line = sent.get(container.client_token)
-            known = line and self.queueings.at(line.ti_id, container.created_at)
-            groups[known or container.started_by].append(container)
+        for each in map(self._since_it_was_served, self.containers):
+            if each is not None:
+                line = sent.get(each.client_token) or self._first_words(each)
+                known = line and self.queueings.at(line.ti_id, each.created_at)
+                groups[known or each.started_by].append(each)
         return groups
+
+    def _since_it_was_served(self, container: Container) -> Container | None:
+        if not container.is_standby:
+            return container
+        first = self._first_words(container)
+        if first is None:
+            return None
+        handed = [
+            line.at
+            for line in self.journal
+            if (line.event, line.ti_id) == (HANDED, first.ti_id) and line.at <= first.at
+        ]
+        return replace(container, created_at=max(handed, default=first.at))
+
+    def _first_words(self, container: Container) -> Line | None:
+        """Return what a container's task wrote first; None if it has had none."""
+        return next((line for line in self.journal if line.container == container.id), None)
+
+    def standbys(self) -> StandbyCounts:
+        """Count the standbys, by what became of them."""
+        standbys = [each for each in self.containers if each.is_standby]
+        ids = {each.id for each in standbys}
+        ran = [line.container for line in self.journal if line.event == "ran"]
+        idle = [each for each in standbys if self._first_words(each) is None and each.started_at is not None]
+        return StandbyCounts(
+            warm=sum(container in ids for container in ran),
+            all=len(ran),
+            started=len(standbys),
+            reclaimed=sum(each.stop_code in _RECLAIMED for each in idle),
+            stopped=sum(each.was_told_to_stop for each in idle),
+        )
 
     def runs_by_queueing(self) -> dict[Queueing, list[Line]]:
         """Group the runs of user code."""

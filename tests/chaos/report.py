@@ -30,7 +30,7 @@ class Verdict:
     """Of user code; a try that asks to be run again later counts anew from there."""
     wrong_ends: int
     stopped_containers: int
-    """By StopTask: nobody here gives a reason to."""
+    """By StopTask: nobody here gives a reason to. Standbys without a workload don't count."""
     live_containers: int
     violations: tuple[Violation, ...] = ()
 
@@ -50,7 +50,12 @@ def judge(tasks: int, found: Observations) -> Verdict:
     groups = list(found.containers_by_queueing().values())
     started = [[each for each in same if not each.failed_to_start] for same in groups]
     runs = list(found.runs_by_queueing().values())
-    told_to_stop = [each for each in found.containers if each.was_told_to_stop]
+    served = {line.container for line in found.journal}
+    told_to_stop = [
+        each
+        for each in found.containers
+        if each.was_told_to_stop and (each.id in served or not each.is_standby)
+    ]
     live = [each for each in found.containers if not each.stopped]
     wrong = list(_wrong_ends(tasks, found.ends))
     violations = [

@@ -1,5 +1,8 @@
 """The executor under test, unchanged, in a process that strikes itself at a chosen place.
 
+For standbys, time passes ten times as fast (`tests.chaos.standby`), so the times in which the executor thinks of them are a
+tenth, too.
+
 `CHAOS_KILL` is {"place": ..., "visit": n, "signal": ...}: at the n-th visit of the place the process sends itself the
 signal, after it has noted the place in the file `CHAOS_STRUCK`. Every wrapper here only calls what it wraps; that of
 RunTask notes in the journal for which task instance a call is made.
@@ -20,10 +23,14 @@ from typing import Any
 
 from ecs_async_executor import AsyncEcsExecutor
 from ecs_async_executor.engine.aws.ecs import EcsClient
+from ecs_async_executor.engine.aws.s3 import S3Client
+from ecs_async_executor.engine.standby import standbys
+from ecs_async_executor.engine.workers import standby_keeper
 from ecs_async_executor.executor.reconciler import Reconciler
-from ecs_async_executor.executor.rows import statements, thread
+from ecs_async_executor.executor.rows import claims, statements, thread
 from ecs_async_executor.executor.rows.statements import Publication
 from tests.chaos import journal
+from tests.chaos.standby import FASTER
 
 _IN_FLIGHT = 0.7  # seconds that a call may be under way: the local ECS answers within that
 _LAUNCH_ID = re.compile(r"[0-9a-f-]{36}-\d+")
@@ -124,10 +131,23 @@ def _wrap_write() -> None:
     thread.write_external_ids = deadly  # type: ignore[attr-defined]  # that is where it is called
 
 
-def _wrap_call(name: str, method: str, note: Callable[..., None] = lambda *_: None) -> None:
-    call: Callable[..., Awaitable[Any]] = getattr(EcsClient, method)
+def _wrap_claim() -> None:
+    def deadly(publications: Sequence[Publication]) -> frozenset[str]:
+        BLOW.visit("claim.before")
+        written = statements.write_external_ids(publications)
+        BLOW.visit("claim.after")
+        return written
 
-    async def deadly(self: EcsClient, *arguments: Any) -> Any:
+    claims.write_external_ids = deadly  # type: ignore[attr-defined]  # that is where it is called
+
+
+def _wrap_call(
+    client: type, method: str, place: Callable[..., str], note: Callable[..., None] = lambda *_: None
+) -> None:
+    call: Callable[..., Awaitable[Any]] = getattr(client, method)
+
+    async def deadly(self: Any, *arguments: Any) -> Any:
+        name = place(*arguments)
         BLOW.visit(f"{name}.before")
         note(*arguments)
         if BLOW.strikes(f"{name}.during"):
@@ -137,15 +157,36 @@ def _wrap_call(name: str, method: str, note: Callable[..., None] = lambda *_: No
         BLOW.visit(f"{name}.after")
         return answer
 
-    setattr(EcsClient, method, deadly)
+    setattr(client, method, deadly)
 
 
 def _note_launch(body: Mapping[str, Any]) -> None:
     (override,) = body["overrides"]["containerOverrides"]
-    journal.write(journal.SENT, json.loads(override["command"][-1])["ti"], body["clientToken"])
+    if "-c" not in override["command"]:  # a standby's: it has no task yet
+        journal.write(journal.SENT, json.loads(override["command"][-1])["ti"], body["clientToken"])
+
+
+def _note_hand_over(url: str, data: bytes) -> None:
+    if data:
+        journal.write(journal.HANDED, json.loads(data)["ti"], url)
+
+
+def _shorten() -> None:
+    for module, names in (
+        (
+            standbys,
+            ("READY_AFTER", "LAST_MINUTE", "SETTLED_AFTER", "REST", "FIRST_PAUSE", "LONGEST_PAUSE"),
+        ),
+        (standby_keeper, ("LEASE_RENEWAL_SECONDS", "RENEW_AGAIN_AFTER")),
+    ):
+        for name in names:
+            setattr(module, name, getattr(module, name) / FASTER)
 
 
 _wrap_decide()
 _wrap_write()
-_wrap_call("run_task", "run_task", _note_launch)
-_wrap_call("list_tasks", "list_tasks_started_by")
+_wrap_claim()
+_wrap_call(EcsClient, "run_task", lambda *_: "run_task", _note_launch)
+_wrap_call(EcsClient, "list_tasks_started_by", lambda *_: "list_tasks")
+_wrap_call(S3Client, "put_once", lambda _, data: "hand_over" if data else "leave", _note_hand_over)
+_shorten()

@@ -2,7 +2,7 @@
 
 The real one takes seconds of CPU to import Airflow; this one takes milliseconds, so that hundreds of containers fit
 on a small machine. It says to the Execution API what the real one says, in the same order, repeats what the real one
-repeats, and exits with the same codes. Standard library only.
+repeats, and exits with the same codes. If the command is a standby's, it waits first. Standard library only.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from tests.chaos import journal
 from tests.chaos.expected_outcomes import Outcome, outcome
+from tests.chaos.standby import play
 
 _ATTEMPTS = 5  # [workers] execution_api_retries
 _HEARTBEAT = 1.5  # seconds between two heartbeats
@@ -139,4 +140,6 @@ def _now() -> str:
 
 
 if __name__ == "__main__":
+    if "-c" in sys.argv:
+        play(main)
     sys.exit(main())

@@ -31,6 +31,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
             "scarce",
             "--tasks 3 --room 2 --seconds 3 --period 1 --cap 1 --dark 1 --waiting 5 --watch 0.5 --parts 2",
         ),
+        # The other parts wait for standbys to get ready, or run a whole Airflow.
+        ("warm", "--launches 2 --parts 2"),
     ],
 )
 def test_a_benchmark_prints_its_table_and_writes_its_report(name: str, sizes: str, tmp_path: Path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -277,14 +278,21 @@ def test_a_reset_keeps_what_is_stored(control: Control, bucket: Bucket) -> None:
     assert bucket.names() == ["k"]
 
 
-def test_an_s3_that_has_gone_away_is_an_error_of_its_own() -> None:
-    with serve_moto() as kept_at, serve_in_thread(Options(runtime="simulated", s3=kept_at)) as control:
-        client(control).list_buckets()
-        port = int(kept_at.rpartition(":")[2])
-        # Nobody listens any more behind an S3 that starts late.
+def test_a_server_behind_it_that_dies_is_a_503_and_one_that_is_dead_is_told_at_the_start() -> None:
+    with ExitStack() as behind:
+        kept_at = behind.enter_context(serve_moto())
+        with serve_in_thread(Options(runtime="simulated", s3=kept_at)) as control:
+            client(control).list_buckets()
+            behind.close()
+            with pytest.raises(ClientError) as caught:
+                client(control).list_buckets()
+            assert (caught.value.response["Error"]["Code"], status_of(caught.value)) == (
+                "ServiceUnavailable",
+                503,
+            )
     with (
         pytest.raises(ConfigurationError, match="can't create the bucket 'airflow'"),
-        serve_in_thread(Options(runtime="simulated", s3=f"http://127.0.0.1:{port}")),
+        serve_in_thread(Options(runtime="simulated", s3=kept_at)),
     ):
         pass
 

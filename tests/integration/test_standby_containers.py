@@ -42,7 +42,6 @@ def containers(tmp_path: Path, served_bucket: Bucket, api: ExecutionApi) -> Iter
         "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": api.url,
-        "PYTHONPATH": str(Path.cwd()),
         "PYTHONHASHSEED": "0",
         "STATE_FILE": str(tmp_path / "state.json"),
         "STOPPED_FILE": str(tmp_path / "stopped"),
@@ -157,11 +156,11 @@ def test_sigterm_ends_it_at_once(light: Containers) -> None:
     begun = time.monotonic()
     standby.process.send_signal(signal.SIGTERM)
     assert standby.end() == LEFT
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 5
     assert standby.said().splitlines()[1:] == ["Standby: leaves, SIGTERM"]
-    standby_is_gone_from = time.monotonic() + 10
+    end = time.monotonic() + 10
     while standby.others():
-        assert time.monotonic() < standby_is_gone_from
+        assert time.monotonic() < end
 
 
 def test_sigterm_for_all_its_processes_ends_it_at_once(light: Containers) -> None:

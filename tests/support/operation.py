@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from ecs_async_executor.launch_id import LaunchId
+from ecs_async_executor.launch_id import STANDBY, LaunchId
 from ecs_async_executor.operate.ecs_task import EcsTask, ecs_task
 from ecs_async_executor.operate.rows import FoundRow
+from ecs_async_executor.standby.command import lease_url, object_url, standby_command
 
 DEPLOYMENT = "airflow/prod"
 RUN = "11111111-2222-4333-8444-555555555555"
@@ -38,6 +39,17 @@ def workload(ti_id: str | None = TI, kind: str = "ExecuteTask") -> list[str]:
         "--json-string",
         json.dumps(document),
     ]
+
+
+def waiting(nonce: str = "a" * 32, lease: str = "b" * 32) -> list[str]:
+    """Return the command of a standby's container."""
+    location = "s3://bucket/airflow/"
+    return standby_command(None, 3600.0, lease_url(location, lease), object_url(location, nonce))
+
+
+def standby(task_id: str = "57a4db", **changes: Any) -> EcsTask:
+    """Return a standby that is two hours old."""
+    return container(arn_of(task_id), startedBy=f"{DEPLOYMENT}/{STANDBY}", command=waiting(), **changes)
 
 
 def document_of(arn: str | None = None, **changes: Any) -> dict[str, Any]:

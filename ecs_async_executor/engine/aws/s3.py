@@ -16,6 +16,7 @@ from ecs_async_executor.engine.payloads import split
 from ecs_async_executor.log_digest import LogDigest
 from ecs_async_executor.measurements import Measurements
 from ecs_async_executor.metrics import API_ERRORS, API_LATENCY, PAYLOAD_PUTS
+from ecs_async_executor.standby.command import is_lease
 
 KEPT = 10.0
 """Seconds to keep a client that was created for fresh credentials, even if those are refused too: creating
@@ -54,7 +55,8 @@ class S3Client(AwsClient):
         It requests no encryption: S3 encrypts every object by the bucket's default, which may be a KMS key.
         """
         await self._try("put_object", url, Body=data, ContentType="application/json")
-        self._measurements.count(PAYLOAD_PUTS)
+        if not is_lease(url):  # it holds no workload
+            self._measurements.count(PAYLOAD_PUTS)
 
     async def put_once(self, url: str, data: bytes) -> bool:
         """PutObject unless the object exists (`If-None-Match: *`); return whether it didn't.

@@ -3,7 +3,8 @@
 An open gate lets every launch through. A refusal shuts it; from then on there are two reasons to send a launch:
 
 - a **freed slot**: a task that has ended leaves its room to the next one, at once. If such launches are refused, someone
-  else takes the room, and freed slots are used one at a time, after pauses;
+  else takes the room, and the next one follows only the second end. But if they are refused and succeed in turns, as a die
+  would have it, the slot is still there, and the next launch is sent at once;
 - a **probe**: room may have come from elsewhere. As many probes are in flight as one more than have succeeded among the
   last few, so they double while they succeed. If none of those has succeeded, a single probe follows a pause, and the
   pauses double up to a ceiling. While freed slots are used with success, the room is full of our own tasks, and a refused
@@ -23,6 +24,7 @@ import math
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 
 PROBES = 8
 """Outcomes of probes that are remembered. Where ECS refuses 60 % at random, all eight fail in 2 % of the cases."""
@@ -37,8 +39,15 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 12.0
 """Seconds between two single probes at most: with the calls' own time, and until probes have doubled, what fits is launched
 within 15 s of the room's return."""
-FIRST_USE_PAUSE, LONGEST_USE_PAUSE = 1.0, 2.0
-"""Seconds between two launches on freed slots while they are refused: short, as each end is new evidence of room."""
+MOST_ENDS = 2
+"""Ends that it takes until a launch is sent on a freed slot after one was refused: each end is new evidence of room."""
+OUTCOMES, ENOUGH = 80, 20
+"""Outcomes of launches on freed slots by which chance is told from rivals, and how many of them it takes."""
+ALTERNATING = 0.3
+"""The least part of those that differs from the one before if they are chance's: 42 % do on average where ECS refuses 30 % at
+random, and 48 % where it refuses 60 %. A rival takes slots one after the other, until it has enough."""
+MOST_PROBES = 5
+"""Unanswered probes at most while tasks flow: if there is more room, they find it soon enough, and at its end few are refused."""
 UNSEEN = 1.5
 """Seconds after which a poll has usually seen a short task's end."""
 SURE = 3
@@ -59,6 +68,7 @@ class Reason(Enum):
 
     PROBE = "room may have come from elsewhere, or was never refused"
     FREED = "a task has ended and left its slot"
+    AGAIN = "a launch on a freed slot was refused, by chance"
 
 
 @dataclass(slots=True)
@@ -88,14 +98,22 @@ class Gate:
         """When ECS refused a launch that the open gate had let through; None while it is open."""
         self._freed: deque[float] = deque()
         """When the ends of tasks were seen whose slots may still be free."""
-        self._unanswered = {Reason.PROBE: 0, Reason.FREED: 0}
+        self._refused_slots = 0
+        """Freed slots whose launch was refused by chance, as it seems: they are still free."""
+        self._unanswered = dict.fromkeys(Reason, 0)
         self._probes: deque[bool] = deque(maxlen=PROBES)
         self._uses: deque[bool] = deque(maxlen=USES)
+        self._outcomes: deque[bool] = deque(maxlen=OUTCOMES)
+        """Those of launches on freed slots."""
+        self._ends_needed = 1
+        """How many ends it takes until the next launch on a freed slot."""
         self._probes_in_a_row = self._uses_in_a_row = 0
         self._ends: deque[float] = deque()
         """When the ends of the last `UNSEEN` seconds were seen."""
         self._found: deque[float] = deque()
         """When ECS created the tasks of probes that have succeeded lately, in epoch seconds."""
+        self._in_between: deque[float] = deque()
+        """The same of probes that have succeeded while launches on freed slots were unanswered: these tell whose slots they took."""
         self._last_use = -math.inf
         """When a launch on a freed slot last succeeded."""
         self._last_news = -math.inf
@@ -103,7 +121,6 @@ class Gate:
         self._doubted_since: float | None = None
         """When a task that ECS had accepted first ended for lack of room; None once a later one has started."""
         self._next_probe = _Backoff(FIRST_PAUSE, LONGEST_PAUSE)
-        self._next_use = _Backoff(FIRST_USE_PAUSE, LONGEST_USE_PAUSE)
 
     def is_outdated(self, now: float) -> bool:
         """Return whether a new gate would do as well: it is open and unused, or what it knows is too old."""
@@ -120,22 +137,33 @@ class Gate:
         """Return when the next launch may be sent: `now` if it may be already; infinity while answers must come first."""
         if self.shut_at is None:
             return now
-        use = max(now, self._next_use.at) if self._may_use else math.inf
-        probe = max(now, self._next_probe.at) if self._may_probe(now) else math.inf
-        return min(use, probe)
+        if self._may_use or self._refused_slots:
+            return now
+        return max(now, self._next_probe.at) if self._may_probe(now) else math.inf
 
     @property
     def _may_use(self) -> bool:
-        if not self._freed:
+        if len(self._freed) < self._ends_needed:
             return False
-        most = 1 if self._next_use.refusals else FREED_AT_ONCE + self._uses_in_a_row // 8
+        most = 1 if self._ends_needed > 1 else FREED_AT_ONCE + self._uses_in_a_row // 8
         return self._unanswered[Reason.FREED] < most
+
+    @property
+    def _is_by_chance(self) -> bool:
+        """Whether launches on freed slots are refused and succeed in turns, as by a die."""
+        changes = sum(one is not other for one, other in pairwise(self._outcomes))
+        return len(self._outcomes) >= ENOUGH and changes >= ALTERNATING * len(self._outcomes)
+
+    @property
+    def _on_freed(self) -> int:
+        """How many launches on freed slots are unanswered."""
+        return self._unanswered[Reason.FREED] + self._unanswered[Reason.AGAIN]
 
     def _may_probe(self, now: float) -> bool:
         if self._doubted_since is not None:
             most = 1
         elif self._flows(now):
-            most = max(1, self._probes_in_a_row - self._sure(now) + 2)
+            most = min(MOST_PROBES, max(1, self._probes_in_a_row - self._sure(now) + 2))
         else:
             most = 1 + sum(self._probes)
         return self._unanswered[Reason.PROBE] < most
@@ -151,19 +179,23 @@ class Gate:
 
     # --- calls --------------------------------------------------------------------------------------------
 
-    def take(self, now: float) -> Reason:
+    def take(self, now: float) -> Reason:  # noqa: ARG002  whatever happens to a gate has a time
         """Note that a launch is being sent; call this only if `opens_at` returned `now`."""
-        on_freed = self.shut_at is not None and self._may_use and self._next_use.at <= now
-        reason = Reason.FREED if on_freed else Reason.PROBE
-        if on_freed:
+        if self.shut_at is not None and self._may_use:
+            reason = Reason.FREED
             self._freed.popleft()
+        elif self._refused_slots:
+            reason = Reason.AGAIN
+            self._refused_slots -= 1
+        else:
+            reason = Reason.PROBE
         self._unanswered[reason] += 1
         return reason
 
     def withdraw(self, reason: Reason, now: float) -> None:
         """Note that a launch wasn't sent after all, or that its answer said nothing about room."""
         self._unanswered[reason] -= 1
-        if reason is Reason.FREED:
+        if reason is not Reason.PROBE:
             self.regain(now)
 
     def accept(self, reason: Reason, now: float, created_at: float | None = None) -> None:
@@ -172,39 +204,59 @@ class Gate:
         self._last_news = now
         if self.shut_at is None:
             return
-        if reason is Reason.PROBE and self._doubted_since is not None:
+        if reason is not Reason.PROBE:
+            self._use(now)
+        elif self._doubted_since is not None:
             self._next_probe.refused(now)
-            return
-        if reason is Reason.FREED:
-            self._uses.append(True)
-            self._uses_in_a_row += 1
-            self._last_use = now
-            self._next_use.reset(now)
-            if not self._flows(now):
-                self._probes.append(True)
-            return
+        else:
+            self._find(now, created_at)
+
+    def _use(self, now: float) -> None:
+        """Note that a launch on a freed slot has succeeded."""
+        self._note_outcome(now, succeeded=True)
+        self._uses_in_a_row += 1
+        self._ends_needed = 1
+        self._last_use = now
+        self._settle()
+
+    def _find(self, now: float, created_at: float | None) -> None:
+        """Note that a probe has succeeded."""
         self._probes.append(True)
         self._probes_in_a_row += 1
-        if created_at is not None:
-            self._found.append(created_at)
-            _drop_until(self._found, created_at - FORGOTTEN)
+        if self._freed:
+            self._freed.popleft()  # there is one less, whichever it has taken
+        elif self._refused_slots:
+            self._refused_slots -= 1
+        elif created_at is not None:
+            self._in_between.append(created_at)
+            self._settle()
         flows = self._flows(now)
         self._next_probe.reset(now + UNSEEN if flows and self._probes_in_a_row < self._sure(now) else now)
         if self._probes_in_a_row >= REOPENED and not flows:
             self.shut_at = None
+            self._refused_slots = 0
 
     def refuse(self, reason: Reason | None, now: float, *, sent_at: float) -> None:
         """Note that ECS had no room for a launch sent then; the reason is None if this gate hasn't let it through."""
         if reason is not None:
             self._unanswered[reason] -= 1
-        self._shut(now, sent_at)
-        if reason is Reason.FREED:
-            self._uses.append(False)
-            self._uses_in_a_row = 0
-            self._next_use.refused(now)
-            if not self._flows(now):
-                self._probes.append(False)
+        if reason is None or reason is Reason.PROBE:
+            self._shut(now, sent_at)
+            self._lack(now)
             return
+        self._note_outcome(now, succeeded=False)
+        self._uses_in_a_row = 0
+        self._shut(now, sent_at)
+        if self._in_between:
+            self._in_between.popleft()  # a probe has taken this slot
+        elif self._is_by_chance:
+            self._refused_slots += 1
+        else:
+            self._ends_needed = MOST_ENDS
+        self._settle()
+
+    def _lack(self, now: float) -> None:
+        """Note that a probe was refused."""
         self._probes_in_a_row = 0
         if self._flows(now):
             self._probes.extend([False] * PROBES)
@@ -213,6 +265,19 @@ class Gate:
         self._probes.append(False)
         if self._doubted_since is not None or not any(self._probes):
             self._next_probe.refused(now)
+
+    def _note_outcome(self, now: float, *, succeeded: bool) -> None:
+        """Note what came of a launch on a freed slot; if few succeed, it tells about the room as a probe does."""
+        self._outcomes.append(succeeded)
+        self._uses.append(succeeded)
+        if not self._flows(now):
+            self._probes.append(succeeded)
+
+    def _settle(self) -> None:
+        """Take it that probes have found slots whose end no poll has seen yet, once no launch on a freed slot can tell otherwise."""
+        while len(self._in_between) > self._on_freed:
+            self._found.append(self._in_between.popleft())
+            _drop_until(self._found, self._found[-1] - FORGOTTEN)
 
     def come_to_nothing(self, now: float) -> None:
         """Note that a task that ECS had accepted has ended before it ran, for lack of room."""
@@ -231,7 +296,11 @@ class Gate:
 
     def _shut(self, now: float, sent_at: float) -> None:
         self._last_news = now
-        self._freed = deque(seen for seen in self._freed if seen > sent_at)  # what was free before is taken
+        if not self._is_by_chance:
+            self._freed = deque(
+                seen for seen in self._freed if seen > sent_at
+            )  # what was free before is taken
+            self._refused_slots = 0
         if self.shut_at is None:
             self.shut_at = now
             self._probes.extend([True] * PROBES)  # for all that is known, this refusal is an exception

@@ -67,7 +67,7 @@ class Gates:
 
     def _take(self, key: _Key, gate: Gate, now: float) -> Pass:
         reason = gate.take(now)
-        others = self._of_other_sizes(key) if reason is Reason.FREED else ()
+        others = () if reason is Reason.PROBE else self._of_other_sizes(key)
         return Pass(key, reason, now, tuple(each for each in others if self._gates[each].lose()))
 
     def withdraw(self, passes: tuple[Pass, ...], now: float) -> None:

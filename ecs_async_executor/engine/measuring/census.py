@@ -67,7 +67,7 @@ def phase_of(entry: Entry) -> str | None:
     """Return how far a run has got, in the fleet page's words; None if it has ended."""
     if entry.state is State.WATCHING:
         return _PHASES[entry.task.phase]
-    if entry.state is State.SENDING:
+    if entry.state in {State.SENDING, State.ASSIGNED, State.HANDING_OVER}:
         return "launching"
     return None if entry.state is State.ENDED else "waiting"
 

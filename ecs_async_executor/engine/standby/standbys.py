@@ -31,11 +31,10 @@ from ecs_async_executor.messages import (
     Stopped,
     Usage,
 )
-from ecs_async_executor.standby.command import lease_url, object_url
+from ecs_async_executor.standby.command import READY_SECONDS, lease_url, object_url
 
-READY_AFTER = 5.0
-"""Seconds that a container runs before its standby counts as ready: by then it has imported Airflow, or a broken image has
-ended it."""
+READY_AFTER = READY_SECONDS
+"""Seconds that a container runs before its standby counts as ready: one that can't import Airflow or read S3 has ended by then."""
 LAST_MINUTE = 60.0
 """Seconds before its `max_age` from which a standby is given no workload: it may be about to end."""
 SETTLED_AFTER = 60.0
@@ -147,6 +146,10 @@ class _Pool:
         """Return whether RunTask starts another revision by now."""
         return bool(standby.definition and self.newest) and standby.definition != self.newest
 
+    def count(self, stage: Stage) -> int:
+        """Count the standbys at a stage."""
+        return sum(each.stage is stage for each in self.standbys.values())
+
     def unassigned(self) -> list[Standby]:
         """Return those that nobody takes and that aren't being stopped, the oldest first."""
         return [each for each in self.standbys.values() if each.stage in {Stage.STARTING, Stage.READY}]
@@ -227,8 +230,11 @@ class Standbys:
             kept = [each for each in pool.unassigned() if not pool.is_old(each, now)]
             waiting = short_of_room.get(pool.spec.cluster, 0)
             if waiting:
+                # One for each run that waits; those that are leaving make room, too.
+                enough = max(0, waiting - pool.count(Stage.LEAVING))
                 stops += [
-                    self._leave(each, "tasks wait for the room that it takes") for each in kept[:waiting]
+                    self._leave(each, "tasks wait for the room that it takes")
+                    for each in sorted(kept, key=_is_up)[:enough]
                 ]
             elif self.s3_failure is None and pool.resumes_at <= now:
                 launches += [self._launch(pool) for _ in range(pool.spec.count - len(kept))]
@@ -406,6 +412,10 @@ class Standbys:
             idle=replace(pool.size, seconds=pool.idle) if pool.size is not None else None,
             region=pool.region,
         )
+
+
+def _is_up(standby: Standby) -> bool:
+    return standby.running_since is not None
 
 
 def _named(pool: str) -> str:

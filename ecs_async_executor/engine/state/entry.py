@@ -174,6 +174,8 @@ class Entry:
     """The S3 object this engine uploaded for it, or its task is known to fetch; deleted when the run ends."""
     maybe_stored: str | None = None
     """The S3 object another engine may have uploaded for it; None once DescribeTasks has shown its task."""
+    standby_url: str = ""
+    """The S3 object in which its standby finds its workload, or an order to leave; empty if its task is no standby's."""
     is_warm: bool = False
     """Its task is a standby that has got its workload, or was about to."""
     stop_reason: str | None = None

@@ -395,7 +395,8 @@ class Ledger:
 
     def hand_over(self, entry: Entry, standby: Standby, now: float) -> None:
         """Note that an assigned run's row names its standby: its workload is being written now."""
-        entry.stored, entry.is_warm = standby.url, True
+        entry.stored = entry.standby_url = standby.url
+        entry.is_warm = True
         self._move(entry, State.HANDING_OVER, "its row names the standby", now)
 
     def handed_over(self, entry: Entry, standby: Standby, now: float, *, surely: bool) -> list[Report]:
@@ -496,10 +497,11 @@ class Ledger:
     def _see(self, entry: Entry, task: Task) -> list[Report]:
         """Note what only the first description of a task can tell."""
         entry.task.seen = True
-        self._payload_objects.observe(entry, task)
-        if entry.is_standby or not is_standby(entry.stored or ""):
+        fetched = self._payload_objects.observe(entry, task)
+        if entry.is_standby or not is_standby(fetched):
             return []
         # Another scheduler has taken a standby for this run, and may not have lived to hand over the workload.
+        entry.standby_url = fetched
         entry.is_warm, entry.task.standby_age = True, None
         self.unsettled_standbys.append(entry)
         return [HandedOver(entry.run_id)]

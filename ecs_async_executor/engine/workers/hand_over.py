@@ -232,7 +232,7 @@ class HandOver:
             try:
                 async with self._slots:
                     with anyio.fail_after(PUT_TIMEOUT):
-                        await self._s3.put_once(entry.stored or "", LEAVE)
+                        await self._s3.put_once(entry.standby_url, LEAVE)
             except TimeoutError:
                 pass
             except CallError as error:

@@ -7,7 +7,7 @@ import errno
 import io
 import logging
 import uuid
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -58,11 +58,15 @@ async def storage(url: str, buckets: Iterable[str]) -> AsyncIterator[Storage]:
 
 
 class Storage:
-    """The S3 that keeps the objects."""
+    """The S3 that keeps the objects.
+
+    It gets one PUT at a time: for `If-None-Match`, moto looks for the key and writes in two steps.
+    """
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
         self._url = url.rstrip("/")
+        self._putting = asyncio.Lock()
 
     async def create(self, bucket: str) -> None:
         """Create a bucket, unless it exists."""
@@ -80,19 +84,22 @@ class Storage:
         Raises:
             AwsError: S3 is away.
         """
-        headers = _passed_on(request.headers.items())
         try:
-            async with self._session.request(
-                request.method,
-                URL(self._url + request.raw_path, encoded=True),
-                headers=headers,
-                data=io.BytesIO(body) if body else None,
-                allow_redirects=False,
-                skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
-            ) as response:
-                return response.status, _passed_on(response.headers.items()), await response.read()
+            async with self._putting if request.method == "PUT" else nullcontext():
+                return await self._send(request, body)
         except (aiohttp.ClientError, asyncio.TimeoutError) as error:
             raise AwsError("ServiceUnavailable", f"The local S3 is away ({error!r}).", 503) from None
+
+    async def _send(self, request: web.Request, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        async with self._session.request(
+            request.method,
+            URL(self._url + request.raw_path, encoded=True),
+            headers=_passed_on(request.headers.items()),
+            data=io.BytesIO(body) if body else None,
+            allow_redirects=False,
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+        ) as response:
+            return response.status, _passed_on(response.headers.items()), await response.read()
 
 
 @asynccontextmanager

@@ -224,3 +224,21 @@ def test_an_empty_world_is_not_a_good_one():
 
     assert verdict.containers_per_queueing == 0
     assert verdict.wrong_ends == TASKS
+
+
+@pytest.mark.parametrize(("served", "stopped"), [(False, 0), (True, 1)])
+def test_a_scheduler_may_stop_a_standby_only_while_it_waits(served: bool, stopped: int):
+    world = World()
+    standby = replace(
+        world.containers[0],
+        arn=ARN + "standby",
+        started_by="airflow/chaos/standby",
+        client_token="standby-1",
+        stop_code="UserInitiated",
+    )
+    world.containers.append(standby)
+    if served:
+        world.queue("succeeds", 1)
+        world.journal.append(Line("began", "succeeds", 0, 1, "succeeds-1", standby.id, world.clock))
+
+    assert world.verdict().stopped_containers == stopped

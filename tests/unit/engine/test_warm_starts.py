@@ -381,11 +381,12 @@ async def test_a_denial_after_an_unknown_outcome_refuses_nothing(world: Any, s3:
         assert not reports.of(LaunchFailed)
 
 
+@pytest.mark.parametrize("location", [LOCATION, "s3://another/"])
 @pytest.mark.parametrize("has_workload", [False, True])
 async def test_a_standby_that_a_dead_scheduler_has_chosen_leaves_unless_it_has_its_workload(
-    world: Any, ecs: Ecs, s3: FakeS3, reports: Reports, *, has_workload: bool
+    world: Any, ecs: Ecs, s3: FakeS3, reports: Reports, location: str, *, has_workload: bool
 ):
-    url = f"{LOCATION}standby/{'a' * 32}.json"
+    url = f"{location}standby/{'a' * 32}.json"
     body = {"overrides": {"containerOverrides": [{"name": "airflow", "command": ["python", "-c", "w", url]}]}}
     ecs.started["arn:x"] = -100.0, {**body, "startedBy": f"airflow/default/{STANDBY}"}
     if has_workload:
@@ -397,8 +398,8 @@ async def test_a_standby_that_a_dead_scheduler_has_chosen_leaves_unless_it_has_i
         assert s3.objects[url] == (b"its workload" if has_workload else LEAVE)
         ecs.exit_codes["arn:x"] = 0 if has_workload else LEFT
         await anyio.sleep(30)
-        assert [each.ran for each in reports.of(Stopped)] == [has_workload]
-        assert url not in s3.objects
+        assert [(each.ran, each.standby) for each in reports.of(Stopped)] == [(has_workload, True)]
+        assert (url in s3.objects) == (location != LOCATION), "what lies elsewhere is for others to delete"
 
 
 # --- runs that go away ----------------------------------------------------------------------------------

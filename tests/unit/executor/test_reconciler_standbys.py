@@ -44,6 +44,7 @@ SETTINGS = Settings(
     queues={"none": {"standby": 0}},
 )
 JOB = 7
+OTHER_RUN_ID = "019a3b5e-0000-7000-8000-0000000000ff"
 
 
 class Rows:
@@ -51,11 +52,12 @@ class Rows:
 
     def __init__(self) -> None:
         self.state: str | None = "queued"
+        self.job = JOB
         self.external_id: str | None = RUN_ID
         self.writes: list[str] = []
 
     def read(self, reads: Any) -> dict[str, Row]:
-        return {each.run_id: Row(self.state, 1, self.external_id, JOB) for each in reads}
+        return {each.run_id: Row(self.state, 1, self.external_id, self.job) for each in reads}
 
     def write(self, publications: Any) -> frozenset[str]:
         done = set()
@@ -255,6 +257,27 @@ def test_one_whose_task_runs_is_left_alone(world: World):
     world.rows.state = "running"
     world.decide(STANDBY_PATIENCE + 1)
     assert len(world.orders) == 1
+
+
+def test_one_that_is_about_to_end_is_left_alone_while_its_task_is_queued_anew(world: World):
+    """After a deferral: the task resumes under another run id before the container of its first part has ended."""
+    world.hand_over(world.accept())
+    world.rows.state = "running"
+    world.decide(STANDBY_PATIENCE + 1)
+    world.rows.state, world.rows.external_id = "queued", OTHER_RUN_ID
+    world.workload = task_workload(external_executor_id=OTHER_RUN_ID)
+    world.accept()
+    world.decide(20)
+    assert not [each for each in world.orders if isinstance(each, Stop)]
+
+
+def test_one_that_another_scheduler_has_taken_over_is_left_alone(world: World):
+    run = world.accept()
+    world.hand_over(run)
+    world.rows.job = JOB + 1
+    world.decide(STANDBY_PATIENCE + 1)
+    assert run.state is RunState.DONE
+    assert not [each for each in world.orders if isinstance(each, Stop)]
 
 
 # --- an engine that dies --------------------------------------------------------------------------------

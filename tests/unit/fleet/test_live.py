@@ -11,7 +11,7 @@ import pytest
 from ecs_async_executor.engine.admission.calls import Calls
 from ecs_async_executor.engine.diagnosis.slow_starts import describe_slow_start
 from ecs_async_executor.engine.responses import Task
-from ecs_async_executor.event_names import EventName
+from ecs_async_executor.event_names import FAILURES, EventName
 from ecs_async_executor.fleet.live import (
     FORGOTTEN_AFTER,
     IN_LINE,
@@ -179,6 +179,14 @@ SLOW = replace(
     text="The task has not started after 97 s: it is pulling its image; big usually starts within 40 s. (lastStatus "
     "PENDING) Make the image smaller.",
 )
+
+
+def test_a_lost_standby_is_a_failure_and_says_why_its_task_is_not_launched_yet():
+    """Its text is that of `TaskEvents.standby_lost`."""
+    text = "It starts cold, at no cost. The standby was reclaimed. Nothing to do."
+    lost = replace(EVENT, name=EventName.STANDBY_LOST.value, text=text)
+    assert title(delays=(lost,)) == "The standby was reclaimed."
+    assert EventName.STANDBY_LOST.value in FAILURES
 
 
 def test_a_slow_start_is_told_by_what_it_waits_for_and_not_by_its_seconds():

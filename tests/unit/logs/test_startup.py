@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ecs_async_executor.logs.lines import shown
 from ecs_async_executor.logs.startup import startup_failure
 
 BUNDLE = {"name": "dags-folder", "version": None}
@@ -34,6 +35,18 @@ ROWS: list[tuple[dict[str, Any], str]] = [
         "In the container, the Dag etl in etl.py has no task load.",
     ),
 ]
+
+
+def test_what_a_standby_has_printed_before_it_got_the_task_hides_nothing():
+    before = ["Standby: waits in s3://bucket/airflow/standby", "Standby: has a workload"]
+    lines = [
+        shown({"timestamp": 1_800_000_000_000 + index, "message": text}) for index, text in enumerate(before)
+    ]
+    assert startup_failure(lines) is None
+    missing, summary = ROWS[0]
+    found = startup_failure([*lines, json.dumps(missing)])
+    assert found is not None
+    assert found.summary == summary
 
 
 @pytest.mark.parametrize(("line", "summary"), ROWS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ecs_async_executor.operate.aftermath import aftermath
-from tests.support.operation import container, found_row, workload
+from tests.support.operation import container, found_row, standby, workload
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,15 @@ def test_the_row_tells_what_becomes_of_its_task(row: object, words: str) -> None
 
 def test_a_row_that_is_live_under_another_id_goes_on() -> None:
     assert "goes on there" in aftermath(container(), found_row("running"), shows_it=False)
+
+
+def test_a_standby_without_a_task_is_replaced() -> None:
+    assert "its scheduler starts another one" in aftermath(standby(), None)
+
+
+def test_a_task_whose_standby_has_not_started_it_starts_again_at_no_cost() -> None:
+    assert "in a new container, at no cost" in aftermath(standby(), found_row("queued"))
+    assert "Airflow fails try 1" in aftermath(standby(), found_row("running", max_tries=1))
 
 
 def test_a_callback_counts_as_failed() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ecs_async_executor.operate.containers import Facts, Rules, Verdict, explain, judge_all
+from ecs_async_executor.operate.containers import TO_STOP, Facts, Leases, Rules, Verdict, explain, judge_all
+from ecs_async_executor.operate.ecs_task import EcsTask
+from ecs_async_executor.standby.command import lease_url
 from tests.support.operation import (
     DEPLOYMENT,
     NOW,
@@ -17,6 +20,7 @@ from tests.support.operation import (
     arn_of,
     container,
     found_row,
+    standby,
     workload,
 )
 
@@ -145,6 +149,58 @@ def test_a_container_without_a_trace_whose_command_tells_nothing_is_never_stoppe
 )
 def test_what_another_deployment_started_is_not_looked_at(started_by: str) -> None:
     assert judge_all([container(startedBy=started_by)], facts(by_id=[LONG_OVER]), RULES, NOW) == []
+
+
+LEASE = lease_url("s3://bucket/airflow/", "b" * 32)
+
+
+def standbys_verdict(known: Facts, *others: EcsTask, **changes: Any) -> Verdict:
+    first, *_ = judge_all([standby(**changes), *others], known, RULES, NOW)
+    return first.verdict
+
+
+def leases(age: float | None, location: str = "s3://bucket/airflow/") -> Leases:
+    return Leases(location, {} if age is None else {LEASE: NOW - age})
+
+
+@pytest.mark.parametrize("age", [None, 20.0, 400.0])
+def test_a_standby_that_waits_for_a_task_is_left_alone(age: float | None) -> None:
+    assert (
+        standbys_verdict(replace(facts(), leases=leases(age) if age is not None else None)) is Verdict.WAITS
+    )
+
+
+@pytest.mark.parametrize("age", [None, 601.0, 86_400.0])
+def test_a_standby_whose_scheduler_is_gone_and_that_has_not_ended_by_itself_is_stopped(
+    age: float | None,
+) -> None:
+    assert standbys_verdict(replace(facts(), leases=leases(age))) is Verdict.FORSAKEN
+    assert Verdict.FORSAKEN in TO_STOP
+
+
+def test_a_lease_where_nobody_has_looked_condemns_no_standby() -> None:
+    known = replace(facts(), leases=leases(None, "s3://another/prefix/"))
+    assert standbys_verdict(known) is Verdict.WAITS
+
+
+def test_a_young_standby_may_be_older_than_the_look_at_its_lease() -> None:
+    assert standbys_verdict(replace(facts(), leases=leases(None)), age=599.0) is Verdict.YOUNG
+
+
+def test_a_standby_that_serves_a_live_task_is_in_use_whatever_its_lease_and_the_others_are_not() -> None:
+    row = found_row("running", arn_of("57a4db"))
+    known = replace(facts(live=[row]), leases=leases(None))
+    assert standbys_verdict(known) is Verdict.IN_USE
+    _, other = judge_all([standby(), standby("other")], known, RULES, NOW)
+    assert other.verdict is Verdict.FORSAKEN, "all standbys have the same startedBy"
+
+
+def test_a_standby_whose_task_is_over_is_judged_by_that_tasks_row() -> None:
+    shown = arn_of("57a4db")
+    assert standbys_verdict(facts(by_id=[found_row("success", shown)])) is Verdict.OVER
+    assert (
+        standbys_verdict(facts(by_id=[found_row("success", shown, changed_at=NOW - 30)])) is Verdict.JUST_OVER
+    )
 
 
 def test_each_verdict_is_explained_with_the_times_that_decided() -> None:

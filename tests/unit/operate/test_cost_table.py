@@ -10,15 +10,17 @@ import pytest
 
 from ecs_async_executor.operate.cost_table import (
     CALLBACKS,
+    STANDBYS,
     UNKNOWN,
     CostTable,
+    Served,
     as_json,
     as_text,
     make_table,
 )
 from ecs_async_executor.operate.ecs_task import EcsTask
 from ecs_async_executor.task_cost import Prices, Sum
-from tests.support.operation import NOW, TOKEN, arn_of, container, workload
+from tests.support.operation import NOW, TOKEN, arn_of, container, waiting, workload
 
 SIZE = {
     "cpu": "1024",
@@ -44,7 +46,7 @@ def of_dag(dag_id: str) -> list[str]:
 
 
 def table(*tasks: EcsTask, dag: str | None = None, prices: Prices | None = None, **dags: str) -> CostTable:
-    named = {arn_of(name): dag_id for name, dag_id in dags.items()}
+    named = {arn_of(name): Served(dag_id) for name, dag_id in dags.items()}
     return make_table(tasks, named, prices or Prices(), NOW, dag)
 
 
@@ -132,3 +134,35 @@ def test_json_has_the_same_sums() -> None:
         "unmeasured": 0,
     }
     json.dumps(shown)
+
+
+def waited(name: str, pulled: float, ended: float | None = None) -> EcsTask:
+    return task(name, pulled, ended, startedBy="airflow/prod/standby", command=waiting())
+
+
+def test_a_standby_without_a_task_is_no_dags() -> None:
+    found = table(waited("a", -3600.0), waited("b", -7200.0, -5400.0))
+    assert found.by_dag == {STANDBYS: Sum(2, 0, 1.5, 3.0, found.total.dollars)}
+
+
+def test_a_standby_is_its_pools_until_its_task_was_queued_and_then_its_dags() -> None:
+    served = {arn_of("a"): Served("etl", NOW - 900), arn_of("b"): Served("etl", NOW - 9000)}
+    tasks = [waited("a", -3600.0), waited("b", -3600.0)]
+    found = make_table(tasks, served, Prices(), NOW)
+    assert found.by_dag["etl"].vcpu_hours == pytest.approx(1.25)
+    assert found.by_dag[STANDBYS].vcpu_hours == pytest.approx(0.75)
+    assert "A standby is counted there until its task was queued" in " ".join(as_text(found, 200))
+    only = make_table(tasks, served, Prices(), NOW, "etl")
+    assert (list(only.by_dag), only.live) == (["etl"], 2)
+
+
+def test_neither_part_of_a_standby_is_billed_a_minute_of_its_own() -> None:
+    served = {arn_of("a"): Served("etl", NOW - 30)}
+    found = make_table([waited("a", -40.0)], served, Prices(), NOW)
+    seconds = {name: each.vcpu_hours * 3600 for name, each in found.by_dag.items()}
+    assert seconds == pytest.approx({STANDBYS: 10.0, "etl": 50.0})
+
+
+def test_without_its_rows_time_a_standby_is_its_dags_whole() -> None:
+    found = make_table([waited("a", -3600.0)], {arn_of("a"): Served("etl")}, Prices(), NOW)
+    assert list(found.by_dag) == ["etl"]

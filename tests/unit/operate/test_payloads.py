@@ -48,8 +48,25 @@ def test_what_is_not_named_like_a_payload_is_never_deleted(name: str) -> None:
     assert verdict(name) is Verdict.FOREIGN
 
 
+STANDBYS = f"standby/{'a' * 32}.json"
+LEASE = f"standby/lease-{'b' * 32}.json"
+
+
+@pytest.mark.parametrize("name", [STANDBYS, LEASE])
+def test_what_standbys_and_their_schedulers_leave_is_deleted_after_a_day(name: str) -> None:
+    assert verdict(name) is Verdict.LEFT_OVER
+    assert verdict(name, age=KEPT_FOR - 1) is Verdict.YOUNG
+    assert verdict(name, all_seen=False) is Verdict.UNSEEN
+
+
+def test_the_object_of_a_standby_that_lives_is_kept_however_long_its_task_runs() -> None:
+    assert verdict(STANDBYS, age=30 * KEPT_FOR, live={f"{LOCATION}{STANDBYS}"}) is Verdict.IN_USE
+
+
 def test_the_explanation_tells_the_age() -> None:
     (judged,) = judge_all(
         [StoredObject(f"{LOCATION}{RUN}-1.json", NOW - 90_000, 1)], LOCATION, (), NOW, all_seen=True
     )
-    assert explain(judged, NOW) == "It is 1d 01h old; nothing will fetch it: its run is over."
+    assert explain(judged, NOW) == (
+        "It is 1d 01h old; nothing will fetch it: its run, its standby or its scheduler is gone."
+    )

@@ -11,7 +11,7 @@ from ecs_async_executor.argument_values import PHASES
 from ecs_async_executor.fleet.live import Cause, LiveTask, Phase, TaskRow
 from ecs_async_executor.operate.ecs_task import EcsTask
 from ecs_async_executor.operate.task_table import Filters, Line, as_json, as_text, choose, join
-from tests.support.operation import DEPLOYMENT, NOW, OTHER_RUN, RUN, TOKEN, arn_of, container
+from tests.support.operation import DEPLOYMENT, NOW, OTHER_RUN, RUN, TOKEN, arn_of, container, standby
 
 ROW = TaskRow("d", "r", "t", -1, 1, "running", "gpu", arn_of(), 7, NOW - 99, NOW - 60, NOW - 60)
 
@@ -47,12 +47,51 @@ def test_a_task_without_a_live_row_is_a_leftover_unless_it_is_stopping() -> None
     assert joined([], container(), stopping) == [("leftover", arn_of(), "RUNNING")]
 
 
+def test_a_standby_without_a_task_has_its_own_phase_its_size_and_its_cost() -> None:
+    (line,) = join([], [standby(cpu="256", memory="512")], DEPLOYMENT, cost=lambda _: 0.02469)
+    assert (line.phase, line.name, line.since()) == ("standby", "", NOW - 7200)
+    shown = " ".join(as_text([line], 1, NOW, 200))
+    assert "0.25 vCPU, 0.5 GB, $0.0247 so far" in shown
+    assert "1 task: 1 standby. A standby waits for a task" in shown
+    (document,) = as_json([line], NOW)
+    assert (document["phase"], document["dollars"], document["warm"]) == ("standby", 0.02469, False)
+
+
+def test_a_standby_of_unknown_size_and_price_is_shown_all_the_same() -> None:
+    (line,) = join([], [standby()], DEPLOYMENT)
+    assert (line.phase, line.extra) == ("standby", "")
+
+
+def test_a_standby_that_serves_a_task_is_in_that_tasks_line_and_is_said_to_be_warm() -> None:
+    (line,) = join([live(external_id=arn_of("57a4db"))], [standby()], DEPLOYMENT, cost=lambda _: 1.0)
+    assert (line.phase, line.name, line.extra, line.dollars) == ("running", "d/r/t", "warm", None)
+    assert as_json([line], NOW)[0]["warm"] is True
+
+
+def test_two_standbys_are_not_taken_for_each_other() -> None:
+    rows = [live(external_id=arn_of("57a4db"))]
+    assert joined(rows, standby("other"), standby()) == [
+        ("running", arn_of("57a4db"), "RUNNING"),
+        ("standby", arn_of("other"), "RUNNING"),
+    ]
+
+
+def test_a_standby_whose_task_is_over_is_a_leftover() -> None:
+    (line,) = join([], [standby()], DEPLOYMENT, served={arn_of("57a4db")})
+    assert line.phase == "leftover"
+
+
+def test_no_line_shows_where_a_standby_gets_its_task() -> None:
+    (line,) = join([], [standby()], DEPLOYMENT)
+    assert "a" * 32 not in repr(line) + str(as_json([line], NOW)) + " ".join(as_text([line], 1, NOW, 200))
+
+
 def test_a_task_that_aws_ecs_executor_started_is_joined_by_its_arn() -> None:
     assert joined([live()], container(startedBy="")) == [("running", arn_of(), "RUNNING")]
 
 
 def test_the_phases_come_in_their_order_and_are_the_fleet_pages() -> None:
-    assert (*(phase.value for phase in Phase), "leftover") == PHASES
+    assert (*(phase.value for phase in Phase), "standby", "leftover") == PHASES
     rows = [live(), WAITS, live(Phase.STARTING, external_id=arn_of("s"))]
     assert [phase for phase, _, _ in joined(rows, container(arn_of("z"), startedBy=f"{DEPLOYMENT}/x"))] == [
         "waiting",

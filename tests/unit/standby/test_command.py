@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
-import secrets
 import shutil
 import subprocess
-import uuid
 
 import pytest
 
@@ -28,8 +26,8 @@ from ecs_async_executor.standby.command import (
 )
 
 LOCATION = "s3://bucket/airflow/"
-NONCE = secrets.token_hex(16)
-LEASE, OWN = lease_url(LOCATION, uuid.uuid4().hex), object_url(LOCATION, NONCE)
+NONCE, RUN_ID = "0123456789abcdef" * 2, "98563cbe-2248-432f-9c29-41c0e4ae0962"
+LEASE, OWN = lease_url(LOCATION, RUN_ID.replace("-", "")), object_url(LOCATION, NONCE)
 LONGEST = 2480
 """Characters of the text, whichever Python makes it. RunTask takes 8192 of all overrides (API reference: TaskOverride)."""
 
@@ -95,8 +93,8 @@ def test_a_standbys_object_is_known_by_its_name() -> None:
     [
         "",
         LEASE,
-        url_of(LOCATION, f"{uuid.uuid4()}-1"),
-        url_of("s3://bucket/standby/", f"{uuid.uuid4()}-1"),
+        url_of(LOCATION, f"{RUN_ID}-1"),
+        url_of("s3://bucket/standby/", f"{RUN_ID}-1"),
         f"s3://standby/{NONCE}.json",
         f"s3://bucket/my-standby/{NONCE}.json",
         f"{OWN}x",

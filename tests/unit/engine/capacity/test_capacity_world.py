@@ -26,15 +26,16 @@ def test_a_room_is_used_though_another_client_takes_and_frees_half_of_it(seed: i
     Scheduler(world).order(1000)
     world.run(until_ended=1000)
     assert world.ratio <= 1.3
-    assert world.refused_share <= 0.5
+    assert world.refused_share <= 0.35
 
 
-def test_launches_go_on_where_ecs_refuses_most_calls_at_random(seed: int):
-    world = World(seed, refused_at_random=0.6)
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_launches_go_on_where_ecs_refuses_many_calls_at_random(share: float, seed: int):
+    world = World(seed, refused_at_random=share)
     Scheduler(world).order(1000)
     world.run(until_ended=1000)
-    assert world.ratio <= 2.2
-    assert world.refused_share <= 2.5, "1.5 at least: 0.6 / 0.4"
+    assert world.ratio <= 1.3
+    assert world.refused_share <= share / (1 - share) + 0.8
 
 
 @pytest.mark.parametrize("fits", [50, 500])
@@ -56,7 +57,7 @@ def test_of_two_schedulers_that_share_a_room_neither_starves(joins: float, seed:
     Scheduler(world, 1, since=joins).order(1000)
     world.run(until=joins + 200.0)
     since = [each.scheduler for each in world.launched if each.at >= joins]
-    assert min(since.count(0), since.count(1)) >= 0.2 * len(since)
+    assert min(since.count(0), since.count(1)) >= 0.25 * len(since)
     assert world.refused_share <= 0.6
 
 

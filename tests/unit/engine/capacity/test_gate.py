@@ -5,9 +5,11 @@ import math
 import pytest
 
 from ecs_async_executor.engine.capacity.gate import (
+    ENOUGH,
     FLOWING,
     FORGOTTEN,
     LONGEST_PAUSE,
+    MOST_ENDS,
     PROBES,
     REOPENED,
     SURE,
@@ -128,26 +130,64 @@ def test_a_refusal_takes_back_all_freed_slots(full: Gate):
     assert full.freed_slots == 0
 
 
-def test_freed_slots_that_others_take_are_tried_one_at_a_time_after_pauses(full: Gate):
+def freed(gate: Gate, now: float, ends: int = MOST_ENDS) -> None:
+    """Let tasks end, and send a launch on a slot that they leave."""
+    for _ in range(ends):
+        gate.free(now)
+    assert gate.take(now) is Reason.FREED
+
+
+def test_after_a_refusal_on_a_freed_slot_only_the_second_end_lets_a_launch_through(full: Gate):
     full.take(1.0)  # a probe without an answer: only freed slots let launches through now
-    pauses, now = [], 1.0
-    for _ in range(4):
-        full.free(0.0)
-        full.refuse(full.take(now), now, sent_at=now)
-        full.free(0.0)
-        full.free(0.0)
-        pauses.append(full.opens_at(now) - now)
-        now = full.opens_at(now)
-        assert may_send(full, now) == 1
-        full.withdraw(Reason.FREED, now)
+    freed(full, 1.0, ends=1)
+    full.refuse(Reason.FREED, 1.0, sent_at=1.0)
+    full.take(1.0)  # another probe
+    full.free(1.1)
+    assert full.opens_at(1.1) > 1.1
+    for _ in range(3):
+        full.free(1.2)
+    assert may_send(full, 1.2) == 1, "and one at a time"
+    full.accept(Reason.FREED, 1.3)
+    assert full.take(1.3) is full.take(1.3) is Reason.FREED, "one that has succeeded ends the doubt"
+
+
+def after(gate: Gate, outcomes: str) -> Reason:
+    """Let launches on freed slots succeed (s) or be refused (r); return why the one after another refusal is sent."""
+    for outcome in [*outcomes, "r"]:
+        freed(gate, 50.0)
+        while gate.freed_slots:
+            gate.lose()
+        if outcome == "s":
+            gate.accept(Reason.FREED, 50.0)
+        else:
+            gate.refuse(Reason.FREED, 50.0, sent_at=50.0)
+    return gate.take(99.0)
+
+
+@pytest.mark.parametrize("outcomes", ["sr" * 10, "srrr" * 6, "sssr" * 6])
+def test_where_launches_succeed_and_are_refused_in_turns_the_slot_is_tried_again_at_once(
+    full: Gate, outcomes: str
+):
+    assert after(full, outcomes) is Reason.AGAIN
+
+
+@pytest.mark.parametrize(
+    "outcomes", ["s" * 20 + "r" * 25, "r" * 40, "s" * 40, "ssssssssr" * 8, "sr" * (ENOUGH // 2 - 1)]
+)
+def test_refusals_in_a_row_or_few_of_them_are_a_rivals(full: Gate, outcomes: str):
+    assert after(full, outcomes) is Reason.PROBE
+
+
+def test_a_slot_that_a_probe_has_taken_from_a_launch_on_its_way_is_not_tried_again(full: Gate):
+    full.accept(after(full, "sr" * 10), 99.0)
+    for reason in iter(lambda: full.take(99.0), Reason.PROBE):
+        full.accept(reason, 99.0)
+    freed(full, 100.0)
+    while full.freed_slots:
         full.lose()
-        full.lose()
-    assert pauses == [1, 2, 2, 2]
-    full.free(0.0)
-    accepted(full, now)
-    full.free(0.0)
-    full.free(0.0)
-    assert may_send(full, now) >= 2, "one that has succeeded ends the doubt"
+    full.accept(Reason.PROBE, 100.0, created_at=1000.0)
+    full.refuse(Reason.FREED, 100.0, sent_at=100.0)
+    assert full.take(200.0) is Reason.PROBE
 
 
 def test_while_tasks_flow_a_refused_probe_is_believed_at_once(flowing: Gate):

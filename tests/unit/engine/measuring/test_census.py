@@ -42,6 +42,8 @@ def entry(state: State, phase: Phase = Phase.STARTING, *, kind: Kind | None = No
         (State.UPLOAD_WAITING, Phase.STARTING, "waiting"),
         (State.UPLOADING, Phase.STARTING, "waiting"),
         (State.SENDING, Phase.STARTING, "launching"),
+        (State.ASSIGNED, Phase.STARTING, "launching"),
+        (State.HANDING_OVER, Phase.STARTING, "launching"),
         (State.WATCHING, Phase.STARTING, "starting"),
         (State.WATCHING, Phase.RUNNING, "running"),
         (State.WATCHING, Phase.ENDING, "ending"),

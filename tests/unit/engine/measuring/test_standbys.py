@@ -159,13 +159,13 @@ def test_idle_seconds_are_counted_while_a_standby_runs_without_a_task_and_not_af
     for bench.now in (61.5, 62.0, 70.5):
         bench.keep()
     assert bench.idle() == 10
-    bench.now = 75.0
+    bench.now = 90.0
     bench.ledger.launch(order("run", standby="small", claim=claim), bench.now)
     bench.hand_over()
-    assert bench.idle() == 15
+    assert bench.idle() == 30
     bench.now = 500.0
     bench.standbys.plan(bench.now, {"c": 1})
-    assert bench.idle() == 15
+    assert bench.idle() == 30
 
 
 def test_the_start_of_a_standby_is_paid_for_from_the_pull_of_its_image_on():
@@ -245,14 +245,14 @@ def test_a_warm_start_is_counted_with_its_wait_and_its_standby_s_age():
 def test_a_warm_start_s_span_ends_with_the_hand_over_and_says_that_it_was_warm():
     bench = Bench()
     bench.ready()
-    bench.now = 10.0
-    bench.ledger.launch(order("run", standby="small", claim=claim, trace=TRACE), 9.0)
+    bench.now = 40.0
+    bench.ledger.launch(order("run", standby="small", claim=claim, trace=TRACE), 39.0)
     bench.hand_over()
     (start,) = bench.measured.take_starts()
     assert (start.warm, start.ordered_at, start.started_at, start.over_at) == (
         True,
-        EPOCH + 9.0,
-        EPOCH + 10.25,
+        EPOCH + 39.0,
+        EPOCH + 40.25,
         None,
     )
     assert start.accepted_at is None

@@ -130,36 +130,36 @@ def test_the_oldest_ready_one_serves_first_and_none_serves_twice(pools: Pools):
     first, second = pools.launch()
     pools.run(second, 1.0)
     pools.run(first, 2.0)
-    taken = [pools.standbys.take("p", 20.0) for _ in range(3)]
+    taken = [pools.standbys.take("p", 40.0) for _ in range(3)]
     assert [each and each.run_id for each in taken] == [second, first, None]
 
 
 def test_one_that_is_given_back_is_ready_again(pools: Pools):
     pools.ready(0.0)
-    standby = pools.standbys.take("p", 10.0)
+    standby = pools.standbys.take("p", 30.0)
     assert standby is not None
     pools.standbys.give_back(standby)
-    assert pools.standbys.take("p", 10.0) is standby
+    assert pools.standbys.take("p", 30.0) is standby
 
 
 def test_one_that_has_ended_meanwhile_is_not_given_back(pools: Pools):
     pools.ready(0.0)
-    standby = pools.standbys.take("p", 10.0)
+    standby = pools.standbys.take("p", 30.0)
     assert standby is not None
-    pools.stop(standby.run_id, 11.0)
+    pools.stop(standby.run_id, 31.0)
     pools.standbys.give_back(standby)
     assert not pools.standbys.is_usable(standby)
-    assert pools.standbys.take("p", 12.0) is None
+    assert pools.standbys.take("p", 32.0) is None
     assert pools.standbys.spoil(standby) is None
 
 
 def test_one_that_may_be_named_by_a_row_serves_nobody_else(pools: Pools):
     pools.ready(0.0)
-    standby = pools.standbys.take("p", 10.0)
+    standby = pools.standbys.take("p", 30.0)
     assert standby is not None
     assert pools.standbys.spoil(standby) == (standby.run_id, "standby: it can't be given a workload")
     assert standby.stage is Stage.LEAVING
-    assert pools.standbys.take("p", 10.0) is None
+    assert pools.standbys.take("p", 30.0) is None
 
 
 def test_one_that_serves_a_run_is_forgotten_and_counted(pools: Pools):
@@ -172,10 +172,10 @@ def test_one_that_serves_a_run_is_forgotten_and_counted(pools: Pools):
 def test_those_of_an_older_revision_are_stopped_when_runtask_starts_a_newer_one(pools: Pools):
     standby = pools.ready(0.0)
     pools.standbys.note_definition("p", standby.run_id, "t:1")
-    assert pools.standbys.with_ready(10.0)
+    assert pools.standbys.with_ready(30.0)
     pools.standbys.note_definition("p", "a run", "t:2")
-    assert not pools.standbys.with_ready(10.0)
-    plan = pools.plan(10.0)
+    assert not pools.standbys.with_ready(30.0)
+    plan = pools.plan(30.0)
     assert [run_id for run_id, _ in plan.stops] == [standby.run_id]
     assert len(plan.launches) == 1
 
@@ -190,18 +190,39 @@ def test_no_pool_is_filled_in_a_cluster_where_runs_wait_for_room_and_it_gives_wa
     assert len(pools.plan(3.0).launches) == 3, "there is room again"
 
 
+def test_one_gives_way_for_each_run_however_often_it_is_planned_until_it_has_ended():
+    pools = Pools(pool("p", 3))
+    for run_id in pools.launch():
+        pools.run(run_id, 0.0)
+
+    ((first, _),) = pools.plan(30.0, c=1).stops
+    assert not pools.plan(30.0, c=1).stops
+    assert len(pools.plan(31.0, c=2).stops) == 1
+
+    pools.stop(first, 32.0)
+    assert len(pools.plan(32.0, c=2).stops) == 1, "its room was not enough"
+
+
+def test_those_give_way_first_that_could_serve_nobody_yet():
+    pools = Pools(pool("p", 2))
+    running, starting = pools.launch()
+    pools.run(running, 0.0)
+
+    assert [run_id for run_id, _ in pools.plan(30.0, c=1).stops] == [starting]
+
+
 def test_an_assigned_one_does_not_give_way(pools: Pools):
     pools.ready(0.0)
-    pools.standbys.take("p", 10.0)
-    assert len(pools.plan(10.0, c=5).stops) == 1
+    pools.standbys.take("p", 30.0)
+    assert len(pools.plan(30.0, c=5).stops) == 1
 
 
 def test_without_s3_nobody_is_served_and_none_is_launched(pools: Pools):
     pools.ready(0.0)
     pools.standbys.s3_failure = WHY
-    assert not pools.standbys.with_ready(10.0)
-    assert not pools.launch(10.0)
-    assert pools.standbys.status(10.0)[0].off == str(WHY)
+    assert not pools.standbys.with_ready(30.0)
+    assert not pools.launch(30.0)
+    assert pools.standbys.status(30.0)[0].off == str(WHY)
 
 
 # --- failures -------------------------------------------------------------------------------------------

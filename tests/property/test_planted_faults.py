@@ -16,7 +16,6 @@ from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.workers import hand_over
 from ecs_async_executor.engine.workers.hand_over import HandOver
-from ecs_async_executor.executor import ended_runs
 from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.messages import Diagnosis, Launch, Report, Stopped
@@ -193,11 +192,6 @@ def stuck_standby_stopped_without_a_look_at_its_row(patch: Patch) -> None:
     patch.setattr(Reconciler, "_stop_if_stuck", be_impatient)
 
 
-def adopted_run_not_marked(patch: Patch) -> None:
-    patch.setattr(ended_runs, "_may_live", lambda *_: False)
-    patch.setattr(Run, "shows_launch", property(lambda _: False, lambda *_: None))
-
-
 def standbys_not_counted_while_they_start(patch: Patch) -> None:
     patch.setattr(
         _Pool,
@@ -217,10 +211,13 @@ class Plant:
     fault: Callable[[Patch], None]
     caught_by: str
     seed: int
+    """The first world to look at: it shows the fault, as long as nothing changes the order of events."""
     conditions: Conditions = CALM
     circumstances: Circumstances = UNDISTURBED
 
 
+WORLDS = 40
+"""How many worlds a fault may need, at most."""
 LATE = Conditions(late=1.0)
 """No conditional PutObject is answered, and each is carried out, at once or a minute later."""
 LOCKED = Circumstances(locked=0.5, standby=2)
@@ -262,10 +259,10 @@ PLANTS = (
     Plant(
         adopter_launches_at_once,
         "one container at a time has a queueing's workload",
-        13,
+        35,
         circumstances=Circumstances(schedulers=2, accidents=0.5, standby=2),
     ),
-    Plant(standby_serves_two_runs, "a standby serves one run", 5, Conditions(latency=3.0), ONE),
+    Plant(standby_serves_two_runs, "a standby serves one run", 9, Conditions(latency=3.0), ONE),
     Plant(
         row_overwritten_while_a_claim_is_open,
         "the row names the standby before the standby has the workload",
@@ -275,13 +272,7 @@ PLANTS = (
     Plant(
         stuck_standby_stopped_without_a_look_at_its_row,
         "no container is stopped while its task runs",
-        3,
-    ),
-    Plant(
-        adopted_run_not_marked,
-        "one container of each queueing asks Airflow to start",
-        58,
-        circumstances=Circumstances(schedulers=2, accidents=0.3, blocked=0.02, locked=0.5, standby=2),
+        22,
     ),
     Plant(standbys_not_counted_while_they_start, "no engine keeps more standbys than it is to", 0),
 )
@@ -289,7 +280,15 @@ PLANTS = (
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.fault.__name__)
 def test_a_fault_in_the_protocol_of_standbys_is_found(plant: Plant) -> None:
-    assert not dict(violations(play(plant.seed, plant.conditions, plant.circumstances)))
-    with pytest.MonkeyPatch.context() as patch:
-        plant.fault(patch)
-        assert plant.caught_by in dict(violations(play(plant.seed, plant.conditions, plant.circumstances)))
+    for seed in (plant.seed, *range(WORLDS)):
+        assert not _found(plant, seed)
+        with pytest.MonkeyPatch.context() as patch:
+            plant.fault(patch)
+            if plant.caught_by in _found(plant, seed):
+                return
+    pytest.fail(f"the simulation doesn't find it in {WORLDS} worlds")
+
+
+def _found(plant: Plant, seed: int) -> dict[str, object]:
+    """Return which invariants a world breaks, with what was seen."""
+    return dict(violations(play(seed, plant.conditions, plant.circumstances)))

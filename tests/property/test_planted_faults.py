@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import inf
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from email.utils import format_datetime
-from datetime import UTC, datetime
 
 from ecs_async_executor.engine.standby import standbys as standbys_module
 from ecs_async_executor.engine.standby.standbys import Stage, Standby, Standbys, _Pool
@@ -17,7 +16,6 @@ from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.workers import hand_over
 from ecs_async_executor.engine.workers.hand_over import HandOver
-from ecs_async_executor.executor import ended_runs, reconciler as reconciler_module
 from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.messages import Diagnosis, Launch, Report, Stopped
@@ -29,6 +27,8 @@ from tests.property.simulation.s3 import EPOCH, SimulatedS3
 from tests.property.simulation.world import Circumstances
 
 Patch = pytest.MonkeyPatch
+CALM = Conditions()
+UNDISTURBED = Circumstances(standby=2)
 
 
 def object_before_row(patch: Patch) -> None:
@@ -106,7 +106,7 @@ def age_not_checked(patch: Patch) -> None:
     patch.setattr(waiting, "wait", be_patient)
 
 
-def _take_unknown_for(patch: Patch, start_cold: bool) -> None:
+def unknown_put_taken_for_refused(patch: Patch) -> None:
     put = HandOver._put
 
     async def be_sure(self: HandOver, url: str, data: bytes) -> Any:
@@ -114,10 +114,6 @@ def _take_unknown_for(patch: Patch, start_cold: bool) -> None:
         return (hand_over._Written.NO if written is hand_over._Written.UNKNOWN else written), why
 
     patch.setattr(HandOver, "_put", be_sure)
-
-
-def unknown_put_taken_for_refused(patch: Patch) -> None:
-    _take_unknown_for(patch, start_cold=False)
 
 
 def refused_run_launched_cold_by_the_same_number(patch: Patch) -> None:
@@ -130,7 +126,7 @@ def refused_run_launched_cold_by_the_same_number(patch: Patch) -> None:
             self.launch(again, now)
         return []
 
-    _take_unknown_for(patch, start_cold=True)
+    unknown_put_taken_for_refused(patch)
     patch.setattr(Ledger, "not_handed_over", launch_again)
 
 
@@ -142,18 +138,17 @@ def adopter_launches_at_once(patch: Patch) -> None:
         if entry.is_warm and task.last_status != "STOPPED":
             self.unsettled_standbys.clear()
             nothing = Diagnosis("It is not settled.")
-            return [
-                Stopped(
-                    entry.run_id,
-                    entry.number,
-                    entry.arn,
-                    exit_code=None,
-                    ran=False,
-                    permanent=False,
-                    diagnosis=nothing,
-                    standby=True,
-                )
-            ]
+            end = Stopped(
+                entry.run_id,
+                entry.number,
+                entry.arn,
+                exit_code=None,
+                ran=False,
+                permanent=False,
+                diagnosis=nothing,
+                standby=True,
+            )
+            return self._end(entry, end, task.started_at or 0.0)
         return reports
 
     patch.setattr(Ledger, "_see", give_up)
@@ -179,8 +174,7 @@ def standby_serves_two_runs(patch: Patch) -> None:
 
 
 def row_overwritten_while_a_claim_is_open(patch: Patch) -> None:
-    published = Run.published.fget
-    assert published is not None
+    published = vars(Run)["published"].fget
 
     def insist(self: Run) -> str | None:
         shown: str | None = published(self)
@@ -198,11 +192,6 @@ def stuck_standby_stopped_without_a_look_at_its_row(patch: Patch) -> None:
     patch.setattr(Reconciler, "_stop_if_stuck", be_impatient)
 
 
-def adopted_run_not_marked(patch: Patch) -> None:
-    patch.setattr(ended_runs, "_may_live", lambda *_: False)
-    patch.setattr(Run, "shows_launch", property(lambda _: False, lambda *_: None))
-
-
 def standbys_not_counted_while_they_start(patch: Patch) -> None:
     patch.setattr(
         _Pool,
@@ -215,18 +204,6 @@ def standbys_not_counted_while_they_start(patch: Patch) -> None:
     )
 
 
-def adopted_standby_not_told_to_leave(patch: Patch) -> None:
-    see = Ledger._see
-
-    def be_silent(self: Ledger, entry: Entry, task: Any) -> list[Report]:
-        reports = see(self, entry, task)
-        self.unsettled_standbys.clear()
-        entry.is_warm = False
-        return []
-
-    patch.setattr(Ledger, "_see", be_silent)
-
-
 @dataclass(frozen=True)
 class Plant:
     """A planted fault, a world in which it shows, and what shows it."""
@@ -234,5 +211,84 @@ class Plant:
     fault: Callable[[Patch], None]
     caught_by: str
     seed: int
-    conditions: Conditions = Conditions()
-    circumstances: Circumstances = Circumstances(standby=2)
+    """The first world to look at: it shows the fault, as long as nothing changes the order of events."""
+    conditions: Conditions = CALM
+    circumstances: Circumstances = UNDISTURBED
+
+
+WORLDS = 40
+"""How many worlds a fault may need, at most."""
+LATE = Conditions(late=1.0)
+"""No conditional PutObject is answered, and each is carried out, at once or a minute later."""
+LOCKED = Circumstances(locked=0.5, standby=2)
+ONE = Circumstances(standby=1)
+PLANTS = (
+    Plant(object_before_row, "the row names the standby before the standby has the workload", 3),
+    Plant(
+        unconditional_put,
+        "a standby's object is written once",
+        0,
+        Conditions(late=0.3),
+        Circumstances(schedulers=2, accidents=0.5, standby=2),
+    ),
+    Plant(one_object_for_all_standbys, "each standby has an object of its own", 0),
+    Plant(object_deleted_once_it_is_written, "a standby that a row names starts its task", 0),
+    Plant(
+        standby_assigned_while_it_starts, "a standby that a row names starts its task", 1, circumstances=ONE
+    ),
+    Plant(
+        claim_not_checked,
+        "the row names the standby before the standby has the workload",
+        0,
+        circumstances=LOCKED,
+    ),
+    Plant(
+        lease_not_checked,
+        "no standby outlives its lease",
+        0,
+        circumstances=Circumstances(deadly=0.004, standby=2),
+    ),
+    Plant(age_not_checked, "no standby waits for longer than its max_age", 0),
+    Plant(unknown_put_taken_for_refused, "no container is stopped while its task runs", 0, LATE),
+    Plant(
+        refused_run_launched_cold_by_the_same_number,
+        "one container at a time has a queueing's workload",
+        0,
+        LATE,
+    ),
+    Plant(
+        adopter_launches_at_once,
+        "one container at a time has a queueing's workload",
+        35,
+        circumstances=Circumstances(schedulers=2, accidents=0.5, standby=2),
+    ),
+    Plant(standby_serves_two_runs, "a standby serves one run", 9, Conditions(latency=3.0), ONE),
+    Plant(
+        row_overwritten_while_a_claim_is_open,
+        "the row names the standby before the standby has the workload",
+        2,
+        LATE,
+    ),
+    Plant(
+        stuck_standby_stopped_without_a_look_at_its_row,
+        "no container is stopped while its task runs",
+        22,
+    ),
+    Plant(standbys_not_counted_while_they_start, "no engine keeps more standbys than it is to", 0),
+)
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.fault.__name__)
+def test_a_fault_in_the_protocol_of_standbys_is_found(plant: Plant) -> None:
+    for seed in (plant.seed, *range(WORLDS)):
+        assert not _found(plant, seed)
+        with pytest.MonkeyPatch.context() as patch:
+            plant.fault(patch)
+            if plant.caught_by in _found(plant, seed):
+                return
+    pytest.fail(f"the simulation doesn't find it in {WORLDS} worlds")
+
+
+def _found(plant: Plant, seed: int) -> dict[str, object]:
+    """Return which invariants a world breaks, with what was seen."""
+    return dict(violations(play(seed, plant.conditions, plant.circumstances)))

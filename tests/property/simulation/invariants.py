@@ -51,6 +51,8 @@ def _of_containers(world: World) -> Iterator[tuple[str, object]]:
     containers, airflow = world.containers, world.airflow
     if containers.duplicates:
         yield "one container at a time has a queueing's workload", containers.duplicates
+    if containers.wrong_images:
+        yield "each task runs in its queue's image", containers.wrong_images
     if containers.too_small:
         yield "no task gets the memory again that was too little", containers.too_small
     if containers.killed:

@@ -67,6 +67,10 @@ class EngineSupervisor:
         """Pass orders to the engine. A dead one drops them: its successor gets orders for all live runs."""
         self._engine.submit(orders)
 
+    def answer(self, orders: Iterable[Order]) -> None:
+        """Pass on what the engine waits for, and wake it. Not for the scheduler's thread."""
+        self._engine.answer(orders)
+
     def drain(self) -> list[Report]:
         """Return some of the reports that have arrived; restart a dead engine when its back-off is over."""
         reports = list(self._engine.drain(REPORTS_AT_ONCE))

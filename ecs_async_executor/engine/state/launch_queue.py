@@ -98,7 +98,7 @@ class LaunchQueue:
         self._positions.pop(entry, None)
 
     def keep_position(self, entry: Entry, now: float) -> None:
-        """Keep the position of a run that was refused for its next launch."""
+        """Keep the position of a run that was refused, by ECS or by its standby, for its next launch."""
         while self._kept and next(iter(self._kept.values()))[1] <= now:
             del self._kept[next(iter(self._kept))]
         self._kept.pop(entry.run_id, None)

@@ -162,7 +162,7 @@ class Reconciler:
         for run in runs:
             known = self.runs.current(run.key)
             if known is not None and known.covers(run):
-                known.had_by_another = known.launched is None
+                known.had_in_between()
                 self._rows.read_anew(known, self._clock())
                 continue
             if known is not None:

@@ -23,6 +23,7 @@ from ecs_async_executor.engine.diagnosis.causes.cause import own_words
 from ecs_async_executor.engine.diagnosis.faults import text_of
 from ecs_async_executor.engine.diagnosis.iam import arn_of, missing, remedy_of
 from ecs_async_executor.messages import Diagnosis
+from ecs_async_executor.standby.command import is_standby
 
 _ACTIONS = {"PutObject": "s3:PutObject", "DeleteObject": "s3:DeleteObject", "ListObjectsV2": "s3:ListBucket"}
 _ENCRYPTED = (
@@ -61,8 +62,17 @@ def classify_s3(error: BaseException, url: str, region: str = "") -> Failure:
     """Classify an exception that PutObject or DeleteObject raised; `region` is the client's, if there is a client.
 
     As `CONFIGURATION`, `DENIED`, `CREDENTIALS` (affects only the S3 client), `EXISTS` (a conditional PutObject found an
-    object), and otherwise as `PAYLOAD`.
+    object), and otherwise as `PAYLOAD`. The diagnosis doesn't name a standby's object: whoever knows its name can read it.
     """
+    failure = _classify(error, url, region)
+    if not is_standby(url):
+        return failure
+    name, said = url.rpartition("/")[2], failure.diagnosis
+    masked = (text.replace(name, "*") for text in (said.summary, said.detail, said.remedy))
+    return replace(failure, diagnosis=Diagnosis(*masked))
+
+
+def _classify(error: BaseException, url: str, region: str) -> Failure:
     if isinstance(error, boto.ParamValidationError):
         return Failure(
             Kind.CONFIGURATION,

@@ -122,6 +122,11 @@ class LaunchQueue:
         del self._waiting[entry]
         return entry
 
+    def pools(self, now: float) -> set[str]:
+        """Return the pools for whose standbys a ready run waits."""
+        self._promote_due(now)
+        return {pool for _, _, pool in self._lines if pool is not None}
+
     def pop_for(self, pool: str, now: float) -> Entry | None:
         """Take the run with the highest priority that a standby of this pool may serve: it needs neither room nor a turn."""
         self._promote_due(now)

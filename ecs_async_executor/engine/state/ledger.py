@@ -395,6 +395,7 @@ class Ledger:
 
     def hand_over(self, entry: Entry, standby: Standby, now: float) -> None:
         """Note that an assigned run's row names its standby: its workload is being written now."""
+        self._payload_objects.delete(entry)  # what was uploaded while it waited for RunTask
         entry.stored = entry.standby_url = standby.url
         entry.is_warm = True
         self._move(entry, State.HANDING_OVER, "its row names the standby", now)
@@ -431,7 +432,8 @@ class Ledger:
         """End the launch of a run that its standby surely never gets."""
         if not self.holds(entry):
             return []
-        entry.stored = None
+        if entry.state is State.HANDING_OVER:
+            entry.stored = None  # its standby lives, and others may have told it to leave
         if entry.stop_reason is not None:
             return self._end(entry, Cancelled(entry.run_id), now)
         report = LaunchFailed(entry.run_id, entry.number, why, permanent=False, standby=True)
@@ -596,7 +598,7 @@ class Ledger:
 
     def _end(self, entry: Entry, report: Terminal, now: float) -> list[Report]:
         self._remove(entry, type(report).__name__, now)
-        self._payload_objects.run_ended(entry)
+        self._payload_objects.delete(entry)
         return [report]
 
     def _remove(self, entry: Entry, why: str, now: float) -> None:

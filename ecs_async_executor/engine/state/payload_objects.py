@@ -34,8 +34,8 @@ class PayloadObjects:
             entry.stored = fetched
         return fetched
 
-    def run_ended(self, entry: Entry) -> None:
-        """Schedule the run's object for deletion, if it has one."""
+    def delete(self, entry: Entry) -> None:
+        """Schedule the run's object for deletion, if it has one: nobody will fetch it any more."""
         url = entry.stored or entry.maybe_stored
         if url is not None and len(self.deletions) < MAX_DELETIONS:
             self.deletions.append(url)

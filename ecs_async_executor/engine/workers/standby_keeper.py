@@ -17,7 +17,7 @@ from ecs_async_executor.messages import StandbyPool
 from ecs_async_executor.standby.command import LEASE_RENEWAL_SECONDS
 
 INTERVAL = 1.0
-"""Seconds between two looks at the pools; a standby that is assigned is replaced at once."""
+"""Seconds between two looks at the pools: a standby that was assigned is replaced so soon."""
 RENEW_AGAIN_AFTER = 5.0
 """Seconds until a lease that could not be written is written again."""
 
@@ -36,7 +36,7 @@ class StandbyKeeper:
         self._started = Wakeup()
         self._leased = anyio.Event()
         self.wakeup = Wakeup()
-        """Notified when a standby was assigned or has ended."""
+        """Notified when ECS tells news of a standby."""
 
     def keep(self, pools: tuple[StandbyPool, ...]) -> None:
         """Keep these pools."""

@@ -22,10 +22,16 @@ AGAIN_AFTER = 0.5
 def answer(claims: Sequence[RowClaim]) -> list[Claimed]:
     """Write the rows and return which of them show their standby; a row that somebody has locked doesn't, and never will.
 
-    Database errors propagate: the outcome is unknown then.
+    Database errors propagate: the outcome is unknown then, and what was written may become visible later.
     """
     written = write_external_ids([_publication(each) for each in claims])
-    return [Claimed(each.run_id, str(each.arn), each.run_id in written) for each in claims]
+    return [Claimed(each.run_id, str(each.arn), _is_held(each, written)) for each in claims]
+
+
+def _is_held(claim: RowClaim, written: frozenset[str]) -> bool | None:
+    if claim.run_id in written:
+        return True
+    return None if claim.is_doubtful else False
 
 
 class ClaimThread:
@@ -60,6 +66,7 @@ class ClaimThread:
                 text = f"Can't assign standbys to {len(claims)} tasks ({type(error).__name__}); it is tried again."
                 digest.note(("claims", type(error)), text, time.monotonic())
                 for each in claims:
+                    each.is_doubtful = True
                     self._claims.put(each)
                 time.sleep(AGAIN_AFTER)
             digest.flush(time.monotonic())
@@ -76,6 +83,6 @@ class ClaimThread:
 
 
 def _publication(claim: RowClaim) -> Publication:
-    return Publication(
-        claim.run_id, claim.ti_id, claim.try_number, claim.job_id, claim.run_id, str(claim.arn)
-    )
+    arn = str(claim.arn)
+    instead_of = arn if claim.is_void else claim.run_id  # the row must show the ARN already, then
+    return Publication(claim.run_id, claim.ti_id, claim.try_number, claim.job_id, instead_of, arn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ from ecs_async_executor.messages import (
     Launched,
     LaunchFailed,
     Order,
+    Payload,
     Request,
     Room,
     StandbyPool,
@@ -316,6 +318,94 @@ async def test_a_row_that_does_not_answer_ends_the_launch_and_the_standby(
         at.submit(Claimed("run", arn, held=True))
         await anyio.sleep(1)
         assert not written(s3)
+
+
+async def test_while_the_database_does_not_answer_no_other_run_waits_for_it(
+    world: Any, ecs: Ecs, reports: Reports
+):
+    async with world(pool(3)) as at:
+        await anyio.sleep(READY)
+        at.held = None
+        at.launch("run")
+        await anyio.sleep(CLAIM_TIMEOUT + 1)
+        at.launch("other")
+        await anyio.sleep(1)
+        assert [each.run_id for each in reports.of(Launched)] == ["other"]
+        at.held = True
+        ((run_id, arn),) = at.claims
+        at.submit(Claimed(run_id, arn, held=False))
+        at.launch("later")
+        await anyio.sleep(1)
+        assert [each.run_id for each in reports.of(HandedOver)] == ["later"], "it has answered"
+
+
+async def test_while_s3_takes_one_workload_again_others_start_cold(world: Any, s3: FakeS3, reports: Reports):
+    async with world(pool(3)) as at:
+        await anyio.sleep(READY)
+        s3.script.extend([s3_error(Kind.PAYLOAD)] * 3)
+        at.launch("run")
+        await anyio.sleep(0.1)
+        at.launch("other")
+        await anyio.sleep(10)
+        assert [each.run_id for each in reports.of(Launched)] == ["other", "run"]
+        at.launch("later")
+        await anyio.sleep(1)
+        assert [each.run_id for each in reports.of(HandedOver)] == ["run", "later"], "it takes them again"
+
+
+async def test_a_standby_that_a_row_may_still_name_serves_nobody_else(world: Any, ecs: Ecs, reports: Reports):
+    async with world(pool()) as at:
+        await anyio.sleep(READY)
+        at.held = None
+        at.launch("run")
+        await anyio.sleep(1)
+        ((run_id, arn),) = at.claims
+        at.submit(Claimed(run_id, arn, held=None))
+        await anyio.sleep(1)
+        assert [each.standby for each in reports.of(LaunchFailed)] == [True]
+        assert arn in ecs.exit_codes
+
+
+async def test_one_that_ecs_does_not_show_is_stopped_and_serves_nobody(
+    world: Any, ecs: Ecs, reports: Reports
+):
+    async with world(pool()) as at:
+        await anyio.sleep(READY)
+        (standby,) = at.engine.ledger.standbys
+        at.engine.ledger._entries[standby.run_id].task.missing = 1
+        at.launch("run")
+        await anyio.sleep(1)
+        assert not at.claims
+        assert standby.arn in ecs.exit_codes
+
+
+@pytest.mark.parametrize("held", [True, False])
+async def test_a_payload_that_was_uploaded_before_a_standby_was_free_is_deleted(
+    world: Any, ecs: Ecs, s3: FakeS3, reports: Reports, monkeypatch: pytest.MonkeyPatch, *, held: bool
+):
+    url = f"{LOCATION}run-1.json"
+
+    def build() -> Request:
+        return replace(request(["fetch", url], b"workload"), payload=Payload(url, b"workload"))
+
+    original = ecs.run_task
+
+    async def throttled(body: Any) -> Any:
+        if STANDBY not in body["startedBy"]:
+            raise error("ThrottlingException")
+        return await original(body)
+
+    monkeypatch.setattr(ecs, "run_task", throttled)
+    async with world(pool()) as at:
+        await anyio.sleep(BOOT)
+        at.held = held
+        at.launch("run", build=build)
+        await anyio.sleep(5)
+        assert url in s3.objects
+        await anyio.sleep(READY)
+        assert at.claims
+        assert url not in s3.objects
+        assert len(reports.of(HandedOver if held else LaunchFailed)) == 1
 
 
 @pytest.mark.parametrize("kind", [Kind.DENIED, Kind.CONFIGURATION])

@@ -280,6 +280,17 @@ def test_one_that_another_scheduler_has_taken_over_is_left_alone(world: World):
     assert not [each for each in world.orders if isinstance(each, Stop)]
 
 
+def test_a_run_that_another_scheduler_has_had_in_between_is_claimed_no_more(world: World):
+    """It may have launched the run, and have died before the row showed that."""
+    run = world.accept()
+    again = make_run(world.executor, world.workload)
+    world.reconciler.adopt([again])
+    assert world.reconciler.runs.current(run.key) is run
+    world.claim()
+    (claim,) = world.asked
+    assert claim.is_void
+
+
 # --- an engine that dies --------------------------------------------------------------------------------
 
 
@@ -296,6 +307,7 @@ def test_a_new_engine_replays_a_run_that_no_standby_was_to_serve(world: World):
     (order,) = world.reconciler.live_orders()
     assert isinstance(order, Launch)
     assert order.recovery is Recovery.REPLAY
+    assert (order.claim, order.cold_because) == (None, "it has been launched before")
 
 
 def test_a_dead_engines_standby_that_left_makes_the_run_start_cold(world: World):

@@ -79,7 +79,8 @@ def _of_standbys(world: World) -> Iterator[tuple[str, object]]:
         yield "a standby serves one run", of_two
     if old := [task.arn for task in standbys if _idle_for(world, task) > MAX_AGE + LAST_LOOK]:
         yield "no standby waits for longer than its max_age", old
-    if world.of_aws.s3_down == NEVER and (late := [task.arn for task in standbys if _outlives(world, task)]):
+    late = [task.arn for task in standbys if _outlives(world, task)]
+    if late and not _may_not_be_seen(world):
         yield "no standby outlives its lease", late
     if world.is_over and not world.is_hopeless and (left := list(world.ecs.alive)):
         yield "no standby outlives its scheduler for long", left
@@ -103,6 +104,12 @@ def _outlives(world: World, task: EcsTask) -> bool:
     runs_out = deleted if deleted >= written and deleted < inf else written + LEASE_SECONDS
     until = world.now() if task.stopped_at is None else task.stopped_at
     return until > max(runs_out, task.began_at) + LAST_LOOK
+
+
+def _may_not_be_seen(world: World) -> bool:
+    """Return whether a standby may look at its lease in vain, again and again: that means nothing to it."""
+    aws = world.of_aws
+    return bool(aws.lost or aws.unreachable or aws.s3_down != NEVER)
 
 
 def _may_lose_launches(world: World) -> bool:

@@ -39,6 +39,8 @@ _PASSING_CODES = (
 )
 _KMS = "KMS."
 """Prefix of KMS's error codes, which S3 passes on."""
+_NEVER = "NotImplemented"
+"""501, of an S3-compatible store that lacks a header's function, such as If-None-Match: it has done nothing, and never will."""
 _PASSING_STATUS = frozenset({408, 409, 429})
 _BUCKET_CODES = frozenset({"InvalidBucketName", "NoSuchBucket", "PermanentRedirect"})
 _BUCKET_REMEDY = "Set the option `payload_bucket` to a bucket that exists."
@@ -103,7 +105,8 @@ def _classify_answer(error: boto.ClientError, url: str, region: str) -> Failure:
             Kind.PAYLOAD,
             Diagnosis(f"Something other than S3 answered, with status {status}.", url, _NOT_S3_REMEDY),
         )
-    if status >= 500 or status in _PASSING_STATUS or code.removeprefix(_KMS) in _PASSING_CODES:
+    passes = status >= 500 and code != _NEVER
+    if passes or status in _PASSING_STATUS or code.removeprefix(_KMS) in _PASSING_CODES:
         return _passing(Kind.PAYLOAD, error, url)
     facts = f"{code}: {message}; {url}{request_id_of(error.response)}"
     if code == "AccessDenied" or status == 403:

@@ -436,6 +436,7 @@ class Ledger:
             entry.stored = None  # its standby lives, and others may have told it to leave
         if entry.stop_reason is not None:
             return self._end(entry, Cancelled(entry.run_id), now)
+        self.launches.keep_position(entry, now)
         report = LaunchFailed(entry.run_id, entry.number, why, permanent=False, standby=True)
         return self._end(entry, report, now)
 

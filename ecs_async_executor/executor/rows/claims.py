@@ -24,14 +24,21 @@ def answer(claims: Sequence[RowClaim]) -> list[Claimed]:
 
     Database errors propagate: the outcome is unknown then, and what was written may become visible later.
     """
-    written = write_external_ids([_publication(each) for each in claims])
-    return [Claimed(each.run_id, str(each.arn), _is_held(each, written)) for each in claims]
+    try:
+        written = write_external_ids([_publication(each) for each in claims])
+    except Exception:
+        for each in claims:
+            each.is_doubtful = True
+        raise
+    return [_answer(each, is_written=each.run_id in written) for each in claims]
 
 
-def _is_held(claim: RowClaim, written: frozenset[str]) -> bool | None:
-    if claim.run_id in written:
-        return True
-    return None if claim.is_doubtful else False
+def _answer(claim: RowClaim, *, is_written: bool) -> Claimed:
+    held = is_written or (None if claim.is_doubtful else False)
+    given = Claimed(claim.run_id, str(claim.arn), held)
+    if held is False:
+        claim.arn = None  # the standby may serve another run
+    return given
 
 
 class ClaimThread:
@@ -66,7 +73,6 @@ class ClaimThread:
                 text = f"Can't assign standbys to {len(claims)} tasks ({type(error).__name__}); it is tried again."
                 digest.note(("claims", type(error)), text, time.monotonic())
                 for each in claims:
-                    each.is_doubtful = True
                     self._claims.put(each)
                 time.sleep(AGAIN_AFTER)
             digest.flush(time.monotonic())

@@ -31,6 +31,7 @@ def refusal(code: str, status: int = 400, operation: str = "PutObject") -> Excep
     [
         (refusal("NoSuchBucket", 404), "`payload_bucket`"),
         (refusal("PermanentRedirect", 301), "`payload_bucket`"),
+        (refusal("NotImplemented", 501), "S3-compatible"),
         (refusal("KMS.DisabledException"), "KMS key"),
         (refusal("KMS.NotFoundException"), "KMS key"),
         (refusal("KMS.KMSInvalidStateException"), "KMS key"),

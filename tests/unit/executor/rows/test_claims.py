@@ -111,6 +111,16 @@ def test_a_claim_whose_outcome_is_unknown_is_made_again(
     assert answers.wait_for(3)[2].held is None, "what the database hasn't answered may be carried out yet"
 
 
+def test_a_run_whose_row_never_shows_a_standby_has_no_part_in_it_any_more(written: list[Publication]):
+    held, locked = claim("held"), claim("locked")
+    assert [each.held for each in answer([held, locked])] == [True, False]
+    assert (held.arn, locked.arn) == ("arn of held", None)
+    doubtful = claim("locked")
+    doubtful.is_doubtful = True
+    assert answer([doubtful]) == [Claimed("locked", "arn of locked", held=None)]
+    assert doubtful.arn == "arn of locked"
+
+
 def test_the_thread_ends_when_it_is_closed(answers: Answers):
     thread = ClaimThread(answers)
     thread.start()

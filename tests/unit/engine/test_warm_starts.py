@@ -621,7 +621,7 @@ async def test_tasks_start_cold_once_s3_refuses_a_lease_or_can_not_take_it_twice
 
     monkeypatch.setattr(s3, "put", fail)
     async with world(pool()) as at:
-        while len(errors) > max(0, len(kinds) - 2) and anyio.current_time() < 200:  # noqa: ASYNC110  virtual time
+        while len(errors) > max(0, len(kinds) - 2) and anyio.current_time() < 200:
             await anyio.sleep(0.5)
             if len(kinds) == 1 and not errors:
                 break

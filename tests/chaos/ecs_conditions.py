@@ -39,6 +39,19 @@ CONDITIONS: Mapping[str, Any] = {
     ],
 }
 
+_REFUSALS = frozenset({"capacity", "task_limit", "throttle", "disguised_throttle"})
+
+
+def conditions(*, calm: bool = False) -> Mapping[str, Any]:
+    """Return the conditions; `calm`: ECS refuses a fifth as often, and so keeps more standbys ready."""
+    share = 0.2 if calm else 1.0
+    faults = [
+        {**fault, "probability": fault["probability"] * (share if fault["kind"] in _REFUSALS else 1.0)}
+        for fault in CONDITIONS["faults"]
+    ]
+    return {**CONDITIONS, "faults": faults}
+
+
 RECLAIMED = 0.01
 """The probability, at each look of a standby, that its capacity is reclaimed."""
 

@@ -611,6 +611,34 @@ async def test_a_standby_that_may_or_may_not_exist_takes_nobody_elses_task(
         assert not ecs.calls("list_tasks"), "all standbys have the same startedBy: it tells nothing"
 
 
+# --- leases ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kinds", "start"),
+    [([Kind.PAYLOAD], "warm"), ([Kind.PAYLOAD] * 9, "cold"), ([Kind.DENIED], "cold")],
+)
+async def test_tasks_start_cold_once_s3_refuses_a_lease_or_can_not_take_it_twice(
+    world: Any, s3: FakeS3, reports: Reports, monkeypatch: pytest.MonkeyPatch, kinds: list[Kind], start: str
+):
+    put, errors = s3.put, list(kinds)
+
+    async def fail(url: str, data: bytes) -> None:
+        if errors and anyio.current_time() > READY:
+            raise s3_error(errors.pop())
+        await put(url, data)
+
+    monkeypatch.setattr(s3, "put", fail)
+    async with world(pool()) as at:
+        while len(errors) > max(0, len(kinds) - 2) and anyio.current_time() < 200:
+            await anyio.sleep(0.5)
+            if len(kinds) == 1 and not errors:
+                break
+        at.launch("run")
+        await anyio.sleep(1)
+        assert reports.of(Launched)[0].start.startswith(start)
+
+
 # --- pools ----------------------------------------------------------------------------------------------
 
 

@@ -211,7 +211,8 @@ class HandOver:
                 why = error.failure.diagnosis
             else:
                 return _Written.YES, why
-            self._standbys.s3_failure = why  # others start cold, until S3 takes a workload or a lease
+            if attempt > 1:  # one may happen
+                self._standbys.s3_failure = why  # others start cold, until S3 takes a workload or a lease
             await anyio.sleep(backoff(attempt, base=0.5, cap=2.0, random=self._random))
         return _Written.UNKNOWN, why
 

@@ -364,12 +364,14 @@ async def test_while_the_database_does_not_answer_no_other_run_waits_for_it(
         assert [each.run_id for each in reports.of(HandedOver)] == ["later"]
 
 
-async def test_while_s3_takes_one_workload_again_others_start_cold(world: Any, s3: FakeS3, reports: Reports):
+async def test_while_s3_has_failed_twice_to_take_a_workload_others_start_cold(
+    world: Any, s3: FakeS3, reports: Reports
+):
     async with world(pool(3)) as at:
         await anyio.sleep(READY)
         s3.script.extend([s3_error(Kind.PAYLOAD)] * 3)
         at.launch("run")
-        await anyio.sleep(0.1)
+        await anyio.sleep(1)
         at.launch("other")
         await anyio.sleep(10)
         assert [each.run_id for each in reports.of(Launched)] == ["other", "run"]

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -153,6 +153,8 @@ def _world(standbys: int, rows: int, rule: Mapping[str, Any]) -> Iterator[_World
             yield _World(Loop(executor, rows), ecs, stamps, players, workloads)
         finally:
             executor.end()
+            with suppress(OSError):  # it may have ended
+                players.send(None)
 
 
 def _tell(players: Connection, workloads: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -153,7 +153,8 @@ class Launch:
     run_id: str
     label: str
     """Names the run in logs: which task of which Dag run."""
-    build: Build
+    build: Build = field(repr=False)
+    """What it is made of holds a token, or the name of a standby's object."""
     cluster: str = "default"
     """The request's cluster. The engine searches it for the task before, or without, building the request."""
     container: str = ""
@@ -229,8 +230,8 @@ class Claimed:
 
     run_id: str
     arn: str
-    held: bool
-    """The run's row shows the ARN. False: it doesn't, and never will."""
+    held: bool | None
+    """The run's row shows the ARN. False: it doesn't, and never will; None: it doesn't yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,12 +68,11 @@ def number_warnings(pools: Iterable[StandbyPool], parallelism: int) -> Iterator[
             )
 
 
-def pool_for(  # noqa: PLR0913  what may make a run's request differ from its queue's
+def pool_for(
     profiles: Profiles,
     queue: str,
     executor_config: object = None,
     *,
-    is_callback: bool = False,
     fallbacks: int = 0,
     outgrown: int = 0,
 ) -> tuple[str, str]:
@@ -82,8 +81,6 @@ def pool_for(  # noqa: PLR0913  what may make a run's request differ from its qu
     `fallbacks` and `outgrown` (MiB) are those of `Profiles.of`.
     """
     own = profiles.of(queue)
-    if is_callback:
-        return "", "it is a callback"
     if not own.standby:
         return "", "its queue keeps no standbys"
     profile = profiles.of(queue, fallbacks, outgrown)

@@ -30,7 +30,7 @@ STATUS_INTERVAL = 5.0
 
 
 class EngineThread:
-    """Runs an `Engine` in its own thread. Only the owner's thread may call its methods; none waits for AWS.
+    """Runs an `Engine` in its own thread. Only the owner's thread may call its methods, but `answer`; none waits for AWS.
 
     It can be started once. After it dies (`EngineDied` is among the reports), create a new one and resubmit
     the orders for all live runs: launching with the same run id and launch number finds the existing task.
@@ -70,6 +70,11 @@ class EngineThread:
     def submit(self, orders: Iterable[Order]) -> None:
         """Hand over orders. A dead engine drops them: see the class docstring."""
         self._inbox.put(tuple(orders))  # as one batch, so that even the first DescribeTasks calls are full
+
+    def answer(self, orders: Iterable[Order]) -> None:
+        """Hand over what the engine waits for, and wake it: for threads that hold up nobody. A dead engine drops them."""
+        self._inbox.put(tuple(orders))
+        self._call(lambda engine: engine.inbox_wakeup.notify())
 
     def drain(self, limit: int | None = None) -> Iterator[Report]:
         """Yield the reports that have arrived, at most `limit`."""

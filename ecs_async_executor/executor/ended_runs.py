@@ -74,11 +74,7 @@ class EndedRuns:
             run.ended = explain_by_row(run.ended, row)
             view = self._view(run)
             decision = decide_when_ended(row, view)
-        if decision is Decision.RELAUNCH and _may_live(run, row):
-            run.move(RunState.PENDING, "another scheduler may have launched it", self._clock())
-            run.search_again()
-            self._rows.read_at(run, self._clock())
-        elif decision is Decision.RELAUNCH:
+        if decision is Decision.RELAUNCH:
             self._relaunch(run, row)
         elif decision is Decision.SEARCH and not run.adopted_by_arn:
             run.move(RunState.PENDING, "its row is running, so another launch of it runs", self._clock())
@@ -112,6 +108,11 @@ class EndedRuns:
         return self._drop(run, "its end is reported")
 
     def _relaunch(self, run: Run, row: Row | None) -> None:
+        if _may_live(run, row):
+            run.move(RunState.PENDING, "another scheduler may have launched it", self._clock())
+            run.search_again()
+            self._rows.read_at(run, self._clock())
+            return
         delay = self._retry_policy.delay(run)
         if (reason := self._retry_policy.fall_back(run, self._clock())) is not None:
             self._task_events.adjusted(run, EventName.FALLBACK, reason)

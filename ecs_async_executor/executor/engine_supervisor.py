@@ -26,7 +26,7 @@ STABLE_AFTER = 600.0
 
 
 class EngineSupervisor:
-    """Runs one engine at a time. Call it from the scheduler's thread only; no method waits for AWS."""
+    """Runs one engine at a time. Call it from the scheduler's thread only, but `answer`; no method waits for AWS."""
 
     def __init__(  # noqa: PLR0913  what differs between a scheduler and a test
         self,
@@ -66,6 +66,10 @@ class EngineSupervisor:
     def submit(self, orders: Iterable[Order]) -> None:
         """Pass orders to the engine. A dead one drops them: its successor gets orders for all live runs."""
         self._engine.submit(orders)
+
+    def answer(self, orders: Iterable[Order]) -> None:
+        """Pass on what the engine waits for, and wake it. Not for the scheduler's thread."""
+        self._engine.answer(orders)
 
     def drain(self) -> list[Report]:
         """Return some of the reports that have arrived; restart a dead engine when its back-off is over."""

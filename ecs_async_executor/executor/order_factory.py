@@ -91,7 +91,7 @@ class OrderFactory:
         recovery = recovery or run.recovery if run.workload is not None else Recovery.SEARCH_ONLY
         profile = self._profiles.of(run.queue, run.fallbacks, run.outgrown)
         ti = _task_instance(run.workload)
-        standby, cold_because = self._standby(run, ti)
+        standby, cold_because = self._standby(run, ti, recovery)
         return Launch(
             run.run_id,
             run.label,
@@ -112,14 +112,14 @@ class OrderFactory:
             claim=run.claim if standby is not None and not cold_because else None,
         )
 
-    def _standby(self, run: Run, ti: TaskInstanceDTO | None) -> tuple[str | None, str]:
+    def _standby(self, run: Run, ti: TaskInstanceDTO | None, recovery: Recovery) -> tuple[str | None, str]:
         """Return the pool of a run's queue, and why its standbys may not serve the run; makes its claim if they may."""
         if not self._profiles.of(run.queue).standby or ti is None:
             return None, ""
         pool, why = pool_for(
             self._profiles, run.queue, ti.executor_config, fallbacks=run.fallbacks, outgrown=run.outgrown
         )
-        if pool and (run.number > 1 or run.recovery is not Recovery.NONE):
+        if pool and (run.number > 1 or recovery is not Recovery.NONE):
             why = RELAUNCH
         elif pool and (self._ask is None or not run.id_committed):
             why = NO_RUN_ID

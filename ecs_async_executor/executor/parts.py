@@ -66,7 +66,10 @@ def build(executor: BaseExecutor, configuration: Configuration, connect: Connect
     def submit(orders: Iterable[Order]) -> None:
         engine.submit(orders)  # which exists once orders are given
 
-    claims = ClaimThread(submit)
+    def answer(orders: Iterable[Order]) -> None:
+        engine.answer(orders)
+
+    claims = ClaimThread(answer)
     database = RowThread(measurements=monitor.scheduler, owners=owners)
     reconciler = build_reconciler(
         executor,

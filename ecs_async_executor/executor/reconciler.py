@@ -162,7 +162,7 @@ class Reconciler:
         for run in runs:
             known = self.runs.current(run.key)
             if known is not None and known.covers(run):
-                known.had_by_another = known.launched is None
+                known.had_in_between()
                 self._rows.read_anew(known, self._clock())
                 continue
             if known is not None:
@@ -360,7 +360,6 @@ class Reconciler:
         """Decide about a run without a report: Airflow doesn't tell executors when users change a row."""
         if run.is_callback:
             return
-        self._stop_if_stuck(run, row)
         if run.adopted_by_arn and run.setbacks:
             self._retry_policy.adjust(run, self._clock())  # only to know what it was launched with
         decision = decide_while_live(row, self._view(run))
@@ -380,9 +379,10 @@ class Reconciler:
                 self._dispatcher.stop(run, reason)
         if decision in {Decision.KEEP, Decision.PUBLISH}:
             run.unwanted_since = None
+            self._stop_if_stuck(run, row)
 
     def _stop_if_stuck(self, run: Run, row: Row | None) -> None:
-        """Stop a run's standby that should have started it long ago; then it starts cold."""
+        """Stop a run's standby that should have started it long ago; then it starts cold. The row must be this run's."""
         if run.handed_over_at is None or run.stop is not None or row is None or row.state != "queued":
             return
         if self._clock() - run.handed_over_at >= STANDBY_PATIENCE:

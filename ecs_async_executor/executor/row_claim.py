@@ -20,7 +20,12 @@ class RowClaim:
     job_id: Any
     ask: Ask
     arn: str | None = None
-    """Set from the moment at which the row may show it: the scheduler's thread reads this before it decides by the row."""
+    """Set while the row may show it: the scheduler's thread reads this before it decides by the row."""
+    is_doubtful: bool = False
+    """Set once the database hasn't answered a write of it, which may still be carried out later."""
+    is_void: bool = False
+    """Set once another scheduler has had the run: it may have sent the launch, though the row shows the run id. Nothing is
+    written any more; whether the row shows the ARN already is still answered."""
 
     def __call__(self, arn: str) -> None:
         """Claim the row for this standby."""

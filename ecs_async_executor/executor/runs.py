@@ -156,6 +156,12 @@ class Run:
         self.recovery = Recovery.NONE
         self.launched = self.ended = self.stop = self.unwanted_since = self.handed_over_at = None
 
+    def had_in_between(self) -> None:
+        """Note that another scheduler has had the run, and may have launched it."""
+        self.had_by_another = self.launched is None
+        if self.claim is not None:
+            self.claim.is_void = True
+
     def search_again(self) -> None:
         """Go back to the search for the current launch: another scheduler may have sent it."""
         self.claim = self.launched = self.ended = self.stop = self.unwanted_since = self.handed_over_at = None

@@ -113,6 +113,7 @@ def _run(options: argparse.Namespace, root: Path, interruption: Interruption) ->
         worker=options.worker,
         seed=options.seed,
         standbys=options.standbys,
+        calm=options.calm,
         # So that some always wait for room. Where tasks wait, no standby is kept: with standbys, there is room for all.
         room=options.parallelism + options.standbys
         if options.standbys
@@ -212,7 +213,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=random.randrange(10_000))  # noqa: S311  no secret
     parser.add_argument("--parallelism", type=int, default=20, help="tasks at a time")
-    parser.add_argument("--standbys", type=int, default=6, help="standbys of the default queue (0: none)")
+    parser.add_argument("--standbys", type=int, default=8, help="standbys of the default queue (0: none)")
+    parser.add_argument(
+        "--calm", action="store_true", help="ECS refuses launches seldom: more tasks start in standbys"
+    )
     parser.add_argument("--seconds", type=float, nargs=2, default=(0.5, 3.0), help="how long user code runs")
     parser.add_argument("--worker", choices=("light", "airflow"), default="light")
     parser.add_argument("--timeout", type=float, default=1800, help="seconds for all of it")

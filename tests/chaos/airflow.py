@@ -18,7 +18,7 @@ from ecs_async_executor.demo.home import free_ports, new_secrets
 from ecs_async_executor.local import Control, Options, serve_in_process
 from tests.chaos import journal, standby
 from tests.chaos.database import Database
-from tests.chaos.ecs_conditions import CONDITIONS, EXECUTOR, PLAN, RECLAIMED
+from tests.chaos.ecs_conditions import EXECUTOR, PLAN, RECLAIMED, STANDBY_PLAN, conditions
 from tests.chaos.expected_outcomes import GROWING, SIZES
 from tests.chaos.processes import Child, ForkServer, fork_server
 from tests.support.postgres import postgres
@@ -43,6 +43,8 @@ class Setting:
     dags: Path = Path(__file__).parent / "dags"
     container: Mapping[str, str] = field(default_factory=dict)
     """What containers find in their environment beside the rest."""
+    calm: bool = False
+    """Whether ECS refuses launches seldom."""
     standbys: int = 0
     """How many standbys are kept for tasks of the default queue."""
     room: int | None = None
@@ -96,8 +98,8 @@ def airflow(root: Path, setting: Setting) -> Iterator[Airflow]:
         s3=setting.standbys > 0,
         s3_port=ports.s3,
         task_definitions=[_task_definition(worker, setting.worker)],
-        plan={"defaults": PLAN},
-        conditions={**CONDITIONS, "room": setting.room},
+        plan={"defaults": PLAN, "rules": [STANDBY_PLAN]},
+        conditions={**conditions(calm=setting.calm), "room": setting.room},
         seed=setting.seed,
     )
     with postgres() as url, serve_in_process(ecs_options) as ecs:

@@ -8,6 +8,9 @@ from typing import Any
 # Some tasks are still queued when a killed scheduler is missed, as on AWS.
 PLAN: Mapping[str, Any] = {"provisioning": [0.1, 0.5], "pending": [0.2, 7.0], "deprovisioning": 0.2}
 
+STANDBY_PLAN: Mapping[str, Any] = {"started_by": "airflow/chaos/standby", "pending": [0.2, 2.0]}
+"""Standbys start sooner: else few schedulers live to see them ready."""
+
 _CONSISTENCY_LAG = 5.0
 """Above the time until a killed scheduler is missed: so ListTasks may not show yet what it launched at last."""
 
@@ -36,7 +39,20 @@ CONDITIONS: Mapping[str, Any] = {
     ],
 }
 
-RECLAIMED = 0.03
+_REFUSALS = frozenset({"capacity", "task_limit", "throttle", "disguised_throttle"})
+
+
+def conditions(*, calm: bool = False) -> Mapping[str, Any]:
+    """Return the conditions; `calm`: ECS refuses a fifth as often, and so keeps more standbys ready."""
+    share = 0.2 if calm else 1.0
+    faults = [
+        {**fault, "probability": fault["probability"] * (share if fault["kind"] in _REFUSALS else 1.0)}
+        for fault in CONDITIONS["faults"]
+    ]
+    return {**CONDITIONS, "faults": faults}
+
+
+RECLAIMED = 0.01
 """The probability, at each look of a standby, that its capacity is reclaimed."""
 
 EXECUTOR: Mapping[str, str] = {

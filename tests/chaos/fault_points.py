@@ -41,6 +41,17 @@ PLACES = {
 }
 """Where, and at which visit at the latest: a life shall last a few seconds."""
 
+OF_STANDBYS = (
+    "claim.before",
+    "claim.after",
+    "hand_over.before",
+    "hand_over.during",
+    "hand_over.after",
+    "leave.before",
+    "leave.after",
+)
+"""A scheduler gets there only once its standbys are ready, and so lives longer before it is struck."""
+
 DANGEROUS = (
     "run_task.during",
     "run_task.after",

@@ -7,12 +7,14 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.chaos.fault_points import DANGEROUS, PLACES
+from tests.chaos.fault_points import DANGEROUS, OF_STANDBYS, PLACES
 
 OUTSIDE = "from outside"
 ALL = (*PLACES, *DANGEROUS, OUTSIDE)
 _POLITE = 0.2
 """The share of the kills that are a SIGTERM: the scheduler leaves in order, and its containers live on."""
+_LONGER = 3
+"""So many times as long as others may a scheduler live that is to be struck when it hands a workload over."""
 FREEZE = (6.0, 22.0)
 """Seconds. Enough to be taken for dead, and that all may go on without it: containers end, tasks are queued again."""
 
@@ -45,7 +47,7 @@ def plan_kills(
 ) -> Iterator[PlannedKill]:
     """So many kills, of which so many have a freeze before: every place in turn, shuffled anew each time round.
 
-    No scheduler lives longer than `life` seconds untouched.
+    No scheduler lives longer than `life` seconds untouched, or three times as long if it must have standbys first.
     """
     frozen = [True] * freezes + [False] * (kills - freezes)
     rng.shuffle(frozen)
@@ -53,6 +55,8 @@ def plan_kills(
     for freezes_first in frozen:
         place = next(turns)
         seconds = rng.uniform(life / 10, life) if place == OUTSIDE else life
+        if place in OF_STANDBYS:
+            seconds *= _LONGER
         yield PlannedKill(
             place,
             rng.randint(1, PLACES.get(place, 1)),

@@ -23,6 +23,7 @@ from ecs_async_executor.engine.diagnosis.causes.cause import own_words
 from ecs_async_executor.engine.diagnosis.faults import text_of
 from ecs_async_executor.engine.diagnosis.iam import arn_of, missing, remedy_of
 from ecs_async_executor.messages import Diagnosis
+from ecs_async_executor.standby.command import is_standby
 
 _ACTIONS = {"PutObject": "s3:PutObject", "DeleteObject": "s3:DeleteObject", "ListObjectsV2": "s3:ListBucket"}
 _ENCRYPTED = (
@@ -38,6 +39,8 @@ _PASSING_CODES = (
 )
 _KMS = "KMS."
 """Prefix of KMS's error codes, which S3 passes on."""
+_NEVER = "NotImplemented"
+"""501, of an S3-compatible store that lacks a header's function, such as If-None-Match: it has done nothing, and never will."""
 _PASSING_STATUS = frozenset({408, 409, 429})
 _BUCKET_CODES = frozenset({"InvalidBucketName", "NoSuchBucket", "PermanentRedirect"})
 _BUCKET_REMEDY = "Set the option `payload_bucket` to a bucket that exists."
@@ -61,8 +64,17 @@ def classify_s3(error: BaseException, url: str, region: str = "") -> Failure:
     """Classify an exception that PutObject or DeleteObject raised; `region` is the client's, if there is a client.
 
     As `CONFIGURATION`, `DENIED`, `CREDENTIALS` (affects only the S3 client), `EXISTS` (a conditional PutObject found an
-    object), and otherwise as `PAYLOAD`.
+    object), and otherwise as `PAYLOAD`. The diagnosis doesn't name a standby's object: whoever knows its name can read it.
     """
+    failure = _classify(error, url, region)
+    if not is_standby(url):
+        return failure
+    name, said = url.rpartition("/")[2], failure.diagnosis
+    masked = (text.replace(name, "*") for text in (said.summary, said.detail, said.remedy))
+    return replace(failure, diagnosis=Diagnosis(*masked))
+
+
+def _classify(error: BaseException, url: str, region: str) -> Failure:
     if isinstance(error, boto.ParamValidationError):
         return Failure(
             Kind.CONFIGURATION,
@@ -93,7 +105,8 @@ def _classify_answer(error: boto.ClientError, url: str, region: str) -> Failure:
             Kind.PAYLOAD,
             Diagnosis(f"Something other than S3 answered, with status {status}.", url, _NOT_S3_REMEDY),
         )
-    if status >= 500 or status in _PASSING_STATUS or code.removeprefix(_KMS) in _PASSING_CODES:
+    passes = status >= 500 and code != _NEVER
+    if passes or status in _PASSING_STATUS or code.removeprefix(_KMS) in _PASSING_CODES:
         return _passing(Kind.PAYLOAD, error, url)
     facts = f"{code}: {message}; {url}{request_id_of(error.response)}"
     if code == "AccessDenied" or status == 403:

@@ -146,6 +146,10 @@ class _Pool:
         """Return whether RunTask starts another revision by now."""
         return bool(standby.definition and self.newest) and standby.definition != self.newest
 
+    def count(self, stage: Stage) -> int:
+        """Count the standbys at a stage."""
+        return sum(each.stage is stage for each in self.standbys.values())
+
     def unassigned(self) -> list[Standby]:
         """Return those that nobody takes and that aren't being stopped, the oldest first."""
         return [each for each in self.standbys.values() if each.stage in {Stage.STARTING, Stage.READY}]
@@ -183,16 +187,12 @@ class Standbys:
         return run_id in self._by_id
 
     def __repr__(self) -> str:
-        parts = [f"{pool.spec.name or 'default'}: {len(pool.standbys)}" for pool in self._pools.values()]
+        parts = [f"{name}: {len(pool.standbys)}" for name, pool in self._pools.items()]
         return f"<Standbys {', '.join(parts) or 'none'}>"
 
     def keep(self, pools: Sequence[StandbyPool]) -> None:
-        """Keep the standbys of these pools, and no others."""
-        for spec in pools:
-            if spec.name in self._pools:
-                self._pools[spec.name].spec = spec
-            else:
-                self._pools[spec.name] = _Pool(spec)
+        """Keep the standbys of these pools. An engine gets this order once: the options don't change while it runs."""
+        self._pools |= {spec.name: _Pool(spec) for spec in pools if spec.name not in self._pools}
 
     @property
     def leases(self) -> frozenset[str]:
@@ -210,7 +210,13 @@ class Standbys:
     # --- which to have ------------------------------------------------------------------------------------
 
     def plan(self, now: float, short_of_room: Mapping[str, int]) -> Plan:
-        """Return which standbys to launch and to stop; `short_of_room` counts the runs that wait for room, by cluster."""
+        """Return which standbys to launch and to stop; `short_of_room` counts the runs that wait for room, by cluster.
+
+        One standby gives way to each such run. StopTask takes its time, so those that are leaving already count.
+        """
+        to_give_way = Counter(short_of_room)
+        for pool in self._pools.values():
+            to_give_way[pool.spec.cluster] -= pool.count(Stage.LEAVING)
         launches: list[Launch] = []
         stops: list[tuple[str, str]] = []
         for pool in self._pools.values():
@@ -224,11 +230,11 @@ class Standbys:
                 elif each.running_since is not None and now - each.running_since >= SETTLED_AFTER:
                     pool.failures = 0
             kept = [each for each in pool.unassigned() if not pool.is_old(each, now)]
-            waiting = short_of_room.get(pool.spec.cluster, 0)
-            if waiting:
-                stops += [
-                    self._leave(each, "tasks wait for the room that it takes") for each in kept[:waiting]
-                ]
+            cluster = pool.spec.cluster
+            if short_of_room.get(cluster):
+                giving_way = sorted(kept, key=_is_up)[: max(0, to_give_way[cluster])]
+                to_give_way[cluster] -= len(giving_way)
+                stops += [self._leave(each, "tasks wait for the room that it takes") for each in giving_way]
             elif self.s3_failure is None and pool.resumes_at <= now:
                 launches += [self._launch(pool) for _ in range(pool.spec.count - len(kept))]
         return Plan(launches, stops)
@@ -240,7 +246,7 @@ class Standbys:
         pool.standbys[standby.run_id] = self._by_id[standby.run_id] = standby
         return Launch(
             standby.run_id,
-            f"a standby of {_named(spec.name)}",
+            f"a standby of the queue {spec.name}",
             partial(spec.build, url, lease_url(spec.location, self._owner)),
             cluster=spec.cluster,
             container=spec.container,
@@ -314,19 +320,11 @@ class Standbys:
 
     # --- whom they serve ----------------------------------------------------------------------------------
 
-    def with_ready(self, now: float) -> list[str]:
-        """Return the pools that have a standby to give away."""
-        if self.s3_failure is not None:
-            return []
-        return [
-            name
-            for name, pool in self._pools.items()
-            if any(pool.is_ready(each, now) for each in pool.standbys.values())
-        ]
-
     def take(self, pool: str, now: float) -> Standby | None:
-        """Assign the pool's oldest ready standby to a run."""
-        its = self._pools[pool]
+        """Assign the pool's oldest ready standby to a run; None if it has none, or S3 can't be used."""
+        its = self._pools.get(pool)
+        if its is None or self.s3_failure is not None:
+            return None
         ready = [each for each in its.standbys.values() if its.is_ready(each, now)]
         if not ready:
             return None
@@ -407,5 +405,5 @@ class Standbys:
         )
 
 
-def _named(pool: str) -> str:
-    return f"the queue {pool}" if pool else "the default profile"
+def _is_up(standby: Standby) -> bool:
+    return standby.running_since is not None

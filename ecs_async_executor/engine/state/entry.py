@@ -63,7 +63,7 @@ class Phase(IntEnum):
 class LaunchRecord:
     """What matters until the run's task is known."""
 
-    build: Build | None = None
+    build: Build | None = field(default=None, repr=False)
     """None for a run that is only watched, and once the task is known."""
     ordered_at: float = 0.0
     capacity_timeout: float = math.inf
@@ -170,10 +170,12 @@ class Entry:
     """Where its task runs, or is searched for. Until its request is built, the order's; so is `container`."""
     container: str = ""
     arn: str = ""
-    stored: str | None = None
+    stored: str | None = field(default=None, repr=False)
     """The S3 object this engine uploaded for it, or its task is known to fetch; deleted when the run ends."""
     maybe_stored: str | None = None
     """The S3 object another engine may have uploaded for it; None once DescribeTasks has shown its task."""
+    standby_url: str = field(default="", repr=False)
+    """The S3 object in which its standby finds its workload, or an order to leave; empty if its task is no standby's."""
     is_warm: bool = False
     """Its task is a standby that has got its workload, or was about to."""
     stop_reason: str | None = None
@@ -199,9 +201,10 @@ class Entry:
     def pool(self) -> str | None:
         """The pool whose standbys may serve it now: only a launch that nobody can have sent starts warm."""
         launch = self.launch
-        is_new = self.number == 1 and launch.recovery is Recovery.NONE and not launch.unknown_sends
-        is_new = is_new and not launch.sent and launch.fault is None and self.stop_reason is None
-        return launch.pool if is_new and launch.claim is not None and not launch.cold_because else None
+        if launch.claim is None or launch.cold_because or self.number > 1 or self.stop_reason is not None:
+            return None
+        may_be_sent = launch.sent or launch.unknown_sends or launch.recovery is not Recovery.NONE
+        return None if may_be_sent or launch.fault is not None else launch.pool
 
     @property
     def launch_id(self) -> LaunchId:

@@ -98,7 +98,7 @@ class LaunchQueue:
         self._positions.pop(entry, None)
 
     def keep_position(self, entry: Entry, now: float) -> None:
-        """Keep the position of a run that was refused for its next launch."""
+        """Keep the position of a run that was refused, by ECS or by its standby, for its next launch."""
         while self._kept and next(iter(self._kept.values()))[1] <= now:
             del self._kept[next(iter(self._kept))]
         self._kept.pop(entry.run_id, None)
@@ -121,6 +121,11 @@ class LaunchQueue:
         entry.passes = line.take(now)
         del self._waiting[entry]
         return entry
+
+    def pools(self, now: float) -> list[str]:
+        """Return the pools one of whose standbys may serve a ready run."""
+        self._promote_due(now)
+        return list(dict.fromkeys(pool for _, _, pool in self._lines if pool is not None))
 
     def pop_for(self, pool: str, now: float) -> Entry | None:
         """Take the run with the highest priority that a standby of this pool may serve: it needs neither room nor a turn."""

@@ -395,7 +395,9 @@ class Ledger:
 
     def hand_over(self, entry: Entry, standby: Standby, now: float) -> None:
         """Note that an assigned run's row names its standby: its workload is being written now."""
-        entry.stored, entry.is_warm = standby.url, True
+        self._payload_objects.delete(entry)  # what was uploaded while it waited for RunTask
+        entry.stored = entry.standby_url = standby.url
+        entry.is_warm = True
         self._move(entry, State.HANDING_OVER, "its row names the standby", now)
 
     def handed_over(self, entry: Entry, standby: Standby, now: float, *, surely: bool) -> list[Report]:
@@ -430,9 +432,11 @@ class Ledger:
         """End the launch of a run that its standby surely never gets."""
         if not self.holds(entry):
             return []
-        entry.stored = None
+        if entry.state is State.HANDING_OVER:
+            entry.stored = None  # its standby lives, and others may have told it to leave
         if entry.stop_reason is not None:
             return self._end(entry, Cancelled(entry.run_id), now)
+        self.launches.keep_position(entry, now)
         report = LaunchFailed(entry.run_id, entry.number, why, permanent=False, standby=True)
         return self._end(entry, report, now)
 
@@ -496,10 +500,11 @@ class Ledger:
     def _see(self, entry: Entry, task: Task) -> list[Report]:
         """Note what only the first description of a task can tell."""
         entry.task.seen = True
-        self._payload_objects.observe(entry, task)
-        if entry.is_standby or not is_standby(entry.stored or ""):
+        fetched = self._payload_objects.observe(entry, task)
+        if entry.is_standby or not is_standby(fetched):
             return []
         # Another scheduler has taken a standby for this run, and may not have lived to hand over the workload.
+        entry.standby_url = fetched
         entry.is_warm, entry.task.standby_age = True, None
         self.unsettled_standbys.append(entry)
         return [HandedOver(entry.run_id)]
@@ -594,7 +599,7 @@ class Ledger:
 
     def _end(self, entry: Entry, report: Terminal, now: float) -> list[Report]:
         self._remove(entry, type(report).__name__, now)
-        self._payload_objects.run_ended(entry)
+        self._payload_objects.delete(entry)
         return [report]
 
     def _remove(self, entry: Entry, why: str, now: float) -> None:

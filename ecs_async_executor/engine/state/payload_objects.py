@@ -24,17 +24,18 @@ class PayloadObjects:
         """Another engine has launched the run, or may have: note the object it would have uploaded."""
         entry.maybe_stored = url_of(self._location, str(entry.launch_id)) if self._location else None
 
-    def observe(self, entry: Entry, task: Task) -> None:
-        """Read from the task's own command which object it fetches, whoever launched it."""
+    def observe(self, entry: Entry, task: Task) -> str:
+        """Read from the task's own command which object it fetches, whoever launched it; return its URL, or an empty text."""
         fetched = fetched_by(task, entry.container)
         if fetched is None:
-            return
+            return ""
         entry.maybe_stored = None
         if entry.stored is None and self._location and fetched.startswith(self._location):
             entry.stored = fetched
+        return fetched
 
-    def run_ended(self, entry: Entry) -> None:
-        """Schedule the run's object for deletion, if it has one."""
+    def delete(self, entry: Entry) -> None:
+        """Schedule the run's object for deletion, if it has one: nobody will fetch it any more."""
         url = entry.stored or entry.maybe_stored
         if url is not None and len(self.deletions) < MAX_DELETIONS:
             self.deletions.append(url)

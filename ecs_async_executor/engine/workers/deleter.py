@@ -19,7 +19,7 @@ TRIES = 5
 
 
 class Deleter:
-    """The only caller of DeleteObject. No run waits for it."""
+    """The only caller of DeleteObject, but for leases. No run waits for it."""
 
     def __init__(self, ledger: Ledger, s3: S3Client, random: Random, digest: LogDigest) -> None:
         self._ledger = ledger

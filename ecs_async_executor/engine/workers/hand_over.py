@@ -90,6 +90,8 @@ class HandOver:
         """Assigned runs, each with its standby."""
         self._answers: dict[str, _Answer] = {}
         """Who waits for the answer about its row, by run id."""
+        self._is_answered = True
+        """False: a claim got no answer in time, nor has any since, so whoever is assigned would wait as long."""
         self._wakeup = Wakeup()
         self.stopping = False
         """True: assign no more standbys."""
@@ -99,17 +101,18 @@ class HandOver:
         return self._ledger.standbys
 
     def wake(self) -> None:
-        """Assign the standbys that are ready to the runs that wait; it costs nothing if none is ready."""
+        """Assign the standbys that are ready to the runs that wait; it costs next to nothing if none waits."""
         now = anyio.current_time()
-        for pool in () if self.stopping or not len(self._standbys) else self._standbys.with_ready(now):
-            self._assign(pool, now)
+        if len(self._standbys) and self._is_answered and not self.stopping:
+            for pool in self._ledger.launches.pools(now):
+                self._assign(pool, now)
         if self._pairs or self._ledger.unsettled_standbys:
             self._wakeup.notify()
 
     def _assign(self, pool: str, now: float) -> None:
         while (standby := self._standbys.take(pool, now)) is not None:
             if not self._ledger.is_waiting(standby):
-                self._standbys.spoil(standby)  # it is ending already
+                self._stop(standby, now)  # it is ending, or ECS doesn't show it
                 continue
             entry = self._ledger.take_warm(standby, now)
             if entry is None:
@@ -117,8 +120,9 @@ class HandOver:
                 return
             self._pairs.append((entry, standby))
 
-    def claimed(self, run_id: str, arn: str, *, held: bool) -> None:
+    def claimed(self, run_id: str, arn: str, *, held: bool | None) -> None:
         """Take in whether a run's row names its standby."""
+        self._is_answered = True
         answer = self._answers.get(run_id)
         if answer is not None and answer.arn == arn:
             answer.held = held
@@ -166,14 +170,13 @@ class HandOver:
             return self._give_up(entry, standby, _NOT_CLAIMED, spoiled=held is not False)
         self._ledger.hand_over(entry, standby, anyio.current_time())
         written, why_not = await self._put(standby.url, request.workload)
-        if written is not _Written.YES:
-            self._standbys.s3_failure = why_not  # others start cold, until S3 takes the lease again
+        self._standbys.s3_failure = None if written is _Written.YES else why_not
         if written is _Written.NO:
             return self._give_up(entry, standby, why_not, spoiled=True)
         return self._ledger.handed_over(entry, standby, anyio.current_time(), surely=written is _Written.YES)
 
     async def _claim(self, entry: Entry, arn: str) -> bool | None:
-        """Have the run's row name its standby; return whether it does, or None if that isn't known in time."""
+        """Have the run's row name its standby; return whether it does, or None if it may do so later."""
         assert entry.launch.claim is not None  # noqa: S101  only runs with one are assigned
         answer = self._answers[entry.run_id] = _Answer(arn)
         try:
@@ -182,6 +185,10 @@ class HandOver:
                 await answer.arrived.wait()
         finally:
             del self._answers[entry.run_id]
+        if not answer.arrived.is_set():
+            self._is_answered = False
+            text = "The database does not answer for which tasks standbys were assigned: tasks start cold meanwhile."
+            self._digest.note((HandOver, "claims"), text, anyio.current_time())
         return answer.held
 
     async def _put(self, url: str, data: bytes) -> tuple[_Written, Diagnosis]:
@@ -202,16 +209,21 @@ class HandOver:
                 why = error.failure.diagnosis
             else:
                 return _Written.YES, why
+            self._standbys.s3_failure = why  # others start cold, until S3 takes a workload or a lease
             await anyio.sleep(backoff(attempt, base=0.5, cap=2.0, random=self._random))
         return _Written.UNKNOWN, why
 
     def _give_up(self, entry: Entry, standby: Standby, why: Diagnosis, *, spoiled: bool) -> list[Report]:
         """End the launch of a run whose standby gets no workload from here, and stop a standby that a row may name."""
         now = anyio.current_time()
-        reports: list[Report] = []
-        if spoiled and (stop := self._standbys.spoil(standby)) is not None:
-            reports += self._ledger.stop(*stop, now)
-        return reports + self._ledger.not_handed_over(entry, why, now)
+        if spoiled:
+            self._stop(standby, now)
+        return self._ledger.not_handed_over(entry, why, now)
+
+    def _stop(self, standby: Standby, now: float) -> None:
+        if (stop := self._standbys.spoil(standby)) is not None:
+            for report in self._ledger.stop(*stop, now):
+                self._emit(report)
 
     def _fail(self, entry: Entry, standby: Standby, error: Exception) -> list[Report]:
         now = anyio.current_time()
@@ -232,7 +244,7 @@ class HandOver:
             try:
                 async with self._slots:
                     with anyio.fail_after(PUT_TIMEOUT):
-                        await self._s3.put_once(entry.stored or "", LEAVE)
+                        await self._s3.put_once(entry.standby_url, LEAVE)
             except TimeoutError:
                 pass
             except CallError as error:
@@ -253,4 +265,4 @@ class _Answer:
         self.arn = arn
         self.arrived = anyio.Event()
         self.held: bool | None = None
-        """None: it hasn't come."""
+        """None: it hasn't come, or says that the row may still change."""

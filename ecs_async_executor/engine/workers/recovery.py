@@ -10,7 +10,7 @@ from ecs_async_executor.engine.admission.calls import Calls
 from ecs_async_executor.engine.diagnosis.call_failures import CallError, Failure, Kind
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.state.entry import Entry
-from ecs_async_executor.launch_id import STANDBY, started_by
+from ecs_async_executor.launch_id import started_by
 from ecs_async_executor.messages import Recovery
 
 _REFUSALS = frozenset({Kind.CAPACITY, Kind.CONFIGURATION, Kind.DENIED, Kind.PAYLOAD, Kind.START})
@@ -49,10 +49,10 @@ class TaskSearch:
             raise
 
     async def listed(self, entry: Entry) -> tuple[str, ...]:
-        """Return the ARNs that ListTasks lists for the run, or for all standbys; raises `CallError`."""
+        """Return the ARNs that ListTasks lists for the run; raises `CallError`."""
         return await self._calls.list_tasks(
             entry.cluster,
-            started_by(self._options.started_by, STANDBY if entry.is_standby else entry.run_id),
+            started_by(self._options.started_by, entry.run_id),
             f"ListTasks for {entry.label}",
         )
 

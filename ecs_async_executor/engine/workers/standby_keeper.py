@@ -9,7 +9,7 @@ from anyio.abc import TaskGroup
 
 from ecs_async_executor.engine.admission.calls import Emit
 from ecs_async_executor.engine.aws.s3 import S3Client
-from ecs_async_executor.engine.diagnosis.call_failures import CallError
+from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
 from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.log_digest import LogDigest
@@ -17,7 +17,7 @@ from ecs_async_executor.messages import StandbyPool
 from ecs_async_executor.standby.command import LEASE_RENEWAL_SECONDS
 
 INTERVAL = 1.0
-"""Seconds between two looks at the pools; a standby that is assigned is replaced at once."""
+"""Seconds between two looks at the pools: a standby that was assigned is replaced so soon."""
 RENEW_AGAIN_AFTER = 5.0
 """Seconds until a lease that could not be written is written again."""
 
@@ -36,7 +36,7 @@ class StandbyKeeper:
         self._started = Wakeup()
         self._leased = anyio.Event()
         self.wakeup = Wakeup()
-        """Notified when a standby was assigned or has ended."""
+        """Notified when ECS tells news of a standby."""
 
     def keep(self, pools: tuple[StandbyPool, ...]) -> None:
         """Keep these pools."""
@@ -64,19 +64,22 @@ class StandbyKeeper:
         self._on_change()  # standbys become ready by the passing of time alone
 
     async def _renew(self) -> None:
-        """Write the leases again and again; while S3 refuses that, tasks start cold."""
-        standbys = self._ledger.standbys
+        """Write the leases again and again. If S3 refuses that, or can't take it twice in a row, tasks start cold."""
+        standbys, failures = self._ledger.standbys, 0
         while True:
             try:
                 for url in standbys.leases:
                     await self._s3.put(url, b"{}")
             except CallError as error:
-                standbys.s3_failure = why = error.failure.diagnosis
-                text = f"Standbys need S3: tasks start cold meanwhile. {why}"
-                self._digest.note((StandbyKeeper, why.summary), text, anyio.current_time())
+                failures += 1
+                why = error.failure.diagnosis
+                if failures > 1 or error.failure.kind is not Kind.PAYLOAD:
+                    standbys.s3_failure = why
+                    text = f"Standbys need S3: tasks start cold meanwhile. {why}"
+                    self._digest.note((StandbyKeeper, why.summary), text, anyio.current_time())
                 await anyio.sleep(RENEW_AGAIN_AFTER)
             else:
-                standbys.s3_failure = None
+                standbys.s3_failure, failures = None, 0
                 self._leased.set()
                 await anyio.sleep(LEASE_RENEWAL_SECONDS)
 

@@ -26,7 +26,7 @@ CALLS = 20
 
 
 class Uploader:
-    """The only caller of PutObject."""
+    """The only writer of payloads."""
 
     def __init__(  # noqa: PLR0913  an upload needs these parts of the engine
         self,

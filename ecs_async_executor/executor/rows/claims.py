@@ -22,10 +22,23 @@ AGAIN_AFTER = 0.5
 def answer(claims: Sequence[RowClaim]) -> list[Claimed]:
     """Write the rows and return which of them show their standby; a row that somebody has locked doesn't, and never will.
 
-    Database errors propagate: the outcome is unknown then.
+    Database errors propagate: the outcome is unknown then, and what was written may become visible later.
     """
-    written = write_external_ids([_publication(each) for each in claims])
-    return [Claimed(each.run_id, str(each.arn), each.run_id in written) for each in claims]
+    try:
+        written = write_external_ids([_publication(each) for each in claims])
+    except Exception:
+        for each in claims:
+            each.is_doubtful = True
+        raise
+    return [_answer(each, is_written=each.run_id in written) for each in claims]
+
+
+def _answer(claim: RowClaim, *, is_written: bool) -> Claimed:
+    held = is_written or (None if claim.is_doubtful else False)
+    given = Claimed(claim.run_id, str(claim.arn), held)
+    if held is False:
+        claim.arn = None  # the standby may serve another run
+    return given
 
 
 class ClaimThread:
@@ -76,6 +89,6 @@ class ClaimThread:
 
 
 def _publication(claim: RowClaim) -> Publication:
-    return Publication(
-        claim.run_id, claim.ti_id, claim.try_number, claim.job_id, claim.run_id, str(claim.arn)
-    )
+    arn = str(claim.arn)
+    instead_of = arn if claim.is_void else claim.run_id  # the row must show the ARN already, then
+    return Publication(claim.run_id, claim.ti_id, claim.try_number, claim.job_id, instead_of, arn)

@@ -52,6 +52,7 @@ class Containers:
         """Those that couldn't find their workload in S3."""
         self.duplicates: list[str] = []
         """Two at a time that have the workload of the same queueing."""
+        self.wrong_images: list[str] = []
         self.too_small: list[str] = []
         """Those with no more memory than an earlier try is known to have been killed at."""
         self.unnamed: list[str] = []
@@ -80,7 +81,8 @@ class Containers:
         """Note that a container has its workload, or will surely get it."""
         assert task.payload is not None
         row = self.world.airflow.by_id(task.payload["ti"]["id"])
-        assert row is None or task.image in IMAGES[row.queue], f"{row.queue} runs {task.image}"
+        if row is not None and task.image not in IMAGES[row.queue]:
+            self.wrong_images.append(f"{row.queue} runs {task.image}")
         queueing = row.queueing if row else None
         for other in self.world.ecs.alive.values():
             if other is not task and other.queueing == queueing and row:

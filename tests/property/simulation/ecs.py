@@ -80,7 +80,7 @@ class EcsTask:
         return self.command[-2]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Conditions:
     """How badly AWS behaves: probabilities for each call, and times in seconds."""
 

@@ -11,7 +11,9 @@ from tests.property.simulation.ecs import NEVER, Conditions, EcsTask
 from tests.property.simulation.setup import IMAGES, MAX_AGE
 from tests.property.simulation.world import LAST_LOOK, SHORT_FAULT, Circumstances, World
 
-UNTOUCHED_AFTER = 150.0
+SOON = 15.0
+"""Seconds in which a standby finds its workload, if nothing fails: it looks each second, and its calls take some."""
+READY_AFTER = 150.0
 """Seconds after which the first standbys are ready, if nothing fails."""
 
 
@@ -49,6 +51,8 @@ def _of_containers(world: World) -> Iterator[tuple[str, object]]:
     containers, airflow = world.containers, world.airflow
     if containers.duplicates:
         yield "one container at a time has a queueing's workload", containers.duplicates
+    if containers.wrong_images:
+        yield "each task runs in its queue's image", containers.wrong_images
     if containers.too_small:
         yield "no task gets the memory again that was too little", containers.too_small
     if containers.killed:
@@ -68,12 +72,15 @@ def _of_standbys(world: World) -> Iterator[tuple[str, object]]:
     shared = {url: readers for url, readers in world.containers.readers.items() if len(readers) > 1}
     if shared or len({task.url for task in standbys}) < len(standbys):
         yield "each standby has an object of its own", shared
+    if world.s3.overwritten:
+        yield "a standby's object is written once", world.s3.overwritten
     of_two = {arn: runs for arn, runs in world.airflow.shown.items() if arn in arns and len(runs) > 1}
     if of_two:
         yield "a standby serves one run", of_two
     if old := [task.arn for task in standbys if _idle_for(world, task) > MAX_AGE + LAST_LOOK]:
         yield "no standby waits for longer than its max_age", old
-    if world.of_aws.s3_down == NEVER and (late := [task.arn for task in standbys if _outlives(world, task)]):
+    late = [task.arn for task in standbys if _outlives(world, task)]
+    if late and not _may_not_be_seen(world):
         yield "no standby outlives its lease", late
     if world.is_over and not world.is_hopeless and (left := list(world.ecs.alive)):
         yield "no standby outlives its scheduler for long", left
@@ -97,6 +104,12 @@ def _outlives(world: World, task: EcsTask) -> bool:
     runs_out = deleted if deleted >= written and deleted < inf else written + LEASE_SECONDS
     until = world.now() if task.stopped_at is None else task.stopped_at
     return until > max(runs_out, task.began_at) + LAST_LOOK
+
+
+def _may_not_be_seen(world: World) -> bool:
+    """Return whether a standby may look at its lease in vain, again and again: that means nothing to it."""
+    aws = world.of_aws
+    return bool(aws.lost or aws.unreachable or aws.s3_down != NEVER)
 
 
 def _may_lose_launches(world: World) -> bool:
@@ -147,10 +160,13 @@ def _of_service(world: World) -> Iterator[tuple[str, object]]:
         yield "a standby that a row names starts its task", wasted
     if lazy := [arn for arn in named if not world.containers.asked[standbys[arn].queueing]]:
         yield "a standby that a row names starts its task", lazy
+    served = [task for task in standbys.values() if task.served_at < inf]
+    if slow := [task.arn for task in served if task.served_at - world.s3.created[task.url or ""] > SOON]:
+        yield "a standby finds its workload within seconds", slow
     expected = [
         row
         for row in world.airflow.rows
-        if row.due_at > UNTOUCHED_AFTER and row.queue not in {"long"} and row.executor_config is None
+        if row.due_at > READY_AFTER and row.queue != "long" and row.executor_config is None
     ]
     if world.circumstances.standby and expected and not named:
         yield "standbys serve", expected

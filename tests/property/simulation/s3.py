@@ -47,6 +47,10 @@ class SimulatedS3:
         """When each object was last written."""
         self.deleted: dict[str, float] = {}
         """When each object was deleted, if it was."""
+        self.created: dict[str, float] = {}
+        """When each object was first written."""
+        self.overwritten: list[str] = []
+        """Standbys' objects that were changed."""
         self._appeared: dict[str, asyncio.Event] = {}
 
     # --- what the engine calls ------------------------------------------------------------------------
@@ -82,6 +86,9 @@ class SimulatedS3:
     # --- how S3 acts ----------------------------------------------------------------------------------
 
     def write(self, url: str, data: bytes) -> None:
+        if is_standby(url) and url in self.objects:
+            self.overwritten.append(url)
+        self.created.setdefault(url, self.world.now())
         self.objects[url] = data
         self.modified[url] = self.world.now()
         self.appeared(url).set()

@@ -287,7 +287,7 @@ class World:
                         tasks.start_soon(self.be_scheduler)
                 self.is_over = True
             with anyio.move_on_after(LEASE_SECONDS + LAST_LOOK):
-                while self.ecs.alive:
+                for _ in iter(lambda: bool(self.ecs.alive), False):
                     await asyncio.sleep(1)
         finally:
             for other in [*others, *self.containers.lives]:

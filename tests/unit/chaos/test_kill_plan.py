@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from random import Random
 
-from tests.chaos.fault_points import PLACES
+from tests.chaos.fault_points import OF_STANDBYS, PLACES
 from tests.chaos.kill_plan import ALL, FREEZE, OUTSIDE, PlannedKill, plan_kills
 
 LIFE = 10.0
@@ -36,7 +36,14 @@ def test_only_the_places_asked_for_are_used():
 
 
 def test_nobody_lives_longer_than_allowed():
-    assert all(0 < plan.seconds <= LIFE and plan.visit <= PLACES.get(plan.place, 1) for plan in made())
+    planned = made()
+
+    assert all(plan.visit <= PLACES.get(plan.place, 1) for plan in planned)
+    assert all(0 < plan.seconds <= LIFE for plan in planned if plan.place not in OF_STANDBYS)
+
+
+def test_who_is_to_be_struck_at_a_hand_over_lives_until_standbys_are_ready():
+    assert {plan.seconds for plan in made() if plan.place in OF_STANDBYS} == {3 * LIFE}
 
 
 def test_a_few_are_told_to_leave_and_the_others_are_killed():

@@ -200,7 +200,6 @@ QUEUES: dict[str, Any] = {
         ("spot-1", {"executor_config": "wrong"}, "", "it has an executor_config"),
         ("plain", {}, "", "its queue keeps no standbys"),
         ("plain", {"executor_config": {"cpu": 512}}, "", "its queue keeps no standbys"),
-        ("", {"is_callback": True}, "", "it is a callback"),
     ],
 )
 def test_a_run_gets_a_standby_only_if_its_request_is_the_pools(

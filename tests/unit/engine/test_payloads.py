@@ -172,5 +172,5 @@ def test_the_launch_of_a_task_with_an_unreadable_command_names_the_object_to_del
 def test_the_number_of_objects_waiting_for_deletion_is_limited() -> None:
     objects = PayloadObjects(OURS)
     for number in range(MAX_DELETIONS + 1):
-        objects.run_ended(Entry(str(number), "label", 1, State.WAITING, stored=f"{OURS}{number}.json"))
+        objects.delete(Entry(str(number), "label", 1, State.WAITING, stored=f"{OURS}{number}.json"))
     assert len(objects.deletions) == MAX_DELETIONS

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 
+from ecs_async_executor.engine import thread as thread_module
 from ecs_async_executor.engine.aws.client import Connection
 from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.engine.thread import EngineThread
@@ -73,6 +74,29 @@ def test_orders_submitted_before_and_after_the_start_are_taken():
     thread._thread.join(30)
     reports = list(thread.drain())
     assert reports[:2] == [Cancelled("early"), Cancelled("late")]
+
+
+def test_an_answer_wakes_the_engine_at_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(thread_module, "INBOX_INTERVAL", 3600.0)
+    thread = started()
+    thread.answer([order("run"), Stop("run", "because")])
+    wait_for(thread)  # it has looked into its inbox, and won't do so again by itself
+    thread.answer([cast("Order", "nonsense")])
+    thread._thread.join(30)
+    assert not thread.is_alive
+
+
+def wait_for(thread: EngineThread) -> None:
+    """Wait for a report."""
+    deadline = time.monotonic() + 30
+    while not list(thread.drain()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_an_answer_to_no_engine_is_dropped(caplog: pytest.LogCaptureFixture):
+    EngineThread(never_asked, options()).answer([order("early")])
+    killed(caplog).answer([order("late")])
 
 
 def test_drain_yields_at_most_limit_reports():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ from ecs_async_executor.messages import (
     Launched,
     LaunchFailed,
     Order,
+    Payload,
     Request,
     Room,
     StandbyPool,
@@ -260,9 +262,9 @@ async def test_no_standby_is_launched_while_a_run_waits_for_its_turn(world: Any,
         sent = len(ecs.started)
         at.engine.ledger.standbys.note_definition("pool", "", "other")  # all must be replaced
         await anyio.sleep(15)
-        assert [
-            body["startedBy"].endswith(STANDBY) for _, body in list(ecs.started.values())[sent + 1 :]
-        ] == [False] * (len(ecs.started) - sent - 1)
+        since = list(ecs.started.values())[sent + 1 :]
+        assert len(since) > 10
+        assert not [body for _, body in since if body["startedBy"].endswith(STANDBY)]
 
 
 # --- cold starts ----------------------------------------------------------------------------------------
@@ -302,6 +304,22 @@ async def test_a_run_whose_row_can_not_name_the_standby_is_launched_anew_and_the
         assert [each.run_id for each in reports.of(HandedOver)] == ["other"]
 
 
+async def test_a_run_whose_standby_does_not_serve_it_keeps_its_place_in_the_queue(world: Any, ecs: Ecs):
+    async with world(pool(), run_task_rate=Rate(1, 1)) as at:
+        await anyio.sleep(READY)
+        at.held = None
+        for number in range(5):
+            at.launch(str(number))
+        await anyio.sleep(0.5)
+        ((run_id, arn),) = at.claims
+        at.submit(Claimed(run_id, arn, held=None))
+        await anyio.sleep(0.1)
+        at.launch(run_id, number=2)
+        await anyio.sleep(10)
+        sent = [body["clientToken"] for body in ecs.calls("run_task") if STANDBY not in body["startedBy"]]
+        assert sent == ["1-1", "0-2", "2-1", "3-1", "4-1"]
+
+
 async def test_a_row_that_does_not_answer_ends_the_launch_and_the_standby(
     world: Any, ecs: Ecs, s3: FakeS3, reports: Reports
 ):
@@ -316,6 +334,94 @@ async def test_a_row_that_does_not_answer_ends_the_launch_and_the_standby(
         at.submit(Claimed("run", arn, held=True))
         await anyio.sleep(1)
         assert not written(s3)
+
+
+async def test_while_the_database_does_not_answer_no_other_run_waits_for_it(
+    world: Any, ecs: Ecs, reports: Reports
+):
+    async with world(pool(3)) as at:
+        await anyio.sleep(READY)
+        at.held = None
+        at.launch("run")
+        await anyio.sleep(CLAIM_TIMEOUT + 1)
+        at.launch("other")
+        await anyio.sleep(1)
+        assert [each.run_id for each in reports.of(Launched)] == ["other"]
+        at.held = True
+        ((run_id, arn),) = at.claims
+        at.submit(Claimed(run_id, arn, held=False))
+        at.launch("later")
+        await anyio.sleep(1)
+        assert [each.run_id for each in reports.of(HandedOver)] == ["later"], "it has answered"
+
+
+async def test_while_s3_takes_one_workload_again_others_start_cold(world: Any, s3: FakeS3, reports: Reports):
+    async with world(pool(3)) as at:
+        await anyio.sleep(READY)
+        s3.script.extend([s3_error(Kind.PAYLOAD)] * 3)
+        at.launch("run")
+        await anyio.sleep(0.1)
+        at.launch("other")
+        await anyio.sleep(10)
+        assert [each.run_id for each in reports.of(Launched)] == ["other", "run"]
+        at.launch("later")
+        await anyio.sleep(1)
+        assert [each.run_id for each in reports.of(HandedOver)] == ["run", "later"], "it takes them again"
+
+
+async def test_a_standby_that_a_row_may_still_name_serves_nobody_else(world: Any, ecs: Ecs, reports: Reports):
+    async with world(pool()) as at:
+        await anyio.sleep(READY)
+        at.held = None
+        at.launch("run")
+        await anyio.sleep(1)
+        ((run_id, arn),) = at.claims
+        at.submit(Claimed(run_id, arn, held=None))
+        await anyio.sleep(1)
+        assert [each.standby for each in reports.of(LaunchFailed)] == [True]
+        assert arn in ecs.exit_codes
+
+
+async def test_one_that_ecs_does_not_show_is_stopped_and_serves_nobody(
+    world: Any, ecs: Ecs, reports: Reports
+):
+    async with world(pool()) as at:
+        await anyio.sleep(READY)
+        (standby,) = at.engine.ledger.standbys
+        at.engine.ledger._entries[standby.run_id].task.missing = 1
+        at.launch("run")
+        await anyio.sleep(1)
+        assert not at.claims
+        assert standby.arn in ecs.exit_codes
+
+
+@pytest.mark.parametrize("held", [True, False])
+async def test_a_payload_that_was_uploaded_before_a_standby_was_free_is_deleted(
+    world: Any, ecs: Ecs, s3: FakeS3, reports: Reports, monkeypatch: pytest.MonkeyPatch, *, held: bool
+):
+    url = f"{LOCATION}run-1.json"
+
+    def build() -> Request:
+        return replace(request(["fetch", url], b"workload"), payload=Payload(url, b"workload"))
+
+    original = ecs.run_task
+
+    async def throttled(body: Any) -> Any:
+        if STANDBY not in body["startedBy"]:
+            raise error("ThrottlingException")
+        return await original(body)
+
+    monkeypatch.setattr(ecs, "run_task", throttled)
+    async with world(pool()) as at:
+        await anyio.sleep(BOOT)
+        at.held = held
+        at.launch("run", build=build)
+        await anyio.sleep(5)
+        assert url in s3.objects
+        await anyio.sleep(READY)
+        assert at.claims
+        assert url not in s3.objects
+        assert len(reports.of(HandedOver if held else LaunchFailed)) == 1
 
 
 @pytest.mark.parametrize("kind", [Kind.DENIED, Kind.CONFIGURATION])
@@ -381,11 +487,12 @@ async def test_a_denial_after_an_unknown_outcome_refuses_nothing(world: Any, s3:
         assert not reports.of(LaunchFailed)
 
 
+@pytest.mark.parametrize("location", [LOCATION, "s3://another/"])
 @pytest.mark.parametrize("has_workload", [False, True])
 async def test_a_standby_that_a_dead_scheduler_has_chosen_leaves_unless_it_has_its_workload(
-    world: Any, ecs: Ecs, s3: FakeS3, reports: Reports, *, has_workload: bool
+    world: Any, ecs: Ecs, s3: FakeS3, reports: Reports, location: str, *, has_workload: bool
 ):
-    url = f"{LOCATION}standby/{'a' * 32}.json"
+    url = f"{location}standby/{'a' * 32}.json"
     body = {"overrides": {"containerOverrides": [{"name": "airflow", "command": ["python", "-c", "w", url]}]}}
     ecs.started["arn:x"] = -100.0, {**body, "startedBy": f"airflow/default/{STANDBY}"}
     if has_workload:
@@ -397,8 +504,8 @@ async def test_a_standby_that_a_dead_scheduler_has_chosen_leaves_unless_it_has_i
         assert s3.objects[url] == (b"its workload" if has_workload else LEAVE)
         ecs.exit_codes["arn:x"] = 0 if has_workload else LEFT
         await anyio.sleep(30)
-        assert [each.ran for each in reports.of(Stopped)] == [has_workload]
-        assert url not in s3.objects
+        assert [(each.ran, each.standby) for each in reports.of(Stopped)] == [(has_workload, True)]
+        assert (url in s3.objects) == (location != LOCATION), "what lies elsewhere is for others to delete"
 
 
 # --- runs that go away ----------------------------------------------------------------------------------
@@ -493,6 +600,34 @@ async def test_a_standby_that_may_or_may_not_exist_takes_nobody_elses_task(
         await anyio.sleep(300)
         assert len({each.arn for each in at.engine.ledger.standbys}) == len(at.engine.ledger.standbys)
         assert not ecs.calls("list_tasks"), "all standbys have the same startedBy: it tells nothing"
+
+
+# --- leases ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kinds", "start"),
+    [([Kind.PAYLOAD], "warm"), ([Kind.PAYLOAD] * 9, "cold"), ([Kind.DENIED], "cold")],
+)
+async def test_tasks_start_cold_once_s3_refuses_a_lease_or_can_not_take_it_twice(
+    world: Any, s3: FakeS3, reports: Reports, monkeypatch: pytest.MonkeyPatch, kinds: list[Kind], start: str
+):
+    put, errors = s3.put, list(kinds)
+
+    async def fail(url: str, data: bytes) -> None:
+        if errors and anyio.current_time() > READY:
+            raise s3_error(errors.pop())
+        await put(url, data)
+
+    monkeypatch.setattr(s3, "put", fail)
+    async with world(pool()) as at:
+        while len(errors) > max(0, len(kinds) - 2) and anyio.current_time() < 200:
+            await anyio.sleep(0.5)
+            if len(kinds) == 1 and not errors:
+                break
+        at.launch("run")
+        await anyio.sleep(1)
+        assert reports.of(Launched)[0].start.startswith(start)
 
 
 # --- pools ----------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from ecs_async_executor.executor.decisions import Row
 from ecs_async_executor.executor.parts import build_reconciler
 from ecs_async_executor.executor.reconciler import STANDBY_PATIENCE, Reconciler
 from ecs_async_executor.executor.row_claim import RowClaim
-from ecs_async_executor.executor.run_factory import make_run
+from ecs_async_executor.executor.run_factory import make_orphaned_run, make_run
 from ecs_async_executor.executor.run_state import RunState
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.messages import (
@@ -44,6 +44,7 @@ SETTINGS = Settings(
     queues={"none": {"standby": 0}},
 )
 JOB = 7
+OTHER_RUN_ID = "019a3b5e-0000-7000-8000-0000000000ff"
 
 
 class Rows:
@@ -51,11 +52,12 @@ class Rows:
 
     def __init__(self) -> None:
         self.state: str | None = "queued"
+        self.job = JOB
         self.external_id: str | None = RUN_ID
         self.writes: list[str] = []
 
     def read(self, reads: Any) -> dict[str, Row]:
-        return {each.run_id: Row(self.state, 1, self.external_id, JOB) for each in reads}
+        return {each.run_id: Row(self.state, 1, self.external_id, self.job) for each in reads}
 
     def write(self, publications: Any) -> frozenset[str]:
         done = set()
@@ -257,6 +259,38 @@ def test_one_whose_task_runs_is_left_alone(world: World):
     assert len(world.orders) == 1
 
 
+def test_one_that_is_about_to_end_is_left_alone_while_its_task_is_queued_anew(world: World):
+    """After a deferral: the task resumes under another run id before the container of its first part has ended."""
+    world.hand_over(world.accept())
+    world.rows.state = "running"
+    world.decide(STANDBY_PATIENCE + 1)
+    world.rows.state, world.rows.external_id = "queued", OTHER_RUN_ID
+    world.workload = task_workload(external_executor_id=OTHER_RUN_ID)
+    world.accept()
+    world.decide(20)
+    assert not [each for each in world.orders if isinstance(each, Stop)]
+
+
+def test_one_that_another_scheduler_has_taken_over_is_left_alone(world: World):
+    run = world.accept()
+    world.hand_over(run)
+    world.rows.job = JOB + 1
+    world.decide(STANDBY_PATIENCE + 1)
+    assert run.state is RunState.DONE
+    assert not [each for each in world.orders if isinstance(each, Stop)]
+
+
+def test_a_run_that_another_scheduler_has_had_in_between_is_claimed_no_more(world: World):
+    """It may have launched the run, and have died before the row showed that."""
+    run = world.accept()
+    again = make_run(world.executor, world.workload)
+    world.reconciler.adopt([again])
+    assert world.reconciler.runs.current(run.key) is run
+    world.claim()
+    (claim,) = world.asked
+    assert claim.is_void
+
+
 # --- an engine that dies --------------------------------------------------------------------------------
 
 
@@ -273,6 +307,7 @@ def test_a_new_engine_replays_a_run_that_no_standby_was_to_serve(world: World):
     (order,) = world.reconciler.live_orders()
     assert isinstance(order, Launch)
     assert order.recovery is Recovery.REPLAY
+    assert (order.claim, order.cold_because) == (None, "it has been launched before")
 
 
 def test_a_dead_engines_standby_that_left_makes_the_run_start_cold(world: World):
@@ -286,3 +321,75 @@ def test_a_dead_engines_standby_that_left_makes_the_run_start_cold(world: World)
     assert world.relaunch().number == 2
     assert world.rows.external_id == f"{RUN_ID}-2"
     assert run.starts == 1
+
+
+# --- a scheduler that another one takes for dead ----------------------------------------------------------
+
+
+def adopt(world: World, external_id: str = RUN_ID, queue: str = "default") -> Run:
+    """Let the scheduler adopt the task's row."""
+    row = task_workload(external_executor_id=external_id, queue=queue).ti.model_copy(
+        update={"id": world.workload.ti.id}
+    )
+    row.__dict__["state"] = "queued"
+    run = make_orphaned_run(world.executor, row, make_profiles(SETTINGS))
+    assert run is not None
+    world.reconciler.adopt([run])
+    return run
+
+
+def launches(world: World) -> list[tuple[int, Recovery]]:
+    return [(each.number, each.recovery) for each in world.orders if isinstance(each, Launch)]
+
+
+def test_an_adopted_runs_row_shows_its_first_launch_before_that_is_sent(world: World):
+    adopt(world)
+    world.decide()
+    assert world.rows.writes == [f"{RUN_ID}-1"]
+    world.decide(1)
+    assert launches(world) == [(1, Recovery.SEARCH)]
+
+
+def test_an_adopted_run_whose_queue_has_no_standbys_is_searched_for_at_once(world: World):
+    adopt(world, queue="none")
+    world.decide()
+    assert launches(world) == [(1, Recovery.SEARCH)]
+    assert world.rows.writes == []
+
+
+def test_a_run_without_its_standby_is_searched_for_if_another_scheduler_may_have_launched_it(world: World):
+    world.accept()
+    world.claim()
+    world.rows.external_id = f"{RUN_ID}-1"  # the other one has written this
+    world.reconciler.note(LaunchFailed(RUN_ID, 1, WHY, permanent=False, standby=True))
+    world.decide()
+    world.decide(1)
+    assert launches(world)[1:] == [(1, Recovery.SEARCH)]
+    assert world.rows.external_id == f"{RUN_ID}-1"
+
+
+def test_a_launch_that_failed_before_another_scheduler_had_its_run_is_searched_for_once(world: World):
+    world.accept()
+    adopt(world)
+    refused = LaunchFailed(RUN_ID, 1, WHY, permanent=False, costs_attempt=False)
+    world.reconciler.note(refused)
+    world.decide()
+    world.decide(1)
+    assert launches(world)[1:] == [(1, Recovery.SEARCH)]
+    world.reconciler.note(refused)
+    world.decide()
+    world.decide(60)
+    assert launches(world)[2:] == [(2, Recovery.NONE)]
+
+
+def test_a_launch_that_no_row_shows_yet_gives_way_to_the_one_that_its_row_shows(world: World):
+    run = world.accept()
+    world.reconciler.note(LaunchFailed(RUN_ID, 1, WHY, permanent=False, costs_attempt=False))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DATABASE + "write_external_ids", lambda _: frozenset())
+        world.decide()
+    assert run.number == 2
+    adopt(world)
+    world.decide(60)
+    world.decide(60)
+    assert launches(world)[1:] == [(1, Recovery.SEARCH)]

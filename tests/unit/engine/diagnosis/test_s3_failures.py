@@ -10,7 +10,8 @@ from ecs_async_executor.errors import ConnectError
 from tests.support.engine import error
 
 URL = "s3://bucket/airflow/run-1.json"
-
+NONCE = "0123456789abcdef" * 2
+STANDBY_URL = f"s3://bucket/airflow/standby/{NONCE}.json"
 
 USER = "User: arn:aws:sts::1:assumed-role/scheduler/i-1 is not authorized to perform"
 KEY_DENIED = (
@@ -30,6 +31,7 @@ def refusal(code: str, status: int = 400, operation: str = "PutObject") -> Excep
     [
         (refusal("NoSuchBucket", 404), "`payload_bucket`"),
         (refusal("PermanentRedirect", 301), "`payload_bucket`"),
+        (refusal("NotImplemented", 501), "S3-compatible"),
         (refusal("KMS.DisabledException"), "KMS key"),
         (refusal("KMS.NotFoundException"), "KMS key"),
         (refusal("KMS.KMSInvalidStateException"), "KMS key"),
@@ -140,3 +142,22 @@ def test_an_object_that_is_there_is_neither_a_refusal_nor_a_failure_to_try_again
 def test_a_conflict_of_two_conditional_puts_is_tried_again():
     raised = error("ConditionalRequestConflict", status=409, operation="PutObject")
     assert classify_s3(raised, URL).kind is Kind.PAYLOAD
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        refusal("AccessDenied", 403),
+        error("AccessDenied", DENY.replace(URL, STANDBY_URL), status=403, operation="PutObject"),
+        refusal("InternalError", 500),
+        refusal("NotImplemented", 501),
+        refusal("PreconditionFailed", 412),
+        boto.ParamValidationError(report="Invalid bucket name"),
+        TimeoutError(),
+    ],
+)
+def test_the_object_of_a_standby_is_not_named(raised: Exception):
+    failure = classify_s3(raised, STANDBY_URL)
+    assert failure.kind is classify_s3(raised, URL).kind
+    assert NONCE not in str(failure.diagnosis)
+    assert "s3://bucket/airflow/standby/*" in failure.diagnosis.detail

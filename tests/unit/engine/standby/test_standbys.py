@@ -22,6 +22,7 @@ from ecs_async_executor.engine.standby.standbys import (
     Standby,
     Standbys,
 )
+from ecs_async_executor.engine.state.entry import Entry, LaunchRecord, State
 from ecs_async_executor.messages import (
     Diagnosis,
     Launched,
@@ -122,7 +123,6 @@ def test_a_standby_is_ready_from_a_few_seconds_of_age_to_its_last_minute(
     pools: Pools, age: float, *, is_ready: bool
 ):
     pools.ready(0.0)
-    assert pools.standbys.with_ready(age) == (["p"] if is_ready else [])
     assert (pools.standbys.take("p", age) is not None) == is_ready
 
 
@@ -172,9 +172,9 @@ def test_one_that_serves_a_run_is_forgotten_and_counted(pools: Pools):
 def test_those_of_an_older_revision_are_stopped_when_runtask_starts_a_newer_one(pools: Pools):
     standby = pools.ready(0.0)
     pools.standbys.note_definition("p", standby.run_id, "t:1")
-    assert pools.standbys.with_ready(30.0)
+    assert pools.standbys.status(30.0)[0].ready == 1
     pools.standbys.note_definition("p", "a run", "t:2")
-    assert not pools.standbys.with_ready(30.0)
+    assert pools.standbys.take("p", 30.0) is None
     plan = pools.plan(30.0)
     assert [run_id for run_id, _ in plan.stops] == [standby.run_id]
     assert len(plan.launches) == 1
@@ -190,6 +190,34 @@ def test_no_pool_is_filled_in_a_cluster_where_runs_wait_for_room_and_it_gives_wa
     assert len(pools.plan(3.0).launches) == 3, "there is room again"
 
 
+def test_one_gives_way_for_each_run_however_often_it_is_planned_until_it_has_ended():
+    pools = Pools(pool("p", 3))
+    for run_id in pools.launch():
+        pools.run(run_id, 0.0)
+
+    ((first, _),) = pools.plan(30.0, c=1).stops
+    assert not pools.plan(30.0, c=1).stops
+    assert len(pools.plan(31.0, c=2).stops) == 1
+
+    pools.stop(first, 32.0)
+    assert len(pools.plan(32.0, c=2).stops) == 1, "its room was not enough"
+
+
+def test_those_give_way_first_that_could_serve_nobody_yet():
+    pools = Pools(pool("p", 2))
+    running, starting = pools.launch()
+    pools.run(running, 0.0)
+
+    assert [run_id for run_id, _ in pools.plan(30.0, c=1).stops] == [starting]
+
+
+def test_no_more_give_way_than_runs_wait_in_all_pools_of_a_cluster_together():
+    pools = Pools(pool("p", 3), pool("q", 3))
+    assert len(pools.launch()) == 6
+    assert len(pools.plan(1.0, c=4).stops) == 4
+    assert not pools.plan(2.0, c=4).stops
+
+
 def test_an_assigned_one_does_not_give_way(pools: Pools):
     pools.ready(0.0)
     pools.standbys.take("p", 30.0)
@@ -199,7 +227,7 @@ def test_an_assigned_one_does_not_give_way(pools: Pools):
 def test_without_s3_nobody_is_served_and_none_is_launched(pools: Pools):
     pools.ready(0.0)
     pools.standbys.s3_failure = WHY
-    assert not pools.standbys.with_ready(30.0)
+    assert pools.standbys.take("p", 30.0) is None
     assert not pools.launch(30.0)
     assert pools.standbys.status(30.0)[0].off == str(WHY)
 
@@ -256,3 +284,11 @@ def test_one_that_was_told_to_leave_has_not_failed(pools: Pools):
 def test_the_repr_of_a_standby_hides_its_object(pools: Pools):
     standby = pools.ready(0.0)
     assert standby.url not in repr(standby)
+
+
+def test_the_reprs_of_a_launch_and_of_what_the_ledger_knows_about_it_hide_its_object(pools: Pools):
+    (launch, _) = pools.plan(0.0).launches
+    url = launch.build().body["url"]
+    entry = Entry("run", "run", 1, State.WAITING, stored=url, launch=LaunchRecord(launch.build))
+    assert url in repr(launch.build)
+    assert url not in f"{launch!r} {entry!r}"

@@ -243,9 +243,11 @@ class TestRooms:
             each.launch.pool, each.launch.claim = pool, (lambda _: None)
             queue.add(each, not_before=0)
         assert queue.pop(0) is None
+        assert queue.pools(0.0) == ["pool", "another"], "the order must be the same in each process"
         popped = [queue.pop_for("pool", 0.0) for _ in range(3)]
         assert [each and each.run_id for each in popped] == ["high", "low", None]
         assert len(queue) == 2
+        assert queue.pools(0.0) == ["another"]
 
     def test_a_run_that_may_have_been_sent_or_is_to_be_stopped_is_taken_by_no_standby(self):
         queue = LaunchQueue(UNLIMITED)
@@ -260,6 +262,7 @@ class TestRooms:
         runs["unclaimed"].launch.claim = None
         for run in runs.values():
             queue.add(run, not_before=0)
+        assert queue.pools(0.0) == []
         assert queue.pop_for("pool", 0.0) is None
         assert len(pop_all(queue, 0)) == 6
 

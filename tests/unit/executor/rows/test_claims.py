@@ -104,6 +104,21 @@ def test_a_claim_whose_outcome_is_unknown_is_made_again(
     monkeypatch.setattr(module, "AGAIN_AFTER", 0.001)
     claims.ask(claim())
     assert answers.wait_for(1) == [Claimed("run", "arn of run", held=True)]
+    claims.ask(claim("locked"))
+    assert answers.wait_for(2)[1].held is False
+    failures.append(1)
+    claims.ask(claim("locked"))
+    assert answers.wait_for(3)[2].held is None, "what the database hasn't answered may be carried out yet"
+
+
+def test_a_run_whose_row_never_shows_a_standby_has_no_part_in_it_any_more(written: list[Publication]):
+    held, locked = claim("held"), claim("locked")
+    assert [each.held for each in answer([held, locked])] == [True, False]
+    assert (held.arn, locked.arn) == ("arn of held", None)
+    doubtful = claim("locked")
+    doubtful.is_doubtful = True
+    assert answer([doubtful]) == [Claimed("locked", "arn of locked", held=None)]
+    assert doubtful.arn == "arn of locked"
 
 
 def test_the_thread_ends_when_it_is_closed(answers: Answers):
@@ -111,3 +126,15 @@ def test_the_thread_ends_when_it_is_closed(answers: Answers):
     thread.start()
     thread.close(10)
     assert not thread._thread.is_alive()
+
+
+def test_a_void_claim_writes_nothing_and_still_tells_whether_the_row_shows_its_standby(
+    written: list[Publication],
+):
+    mine, void = claim("mine"), claim("void")
+    void.is_void = True
+    answer([mine, void])
+    assert [(each.instead_of, each.external_id) for each in written] == [
+        ("mine", "arn of mine"),
+        ("arn of void", "arn of void"),
+    ]

@@ -13,7 +13,7 @@ from ecs_async_executor.config.profiles import Profile, Profiles, make_profiles
 from ecs_async_executor.config.reading import options_of_unknown_teams, read_options, strange_names
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.config.sources import Conf, Found, airflow_conf, team_of
-from ecs_async_executor.config.standby import pools_of
+from ecs_async_executor.config.standby import number_warnings, pools_of
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
 from ecs_async_executor.messages import StandbyPool
 
@@ -35,6 +35,8 @@ class Configuration:
     """Probable mistakes."""
     standby_pools: tuple[StandbyPool, ...] = ()
     """The standbys to keep."""
+    parallelism: int = 0
+    """`[core] parallelism`; 0: no limit, or no number."""
 
 
 def read_configuration(conf: Conf) -> Configuration:
@@ -60,10 +62,17 @@ def read_configuration(conf: Conf) -> Configuration:
         raise OptionsError(problems)
     queued_timeout = float(airflow.get("scheduler", "task_queued_timeout", fallback=None) or 600)
     strange = (*strange_names(conf), *options_of_unknown_teams())
-    warnings = (*strange, *_of_requests(profiles, bucket), *time_warnings(profiles, queued_timeout))
+    slots = str(airflow.get("core", "parallelism", fallback=None) or 32).strip()
+    parallelism = int(slots) if slots.isdecimal() else 0
+    warnings = (
+        *strange,
+        *_of_requests(profiles, bucket),
+        *time_warnings(profiles, queued_timeout),
+        *number_warnings(standby_pools, parallelism),
+    )
     heartbeats = read_heartbeats(airflow)
     return Configuration(
-        settings, found, profiles, bucket, queued_timeout, heartbeats, warnings, standby_pools
+        settings, found, profiles, bucket, queued_timeout, heartbeats, warnings, standby_pools, parallelism
     )
 
 

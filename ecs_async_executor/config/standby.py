@@ -6,7 +6,7 @@ that get the profile share it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -56,6 +56,16 @@ def pools_of(
     if problems:
         raise OptionsError(problems)
     return tuple(pools)
+
+
+def number_warnings(pools: Iterable[StandbyPool], parallelism: int) -> Iterator[str]:
+    """Yield a warning for each pool with more standbys than `[core] parallelism` (0: no limit) lets tasks run at once."""
+    for pool in pools:
+        if 0 < parallelism < pool.count:
+            yield (
+                f"standby of the queue {pool.queue} is {pool.count}, and [core] parallelism is {parallelism}: this scheduler "
+                "runs no more tasks at once than that, so the other standbys only cost. Lower standby, or raise parallelism."
+            )
 
 
 def pool_for(

@@ -16,6 +16,7 @@ from ecs_async_executor.config.explain import origin_of
 from ecs_async_executor.config.profiles import Profile
 from ecs_async_executor.config.reading import unknown_team
 from ecs_async_executor.config.sources import airflow_conf, known_teams, where
+from ecs_async_executor.config.standby import number_warnings
 from ecs_async_executor.doctor.aws.clients import Aws
 from ecs_async_executor.doctor.aws.errors import fact_of
 from ecs_async_executor.doctor.facts import Kind, Question, Unknown
@@ -67,11 +68,14 @@ def read_setup(team: str | None = None) -> tuple[Setup, Aws | None, Configuratio
         return Setup(problems=tuple(error.problems), **common), None, None
     settings = configuration.settings
     aws, problem, todo = _connected(settings.conn_id, settings.region_name)
-    of_times = set(time_warnings(configuration.profiles, configuration.queued_timeout))
+    checked_here = {  # by checks that know more
+        *time_warnings(configuration.profiles, configuration.queued_timeout),
+        *number_warnings(configuration.standby_pools, configuration.parallelism),
+    }
     setup = Setup(
         settings=settings,
         targets=tuple(_target(each, configuration) for each in configuration.profiles),
-        warnings=tuple(each for each in configuration.warnings if each not in of_times),
+        warnings=tuple(each for each in configuration.warnings if each not in checked_here),
         connection_problem=problem,
         connection_todo=todo,
         regions=aws_regions.known(),

@@ -93,6 +93,10 @@ class AsyncEcsExecutor(BaseExecutor):
             clusters = {each.template.cluster for each in configuration.profiles}
             parts.engine.submit(CheckHealth(name) for name in sorted(clusters))
         self.log.info("AsyncEcsExecutor runs tasks on the ECS cluster %s.", settings.cluster)
+        for pool in configuration.standby_pools:
+            self.log.info(
+                "It keeps %d on standby for the queue %s (docs/warm-start.md).", pool.count, pool.queue
+            )
 
     def order_queued_tasks_by_priority(self) -> list[Any]:
         """Sort by priority, highest first; core before 3.3 sorts it last."""

@@ -8,11 +8,19 @@ from ecs_async_executor.fargate_prices import MONTH
 from ecs_async_executor.fleet.live import Scheduler
 from ecs_async_executor.messages import PoolStatus
 
+_ENDED_AFTER = 250.0
+"""Seconds of silence after which a dead scheduler's standbys have ended: the four minutes of its lease, and a status's ten."""
+
 
 def view(scheduler: Scheduler) -> list[dict[str, Any]]:
-    """Return the rows of a scheduler's pools, which name queues and no Dag. Times are in seconds, money in US dollars."""
+    """Return the rows of a scheduler's pools, which name queues and no Dag. Times are in seconds, money in US dollars.
+
+    One that has been silent for so long that its standbys must have ended has none.
+    """
     engine = scheduler.status.engine
-    return [_row(each, scheduler) for each in engine.standbys] if engine is not None else []
+    if engine is None or scheduler.age >= _ENDED_AFTER:
+        return []
+    return [_row(each, scheduler) for each in engine.standbys]
 
 
 def _row(pool: PoolStatus, scheduler: Scheduler) -> dict[str, Any]:

@@ -97,6 +97,12 @@ def _standbys(pools: Sequence[Mapping[str, Any]], width: int) -> list[str]:
     ]
     lines = table(titles, [_pool_cells(each) for each in pools], width)
     for each in pools:
+        if each["silent"]:
+            lines += wrapped(
+                f"{_pool_name(each)}: its scheduler is silent; without it, they end within four minutes.",
+                width,
+                "  ",
+            )
         if each["rests"]:
             lines += wrapped(f"{_pool_name(each)}: its tasks start cold. {each['rests']}", width, "  ")
         if each["why_cold"]:

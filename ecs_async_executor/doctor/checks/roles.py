@@ -37,8 +37,8 @@ def present(setup: Setup, each: Effective) -> Iterator[Finding]:
             f"ECS {' and '.join(reasons)} with it: RunTask fails.",
             "Set executionRoleArn in the task definition; docs/iam.md has its policy.",
         )
-    if each.task_role or not each.on_fargate:
-        return  # containers on EC2 may have the instance's role
+    if each.task_role or not each.on_fargate or setup.local:
+        return  # containers on EC2 may have the instance's role; those of a local ECS get keys from it
     if setup.settings and setup.settings.payload_bucket:
         yield error(
             f"The task definition {each.definition_name} has no task role, and payload_bucket is set.",

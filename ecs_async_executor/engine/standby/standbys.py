@@ -287,6 +287,8 @@ class Standbys:
         since = standby.running_since
         if since is not None and now - since >= SETTLED_AFTER:
             return []
+        if pool.off is not None:
+            return []  # it was on its way when the pool began to rest, and changes nothing about that
         if not report.costs_attempt or (isinstance(report, Stopped) and report.interrupted):
             pool.resumes_at = now + LONGEST_PAUSE
             return []

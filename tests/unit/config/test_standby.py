@@ -265,3 +265,17 @@ def test_a_wrong_bucket_is_not_also_called_missing(options: pytest.MonkeyPatch) 
         read()
     (only,) = caught.value.problems
     assert only.startswith("[ecs_async_executor] payload_bucket ")
+
+
+@pytest.mark.parametrize(
+    ("standby", "parallelism", "warned"),
+    [("32", "32", False), ("33", "32", True), ("33", "0", False), ("33", "many", False), ("0", "1", False)],
+)
+def test_more_standbys_than_tasks_at_once_are_a_probable_mistake(
+    options: pytest.MonkeyPatch, standby: str, parallelism: str, warned: bool
+) -> None:
+    set_ours(options, standby=standby, payload_bucket="s3://bucket/airflow")
+    options.setenv("AIRFLOW__CORE__PARALLELISM", parallelism)
+    said = [each for each in read().warnings if "so the other standbys only cost" in each]
+    assert len(said) == warned
+    assert all("standby of the queue default is 33, and [core] parallelism is 32" in each for each in said)

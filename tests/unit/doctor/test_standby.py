@@ -218,6 +218,10 @@ def test_without_a_task_role_no_standby_gets_a_task(standby: int) -> None:
     assert ("no standby gets a task" in told.why) is bool(standby)
 
 
+def test_containers_of_a_local_ecs_need_no_task_role() -> None:
+    assert said(setup(("default", 1, body()), local=True), answers(), "the task's roles") == []
+
+
 @pytest.mark.parametrize("standby", [0, 1])
 def test_a_bucket_that_is_missing_or_far_away_concerns_standbys_too(standby: int) -> None:
     of_setup, bucket = setup(("default", standby, body())), Question(Kind.BUCKET, "payloads")

@@ -91,9 +91,11 @@ def test_a_pool_that_rests_says_why():
         (replace(STATUS, engine=replace(ENGINE, standbys=())), {}, []),
         (STATUS, {7: Job("host", ended=True)}, []),
         (replace(STATUS, at=NOW - 100), {}, [("small", True)]),
+        (replace(STATUS, at=NOW - 249), {}, [("small", True)]),
+        (replace(STATUS, at=NOW - 250), {}, []),
     ],
 )
-def test_whose_scheduler_has_ended_or_has_no_engine_has_no_row_and_whose_is_silent_says_so(
+def test_whose_scheduler_has_ended_or_is_long_silent_has_no_row_and_whose_is_silent_says_so(
     status: SchedulerStatus, jobs: dict[int, Job], expected: list[tuple[str, bool]]
 ):
     assert [(row["pool"], row["silent"]) for row in rows(status, jobs=jobs)] == expected

@@ -85,6 +85,13 @@ def test_a_pool_that_rests_says_so_and_why() -> None:
     assert "small (#7): its tasks start cold. S3 says no." in shown
 
 
+def test_a_silent_schedulers_standbys_are_said_to_end() -> None:
+    silent = replace(STATUS, at=NOW - 100, engine=replace(ENGINE, standbys=(POOL,)))
+    words = "small (#7): its scheduler is silent; without it, they end within four minutes."
+    assert words in " ".join(screen(fleet(silent)).split())
+    assert words not in " ".join(screen(with_pool(POOL)).split())
+
+
 def test_without_pools_nothing_is_said_of_standbys() -> None:
     assert "STANDBYS" not in screen(fleet())
 

@@ -246,6 +246,18 @@ def test_standbys_that_end_at_once_make_their_pool_rest_which_is_said_each_time(
     assert said == [StandbysOff("p", WHY)] * 2
 
 
+@pytest.mark.parametrize("more", [{}, {"interrupted": True}, {"costs_attempt": False, "ran": False}])
+def test_one_that_ends_while_its_pool_rests_changes_nothing_and_nothing_is_said_again(more: Any):
+    pools = Pools(pool("p", PATIENCE + 1))
+    *failing, late = pools.launch(0.0)
+    said = [report for run_id in failing for report in pools.stop(run_id, 1.0)]
+    assert said == [StandbysOff("p", WHY)]
+
+    assert not pools.stop(late, 2.0, **more)
+    assert not pools.launch(1.0 + REST - 0.1)
+    assert pools.launch(1.0 + REST)
+
+
 @pytest.mark.parametrize("more", [{"interrupted": True}, {"costs_attempt": False, "ran": False}])
 def test_lack_of_room_and_spot_are_no_failures(more: Any):
     pools = Pools(pool(standbys=1))

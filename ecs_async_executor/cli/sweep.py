@@ -61,7 +61,7 @@ def _sweep(args: argparse.Namespace) -> int:
 
 def _lines(found: Found, rules: Rules, now: float) -> Iterator[str]:
     from ecs_async_executor.operate import containers, payloads, revisions  # noqa: PLC0415  they import Airflow
-    from ecs_async_executor.operate.text import age, count, screen_width, wrapped  # noqa: PLC0415  with the others
+    from ecs_async_executor.operate.text import age, screen_width, wrapped  # noqa: PLC0415  with the others
 
     width = screen_width()
     quiet = {
@@ -91,10 +91,16 @@ def _lines(found: Found, rules: Rules, now: float) -> Iterator[str]:
             width,
         )
     for why, number in kept.items():
-        yield from wrapped(f"{count(number, 'payload')} left alone, each because {why}.", width)
+        yield from wrapped(_kept("payload", number, why), width)
     left = Counter(each.verdict.value for each in found.revisions if not each.is_to_deregister)
     for why, number in left.items():
-        yield from wrapped(f"{count(number, 'image revision')} left alone, each because {why}.", width)
+        yield from wrapped(_kept("image revision", number, why), width)
+
+
+def _kept(what: str, number: int, why: str) -> str:
+    from ecs_async_executor.operate.text import count  # noqa: PLC0415  with the others
+
+    return f"{count(number, what)} left alone{', each' if number > 1 else ''} because {why}."
 
 
 def _outcome(found: Found, done: set[str], *, acted: bool, whole: bool) -> str:

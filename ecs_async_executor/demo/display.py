@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ecs_async_executor.demo.expectations import EXPECTED, TASK_INSTANCES, Expected
-from ecs_async_executor.demo.phases import Phase, durations, finished, phase, phase_began, starts
+from ecs_async_executor.demo.phases import Phase, durations, finished, phase, phase_began, starts, was_warm
 from ecs_async_executor.demo.snapshot import Snapshot, TaskInstance
 
 _STYLE = {
@@ -190,10 +190,18 @@ def summary(snapshot: Snapshot, expectations: Mapping[str, Mapping[str, Expected
                     spent.total,
                 )
             ),
-            str(len(task.ecs_tasks)),
+            _launched(task),
             Text(f"✓ {task.state}", style="green") if fits else Text(f"✗ {task.state}", style="bold red"),
         )
     return table
+
+
+def _launched(task: TaskInstance) -> str:
+    """Return how many ECS tasks there were, and how many of them were standbys."""
+    count, warm = len(task.ecs_tasks), sum(map(was_warm, task.queueings))
+    if not warm:
+        return str(count)
+    return "warm" if count == warm == 1 else f"{count}, {warm} warm"
 
 
 LEGEND = """\

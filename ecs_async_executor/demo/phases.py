@@ -130,14 +130,19 @@ class Starts:
     cold: tuple[float, ...] = ()
 
 
+def was_warm(queueing: Queueing) -> bool:
+    """Return whether a standby was given the task: it was there before the task was queued."""
+    queued_at, launched = queueing.queued_at, queueing.ecs_tasks
+    return queued_at is not None and bool(launched) and launched[0].created_at < queued_at
+
+
 def starts(snapshot: Snapshot) -> Starts:
     """Return how long the tasks took to start, warm and cold."""
     found: dict[bool, list[float]] = {True: [], False: []}
     for queueing in (each for task in snapshot.tasks for each in task.queueings):
         if queueing.queued_at is None or queueing.running_at is None or len(queueing.ecs_tasks) != 1:
             continue
-        is_warm = queueing.ecs_tasks[0].created_at < queueing.queued_at
-        found[is_warm].append(queueing.running_at - queueing.queued_at)
+        found[was_warm(queueing)].append(queueing.running_at - queueing.queued_at)
     return Starts(tuple(found[True]), tuple(found[False]))
 
 

@@ -128,9 +128,11 @@ def judge_all(tasks: Iterable[EcsTask], facts: Facts, rules: Rules, now: float) 
             return Judged(task, Verdict.CALLBACK)
         if task.ti_id in live_tis:
             return Judged(task, Verdict.HELD)
-        if task.created_at is None or now - task.created_at < rules.grace:
+        found = _by_row(task, facts, rules, now)
+        is_young = task.created_at is None or now - task.created_at < rules.grace
+        if is_young and found.verdict is not Verdict.WAITS:
             return Judged(task, Verdict.YOUNG)
-        return _by_row(task, facts, rules, now)
+        return found
 
     return [judge(task) for task in ours]
 

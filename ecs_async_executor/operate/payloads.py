@@ -26,7 +26,7 @@ class Verdict(Enum):
     FOREIGN = "its name is not a payload's"
     IN_USE = "its run or its standby is live"
     UNSEEN = "ECS does not show every task that Airflow's rows name, so its run may be live"
-    YOUNG = "it is less than a day old: its launch may be repeated"
+    YOUNG = "it is less than a day old: somebody may still fetch it"
     LEFT_OVER = "nothing will fetch it: its run, its standby or its scheduler is gone"
 
 

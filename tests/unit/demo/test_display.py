@@ -129,8 +129,17 @@ def test_the_summary_has_no_seconds_for_what_was_never_launched() -> None:
     assert lines[2].split() == ["task", "-", "-", "-", "-", "-", "-", "0", "✓", "skipped"]
 
 
+@pytest.mark.parametrize(
+    ("created", "launched"),
+    [((12.0,), "1"), ((1.0,), "warm"), ((1.0, 12.0), "2, 1 warm"), ((12.0, 13.0), "2")],
+)
+def test_the_summary_says_which_tasks_started_warm(created: tuple[float, ...], launched: str) -> None:
+    shown = text(summary(snapshot(task_instance("success", *map(stopped, created))), EXPECT))[2]
+    assert shown[: -len("✓ success")].rstrip().endswith(f" {launched}")
+
+
 def test_the_summary_of_every_example_fits_80_columns() -> None:
-    longest = task_instance("upstream_failed", stopped(), task_id="rescheduled")
+    longest = task_instance("upstream_failed", stopped(1.0), stopped(), task_id="rescheduled")
     assert max(map(len, text(summary(snapshot(longest))) + LEGEND.splitlines())) <= 80
 
 

@@ -183,6 +183,10 @@ def test_a_lease_where_nobody_has_looked_condemns_no_standby() -> None:
     assert standbys_verdict(known) is Verdict.WAITS
 
 
+def test_a_young_standby_that_waits_says_that_and_not_its_age() -> None:
+    assert standbys_verdict(replace(facts(), leases=leases(20.0)), age=10.0) is Verdict.WAITS
+
+
 def test_a_young_standby_may_be_older_than_the_look_at_its_lease() -> None:
     assert standbys_verdict(replace(facts(), leases=leases(None)), age=599.0) is Verdict.YOUNG
 

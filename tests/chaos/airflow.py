@@ -141,9 +141,8 @@ def _ours(home: Home, setting: Setting) -> dict[str, str]:
 
 def _standbys(count: int) -> dict[str, str]:
     """The executor's options for standbys; without them, there is no S3."""
-    if not count:
-        return {"AIRFLOW__ECS_ASYNC_EXECUTOR__PAYLOAD_BUCKET": ""}
-    return {"AIRFLOW__ECS_ASYNC_EXECUTOR__STANDBY": str(count)}
+    options = {"AIRFLOW__ECS_ASYNC_EXECUTOR__STANDBY": str(count)}
+    return options if count else {**options, "AIRFLOW__ECS_ASYNC_EXECUTOR__PAYLOAD_BUCKET": ""}
 
 
 def _scheduling(url: str) -> dict[str, str]:

@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 class RowClaim:
     """A run's row, which is to show a standby's ARN in place of the run id.
 
-    Three threads share it: the scheduler's makes it, the engine's calls it, at most once, and the claims' thread writes the row.
+    Three threads share it: the scheduler's makes it and may void it, the engine's calls it, at most once, and the claims' thread
+    writes the row.
     """
 
     run_id: str

@@ -37,6 +37,8 @@ CALLS = 50
 """The most conditional PutObject calls in flight at once."""
 CLAIM_TIMEOUT = 60.0
 """Seconds to wait until a run's row names its standby. If the row's answer comes later, nobody acts on it."""
+CLAIM_AGAIN_AFTER = 300.0
+"""Seconds until runs are assigned again after a claim got no answer, unless one comes before: the thread may hang."""
 PUT_TIMEOUT = 5.0
 """Seconds that one PutObject may take: S3 answers in a tenth of a second, and a run waits for it."""
 SETTLED_LATER_AFTER = 20.0
@@ -90,8 +92,8 @@ class HandOver:
         """Assigned runs, each with its standby."""
         self._answers: dict[str, _Answer] = {}
         """Who waits for the answer about its row, by run id."""
-        self._is_answered = True
-        """False: a claim got no answer in time, nor has any since, so whoever is assigned would wait as long."""
+        self._resumes_at = float("-inf")
+        """When standbys are assigned again: a claim got no answer in time, so whoever is assigned would wait as long."""
         self._wakeup = Wakeup()
         self.stopping = False
         """True: assign no more standbys."""
@@ -103,7 +105,7 @@ class HandOver:
     def wake(self) -> None:
         """Assign the standbys that are ready to the runs that wait; it costs next to nothing if none waits."""
         now = anyio.current_time()
-        if len(self._standbys) and self._is_answered and not self.stopping:
+        if len(self._standbys) and now >= self._resumes_at and not self.stopping:
             for pool in self._ledger.launches.pools(now):
                 self._assign(pool, now)
         if self._pairs or self._ledger.unsettled_standbys:
@@ -122,7 +124,7 @@ class HandOver:
 
     def claimed(self, run_id: str, arn: str, *, held: bool | None) -> None:
         """Take in whether a run's row names its standby."""
-        self._is_answered = True
+        self._resumes_at = float("-inf")
         answer = self._answers.get(run_id)
         if answer is not None and answer.arn == arn:
             answer.held = held
@@ -186,7 +188,7 @@ class HandOver:
         finally:
             del self._answers[entry.run_id]
         if not answer.arrived.is_set():
-            self._is_answered = False
+            self._resumes_at = anyio.current_time() + CLAIM_AGAIN_AFTER
             text = "The database does not answer for which tasks standbys were assigned: tasks start cold meanwhile."
             self._digest.note((HandOver, "claims"), text, anyio.current_time())
         return answer.held
@@ -209,7 +211,8 @@ class HandOver:
                 why = error.failure.diagnosis
             else:
                 return _Written.YES, why
-            self._standbys.s3_failure = why  # others start cold, until S3 takes a workload or a lease
+            if attempt > 1:  # one may happen
+                self._standbys.s3_failure = why  # others start cold, until S3 takes a workload or a lease
             await anyio.sleep(backoff(attempt, base=0.5, cap=2.0, random=self._random))
         return _Written.UNKNOWN, why
 

@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 
 from ecs_async_executor.executor.row_claim import RowClaim
 from ecs_async_executor.executor.rows.statements import Publication, write_external_ids
+from ecs_async_executor.executor.rows.thread import GIVE_UP_AFTER
 from ecs_async_executor.log_digest import LogDigest
 from ecs_async_executor.messages import Claimed
 
@@ -47,15 +48,28 @@ class ClaimThread:
     def __init__(self, submit: Callable[[Sequence[Claimed]], None]) -> None:
         """Take what passes answers to the engine."""
         self._submit = submit
+        self._writes_since: float | None = None
+        """When the thread last turned to the database, while it waits for it."""
+        self._make_thread()
+
+    def _make_thread(self) -> None:
         self._claims: SimpleQueue[RowClaim | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, name="ecs-claims", daemon=True)
+        self._thread = threading.Thread(
+            target=self._serve, args=(self._claims,), name="ecs-claims", daemon=True
+        )
 
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
 
     def ask(self, claim: RowClaim) -> None:
-        """Make a claim."""
+        """Make a claim; in a new thread if the database has not answered for long, as connections may die unnoticed."""
+        since = self._writes_since
+        if since is not None and time.monotonic() - since >= GIVE_UP_AFTER:
+            self._writes_since = None
+            self._claims.put(None)
+            self._make_thread()
+            self._thread.start()
         self._claims.put(claim)
 
     def close(self, timeout: float) -> None:
@@ -64,28 +78,31 @@ class ClaimThread:
         if self._thread.is_alive():
             self._thread.join(timeout)
 
-    def _serve(self) -> None:
+    def _serve(self, asked: SimpleQueue[RowClaim | None]) -> None:
         digest = LogDigest(log.log)
-        while (claims := self._next()) is not None:
+        while (claims := _next(asked)) is not None:
+            self._writes_since = time.monotonic()
             try:
                 self._submit(answer(claims))
             except Exception as error:  # noqa: BLE001  it is logged, and the thread must live
                 text = f"Can't assign standbys to {len(claims)} tasks ({type(error).__name__}); it is tried again."
                 digest.note(("claims", type(error)), text, time.monotonic())
                 for each in claims:
-                    self._claims.put(each)
+                    asked.put(each)
                 time.sleep(AGAIN_AFTER)
+            self._writes_since = None
             digest.flush(time.monotonic())
 
-    def _next(self) -> list[RowClaim] | None:
-        """Wait for claims and return all that have come; None at the end."""
-        claims = [self._claims.get()]
-        while True:
-            try:
-                claims.append(self._claims.get_nowait())
-            except Empty:
-                break
-        return None if None in claims else [each for each in claims if each is not None]
+
+def _next(asked: SimpleQueue[RowClaim | None]) -> list[RowClaim] | None:
+    """Wait for claims and return all that have come; None at the end."""
+    claims = [asked.get()]
+    while True:
+        try:
+            claims.append(asked.get_nowait())
+        except Empty:
+            break
+    return None if None in claims else [each for each in claims if each is not None]
 
 
 def _publication(claim: RowClaim) -> Publication:

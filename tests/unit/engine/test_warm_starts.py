@@ -21,7 +21,12 @@ from ecs_async_executor.engine.engine import Engine
 from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.engine.responses import Container, Task, Tasks
 from ecs_async_executor.engine.standby.standbys import READY_AFTER
-from ecs_async_executor.engine.workers.hand_over import CLAIM_TIMEOUT, LEAVE, SETTLED_LATER_AFTER
+from ecs_async_executor.engine.workers.hand_over import (
+    CLAIM_AGAIN_AFTER,
+    CLAIM_TIMEOUT,
+    LEAVE,
+    SETTLED_LATER_AFTER,
+)
 from ecs_async_executor.launch_id import STANDBY
 from ecs_async_executor.messages import (
     Cancelled,
@@ -336,8 +341,9 @@ async def test_a_row_that_does_not_answer_ends_the_launch_and_the_standby(
         assert not written(s3)
 
 
+@pytest.mark.parametrize("comes_late", [True, False])
 async def test_while_the_database_does_not_answer_no_other_run_waits_for_it(
-    world: Any, ecs: Ecs, reports: Reports
+    world: Any, ecs: Ecs, reports: Reports, *, comes_late: bool
 ):
     async with world(pool(3)) as at:
         await anyio.sleep(READY)
@@ -348,19 +354,24 @@ async def test_while_the_database_does_not_answer_no_other_run_waits_for_it(
         await anyio.sleep(1)
         assert [each.run_id for each in reports.of(Launched)] == ["other"]
         at.held = True
-        ((run_id, arn),) = at.claims
-        at.submit(Claimed(run_id, arn, held=False))
+        if comes_late:
+            ((run_id, arn),) = at.claims
+            at.submit(Claimed(run_id, arn, held=False))
+        else:
+            await anyio.sleep(CLAIM_AGAIN_AFTER)
         at.launch("later")
         await anyio.sleep(1)
-        assert [each.run_id for each in reports.of(HandedOver)] == ["later"], "it has answered"
+        assert [each.run_id for each in reports.of(HandedOver)] == ["later"]
 
 
-async def test_while_s3_takes_one_workload_again_others_start_cold(world: Any, s3: FakeS3, reports: Reports):
+async def test_while_s3_has_failed_twice_to_take_a_workload_others_start_cold(
+    world: Any, s3: FakeS3, reports: Reports
+):
     async with world(pool(3)) as at:
         await anyio.sleep(READY)
         s3.script.extend([s3_error(Kind.PAYLOAD)] * 3)
         at.launch("run")
-        await anyio.sleep(0.1)
+        await anyio.sleep(1)
         at.launch("other")
         await anyio.sleep(10)
         assert [each.run_id for each in reports.of(Launched)] == ["other", "run"]

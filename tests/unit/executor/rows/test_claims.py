@@ -121,6 +121,30 @@ def test_a_run_whose_row_never_shows_a_standby_has_no_part_in_it_any_more(writte
     assert doubtful.arn == "arn of locked"
 
 
+def test_a_thread_that_hangs_is_replaced(
+    claims: ClaimThread, answers: Answers, written: list[Publication], monkeypatch: pytest.MonkeyPatch
+):
+    write, hangs = module.write_external_ids, threading.Event()  # type: ignore[attr-defined]  # the fake
+
+    def hang(publications: Sequence[Publication]) -> frozenset[str]:
+        if publications[0].run_id == "first":
+            hangs.set()
+            assert released.wait(30)
+        return write(publications)
+
+    released = threading.Event()
+    monkeypatch.setattr(module, "write_external_ids", hang)
+    claims.ask(claim("first"))
+    assert hangs.wait(30)
+    claims.ask(claim("second"))
+    assert not answers.given
+    monkeypatch.setattr(module, "GIVE_UP_AFTER", 0.0)
+    claims.ask(claim("third"))
+    assert [each.run_id for each in answers.wait_for(1)] == ["third"]
+    released.set()
+    assert "first" in {each.run_id for each in answers.wait_for(2)}
+
+
 def test_the_thread_ends_when_it_is_closed(answers: Answers):
     thread = ClaimThread(answers)
     thread.start()

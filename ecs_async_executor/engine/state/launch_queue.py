@@ -16,6 +16,8 @@ from ecs_async_executor.messages import RateShare, Room
 _Key: TypeAlias = tuple[RateShare | None, Room | None, str | None]
 """Lane, room, and the pool whose standbys may serve a run instead."""
 _WHOLE = 1.0 - 1e-9
+EXPECTED = 15.0
+"""Seconds within which the next launch of a run comes that ECS has refused: three of Airflow's heartbeats, by default 5 s."""
 KEPT = 60.0
 """Seconds that the position of a refused run is kept. Its next launch comes once its row shows it, in a few heartbeats."""
 
@@ -71,6 +73,8 @@ class LaunchQueue:
         self._delayed: list[tuple[float, int, Entry]] = []
         self._kept: dict[str, tuple[int, float]] = {}
         """The positions of refused runs by run id, and until when they are kept; the oldest first."""
+        self._refused: dict[str, tuple[Room, float]] = {}
+        """What room runs were refused by ECS that aren't back yet, and until when they are expected; the oldest first."""
         self._next_position = 0
 
     def __len__(self) -> int:
@@ -85,6 +89,7 @@ class LaunchQueue:
     def add(self, entry: Entry, *, not_before: float) -> None:
         """Queue a run, to be sent no earlier than `not_before`."""
         position = self._positions.get(entry)
+        self._refused.pop(entry.run_id, None)
         if position is None:
             kept = self._kept.pop(entry.run_id, None)
             position = self._positions[entry] = self._next_position if kept is None else kept[0]
@@ -103,6 +108,17 @@ class LaunchQueue:
             del self._kept[next(iter(self._kept))]
         self._kept.pop(entry.run_id, None)
         self._kept[entry.run_id] = self._positions[entry], now + KEPT
+
+    def expect(self, run_id: str, room: Room, now: float) -> None:
+        """Note that ECS has refused a run for lack of room, which will be back."""
+        self._refused.pop(run_id, None)
+        self._refused[run_id] = room, now + EXPECTED
+
+    def expected(self, now: float) -> list[Room]:
+        """Return the room of each run that ECS has refused, and that is about to be back."""
+        while self._refused and next(iter(self._refused.values()))[1] <= now:
+            del self._refused[next(iter(self._refused))]
+        return [room for room, _ in self._refused.values()]
 
     def leave_lane(self, entry: Entry) -> None:
         """Make a waiting run ready now, outside its lane and asking for no room: it won't become a launch."""

@@ -330,6 +330,8 @@ class Ledger:
         if failure.kind is Kind.CAPACITY:
             self.refused(entry, failure, now)
             self.launches.keep_position(entry, now)
+            if not entry.is_standby:
+                self.launches.expect(entry.run_id, entry.room, now)
         self._withdraw(entry, now)
         if failure.kind is Kind.EXISTS:
             entry.stored = entry.maybe_stored = None  # another engine's container may be about to fetch it
@@ -446,6 +448,10 @@ class Ledger:
         for room, entries in self.launches.by_room(now).items():
             if self.gates.shut(room, now) is not None:
                 found[room.cluster] += sum(not each.is_standby for each in entries)
+        # Each refusal takes a run back to its row for some heartbeats: it waits all the same.
+        found.update(
+            room.cluster for room in self.launches.expected(now) if self.gates.shut(room, now) is not None
+        )
         return found
 
     # --- watching -----------------------------------------------------------------------------------------

@@ -662,6 +662,22 @@ async def test_standbys_give_way_to_runs_that_wait_for_room(
         assert len(ecs.standbys) == 3, "and none is launched in their place"
 
 
+async def test_a_standby_gives_way_to_the_only_run_that_waits_for_room_though_each_refusal_takes_it_back(
+    world: Any, ecs: Ecs, reports: Reports, monkeypatch: pytest.MonkeyPatch
+):
+    async with world(pool(3, room=Room("c", ("FARGATE",), "small")), concurrency=1) as at:
+        await anyio.sleep(READY)
+
+        async def full(_: Any) -> Any:
+            return refused("RESOURCE:MEMORY")
+
+        monkeypatch.setattr(ecs, "run_task", full)
+        for number in range(1, 11):
+            at.launch("only", standby=None, number=number, room=Room("c", ("FARGATE",), "small"))
+            await anyio.sleep(4)
+        assert ecs.exit_codes, "a standby has made room"
+
+
 async def test_a_pool_whose_standbys_end_at_once_rests_and_says_so_once(
     world: Any, ecs: Ecs, reports: Reports, monkeypatch: pytest.MonkeyPatch
 ):

@@ -5,7 +5,7 @@ from ecs_async_executor.engine.capacity.gates import Gates
 from ecs_async_executor.engine.diagnosis.causes.cause import Shortage
 from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.engine.state.entry import Entry, State
-from ecs_async_executor.engine.state.launch_queue import LaunchQueue
+from ecs_async_executor.engine.state.launch_queue import EXPECTED, LaunchQueue
 from ecs_async_executor.messages import Diagnosis, RateShare, Recovery, Room
 
 UNLIMITED = Rate(0, 1)
@@ -215,6 +215,15 @@ class TestRooms:
             queue.keep_position(each, 100.0 * number)
             queue.discard(each)
         assert list(queue._kept) == ["2"]
+
+    def test_a_run_that_was_refused_is_expected_until_it_is_back_or_has_stayed_away_for_too_long(self):
+        queue = LaunchQueue(UNLIMITED, Gates())
+        queue.expect("back", HERE, 0.0)
+        queue.expect("away", THERE, 1.0)
+        assert queue.expected(2.0) == [HERE, THERE]
+        queue.add(entry("back"), not_before=3.0)
+        assert queue.expected(EXPECTED + 0.9) == [THERE]
+        assert queue.expected(EXPECTED + 1.0) == []
 
     def test_the_runs_that_wait_for_a_room_are_those_of_all_lanes(self):
         queue = LaunchQueue(UNLIMITED, full(HERE))

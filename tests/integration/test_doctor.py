@@ -389,7 +389,11 @@ def test_each_planted_fault_is_named_with_its_remedy(
     aws: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     plant, what, todo = PLANTED[name]
-    found = bad(findings(monkeypatch, {**aws.environment(), **plant(aws)}))
+    # What only AWS would refuse is a note here: the stand-in for AWS counts as a local ECS.
+    told = {*BAD, Severity.NOTE}
+    found = [
+        each for each in findings(monkeypatch, {**aws.environment(), **plant(aws)}) if each.severity in told
+    ]
     assert any(what in each.what and todo in each.todo for each in found), found
 
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from ecs_async_executor.doctor.effective import EcrImage, Effective, account_of, role_name
 from ecs_async_executor.doctor.facts import Facts, Kind, Known, Unknown
-from ecs_async_executor.doctor.findings import Finding, error, unknown
+from ecs_async_executor.doctor.findings import Finding, error, note, unknown
 from ecs_async_executor.doctor.permissions import logs_in_s3, needs
 from ecs_async_executor.doctor.policies import grants
 from ecs_async_executor.doctor.setup import Setup
@@ -37,10 +37,11 @@ def present(setup: Setup, each: Effective) -> Iterator[Finding]:
             f"ECS {' and '.join(reasons)} with it: RunTask fails.",
             "Set executionRoleArn in the task definition; docs/iam.md has its policy.",
         )
-    if each.task_role or not each.on_fargate or setup.local:
-        return  # containers on EC2 may have the instance's role; those of a local ECS get keys from it
+    if each.task_role or not each.on_fargate:
+        return  # containers on EC2 may have the instance's role
+    report = note if setup.local else error  # containers of a local ECS get keys from it
     if setup.settings and setup.settings.payload_bucket:
-        yield error(
+        yield report(
             f"The task definition {each.definition_name} has no task role, and payload_bucket is set.",
             "Containers can't fetch workloads that are too long for RunTask"
             f"{', and no standby gets a task' if each.target.standby else ''}.",
@@ -48,7 +49,7 @@ def present(setup: Setup, each: Effective) -> Iterator[Finding]:
         )
     has_own_keys = "AWS_ACCESS_KEY_ID" in each.environment or each.hidden("AWS_ACCESS_KEY_ID")
     if (location := logs_in_s3(setup)) and not has_own_keys:
-        yield error(
+        yield report(
             f"The task definition {each.definition_name} has no task role, and remote logs go to {location}.",
             "Workers have no credentials to store their logs with: after its end, a task's log page is empty.",
             f"Set taskRoleArn in the task definition, to a role with s3:PutObject, s3:GetObject and s3:ListBucket for {location}.",

@@ -230,7 +230,7 @@ def warm_and_cold(snapshot: Snapshot) -> str:
     if not found.warm or not found.cold:
         return ""
     warm, cold = (f"{len(times)} {kind} in {median(times):.1f} s" for kind, times in vars(found).items())
-    return f"From queued to running (median): {warm} (in a standby), {cold}."
+    return f"From queued to running (median): {warm}, {cold}."
 
 
 def verdict(snapshot: Snapshot) -> str:

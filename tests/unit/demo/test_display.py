@@ -170,7 +170,7 @@ def test_warm_starts_are_set_beside_cold_ones() -> None:
     ]
     cold = task_instance("success", stopped(11.0), task_id="total")
     assert warm_and_cold(snapshot(*warm, cold)) == (
-        "From queued to running (median): 2 warm in 6.0 s (in a standby), 1 cold in 6.0 s."
+        "From queued to running (median): 2 warm in 6.0 s, 1 cold in 6.0 s."
     )
 
 

@@ -31,8 +31,8 @@ DROP_IN_SECTION = "aws_ecs_executor"
 _ENGINE = EngineOptions()
 LONGEST = 30 * 86400.0
 """Upper limit of `launch_timeout` in seconds: how long a task's token stays valid."""
-YOUNGEST_STANDBY = 120.0
-"""Lower limit of `standby_max_age` in seconds: none is used in its last 60, and its container must start first."""
+YOUNGEST_STANDBY = 360.0
+"""Lower limit of `standby_max_age` in seconds: each is replaced 180 before, so at most one more is there for each."""
 LaunchType = Annotated[str, BeforeValidator(parse_launch_type)]
 Names = Annotated[tuple[str, ...], BeforeValidator(parse_list)]
 
@@ -171,7 +171,7 @@ class Settings(BaseModel):
     )
     standby_max_age: float = _ours(
         3600.0,
-        "Seconds after which a standby that got no task ends; another takes its place.",
+        "Seconds after which a standby that got no task ends. Another one starts three minutes before, and takes its place.",
         ge=YOUNGEST_STANDBY,
     )
     concurrency: int = _ours(

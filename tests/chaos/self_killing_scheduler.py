@@ -24,7 +24,7 @@ from typing import Any
 from ecs_async_executor import AsyncEcsExecutor
 from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.engine.aws.s3 import S3Client
-from ecs_async_executor.engine.standby import standbys
+from ecs_async_executor.engine.standby import pool, standbys
 from ecs_async_executor.engine.workers import standby_keeper
 from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.rows import claims, statements, thread
@@ -173,10 +173,8 @@ def _note_hand_over(url: str, data: bytes) -> None:
 
 def _shorten() -> None:
     for module, names in (
-        (
-            standbys,
-            ("READY_AFTER", "LAST_MINUTE", "SETTLED_AFTER", "REST", "FIRST_PAUSE", "LONGEST_PAUSE"),
-        ),
+        (pool, ("READY_AFTER", "LAST_MINUTE", "REPLACED_AHEAD")),
+        (standbys, ("SETTLED_AFTER", "REST", "FIRST_PAUSE", "LONGEST_PAUSE")),
         (standby_keeper, ("LEASE_RENEWAL_SECONDS", "RENEW_AGAIN_AFTER")),
     ):
         for name in names:

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from ecs_async_executor.engine.standby import standbys as standbys_module
-from ecs_async_executor.engine.standby.standbys import Stage, Standby, Standbys, _Pool
+from ecs_async_executor.engine.standby.pool import Pool, Stage, Standby
+from ecs_async_executor.engine.standby.standbys import Standbys
 from ecs_async_executor.engine.state.entry import Entry
 from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.state.warm_starts import WarmStarts
 from ecs_async_executor.engine.workers import hand_over
 from ecs_async_executor.engine.workers.hand_over import HandOver
 from ecs_async_executor.executor.reconciler import Reconciler
@@ -55,23 +57,23 @@ def one_object_for_all_standbys(patch: Patch) -> None:
 
 
 def object_deleted_once_it_is_written(patch: Patch) -> None:
-    handed_over = Ledger.handed_over
+    handed_over = WarmStarts.handed_over
 
     def forget_object(
-        self: Ledger, entry: Entry, standby: Standby, now: float, *, surely: bool
+        self: WarmStarts, entry: Entry, standby: Standby, now: float, *, surely: bool
     ) -> list[Report]:
-        self.deletions.append(standby.url)
+        self._ledger.deletions.append(standby.url)
         return handed_over(self, entry, standby, now, surely=surely)
 
-    patch.setattr(Ledger, "handed_over", forget_object)
+    patch.setattr(WarmStarts, "handed_over", forget_object)
 
 
 def standby_assigned_while_it_starts(patch: Patch) -> None:
-    def is_ready(_: _Pool, standby: Standby, __: float) -> bool:
+    def is_ready(_: Pool, standby: Standby, __: float) -> bool:
         return standby.stage in {Stage.STARTING, Stage.READY} and bool(standby.arn)
 
-    patch.setattr(_Pool, "is_ready", is_ready)
-    patch.setattr(Ledger, "is_waiting", lambda *_: True)
+    patch.setattr(Pool, "is_ready", is_ready)
+    patch.setattr(WarmStarts, "is_waiting", lambda *_: True)
 
 
 def claim_not_checked(patch: Patch) -> None:
@@ -117,17 +119,18 @@ def unknown_put_taken_for_refused(patch: Patch) -> None:
 
 
 def refused_run_launched_cold_by_the_same_number(patch: Patch) -> None:
-    def launch_again(self: Ledger, entry: Entry, why: Diagnosis, now: float) -> list[Report]:
-        if self.holds(entry):
-            self._end(entry, why, now)  # type: ignore[arg-type]  # its report isn't sent
+    def launch_again(self: WarmStarts, entry: Entry, why: Diagnosis, now: float) -> list[Report]:
+        ledger = self._ledger
+        if ledger.holds(entry):
+            ledger.end(entry, why, now)  # type: ignore[arg-type]  # its report isn't sent
             order = entry.launch
             assert order.build is not None
             again = Launch(entry.run_id, entry.label, order.build, entry.cluster, entry.container)
-            self.launch(again, now)
+            ledger.launch(again, now)
         return []
 
     unknown_put_taken_for_refused(patch)
-    patch.setattr(Ledger, "not_handed_over", launch_again)
+    patch.setattr(WarmStarts, "not_handed_over", launch_again)
 
 
 def adopter_launches_at_once(patch: Patch) -> None:
@@ -148,7 +151,7 @@ def adopter_launches_at_once(patch: Patch) -> None:
                 diagnosis=nothing,
                 standby=True,
             )
-            return self._end(entry, end, task.started_at or 0.0)
+            return self.end(entry, end, task.started_at or 0.0)
         return reports
 
     patch.setattr(Ledger, "_see", give_up)
@@ -165,7 +168,7 @@ def standby_serves_two_runs(patch: Patch) -> None:
 
     def assign_once(self: HandOver, pool: str, now: float) -> None:
         standby = self._standbys.take(pool, now)
-        entry = self._ledger.take_warm(standby, now) if standby is not None else None
+        entry = self._warm_starts.take(standby, now) if standby is not None else None
         if entry is not None and standby is not None:
             self._pairs.append((entry, standby))
 
@@ -194,7 +197,7 @@ def stuck_standby_stopped_without_a_look_at_its_row(patch: Patch) -> None:
 
 def standbys_not_counted_while_they_start(patch: Patch) -> None:
     patch.setattr(
-        _Pool,
+        Pool,
         "unassigned",
         lambda self: [
             each

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
 from ecs_async_executor.cold_starts import NO_S3, NONE_FREE, RESTING
+from ecs_async_executor.engine.standby.pool import Pool, Stage, Standby
 from ecs_async_executor.messages import (
     Cancelled,
     Diagnosis,
@@ -31,12 +31,8 @@ from ecs_async_executor.messages import (
     Stopped,
     Usage,
 )
-from ecs_async_executor.standby.command import READY_SECONDS, lease_url, object_url
+from ecs_async_executor.standby.command import lease_url, object_url
 
-READY_AFTER = READY_SECONDS
-"""Seconds that a container runs before its standby counts as ready: one that can't import Airflow or read S3 has ended by then."""
-LAST_MINUTE = 60.0
-"""Seconds before its `max_age` from which a standby is given no workload: it may be about to end."""
 SETTLED_AFTER = 60.0
 """Seconds that a container must run for its standby to count as a success: one that ends sooner has failed."""
 PATIENCE = 3
@@ -47,112 +43,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 10.0, 60.0
 """Seconds until the next standby is launched after the first failure, and at most; ECS's lack of room costs the latter."""
 PRIORITY = -(2**40)
 """Below every task's: `priority_weight` has 32 bits."""
-
-
-class Stage(Enum):
-    """How far a standby has got."""
-
-    STARTING = "its container isn't running yet"
-    READY = "its container runs, and waits for a workload"
-    ASSIGNED = "a run takes it"
-    LEAVING = "it is being stopped"
-
-
-@dataclass(slots=True, eq=False)
-class Standby:
-    """One standby that no run's entry has taken over."""
-
-    run_id: str
-    """Its own, in the ledger."""
-    pool: str
-    url: str
-    """Its S3 object. Whoever knows it may write a workload there, so no two standbys share one."""
-    stage: Stage = Stage.STARTING
-    arn: str = ""
-    cluster: str = ""
-    capacity: str = ""
-    """Its size and where it runs, for people to read."""
-    running_since: float | None = None
-    definition: str = ""
-    """The ARN of its task definition's revision."""
-    counted_until: float = 0.0
-    """Until when its idle time is in its pool's; before it runs: of no meaning."""
-
-    def age(self, now: float) -> float:
-        """Return the seconds for which its container has been running."""
-        return 0.0 if self.running_since is None else now - self.running_since
-
-    def __repr__(self) -> str:
-        """Omit the URL: its object may be written only by who launched the standby."""
-        return f"Standby({self.pool!r}, {self.stage.name}, {self.arn!r})"
-
-
-@dataclass(slots=True, eq=False)
-class _Pool:
-    spec: StandbyPool
-    standbys: dict[str, Standby] = field(default_factory=dict)
-    failures: int = 0
-    """Standbys in a row that have failed."""
-    resumes_at: float = float("-inf")
-    """When the next standby may be launched."""
-    off: Diagnosis | None = None
-    """Why the pool rests."""
-    request: Request | None = None
-    """What launches are compared with."""
-    newest: str = ""
-    """The revision that RunTask started last, for this pool's profile."""
-    warm: int = 0
-    cold: Counter[str] = field(default_factory=Counter)
-    """Runs that started cold, by reason."""
-    size: Usage | None = None
-    """Of one standby, as RunTask told it; its seconds mean nothing."""
-    region: str = ""
-    idle: float = 0.0
-    """Seconds for which its standbys have been paid for without a workload, all together: from the pull on."""
-
-    def count_idle(self, standby: Standby, now: float) -> None:
-        """Add a standby's idle time since the last time."""
-        if standby.running_since is not None:
-            self.idle += now - standby.counted_until
-            standby.counted_until = now
-
-    def is_old(self, standby: Standby, now: float) -> bool:
-        """Return whether it ends by itself within a minute."""
-        return (
-            standby.running_since is not None
-            and now - standby.running_since >= self.spec.max_age - LAST_MINUTE
-        )
-
-    def is_ready(self, standby: Standby, now: float) -> bool:
-        """Return whether it may be given a workload."""
-        since = standby.running_since
-        return (
-            standby.stage is Stage.READY
-            and since is not None
-            and now - since >= READY_AFTER
-            and not self.is_old(standby, now)
-            and not self.is_outdated(standby)
-        )
-
-    def stage_of(self, standby: Standby, now: float) -> Stage:
-        """Return how far a standby has got, as people see it."""
-        if standby.stage in {Stage.ASSIGNED, Stage.LEAVING}:
-            return standby.stage
-        if self.is_ready(standby, now):
-            return Stage.READY
-        return Stage.LEAVING if self.is_old(standby, now) or self.is_outdated(standby) else Stage.STARTING
-
-    def is_outdated(self, standby: Standby) -> bool:
-        """Return whether RunTask starts another revision by now."""
-        return bool(standby.definition and self.newest) and standby.definition != self.newest
-
-    def count(self, stage: Stage) -> int:
-        """Count the standbys at a stage."""
-        return sum(each.stage is stage for each in self.standbys.values())
-
-    def unassigned(self) -> list[Standby]:
-        """Return those that nobody takes and that aren't being stopped, the oldest first."""
-        return [each for each in self.standbys.values() if each.stage in {Stage.STARTING, Stage.READY}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +60,7 @@ class Standbys:
     def __init__(self, random_id: Callable[[], UUID]) -> None:
         """Take what makes random ids, of at least 122 random bits: a standby's object must not be guessed."""
         self._random_id = random_id
-        self._pools: dict[str, _Pool] = {}
+        self._pools: dict[str, Pool] = {}
         self._by_id: dict[str, Standby] = {}
         self._owner = random_id().hex
         self.s3_failure: Diagnosis | None = None
@@ -192,7 +82,7 @@ class Standbys:
 
     def keep(self, pools: Sequence[StandbyPool]) -> None:
         """Keep the standbys of these pools. An engine gets this order once: the options don't change while it runs."""
-        self._pools |= {spec.name: _Pool(spec) for spec in pools if spec.name not in self._pools}
+        self._pools |= {spec.name: Pool(spec) for spec in pools if spec.name not in self._pools}
 
     @property
     def leases(self) -> frozenset[str]:
@@ -227,19 +117,20 @@ class Standbys:
             for each in pool.unassigned():
                 if pool.is_outdated(each):
                     stops.append(self._leave(each, "a newer revision of its task definition is there"))
-                elif each.running_since is not None and now - each.running_since >= SETTLED_AFTER:
+                elif each.age(now) >= SETTLED_AFTER:
                     pool.failures = 0
-            kept = [each for each in pool.unassigned() if not pool.is_old(each, now)]
+            usable = [each for each in pool.unassigned() if not pool.is_old(each, now)]
             cluster = pool.spec.cluster
             if short_of_room.get(cluster):
-                giving_way = sorted(kept, key=_is_up)[: max(0, to_give_way[cluster])]
+                giving_way = sorted(usable, key=_is_up)[: max(0, to_give_way[cluster])]
                 to_give_way[cluster] -= len(giving_way)
                 stops += [self._leave(each, "tasks wait for the room that it takes") for each in giving_way]
             elif self.s3_failure is None and pool.resumes_at <= now:
-                launches += [self._launch(pool) for _ in range(pool.spec.count - len(kept))]
+                lasting = sum(not pool.has_replacement(each, now) for each in usable)
+                launches += [self._launch(pool) for _ in range(pool.spec.count - lasting)]
         return Plan(launches, stops)
 
-    def _launch(self, pool: _Pool) -> Launch:
+    def _launch(self, pool: Pool) -> Launch:
         spec = pool.spec
         url = object_url(spec.location, self._random_id().hex)
         standby = Standby(str(self._random_id()), spec.name, url)
@@ -282,10 +173,9 @@ class Standbys:
         return []
 
     def _note_end(
-        self, pool: _Pool, standby: Standby, report: Stopped | LaunchFailed | Cancelled, now: float
+        self, pool: Pool, standby: Standby, report: Stopped | LaunchFailed | Cancelled, now: float
     ) -> list[Report]:
-        since = standby.running_since
-        if since is not None and now - since >= SETTLED_AFTER:
+        if standby.age(now) >= SETTLED_AFTER:
             return []
         if pool.off is not None:
             return []  # it was on its way when the pool began to rest, and changes nothing about that
@@ -372,7 +262,7 @@ class Standbys:
 
     def status(self, now: float) -> tuple[PoolStatus, ...]:
         """Describe each pool."""
-        return tuple(self._status(pool, now) for pool in self._pools.values())
+        return tuple(pool.status(now, self.s3_failure) for pool in self._pools.values())
 
     def idle_seconds(self) -> dict[str, float]:
         """Return for how long each pool's standbys have been paid for without a workload, all together, until the last plan."""
@@ -387,24 +277,6 @@ class Standbys:
             for each in pool.standbys.values():
                 found[pool.stage_of(each, now), name] += 1
         return found
-
-    def _status(self, pool: _Pool, now: float) -> PoolStatus:
-        ready = [each for each in pool.standbys.values() if pool.is_ready(each, now)]
-        kept = [each for each in pool.unassigned() if not pool.is_old(each, now)]
-        why = self.s3_failure or pool.off
-        return PoolStatus(
-            pool.spec.name,
-            pool.spec.count,
-            starting=len(kept) - len(ready),
-            ready=len(ready),
-            oldest=max((each.age(now) for each in ready), default=None),
-            warm=pool.warm,
-            cold=pool.cold.total(),
-            off=str(why) if why is not None else "",
-            reasons=tuple(pool.cold.most_common()),
-            idle=replace(pool.size, seconds=pool.idle) if pool.size is not None else None,
-            region=pool.region,
-        )
 
 
 def _is_up(standby: Standby) -> bool:

@@ -11,8 +11,8 @@ Slow work before a send happens in states of its own; then the run returns to it
 Either the launcher asks ECS something (`prepare`, PREPARING, `prepared`), or the uploader puts the run's payload into
 S3 (`must_put`, UPLOAD_WAITING, `take_put`, UPLOADING, `has_put`).
 
-A run that a standby serves takes another way: WAITING, `take_warm`, ASSIGNED, `hand_over`, HANDING_OVER, `handed_over`,
-WATCHING. The standby itself is in the ledger like a run, until the run's entry takes over its ECS task. `entry.py` has all states and transitions.
+A run that a standby serves takes another way, in `warm_starts.py`. The standby itself is in the ledger like a run, until
+the run's entry takes over its ECS task. `entry.py` has all states and transitions.
 
 A launch that definitely started nothing has ended. The next one is a new order, with the next launch number.
 """
@@ -30,7 +30,7 @@ from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
 from ecs_async_executor.engine.diagnosis.slow_starts import describe_slow_start
 from ecs_async_executor.engine.options import EngineOptions, Rate
 from ecs_async_executor.engine.responses import Task
-from ecs_async_executor.engine.standby.standbys import Standby, Standbys
+from ecs_async_executor.engine.standby.standbys import Standbys
 from ecs_async_executor.engine.state.entry import Entry, LaunchRecord, Phase, State, TaskRecord
 from ecs_async_executor.engine.state.failure_rules import FAILURE_RULES, Reaction, delay_after
 from ecs_async_executor.engine.state.launch_queue import LaunchQueue
@@ -50,7 +50,6 @@ from ecs_async_executor.messages import (
     HandedOver,
     Launch,
     Launched,
-    LaunchFailed,
     Recovery,
     Report,
     Request,
@@ -92,14 +91,14 @@ class Ledger:
         """Workloads on their way to standbys."""
         self.unsettled_standbys: deque[Entry] = deque()
         """Runs whose standby may have no workload, and must get none any more; the hand-over empties this list."""
-        self._uploads_ahead: set[Entry] = set()
+        self.uploads_ahead: set[Entry] = set()
         """Those runs, and the ones that have been uploaded but not taken for sending again."""
         self.due = PollSchedule()
         self._start_times = StartTimes()
         self.stops: deque[Entry] = deque()
         """Runs whose task must be stopped; the stopper empties this list."""
-        self._payload_objects = PayloadObjects(options.payloads)
-        self.deletions = self._payload_objects.deletions
+        self.payload_objects = PayloadObjects(options.payloads)
+        self.deletions = self.payload_objects.deletions
         """S3 objects of runs that have ended; the deleter empties this list."""
 
     def __len__(self) -> int:
@@ -119,6 +118,10 @@ class Ledger:
         counts = Counter(entry.state for entry in self)
         parts = [f"{counts[state]} {state.name.lower()}" for state in State if counts[state]]
         return f"<Ledger: {', '.join(parts) or 'empty'}>"
+
+    def entry(self, run_id: str) -> Entry | None:
+        """Return the entry of a run or a standby; None if the ledger doesn't hold it."""
+        return self._entries.get(run_id)
 
     def state_of(self, run_id: str) -> State | None:
         """Return the state of a run or a standby; None if the ledger doesn't hold it."""
@@ -168,7 +171,7 @@ class Ledger:
         )  # ten thousand share it
         entry.history.note(now, entry.state.name, why)
         if maybe_sent:
-            self._payload_objects.assume_stored(entry)
+            self.payload_objects.assume_stored(entry)
         self.launches.add(entry, not_before=now)
 
     def watch(self, order: Watch, now: float) -> None:
@@ -187,7 +190,7 @@ class Ledger:
         )
         entry.history.note(now, entry.state.name, "watch ordered")
         if order.listed:  # otherwise only the ARN of the launch is known
-            self._payload_objects.assume_stored(entry)
+            self.payload_objects.assume_stored(entry)
         self._watch(entry, order.arn, order.cluster, order.container, now)
 
     def _launch_timeout(self, order: Launch | Watch) -> float:
@@ -203,12 +206,12 @@ class Ledger:
         if entry.state is State.WATCHING:
             self.stops.append(entry)
         elif waits and not entry.launch.unknown_sends:
-            return self._end(entry, Cancelled(run_id), now)
+            return self.end(entry, Cancelled(run_id), now)
         if (
             entry.state is State.UPLOAD_WAITING
         ):  # skip the upload: the launcher only searches for its task now
             self.puts.discard(entry)
-            self._wait(entry, "stop ordered", now)
+            self.queue(entry, "stop ordered", now)
         self.launches.leave_lane(entry)
         return []
 
@@ -216,7 +219,7 @@ class Ledger:
         """Drop a run. If a call for it is in flight, its answer will be ignored."""
         entry = self._entries.get(run_id)
         if entry is not None:
-            self._remove(entry, "forgotten", now)
+            self.remove(entry, "forgotten", now)
 
     # --- launching ----------------------------------------------------------------------------------------
 
@@ -224,15 +227,15 @@ class Ledger:
         """Return the next run to send, if one is due."""
         entry = self.launches.pop(now)
         if entry is not None:
-            self._uploads_ahead.discard(entry)
-            self._move(entry, State.SENDING, "its turn", now)
+            self.uploads_ahead.discard(entry)
+            self.move(entry, State.SENDING, "its turn", now)
         return entry
 
     def prepare(self, entry: Entry, now: float) -> None:
         """Hold a taken run while the launcher asks ECS something, before it sends the run or instead of sending it."""
         if self.holds(entry) and entry.state is State.SENDING:
             self._give_back(entry, now)
-            self._move(entry, State.PREPARING, "ECS is asked first", now)
+            self.move(entry, State.PREPARING, "ECS is asked first", now)
 
     def prepared(self, entry: Entry, now: float) -> None:
         """Queue the run again, for its next turn; if the launcher searched for a task, it found none."""
@@ -240,7 +243,7 @@ class Ledger:
             return
         if entry.launch.recovery is Recovery.SEARCH:
             entry.launch.recovery = Recovery.REPLAY
-        self._wait(entry, "nothing to wait for until its turn", now)
+        self.queue(entry, "nothing to wait for until its turn", now)
 
     @property
     def has_room_for_upload(self) -> bool:
@@ -249,7 +252,7 @@ class Ledger:
         If enough runs have an upload ahead of them already, it isn't, so that a long queue isn't built and kept all
         at once.
         """
-        return len(self._uploads_ahead) < PUTS_AHEAD
+        return len(self.uploads_ahead) < PUTS_AHEAD
 
     def must_put(self, entry: Entry, now: float) -> None:
         """Queue a taken run for the uploader: its payload must be in S3 before it can be sent."""
@@ -260,15 +263,15 @@ class Ledger:
         else:
             self._withdraw(entry, now)
             entry.launch.request = None
-        self._uploads_ahead.add(entry)
-        self._move(entry, State.UPLOAD_WAITING, "its payload goes through S3", now)
+        self.uploads_ahead.add(entry)
+        self.move(entry, State.UPLOAD_WAITING, "its payload goes through S3", now)
         self.puts.add(entry, not_before=now)
 
     def take_put(self, now: float) -> Entry | None:
         """Return the next run whose payload must be uploaded, if one is due."""
         entry = self.puts.pop(now)
         if entry is not None:
-            self._move(entry, State.UPLOADING, "its turn", now)
+            self.move(entry, State.UPLOADING, "its turn", now)
         return entry
 
     def has_put(self, entry: Entry, request: Request, now: float) -> None:
@@ -276,7 +279,7 @@ class Ledger:
         if not self.holds(entry):
             return
         entry.launch.request, entry.launch.failed_puts = request, 0
-        self._wait(entry, "uploaded", now)
+        self.queue(entry, "uploaded", now)
 
     def launched(  # noqa: PLR0913  what is known about a task
         self,
@@ -296,13 +299,13 @@ class Ledger:
         self.gates.accept(entry.passes, now, created_at)
         entry.passes = ()
         start = self._started_cold(entry) if entry.launch.sent else ""
-        self._known(entry, arn, cluster, container, now)
+        self.start_watching(entry, arn, cluster, container, now)
         return [Launched(entry.run_id, entry.number, arn, cluster, container, capacity, waited, start)]
 
-    def _known(self, entry: Entry, arn: str, cluster: str, container: str, now: float) -> None:
-        """Watch a run's task, which is known by now."""
+    def start_watching(self, entry: Entry, arn: str, cluster: str, container: str, now: float) -> None:
+        """Watch a run's task, which is known from now on."""
         self._leave_queues(entry)
-        self._move(entry, State.WATCHING, "its task is known", now)
+        self.move(entry, State.WATCHING, "its task is known", now)
         self._watch(entry, arn, cluster, container, now)
         if entry.stop_reason is not None:
             self.stops.append(entry)
@@ -337,14 +340,14 @@ class Ledger:
             entry.stored = entry.maybe_stored = None  # another engine's container may be about to fetch it
         delay = delay_after(entry, failure, now, self._options, self._random)
         if delay is None:
-            return self._end(entry, not_launched(entry, failure, waited), now)
+            return self.end(entry, not_launched(entry, failure, waited), now)
         if not entry.launch.sent and FAILURE_RULES[failure.kind].reaction is not Reaction.REPEAT:
             entry.launch.request = None  # the next send gets a fresh token
         if failure.kind is Kind.PAYLOAD:
-            self._move(entry, State.UPLOAD_WAITING, failure.kind.value, now)
+            self.move(entry, State.UPLOAD_WAITING, failure.kind.value, now)
             self.puts.add(entry, not_before=now + delay)
         else:
-            self._wait(entry, failure.kind.value, now, delay)
+            self.queue(entry, failure.kind.value, now, delay)
         return self._waiting(entry, failure)
 
     def _waiting(self, entry: Entry, failure: Failure) -> list[Report]:
@@ -370,77 +373,6 @@ class Ledger:
         if pool is not None and entry.is_standby and (size := usage_of(task, 0.0, 0.0)) is not None:
             arn = TaskArn.parse(task.task_arn)
             self.standbys.note_size(pool, size, arn.region if arn is not None else "")
-
-    def take_warm(self, standby: Standby, now: float) -> Entry | None:
-        """Take the run that a standby is to serve; None if none waits for one of its pool."""
-        entry = self.launches.pop_for(standby.pool, now)
-        if entry is not None:
-            self._uploads_ahead.discard(entry)
-            self._move(entry, State.ASSIGNED, "a standby is to serve it", now)
-        return entry
-
-    def is_waiting(self, standby: Standby) -> bool:
-        """Return whether a standby's task runs, as far as DescribeTasks has shown."""
-        entry = self._entries.get(standby.run_id)
-        return (
-            entry is not None
-            and entry.task.phase is Phase.RUNNING
-            and not entry.task.missing
-            and entry.stop_reason is None
-        )
-
-    def start_cold(self, entry: Entry, why: str, now: float) -> None:
-        """Queue an assigned run again, for RunTask: no row names its standby."""
-        if self.holds(entry):
-            entry.launch.cold_because = why
-            self._wait(entry, f"starts cold: {why}", now)
-
-    def hand_over(self, entry: Entry, standby: Standby, now: float) -> None:
-        """Note that an assigned run's row names its standby: its workload is being written now."""
-        self._payload_objects.delete(entry)  # what was uploaded while it waited for RunTask
-        entry.stored = entry.standby_url = standby.url
-        entry.is_warm = True
-        self._move(entry, State.HANDING_OVER, "its row names the standby", now)
-
-    def handed_over(self, entry: Entry, standby: Standby, now: float, *, surely: bool) -> list[Report]:
-        """Let a run take over its standby's task; unless it has `surely` got the workload, that is settled later."""
-        task = self._entries.get(standby.run_id)
-        if task is not None:
-            self._remove(task, "a run has its task", now)
-        age = standby.age(now)
-        self.standbys.served(standby, now)
-        if not self.holds(entry):
-            return []
-        container = entry.container
-        self._known(entry, standby.arn, standby.cluster, container, now)
-        entry.task.reach(Phase.RUNNING, now)
-        entry.task.standby_age = age
-        entry.task.seen = entry.task.seen_running = entry.task.provisioned = True
-        entry.listed = False
-        if not surely:
-            self.unsettled_standbys.append(entry)
-        launched = Launched(
-            entry.run_id,
-            entry.number,
-            standby.arn,
-            standby.cluster,
-            container,
-            standby.capacity,
-            start=f"warm start: in a standby that had been running for {age:.0f} s",
-        )
-        return [launched, HandedOver(entry.run_id)]
-
-    def not_handed_over(self, entry: Entry, why: Diagnosis, now: float) -> list[Report]:
-        """End the launch of a run that its standby surely never gets."""
-        if not self.holds(entry):
-            return []
-        if entry.state is State.HANDING_OVER:
-            entry.stored = None  # its standby lives, and others may have told it to leave
-        if entry.stop_reason is not None:
-            return self._end(entry, Cancelled(entry.run_id), now)
-        self.launches.keep_position(entry, now)
-        report = LaunchFailed(entry.run_id, entry.number, why, permanent=False, standby=True)
-        return self._end(entry, report, now)
 
     def short_of_room(self, now: float) -> Counter[str]:
         """Count the runs that wait for room, by cluster."""
@@ -488,7 +420,7 @@ class Ledger:
         if task.last_status == "STOPPED":
             report = stopped(entry, task)
             self._settle_room(entry, report, now, task.stopped_at)
-            return self._end(entry, report, now)
+            return self.end(entry, report, now)
         entry.task.reach(phase_of(task), now)
         self.poll_again(entry, now)
         if task.last_status in NOT_YET_RUNNING:
@@ -506,7 +438,7 @@ class Ledger:
     def _see(self, entry: Entry, task: Task) -> list[Report]:
         """Note what only the first description of a task can tell."""
         entry.task.seen = True
-        fetched = self._payload_objects.observe(entry, task)
+        fetched = self.payload_objects.observe(entry, task)
         if entry.is_standby or not is_standby(fetched):
             return []
         # Another scheduler has taken a standby for this run, and may not have lived to hand over the workload.
@@ -561,7 +493,7 @@ class Ledger:
             f"ECS describes a stopped task for an hour at least. {LOST_REMEDY}",
         )
         self.gates.end(entry.room, now)
-        return self._end(entry, lost(entry, diagnosis), now)
+        return self.end(entry, lost(entry, diagnosis), now)
 
     def _settle_room(self, entry: Entry, report: Stopped, now: float, stopped_at: float | None) -> None:
         """Tell the gates what a task's end means for others."""
@@ -575,7 +507,8 @@ class Ledger:
 
     # --- states -------------------------------------------------------------------------------------------
 
-    def _move(self, entry: Entry, state: State, why: str, now: float) -> None:
+    def move(self, entry: Entry, state: State, why: str, now: float) -> None:
+        """Change a run's state; raises `ImpossibleTransitionError`. Which queues it is in is the caller's business."""
         self.sending += (state is State.SENDING) - (entry.state is State.SENDING)
         self.handing_over += (state is State.HANDING_OVER) - (entry.state is State.HANDING_OVER)
         entry.move(state, why, now)
@@ -595,27 +528,26 @@ class Ledger:
         self.gates.withdraw(entry.passes, now)
         entry.passes = ()
 
-    def _wait(self, entry: Entry, why: str, now: float, delay: float = 0.0) -> None:
-        self._move(entry, State.WAITING, why, now)
+    def queue(self, entry: Entry, why: str, now: float, delay: float = 0.0) -> None:
+        """Let a run wait for RunTask, in the launch queue."""
+        self.move(entry, State.WAITING, why, now)
         self.launches.add(entry, not_before=now + delay)
 
-    def give_up(self, entry: Entry, report: Terminal, now: float) -> list[Report]:
-        """End a launch that was never sent."""
-        return self._end(entry, report, now)
-
-    def _end(self, entry: Entry, report: Terminal, now: float) -> list[Report]:
-        self._remove(entry, type(report).__name__, now)
-        self._payload_objects.delete(entry)
+    def end(self, entry: Entry, report: Terminal, now: float) -> list[Report]:
+        """End a run with its only terminal report."""
+        self.remove(entry, type(report).__name__, now)
+        self.payload_objects.delete(entry)
         return [report]
 
-    def _remove(self, entry: Entry, why: str, now: float) -> None:
-        self._move(entry, State.ENDED, why, now)
+    def remove(self, entry: Entry, why: str, now: float) -> None:
+        """Drop a run without a report."""
+        self.move(entry, State.ENDED, why, now)
         self._withdraw(entry, now)
         del self._entries[entry.run_id]
         self._leave_queues(entry)
 
     def _leave_queues(self, entry: Entry) -> None:
-        self._uploads_ahead.discard(entry)
+        self.uploads_ahead.discard(entry)
         self.launches.discard(entry)
         self.puts.discard(entry)
         self.due.discard(entry)

@@ -48,7 +48,7 @@ class LongWaits:
                     launch.needs_answer = True
                     self._ledger.launches.leave_lane(entry)
                 else:
-                    reports += self._ledger.give_up(entry, no_room(entry, why.diagnosis, waited), now)
+                    reports += self._ledger.end(entry, no_room(entry, why.diagnosis, waited), now)
             if to_tell and limit:
                 waiting = self._ledger.launches.in_order(
                     each for each in entries if each in self._ledger.launches

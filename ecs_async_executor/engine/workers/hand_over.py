@@ -24,9 +24,11 @@ from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
 from ecs_async_executor.engine.diagnosis.faults import stack_of
 from ecs_async_executor.engine.measuring.launches import Launches
 from ecs_async_executor.engine.standby.matching import differences
-from ecs_async_executor.engine.standby.standbys import Standby, Standbys
+from ecs_async_executor.engine.standby.pool import Standby
+from ecs_async_executor.engine.standby.standbys import Standbys
 from ecs_async_executor.engine.state.entry import Entry, State
 from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.state.warm_starts import WarmStarts
 from ecs_async_executor.engine.workers.requests import Requests
 from ecs_async_executor.engine.workers.wakeup import Wakeup
 from ecs_async_executor.errors import InvalidRequestError
@@ -80,6 +82,7 @@ class HandOver:
         on_change: Callable[[], None],
     ) -> None:
         self._ledger = ledger
+        self._warm_starts = WarmStarts(ledger)
         self._s3 = s3
         self._requests = requests
         self._emit = emit
@@ -113,10 +116,10 @@ class HandOver:
 
     def _assign(self, pool: str, now: float) -> None:
         while (standby := self._standbys.take(pool, now)) is not None:
-            if not self._ledger.is_waiting(standby):
+            if not self._warm_starts.is_waiting(standby):
                 self._stop(standby, now)  # it is ending, or ECS doesn't show it
                 continue
-            entry = self._ledger.take_warm(standby, now)
+            entry = self._warm_starts.take(standby, now)
             if entry is None:
                 self._standbys.give_back(standby)
                 return
@@ -162,20 +165,22 @@ class HandOver:
         if unlike:
             self._standbys.give_back(standby)
             why = f"{DIFFERS} {', '.join(unlike)}"
-            self._ledger.start_cold(entry, why, anyio.current_time())
+            self._warm_starts.start_cold(entry, why, anyio.current_time())
             return []
         held = await self._claim(entry, standby.arn)
         is_wanted = self._ledger.holds(entry) and entry.stop_reason is None
         if held is False:
             self._standbys.give_back(standby)  # no row names it
-        if not held or not is_wanted or not self._ledger.is_waiting(standby):
+        if not held or not is_wanted or not self._warm_starts.is_waiting(standby):
             return self._give_up(entry, standby, _NOT_CLAIMED, spoiled=held is not False)
-        self._ledger.hand_over(entry, standby, anyio.current_time())
+        self._warm_starts.hand_over(entry, standby, anyio.current_time())
         written, why_not = await self._put(standby.url, request.workload)
         self._standbys.s3_failure = None if written is _Written.YES else why_not
         if written is _Written.NO:
             return self._give_up(entry, standby, why_not, spoiled=True)
-        return self._ledger.handed_over(entry, standby, anyio.current_time(), surely=written is _Written.YES)
+        return self._warm_starts.handed_over(
+            entry, standby, anyio.current_time(), surely=written is _Written.YES
+        )
 
     async def _claim(self, entry: Entry, arn: str) -> bool | None:
         """Have the run's row name its standby; return whether it does, or None if it may do so later."""
@@ -221,7 +226,7 @@ class HandOver:
         now = anyio.current_time()
         if spoiled:
             self._stop(standby, now)
-        return self._ledger.not_handed_over(entry, why, now)
+        return self._warm_starts.not_handed_over(entry, why, now)
 
     def _stop(self, standby: Standby, now: float) -> None:
         if (stop := self._standbys.spoil(standby)) is not None:
@@ -234,7 +239,7 @@ class HandOver:
         cause = (HandOver, type(error))
         self._digest.note(cause, text, now, level=logging.ERROR, detail=stack_of(error))
         if entry.state is State.HANDING_OVER:
-            return self._ledger.handed_over(entry, standby, now, surely=False)
+            return self._warm_starts.handed_over(entry, standby, now, surely=False)
         return self._give_up(entry, standby, _NOT_CLAIMED, spoiled=True)
 
     # --- what a hand-over leaves open ---------------------------------------------------------------------

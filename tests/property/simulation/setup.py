@@ -27,7 +27,7 @@ QUEUES = (
 """The tasks' queues."""
 LARGEST = 8192
 """MiB of the largest size that tasks grow to."""
-MAX_AGE = 300.0
+MAX_AGE = 360.0
 """Seconds; of the standbys."""
 QUEUED_TIMEOUT = 600.0
 IMAGES = {

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from ecs_async_executor.engine import engine as engine_module
+from ecs_async_executor.engine.standby.pool import REPLACED_AHEAD
 from ecs_async_executor.executor.decisions import Row
 from ecs_async_executor.executor.rows import claims, thread
 from ecs_async_executor.executor.rows.statements import Publication, Read
@@ -223,23 +224,31 @@ class World:
             self.loop.call_later(delay, scheduler.befall, self.random.choice(list(Accident)))
 
     def count_standbys(self, scheduler: Scheduler) -> None:
-        """Compare what ECS has with what the engine is to keep: young standbys that nobody has taken or stops."""
+        """Compare what ECS has with what the engine is to keep: standbys that nobody has taken or stops.
+
+        Those that end soon don't count, but they may be there beside their replacements.
+        """
         if not self.circumstances.standby:
             return
         leases, unavailable = scheduler.engine.ledger.standbys.leases, set(scheduler.unavailable())
-        found = Counter(
-            (task.image, task.spot)
+        kept = [
+            task
             for task in self.ecs.alive.values()
             if task.waits
             and task.lease in leases
             and not task.stop_asked.is_set()
             and task.arn not in unavailable
             and task.arn not in scheduler.claims.asked
-            and (task.began_at == inf or self.now() < task.began_at + MAX_AGE - LAST_LOOK - 5)
-        )
-        for pool, count in found.items():
-            if count > self.circumstances.standby:
-                self.too_many.append(f"{count} of {pool} at {self.now():.0f}")
+        ]
+        for ends_in, most in ((REPLACED_AHEAD, 1), (0.0, 2)):
+            lasting = (
+                each
+                for each in kept
+                if each.began_at == inf or self.now() < each.began_at + MAX_AGE - ends_in
+            )
+            for pool, count in Counter((each.image, each.spot) for each in lasting).items():
+                if count > most * self.circumstances.standby:
+                    self.too_many.append(f"{count} of {pool} at {self.now():.0f} that last {ends_in:.0f} s")
 
     @property
     def over(self) -> bool:

@@ -29,8 +29,8 @@ def test_the_general_number_is_not_multiplied_by_the_profiles_and_the_general_ag
 
 
 def test_a_profile_has_an_age_of_its_own() -> None:
-    found = profiles({"small": {"standby": 1, "standbyMaxAge": 120}}, standby_max_age=600)
-    assert found.of("small").standby_max_age == 120
+    found = profiles({"small": {"standby": 1, "standbyMaxAge": 360}}, standby_max_age=600)
+    assert found.of("small").standby_max_age == 360
     assert found.of("other").standby_max_age == 600
 
 
@@ -52,7 +52,7 @@ def test_a_refused_queue_has_none_of_the_default_s() -> None:
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("standby", -1), ("standby", "some"), ("standby_max_age", 119), ("standby_max_age", float("inf"))],
+    [("standby", -1), ("standby", "some"), ("standby_max_age", 359), ("standby_max_age", float("inf"))],
 )
 def test_numbers_that_make_no_sense_are_refused_in_both_places(option: str, value: Any) -> None:
     with pytest.raises(ValidationError, match=option):

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from ecs_async_executor.cold_starts import CLASSES
-from ecs_async_executor.engine.standby.standbys import PATIENCE, READY_AFTER, REST
+from ecs_async_executor.engine.standby.pool import READY_AFTER
+from ecs_async_executor.engine.standby.standbys import PATIENCE, REST
 from ecs_async_executor.executor.reconciler import STANDBY_PATIENCE
 from ecs_async_executor.fargate_prices import FARGATE, MONTH
 from ecs_async_executor.standby.command import BROKEN, LEASE_RENEWAL_SECONDS, LEASE_SECONDS, LEFT, NO_ACCESS
@@ -91,7 +92,8 @@ def test_the_times_and_exit_codes_are_the_code_s() -> None:
 
 
 def test_the_texts_of_the_audit_log_are_the_executor_s() -> None:
-    ledger = (ROOT / "ecs_async_executor" / "engine" / "state" / "ledger.py").read_text("utf-8")
-    assert 'f"warm start: in a standby that had been running for {age:.0f} s"' in ledger
+    state = ROOT / "ecs_async_executor" / "engine" / "state"
+    warm, ledger = ((state / name).read_text("utf-8") for name in ("warm_starts.py", "ledger.py"))
+    assert 'f"warm start: in a standby that had been running for {age:.0f} s"' in warm
     assert "warm start: in a standby that had been running for 412 s" in WORDS
     assert 'f"cold start: {why}"' in ledger

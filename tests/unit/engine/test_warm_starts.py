@@ -20,7 +20,7 @@ from ecs_async_executor.engine.diagnosis.call_failures import Kind
 from ecs_async_executor.engine.engine import Engine
 from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.engine.responses import Container, Task, Tasks
-from ecs_async_executor.engine.standby.standbys import READY_AFTER
+from ecs_async_executor.engine.standby.pool import READY_AFTER
 from ecs_async_executor.engine.workers.hand_over import (
     CLAIM_AGAIN_AFTER,
     CLAIM_TIMEOUT,

@@ -12,8 +12,10 @@ import pytest
 from ecs_async_executor.engine.measuring.launches import Launches
 from ecs_async_executor.engine.measuring.standbys import StandbyMeter
 from ecs_async_executor.engine.responses import Task
-from ecs_async_executor.engine.standby.standbys import READY_AFTER, SETTLED_AFTER, Standby, Standbys
+from ecs_async_executor.engine.standby.pool import READY_AFTER, Standby
+from ecs_async_executor.engine.standby.standbys import SETTLED_AFTER, Standbys
 from ecs_async_executor.engine.state.ledger import Ledger
+from ecs_async_executor.engine.state.warm_starts import WarmStarts
 from ecs_async_executor.measurements import Measurements
 from ecs_async_executor.messages import Diagnosis, Request, StandbyPool, Stopped, Usage, Watch
 from ecs_async_executor.metrics import (
@@ -45,6 +47,7 @@ class Bench:
 
     def __init__(self, count: int = 1) -> None:
         self.ledger = Ledger(options(payloads="s3://b/p/"), lambda: 1.0, counted())
+        self.warm_starts = WarmStarts(self.ledger)
         self.measured = Measurements()
         self.launches = Launches(self.measured, lambda: EPOCH + self.now)
         self.meter = StandbyMeter(self.measured)
@@ -106,11 +109,11 @@ class Bench:
         """Hand the waiting run over to the oldest standby that is ready."""
         standby = self.standbys.take("small", self.now)
         assert standby is not None
-        entry = self.ledger.take_warm(standby, self.now)
+        entry = self.warm_starts.take(standby, self.now)
         assert entry is not None
-        self.ledger.hand_over(entry, standby, self.now)
+        self.warm_starts.hand_over(entry, standby, self.now)
         self.now += 0.25
-        reports = self.ledger.handed_over(entry, standby, self.now, surely=True)
+        reports = self.warm_starts.handed_over(entry, standby, self.now, surely=True)
         self.launches.handed_over(entry, standby.pool, standby.age(self.now), reports, self.now)
 
     def idle(self) -> int:

@@ -9,17 +9,20 @@ from uuid import UUID
 
 import pytest
 
+from ecs_async_executor.engine.standby.pool import (
+    LAST_MINUTE,
+    READY_AFTER,
+    REPLACED_AHEAD,
+    Stage,
+    Standby,
+)
 from ecs_async_executor.engine.standby.standbys import (
     FIRST_PAUSE,
-    LAST_MINUTE,
     LONGEST_PAUSE,
     PATIENCE,
-    READY_AFTER,
     REST,
     SETTLED_AFTER,
     Plan,
-    Stage,
-    Standby,
     Standbys,
 )
 from ecs_async_executor.engine.state.entry import Entry, LaunchRecord, State
@@ -102,11 +105,22 @@ def test_one_that_is_assigned_is_replaced_at_once(pools: Pools):
     assert len(pools.launch(READY_AFTER)) == 1
 
 
-def test_one_that_is_about_to_be_too_old_is_replaced_before_it_ends(pools: Pools):
+def test_one_that_will_soon_be_too_old_serves_until_its_replacement_is_ready(pools: Pools):
     for run_id in pools.launch():
         pools.run(run_id, 0.0)
-    assert not pools.launch(MAX_AGE - LAST_MINUTE - 1)
-    assert len(pools.launch(MAX_AGE - LAST_MINUTE)) == 2
+    assert not pools.launch(MAX_AGE - REPLACED_AHEAD - 1)
+    replacements = pools.launch(MAX_AGE - REPLACED_AHEAD)
+    assert len(replacements) == 2
+    fargate_takes = 60.0
+    for run_id in replacements:
+        pools.run(run_id, MAX_AGE - REPLACED_AHEAD + fargate_takes)
+    for now in range(int(MAX_AGE - REPLACED_AHEAD), int(MAX_AGE)):
+        assert not pools.launch(float(now)), "each is replaced once"
+        (status,) = pools.standbys.status(float(now))
+        assert status.ready >= 2, f"after {now} s nobody would start warm"
+    old = pools.standbys.take("p", MAX_AGE - LAST_MINUTE - 1)
+    assert old is not None
+    assert old.run_id not in replacements, "those that end soon serve first"
 
 
 @pytest.mark.parametrize(

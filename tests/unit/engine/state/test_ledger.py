@@ -560,7 +560,7 @@ def test_a_call_that_says_nothing_about_room_leaves_the_slot_to_others(ledger: L
     elif outcome == "uploaded first":
         ledger.must_put(entry, 0.1)
     elif outcome == "uploaded later":
-        ledger._uploads_ahead.update(
+        ledger.uploads_ahead.update(
             Entry(str(number), "", 1, State.UPLOAD_WAITING) for number in range(PUTS_AHEAD)
         )
         ledger.must_put(entry, 0.1)

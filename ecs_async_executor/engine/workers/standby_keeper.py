@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import anyio
@@ -35,6 +36,8 @@ class StandbyKeeper:
         self._on_change = on_change
         self._started = Wakeup()
         self._leased = anyio.Event()
+        self._writing = anyio.Lock()
+        self._released = False
         self.wakeup = Wakeup()
         """Notified when ECS tells news of a standby."""
 
@@ -68,25 +71,33 @@ class StandbyKeeper:
         standbys, failures = self._ledger.standbys, 0
         while True:
             try:
-                for url in standbys.leases:
-                    await self._s3.put(url, b"{}")
+                async with self._writing:
+                    if self._released:
+                        return
+                    for url in standbys.leases:
+                        await self._s3.put(url, b"{}")
             except CallError as error:
                 failures += 1
                 why = error.failure.diagnosis
                 if failures > 1 or error.failure.kind is not Kind.PAYLOAD:
                     standbys.s3_failure = why
                     text = f"Standbys need S3: tasks start cold meanwhile. {why}"
-                    self._digest.note((StandbyKeeper, why.summary), text, anyio.current_time())
+                    self._digest.note(StandbyKeeper, text, anyio.current_time())
                 await anyio.sleep(RENEW_AGAIN_AFTER)
             else:
+                if standbys.s3_failure is not None:
+                    text = "Standbys can use S3 again: tasks start warm."
+                    self._digest.note(StandbyKeeper, text, anyio.current_time(), level=logging.INFO)
                 standbys.s3_failure, failures = None, 0
                 self._leased.set()
                 await anyio.sleep(LEASE_RENEWAL_SECONDS)
 
     async def release(self) -> None:
         """Delete the leases: standbys without a workload leave within half a minute."""
-        for url in self._ledger.standbys.leases:
-            try:
-                await self._s3.delete(url)
-            except CallError:
-                return  # the leases run out by themselves
+        self._released = True
+        async with self._writing:  # what is being written now must not come back
+            for url in self._ledger.standbys.leases:
+                try:
+                    await self._s3.delete(url)
+                except CallError:
+                    return  # the leases run out by themselves

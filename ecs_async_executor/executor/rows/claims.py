@@ -42,20 +42,25 @@ def _answer(claim: RowClaim, *, is_written: bool) -> Claimed:
     return given
 
 
+class _Asked(SimpleQueue["RowClaim | None"]):
+    """The claims that one thread is to make; None ends it."""
+
+    writes_since: float | None = None
+    """When the thread turned to the database, while it waits for it."""
+
+
 class ClaimThread:
     """The claims' thread. Any thread may call its methods; none waits, except `close`."""
 
     def __init__(self, submit: Callable[[Sequence[Claimed]], None]) -> None:
         """Take what passes answers to the engine."""
         self._submit = submit
-        self._writes_since: float | None = None
-        """When the thread last turned to the database, while it waits for it."""
         self._make_thread()
 
     def _make_thread(self) -> None:
-        self._claims: SimpleQueue[RowClaim | None] = SimpleQueue()
+        self._asked = _Asked()
         self._thread = threading.Thread(
-            target=self._serve, args=(self._claims,), name="ecs-claims", daemon=True
+            target=self._serve, args=(self._asked,), name="ecs-claims", daemon=True
         )
 
     def start(self) -> None:
@@ -64,24 +69,23 @@ class ClaimThread:
 
     def ask(self, claim: RowClaim) -> None:
         """Make a claim; in a new thread if the database has not answered for long, as connections may die unnoticed."""
-        since = self._writes_since
+        since = self._asked.writes_since
         if since is not None and time.monotonic() - since >= GIVE_UP_AFTER:
-            self._writes_since = None
-            self._claims.put(None)
+            self._asked.put(None)
             self._make_thread()
             self._thread.start()
-        self._claims.put(claim)
+        self._asked.put(claim)
 
     def close(self, timeout: float) -> None:
         """End the thread; claims that are open then are the next scheduler's to find."""
-        self._claims.put(None)
+        self._asked.put(None)
         if self._thread.is_alive():
             self._thread.join(timeout)
 
-    def _serve(self, asked: SimpleQueue[RowClaim | None]) -> None:
+    def _serve(self, asked: _Asked) -> None:
         digest = LogDigest(log.log)
         while (claims := _next(asked)) is not None:
-            self._writes_since = time.monotonic()
+            asked.writes_since = time.monotonic()
             try:
                 self._submit(answer(claims))
             except Exception as error:  # noqa: BLE001  it is logged, and the thread must live
@@ -90,11 +94,11 @@ class ClaimThread:
                 for each in claims:
                     asked.put(each)
                 time.sleep(AGAIN_AFTER)
-            self._writes_since = None
+            asked.writes_since = None
             digest.flush(time.monotonic())
 
 
-def _next(asked: SimpleQueue[RowClaim | None]) -> list[RowClaim] | None:
+def _next(asked: _Asked) -> list[RowClaim] | None:
     """Wait for claims and return all that have come; None at the end."""
     claims = [asked.get()]
     while True:

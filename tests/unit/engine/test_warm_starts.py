@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -47,7 +49,7 @@ from ecs_async_executor.messages import (
     Stopped,
     Watch,
 )
-from ecs_async_executor.standby.command import BROKEN, LEFT, is_standby
+from ecs_async_executor.standby.command import BROKEN, LEASE_RENEWAL_SECONDS, LEFT, is_standby
 from tests.support.engine import FakeClient, FakeS3, Reports, error, options, refused, s3_error
 
 if TYPE_CHECKING:
@@ -646,6 +648,47 @@ async def test_tasks_start_cold_once_s3_refuses_a_lease_or_can_not_take_it_twice
         at.launch("run")
         await anyio.sleep(1)
         assert reports.of(Launched)[0].start.startswith(start)
+
+
+async def test_the_log_says_when_standbys_can_use_s3_again(
+    world: Any, s3: FakeS3, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    put, errors = s3.put, [Kind.DENIED, Kind.DENIED]
+
+    async def fail(url: str, data: bytes) -> None:
+        if anyio.current_time() > READY and errors:
+            raise s3_error(errors.pop())
+        await put(url, data)
+
+    monkeypatch.setattr(s3, "put", fail)
+    caplog.set_level(logging.INFO)
+    async with world(pool()):
+        await anyio.sleep(200)
+    said = [text for text in caplog.messages if "S3" in text]
+    assert [text[:28] for text in said] == ["Standbys need S3: tasks star", "Standbys can use S3 again: t"], (
+        said
+    )
+
+
+async def test_a_lease_that_is_being_written_when_the_engine_closes_does_not_stay(
+    world: Any, s3: FakeS3, monkeypatch: pytest.MonkeyPatch
+):
+    put = s3.put
+
+    async def be_slow(url: str, data: bytes) -> None:
+        if anyio.current_time() < READY:
+            return await put(url, data)
+        # What is on its way arrives, whether anybody waits for the answer or not.
+        asyncio.get_running_loop().call_later(1.0, s3.objects.__setitem__, url, data)
+        return await anyio.sleep(2.0)
+
+    monkeypatch.setattr(s3, "put", be_slow)
+    async with world(pool()) as at:
+        await anyio.sleep(LEASE_RENEWAL_SECONDS + 0.5)
+        assert s3.objects
+        at.engine.close(5)
+        await anyio.sleep(5)
+    assert not s3.objects
 
 
 # --- pools ----------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
@@ -143,6 +144,35 @@ def test_a_thread_that_hangs_is_replaced(
     assert [each.run_id for each in answers.wait_for(1)] == ["third"]
     released.set()
     assert "first" in {each.run_id for each in answers.wait_for(2)}
+
+
+def test_a_thread_that_wakes_up_after_its_replacement_says_nothing_about_that_one(
+    claims: ClaimThread, answers: Answers, monkeypatch: pytest.MonkeyPatch
+):
+    write = module.write_external_ids  # type: ignore[attr-defined]  # the fake
+    hangs: defaultdict[str, threading.Event] = defaultdict(threading.Event)
+    released: defaultdict[str, threading.Event] = defaultdict(threading.Event)
+
+    def hang(publications: Sequence[Publication]) -> frozenset[str]:
+        run_id = publications[0].run_id
+        hangs[run_id].set()
+        assert released[run_id].wait(30)
+        return write(publications)
+
+    released["third"].set()
+    monkeypatch.setattr(module, "write_external_ids", hang)
+    first = claims._thread
+    claims.ask(claim("first"))
+    assert hangs["first"].wait(30)
+    monkeypatch.setattr(module, "GIVE_UP_AFTER", 0.0)
+    claims.ask(claim("second"))
+    assert hangs["second"].wait(30)
+    released["first"].set()
+    first.join(30)
+    assert [each.run_id for each in answers.wait_for(1)] == ["first"]
+    claims.ask(claim("third"))
+    assert answers.wait_for(2)[1].run_id == "third", "the second thread hangs, too, and is replaced"
+    released["second"].set()
 
 
 def test_the_thread_ends_when_it_is_closed(answers: Answers):

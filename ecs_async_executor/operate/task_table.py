@@ -200,9 +200,13 @@ def _cells(line: Line, now: float, *, wide: bool) -> list[str]:
 
 
 def _size(task: EcsTask) -> str:
-    if task.cpu is None or task.memory is None:
-        return ""
-    return f"{float(task.cpu) / 1024:g} vCPU, {float(task.memory) / 1024:g} GB"
+    vcpus, gb = _units(task.cpu), _units(task.memory)
+    return "" if vcpus is None or gb is None else f"{vcpus:g} vCPU, {gb:g} GB"
+
+
+def _units(given: str | None) -> float | None:
+    """Return vCPUs of CPU units, or GB of MiB."""
+    return None if given is None else float(given) / 1024
 
 
 def label(row: TaskRow) -> str:
@@ -234,6 +238,8 @@ def _json(line: Line, now: float) -> dict[str, Any]:
         "arn": line.arn,
         "ecs_state": line.ecs_state or None,
         "capacity": (line.task.capacity or None) if line.task is not None else None,
+        "vcpus": _units(line.task.cpu) if line.task is not None else None,
+        "gb": _units(line.task.memory) if line.task is not None else None,
         "warm": line.task is not None and line.task.standby is not None and line.phase != STANDBY,
         "dollars": None if line.dollars is None else round(line.dollars, 6),
         "reason": line.reason or None,

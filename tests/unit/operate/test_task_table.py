@@ -55,6 +55,7 @@ def test_a_standby_without_a_task_has_its_own_phase_its_size_and_its_cost() -> N
     assert "1 task: 1 standby. A standby waits for a task" in shown
     (document,) = as_json([line], NOW)
     assert (document["phase"], document["dollars"], document["warm"]) == ("standby", 0.02469, False)
+    assert (document["vcpus"], document["gb"]) == (0.25, 0.5)
 
 
 def test_a_standby_of_unknown_size_and_price_is_shown_all_the_same() -> None:

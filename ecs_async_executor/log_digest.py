@@ -51,6 +51,10 @@ class LogDigest:
         known.repeats += 1
         self.flush(now)
 
+    def forget(self, cause: Hashable) -> None:
+        """Drop a cause that is over, with what hasn't been logged of it: it would come after the line that says so."""
+        self._causes.pop(cause, None)
+
     def flush(self, now: float) -> None:
         """Log the summaries that are due.
 

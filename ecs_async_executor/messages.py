@@ -130,7 +130,7 @@ class StandbyPool:
     name: str
     """The profile's name; of the default profile Airflow's default queue. Never empty, and no other pool's."""
     count: int
-    """How many without a workload are kept, ready or starting; at least 1."""
+    """How many without a workload are kept, ready or starting, beside those that end soon; at least 1."""
     max_age: float
     """Seconds after which a standby without a workload ends."""
     build: Callable[[str, str], Request]
@@ -409,7 +409,7 @@ class PoolStatus:
 
     pool: str
     wanted: int
-    """How many it should have."""
+    """How many it should have, beside those that end soon."""
     starting: int
     """Launched or to be launched, and not ready."""
     ready: int

@@ -99,12 +99,15 @@ def _target(profile: Profile, configuration: Configuration) -> Target:
     )
     template = profile.template
     common = (profile.name or "default", template.cluster, template.container)
+    target = partial(
+        Target, *common, origin=origin, standby=profile.standby, standby_max_age=profile.standby_max_age
+    )
     memory = tuple(size.memory for size in profile.sizes if size.memory is not None)
     try:
         request = profile.request(in_command(workload), None, deliver=deliver)
-        return Target(*common, request, origin=origin, memory=memory, standby=profile.standby)
+        return target(request, memory=memory)
     except InvalidRequestError as error:
-        return Target(*common, None, error.problem, error.remedy, origin=origin, standby=profile.standby)
+        return target(None, error.problem, error.remedy)
 
 
 def _connected(conn_id: str | None, region_name: str | None) -> tuple[Aws | None, str, str]:

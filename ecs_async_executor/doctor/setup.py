@@ -31,6 +31,8 @@ class Target:
     """The MiB of its sizes, if its memory grows."""
     standby: int = 0
     """How many standbys a scheduler keeps for it."""
+    standby_max_age: float = 3600.0
+    """Seconds after which each of them ends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,9 +178,9 @@ class Engine:
                 with anyio.move_on_after(self._grace):
                     while self.ledger.sending or self.ledger.handing_over:
                         await self._on_change.wait(None)
-                    with anyio.move_on_after(DELETE_TIMEOUT):
-                        await self._standby_keeper.release()
-                        await self._deleter.finish()
+                    for last_calls in (self._standby_keeper.release, self._deleter.finish):
+                        with anyio.move_on_after(DELETE_TIMEOUT):
+                            await last_calls()
                 tasks.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):

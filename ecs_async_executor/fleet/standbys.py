@@ -46,5 +46,5 @@ def _row(pool: PoolStatus, scheduler: Scheduler) -> dict[str, Any]:
         "dollars": None if hourly is None or idle is None else round(hourly * idle.seconds / 3600, 4),
         "dollars_a_month": None
         if hourly is None
-        else round(hourly * MONTH * (pool.starting + pool.ready), 2),
+        else round(hourly * MONTH * min(pool.wanted, pool.starting + pool.ready), 2),
     }

@@ -67,6 +67,7 @@ class Result:
             ("  standbys started", self.standbys.started),
             ("  reclaimed while they waited", self.standbys.reclaimed),
             ("  stopped by a scheduler while they waited", self.standbys.stopped),
+            ("  ended by themselves without a task", self.standbys.left),
             ("seconds", round(self.seconds)),
         ):
             yield f"{name:<48}{value:>6}"

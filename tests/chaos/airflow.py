@@ -141,7 +141,10 @@ def _ours(home: Home, setting: Setting) -> dict[str, str]:
 
 def _standbys(count: int) -> dict[str, str]:
     """The executor's options for standbys; without them, there is no S3."""
-    options = {"AIRFLOW__ECS_ASYNC_EXECUTOR__STANDBY": str(count)}
+    options = {
+        "AIRFLOW__ECS_ASYNC_EXECUTOR__STANDBY": str(count),
+        "AIRFLOW__ECS_ASYNC_EXECUTOR__STANDBY_MAX_AGE": "360",
+    }
     return options if count else {**options, "AIRFLOW__ECS_ASYNC_EXECUTOR__PAYLOAD_BUCKET": ""}
 
 

@@ -116,6 +116,8 @@ class StandbyCounts:
     """Those whose capacity was taken away while they waited."""
     stopped: int = 0
     """Those that a scheduler stopped while they waited."""
+    left: int = 0
+    """Those that ended by themselves without a task: they were too old, or their scheduler was dead."""
 
 
 _RECLAIMED = ("SpotInterruption", "TerminationNotice")
@@ -173,6 +175,7 @@ class Observations:
             started=len(standbys),
             reclaimed=sum(each.stop_code in _RECLAIMED for each in idle),
             stopped=sum(each.was_told_to_stop for each in idle),
+            left=sum(each.stop_code == "EssentialContainerExited" for each in idle),
         )
 
     def runs_by_queueing(self) -> dict[Queueing, list[Line]]:

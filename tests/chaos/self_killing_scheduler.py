@@ -19,16 +19,19 @@ import re
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ecs_async_executor import AsyncEcsExecutor
 from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.engine.aws.s3 import S3Client
 from ecs_async_executor.engine.standby import pool, standbys
+from ecs_async_executor.engine.standby.standbys import Standbys
 from ecs_async_executor.engine.workers import standby_keeper
 from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.rows import claims, statements, thread
 from ecs_async_executor.executor.rows.statements import Publication
+from ecs_async_executor.messages import StandbyPool
 from tests.chaos import journal
 from tests.chaos.standby import FASTER
 
@@ -179,6 +182,12 @@ def _shorten() -> None:
     ):
         for name in names:
             setattr(module, name, getattr(module, name) / FASTER)
+    keep = Standbys.keep
+
+    def age_faster(self: Standbys, pools: Sequence[StandbyPool]) -> None:
+        keep(self, [replace(each, max_age=each.max_age / FASTER) for each in pools])
+
+    Standbys.keep = age_faster  # type: ignore[method-assign]
 
 
 _wrap_decide()

@@ -11,6 +11,7 @@ from ecs_async_executor.doctor.facts import Facts, Kind
 from ecs_async_executor.doctor.findings import Finding, note, warning
 from ecs_async_executor.doctor.questions import QUOTAS
 from ecs_async_executor.doctor.setup import Setup
+from ecs_async_executor.engine.standby.pool import REPLACED_AHEAD
 from ecs_async_executor.fargate_prices import FARGATE, MONTH, REGION
 from ecs_async_executor.messages import Usage
 from ecs_async_executor.task_cost import Prices
@@ -74,6 +75,8 @@ class _Idle:
     """US dollars a month, of all; None: the price isn't known."""
     is_guess: bool
     """Whether that is by the prices of another Region, or of another capacity."""
+    overlap: float
+    """How many there are in one place, on average: each has its replacement beside it before it ends."""
 
     def __str__(self) -> str:
         price = "" if self.dollars is None else f"${self.dollars:.2f} for "
@@ -90,7 +93,7 @@ def cost(setup: Setup, facts: Facts) -> Iterator[Finding]:
     priced = [each for each in found if each.dollars is not None]
     if priced:
         total = sum(each.dollars or 0.0 for each in priced)
-        requests = sum(each.count for each in found) * MONTH * _GETS * _GET
+        requests = sum(each.count * each.overlap for each in found) * MONTH * _GETS * _GET
         yield note(
             f"The standbys of one scheduler cost ${total:.2f} in a month in which none of them gets a task: "
             f"{', '.join(map(str, priced))}.",
@@ -123,8 +126,10 @@ def _idle(setup: Setup, each: Effective) -> _Idle | None:
         known = []
     # Which provider gets how many depends on its weight and on AWS: the dearest is the most it can be.
     hourly = max((vcpus * of_vcpu + gb * of_gb for of_vcpu, of_gb in known), default=None)
-    dollars = None if hourly is None else count * hourly * MONTH
-    return _Idle(count, each.name, vcpus, gb, dollars, is_guess)
+    max_age = each.target.standby_max_age
+    overlap = max_age / (max_age - REPLACED_AHEAD)
+    dollars = None if hourly is None else count * overlap * hourly * MONTH
+    return _Idle(count, each.name, vcpus, gb, dollars, is_guess, overlap)
 
 
 def _size(each: Effective, name: str) -> float:

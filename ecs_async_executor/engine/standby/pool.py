@@ -14,7 +14,7 @@ READY_AFTER = READY_SECONDS
 LAST_MINUTE = 60.0
 """Seconds before its `max_age` from which a standby is given no workload: it may be about to end."""
 REPLACED_AHEAD = 180.0
-"""Seconds before its `max_age` from which a standby has a replacement, so that this one is ready when its last minute begins.
+"""Seconds before its `max_age` at which a standby is replaced, so that the replacement is ready when the last minute begins.
 
 Fargate takes most of a minute to start it, and `READY_AFTER` comes on top."""
 
@@ -65,6 +65,8 @@ class Pool:
     standbys: dict[str, Standby] = field(default_factory=dict)
     failures: int = 0
     """Standbys in a row that have failed."""
+    failed_at: float = float("-inf")
+    """When the last one of them did."""
     resumes_at: float = float("-inf")
     """When the next standby may be launched."""
     off: Diagnosis | None = None
@@ -92,8 +94,8 @@ class Pool:
         """Return whether it ends by itself within a minute."""
         return standby.age(now) >= self.spec.max_age - LAST_MINUTE
 
-    def has_replacement(self, standby: Standby, now: float) -> bool:
-        """Return whether another standby is to be there beside it, because it ends by itself soon."""
+    def ends_soon(self, standby: Standby, now: float) -> bool:
+        """Return whether it is to be replaced by now: until it ends by itself, another one is started."""
         return standby.age(now) >= self.spec.max_age - REPLACED_AHEAD
 
     def is_ready(self, standby: Standby, now: float) -> bool:
@@ -112,6 +114,11 @@ class Pool:
         if self.is_ready(standby, now):
             return Stage.READY
         return Stage.LEAVING if self.is_old(standby, now) or self.is_outdated(standby) else Stage.STARTING
+
+    def note_success(self, standby: Standby) -> None:
+        """Note that a standby works. If its container began before the last failure, that says nothing about new ones."""
+        if standby.running_since is not None and standby.running_since > self.failed_at:
+            self.failures = 0
 
     def is_outdated(self, standby: Standby) -> bool:
         """Return whether RunTask starts another revision by now."""

@@ -118,15 +118,17 @@ class Standbys:
                 if pool.is_outdated(each):
                     stops.append(self._leave(each, "a newer revision of its task definition is there"))
                 elif each.age(now) >= SETTLED_AFTER:
-                    pool.failures = 0
+                    pool.note_success(each)
             usable = [each for each in pool.unassigned() if not pool.is_old(each, now)]
             cluster = pool.spec.cluster
             if short_of_room.get(cluster):
-                giving_way = sorted(usable, key=_is_up)[: max(0, to_give_way[cluster])]
+                # Those that end soon anyway go first, then those that could serve nobody yet.
+                order = sorted(usable, key=lambda each: (not pool.ends_soon(each, now), _is_up(each)))
+                giving_way = order[: max(0, to_give_way[cluster])]
                 to_give_way[cluster] -= len(giving_way)
                 stops += [self._leave(each, "tasks wait for the room that it takes") for each in giving_way]
             elif self.s3_failure is None and pool.resumes_at <= now:
-                lasting = sum(not pool.has_replacement(each, now) for each in usable)
+                lasting = sum(not pool.ends_soon(each, now) for each in usable)
                 launches += [self._launch(pool) for _ in range(pool.spec.count - lasting)]
         return Plan(launches, stops)
 
@@ -182,7 +184,7 @@ class Standbys:
         if not report.costs_attempt or (isinstance(report, Stopped) and report.interrupted):
             pool.resumes_at = now + LONGEST_PAUSE
             return []
-        pool.failures += 1
+        pool.failures, pool.failed_at = pool.failures + 1, now
         pool.resumes_at = now + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (pool.failures - 1))
         if pool.failures < PATIENCE and not report.permanent:
             return []
@@ -241,7 +243,7 @@ class Standbys:
         """Forget a standby: it is a run's task from now on."""
         pool = self._pools[standby.pool]
         pool.warm += 1
-        pool.failures = 0
+        pool.note_success(standby)
         self._forget(standby, now)
 
     def started_cold(self, pool: str, why: str) -> str:

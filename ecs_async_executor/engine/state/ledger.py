@@ -92,7 +92,7 @@ class Ledger:
         self.unsettled_standbys: deque[Entry] = deque()
         """Runs whose standby may have no workload, and must get none any more; the hand-over empties this list."""
         self.uploads_ahead: set[Entry] = set()
-        """Those runs, and the ones that have been uploaded but not taken for sending again."""
+        """The runs in `puts`, and those that have been uploaded but not taken for sending again."""
         self.due = PollSchedule()
         self._start_times = StartTimes()
         self.stops: deque[Entry] = deque()
@@ -505,7 +505,7 @@ class Ledger:
         if not report.interrupted:  # otherwise AWS has taken its place away
             self.gates.end(entry.room, now, stopped_at)
 
-    # --- states -------------------------------------------------------------------------------------------
+    # --- states: for the modules beside this one only -----------------------------------------------------
 
     def move(self, entry: Entry, state: State, why: str, now: float) -> None:
         """Change a run's state; raises `ImpossibleTransitionError`. Which queues it is in is the caller's business."""
@@ -534,7 +534,7 @@ class Ledger:
         self.launches.add(entry, not_before=now + delay)
 
     def end(self, entry: Entry, report: Terminal, now: float) -> list[Report]:
-        """End a run with its only terminal report."""
+        """End a run with its only terminal report. The caller makes sure that no container can start from it any more."""
         self.remove(entry, type(report).__name__, now)
         self.payload_objects.delete(entry)
         return [report]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import anyio
 from anyio.abc import TaskGroup
@@ -21,6 +21,8 @@ INTERVAL = 1.0
 """Seconds between two looks at the pools: a standby that was assigned is replaced so soon."""
 RENEW_AGAIN_AFTER = 5.0
 """Seconds until a lease that could not be written is written again."""
+LAST_WRITE = 1.0
+"""Seconds that a lease that is being written may take while the engine closes."""
 
 
 class StandbyKeeper:
@@ -37,7 +39,7 @@ class StandbyKeeper:
         self._started = Wakeup()
         self._leased = anyio.Event()
         self._writing = anyio.Lock()
-        self._released = False
+        self._renewal = anyio.CancelScope()
         self.wakeup = Wakeup()
         """Notified when ECS tells news of a standby."""
 
@@ -51,7 +53,7 @@ class StandbyKeeper:
         """Keep standbys until cancelled."""
         while not self._ledger.standbys.leases:
             await self._started.wait(None)
-        tasks.start_soon(self._renew)
+        tasks.start_soon(self._keep_lease)
         await self._leased.wait()  # no standby starts before there is a lease to read
         while True:
             self._carry_out(anyio.current_time())
@@ -66,38 +68,51 @@ class StandbyKeeper:
                 self._emit(report)
         self._on_change()  # standbys become ready by the passing of time alone
 
+    async def _keep_lease(self) -> None:
+        with self._renewal:
+            await self._renew()
+
     async def _renew(self) -> None:
         """Write the leases again and again. If S3 refuses that, or can't take it twice in a row, tasks start cold."""
-        standbys, failures = self._ledger.standbys, 0
+        standbys, failures, said = self._ledger.standbys, 0, set[Hashable]()
         while True:
             try:
-                async with self._writing:
-                    if self._released:
-                        return
-                    for url in standbys.leases:
-                        await self._s3.put(url, b"{}")
+                await self._write()
             except CallError as error:
                 failures += 1
                 why = error.failure.diagnosis
                 if failures > 1 or error.failure.kind is not Kind.PAYLOAD:
-                    standbys.s3_failure = why
+                    standbys.s3_failure, cause = why, (StandbyKeeper, why.summary)
                     text = f"Standbys need S3: tasks start cold meanwhile. {why}"
-                    self._digest.note(StandbyKeeper, text, anyio.current_time())
+                    self._digest.note(cause, text, anyio.current_time())
+                    said.add(cause)
                 await anyio.sleep(RENEW_AGAIN_AFTER)
             else:
-                if standbys.s3_failure is not None:
-                    text = "Standbys can use S3 again: tasks start warm."
-                    self._digest.note(StandbyKeeper, text, anyio.current_time(), level=logging.INFO)
+                if said:
+                    self._say_again(said)
                 standbys.s3_failure, failures = None, 0
                 self._leased.set()
                 await anyio.sleep(LEASE_RENEWAL_SECONDS)
 
+    def _say_again(self, said: set[Hashable]) -> None:
+        """Log that the lease could be written, after these causes why it couldn't."""
+        while said:
+            self._digest.forget(said.pop())
+        text = "S3 takes the standbys' leases again."
+        self._digest.note((StandbyKeeper, "again"), text, anyio.current_time(), level=logging.INFO)
+
+    async def _write(self) -> None:
+        async with self._writing:
+            for url in self._ledger.standbys.leases:
+                await self._s3.put(url, b"{}")
+
     async def release(self) -> None:
         """Delete the leases: standbys without a workload leave within half a minute."""
-        self._released = True
-        async with self._writing:  # what is being written now must not come back
-            for url in self._ledger.standbys.leases:
-                try:
-                    await self._s3.delete(url)
-                except CallError:
-                    return  # the leases run out by themselves
+        with anyio.move_on_after(LAST_WRITE):
+            await self._writing.acquire()  # or what is being written now would come after the deletion
+        self._renewal.cancel()
+        for url in self._ledger.standbys.leases:
+            try:
+                await self._s3.delete(url)
+            except CallError:
+                return  # the leases run out by themselves

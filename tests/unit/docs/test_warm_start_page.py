@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from ecs_async_executor.cold_starts import CLASSES
-from ecs_async_executor.engine.standby.pool import READY_AFTER
+from ecs_async_executor.config.settings import YOUNGEST_STANDBY, Settings
+from ecs_async_executor.engine.standby.pool import LAST_MINUTE, READY_AFTER, REPLACED_AHEAD
 from ecs_async_executor.engine.standby.standbys import PATIENCE, REST
 from ecs_async_executor.executor.reconciler import STANDBY_PATIENCE
 from ecs_async_executor.fargate_prices import FARGATE, MONTH
@@ -86,6 +87,18 @@ def test_the_times_and_exit_codes_are_the_code_s() -> None:
     assert PATIENCE == 3
     assert "After three standbys that come to nothing, their queue rests for a quarter of an hour" in WORDS
     assert REST == 900
+    assert (REPLACED_AHEAD, YOUNGEST_STANDBY, Settings.model_fields["standby_max_age"].default) == (
+        180,
+        360,
+        3600,
+    )
+    assert "Its replacement starts three minutes before that end" in WORDS
+    assert (
+        f"in time, if it takes less than {REPLACED_AHEAD - LAST_MINUTE - READY_AFTER:.0f} seconds to start"
+        in WORDS
+    )
+    assert "with 360, the least, a standby costs up to twice as much" in WORDS
+    assert "5 % more: the three minutes in which each has its replacement beside it (3600 / 3420)" in WORDS
     assert STANDBY_PATIENCE == 60
     assert "isn't running after a minute" in WORDS
     assert f"{LEFT} it left, {NO_ACCESS} it can't read S3, {BROKEN} it can't import" in WORDS

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ecs_async_executor.config.settings import Settings
+from ecs_async_executor.config.settings import YOUNGEST_STANDBY, Settings
 from ecs_async_executor.doctor.checks.routes import needed
 from ecs_async_executor.doctor.effective import effectives
 from ecs_async_executor.doctor.facts import Absent, Fact, Facts, Kind, Known, Question
@@ -44,7 +45,7 @@ def setup(*pools: tuple[str, int, Mapping[str, Any]], prices: str = "", **member
         Target(name, "prod", "airflow", Request(body, "airflow"), standby=count)
         for name, count, body in pools
     )
-    return a_setup(targets=targets, settings=settings, **members)
+    return a_setup(**{"targets": targets, "settings": settings, **members})
 
 
 def answers(more: Mapping[Question, Fact] | None = None, **definition: Any) -> Facts:
@@ -133,29 +134,37 @@ def test_the_cost_of_a_month_is_told_by_profile() -> None:
     pools = (("default", 1, body(**SMALL)), ("big", 2, body(cpu="1024", memory="2048")), ("none", 0, body()))
     (told,) = cost(setup(*pools, region="us-east-1"), answers())
     assert told == (
-        "The standbys of one scheduler cost $81.09 in a month in which none of them gets a task: "
-        "$9.01 for 1 of default (0.25 vCPU, 0.5 GB), $72.08 for 2 of big (1 vCPU, 2 GB). "
-        "Asking S3 for a task costs $3.15 more (us-east-1)."
+        "The standbys of one scheduler cost $85.36 in a month in which none of them gets a task: "
+        "$9.48 for 1 of default (0.25 vCPU, 0.5 GB), $75.87 for 2 of big (1 vCPU, 2 GB). "
+        "Asking S3 for a task costs $3.32 more (us-east-1)."
     )
+
+
+def test_one_that_is_replaced_all_the_time_costs_twice_as_much() -> None:
+    (target,) = setup(("default", 1, body(**SMALL)), region="us-east-1").targets
+    aging = replace(target, standby_max_age=YOUNGEST_STANDBY)
+    (told,) = cost(setup(region="us-east-1", targets=(aging,)), answers())
+    assert "$18.02 for 1 of default" in told
+    assert "costs $2.10 more" in told
 
 
 def test_arm_has_its_own_price() -> None:
     arm = answers(runtimePlatform={"cpuArchitecture": "ARM64"})
     (told,) = cost(setup(("default", 1, body(**SMALL)), region="us-east-1"), arm)
-    assert "$7.21 for 1 of default" in told
+    assert "$7.59 for 1 of default" in told
 
 
 @pytest.mark.parametrize("pool", [body(**SMALL), body("FARGATE_SPOT", **SMALL)], ids=["on demand", "Spot"])
 def test_without_a_price_of_the_region_it_is_a_guess_that_says_so(pool: dict[str, Any]) -> None:
     (told,) = cost(setup(("default", 1, pool)), answers())
-    assert "$9.01 for 1 of default" in told
+    assert "$9.48 for 1 of default" in told
     assert "These are Fargate's prices on demand in us-east-1: set your own in the option task_prices" in told
 
 
 def test_the_options_prices_are_used_and_of_two_providers_the_dearer() -> None:
     pool = ("default", 1, body("FARGATE", "FARGATE_SPOT", **SMALL))
     (told,) = cost(setup(pool, prices="FARGATE:0.08:0.008,FARGATE_SPOT:0.01:0.001"), answers())
-    assert "cost $17.52 in a month" in told
+    assert "cost $18.44 in a month" in told
     assert "set your own" not in told
 
 
@@ -180,7 +189,7 @@ def test_a_note_is_no_fault() -> None:
     all_of_them = found(setup(("default", 1, body(**SMALL)), region="us-east-1"), answers())
     notes = [each for each in all_of_them if each.severity is Severity.NOTE]
     assert exit_code(notes) == 0
-    assert as_text(notes).startswith("NOTE: The standbys of one scheduler cost $9.01")
+    assert as_text(notes).startswith("NOTE: The standbys of one scheduler cost $9.48")
     fine = [each.what for each in all_of_them if each.severity is Severity.FINE]
     assert "the cost of standbys" in fine
 

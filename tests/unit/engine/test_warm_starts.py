@@ -29,6 +29,7 @@ from ecs_async_executor.engine.workers.hand_over import (
     LEAVE,
     SETTLED_LATER_AFTER,
 )
+from ecs_async_executor.engine.workers.standby_keeper import RENEW_AGAIN_AFTER
 from ecs_async_executor.launch_id import STANDBY
 from ecs_async_executor.messages import (
     Cancelled,
@@ -650,10 +651,10 @@ async def test_tasks_start_cold_once_s3_refuses_a_lease_or_can_not_take_it_twice
         assert reports.of(Launched)[0].start.startswith(start)
 
 
-async def test_the_log_says_when_standbys_can_use_s3_again(
+async def test_the_log_says_why_leases_can_not_be_written_and_once_that_they_can_again(
     world: Any, s3: FakeS3, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    put, errors = s3.put, [Kind.DENIED, Kind.DENIED]
+    put, errors = s3.put, [Kind.DENIED] * 3
 
     async def fail(url: str, data: bytes) -> None:
         if anyio.current_time() > READY and errors:
@@ -663,15 +664,37 @@ async def test_the_log_says_when_standbys_can_use_s3_again(
     monkeypatch.setattr(s3, "put", fail)
     caplog.set_level(logging.INFO)
     async with world(pool()):
-        await anyio.sleep(200)
-    said = [text for text in caplog.messages if "S3" in text]
-    assert [text[:28] for text in said] == ["Standbys need S3: tasks star", "Standbys can use S3 again: t"], (
-        said
-    )
+        await anyio.sleep(LEASE_RENEWAL_SECONDS + 3 * RENEW_AGAIN_AFTER + 1)
+        assert not errors
+        await anyio.sleep(120)
+    said = [(each.levelname, each.getMessage()) for each in caplog.records if "S3" in each.getMessage()]
+    assert said == [
+        ("WARNING", "Standbys need S3: tasks start cold meanwhile. S3 says no."),
+        ("INFO", "S3 takes the standbys' leases again."),
+    ]
 
 
-async def test_a_lease_that_is_being_written_when_the_engine_closes_does_not_stay(
-    world: Any, s3: FakeS3, monkeypatch: pytest.MonkeyPatch
+async def test_a_store_that_takes_leases_but_no_workloads_is_not_said_to_be_back(
+    world: Any, s3: FakeS3, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    async def refuse(url: str, data: bytes) -> None:
+        raise s3_error(Kind.DENIED)
+
+    monkeypatch.setattr(s3, "put_once", refuse)
+    caplog.set_level(logging.INFO)
+    async with world(pool()) as at:
+        await anyio.sleep(READY)
+        at.launch("run")
+        await anyio.sleep(3 * LEASE_RENEWAL_SECONDS)
+        assert at.engine.ledger.standbys.s3_failure is None
+    assert not [text for text in caplog.messages if "again" in text]
+
+
+@pytest.mark.parametrize(
+    ("answered_after", "deleted_after"), [(0.5, 0.6), (30.0, 1.1)], ids=["it is answered", "S3 hangs"]
+)
+async def test_a_lease_that_is_being_written_when_the_engine_closes_is_deleted_after_that(
+    world: Any, s3: FakeS3, monkeypatch: pytest.MonkeyPatch, answered_after: float, deleted_after: float
 ):
     put = s3.put
 
@@ -679,15 +702,16 @@ async def test_a_lease_that_is_being_written_when_the_engine_closes_does_not_sta
         if anyio.current_time() < READY:
             return await put(url, data)
         # What is on its way arrives, whether anybody waits for the answer or not.
-        asyncio.get_running_loop().call_later(1.0, s3.objects.__setitem__, url, data)
-        return await anyio.sleep(2.0)
+        asyncio.get_running_loop().call_later(0.5, s3.objects.__setitem__, url, data)
+        return await anyio.sleep(answered_after)
 
     monkeypatch.setattr(s3, "put", be_slow)
     async with world(pool()) as at:
-        await anyio.sleep(LEASE_RENEWAL_SECONDS + 0.5)
+        await anyio.sleep(LEASE_RENEWAL_SECONDS + 0.1)
         assert s3.objects
         at.engine.close(5)
-        await anyio.sleep(5)
+        await anyio.sleep(deleted_after)
+        assert not s3.objects
     assert not s3.objects
 
 

@@ -217,6 +217,16 @@ def test_one_gives_way_for_each_run_however_often_it_is_planned_until_it_has_end
     assert len(pools.plan(32.0, c=2).stops) == 1, "its room was not enough"
 
 
+def test_one_that_ends_soon_gives_way_before_its_replacement():
+    pools = Pools(pool(standbys=1))
+    old = pools.ready(0.0)
+    (replacement,) = pools.launch(MAX_AGE - REPLACED_AHEAD)
+    pools.run(replacement, MAX_AGE - REPLACED_AHEAD + 60)
+    plan = pools.plan(MAX_AGE - REPLACED_AHEAD + 90, c=1)
+    assert [run_id for run_id, _ in plan.stops] == [old.run_id]
+    assert not plan.launches
+
+
 def test_those_give_way_first_that_could_serve_nobody_yet():
     pools = Pools(pool("p", 2))
     running, starting = pools.launch()
@@ -289,6 +299,43 @@ def test_one_that_has_lived_for_a_while_has_not_failed():
     pools.run(run_id, 0.0)
     assert not pools.stop(run_id, SETTLED_AFTER)
     assert len(pools.launch(SETTLED_AFTER)) == 1
+
+
+@pytest.mark.parametrize("life", [5.0, 30.0], ids=["they end at once", "they end later"])
+def test_an_old_standby_that_works_says_nothing_about_new_ones_that_fail(life: float):
+    pools = Pools(pool(standbys=2))
+    for run_id in pools.launch():
+        pools.run(run_id, 0.0)
+    assert pools.standbys.take("p", READY_AFTER) is not None, (
+        "one of the two serves a run, the other one stays"
+    )
+    now, launches, rests = SETTLED_AFTER, 0, list[Any]()
+    ends: dict[str, float] = {}
+    while now < MAX_AGE - REPLACED_AHEAD - 1 and not rests:
+        for run_id in pools.launch(now):
+            launches += 1
+            pools.run(run_id, now)
+            ends[run_id] = now + life
+        for run_id in [run_id for run_id, at in ends.items() if at <= now]:
+            del ends[run_id]
+            rests += pools.stop(run_id, now)
+        now += 1
+    assert (launches, len(rests)) == (PATIENCE, 1)
+
+
+def test_a_standby_that_works_makes_up_for_those_that_failed_before_it():
+    pools, now = Pools(pool(standbys=1)), 0.0
+    for _ in range(2):
+        for pause in (FIRST_PAUSE, 2 * FIRST_PAUSE):
+            (failing,) = pools.launch(now)
+            pools.run(failing, now)
+            assert not pools.stop(failing, now)
+            now += pause
+        (working,) = pools.launch(now)
+        pools.run(working, now)
+        now += SETTLED_AFTER
+        pools.plan(now)
+        assert not pools.stop(working, now)
 
 
 def test_a_request_that_can_never_work_makes_the_pool_rest_at_once():

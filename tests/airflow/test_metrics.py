@@ -118,7 +118,7 @@ def start_warm(ecs: Control, run_dag: RunDag, patch: pytest.MonkeyPatch) -> None
     """Run one task in a standby, under a scheduler of its own."""
     with patch.context() as own:
         own.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__STANDBY", "1")
-        own.setattr("ecs_async_executor.engine.standby.standbys.READY_AFTER", 0.1)
+        own.setattr("ecs_async_executor.engine.standby.pool.READY_AFTER", 0.1)
         with running_scheduler() as scheduler:
             counts = parts_of(scheduler.executor).monitor.engine.counts
             scheduler.until(lambda: counts().get((STANDBY_IDLE, ("default",))))

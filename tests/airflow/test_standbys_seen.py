@@ -41,7 +41,7 @@ def warm(
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", served_bucket.endpoint_url)
     monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__PAYLOAD_BUCKET", f"{served_bucket.name}/airflow")
     monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__STANDBY", "2")
-    monkeypatch.setattr("ecs_async_executor.engine.standby.standbys.READY_AFTER", 0.2)
+    monkeypatch.setattr("ecs_async_executor.engine.standby.pool.READY_AFTER", 0.2)
     monkeypatch.setattr("ecs_async_executor.engine.thread.STATUS_INTERVAL", 0.2)
     with running_scheduler() as scheduler:
         scheduler.until(lambda: gauge(scheduler, "ready") == 2)

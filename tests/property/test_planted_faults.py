@@ -230,14 +230,14 @@ PLANTS = (
     Plant(
         unconditional_put,
         "a standby's object is written once",
-        0,
+        1,
         Conditions(late=0.3),
         Circumstances(schedulers=2, accidents=0.5, standby=2),
     ),
     Plant(one_object_for_all_standbys, "each standby has an object of its own", 0),
     Plant(object_deleted_once_it_is_written, "a standby that a row names starts its task", 0),
     Plant(
-        standby_assigned_while_it_starts, "a standby that a row names starts its task", 1, circumstances=ONE
+        standby_assigned_while_it_starts, "a standby finds its workload within seconds", 4, circumstances=ONE
     ),
     Plant(
         claim_not_checked,
@@ -269,13 +269,13 @@ PLANTS = (
     Plant(
         row_overwritten_while_a_claim_is_open,
         "the row names the standby before the standby has the workload",
-        2,
+        3,
         LATE,
     ),
     Plant(
         stuck_standby_stopped_without_a_look_at_its_row,
         "no container is stopped while its task runs",
-        22,
+        20,
     ),
     Plant(standbys_not_counted_while_they_start, "no engine keeps more standbys than it is to", 0),
 )

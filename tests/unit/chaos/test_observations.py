@@ -111,5 +111,5 @@ def test_standbys_are_counted_by_what_became_of_them():
     ]
 
     assert observed([*standbys, Container.of(SHOWN)], journal).standbys() == StandbyCounts(
-        warm=1, all=2, started=5, reclaimed=2, stopped=1
+        warm=1, all=2, started=5, reclaimed=2, stopped=1, left=1
     )

@@ -35,8 +35,8 @@ async def client_of(url: str, *, call_timeout: float = 5.0) -> AsyncIterator[Ecs
         await client.aclose()
 
 
-async def kind_of_failure(url: str) -> tuple[Kind, str]:
-    async with client_of(url, call_timeout=1.0) as client:
+async def kind_of_failure(url: str, *, call_timeout: float = 30.0) -> tuple[Kind, str]:
+    async with client_of(url, call_timeout=call_timeout) as client:
         try:
             await client.run_task(body())
         except Exception as error:  # noqa: BLE001  whatever it is, it is to be classified
@@ -84,10 +84,11 @@ def answering(answer: bytes) -> Serve:
 
 
 async def test_a_refused_connection_has_done_nothing():
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    assert await kind_of_failure(f"http://127.0.0.1:{port}") == (Kind.NETWORK, "EndpointConnectionError")
+    with closing(socket.socket()) as taken:  # nobody else can listen there
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        found = await kind_of_failure(f"http://127.0.0.1:{port}")
+    assert found == (Kind.NETWORK, "EndpointConnectionError")
 
 
 async def test_an_unknown_name_has_done_nothing():
@@ -136,7 +137,7 @@ async def test_an_answer_that_does_not_come_may_have_done_its_work():
         await reader.read()
 
     async with server(silent) as url:
-        kind, _ = await kind_of_failure(url)
+        kind, _ = await kind_of_failure(url, call_timeout=1.0)
     assert kind is Kind.UNKNOWN
 
 

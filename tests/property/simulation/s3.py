@@ -18,8 +18,8 @@ from ecs_async_executor.messages import Diagnosis
 from ecs_async_executor.standby.command import is_standby
 from tests.property.simulation.ecs import Conditions
 
-S3_DOWN = CallError(Failure(Kind.PAYLOAD, Diagnosis("S3 can't take the workload now.")))
-S3_DENIED = CallError(Failure(Kind.DENIED, Diagnosis("S3 denied access to the workload's object.")))
+S3_DOWN = Failure(Kind.PAYLOAD, Diagnosis("S3 can't take the workload now."))
+S3_DENIED = Failure(Kind.DENIED, Diagnosis("S3 denied access to the workload's object."))
 LATEST = 60.0
 """Seconds after which a request that its client has given up may still be carried out."""
 EPOCH = 1_700_000_000.0
@@ -113,14 +113,14 @@ class SimulatedS3:
         await self._travel()
         since, until = self.world.conditions.s3_denied
         if since <= self.world.now() < until:
-            raise S3_DENIED
+            raise CallError(S3_DENIED)
         if self.is_down or self.world.random.random() < self.world.conditions.unreachable:
-            raise S3_DOWN
+            raise CallError(S3_DOWN)
 
     async def _return(self) -> None:
         await self._travel()
         if self.world.random.random() < self.world.conditions.lost:
-            raise S3_DOWN
+            raise CallError(S3_DOWN)
 
     async def _travel(self) -> None:
         await anyio.sleep(self.world.random.uniform(0, self.world.conditions.latency))

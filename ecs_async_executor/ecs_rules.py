@@ -46,7 +46,10 @@ class Rule:
 
 
 def violations(value: Any, shape: Any) -> Iterator[Violation]:
-    """Yield everything ECS refuses in a value of this botocore shape; its types must be right already."""
+    """Yield everything ECS refuses in a value of this botocore shape; its types must be right already.
+
+    None, which removes what the layers below say, is never sent and breaks no rule.
+    """
     found: list[Violation] = []
     _part(shape, "").check(value, (), found)
     yield from found
@@ -70,6 +73,8 @@ class _Part:
         self._parts: dict[str, _Part] = {}
 
     def check(self, value: Any, path: Path, found: list[Violation]) -> None:
+        if value is None:
+            return
         broken = [rule for rule in self._rules if not rule.holds(value)] if self._rules else ()
         found += [Violation(path, rule.says, rule.aws) for rule in broken] if broken else ()
         if self._least is not None or self._most is not None:

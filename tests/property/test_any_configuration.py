@@ -242,6 +242,16 @@ OPTIONS = st.fixed_dictionaries(
     },
     True,
 )
+@example(
+    {
+        "cluster": "c",
+        "container_name": "a",
+        "task_definition": "t",
+        "subnets": "s",
+        "task_tags": '{"team": null}',
+    },
+    True,
+)
 def test_any_options_give_valid_templates_or_one_error(options: dict[str, str], ours: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in options.items():

@@ -41,10 +41,10 @@ class Stage:
     balancer: Switch
     release: Path
 
-    def scheduler(self, executor: str) -> Scheduler:
-        """Start a scheduler with this executor."""
+    def scheduler(self, executor: str, **options: str) -> Scheduler:
+        """Start a scheduler with this executor, and more `options` (environment variables)."""
         name = f"{executor.rpartition('.')[2]}-{len(self.world.database.scheduler_jobs())}"
-        return start(self.world, name, AIRFLOW__CORE__EXECUTOR=executor, **HEARTBEATS)
+        return start(self.world, name, AIRFLOW__CORE__EXECUTOR=executor, **HEARTBEATS, **options)
 
     def until_all_run_under(self, scheduler: Scheduler) -> None:
         """Wait until this scheduler has all tasks, and their code runs."""
@@ -120,11 +120,12 @@ def test_tasks_run_on_while_the_api_server_is_away_if_they_may_miss_many_heartbe
 
 def test_tasks_die_while_the_api_server_is_away_by_default_and_their_events_name_the_option() -> None:
     with stage(IMPATIENT) as at:
-        at.until_all_run_under(at.scheduler(OURS))
+        # So that Airflow itself doesn't fail them for their heartbeats before their containers have ended.
+        patience = {"AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "600"}
+        at.until_all_run_under(at.scheduler(OURS, **patience))
         at.balancer.off()
-        until(lambda: not at.world.database.unfinished(), seconds=60)
+        until(lambda: not at.world.database.unfinished())
         assert {end.state for end in at.world.database.ends()} == {"failed"}
-        # Airflow itself may have failed some for their heartbeats before their containers had ended.
         (told, *_) = until(
             lambda: [
                 line

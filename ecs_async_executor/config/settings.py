@@ -32,8 +32,8 @@ _ENGINE = EngineOptions()
 LONGEST = 30 * 86400.0
 """Upper limit of `launch_timeout` in seconds: how long a task's token stays valid."""
 YOUNGEST_STANDBY = 360.0
-"""Lower limit of `standby_max_age` in seconds: each is replaced 180 s before, so there are never more
-than two in one place."""
+"""Lower limit of `standby_max_age` in seconds: each is replaced 180 s before it ends, so there are
+never more than two in one place."""
 LaunchType = Annotated[str, BeforeValidator(parse_launch_type)]
 Names = Annotated[tuple[str, ...], BeforeValidator(parse_list)]
 

@@ -95,7 +95,7 @@ class Pool:
         return standby.age(now) >= self.spec.max_age - LAST_MINUTE
 
     def ends_soon(self, standby: Standby, now: float) -> bool:
-        """Return whether it is to be replaced by now: until it ends by itself, another one is started."""
+        """Return whether it ends by itself so soon that its replacement must have been launched by now."""
         return standby.age(now) >= self.spec.max_age - REPLACED_AHEAD
 
     def is_ready(self, standby: Standby, now: float) -> bool:
@@ -116,7 +116,7 @@ class Pool:
         return Stage.LEAVING if self.is_old(standby, now) or self.is_outdated(standby) else Stage.STARTING
 
     def note_success(self, standby: Standby) -> None:
-        """Note that a standby works. If its container began before the last failure, that says nothing about new ones."""
+        """Forget the failures, because a standby works; unless it began before the last of them: new ones may be broken."""
         if standby.running_since is not None and standby.running_since > self.failed_at:
             self.failures = 0
 

@@ -95,7 +95,7 @@ class StandbyKeeper:
                 await anyio.sleep(LEASE_RENEWAL_SECONDS)
 
     def _say_again(self, said: set[Hashable]) -> None:
-        """Log that the lease could be written, after these causes why it couldn't."""
+        """Log that the leases can be written again, and forget the causes that were logged before."""
         while said:
             self._digest.forget(said.pop())
         text = "S3 takes the standbys' leases again."

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import boto3
@@ -235,6 +236,9 @@ def cloudwatch(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(task_log, "_options", {})
     monkeypatch.setattr(links, "_arns", links._Arns())
     monkeypatch.setattr(reader, "FRESH", 0.0)
+    # A busy machine must not show "AWS has not answered yet", nor leave out a link.
+    monkeypatch.setattr(task_log, "Reader", partial(reader.Reader, deadline=60.0, retry_deadline=60.0))
+    monkeypatch.setattr(links, "WAIT", 60.0)
     monkeypatch.setattr(FileTaskHandler, "executor_instances", {})
     client = boto3.client("logs", region_name="us-east-1")
     client.create_log_group(logGroupName=GROUP)

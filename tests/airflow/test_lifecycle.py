@@ -198,7 +198,7 @@ def test_end_after_the_engines_death_returns(configured: Control, clean_database
     with running_scheduler() as scheduler:
         supervisor = parts_of(scheduler.executor).engine
         supervisor.submit([object()])  # type: ignore[list-item]  # poison
-        supervisor._engine._thread.join(10)
+        supervisor._engine._thread.join(60)
         scheduler.executor.end()
     assert not engine_threads()
 
@@ -285,7 +285,7 @@ def test_a_child_that_another_executor_forks_ends_at_once(
     scheduler.launched()
     child = multiprocessing.get_context("fork").Process(target=os.getpid)
     child.start()
-    child.join(20)
+    child.join(60)
     assert child.exitcode == 0
     scheduler.rest(0.2)
     assert len(live(ecs)) == 1

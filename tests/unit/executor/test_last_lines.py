@@ -67,9 +67,9 @@ def keep(run: Run, store: Store, reader: FakeReader | None = None) -> LastLines:
     """Keep a run's lines, and wait until they were written; the last `keep` of a thread marks the end of the first."""
     kept = LastLines(reader or FakeReader(), write=store, sleep=lambda _: None)
     kept.keep(run)
-    assert store.wrote.acquire(timeout=10)
+    assert store.wrote.acquire(timeout=60)
     kept.keep(ended(try_number=99))
-    assert store.wrote.acquire(timeout=10)
+    assert store.wrote.acquire(timeout=60)
     return kept
 
 
@@ -118,7 +118,7 @@ def test_the_log_driver_gets_time_to_send_the_last_lines():
     store = Store()
     kept = LastLines(FakeReader(), write=store, clock=lambda: 100.0, sleep=slept.append)
     kept.keep(ended())
-    assert store.wrote.acquire(timeout=10)
+    assert store.wrote.acquire(timeout=60)
     assert slept == [SETTLE]
 
 
@@ -129,12 +129,12 @@ def test_when_thousands_die_at_once_only_the_first_are_kept_and_the_log_says_so(
 
     def sleep(_: float) -> None:
         started.set()
-        may_go.wait(10)
+        may_go.wait(60)
 
     store = Store()
     kept = LastLines(FakeReader(), write=store, sleep=sleep)
     kept.keep(ended())
-    assert started.wait(10)
+    assert started.wait(60)
     for _ in range(MOST_ENDINGS + 10):
         kept.keep(ended())
     assert kept._endings.qsize() == MOST_ENDINGS
@@ -157,7 +157,7 @@ def test_a_failing_reader_is_logged_once_and_the_next_task_is_handled(caplog: py
     kept = LastLines(Broken(), write=store, sleep=lambda _: None)
     kept.keep(ended())
     kept.keep(ended(try_number=2))
-    assert store.wrote.acquire(timeout=10)
+    assert store.wrote.acquire(timeout=60)
     (message,) = caplog.messages
     assert message.startswith("Can't keep the last lines of dag.task of run, try 1 (RuntimeError: a bug)")
 
@@ -184,7 +184,7 @@ def test_lines_that_can_not_be_read_are_read_again_a_few_times():
     reader, store = Throttled(), Store()
     kept = LastLines(reader, write=store, clock=clock, sleep=sleep)
     kept.keep(ended())
-    assert store.wrote.acquire(timeout=10)
+    assert store.wrote.acquire(timeout=60)
     assert len(reader.asked) == 1 + len(RETRIES)
     (lines,) = store.logs.values()
     assert any("the last words" in line for line in lines)
@@ -198,7 +198,7 @@ def test_lines_that_stay_unreadable_are_told_in_the_log_and_not_in_the_audit_log
     ticks = iter(range(0, 100_000, 100))
     kept = LastLines(reader, write=store, clock=lambda: float(next(ticks)), sleep=lambda _: None)
     kept.keep(ended())
-    assert store.wrote.acquire(timeout=10)
+    assert store.wrote.acquire(timeout=60)
     (lines,) = store.logs.values()
     assert any("could not be read: AWS denied GetLogEvents. Add: it" in line for line in lines)
     assert kept.audit_texts() == []
@@ -242,6 +242,6 @@ def test_a_rescheduled_task_whose_container_lacks_its_dag_says_so(sensor: bool, 
     )
     kept.look_for_missing_dag(ended())
     kept.keep(ended(try_number=99))
-    assert store.wrote.acquire(timeout=10)
+    assert store.wrote.acquire(timeout=60)
     assert [each.event.value for each in kept.audit_texts()] == expected
     assert len(store.logs) == 1, "a rescheduled task's log is Airflow's"

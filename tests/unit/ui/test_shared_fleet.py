@@ -25,7 +25,7 @@ class Database:
         self.reads += 1
         self.started.set()
         if self.slow:
-            assert self.go.wait(10)
+            assert self.go.wait(60)
         return Fleet(float(self.reads))
 
 
@@ -51,7 +51,7 @@ def test_while_one_request_reads_the_others_get_the_last_fleet(database: Databas
     database.started.clear()
     with ThreadPoolExecutor() as pool:
         reading = pool.submit(shared.get)
-        assert database.started.wait(10)
+        assert database.started.wait(60)
         assert [shared.get().at for _ in range(50)] == [1.0] * 50
         database.go.set()
         assert reading.result(10).at == 2.0
@@ -62,7 +62,7 @@ def test_a_few_requests_wait_for_the_first_read_and_share_it(database: Database,
     database.slow = True
     with ThreadPoolExecutor() as pool:
         requests = [pool.submit(shared.get) for _ in range(1 + MAX_WAITING)]
-        assert database.started.wait(10)
+        assert database.started.wait(60)
         database.go.set()
         assert {request.result(10).at for request in requests} == {1.0}
     assert database.reads == 1
@@ -75,7 +75,7 @@ def test_no_more_requests_wait_than_the_api_server_can_spare(
     database.slow = True
     with ThreadPoolExecutor(max_workers=40) as pool:
         reading = pool.submit(shared.get)
-        assert database.started.wait(10)
+        assert database.started.wait(60)
         others = [pool.submit(shared.get) for _ in range(30)]
         assert all(isinstance(other.exception(10), BusyError) for other in others)
         database.go.set()
@@ -91,7 +91,7 @@ def test_an_old_fleet_serves_nobody(
     database.started.clear()
     with ThreadPoolExecutor() as pool:
         reading = pool.submit(shared.get)
-        assert database.started.wait(10)
+        assert database.started.wait(60)
         with pytest.raises(BusyError):
             shared.get()
         database.go.set()

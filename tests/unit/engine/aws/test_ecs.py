@@ -245,7 +245,7 @@ async def test_a_call_whose_connection_hangs_counts_as_unsent():
     asked = threading.Event()
 
     def hang() -> Connection:
-        asked.wait(10)
+        asked.wait(60)
         raise AssertionError("nobody waits for it by now")
 
     client = EcsClient(hang, pool_size=1, call_timeout=0.01)

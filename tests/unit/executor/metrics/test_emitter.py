@@ -178,7 +178,7 @@ def test_a_function_that_raises_is_called_again(caplog: pytest.LogCaptureFixture
     thread = Repeating("ecs-observer", 0.01, broken)
     thread.start()
     for _ in range(3):
-        assert calls.acquire(timeout=10)
+        assert calls.acquire(timeout=60)
     thread.close(10)
     assert [record.getMessage() for record in caplog.records] == ["ecs-observer: ValueError: odd"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from uuid import UUID
 
-# A UUID; or a token's `jti`, which rows hold only with a launch number.
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_PATTERN = re.compile(rf"(?P<run>{_UUID.pattern}|[0-9a-f]{{32}}(?=-))(?:-(?P<number>\d+))?")
+_RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_LAUNCH_ID = re.compile(r"(?P<run>[0-9a-f]{32})-(?P<number>\d{3,})")
 
 
 STANDBY = "standby"
@@ -19,28 +19,30 @@ class LaunchId:
     """One launch of one run."""
 
     run_id: str
+    """A UUID."""
     number: int = 1
     """1 for the run's first launch, and one more for each that definitely failed."""
 
     def __str__(self) -> str:
-        """Return it as text: at most 64 characters, as RunTask requires of a clientToken."""
-        return f"{self.run_id}-{self.number}"
+        """Return it as text: the run id without hyphens, and the number in three digits.
+
+        These are 36 characters, as many as a UUID has. AwsEcsExecutor asks DescribeTasks about whatever a row shows, and ends its
+        scheduler if ECS rejects that: "taskId length should be one of [32,36]". RunTask takes up to 64 as a clientToken.
+        """
+        return f"{self.run_id.replace('-', '')}-{self.number:03}"
 
     @classmethod
     def parse(cls, text: str) -> LaunchId | None:
         """Parse a launch id, or the run id of a first launch; None if the text is neither."""
-        found = _PATTERN.fullmatch(text)
-        return cls(found["run"], int(found["number"] or 1)) if found else None
+        if is_run_id(text):
+            return cls(text)
+        found = _LAUNCH_ID.fullmatch(text)
+        return cls(str(UUID(found["run"])), int(found["number"])) if found else None
 
 
 def is_run_id(text: str | None) -> bool:
-    """Return whether core has committed this text as a run id: a UUID."""
-    return _UUID.fullmatch(text or "") is not None
-
-
-def run_id_of(launch_id: str) -> str:
-    """Return the run id in a launch id's text."""
-    return launch_id.rpartition("-")[0]
+    """Return whether this is a run id, as core commits it: a UUID."""
+    return _RUN_ID.fullmatch(text or "") is not None
 
 
 def started_by(deployment: str, run_id: str) -> str:

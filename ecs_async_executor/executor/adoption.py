@@ -1,7 +1,7 @@
 """Reads from a row how to find the launch of a scheduler that is gone. Pure.
 
 A row's `external_executor_id` starts as the run id, which core commits together with QUEUED. Once a launch
-has failed, it is the run id with the launch number appended; once the task is launched, it is the ARN.
+has failed, it is the launch id of the next one; once the task is launched, it is the ARN.
 AwsEcsExecutor writes the ARN.
 """
 

@@ -13,7 +13,7 @@ from functools import wraps
 from typing import Any
 
 from ecs_async_executor.config.heartbeats import Heartbeats
-from ecs_async_executor.launch_id import run_id_of
+from ecs_async_executor.launch_id import LaunchId
 
 HEARTBEATS_WAITED = 3
 """Heartbeat intervals to wait for another worker's heartbeat before concluding that there is none."""
@@ -165,7 +165,8 @@ def _is_history(row: Row, run: RunView) -> bool:
     if row.try_number != run.try_number or not run.current:
         return True
     external_id = row.external_executor_id or ""
-    known = external_id in run.ids or run_id_of(external_id) in run.ids
+    launch = LaunchId.parse(external_id)
+    known = external_id in run.ids or (launch is not None and launch.run_id in run.ids)
     if known or not run.id_committed or row.queued_by_job_id == run.job_id:
         # We would know a newer queueing of our own. So an unknown id was written late, by a scheduler that
         # had this run earlier and then stalled: core writes the id for any executor that asks.

@@ -80,12 +80,17 @@ def _label(ti: Any) -> str:
 
 
 def _token_id(token: str) -> str:
-    """Return the token's `jti`, which is unique per queueing as well, for when core has committed no UUID.
+    """Return the token's `jti`, a UUID that is unique per queueing as well, for when core has committed none.
 
     Core commits none in `dag.test`, for executors configured by their class path, and for callbacks.
     """
     try:
-        claims = jwt.decode(token, options={"verify_signature": False})
-    except jwt.InvalidTokenError:
-        claims = {}
-    return str(claims.get("jti") or uuid.uuid4())
+        return str(uuid.UUID(jwt.decode(token, options={"verify_signature": False})["jti"]))
+    except (
+        jwt.InvalidTokenError,
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+    ):  # no token, or no UUID in it
+        return str(uuid.uuid4())

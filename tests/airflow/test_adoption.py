@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from airflow._shared.timezones import timezone
@@ -20,6 +21,7 @@ from sqlalchemy import select
 from ecs_async_executor.engine.aws.ecs import EcsClient
 from ecs_async_executor.executor import executor as module_of_executor
 from ecs_async_executor.executor.run_factory import make_orphaned_run
+from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.local import Control
 from tests.airflow.conftest import heir, leave_nothing_behind
 from tests.support.bulk import queue_many
@@ -134,7 +136,10 @@ def test_an_adopted_task_whose_code_never_ran_is_launched_again_under_an_id_that
         scheduler.until(lambda: len(live(ecs)) == 1, step=step)
         again = sent[-1]["clientToken"]
         assert again in shown
-        assert sent[-1]["startedBy"] == f"airflow/default/{again.removesuffix('-2')}"
+        launch_id = LaunchId.parse(again)
+        assert launch_id is not None
+        assert launch_id.number == 2
+        assert sent[-1]["startedBy"] == f"airflow/default/{launch_id.run_id}"
         (ti,) = scheduler.launched()
         assert (ti.state, ti.try_number) == ("queued", 1)
 
@@ -165,6 +170,26 @@ def test_tasks_of_aws_ecs_executor_are_adopted(
         assert (adopted.state, adopted.try_number, adopted.id) == ("running", 1, ti.id)
         end_all(ecs)
         scheduler.until_state("failed")
+
+
+@pytest.mark.parametrize("number", [1, 2, 999])
+def test_aws_ecs_executor_can_take_over_while_a_task_waits_for_its_launch(
+    first: Scheduler, run_dag: RunDag, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    run_dag(one_task_dag("switched_back"))
+    (running,) = first.launched()
+    queue_many(first.job_id, first.executor.jwt_generator, 1, one_task_dag("waits"))
+    (waiting,) = (ti for ti in task_instances() if ti.id != running.id)
+    set_row(waiting, external_executor_id=str(LaunchId(str(uuid4()), number)))
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    official = AwsEcsExecutor()
+    official.start()
+
+    with create_session() as session:
+        rows = {ti.id: ti for ti in session.scalars(select(TaskInstance))}
+        left = official.try_adopt_task_instances(list(rows.values()))
+
+    assert left == [rows[waiting.id]], "Airflow gives it a new try"
 
 
 def test_a_task_that_was_cleared_while_running_runs_again_at_once(
@@ -256,7 +281,7 @@ def test_the_launch_number_survives_in_the_row(
 
     first.until(lambda: len(sent) == 3 and ecs.tasks(), step=step)
     third = sent[-1]["clientToken"]
-    assert third.endswith("-3")
+    assert third.endswith("-003")
     assert third in shown
     crash(first)
     set_row(task_instances()[0], external_executor_id=third)  # as if it had died before it wrote the ARN

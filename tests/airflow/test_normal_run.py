@@ -13,6 +13,7 @@ from airflow.sdk import DAG
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
+from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.local import Control
 from tests.support.ecs import end_all, hide_ends, live
 from tests.support.scheduler import Scheduler, logged_events, one_task_dag, set_row, task_instances
@@ -33,7 +34,7 @@ def test_a_task_is_launched_once_and_its_row_shows_the_arn(
     assert scheduler.executor.running == {ti.key}
     (body,) = sent
     run_id = body["startedBy"].removeprefix("airflow/default/")
-    assert body["clientToken"] == f"{run_id}-1"
+    assert body["clientToken"] == str(LaunchId(run_id, 1))
 
 
 @pytest.mark.parametrize("state", ENDED_STATES)

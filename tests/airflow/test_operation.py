@@ -387,8 +387,8 @@ def test_sweep_deletes_old_payloads_of_runs_that_are_over_and_nothing_else(
     run_dag(dag)
     scheduler.launched()
     (used,) = served_bucket.names()
-    over = "airflow/11111111-2222-4333-8444-555555555555-1.json"
-    for key in (over, "airflow/notes.txt", "elsewhere/11111111-2222-4333-8444-555555555555-1.json"):
+    over = "airflow/11111111222243338444555555555555-001.json"
+    for key in (over, "airflow/notes.txt", "elsewhere/11111111222243338444555555555555-001.json"):
         served_bucket.client.put_object(Bucket=served_bucket.name, Key=key, Body=b"x")
     assert "Nothing to clean up." in ecs_async("sweep", "--yes")[1]
     later(100_000)
@@ -396,7 +396,7 @@ def test_sweep_deletes_old_payloads_of_runs_that_are_over_and_nothing_else(
     assert over in served_bucket.names()
     assert "deleted 1 payload." in ecs_async("sweep", "--yes")[1]
     assert sorted(served_bucket.names()) == sorted(
-        [used, "airflow/notes.txt", "elsewhere/11111111-2222-4333-8444-555555555555-1.json"]
+        [used, "airflow/notes.txt", "elsewhere/11111111222243338444555555555555-001.json"]
     )
 
 

@@ -91,7 +91,7 @@ def test_each_start_attempt_puts_and_deletes_its_own(
     with DAG("one_long", schedule=None) as dag:
         BaseOperator(task_id="long", executor_config=ROOM)
     run_dag(dag)
-    scheduler.until(lambda: any(key.endswith("-2.json") for key in payloads.names()))
+    scheduler.until(lambda: any(key.endswith("-002.json") for key in payloads.names()))
     scheduler.until(lambda: len(payloads.names()) == 1)
     assert len(ecs.tasks()) == 2
 
@@ -121,7 +121,7 @@ def test_a_fallback_puts_its_own_and_what_it_falls_back_from_is_deleted(
         [{"key": "on", "value": "demand"}],
     ]
     assert payloads.names() == [f"airflow/{sent[1]['clientToken']}.json"]
-    assert sent[1]["clientToken"].endswith("-2")
+    assert sent[1]["clientToken"].endswith("-002")
 
 
 def test_a_bucket_that_is_not_there_fails_only_what_needs_it(

@@ -29,7 +29,7 @@ def test_it_is_launched_again_with_a_new_launch_number_and_a_fresh_token(
     (ti,) = task_instances()
     first, second = sent
     assert first["startedBy"] == second["startedBy"]
-    assert second["clientToken"] == first["clientToken"].removesuffix("-1") + "-2"
+    assert second["clientToken"] == first["clientToken"].removesuffix("-001") + "-002"
     assert worker_token(first) != worker_token(second)
     (event,) = logged_events("ecs task start failed")
     assert event.startswith("Start 1 of 3 failed, the next one in ")
@@ -44,7 +44,7 @@ def test_when_all_starts_have_failed_the_task_fails_with_the_reason_in_its_audit
     ecs.set_plan(start_failure=PASSING)
     run_dag(one_task_dag("start_fails"))
     scheduler.until_state("failed")
-    assert [body["clientToken"][-2:] for body in sent] == ["-1", "-2", "-3"]
+    assert [body["clientToken"][-4:] for body in sent] == ["-001", "-002", "-003"]
     assert len(logged_events("ecs task start failed")) == 2
     (ended,) = logged_events("ecs task not started")
     (mismatch,) = logged_events("state mismatch")
@@ -87,7 +87,7 @@ def test_airflows_own_retries_come_after_the_starts(
     scheduler.until(lambda: len(live(ecs)) == 1)
     (ti,) = task_instances()
     assert ti.try_number == 2
-    assert [body["clientToken"][-2:] for body in sent] == ["-1", "-2", "-3", "-1"]
+    assert [body["clientToken"][-4:] for body in sent] == ["-001", "-002", "-003", "-001"]
 
 
 def test_a_container_that_failed_before_its_task_began_is_launched_again(

@@ -99,7 +99,7 @@ def test_a_missing_log_group_is_named(
 def test_before_its_arn_is_published_the_page_says_that(
     running: Any, cloudwatch: Any, api: TestClient
 ) -> None:
-    set_row(running, external_executor_id="01a21c24-79d8-7128-884c-5e6dceebeffc-2")
+    set_row(running, external_executor_id="01a21c2479d87128884c5e6dceebeffc-002")
     (text,) = texts(page_of(api, running))
     assert "has not written the ECS task's ARN to the database yet" in text
 

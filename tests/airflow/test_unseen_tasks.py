@@ -57,7 +57,7 @@ def beat(ti: TaskInstance, seconds_ago: float = 0.0) -> None:
 
 FOUND_BY = {
     "a UUID of another executor": "0cbb5d54-0a3a-4b3c-8a51-2a4f4c1b6d0e",
-    "its run id and launch number": "0cbb5d54-0a3a-4b3c-8a51-2a4f4c1b6d0e-3",
+    "its run id and launch number": "0cbb5d540a3a4b3c8a512a4f4c1b6d0e-003",
     "its ARN": None,
 }
 

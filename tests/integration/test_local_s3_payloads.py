@@ -15,6 +15,7 @@ from ecs_async_executor.config.profiles import make_profiles
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.executor.order_factory import OrderFactory
 from ecs_async_executor.executor.runs import Run
+from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.local import Control, Options, serve_in_thread
 from ecs_async_executor.messages import Request, Stopped, Waiting
 from tests.support.live_engine import LiveEngine, body, connect_to, containers
@@ -63,7 +64,7 @@ def engine_on(ecs: Control) -> LiveEngine:
 
 def fetching(run_id: str) -> Callable[[], Request]:
     """Make the builder of a run's first launch, whose workload goes to S3."""
-    command, payload = delivery.Bucket(PREFIX, "us-east-1").deliver(f"{run_id}-1", ROOM)
+    command, payload = delivery.Bucket(PREFIX, "us-east-1").deliver(str(LaunchId(run_id, 1)), ROOM)
     request = Request(body(command=command), "airflow", payload=payload)
     return lambda: request
 

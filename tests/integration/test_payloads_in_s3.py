@@ -16,6 +16,7 @@ from ecs_async_executor.config.profiles import make_profiles
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.executor.order_factory import OrderFactory
 from ecs_async_executor.executor.runs import Run
+from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.local import Control, Options, serve_in_thread
 from ecs_async_executor.messages import (
     Cancelled,
@@ -74,7 +75,7 @@ def engine_at(payloads: Bucket) -> Iterator[Start]:
 
 def fetching(run_id: str, workload: str = ROOM, **environment: str) -> Callable[[], Request]:
     """Make the builder of a run's first launch, whose workload goes to S3."""
-    command, payload = delivery.Bucket(PREFIX, "us-east-1").deliver(f"{run_id}-1", workload)
+    command, payload = delivery.Bucket(PREFIX, "us-east-1").deliver(str(LaunchId(run_id, 1)), workload)
     request = Request(body(command=command, **environment), "airflow", payload=payload)
     return lambda: request
 
@@ -111,7 +112,7 @@ def test_a_callback_with_20_kb_of_arguments_runs_and_leaves_nothing_in_s3(
 
     running = engine.until_report(Running)
     (key,) = payloads.names()
-    assert key == "airflow/run-1.json"
+    assert key == "airflow/run-001.json"
     token = json.loads(payloads.text(key))["token"]
     ended = engine.end_of("run")
     assert (ended.exit_code, ended.arn) == (0, running.arn), processes.tasks()
@@ -133,7 +134,7 @@ def test_a_container_that_finds_nothing_has_not_run(engine_at: Start, processes:
 
 def test_a_bucket_that_does_not_exist_fails_the_run_at_once_with_the_remedy(engine_at: Start, ecs: Control):
     engine = engine_at(ecs)
-    payload = Payload("s3://no-such-bucket/run-1.json", b"{}")
+    payload = Payload("s3://no-such-bucket/run-001.json", b"{}")
     run_id = engine.launch(build=lambda: Request(body(), "airflow", payload=payload))
     failed = engine.end_of(run_id)
     assert isinstance(failed, LaunchFailed)
@@ -173,7 +174,7 @@ def test_a_launch_that_a_dead_engine_has_sent_is_sent_again_byte_for_byte(
     second.launch(build=again, run_id="run", recovery=Recovery.REPLAY)
     assert second.until_report(Launched) == launched
     assert ecs.calls()["RunTask"] == {"ok": 1, "replayed": 1}
-    assert payloads.text("airflow/run-1.json") == "second token"
+    assert payloads.text("airflow/run-001.json") == "second token"
     second.stop("run")
     second.end_of("run")
     second.until(lambda: not payloads.names())

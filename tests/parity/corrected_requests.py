@@ -7,6 +7,7 @@ import json
 import os
 from typing import Any
 
+from ecs_async_executor.launch_id import LaunchId
 from tests.parity import equivalent_configurations
 from tests.parity.captured_requests import FRESH_TOKEN, RUN_ID, Body
 from tests.parity.setups import Setup
@@ -42,7 +43,7 @@ def started_by(_: Setup, body: Body) -> Body:
 
 
 def client_token(_: Setup, body: Body) -> Body:
-    return {**body, "clientToken": f"{RUN_ID}-1"}
+    return {**body, "clientToken": str(LaunchId(RUN_ID, 1))}
 
 
 def no_count(_: Setup, body: Body) -> Body:

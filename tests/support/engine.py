@@ -39,7 +39,7 @@ def _same(request: Request) -> Request:
     return request
 
 
-URL = "s3://bucket/airflow/run-1.json"
+URL = "s3://bucket/airflow/run-001.json"
 
 
 def fetching(url: str = URL) -> Callable[[], Request]:

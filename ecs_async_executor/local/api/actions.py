@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # Amazon ECS API Reference, "DescribeTasks" and "ListTasks".
 MAX_DESCRIBED = 100
 MAX_PAGE = 100
+_TASK_ID_LENGTHS = (32, 36)
+"""New ids have 32 characters, those of old accounts are UUIDs. AWS's message names both lengths."""
 # ListTasks documents that startedBy excludes other filters, but AWS accepts desiredStatus in practice.
 _BESIDE_STARTED_BY = frozenset({"cluster", "startedBy", "desiredStatus", "maxResults", "nextToken"})
 
@@ -41,7 +43,7 @@ def describe_tasks(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
     tags = "TAGS" in params.get("include", [])
     shown, failures = [], []
     for name in names:
-        task = cluster.find(name)
+        task = _find(cluster, name)
         if task is None or task.timeline.created_at > seen_at or task.gone(now):
             failures.append({"arn": _arn(ecs, cluster, name), "reason": "MISSING"})
         else:
@@ -184,10 +186,16 @@ def describe_task_definition(ecs: Ecs, params: dict[str, Any], _now: float) -> A
 
 
 def _known(cluster: Cluster, name: str, now: float) -> Task:
-    task = cluster.find(name)
+    task = _find(cluster, name)
     if task is None or task.gone(now):
         raise invalid("The referenced task was not found.")
     return task
+
+
+def _find(cluster: Cluster, name: str) -> Task | None:
+    if len(name.rpartition("/")[2]) not in _TASK_ID_LENGTHS:
+        raise invalid(f"taskId length should be one of [{','.join(map(str, _TASK_ID_LENGTHS))}]")
+    return cluster.find(name)
 
 
 def _arn(ecs: Ecs, cluster: Cluster, name: str) -> str:

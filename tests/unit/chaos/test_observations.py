@@ -8,7 +8,7 @@ from tests.chaos.observations import Container, Observations, Queueing, Queueing
 SHOWN = {
     "taskArn": "arn:aws:ecs:us-east-1:123456789012:task/default/abc",
     "startedBy": "airflow/chaos/run",
-    "clientToken": "run-1",
+    "clientToken": "run-001",
     "createdAt": 12.5,
     "lastStatus": "DEPROVISIONING",
 }
@@ -20,7 +20,7 @@ def test_a_container_is_read_from_what_the_local_ecs_shows():
     assert (container.id, container.started_by, container.client_token) == (
         "abc",
         "airflow/chaos/run",
-        "run-1",
+        "run-001",
     )
     assert (container.created_at, container.started_at, container.stopped_at) == (12.5, None, math.inf)
     assert not container.stopped
@@ -93,7 +93,7 @@ def test_a_standby_that_got_no_workload_belongs_to_nobody():
 
 def test_a_warm_and_a_cold_container_of_one_queueing_are_found_together():
     cold = Container.of({**SHOWN, "createdAt": 14.0})
-    journal = [line(HANDED, "s3://b/x.json", 12.0), line("began", "warm", 13.0), line(SENT, "run-1", 13.5)]
+    journal = [line(HANDED, "s3://b/x.json", 12.0), line("began", "warm", 13.0), line(SENT, "run-001", 13.5)]
 
     groups = observed([standby("warm"), cold], journal).containers_by_queueing()
 

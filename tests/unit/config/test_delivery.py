@@ -20,7 +20,7 @@ BOTO3 = """
 import os
 class S3:
     def get_object(self, Bucket, Key):
-        assert (Bucket, Key) == ("bucket", "airflow/run-1.json"), (Bucket, Key)
+        assert (Bucket, Key) == ("bucket", "airflow/run-001.json"), (Bucket, Key)
         if os.environ.get("FAILS"):
             raise RuntimeError("AccessDenied")
         return {"Body": open(os.environ["OBJECT"], "rb")}
@@ -37,9 +37,9 @@ sys.exit(int(os.environ.get("CODE", 0)))
 
 
 def test_a_payload_is_named_after_its_launch():
-    command, payload = Bucket("s3://bucket/airflow/", "eu-west-1").deliver("run-1", "{}")
-    assert command == ["python", "-c", FETCH, "eu-west-1", "s3://bucket/airflow/run-1.json"]
-    assert payload == Payload("s3://bucket/airflow/run-1.json", b"{}")
+    command, payload = Bucket("s3://bucket/airflow/", "eu-west-1").deliver("run-001", "{}")
+    assert command == ["python", "-c", FETCH, "eu-west-1", "s3://bucket/airflow/run-001.json"]
+    assert payload == Payload("s3://bucket/airflow/run-001.json", b"{}")
 
 
 def test_the_command_is_short_enough_for_what_is_said_of_it():
@@ -48,7 +48,7 @@ def test_the_command_is_short_enough_for_what_is_said_of_it():
 
 
 def test_a_workload_on_its_way_through_a_bucket_shows_no_token() -> None:
-    delivery = Delivery(Bucket("s3://bucket/airflow/"), "run-1", '{"token": "a-token"}')
+    delivery = Delivery(Bucket("s3://bucket/airflow/"), "run-001", '{"token": "a-token"}')
     assert "a-token" not in repr(delivery)
     assert delivery()[1].data == b'{"token": "a-token"}'
 
@@ -65,7 +65,7 @@ def run(folder: Path, *, region: str | None = None, **environment: str) -> subpr
         (package / "__init__.py").touch()
     (module / "execute_workload.py").write_text(AIRFLOW)
     (folder / "object").write_text(WORKLOAD, "utf-8")
-    command, _ = Bucket("s3://bucket/airflow/", region).deliver("run-1", WORKLOAD)
+    command, _ = Bucket("s3://bucket/airflow/", region).deliver("run-001", WORKLOAD)
     found = {"PYTHONPATH": str(folder), "OBJECT": str(folder / "object"), "PYTHONUTF8": "1", **environment}
     return subprocess.run(
         [sys.executable, *command[1:]],
@@ -96,7 +96,7 @@ def test_a_container_that_can_not_fetch_says_why_and_exits_as_the_engine_knows(t
     done = run(tmp_path, FAILS="1")
     assert done.returncode == NOT_FETCHED
     assert done.stderr == (
-        "Can't fetch s3://bucket/airflow/run-1.json: RuntimeError('AccessDenied')."
+        "Can't fetch s3://bucket/airflow/run-001.json: RuntimeError('AccessDenied')."
         " The task role needs s3:GetObject.\n"
     )
     assert done.stdout == ""

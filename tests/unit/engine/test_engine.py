@@ -71,7 +71,7 @@ def ended(exit_code: int) -> Callable[[Any], Tasks]:
 
 async def test_a_run_goes_from_order_to_end(running: Any, client: FakeClient, reports: Reports):
     client.script["describe_tasks"].extend(
-        [Tasks(tasks=(Task(task_arn="arn:run-1", last_status="RUNNING"),)), ended(3)]
+        [Tasks(tasks=(Task(task_arn="arn:run-001", last_status="RUNNING"),)), ended(3)]
     )
     async with running() as (submit, _):
         submit(order("run"))
@@ -232,11 +232,11 @@ async def test_a_run_that_a_dead_engine_uploaded_but_did_not_send_is_sent_once_b
         submit(order("run", build=fetching(), recovery=Recovery.REPLAY))
         await anyio.sleep(10)
     tokens = [body["clientToken"] for body in client.calls("run_task")]
-    assert tokens == ["takes the one call-1", "run-1"]
+    assert tokens == ["takes the one call-001", "run-001"]
     assert [call[0] for call in s3.asked] == ["put", "put"]
     assert reports[-2:] == [
-        Launched("run", 1, "arn:run-1", "default", "airflow"),
-        Running("run", "arn:run-1"),
+        Launched("run", 1, "arn:run-001", "default", "airflow"),
+        Running("run", "arn:run-001"),
     ]
 
 

@@ -15,7 +15,7 @@ from ecs_async_executor.engine.state.payload_objects import MAX_DELETIONS, Paylo
 from ecs_async_executor.messages import Diagnosis, Payload, Recovery, Stopped, Watch
 from tests.support.engine import options, order
 
-URL = "s3://bucket/airflow/run-1.json"
+URL = "s3://bucket/airflow/run-001.json"
 FETCH = ["python", "-c", "fetch it", URL]
 
 
@@ -64,11 +64,11 @@ def test_unreadable_overrides_say_nothing(unreadable: Task) -> None:
 
 
 def test_a_url_is_a_bucket_and_a_key() -> None:
-    assert split(URL) == ("bucket", "airflow/run-1.json")
+    assert split(URL) == ("bucket", "airflow/run-001.json")
 
 
 def test_an_object_is_named_after_its_launch() -> None:
-    assert url_of("s3://bucket/airflow/", "run-1") == URL
+    assert url_of("s3://bucket/airflow/", "run-001") == URL
 
 
 def test_the_repr_of_a_task_or_payload_shows_no_contents() -> None:
@@ -140,7 +140,7 @@ def alive(*command: str) -> Task:
 
 def test_the_launch_of_a_lost_task_that_was_never_seen_names_the_object_to_delete() -> None:
     assert lost() == [URL]
-    assert lost(number=2) == ["s3://bucket/airflow/run-2.json"]
+    assert lost(number=2) == ["s3://bucket/airflow/run-002.json"]
 
 
 def test_nothing_is_deleted_for_a_lost_task_that_cannot_have_left_anything() -> None:

@@ -328,7 +328,7 @@ async def test_a_run_whose_standby_does_not_serve_it_keeps_its_place_in_the_queu
         at.launch(run_id, number=2)
         await anyio.sleep(10)
         sent = [body["clientToken"] for body in ecs.calls("run_task") if STANDBY not in body["startedBy"]]
-        assert sent == ["1-1", "0-2", "2-1", "3-1", "4-1"]
+        assert sent == ["1-001", "0-002", "2-001", "3-001", "4-001"]
 
 
 async def test_a_row_that_does_not_answer_ends_the_launch_and_the_standby(
@@ -416,7 +416,7 @@ async def test_one_that_ecs_does_not_show_is_stopped_and_serves_nobody(
 async def test_a_payload_that_was_uploaded_before_a_standby_was_free_is_deleted(
     world: Any, ecs: Ecs, s3: FakeS3, reports: Reports, monkeypatch: pytest.MonkeyPatch, *, held: bool
 ):
-    url = f"{LOCATION}run-1.json"
+    url = f"{LOCATION}run-001.json"
 
     def build() -> Request:
         return replace(request(["fetch", url], b"workload"), payload=Payload(url, b"workload"))

@@ -21,6 +21,7 @@ from ecs_async_executor.executor.decisions import (
     decide_while_live,
     is_as_expected,
 )
+from ecs_async_executor.launch_id import LaunchId
 
 RUN_ID, ARN = "the-run-id", "arn:aws:ecs:us-east-1:123456789012:task/default/1"
 ME, OTHER_SCHEDULER = 7, 8
@@ -57,7 +58,7 @@ WHEN_ENDED = {
         Decision.FAIL,
     ),
     "another launch number in the row is not a newer run": (
-        row(external_executor_id=f"{RUN_ID}-7"),
+        row(external_executor_id=str(LaunchId(RUN_ID, 7))),
         run(),
         Decision.FAIL,
     ),
@@ -256,14 +257,14 @@ BEFORE_LAUNCH = {
         ADOPTED,
     ),
     "a queued row that shows the launch is launched": (
-        row("queued", external_executor_id=f"{RUN_ID}-2"),
-        run(published=f"{RUN_ID}-2"),
+        row("queued", external_executor_id=str(LaunchId(RUN_ID, 2))),
+        run(published=str(LaunchId(RUN_ID, 2))),
         AGAIN,
         Decision.LAUNCH,
     ),
     "a queued row that doesn't show the launch gets its id first": (
         row("queued"),
-        run(published=f"{RUN_ID}-2"),
+        run(published=str(LaunchId(RUN_ID, 2))),
         AGAIN,
         Decision.PUBLISH,
     ),
@@ -326,7 +327,7 @@ WHILE_LIVE = {
     "a row that doesn't show the ARN yet gets it again": (row(), run(published=ARN), Decision.PUBLISH),
     "a queued row that doesn't show its launch number yet gets it again": (
         row("queued"),
-        run(published=f"{RUN_ID}-2"),
+        run(published=str(LaunchId(RUN_ID, 2))),
         Decision.PUBLISH,
     ),
     "a task cleared while running ends by itself": (row("restarting"), run(), Decision.UNWANTED),

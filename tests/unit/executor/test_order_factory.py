@@ -212,7 +212,7 @@ def test_a_workload_that_is_too_long_goes_to_s3_under_the_launchs_name() -> None
     run.number = 2
     request = make_order_factory(bucket=BUCKET).launch(run).build()
     (container,) = request.body["overrides"]["containerOverrides"]
-    url = f"s3://bucket/airflow/{run.run_id}-2.json"
+    url = f"s3://bucket/airflow/{run.launch_id}.json"
     assert container["command"] == ["python", "-c", FETCH, "us-east-1", url]
     assert request.payload is not None
     assert request.payload.url == url

@@ -13,6 +13,7 @@ from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.rows.reader import READ_AGAIN_AFTER
 from ecs_async_executor.executor.run_state import RunState
 from ecs_async_executor.executor.runs import Run
+from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.messages import (
     Cancelled,
     Forget,
@@ -175,7 +176,7 @@ def test_a_run_that_another_scheduler_relaunched_is_adopted_as_its_row_shows_it(
     reconciler: Reconciler, submitted: list[Order]
 ) -> None:
     before = accept(reconciler, external_executor_id=RUN_ID)
-    again = orphan(reconciler, f"{RUN_ID}-3", id=before.ti_id)
+    again = orphan(reconciler, str(LaunchId(RUN_ID, 3)), id=before.ti_id)
     reconciler.adopt([again])
     assert submitted == [Forget(RUN_ID)]
     assert list(reconciler.runs) == [again]
@@ -187,7 +188,7 @@ def test_reports_about_an_earlier_launch_change_nothing(
     reconciler: Reconciler, submitted: list[Order]
 ) -> None:
     run = accept(reconciler, external_executor_id=RUN_ID)
-    again = orphan(reconciler, f"{RUN_ID}-2", id=run.ti_id)
+    again = orphan(reconciler, str(LaunchId(RUN_ID, 2)), id=run.ti_id)
     reconciler.adopt([again])
     reconciler.note(launched(run, 1))
     reconciler.note(Stopped(RUN_ID, 1, ARN, None, ran=False, permanent=False, diagnosis=WHY))
@@ -198,12 +199,12 @@ def test_reports_about_an_earlier_launch_change_nothing(
 def test_an_orphan_is_launched_only_after_its_workload_is_read(
     reconciler: Reconciler, submitted: list[Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = orphan(reconciler, f"{RUN_ID}-3")
+    run = orphan(reconciler, str(LaunchId(RUN_ID, 3)))
     reconciler.adopt([run])
     assert submitted == []
     assert list(reconciler.live_orders()) == [], "a new engine gets it once its workload is read"
     monkeypatch.setattr(DATABASE + "read_workloads", lambda *_: {RUN_ID: task_workload()})
-    queued = Row("queued", 1, f"{RUN_ID}-3", None)
+    queued = Row("queued", 1, str(LaunchId(RUN_ID, 3)), None)
     monkeypatch.setattr(DATABASE + "read_rows", lambda _: {RUN_ID: queued})
     decide(reconciler)
     (launch,) = submitted
@@ -258,13 +259,13 @@ def test_an_orphan_that_never_ran_is_launched_under_a_new_id_once_its_row_shows_
     reconciler.note(Stopped(run.run_id, 1, ARN, None, ran=False, permanent=False, diagnosis=WHY))
     decide(reconciler)
     for _ in range(3):  # someone has locked the row
-        assert set(written) == {f"{run.run_id}-2"}
+        assert set(written) == {str(LaunchId(run.run_id, 2))}
         written.clear()
         clock.now += 60.0
         decide(reconciler)
         assert submitted == []
     assert str(uuid.UUID(run.run_id)) == run.run_id
-    external_ids[0] = f"{run.run_id}-2"
+    external_ids[0] = str(LaunchId(run.run_id, 2))
     clock.now += 60.0
     decide(reconciler)
     (launch,) = submitted

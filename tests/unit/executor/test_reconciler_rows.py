@@ -11,6 +11,7 @@ from ecs_async_executor.executor.decisions import Row
 from ecs_async_executor.executor.reconciler import Reconciler
 from ecs_async_executor.executor.rows.schedule import CHECK_AFTER
 from ecs_async_executor.executor.rows.statements import Publication, Read
+from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.messages import (
     Cancelled,
     Launch,
@@ -255,7 +256,7 @@ def test_the_arn_of_a_later_launch_replaces_its_launch_id(
     reconciler.note(launched(run, 2))
     decide(reconciler)
     assert [(each.instead_of, each.external_id) for each in publications] == [
-        (f"{run.run_id}-2", f"arn-{run.run_id}-2")
+        (str(LaunchId(run.run_id, 2)), f"arn-{run.run_id}-2")
     ]
 
 

@@ -18,6 +18,7 @@ from ecs_async_executor.executor.row_claim import RowClaim
 from ecs_async_executor.executor.run_factory import make_orphaned_run, make_run
 from ecs_async_executor.executor.run_state import RunState
 from ecs_async_executor.executor.runs import Run
+from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.messages import (
     HandedOver,
     Launch,
@@ -210,7 +211,7 @@ def test_a_failed_hand_over_starts_cold_under_the_next_number_and_costs_no_attem
     world.decide()
     world.decide(1)
     order = world.relaunch()
-    assert world.rows.external_id == f"{RUN_ID}-2"
+    assert world.rows.external_id == str(LaunchId(RUN_ID, 2))
     assert (order.number, order.claim, order.recovery) == (2, None, Recovery.NONE)
     assert order.cold_because == "it has been launched before"
     assert run.starts == 1
@@ -319,7 +320,7 @@ def test_a_dead_engines_standby_that_left_makes_the_run_start_cold(world: World)
     world.decide()
     world.decide(1)
     assert world.relaunch().number == 2
-    assert world.rows.external_id == f"{RUN_ID}-2"
+    assert world.rows.external_id == str(LaunchId(RUN_ID, 2))
     assert run.starts == 1
 
 
@@ -345,7 +346,7 @@ def launches(world: World) -> list[tuple[int, Recovery]]:
 def test_an_adopted_runs_row_shows_its_first_launch_before_that_is_sent(world: World):
     adopt(world)
     world.decide()
-    assert world.rows.writes == [f"{RUN_ID}-1"]
+    assert world.rows.writes == [str(LaunchId(RUN_ID, 1))]
     world.decide(1)
     assert launches(world) == [(1, Recovery.SEARCH)]
 
@@ -360,12 +361,12 @@ def test_an_adopted_run_whose_queue_has_no_standbys_is_searched_for_at_once(worl
 def test_a_run_without_its_standby_is_searched_for_if_another_scheduler_may_have_launched_it(world: World):
     world.accept()
     world.claim()
-    world.rows.external_id = f"{RUN_ID}-1"  # the other one has written this
+    world.rows.external_id = str(LaunchId(RUN_ID, 1))  # the other one has written this
     world.reconciler.note(LaunchFailed(RUN_ID, 1, WHY, permanent=False, standby=True))
     world.decide()
     world.decide(1)
     assert launches(world)[1:] == [(1, Recovery.SEARCH)]
-    assert world.rows.external_id == f"{RUN_ID}-1"
+    assert world.rows.external_id == str(LaunchId(RUN_ID, 1))
 
 
 def test_a_launch_that_failed_before_another_scheduler_had_its_run_is_searched_for_once(world: World):

@@ -43,7 +43,7 @@ def test_an_api_server_needs_no_valid_configuration_to_show_logs(monkeypatch: py
         (None, "shows no ECS task for this try"),
         ("some-pod", "shows no ECS task for this try"),
         ("01a21c24-79d8-7128-884c-5e6dceebeffc", "has not written the ECS task's ARN"),
-        ("01a21c24-79d8-7128-884c-5e6dceebeffc-3", "has not written the ECS task's ARN"),
+        ("01a21c2479d87128884c5e6dceebeffc-003", "has not written the ECS task's ARN"),
         (5, "can't be read: TypeError"),
     ],
 )

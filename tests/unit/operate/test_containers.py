@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.operate.containers import TO_STOP, Facts, Leases, Rules, Verdict, explain, judge_all
 from ecs_async_executor.operate.ecs_task import EcsTask
 from ecs_async_executor.standby.command import lease_url
@@ -45,7 +46,7 @@ def verdict(known: Facts, rules: Rules = RULES, **changes: Any) -> Verdict:
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "restarting"])
-@pytest.mark.parametrize("shown", [arn_of(), RUN, f"{RUN}-1", f"{RUN}-7"])
+@pytest.mark.parametrize("shown", [arn_of(), RUN, str(LaunchId(RUN, 1)), str(LaunchId(RUN, 7))])
 def test_a_container_whose_arn_or_run_id_a_live_row_shows_is_in_use(state: str, shown: str) -> None:
     assert verdict(facts(live=[found_row(state, shown, ti_id=OTHER_TI)])) is Verdict.IN_USE
 
@@ -101,7 +102,7 @@ def test_a_container_whose_row_was_over_only_a_moment_ago_may_still_end_by_itsel
         "deferred",
     ],
 )
-@pytest.mark.parametrize("shown", [arn_of(), RUN, f"{RUN}-2"])
+@pytest.mark.parametrize("shown", [arn_of(), RUN, str(LaunchId(RUN, 2))])
 def test_a_container_whose_row_is_over_is_stopped(state: str, shown: str) -> None:
     assert verdict(facts(by_id=[found_row(state, shown)])) is Verdict.OVER
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.operate.aws import StoredObject
 from ecs_async_executor.operate.payloads import KEPT_FOR, Verdict, explain, judge_all
 from tests.support.operation import NOW, OTHER_RUN, RUN
@@ -12,7 +13,7 @@ LOCATION = "s3://bucket/airflow/"
 
 
 def verdict(
-    name: str = f"{RUN}-1.json",
+    name: str = f"{LaunchId(RUN)}.json",
     *,
     age: float = KEPT_FOR + 1,
     live: set[str] | None = None,
@@ -24,13 +25,13 @@ def verdict(
     return judged.verdict
 
 
-@pytest.mark.parametrize("name", [f"{RUN}-1.json", f"{RUN}-12.json", f"{'a' * 32}-1.json"])
+@pytest.mark.parametrize("name", [f"{LaunchId(RUN, number)}.json" for number in (1, 12, 1234)])
 def test_a_payload_whose_run_is_over_for_a_day_is_deleted(name: str) -> None:
     assert verdict(name, live={OTHER_RUN}) is Verdict.LEFT_OVER
 
 
 def test_a_payload_of_a_live_run_is_kept_whatever_its_launch_number() -> None:
-    assert verdict(f"{RUN}-2.json", live={RUN}) is Verdict.IN_USE
+    assert verdict(f"{LaunchId(RUN, 2)}.json", live={RUN}) is Verdict.IN_USE
 
 
 def test_a_payload_is_kept_for_as_long_as_its_launch_may_be_repeated() -> None:
@@ -42,7 +43,8 @@ def test_every_payload_is_kept_while_the_run_of_a_live_row_is_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["notes.txt", f"{RUN}.json", f"{RUN}-1.txt", f"sub/{RUN}-1.json", "", "x-1.json"]
+    "name",
+    ["notes.txt", f"{RUN}.json", f"{LaunchId(RUN)}.txt", f"sub/{LaunchId(RUN)}.json", "", "x-001.json"],
 )
 def test_what_is_not_named_like_a_payload_is_never_deleted(name: str) -> None:
     assert verdict(name) is Verdict.FOREIGN
@@ -65,7 +67,7 @@ def test_the_object_of_a_standby_that_lives_is_kept_however_long_its_task_runs()
 
 def test_the_explanation_tells_the_age() -> None:
     (judged,) = judge_all(
-        [StoredObject(f"{LOCATION}{RUN}-1.json", NOW - 90_000, 1)], LOCATION, (), NOW, all_seen=True
+        [StoredObject(f"{LOCATION}{LaunchId(RUN)}.json", NOW - 90_000, 1)], LOCATION, (), NOW, all_seen=True
     )
     assert explain(judged, NOW) == (
         "It is 1d 01h old; nothing will fetch it: its run, its standby or its scheduler is gone."

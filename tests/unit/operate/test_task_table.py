@@ -9,6 +9,7 @@ import pytest
 
 from ecs_async_executor.argument_values import PHASES
 from ecs_async_executor.fleet.live import Cause, LiveTask, Phase, TaskRow
+from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.operate.ecs_task import EcsTask
 from ecs_async_executor.operate.task_table import Filters, Line, as_json, as_text, choose, join
 from tests.support.operation import DEPLOYMENT, NOW, OTHER_RUN, RUN, TOKEN, arn_of, container, standby
@@ -29,7 +30,7 @@ def joined(rows: list[LiveTask], *tasks: EcsTask) -> list[tuple[str, str | None,
     return [(line.phase, line.arn, line.ecs_state) for line in join(rows, tasks, DEPLOYMENT)]
 
 
-@pytest.mark.parametrize("shown", [arn_of(), RUN, f"{RUN}-2"])
+@pytest.mark.parametrize("shown", [arn_of(), RUN, str(LaunchId(RUN, 2))])
 def test_a_task_and_a_row_belong_together_by_the_arn_or_the_run_id(shown: str) -> None:
     assert joined([live(external_id=shown)], container()) == [("running", arn_of(), "RUNNING")]
 

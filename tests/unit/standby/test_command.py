@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from ecs_async_executor.engine.payloads import url_of
+from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.standby import command as standby
 from ecs_async_executor.standby.command import (
     BROKEN,
@@ -93,8 +94,8 @@ def test_a_standbys_object_is_known_by_its_name() -> None:
     [
         "",
         LEASE,
-        url_of(LOCATION, f"{RUN_ID}-1"),
-        url_of("s3://bucket/standby/", f"{RUN_ID}-1"),
+        url_of(LOCATION, str(LaunchId(RUN_ID, 1))),
+        url_of("s3://bucket/standby/", str(LaunchId(RUN_ID, 1))),
         f"s3://standby/{NONCE}.json",
         f"s3://bucket/my-standby/{NONCE}.json",
         f"{OWN}x",

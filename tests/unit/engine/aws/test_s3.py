@@ -21,7 +21,7 @@ from tests.support.engine import error
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-URL = "s3://bucket/airflow/run-1.json"
+URL = "s3://bucket/airflow/run-001.json"
 
 
 class FakeSession:
@@ -82,7 +82,7 @@ async def test_an_object_is_put_and_deleted_by_bucket_and_key():
     client = s3_client(session, s3_endpoint_url="http://s3", endpoint_url="http://ecs", region_name="r")
     await client.put(URL, b"{}")
     await client.delete(URL)
-    where = {"Bucket": "bucket", "Key": "airflow/run-1.json"}
+    where = {"Bucket": "bucket", "Key": "airflow/run-001.json"}
     # No ServerSideEncryption: the bucket's default applies.
     put = {**where, "Body": b"{}", "ContentType": "application/json"}
     assert session.calls == [("put", put), ("delete", where)]

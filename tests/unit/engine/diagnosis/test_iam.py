@@ -88,7 +88,7 @@ def statement_in(remedy: str | None) -> dict[str, object]:
         ),
         (
             (
-                f'User: {ROLE} is not authorized to perform: s3:PutObject on resource: "arn:aws:s3:::b/airflow/run-1.json"'
+                f'User: {ROLE} is not authorized to perform: s3:PutObject on resource: "arn:aws:s3:::b/airflow/run-001.json"'
                 " because no identity-based policy allows the s3:PutObject action"
             ),
             {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::b/airflow/*"},
@@ -169,7 +169,7 @@ def test_a_user_is_named_by_its_arn() -> None:
 
 
 def test_a_statement_for_one_object_covers_its_folder() -> None:
-    assert allow("s3:GetObject", "arn:aws:s3:::b/run-1.json")["Resource"] == "arn:aws:s3:::b/*"
+    assert allow("s3:GetObject", "arn:aws:s3:::b/run-001.json")["Resource"] == "arn:aws:s3:::b/*"
 
 
 def test_the_trust_policy_lets_ecs_tasks_assume_the_role() -> None:

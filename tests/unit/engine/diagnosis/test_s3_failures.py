@@ -9,7 +9,7 @@ from ecs_async_executor.engine.diagnosis.s3_failures import classify_s3
 from ecs_async_executor.errors import ConnectError
 from tests.support.engine import error
 
-URL = "s3://bucket/airflow/run-1.json"
+URL = "s3://bucket/airflow/run-001.json"
 NONCE = "0123456789abcdef" * 2
 STANDBY_URL = f"s3://bucket/airflow/standby/{NONCE}.json"
 

@@ -79,7 +79,7 @@ def test_a_launch_order_waits_to_be_sent(ledger: Ledger):
     assert entry is not None
     assert (entry.run_id, entry.number, entry.priority) == ("run", 4, 7)
     assert entry.state is State.SENDING
-    assert str(entry.launch_id) == "run-4"
+    assert str(entry.launch_id) == "run-004"
     assert ledger.sending == 1
     assert ledger.take(0.0) is None
 
@@ -164,7 +164,7 @@ def test_an_unknown_outcome_is_sent_again_with_the_same_token_and_request(ledger
     ]
     assert ledger.take(0.9) is None
     assert ledger.take(1.0) is entry
-    assert (str(entry.launch_id), entry.launch.request) == ("run-1", request)
+    assert (str(entry.launch_id), entry.launch.request) == ("run-001", request)
     assert ledger.failed(entry, failure(Kind.UNKNOWN), 1.0) == []
     assert ledger.take(2.9) is None
     assert ledger.take(3.0) is entry
@@ -215,7 +215,7 @@ def test_a_start_failure_ends_the_launch_and_the_run_may_be_launched_again(ledge
     ledger.launch(order("run", number=2), 1.0)
     entry = ledger.take(1.0)
     assert entry is not None
-    assert str(entry.launch_id) == "run-2"
+    assert str(entry.launch_id) == "run-002"
 
 
 # --- runs that another engine held ------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ async def test_the_object_is_in_s3_when_runtask_is_called(
         await at.idle()
         assert list(at.ledger.deletions) == []
     assert there == [b"token 1"]
-    assert reports == [Launched("run", 1, "arn:run-1", "default", "airflow")]
+    assert reports == [Launched("run", 1, "arn:run-001", "default", "airflow")]
 
 
 async def test_a_command_that_holds_its_workload_needs_no_upload(launching: Any, s3: FakeS3):
@@ -239,12 +239,12 @@ async def test_an_open_request_is_settled_before_its_upload(launching: Any, clie
 
 async def test_the_next_launch_has_an_object_of_its_own(launching: Any, client: FakeClient, s3: FakeS3):
     client.script["run_task"].append(refused("RESOURCE:CPU"))
-    second = "s3://bucket/airflow/run-2.json"
+    second = "s3://bucket/airflow/run-002.json"
     async with launching() as at:
         at.launch("run", build=fetching())
         await at.idle()
         at.launch("run", number=2, build=fetching(second))
         await at.idle()
         assert list(at.ledger.deletions) == [URL]
-    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-1", "run-2"]
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-001", "run-002"]
     assert second in s3.objects

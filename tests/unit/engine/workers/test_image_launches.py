@@ -39,7 +39,7 @@ async def test_a_run_is_launched_from_a_revision_with_its_image(
         at.launch("run", build=building())
         await at.idle()
     assert images(client) == ["airflow:2"]
-    assert reports == [Launched("run", 1, "arn:run-1", "default", "airflow")]
+    assert reports == [Launched("run", 1, "arn:run-001", "default", "airflow")]
 
 
 async def test_a_thousand_runs_with_one_image_cost_one_registration(

@@ -36,7 +36,7 @@ async def test_a_launch_is_replayed_while_calls_fail_in_this_process_and_its_tok
     sent = client.calls("run_task")
     assert len(sent) == FAULTS
     assert all(body == sent[0] for body in sent)
-    assert [report.arn for report in reports.of(Launched)] == ["arn:run-1"]
+    assert [report.arn for report in reports.of(Launched)] == ["arn:run-001"]
     assert client.calls("list_tasks") == []
 
 

@@ -31,11 +31,11 @@ async def test_a_run_is_sent_with_its_token_and_startedby(
         {
             "cluster": "one",
             "taskDefinition": "airflow-task",
-            "clientToken": "run-3",
+            "clientToken": "run-003",
             "startedBy": "airflow/prod/run",
         }
     ]
-    assert reports == [Launched("run", 3, "arn:run-3", "one", "airflow")]
+    assert reports == [Launched("run", 3, "arn:run-003", "one", "airflow")]
 
 
 async def test_at_most_concurrency_calls_are_in_flight(launching: Any, client: FakeClient, reports: Reports):
@@ -96,7 +96,7 @@ async def test_a_launch_that_has_started_nothing_is_over_and_costs_no_attempt(
     async with launching(missing_grace=60) as at:
         at.launch("run")
         await at.idle()
-    assert {body["clientToken"] for body in client.calls("run_task")} == {"run-1"}
+    assert {body["clientToken"] for body in client.calls("run_task")} == {"run-001"}
     assert [type(report) for report in reports] == reported
     failed = reports[-1]
     assert isinstance(failed, LaunchFailed)
@@ -135,7 +135,7 @@ async def test_a_conflict_stays_undecided_while_listtasks_fails(
     async with launching() as at:
         at.launch("run")
         await at.idle()
-    assert {body["clientToken"] for body in client.calls("run_task")} == {"run-1"}
+    assert {body["clientToken"] for body in client.calls("run_task")} == {"run-001"}
     assert [report.arn for report in reports.of(Launched)] == ["arn:old"]
 
 
@@ -198,7 +198,7 @@ async def test_a_task_that_listtasks_does_not_know_yet_is_not_started_twice(
         at.launch("run")
         await at.idle()
     assert [report.arn for report in reports.of(Launched)] == ["arn:known-at-last"]
-    assert {call["clientToken"] for call in client.calls("run_task")} == {"run-1"}
+    assert {call["clientToken"] for call in client.calls("run_task")} == {"run-001"}
 
 
 @pytest.mark.parametrize("arns", [(), ("arn:lives",)])
@@ -246,7 +246,7 @@ async def test_a_request_that_cannot_be_built_fails_only_its_run(
     assert str(failed["invalid"].diagnosis) == "The tags are too many. Remove some."
     assert "the-token" not in str(failed["broken"].diagnosis)
     assert all(report.permanent for report in failed.values())
-    assert [body["clientToken"] for body in client.calls("run_task")] == ["fine-1"]
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["fine-001"]
     assert "Can't build the RunTask request of label of broken" in caplog.text
 
 
@@ -261,7 +261,7 @@ async def test_a_request_that_cannot_be_built_leaves_its_runtask_permit_to_other
             at.launch(str(number), build=invalid)
         at.launch("right")
         await at.idle(5)
-    assert [body["clientToken"] for body in client.calls("run_task")] == ["right-1"]
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["right-001"]
 
 
 async def test_a_run_stopped_while_it_waits_for_a_permit_is_not_sent(
@@ -285,7 +285,7 @@ async def test_a_stopping_launcher_sends_nothing_more(launching: Any, client: Fa
         await at.idle(1)
         at.launcher.stopping = True
         await at.idle()
-    assert [body["clientToken"] for body in client.calls("run_task")] == ["first-1"]
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["first-001"]
 
 
 async def test_a_slot_is_freed_after_every_kind_of_outcome(
@@ -325,7 +325,7 @@ async def test_an_open_request_is_settled_by_the_clusters_default(
     assert [body["placementStrategy"] for body in client.calls("run_task")] == [
         [{"capacityProvider": "mine"}]
     ] * 2
-    assert {body["clientToken"] for body in client.calls("run_task")} == {"a-1", "b-1"}
+    assert {body["clientToken"] for body in client.calls("run_task")} == {"a-001", "b-001"}
     assert len(reports.of(Launched)) == 2
 
 
@@ -350,7 +350,7 @@ async def test_a_run_waits_unsent_while_its_clusters_default_cannot_be_fetched(
     async with launching() as at:
         at.launch("run", build=open_request)
         await at.idle()
-    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-1"]
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-001"]
     assert [type(report) for report in reports] == [Launched], "it is no launch whose outcome is unknown"
 
 
@@ -367,7 +367,7 @@ async def test_a_request_that_its_cluster_cannot_run_fails_only_its_run(
     (failed,) = reports.of(LaunchFailed)
     assert (failed.run_id, failed.permanent) == ("wrong", True)
     assert "at least one subnet" in str(failed.diagnosis)
-    assert [body["clientToken"] for body in client.calls("run_task")] == ["right-1"]
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["right-001"]
 
 
 async def test_a_run_stopped_while_its_clusters_default_is_fetched_is_not_sent(
@@ -455,7 +455,7 @@ async def test_a_request_answered_by_a_proxy_may_have_reached_ecs_and_is_replaye
         await at.idle()
     first, second = client.calls("run_task")
     assert first == second
-    assert [report.arn for report in reports.of(Launched)] == ["arn:run-1"]
+    assert [report.arn for report in reports.of(Launched)] == ["arn:run-001"]
 
 
 async def test_a_refusal_after_a_proxys_page_does_not_count_if_listtasks_finds_a_task(

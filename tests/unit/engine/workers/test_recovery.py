@@ -43,7 +43,7 @@ async def test_an_earlier_schedulers_run_is_sent_with_its_token_if_no_task_is_fo
     async with launching() as at:
         at.launch("run", number=3, recovery=Recovery.SEARCH)
         await at.idle()
-    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-3"]
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-003"]
     assert len(reports.of(Launched)) == 1
 
 
@@ -54,7 +54,7 @@ async def test_an_earlier_schedulers_run_is_sent_with_its_token_if_listtasks_is_
     async with launching() as at:
         at.launch("run", number=2, recovery=Recovery.SEARCH)
         await at.idle()
-    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-2"]
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["run-002"]
     assert len(reports.of(Launched)) == 1
 
 
@@ -197,7 +197,7 @@ async def test_a_run_that_ends_while_it_waits_for_a_permit_leaves_it_to_others(
         await at.idle(10)
         at.launch("third")
         await at.idle()
-    assert [body["clientToken"] for body in client.calls("run_task")] == ["first-1", "third-1"]
+    assert [body["clientToken"] for body in client.calls("run_task")] == ["first-001", "third-001"]
     assert client.times == pytest.approx([0, 15])
 
 
@@ -335,7 +335,7 @@ async def test_a_run_owned_by_others_before_fails_after_the_grace_time_if_its_re
         await at.idle(59)
         assert reports.of(LaunchFailed) == []
         await at.idle()
-        assert list(at.ledger.deletions) == ["s3://bucket/airflow/run-1.json"]
+        assert list(at.ledger.deletions) == ["s3://bucket/airflow/run-001.json"]
     (failed,) = reports.of(LaunchFailed)
     assert failed.permanent
     assert "9000 characters" in failed.diagnosis.summary

@@ -83,7 +83,7 @@ async def test_a_run_keeps_its_position_during_its_upload(launching: Any, client
         for name in ("first", "long", "third", "fourth"):
             at.launch(name, build=fetching() if name == "long" else None)
         await at.idle(100)
-    assert [token for token, _ in sent(client)] == ["first-1", "third-1", "long-1", "fourth-1"]
+    assert [token for token, _ in sent(client)] == ["first-001", "third-001", "long-001", "fourth-001"]
     assert [at for _, at in sent(client)] == pytest.approx([0, 10, 20, 30])
 
 
@@ -97,7 +97,7 @@ async def test_an_object_is_uploaded_once_unless_its_token_gets_old_while_the_ru
         at.launch("run", build=fetching())
         at.launch("before its upload")
         await at.idle(wait * 5)
-    assert [name for name, _ in sent(client)] == ["first-1", "before its upload-1", "run-1"]
+    assert [name for name, _ in sent(client)] == ["first-001", "before its upload-001", "run-001"]
     assert s3.objects == {URL: token}
     assert len(s3.asked) == int(token[-1:])
 
@@ -157,7 +157,7 @@ async def test_while_s3_is_down_few_requests_are_kept_and_the_rest_are_built_at_
         assert len(builds.times) <= PUTS_AHEAD + 20 * (20 + 1)
         assert sum(entry.launch.request is not None for entry in at.ledger) <= PUTS_AHEAD + CALLS
         await at.idle(100)
-    assert [token for token, _ in sent(client)] == ["short-1"]
+    assert [token for token, _ in sent(client)] == ["short-001"]
 
 
 async def test_while_s3_is_down_its_runs_do_not_take_permits_from_others_repeatedly(
@@ -185,7 +185,7 @@ async def test_long_runs_use_up_no_probe_while_the_circuit_breaker_is_open(
         for number in range(3 * PUTS_AHEAD):
             at.launch(f"long-{number}", build=fetching(f"s3://bucket/{number}"), priority=9)
         await at.idle(100)
-    assert sent(client) == [("first-1", at) for at in (0, 1, 3, 7, 15)]
+    assert sent(client) == [("first-001", at) for at in (0, 1, 3, 7, 15)]
 
 
 async def test_runs_beyond_those_s3_can_keep_ahead_use_up_their_lanes_rate(
@@ -200,7 +200,7 @@ async def test_runs_beyond_those_s3_can_keep_ahead_use_up_their_lanes_rate(
         assert len(builds.times) <= PUTS_AHEAD + 2
         at.launch("short")
         await at.idle(0.5)
-    assert [token for token, _ in sent(client)] == ["short-1"]
+    assert [token for token, _ in sent(client)] == ["short-001"]
 
 
 async def test_a_stopping_uploader_uploads_nothing_more(launching: Any, s3: FakeS3):
@@ -298,7 +298,7 @@ async def test_a_run_that_is_not_found_waits_for_s3_at_least_until_the_grace_tim
     assert [str(report.diagnosis) for report in reports.of(Waiting)] == ["S3 says no."]
     assert len(client.calls("list_tasks")) == PUTS + 10
     assert [at for _, _, at in s3.asked[:4]] == [0, 1, 3, 7]
-    assert [token for token, _ in sent(client)] == ["run-1"]
+    assert [token for token, _ in sent(client)] == ["run-001"]
 
 
 async def test_a_run_stopped_during_its_search_is_not_uploaded(

@@ -43,11 +43,22 @@ def test_describe_tasks_follows_a_task_through_its_life(lab: Lab) -> None:
 
 def test_describe_tasks_takes_ids_and_arns_and_reports_the_unknown(lab: Lab) -> None:
     arn = lab.run()
-    answer = lab.call("DescribeTasks", tasks=[arn.rpartition("/")[2], arn, "nope"])
+    answer = lab.call("DescribeTasks", tasks=[arn.rpartition("/")[2], arn, "a" * 32, "b" * 36])
     assert [task["taskArn"] for task in answer["tasks"]] == [arn, arn]
     assert answer["failures"] == [
-        {"arn": "arn:aws:ecs:us-east-1:123456789012:task/default/nope", "reason": "MISSING"}
+        {"arn": f"arn:aws:ecs:us-east-1:123456789012:task/default/{unknown}", "reason": "MISSING"}
+        for unknown in ("a" * 32, "b" * 36)
     ]
+
+
+@pytest.mark.parametrize("task_id", ["", "nope", "a" * 33, "b" * 38])
+def test_a_task_id_has_32_or_36_characters(lab: Lab, task_id: str) -> None:
+    for action, params in {"DescribeTasks": {"tasks": [task_id]}, "StopTask": {"task": task_id}}.items():
+        error = lab.error(action, **params)
+        assert (error.code, error.message) == (
+            "InvalidParameterException",
+            "taskId length should be one of [32,36]",
+        )
 
 
 def test_a_task_is_missing_an_hour_after_it_stopped(lab: Lab) -> None:
@@ -108,7 +119,7 @@ def test_stopping_twice_keeps_the_first_reason(lab: Lab) -> None:
 
 
 def test_stopping_an_unknown_task_is_invalid(lab: Lab) -> None:
-    error = lab.error("StopTask", task="nope")
+    error = lab.error("StopTask", task="a" * 32)
     assert (error.code, error.message) == ("InvalidParameterException", "The referenced task was not found.")
 
 

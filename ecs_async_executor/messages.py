@@ -285,7 +285,7 @@ class Launched(LaunchReport):
 
 @dataclass(frozen=True, slots=True)
 class HandedOver(RunReport):
-    """Its task is a standby's, which has its workload, or never gets it and ends: it should start within seconds."""
+    """A standby serves it: either the standby has the workload by now, and its code starts within seconds, or it exits without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,7 +397,7 @@ class HealthChecked:
 
 @dataclass(frozen=True, slots=True)
 class StandbysOff:
-    """A pool's standbys come to nothing, one after the other: it rests, and its tasks start cold."""
+    """A pool's standbys keep failing, one after the other: the pool rests, and its tasks start cold."""
 
     pool: str
     diagnosis: Diagnosis
@@ -439,7 +439,7 @@ class EngineStatus:
     sending: int
     """RunTask calls in flight."""
     watched: int
-    """ECS tasks that it polls."""
+    """ECS tasks that it polls, searches for, stops or uploads for: all it has in hand but `waiting` and `sending`."""
     rate: float | None
     """RunTask calls that it makes per second at most, now: less than `limit` after throttles; None: as many as it can."""
     limit: float | None

@@ -6,7 +6,7 @@ import logging
 import threading
 from asyncio import AbstractEventLoop, get_running_loop
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from queue import Empty, SimpleQueue
 
 import anyio
@@ -30,7 +30,7 @@ STATUS_INTERVAL = 5.0
 
 
 class EngineThread:
-    """Runs an `Engine` in its own thread. Only the owner's thread may call its methods, but `answer`; none waits for AWS.
+    """Runs an `Engine` in its own thread. All methods except `answer` are for the owner's thread; none waits for AWS.
 
     It can be started once. After it dies (`EngineDied` is among the reports), create a new one and resubmit
     the orders for all live runs: launching with the same run id and launch number finds the existing task.
@@ -59,13 +59,21 @@ class EngineThread:
 
     def start(self, timeout: float = 30.0) -> None:
         """Start, and return once the loop is ready, without calling AWS; raises `EngineStartError`."""
+        self.begin()
         try:
-            self._thread.start()
             self._ready.result(timeout)
         except Exception as error:
-            raise EngineStartError(
-                f"The engine's thread did not start: {type(error).__name__}: {error}. See the log above."
-            ) from error
+            raise _start_error(error) from error
+
+    def begin(self) -> None:
+        """Start without waiting for the loop; raises `EngineStartError` if there can be no more threads.
+
+        Orders may follow at once. If the engine can't be made, `EngineDied` is among the reports.
+        """
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise _start_error(error) from error
 
     def submit(self, orders: Iterable[Order]) -> None:
         """Hand over orders. A dead engine drops them: see the class docstring."""
@@ -89,6 +97,8 @@ class EngineThread:
 
         Containers keep running. The reports of calls that finished can still be drained.
         """
+        if self.is_alive:
+            wait([self._ready], timeout)
         self._call(lambda engine: engine.close(max(0.0, timeout - 1.0)))
         if self.is_alive:
             self._thread.join(timeout)
@@ -114,10 +124,9 @@ class EngineThread:
         except BaseException as error:
             if not self._ready.done():
                 self._ready.set_exception(error)
-            else:
-                log.exception("The engine died.")
-                cause = _first_cause(error)
-                self._outbox.put(EngineDied(f"{type(cause).__name__}: {cause}"))
+            log.exception("The engine died.")
+            cause = _first_cause(error)
+            self._outbox.put(EngineDied(f"{type(cause).__name__}: {cause}"))
 
     async def _run(self) -> None:
         engine = Engine(
@@ -148,6 +157,12 @@ class EngineThread:
             await anyio.sleep(STATUS_INTERVAL)
             await engine.measure()
             self._outbox.put(engine.status(anyio.current_time()))
+
+
+def _start_error(error: Exception) -> EngineStartError:
+    return EngineStartError(
+        f"The engine's thread did not start: {type(error).__name__}: {error}. See the log above."
+    )
 
 
 def _first_cause(error: BaseException) -> BaseException:

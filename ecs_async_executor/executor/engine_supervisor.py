@@ -26,7 +26,7 @@ STABLE_AFTER = 600.0
 
 
 class EngineSupervisor:
-    """Runs one engine at a time. Call it from the scheduler's thread only, but `answer`; no method waits for AWS."""
+    """Runs one engine at a time. All methods except `answer` are for the scheduler's thread; none waits for AWS."""
 
     def __init__(  # noqa: PLR0913  what differs between a scheduler and a test
         self,
@@ -98,15 +98,16 @@ class EngineSupervisor:
         self._started_at = self._clock()
         try:
             orders = list(self._live_orders())
-            self._engine = self._new_engine()
-            self._engine.start()
+            engine = self._new_engine()
+            engine.begin()  # without waiting for it: that would hold up the heartbeat
         except Exception:
             log.exception("The engine could not be started again; next try in %.0f s.", RESTART_AGAIN_AFTER)
             return
+        self._engine = engine
         self._engine.submit(orders)
         self._restart_at = None
         self._measurements.count(ENGINE_RESTARTS)
-        log.warning("The engine runs again, with %d tasks in hand.", len(orders))
+        log.warning("The engine has been started again, with %d tasks in hand.", len(orders))
 
     def _new_engine(self) -> EngineThread:
         return EngineThread(self._connect, self._options, self._engine_measurements)

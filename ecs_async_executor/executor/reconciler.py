@@ -157,7 +157,7 @@ class Reconciler:
         return refused
 
     def adopt(self, runs: Iterable[Run]) -> None:
-        """Take over the runs of an earlier scheduler. Adopting a run twice changes nothing."""
+        """Take over the runs of an earlier scheduler. Adopting a run again costs at most one more search for its task."""
         launched = []
         for run in runs:
             known = self.runs.current(run.key)

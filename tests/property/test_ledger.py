@@ -282,7 +282,7 @@ class LedgerOnEcs(RuleBasedStateMachine):
 
     @rule()
     def look_who_waits_for_room(self) -> None:
-        self.take_reports(LongWaits(self.ledger).short_of_room(self.now, 10.0, 2))
+        self.take_reports(LongWaits(self.ledger).end_or_report(self.now, 10.0, 2))
 
     # --- before the send -------------------------------------------------------------------------------
 

@@ -53,7 +53,7 @@ class Standby:
         return 0.0 if self.running_since is None else now - self.running_since
 
     def __repr__(self) -> str:
-        """Omit the URL: its object may be written only by who launched the standby."""
+        """Omit the URL: only whoever launched the standby may write its object."""
         return f"Standby({self.pool!r}, {self.stage.name}, {self.arn!r})"
 
 

@@ -6,7 +6,8 @@ import heapq
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from itertools import count
+from typing import TypeAlias, TypeVar
 
 from ecs_async_executor.engine.capacity.gates import Gates, Pass
 from ecs_async_executor.engine.options import Rate
@@ -15,6 +16,7 @@ from ecs_async_executor.messages import RateShare, Room
 
 _Key: TypeAlias = tuple[RateShare | None, Room | None, str | None]
 """Lane, room, and the pool whose standbys may serve a run instead."""
+_Note = TypeVar("_Note")
 _WHOLE = 1.0 - 1e-9
 EXPECTED = 15.0
 """Seconds within which the next launch of a run comes that ECS has refused: three of Airflow's heartbeats, by default 5 s."""
@@ -30,7 +32,10 @@ class _Line:
     room: Room | None
     """None: they don't ask for any."""
     gates: Gates | None
-    runs: list[tuple[int, int, Entry]] = field(default_factory=list)
+    runs: list[tuple[int, int, int, Entry]] = field(default_factory=list)
+    """Heap items: minus the priority, the position, a number that no other item has, and the run.
+
+    A stale item may have the priority and position of a live one; and entries have no order."""
 
     def opens_at(self, now: float) -> float:
         """Return when its next run may be sent: `now` if it may be already."""
@@ -70,7 +75,9 @@ class LaunchQueue:
         self._lanes: dict[RateShare | None, _Lane] = {}
         self._lines: dict[_Key, _Line] = {}
         """The ready runs."""
-        self._delayed: list[tuple[float, int, Entry]] = []
+        self._delayed: list[tuple[float, int, int, Entry]] = []
+        """Heap items: when the run is due, its position, a number that no other item has, and the run."""
+        self._item_numbers = count()
         self._kept: dict[str, tuple[int, float]] = {}
         """The positions of refused runs by run id, and until when they are kept; the oldest first."""
         self._refused: dict[str, tuple[Room, float]] = {}
@@ -95,7 +102,7 @@ class LaunchQueue:
             position = self._positions[entry] = self._next_position if kept is None else kept[0]
             self._next_position += 1
         self._waiting[entry] = not_before
-        heapq.heappush(self._delayed, (not_before, position, entry))
+        heapq.heappush(self._delayed, (not_before, position, next(self._item_numbers), entry))
 
     def discard(self, entry: Entry) -> None:
         """Remove a run and forget its position; it needn't be waiting."""
@@ -104,23 +111,22 @@ class LaunchQueue:
 
     def keep_position(self, entry: Entry, now: float) -> None:
         """Keep the position of a run that was refused, by ECS or by its standby, for its next launch."""
-        while self._kept and next(iter(self._kept.values()))[1] <= now:
-            del self._kept[next(iter(self._kept))]
+        _drop_expired(self._kept, now)
         self._kept.pop(entry.run_id, None)
         self._kept[entry.run_id] = self._positions[entry], now + KEPT
 
     def expect(self, run_id: str, room: Room, now: float) -> None:
         """Note that ECS has refused a run for lack of room, which will be back."""
+        _drop_expired(self._refused, now)
         self._refused.pop(run_id, None)
         self._refused[run_id] = room, now + EXPECTED
 
     def expected(self, now: float) -> list[Room]:
         """Return the room of each run that ECS has refused, and that is about to be back."""
-        while self._refused and next(iter(self._refused.values()))[1] <= now:
-            del self._refused[next(iter(self._refused))]
+        _drop_expired(self._refused, now)
         return [room for room, _ in self._refused.values()]
 
-    def leave_lane(self, entry: Entry) -> None:
+    def make_ready(self, entry: Entry) -> None:
         """Make a waiting run ready now, outside its lane and asking for no room: it won't become a launch."""
         if entry in self._waiting:
             entry.lane = None
@@ -133,7 +139,7 @@ class LaunchQueue:
         if not open_lines:
             return None
         line = min(open_lines, key=lambda each: each.runs[0][:2])
-        entry = heapq.heappop(line.runs)[2]
+        *_, entry = heapq.heappop(line.runs)
         entry.passes = line.take(now)
         del self._waiting[entry]
         return entry
@@ -149,7 +155,7 @@ class LaunchQueue:
         lines = [line for key, line in self._lines.items() if key[2] == pool]
         if not lines:
             return None
-        entry = heapq.heappop(min(lines, key=lambda each: each.runs[0][:2]).runs)[2]
+        *_, entry = heapq.heappop(min(lines, key=lambda each: each.runs[0][:2]).runs)
         del self._waiting[entry]
         return entry
 
@@ -163,7 +169,7 @@ class LaunchQueue:
         found: dict[Room, list[Entry]] = {}
         for line in self._lines.values():
             if line.room is not None:
-                ready = [entry for _, _, entry in line.runs if self._waiting.get(entry, 0.0) is None]
+                ready = [entry for *_, entry in line.runs if self._waiting.get(entry, 0.0) is None]
                 found.setdefault(line.room, []).extend(ready)
         return found
 
@@ -186,11 +192,11 @@ class LaunchQueue:
         while self._delayed and (self._delayed[0][0] <= now or not self._is_live(self._delayed[0])):
             item = heapq.heappop(self._delayed)
             if self._is_live(item):
-                _, position, entry = item
+                _, position, number, entry = item
                 self._waiting[entry] = None
-                heapq.heappush(self._line(entry, now).runs, (-entry.priority, position, entry))
+                heapq.heappush(self._line(entry, now).runs, (-entry.priority, position, number, entry))
         for key, line in list(self._lines.items()):
-            while line.runs and not self._is_ready(line.runs[0][2], key):
+            while line.runs and not self._is_ready(line.runs[0][-1], key):
                 heapq.heappop(line.runs)
             if not line.runs:
                 del self._lines[key]
@@ -206,12 +212,18 @@ class LaunchQueue:
         room = entry.room if self._gates is not None and entry.asks_for_room else None
         return entry.lane, room, entry.pool
 
-    def _is_live(self, item: tuple[float, int, Entry]) -> bool:
+    def _is_live(self, item: tuple[float, int, int, Entry]) -> bool:
         """Return whether a delayed item still holds its run's current due time."""
-        return self._waiting.get(item[2]) == item[0]
+        return self._waiting.get(item[-1]) == item[0]
 
     def _is_ready(self, entry: Entry, key: _Key) -> bool:
         return entry in self._waiting and self._waiting[entry] is None and self._key(entry) == key
+
+
+def _drop_expired(notes: dict[str, tuple[_Note, float]], now: float) -> None:
+    """Drop the notes that are kept no longer; the oldest come first."""
+    while notes and next(iter(notes.values()))[1] <= now:
+        del notes[next(iter(notes))]
 
 
 class _Lane:

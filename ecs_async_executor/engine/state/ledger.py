@@ -212,7 +212,7 @@ class Ledger:
         ):  # skip the upload: the launcher only searches for its task now
             self.puts.discard(entry)
             self.queue(entry, "stop ordered", now)
-        self.launches.leave_lane(entry)
+        self.launches.make_ready(entry)
         return []
 
     def forget(self, run_id: str, now: float) -> None:
@@ -505,7 +505,7 @@ class Ledger:
         if not report.interrupted:  # otherwise AWS has taken its place away
             self.gates.end(entry.room, now, stopped_at)
 
-    # --- states: for the modules beside this one only -----------------------------------------------------
+    # --- states: for the modules of this package only ----------------------------------------------------
 
     def move(self, entry: Entry, state: State, why: str, now: float) -> None:
         """Change a run's state; raises `ImpossibleTransitionError`. Which queues it is in is the caller's business."""

@@ -23,7 +23,7 @@ class LongWaits:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def short_of_room(self, now: float, report_after: float, limit: int) -> list[Report]:
+    def end_or_report(self, now: float, report_after: float, limit: int) -> list[Report]:
         """End the launches that have waited for room for too long, and report others, once each, after `report_after` s.
 
         At most `limit` are reported, of each room the first to be launched first.
@@ -46,7 +46,7 @@ class LongWaits:
                     to_tell.add(entry)
                 elif launch.unknown_sends:
                     launch.needs_answer = True
-                    self._ledger.launches.leave_lane(entry)
+                    self._ledger.launches.make_ready(entry)
                 else:
                     reports += self._ledger.end(entry, no_room(entry, why.diagnosis, waited), now)
             if to_tell and limit:

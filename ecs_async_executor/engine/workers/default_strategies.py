@@ -6,11 +6,8 @@ The default applies to tasks that set neither a launch type nor capacity provide
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import anyio
 
 from ecs_async_executor.backoff import Random
 from ecs_async_executor.engine.admission.calls import Calls
@@ -30,16 +27,14 @@ class DefaultStrategies:
         self._random = random
         self.known: dict[str, Sequence[Mapping[str, Any]]] = {}
         """The strategies fetched so far, by cluster."""
-        self._locks: dict[str, anyio.Lock] = defaultdict(anyio.Lock)
 
     async def default_strategy(self, cluster: str) -> Sequence[Mapping[str, Any]]:
-        """Return the cluster's strategy; empty if it has none, or ECS won't say.
+        """Return the cluster's strategy; empty if it has none, or ECS won't say. One caller asks for all (`SharedAnswers`).
 
         Raises `CallError` if code in this process raised.
         """
-        async with self._locks[cluster]:
-            if cluster not in self.known:
-                self.known[cluster] = await self._fetch(cluster)
+        if cluster not in self.known:
+            self.known[cluster] = await self._fetch(cluster)
         return self.known[cluster]
 
     async def _fetch(self, cluster: str) -> Sequence[Mapping[str, Any]]:

@@ -18,6 +18,10 @@ from ecs_async_executor.engine.workers.wakeup import Wakeup
 
 CALLS = 20
 """The most StopTask calls in flight at once."""
+LONGEST_USUAL_WAIT = 60.0
+"""Seconds, at most, from a failed call to the next one."""
+LONGEST_WAIT = 600.0
+"""Seconds, at most, while DescribeTasks doesn't know the task either: thousands of them must not use up the rate."""
 
 
 class Stopper:
@@ -38,21 +42,26 @@ class Stopper:
         """Stop tasks until cancelled."""
         while True:
             await self.wakeup.wait_while_empty(self._ledger.stops)
-            await self._slots.acquire()
             tasks.start_soon(self._stop, self._ledger.stops.popleft())
 
     async def _stop(self, entry: Entry) -> None:
         """Call StopTask until ECS accepts it, or the run has ended or was forgotten."""
         for attempt in count(1):
-            with await self._calls.permit(Action.STOP_TASK) as permit:
-                if not self._ledger.holds(entry):
-                    break
-                if await self._is_accepted(entry, permit):
-                    self._ledger.stop_accepted(entry, anyio.current_time())
-                    self._on_change()
-                    break
-            await anyio.sleep(backoff(attempt, base=1.0, cap=60.0, random=self._random))
-        self._slots.release()
+            async with self._slots:  # not while it waits: tasks that can't be stopped must not hold up others
+                if await self._is_settled(entry):
+                    return
+            cap = LONGEST_WAIT if entry.task.missing else LONGEST_USUAL_WAIT
+            await anyio.sleep(backoff(attempt, base=1.0, cap=cap, random=self._random))
+
+    async def _is_settled(self, entry: Entry) -> bool:
+        with await self._calls.permit(Action.STOP_TASK) as permit:
+            if not self._ledger.holds(entry):
+                return True
+            if not await self._is_accepted(entry, permit):
+                return False
+        self._ledger.stop_accepted(entry, anyio.current_time())
+        self._on_change()
+        return True
 
     async def _is_accepted(self, entry: Entry, permit: Permit) -> bool:
         try:

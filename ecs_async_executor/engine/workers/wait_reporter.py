@@ -30,7 +30,7 @@ class WaitReporter:
         while True:
             await anyio.sleep(INTERVAL)
             now = anyio.current_time()
-            for report in self._long_waits.short_of_room(now, HELD_UP_AFTER, REPORTS_AT_ONCE):
+            for report in self._long_waits.end_or_report(now, HELD_UP_AFTER, REPORTS_AT_ONCE):
                 self._emit(report)
             since = now - HELD_UP_AFTER
             why, states = self._calls.outage, HELD_UP

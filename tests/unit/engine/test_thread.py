@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any, cast
 
@@ -7,6 +8,7 @@ import pytest
 
 from ecs_async_executor.engine import thread as thread_module
 from ecs_async_executor.engine.aws.client import Connection
+from ecs_async_executor.engine.engine import Engine
 from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.engine.thread import EngineThread
 from ecs_async_executor.errors import EngineStartError
@@ -60,7 +62,26 @@ def test_start_raises_if_the_engine_cannot_start():
     thread.submit([order("run")])
     thread.close(10)
     assert not thread.is_alive
+    assert [type(report) for report in thread.drain()] == [EngineDied]
+
+
+def test_an_engine_that_is_slow_to_start_takes_its_orders_and_its_end_as_soon_as_it_runs(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    go = threading.Event()
+
+    def slow_engine(*arguments: Any, **options: Any) -> Engine:
+        assert go.wait(60)
+        return Engine(*arguments, **options)
+
+    monkeypatch.setattr(thread_module, "Engine", slow_engine)
+    thread = EngineThread(never_asked, options())
+    thread.begin()
+    thread.submit([order("run"), Stop("run", "because")])
     assert list(thread.drain()) == []
+    threading.Timer(0.2, go.set).start()
+    thread.close(60)
+    assert not thread.is_alive
 
 
 def test_orders_submitted_before_and_after_the_start_are_taken():

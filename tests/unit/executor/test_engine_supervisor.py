@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 import pytest
 from aiobotocore.session import get_session
 
+from ecs_async_executor.engine import thread as thread_module
 from ecs_async_executor.engine.aws.client import Connection
+from ecs_async_executor.engine.engine import Engine
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.thread import EngineThread
 from ecs_async_executor.errors import EngineStartError
-from ecs_async_executor.executor.engine_supervisor import STABLE_AFTER, EngineSupervisor
+from ecs_async_executor.executor.engine_supervisor import RESTART_AGAIN_AFTER, STABLE_AFTER, EngineSupervisor
 from ecs_async_executor.local import Control, Options, serve_in_thread
 from ecs_async_executor.messages import EngineDied, Launch, Launched, Report, Request, Stopped
 
@@ -127,7 +130,7 @@ def test_a_failed_restart_is_tried_again_after_a_minute(
 
     bench.kill()
     with monkeypatch.context() as patch:
-        patch.setattr(EngineThread, "start", refuse)
+        patch.setattr(EngineThread, "begin", refuse)
         bench.now += 60
         bench.supervisor.drain()
     assert "could not be started again; next try in 60 s" in caplog.text
@@ -135,6 +138,46 @@ def test_a_failed_restart_is_tried_again_after_a_minute(
     bench.supervisor.drain()
     assert not bench.supervisor._engine.is_alive
     bench.now += 1
+    bench.supervisor.drain()
+    assert bench.supervisor._engine.is_alive
+
+
+def test_a_restart_neither_waits_for_a_slow_engine_nor_makes_another_one_beside_it(
+    bench: Bench, ecs: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = threading.Event()
+    made: list[Engine] = []
+
+    def slow_engine(*arguments: Any, **options: Any) -> Engine:
+        assert go.wait(60)
+        made.append(Engine(*arguments, **options))
+        return made[-1]
+
+    bench.live = [order("run-1")]
+    bench.kill()
+    monkeypatch.setattr(thread_module, "Engine", slow_engine)
+    bench.now += 60
+    bench.supervisor.drain()
+    bench.now += 10 * RESTART_AGAIN_AFTER
+    bench.supervisor.drain()
+    assert made == []
+    go.set()
+    bench.until(lambda: bench.reported(Launched))
+    assert len(made) == len(ecs.tasks()) == 1
+
+
+def test_an_engine_that_cannot_be_made_again_counts_as_dead_and_is_made_after_a_back_off(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> Engine:
+        raise ValueError("no file descriptors left")
+
+    bench.kill()
+    with monkeypatch.context() as patch:
+        patch.setattr(thread_module, "Engine", broken)
+        bench.now += 60
+        bench.until(lambda: len(bench.reported(EngineDied)) == 2)
+    bench.now += 60
     bench.supervisor.drain()
     assert bench.supervisor._engine.is_alive
 

@@ -45,7 +45,7 @@ class TestLaunchQueue:
         queue = LaunchQueue(UNLIMITED)
         run = entry("run", lane=RateShare("gpu", 0.5))
         queue.add(run, not_before=30)
-        queue.leave_lane(run)
+        queue.make_ready(run)
         assert queue.pop(1) is run
         queue.add(run, not_before=61)
         assert queue.next_at(2) == 61
@@ -143,7 +143,7 @@ class TestLanes:
         for each in (one, two):
             queue.add(each, not_before=0)
         assert queue.pop(0) is one
-        queue.leave_lane(two)
+        queue.make_ready(two)
         assert queue.pop(0) is two
         queue.add(two, not_before=50)
         assert pop_all(queue, 49) == []
@@ -192,7 +192,7 @@ class TestRooms:
         for each in (searched, sent, stopped):
             queue.add(each, not_before=0)
         stopped.stop_reason = "cleared"
-        queue.leave_lane(stopped)
+        queue.make_ready(stopped)
         assert pop_all(queue, 0) == ["searched", "sent", "stopped"]
         assert searched.passes == ()
 
@@ -206,6 +206,22 @@ class TestRooms:
         queue.discard(first)
         queue.add(entry("first"), not_before=0)
         assert pop_all(queue, 0) == ["first", "second"]
+
+    def test_a_run_takes_its_position_back_beside_what_its_last_launch_has_left_in_the_queue(self):
+        queue = LaunchQueue(UNLIMITED, full(HERE))
+        ahead, launch = entry("ahead", priority=9), entry("refused")
+        for each in (ahead, launch):
+            queue.add(each, not_before=0)
+        assert queue.pop(0) is None, "both wait for room"
+        launch.stop_reason = "cleared"
+        queue.make_ready(launch)  # what it was in the line of its room stays there, behind "ahead"
+        assert queue.pop(0) is launch
+        queue.keep_position(launch, 0)
+        queue.discard(launch)
+        queue.add(last := entry("last"), not_before=0)
+        assert queue.by_room(0) == {HERE: [ahead, last]}
+        queue.add(again := entry("refused"), not_before=0)
+        assert queue.by_room(0) == {HERE: [ahead, last, again]}
 
     def test_a_position_is_not_kept_for_ever(self):
         queue = LaunchQueue(UNLIMITED, Gates())
@@ -224,6 +240,12 @@ class TestRooms:
         queue.add(entry("back"), not_before=3.0)
         assert queue.expected(EXPECTED + 0.9) == [THERE]
         assert queue.expected(EXPECTED + 1.0) == []
+
+    def test_runs_that_were_refused_and_never_come_back_are_forgotten_though_nobody_asks(self):
+        queue = LaunchQueue(UNLIMITED, Gates())
+        for number in range(3):
+            queue.expect(str(number), HERE, 100.0 * number)
+        assert list(queue._refused) == ["2"]
 
     def test_the_runs_that_wait_for_a_room_are_those_of_all_lanes(self):
         queue = LaunchQueue(UNLIMITED, full(HERE))

@@ -574,8 +574,8 @@ def test_a_launch_that_has_waited_for_room_for_too_long_ends_without_a_call(ledg
     fill(ledger)
     waits(ledger, "next", 10.0, capacity_timeout=60.0)
     probe(ledger, 50.0)
-    assert LongWaits(ledger).short_of_room(69.9, 1000.0, 100) == []
-    (report,) = LongWaits(ledger).short_of_room(70.0, 1000.0, 100)
+    assert LongWaits(ledger).end_or_report(69.9, 1000.0, 100) == []
+    (report,) = LongWaits(ledger).end_or_report(70.0, 1000.0, 100)
     assert report == LaunchFailed(
         "next", 1, FULL.diagnosis, permanent=False, costs_attempt=False, waited=60.0
     )
@@ -590,9 +590,9 @@ def test_a_launch_that_another_engine_may_have_sent_is_sent_in_time_whether_ther
     waits(ledger, "next", capacity_timeout=capacity_timeout, recovery=Recovery.REPLAY)
     for now in range(10, int(sent_at), 50):
         probe(ledger, float(now))
-        assert LongWaits(ledger).short_of_room(float(now), math.inf, 100) == []
+        assert LongWaits(ledger).end_or_report(float(now), math.inf, 100) == []
         assert ledger.take(float(now)) is None
-    assert LongWaits(ledger).short_of_room(sent_at, math.inf, 100) == []
+    assert LongWaits(ledger).end_or_report(sent_at, math.inf, 100) == []
     entry = ledger.take(sent_at)
     assert entry is not None
     assert (entry.run_id, entry.passes) == ("next", ())
@@ -601,11 +601,11 @@ def test_a_launch_that_another_engine_may_have_sent_is_sent_in_time_whether_ther
 def test_a_pause_is_no_wait_for_room(ledger: Ledger):
     fill(ledger)
     waits(ledger, "next", capacity_timeout=600.0)
-    assert LongWaits(ledger).short_of_room(4000.0, math.inf, 100) == [], (
+    assert LongWaits(ledger).end_or_report(4000.0, math.inf, 100) == [], (
         "nobody has been able to send a launch since"
     )
     probe(ledger, 4000.0)
-    assert LongWaits(ledger).short_of_room(4500.0, math.inf, 100) == []
+    assert LongWaits(ledger).end_or_report(4500.0, math.inf, 100) == []
 
 
 def test_a_refusal_counts_at_once_and_once_even_if_the_launch_must_be_searched_for_first(ledger: Ledger):
@@ -668,7 +668,7 @@ def test_launches_that_wait_for_room_are_reported_once_with_their_place(ledger: 
     for number in range(3):
         waits(ledger, f"run {number}", 10.0, priority=number)
     probe(ledger, 50.0)
-    first = LongWaits(ledger).short_of_room(80.0, 60.0, 2)
+    first = LongWaits(ledger).end_or_report(80.0, 60.0, 2)
     assert first == [
         Waiting(
             name,
@@ -680,10 +680,10 @@ def test_launches_that_wait_for_room_are_reported_once_with_their_place(ledger: 
         )
         for name, place in (("run 2", 1), ("run 1", 2))
     ]
-    (last,) = LongWaits(ledger).short_of_room(85.0, 60.0, 2)
+    (last,) = LongWaits(ledger).end_or_report(85.0, 60.0, 2)
     assert isinstance(last, Waiting)
     assert last.run_id == "run 0"
-    assert LongWaits(ledger).short_of_room(90.0, 60.0, 2) == []
+    assert LongWaits(ledger).end_or_report(90.0, 60.0, 2) == []
 
 
 def test_the_limit_of_reports_holds_for_all_rooms_together(ledger: Ledger):
@@ -696,7 +696,7 @@ def test_the_limit_of_reports_holds_for_all_rooms_together(ledger: Ledger):
     for number in range(3):
         waits(ledger, f"here {number}")
         ledger.launch(order(f"there {number}", room=there), 0.0)
-    assert [len(LongWaits(ledger).short_of_room(40.0, 30.0, 4)) for _ in range(3)] == [4, 2, 0]
+    assert [len(LongWaits(ledger).end_or_report(40.0, 30.0, 4)) for _ in range(3)] == [4, 2, 0]
 
 
 def test_launches_that_wait_for_room_do_not_wait_for_what_holds_up_all(ledger: Ledger):

@@ -10,7 +10,7 @@ import pytest
 from ecs_async_executor.engine.admission.calls import Calls
 from ecs_async_executor.engine.options import EngineOptions
 from ecs_async_executor.engine.state.ledger import Ledger
-from ecs_async_executor.engine.workers.stopper import Stopper
+from ecs_async_executor.engine.workers.stopper import CALLS, LONGEST_USUAL_WAIT, LONGEST_WAIT, Stopper
 from ecs_async_executor.messages import Watch
 from tests.support.engine import FakeClient, Reports, error, options
 
@@ -111,6 +111,31 @@ async def test_up_to_twenty_tasks_are_stopped_at_once(bench: Any, client: FakeCl
         await anyio.sleep(1000)
     assert client.most_in_flight == 20
     assert len(client.asked) == 50
+
+
+async def test_tasks_that_cannot_be_stopped_hold_up_no_others(bench: Any, client: FakeClient):
+    unknown = error("InvalidParameterException", "The referenced task was not found.", operation="StopTask")
+    client.script["stop_task"].extend([unknown] * CALLS)
+    async with bench() as at:
+        for number in range(CALLS):
+            at.stop(f"gone {number}")
+        await anyio.sleep(0.5)
+        at.stop("alive")
+        await anyio.sleep(0.1)
+        assert client.asked[-1] == ("stop_task", ("default", "arn:alive", "because"))
+
+
+@pytest.mark.parametrize(("polls", "wait"), [("know it", LONGEST_USUAL_WAIT), ("don't", LONGEST_WAIT)])
+async def test_the_wait_between_calls_has_a_limit_which_is_longer_for_tasks_that_polls_do_not_know_either(
+    bench: Any, client: FakeClient, polls: str, wait: float
+):
+    client.script["stop_task"].extend([error("AccessDeniedException", operation="StopTask")] * 100)
+    async with bench() as at:
+        at.stop("run")
+        (entry,) = at.ledger
+        entry.task.missing = int(polls != "know it")
+        await anyio.sleep(5000)
+        assert client.times[-1] - client.times[-2] == wait
 
 
 async def test_a_stopped_task_is_polled_soon(bench: Any):

@@ -53,8 +53,7 @@ def test_describe_tasks_takes_ids_and_arns_and_reports_the_unknown(lab: Lab) -> 
 
 @pytest.mark.parametrize("task_id", ["", "nope", "a" * 33, "b" * 38])
 def test_a_task_id_has_32_or_36_characters(lab: Lab, task_id: str) -> None:
-    for action, params in {"DescribeTasks": {"tasks": [task_id]}, "StopTask": {"task": task_id}}.items():
-        error = lab.error(action, **params)
+    for error in (lab.error("DescribeTasks", tasks=[task_id]), lab.error("StopTask", task=task_id)):
         assert (error.code, error.message) == (
             "InvalidParameterException",
             "taskId length should be one of [32,36]",

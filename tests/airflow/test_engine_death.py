@@ -40,7 +40,7 @@ def test_what_runs_and_what_is_on_its_way_is_taken_over(
     run_dag(tasks("in_flight", 6))
     scheduler.until(lambda: len(ecs.tasks()) > 4)
     kill_engine(scheduler)
-    scheduler.until(lambda: "The engine runs again, with 9 tasks in hand." in caplog.text)
+    scheduler.until(lambda: "The engine has been started again, with 9 tasks in hand." in caplog.text)
     scheduler.launched(6, dag_id="in_flight")
     scheduler.rest(0.3)
     assert [entry["tasks"] for entry in ecs.history().values()] == [1] * 9

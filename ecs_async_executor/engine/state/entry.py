@@ -28,7 +28,7 @@ class State(Enum):
     UPLOAD_WAITING = "waiting for the upload of its payload"
     UPLOADING = "its payload is on its way to S3"
     SENDING = "RunTask is in flight"
-    ASSIGNED = "a standby is to serve it, and its row is being told"
+    ASSIGNED = "a standby is to serve it, once its row names that standby"
     HANDING_OVER = "its workload is on its way to its standby"
     WATCHING = "its task is known, and is polled until it has stopped"
     ENDED = "its terminal report was sent, or the run was forgotten"

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from ecs_async_executor.engine.diagnosis.call_failures import Kind
 from tests.unit.docs.pages import PACKAGE, ROOT, code_blocks, name_of
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
@@ -71,3 +72,25 @@ def test_each_folder_of_the_package_has_a_heading() -> None:
 @pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
 def test_the_glossary_is_linked(page: str) -> None:
     assert "glossary.md)" in (ROOT / page).read_text("utf-8")
+
+
+def rows(heading: str) -> list[list[str]]:
+    """Return the rows of a section's table, without the titles."""
+    section = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_each_thread_of_a_scheduler_is_in_the_table_of_threads() -> None:
+    named = re.compile(r"""(?:name=|Repeating\()"(ecs-[a-z-]+)\"""")
+    folders = ("engine", "executor", "logs")
+    modules = [path for folder in folders for path in (PACKAGE / folder).rglob("*.py")]
+    threads = {name for path in modules for name in named.findall(path.read_text("utf-8"))}
+    assert threads >= {"ecs-engine", "ecs-database", "ecs-claims", "ecs-observer"}
+    assert threads == {name for row in rows("Threads") for name in re.findall(r"^`([a-z-]+)`", row[0])}
+
+
+def test_each_kind_of_failure_is_in_the_table_of_classes() -> None:
+    assert {name for row in rows("Failure classes") for name in row[0].split(", ")} == {
+        kind.value for kind in Kind
+    }

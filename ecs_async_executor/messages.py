@@ -1,8 +1,10 @@
-"""The seam: the frozen messages between the scheduler's thread and the engine's; nothing else crosses it.
+"""The seam: the frozen messages between the scheduler's half and the engine's.
 
-The scheduler's thread sends orders, the engine sends reports. A run is one queueing of one Airflow task (or
-of anything else that needs exactly one container). The engine answers every `Launch` or `Watch` with exactly
-one terminal report (`LaunchFailed`, `Stopped` or `Cancelled`), unless a `Forget` comes first.
+The scheduler's thread sends orders, and so does the claims' thread (`Claimed`); the engine sends reports. Some orders carry
+functions of the scheduler's half (`Build`, `Claim`, `StandbyPool.build`), which the engine calls in its own thread.
+
+A run is one queueing of one Airflow task (or of anything else that needs exactly one container). The engine answers every
+`Launch` or `Watch` with exactly one terminal report (`LaunchFailed`, `Stopped` or `Cancelled`), unless a `Forget` comes first.
 """
 
 from __future__ import annotations
@@ -91,7 +93,7 @@ launch; never for a run that it only searches for. Raises `InvalidRequestError` 
 at all."""
 
 
-# --- orders: scheduler thread -> engine -------------------------------------------------------------------
+# --- orders: scheduler's half -> engine -------------------------------------------------------------------
 
 
 class Recovery(Enum):
@@ -219,7 +221,7 @@ class Forget:
 
 @dataclass(frozen=True, slots=True)
 class KeepStandbys:
-    """Keep these standbys, in place of all that were ordered before."""
+    """Keep these standbys, besides those that were ordered before. A pool that the engine has already stays as it is."""
 
     pools: tuple[StandbyPool, ...]
 
@@ -244,7 +246,7 @@ class CheckHealth:
 Order: TypeAlias = Launch | Watch | Stop | Forget | KeepStandbys | Claimed | CheckHealth
 
 
-# --- reports: engine -> scheduler thread ------------------------------------------------------------------
+# --- reports: engine -> scheduler's thread ----------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""The engine's thread: runs its event loop, and is reached only through two queues."""
+"""The engine's thread: runs its event loop, and is reached through two queues.
+
+Orders come in from the scheduler's thread and from the claims' thread; reports go out to the scheduler's thread.
+"""
 
 from __future__ import annotations
 

@@ -208,7 +208,7 @@ class AsyncEcsExecutor(BaseExecutor):
             self.log.exception("Can't revoke a task.")
 
     def end(self) -> None:
-        """Shut down within `shutdown_timeout` seconds, plus the time to write the last ARNs.
+        """Shut down within `shutdown_timeout` and a few seconds, plus the time to write the last ARNs.
 
         Containers keep running.
         """

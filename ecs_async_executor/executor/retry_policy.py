@@ -218,6 +218,7 @@ def _size(kill: Setback) -> int:
     return kill.memory or 0
 
 
+# The other places that speak of a lack of memory: engine/diagnosis/causes/containers.py names them.
 def _killed(kill: Setback, begin: str = "try") -> str:
     size = f" at {kill.memory} MiB" if kill.memory is not None else ""
     return f"{begin} {kill.try_number} was killed for lack of memory{size}"

@@ -13,6 +13,7 @@ from ecs_async_executor.config.profiles import Profile
 from ecs_async_executor.event_names import EventName
 from ecs_async_executor.messages import Stopped
 
+# The other places that speak of a lack of memory: engine/diagnosis/causes/containers.py names them.
 _TEXTS = {
     EventName.INTERRUPTED: "AWS reclaimed its capacity",
     EventName.OUT_OF_MEMORY: "Its container was killed for lack of memory",

@@ -54,13 +54,14 @@ def _schedulers(schedulers: Sequence[Mapping[str, Any]], width: int) -> list[str
         )
     titles = [
         Column("SCHEDULER", shrinks_to=12),
-        Column("LAUNCHES/S", right=True),
-        Column("ALLOWED/S", right=True),
-        Column("THROTTLED"),
-        Column("QUEUED", right=True),
-        Column("ON ECS", right=True),
+        # The words of the fleet page.
+        Column("LAUNCHED", right=True),
+        Column("RATE", right=True),
+        Column("THROTTLED", right=True),
+        Column("WAITING", right=True),
+        Column("WATCHED", right=True),
         Column("SLOTS", right=True),
-        Column("SAID"),
+        Column("UPDATED", right=True),
     ]
     lines = table(titles, [_cells(each) for each in schedulers], width)
     for each in schedulers:
@@ -146,17 +147,16 @@ def _cells(scheduler: Mapping[str, Any]) -> list[str]:
     numbers = ["-", "-", "-", "-", "-"]
     if engine is not None:
         limit = "" if engine["limit"] is None else f" of {engine['limit']:g}"
-        throttles = engine["throttles"]
         numbers = [
-            f"{engine['launches'] / 60:.1f}",
+            f"{engine['launches']:,}",
             # Without a limit by the options, throttles limit it all the same.
             "no limit" if engine["rate"] is None else f"{engine['rate']:.1f}{limit}",
-            f"{throttles}/min" if throttles else "no",
-            f"{engine['waiting'] + engine['sending']:,}",
+            f"{engine['throttles']:,}",
+            f"{engine['waiting']:,}",
             f"{engine['watched']:,}",
         ]
     slots = f"{scheduler['slots']}/{scheduler['parallelism']}"
-    return [_name(scheduler), *numbers, slots, f"{age(scheduler['age'])} ago"]
+    return [_name(scheduler), *numbers, slots, age(scheduler["age"])]
 
 
 def _waits(waits: Sequence[Mapping[str, Any]], width: int) -> list[str]:

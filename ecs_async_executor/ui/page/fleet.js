@@ -188,12 +188,14 @@
     const columns = [
       ["Scheduler"],
       ["State", "long"],
-      ["Launches in the last minute", "number"],
-      ["Launch rate now", "number"],
-      ["Throttles in the last minute", "number"],
-      ["Launches that wait", "number"],
-      ["ECS tasks watched", "number"],
-      ["Slots in use", "number"],
+      // The words of `ecs-async status`.
+      ["Launched", "number"],
+      ["Rate", "number"],
+      ["Throttled", "number"],
+      ["Waiting", "number"],
+      ["Watched", "number"],
+      ["Slots", "number"],
+      ["Updated", "number"],
     ];
     draw("schedulers", fleet.schedulers, () => {
       if (fleet.schedulers.length === 0) {
@@ -216,6 +218,7 @@
           engine && String(engine.waiting),
           engine && String(engine.watched),
           slots,
+          `${age(each.age)} ago`,
         ]);
       });
       return [table("Schedulers", columns, rows), quiet("These numbers count the tasks of all Dags.")];

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from importlib.resources import files
 
 import pytest
 
@@ -15,6 +17,7 @@ from ecs_async_executor.metrics import PAUSED, RATE, RATE_LIMIT
 from ecs_async_executor.operate.status_screen import as_text, make_status
 from ecs_async_executor.scheduler_status import SchedulerStatus
 from tests.support.operation import NOW, RUN, TOKEN
+from tests.unit.docs.pages import ROOT
 
 ENGINE = EngineStatus(3, 1, 9, 12.5, 20.0, 120, 0)
 STATUS = SchedulerStatus(7, NOW - 4, "1", 12, 12, 64, 0, ENGINE)
@@ -33,14 +36,24 @@ def screen(found: Fleet, *failures: Event, width: int = 80) -> str:
     return "\n".join(lines)
 
 
-def test_it_shows_launches_a_second_now_and_allowed_and_whether_aws_throttles() -> None:
+def test_it_shows_the_launches_of_the_last_minute_the_rate_and_how_often_aws_throttled() -> None:
     shown = screen(fleet())
     assert "#7 host-a" in shown
     (line,) = [line for line in shown.splitlines() if line.startswith("#7")]
-    assert line.split()[2:6] == ["2.0", "12.5", "of", "20"]
-    assert " no " in line
+    assert line.split()[2:] == ["120", "12.5", "of", "20", "0", "3", "9", "12/64", "4s"]
     throttled = replace(STATUS, engine=replace(ENGINE, throttles=8))
-    assert " 8/min " in screen(fleet(throttled))
+    (line,) = [line for line in screen(fleet(throttled)).splitlines() if line.startswith("#7")]
+    assert line.split()[6] == "8"
+
+
+def test_the_fleet_page_calls_the_numbers_of_a_scheduler_the_same() -> None:
+    page = (files("ecs_async_executor.ui") / "page" / "fleet.js").read_text("utf-8")
+    table = page.partition("function drawSchedulers")[2].partition("];")[0]
+    _, _, *words = re.findall(r'\["(\w+)"', table)
+    (titles,) = [line for line in screen(fleet()).splitlines() if line.startswith("SCHEDULER")]
+    assert titles.split()[1:] == [word.upper() for word in words]
+    explained = (ROOT / "docs" / "fleet.md").read_text("utf-8").partition("### The numbers of a scheduler")[2]
+    assert re.findall(r"^\| (\w+) \|", explained.partition("###")[0], re.MULTILINE)[1:] == words
 
 
 def test_a_reason_is_said_once_and_what_to_do_about_it_below() -> None:

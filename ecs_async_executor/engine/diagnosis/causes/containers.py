@@ -23,6 +23,8 @@ _COMMAND = (
 _PROGRAM = r"(?:\bexec:? \"[^\"]{1,300}\"|\bexec:? [^\s\":]{1,300}|\bexec user process caused(?: by)?)(?:: stat [^\s\":]{1,300})?"
 _PASSES = "This usually passes by itself."
 _HOST = "If it happens often on EC2, replace the instance; on Fargate, tell AWS Support."
+# Four places speak of a lack of memory: this one (AWS's words), `exit_codes.py` (137), and of the executor `setbacks.py` (what the
+# Audit Log keeps) and `retry_policy.py` (what the next try gets).
 NEED_MEMORY = frozenset({"out-of-memory", "memory-at-start"})
 """The causes that more memory mends."""
 

@@ -109,6 +109,7 @@ EXIT_CODES: Mapping[int, ExitCode] = {
         "The container's command was not found (exit code 127).",
         "Use an Airflow image, or correct entryPoint and PATH in the task definition.",
     ),
+    # `containers.py` names the other places that speak of a lack of memory.
     137: ExitCode(
         "The container was killed (SIGKILL, exit code 137).",
         "If nobody stopped it, it probably used too much memory: raise `memory` in the task's executor_config, its queue's profile "

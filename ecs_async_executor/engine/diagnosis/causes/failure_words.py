@@ -1,4 +1,7 @@
-"""Words for a broken connection, a denial and a throttle, as Go's network code, curl and AWS's SDKs choose them."""
+"""Words for a broken connection, a denial and a throttle, as Go's network code, curl and AWS's SDKs choose them.
+
+They are patterns, for the texts of stopped tasks: ECS's own calls failed. What a call of the executor's meets is in `calls.py`.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ NO_ANSWER = (
     r"|check your (?:task )?network|status ?code: 0\b|client\.timeout|connection timeout|connect timeout"
 )
 NETWORK = f"{NO_ANSWER}|{NO_NAME}|{NO_TRUST}|{REFUSED}"
-DENIED = (
+DENIAL = (
     r"access ?denied|not authorized|unauthorizedoperation|forbidden|no identity-based policy|access to KMS|"
     + status("403")
 )
-THROTTLED = r"throttl|rate exceeded|too ?many ?requests|request ?limit ?exceeded|rate limit"
+THROTTLE = r"throttl|rate exceeded|too ?many ?requests|request ?limit ?exceeded|rate limit"

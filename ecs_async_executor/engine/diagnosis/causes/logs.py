@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecs_async_executor.engine.diagnosis.causes.cause import EARLY, Cause, Outlook, guide, issue, says
-from ecs_async_executor.engine.diagnosis.causes.failure_words import DENIED, NETWORK, THROTTLED
+from ecs_async_executor.engine.diagnosis.causes.failure_words import DENIAL, NETWORK, THROTTLE
 
 TITLE = "Logs"
 
@@ -130,7 +130,7 @@ CAUSES = (
     ),
     Cause(
         "log-throttled",
-        says(rf"{THROTTLED}|OperationAborted"),
+        says(rf"{THROTTLE}|OperationAborted"),
         "CloudWatch throttled the creation of the log stream.",
         "If it happens often, raise the quota CreateLogStream (50 a second) in Service Quotas, "
         "or lower `run_task_rate`.",
@@ -153,7 +153,7 @@ CAUSES = (
     ),
     Cause(
         "log-denied",
-        says(DENIED),
+        says(DENIAL),
         "The execution role{role} may not write to the log group{loggroup}.",
         "Allow it logs:CreateLogStream and logs:PutLogEvents (and logs:CreateLogGroup with awslogs-create-group), as "
         "AmazonECSTaskExecutionRolePolicy does.",

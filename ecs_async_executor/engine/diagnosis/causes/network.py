@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecs_async_executor.engine.diagnosis.causes.cause import LATE, Cause, Outlook, guide, issue, says
-from ecs_async_executor.engine.diagnosis.causes.failure_words import DENIED, THROTTLED
+from ecs_async_executor.engine.diagnosis.causes.failure_words import DENIAL, THROTTLE
 
 TITLE = "Network"
 
@@ -147,7 +147,7 @@ CAUSES = (
     ),
     Cause(
         "eni-throttled",
-        says(THROTTLED),
+        says(THROTTLE),
         "EC2 throttled ECS while it made the task's network interface.",
         "If it happens often, lower `run_task_rate`.",
         issue("dagster-io/dagster#33439"),
@@ -160,7 +160,7 @@ CAUSES = (
     ),
     Cause(
         "eni-denied",
-        says(rf"{DENIED}|AuthFailure|OptInRequired"),
+        says(rf"{DENIAL}|AuthFailure|OptInRequired"),
         "EC2 did not let ECS make or read the task's network interface[ in{subnet}].",
         "This may pass by itself. If it lasts, a service control policy or the sharing of the "
         "subnet stands in the way of the service-linked role AWSServiceRoleForECS.",

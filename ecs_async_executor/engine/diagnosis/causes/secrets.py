@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecs_async_executor.engine.diagnosis.causes.cause import Cause, Outlook, guide, issue, says
-from ecs_async_executor.engine.diagnosis.causes.failure_words import DENIED, NETWORK, THROTTLED, status
+from ecs_async_executor.engine.diagnosis.causes.failure_words import DENIAL, NETWORK, THROTTLE, status
 
 TITLE = "Secrets, registry login and environment files"
 
@@ -51,7 +51,7 @@ CAUSES = (
     ),
     Cause(
         "env-file-denied",
-        says(rf"{DENIED}"),
+        says(rf"{DENIAL}"),
         "The task may not read its environment file{file} in S3.",
         "Allow the execution role s3:GetObject on the file and s3:GetBucketLocation on the bucket. S3 also answers 403 if the "
         "file does not exist.",
@@ -141,7 +141,7 @@ CAUSES = (
     ),
     Cause(
         "secret-throttled",
-        says(THROTTLED),
+        says(THROTTLE),
         "AWS gave the task its secrets or its login too slowly: it throttled the calls.",
         "If it happens often, lower `run_task_rate`, put several values into one secret, or "
         "enable higher throughput for Parameter Store.",
@@ -325,7 +325,7 @@ CAUSES = (
     ),
     Cause(
         "registry-login-denied",
-        says(DENIED),
+        says(DENIAL),
         "The execution role{role} may not log in to ECR.",
         "Give the execution role the policy AmazonECSTaskExecutionRolePolicy (ecr:GetAuthorizationToken on *).",
         _PAGE,
@@ -346,7 +346,7 @@ CAUSES = (
     ),
     Cause(
         "parameter-denied",
-        says(DENIED),
+        says(DENIAL),
         "The execution role{role} may not read the parameter{parameter}.",
         "Allow the execution role ssm:GetParameters on the parameter (and kms:Decrypt on its key).",
         _PAGE,
@@ -371,7 +371,7 @@ CAUSES = (
     ),
     Cause(
         "secret-denied",
-        says(DENIED),
+        says(DENIAL),
         "The execution role{role} may not read the secret{secret}.",
         "Allow the execution role secretsmanager:GetSecretValue on the secret (and kms:Decrypt on its key).",
         _PAGE,

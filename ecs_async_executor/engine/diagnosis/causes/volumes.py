@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecs_async_executor.engine.diagnosis.causes.cause import Cause, Outlook, exactly, guide, issue, says
-from ecs_async_executor.engine.diagnosis.causes.failure_words import DENIED, NETWORK
+from ecs_async_executor.engine.diagnosis.causes.failure_words import DENIAL, NETWORK
 
 TITLE = "Volumes"
 
@@ -57,7 +57,7 @@ CAUSES = (
     ),
     Cause(
         "efs-denied",
-        says(rf"access denied by server|operation not permitted|permission denied|{DENIED}"),
+        says(rf"access denied by server|operation not permitted|permission denied|{DENIAL}"),
         "The EFS file system{filesystem} denied the task the mount[ of{path}].",
         "Allow the task role elasticfilesystem:ClientMount (and ClientWrite) on it, here and in the file system's policy, with "
         "transitEncryption ENABLED and authorizationConfig.iam ENABLED in the task definition. Check the access point.",
@@ -247,7 +247,7 @@ CAUSES = (
     ),
     Cause(
         "ebs-denied",
-        says(DENIED),
+        says(DENIAL),
         "The infrastructure role{role} may not create or attach the task's EBS volume.",
         "Attach the policy AmazonECSInfrastructureRolePolicyForVolumes to it.",
         guide("infrastructure_IAM_role"),

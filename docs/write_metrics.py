@@ -63,7 +63,7 @@ your queues' names differ in other characters only, use OpenTelemetry.
 ## The log
 
 Without any of this, the scheduler's log has one line a minute while something waits or runs. The debug dump (`SIGUSR2`)
-shows it at once, with what else `ecs-async status` tells: slots, a pause and its reason, the last failures.
+shows it at once, with what else `ecs-async status` shows: slots, a pause and its reason, the last failures.
 
 ```text
 12 tasks wait for their launch (7 capacity, 5 throttle; the oldest for 95 s). 430 live (5 launching, 20 starting, 405 running). RunTask: 4.2 of 10 calls/s; in the last minute 250 launched, 31 throttled. Standbys: 3 ready, 2 starting; in the last minute 40 warm starts, 4 cold.

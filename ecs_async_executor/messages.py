@@ -363,7 +363,7 @@ class Stopped(LaunchReport):
     memory: int | None = None
     """The MiB that container had: its own limit, or else the ECS task's; None if ECS shows neither."""
     usage: Usage | None = None
-    """None if it pulled no image, or ECS doesn't tell its size."""
+    """None if it pulled no image, or ECS doesn't show its size."""
     standby: bool = False
     """The task was a standby: if it hasn't started the workload, the next launch starts cold, and costs nothing."""
 
@@ -427,7 +427,7 @@ class PoolStatus:
     """Why tasks started cold (`cold_starts.py`), and how many of them; the most frequent first."""
     idle: Usage | None = None
     """The size of one standby; and the seconds for which all of them together have been paid for without a task since the
-    engine's start. None: RunTask hasn't told the size yet."""
+    engine's start. None: RunTask hasn't shown the size yet."""
     region: str = ""
     """AWS's Region of its standbys, once one has started."""
 

@@ -1,4 +1,4 @@
-"""What one scheduler tells about itself: it writes a row of the Audit Log, and API servers read it.
+"""What one scheduler publishes about itself: it writes a row of the Audit Log, and API servers read it.
 
 It names no Dag and no task, because everybody who may open the fleet page sees it.
 """

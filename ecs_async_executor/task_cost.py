@@ -131,7 +131,7 @@ def size_of(whole: str | None, containers: Iterable[str | None]) -> str | None:
         return None
 
 
-def make_usage(  # noqa: PLR0913  what ECS tells
+def make_usage(  # noqa: PLR0913  what ECS shows
     cpu: str | None,
     memory: str | None,
     *,
@@ -140,9 +140,9 @@ def make_usage(  # noqa: PLR0913  what ECS tells
     pull_started_at: float | None,
     ended_at: float,
 ) -> Usage | None:
-    """Make a task's usage of what DescribeTasks tells: sizes in CPU units and MiB, seconds since 1970.
+    """Make a task's usage of what DescribeTasks shows: sizes in CPU units and MiB, seconds since 1970.
 
-    None if it pulled no image, or ECS tells no size.
+    None if it pulled no image, or ECS shows no size.
     """
     if pull_started_at is None:
         return None
@@ -162,7 +162,7 @@ def billed_seconds(usage: Usage) -> float:
 
 
 def describe(usage: Usage, cost: Cost, task_id: str) -> str:
-    """Return the text of the Audit Log, the same whenever it is told of the same ECS task; `read` reads it."""
+    """Return the text of the Audit Log, the same for each report of the same ECS task; `read` reads it."""
     where = " on ".join(part for part in (usage.capacity, usage.processor) if part)
     return (
         f"{cost}: {_short(usage.vcpus)} vCPU and {_short(usage.gb)} GB for {billed_seconds(usage):.0f} s"

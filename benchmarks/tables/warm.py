@@ -122,7 +122,7 @@ def report(
             [(step, *_three([of(each) for each in _warm(starts, Way.WARM)])) for step, of in _STEPS.items()]
             if _warm(starts, Way.WARM)
             else [],
-            "A standby looks at its object each 0.5 to 1.5 s; the engine looks at what it is told each 0.1 s.",
+            "A standby looks at its object each 0.5 to 1.5 s; the engine looks at its orders each 0.1 s.",
         ),
         Table(
             "Many tasks at once",

@@ -97,7 +97,7 @@ def _run(
     for arn in sorted(outcome.left):
         sys.stderr.write(f"May still run: aws ecs stop-task --cluster {target.cluster} --task {arn}\n")
     if not outcome.record.has("first"):
-        sys.stderr.write("No task was started, so little could be told; the report says why.\n")
+        sys.stderr.write("No task was started, so little could be determined; the report says why.\n")
     if outcome.interrupted:
         return INTERRUPTED
     whole = outcome.record.has("first") and not outcome.record.cut_short and not outcome.left
@@ -110,7 +110,7 @@ def _say(line: str) -> None:
 
 
 def _target(edge: BotocoreEdge, args: argparse.Namespace) -> tuple[Target, Mapping[str, str]]:
-    """Describe the task definition; return the target, and what the report tells about the run.
+    """Describe the task definition; return the target, and what the report says about the run.
 
     Raises:
         ConfigurationError: It can't be described, or the options don't fit it.

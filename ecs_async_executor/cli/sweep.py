@@ -49,7 +49,7 @@ def _sweep(args: argparse.Namespace) -> int:
         for each in act(access, rules, found, time.time) if args.yes else ():
             done.add(each)
     except EcsAsyncError as error:
-        problem = error  # what was done until then is told first
+        problem = error  # what was done until then is shown first
     if args.json:
         show_json(_document(found, now, done))
     else:

@@ -68,7 +68,7 @@ def _show_cost(args: argparse.Namespace) -> int:
 
     if any((args.task, args.queue, args.phase, args.state)):
         raise OperationError(
-            "beside --cost only --dag chooses tasks: ECS tells nothing else of those that have ended."
+            "beside --cost only --dag chooses tasks: ECS shows nothing else of those that have ended."
         )
     access = open_access(args.team)
     prices = Prices.of((*access.configuration.settings.task_prices, *args.prices))
@@ -92,7 +92,7 @@ def _ours(access: Access) -> list[EcsTask]:
 
 
 def _dags(access: Access, tasks: Sequence[EcsTask]) -> dict[str, Served]:
-    """Return what rows tell, by ARN, of the tasks whose command names no Dag."""
+    """Return what rows say, by ARN, of the tasks whose command names no Dag."""
     from ecs_async_executor.operate.cost_table import Served, dag_of  # noqa: PLC0415  it imports Airflow
     from ecs_async_executor.operate.rows import read_by_external_ids, readable  # noqa: PLC0415  as above
 

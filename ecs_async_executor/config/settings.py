@@ -159,7 +159,7 @@ class Settings(BaseModel):
     payload_bucket: Annotated[str | None, BeforeValidator(parse_bucket)] = _ours(
         None,
         "S3 bucket, or s3://bucket/prefix, for workloads too long for a RunTask request, whose tasks fail without it, and for "
-        "standbys. See docs/sizes.md.",
+        "standbys. See docs/long-workloads.md.",
         "s3://my-bucket/airflow",
     )
     standby: int = _ours(

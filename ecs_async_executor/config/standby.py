@@ -23,7 +23,7 @@ from ecs_async_executor.standby.command import lease_url, object_url, standby_co
 
 _WILDCARDS = frozenset("*?[")
 """What makes a profile's name a pattern (fnmatch)."""
-_WITHOUT_BUCKET = "standbys get their tasks through S3. Set payload_bucket, with the permissions that docs/sizes.md names; or remove standby."
+_WITHOUT_BUCKET = "standbys get their tasks through S3. Set payload_bucket, with the permissions that docs/long-workloads.md names; or remove standby."
 
 
 def pools_of(

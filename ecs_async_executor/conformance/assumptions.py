@@ -221,7 +221,7 @@ ASSUMPTIONS: Sequence[Assumption] = (
     Assumption(
         "stop-reason",
         "A task that StopTask ended has stopCode UserInitiated, and StopTask's reason of up to 255 characters.",
-        "It tells in the reason why it stops a task, and recognizes a stop by others.",
+        "It says in the reason why it stops a task, and recognizes a stop by others.",
         _STOP,
         "Stops a task with a reason of 255 characters.",
         judges.user_initiated,
@@ -344,7 +344,7 @@ ASSUMPTIONS: Sequence[Assumption] = (
     ),
     Assumption(
         "quotas",
-        "Service Quotas tells the limits of Fargate's vCPUs and of a cluster's tasks in PROVISIONING as numbers.",
+        "Service Quotas gives the limits of Fargate's vCPUs and of a cluster's tasks in PROVISIONING as numbers.",
         "`ecs-async doctor` compares them with parallelism.",
         "https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetServiceQuota.html",
         "Reads L-3032A538, L-36FBB829 and L-B7718569.",

@@ -1,6 +1,6 @@
 """Whether an assumption holds, from the answers: one function an assumption. Pure.
 
-A judge raises `NotSeenError` (often by reading the record) if the answers don't tell.
+A judge raises `NotSeenError` (often by reading the record) if the answers don't say.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An outcome, and what was seen, or why it couldn't be told."""
+    """An outcome, and what was seen, or why it couldn't be determined."""
 
     outcome: Outcome
     seen: str
@@ -74,7 +74,7 @@ def differs(seen: str) -> Verdict:
 
 
 def judged(judge: Judge, target: Target, record: Record) -> Verdict:
-    """Return a judge's verdict; `UNTOLD` if it has seen nothing that tells."""
+    """Return a judge's verdict; `UNTOLD` if it has seen nothing that decides."""
     try:
         return judge(target, record)
     except NotSeenError as error:
@@ -536,7 +536,7 @@ def vcpu_limit(_target: Target, record: Record) -> Verdict:
 
 
 def quotas(_target: Target, record: Record) -> Verdict:
-    """Service Quotas tells the limits of Fargate's vCPUs and of tasks in PROVISIONING as numbers."""
+    """Service Quotas gives the limits of Fargate's vCPUs and of tasks in PROVISIONING as numbers."""
     seen = []
     for name in QUOTAS:
         quota = record.success(name).body.get("Quota", {})

@@ -1,4 +1,4 @@
-"""What a run will do and what it can cost, told before it starts. Pure."""
+"""What a run will do and what it can cost, shown before it starts. Pure."""
 
 from __future__ import annotations
 

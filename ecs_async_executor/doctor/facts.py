@@ -1,4 +1,4 @@
-"""What was asked and what the answer was: a value, nothing of that name, or that it can't be told. Pure."""
+"""What was asked and what the answer was: a value, nothing of that name, or that it can't be determined. Pure."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """It can't be told."""
+    """It can't be determined."""
 
     why: str
     """One sentence."""

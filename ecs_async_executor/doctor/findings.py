@@ -51,7 +51,7 @@ def warning(what: str, why: str = "", todo: str = "") -> Finding:
 
 
 def unknown(what: str, why: str = "", todo: str = "") -> Finding:
-    """Return what can't be told."""
+    """Return what can't be determined."""
     return Finding(Severity.UNKNOWN, what, why, todo)
 
 

@@ -1,4 +1,4 @@
-"""Asks what this host can tell: names, the execution API, Airflow's database."""
+"""Asks this host: names, the execution API, Airflow's database."""
 
 from __future__ import annotations
 

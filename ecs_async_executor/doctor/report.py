@@ -54,7 +54,7 @@ def summary(findings: Sequence[Finding]) -> str:
     if not errors and not warnings and not counts[Severity.UNKNOWN]:
         return f"All {counts[Severity.FINE]} checks are fine."
     return (
-        f"{_count(errors, 'error')}, {_count(warnings, 'warning')}, {counts[Severity.UNKNOWN]} could not be told, "
+        f"{_count(errors, 'error')}, {_count(warnings, 'warning')}, {counts[Severity.UNKNOWN]} undetermined, "
         f"{_count(counts[Severity.FINE], 'check')} fine."
     )
 

@@ -32,7 +32,7 @@ class Container(_Shape, frozen=True):
     name: str = ""
     image: str = ""
     exit_code: int | None = None
-    """Absent if the container never started or the agent couldn't tell."""
+    """Absent if the container never started or the agent didn't know."""
     reason: str | None = None
     cpu: str | None = None
     memory: str | None = None

@@ -19,7 +19,7 @@ class CostEvents:
         self._prices = prices
 
     def note(self, run: Run, report: AnyRunReport) -> None:
-        """Write what a run's ECS task has used, if this is the report of its end and ECS has told that."""
+        """Write what a run's ECS task has used, if this is the report of its end and ECS has shown that."""
         if self._prices is None or not isinstance(report, Stopped) or report.usage is None:
             return
         try:
@@ -28,4 +28,4 @@ class CostEvents:
             text = describe(report.usage, cost, report.arn.rpartition("/")[2])
             self._task_events.record(run, EventName.COST, text)
         except Exception:  # noqa: BLE001  it is logged, with its traceback; the run's end matters more
-            self._task_events.exception("cost", f"Can't tell what {run.label} has used.")
+            self._task_events.exception("cost", f"Can't note what {run.label} has used.")

@@ -14,7 +14,7 @@ class RunState(Enum):
     LAUNCHED = "its task is known, but its row may not show the ARN yet"
     LIVE = "its task is known, and its row shows the ARN (a callback has no row)"
     ENDED = "the engine has reported its end, and its row decides what to tell Airflow"
-    REPORTED = "Airflow was told its end, and its row doesn't show that yet"
+    REPORTED = "its end was reported to Airflow, and its row doesn't show that yet"
     DROPPED = "the executor has forgotten it, and the engine stops its task"
     DONE = "nothing is left to do for it"
 

@@ -1,4 +1,4 @@
-"""What the tags of a task may name: what its workload tells, and the owners of Dags as far as they were seen."""
+"""What the tags of a task may name: what its workload says, and the owners of Dags as far as they were seen."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OF_CALLBACKS = "executor_callbacks"
 
 
 class DagOwners:
-    """The owners of Dags, by Dag: workloads don't tell them. It never asks the database; any thread may use it."""
+    """The owners of Dags, by Dag: workloads don't name them. It never asks the database; any thread may use it."""
 
     def __init__(self) -> None:
         self._owners: dict[str, str] = {}

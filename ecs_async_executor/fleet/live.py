@@ -18,9 +18,9 @@ SILENT_AFTER = 45.0
 FORGOTTEN_AFTER = 900.0
 """Seconds after its last status when a silent scheduler is no longer shown."""
 UNANSWERED_AFTER = 30.0
-"""Seconds without a usable answer of ECS until that is told."""
+"""Seconds without a usable answer of ECS until that is shown."""
 UNEXPLAINED_AFTER = 60.0
-"""Seconds that a launch may take until a missing reason is worth telling."""
+"""Seconds that a launch may take until a missing reason is worth showing."""
 CLOCK_SKEW = 5.0
 """Seconds by which the clocks of schedulers may differ when we compare an event's time with a row's."""
 

@@ -22,7 +22,7 @@ MOST_CHARACTERS = 8_000
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The end of a task that Airflow was told of by the executor, because its worker hadn't."""
+    """The end of a task that the executor has reported to Airflow, because its worker hadn't."""
 
     key: Any
     """Airflow's `TaskInstanceKey`."""

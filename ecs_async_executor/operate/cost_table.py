@@ -26,7 +26,7 @@ MEASURED = (
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What a row tells of the ECS task that it shows."""
+    """What a row says of the ECS task that it shows."""
 
     dag: str
     queued_at: float | None = None
@@ -42,7 +42,7 @@ class CostTable:
     live: int
     """Tasks among them that haven't ended."""
     unmeasured: int
-    """Tasks that have pulled no image yet, or whose size ECS doesn't tell."""
+    """Tasks that have pulled no image yet, or whose size ECS doesn't show."""
     has_own_prices: bool
 
     @property
@@ -61,7 +61,7 @@ def make_table(
     now: float,
     dag: str | None = None,
 ) -> CostTable:
-    """Sum tasks by Dag; `dags` has, by ARN, what rows tell of tasks whose command names no Dag. `dag`: only that one."""
+    """Sum tasks by Dag; `dags` has, by ARN, what rows say of tasks whose command names no Dag. `dag`: only that one."""
     costs, live, unmeasured = [], 0, 0
     for task in tasks:
         served = dags.get(task.arn)

@@ -68,7 +68,7 @@ class EcsTask:
     ti_name: str = ""
     """Its `dag/run/task`, with the map index if it has one."""
     cpu: str | None = None
-    """CPU units of the task, or of its containers together; None if ECS tells neither."""
+    """CPU units of the task, or of its containers together; None if ECS shows neither."""
     memory: str | None = None
     """MiB, as above."""
     architecture: str = ""

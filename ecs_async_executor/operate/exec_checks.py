@@ -61,7 +61,7 @@ def choose_container(task: EcsTask, airflow: Collection[str], wanted: str | None
 
 
 def what_is_missing(task: EcsTask, container: Container | None, plugin: str | None) -> list[Missing]:
-    """Return all that is missing, so that one attempt tells everything; `plugin` is the plug-in's path, if it is installed."""
+    """Return all that is missing, so that one attempt shows everything; `plugin` is the plug-in's path, if it is installed."""
     missing = []
     if task.last_status != "RUNNING":
         missing.append(

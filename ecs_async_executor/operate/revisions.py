@@ -16,7 +16,7 @@ from ecs_async_executor.engine.images import DEFINITION, DEPLOYMENT, IMAGE
 from ecs_async_executor.operate.text import age
 
 KEPT_FOR = 30 * 86_400.0
-"""Seconds. ECS doesn't tell when a revision was last used; after a month, all but monthly Dags have moved on."""
+"""Seconds. ECS doesn't say when a revision was last used; after a month, all but monthly Dags have moved on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def as_text(status: Mapping[str, Any], width: int | None = None) -> list[str]:
 def _schedulers(schedulers: Sequence[Mapping[str, Any]], width: int) -> list[str]:
     if not schedulers:
         return wrapped(
-            "No scheduler has told anything in the last 15 minutes. If one runs, its log says why it can't write its status.",
+            "No scheduler has reported in the last 15 minutes. If one runs, its log says why it can't write its status.",
             width,
         )
     titles = [

@@ -280,7 +280,7 @@ def _describe_tasks(client: Any, cluster: str, tasks: Sequence[str]) -> Mapping[
 
 
 def _delete_objects(client: Any, bucket: str, what: Mapping[str, Any]) -> None:
-    """Delete objects; raises `OperationError` for those that S3 refuses, which it tells only in its answer."""
+    """Delete objects; raises `OperationError` for those that S3 refuses, which it says only in its answer."""
     answer = client.delete_objects(Bucket=bucket, Delete=what)
     if errors := answer.get("Errors"):
         raise OperationError(f"S3 doesn't delete {errors[0]['Key']} in {bucket}: {errors[0].get('Message')}.")

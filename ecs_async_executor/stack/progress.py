@@ -1,4 +1,4 @@
-"""What CloudFormation's events tell about an operation on a stack (sans-I/O)."""
+"""What CloudFormation's events say about an operation on a stack (sans-I/O)."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def test_launched_tasks_are_adopted_by_their_arns_and_described_in_hundreds(
         assert {ti.try_number for ti in tis} == {1}
 
 
-def test_the_end_of_an_adopted_task_is_told_with_its_reason(
+def test_the_end_of_an_adopted_task_is_reported_with_its_reason(
     first: Scheduler, ecs: Control, run_dag: RunDag
 ) -> None:
     hide_ends(ecs)

@@ -133,7 +133,7 @@ def test_the_named_container_decides_and_the_others_are_only_reported(
     assert "container sidecar: exit code 137" in ended
 
 
-def test_an_end_that_airflow_did_not_process_is_told_again(
+def test_an_end_that_airflow_did_not_process_is_reported_again(
     scheduler: Scheduler, ecs: Control, run_dag: RunDag
 ) -> None:
     ti = start_running(scheduler, ecs, run_dag, one_task_dag("told_again"))

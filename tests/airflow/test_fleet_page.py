@@ -317,7 +317,7 @@ def test_the_page_is_below_the_base_url(base_url: str, expected: str, monkeypatc
 # --- what goes wrong ------------------------------------------------------------------------------------------
 
 
-def test_a_database_that_cannot_be_read_is_told_without_its_address(
+def test_a_database_that_cannot_be_read_is_reported_without_its_address(
     client: Client, monkeypatch: pytest.MonkeyPatch, two_dags: None
 ):
     def fail(*_: object) -> None:

@@ -147,7 +147,7 @@ def test_a_profile_may_fall_back_to_a_larger_one_and_that_one_grows_from_what_wa
     ]
 
 
-def test_a_task_that_sets_its_own_memory_keeps_it_and_is_told_so(
+def test_a_task_that_sets_its_own_memory_keeps_it_and_its_audit_log_says_so(
     scheduler: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent
 ) -> None:
     run_dag(growing_dag("own", executor_config={"overrides": {"memory": "3072"}}))

@@ -63,7 +63,7 @@ def test_the_late_end_of_the_old_container_changes_nothing(
 
 
 @BOTH
-def test_the_death_of_the_new_container_is_told_although_the_old_one_lingers(
+def test_the_death_of_the_new_container_is_reported_although_the_old_one_lingers(
     scheduler: Scheduler, ecs: Control, run_dag: RunDag, queued_again: dict[str, Any]
 ) -> None:
     ti, old, new = run_and_queue_again(scheduler, ecs, run_dag, queued_again)
@@ -116,7 +116,7 @@ def test_a_task_that_another_scheduler_has_adopted_is_left_alone(
     assert task_instances()[0].state == "queued"
 
 
-def test_the_end_of_a_task_that_another_scheduler_has_adopted_is_not_told(
+def test_the_end_of_a_task_that_another_scheduler_has_adopted_is_not_reported(
     scheduler: Scheduler, ecs: Control, run_dag: RunDag
 ) -> None:
     run_dag(one_task_dag("adopted_late"))

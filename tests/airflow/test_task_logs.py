@@ -104,7 +104,7 @@ def test_before_its_arn_is_published_the_page_says_that(
     assert "has not written the ECS task's ARN to the database yet" in text
 
 
-def test_an_unusable_connection_is_told_on_the_page_without_its_secrets(
+def test_an_unusable_connection_is_reported_on_the_page_without_its_secrets(
     running: Any, cloudwatch: Any, api: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__AWS_ECS_EXECUTOR__CONN_ID", "not_there")

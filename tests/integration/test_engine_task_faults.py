@@ -284,7 +284,7 @@ def test_closing_lets_the_call_in_flight_land(ecs: Control, engine: LiveEngine):
 # --- real processes ---------------------------------------------------------------------------------------
 
 
-def test_exit_codes_and_signals_of_real_processes_are_told(impatient: None, unblocked: None):
+def test_exit_codes_and_signals_of_real_processes_are_reported(impatient: None, unblocked: None):
     commands = {
         "fine": (["sh", "-c", "exit 0"], 0),
         "failing": (["sh", "-c", "exit 7"], 7),

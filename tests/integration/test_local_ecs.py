@@ -204,7 +204,7 @@ def test_a_server_in_a_process_answers_and_ends_with_its_context() -> None:
 
 
 @pytest.mark.parametrize("start", [serve_in_thread, serve_in_process])
-def test_a_wrong_option_is_told_at_the_start(start: Any) -> None:
+def test_a_wrong_option_is_reported_at_the_start(start: Any) -> None:
     with (
         pytest.raises(ConfigurationError, match="duratoin"),
         start(Options(runtime="simulated", plan={"defaults": {"duratoin": 1}})),
@@ -220,7 +220,7 @@ def test_options_may_hold_any_sequence(start: Any) -> None:
         assert wait_for_stop(ecs, arn)["containers"][0]["exitCode"] == 3
 
 
-def test_a_taken_port_is_told_at_the_start(control: Control) -> None:
+def test_a_taken_port_is_reported_at_the_start(control: Control) -> None:
     port = int(control.endpoint_url.rpartition(":")[2])
     with pytest.raises(OSError, match="in use"), serve_in_thread(Options(runtime="simulated", port=port)):
         pass

@@ -271,7 +271,7 @@ def test_the_ports_of_logs_and_s3_stay_the_same_from_start_to_start(
     assert (options.logs_port, options.s3_port) == ports
 
 
-def test_a_second_one_is_told_of_the_port_of_ecs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_one_names_the_port_of_ecs(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as ecs, socket.create_server(("127.0.0.1", 0)) as logs:
         port, logs_port = (str(each.getsockname()[1]) for each in (ecs, logs))
         assert local.run(parse("--port", port, "--logs-port", logs_port)) == 1

@@ -164,7 +164,7 @@ def test_of_twenty_conditional_puts_at_once_exactly_one_wins() -> None:
             assert winner == b"%d" % answers.index(200)
 
 
-def test_the_age_of_an_object_can_be_told_by_s3s_own_clock(control: Control, bucket: Bucket) -> None:
+def test_the_age_of_an_object_follows_from_s3s_own_clock(control: Control, bucket: Bucket) -> None:
     s3 = client(control)
     s3.put_object(Bucket="airflow", Key="lease", Body=b"")
     answer = s3.get_object(Bucket="airflow", Key="lease")
@@ -278,7 +278,7 @@ def test_a_reset_keeps_what_is_stored(control: Control, bucket: Bucket) -> None:
     assert bucket.names() == ["k"]
 
 
-def test_a_server_behind_it_that_dies_is_a_503_and_one_that_is_dead_is_told_at_the_start() -> None:
+def test_a_server_behind_it_that_dies_is_a_503_and_one_that_is_dead_is_reported_at_the_start() -> None:
     with ExitStack() as behind:
         kept_at = behind.enter_context(serve_moto())
         with serve_in_thread(Options(runtime="simulated", s3=kept_at)) as control:
@@ -311,7 +311,7 @@ def test_without_s3_there_is_none() -> None:
         assert control.health()["s3"] is None
 
 
-def test_a_bucket_that_s3_does_not_take_is_told_at_the_start() -> None:
+def test_a_bucket_that_s3_does_not_take_is_reported_at_the_start() -> None:
     with (
         serve_moto() as kept_at,
         pytest.raises(ConfigurationError, match=r"can't create the bucket 'No' \(InvalidBucketName\)"),

@@ -19,7 +19,7 @@ from ecs_async_executor.metrics import STANDBY_TASKS, WARM
         ("something that a later version says", "other"),
     ],
 )
-def test_a_reason_s_class_is_told_by_how_it_begins(why: str, its: str):
+def test_a_reason_s_class_follows_from_how_it_begins(why: str, its: str):
     assert class_of(why) == its
 
 

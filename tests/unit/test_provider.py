@@ -130,7 +130,7 @@ def test_every_option_is_shown_with_its_description_an_example_and_its_default(
             assert f"# {name} = {option['default']}\n" in config_list.stdout
 
 
-def test_what_an_option_of_both_sections_is_if_unset_is_told_in_words() -> None:
+def test_what_an_option_of_both_sections_is_if_unset_is_said_in_words() -> None:
     declared = get_provider_info()["config"][SECTION]["options"]
     assert declared["conn_id"]["description"].endswith(
         " Unset in this section: [aws_ecs_executor] conn_id, else aws_default."

@@ -144,7 +144,7 @@ def _next_steps(args: argparse.Namespace, cloud: Cloud, stack: Stack) -> list[st
 
 
 def _doctor(args: argparse.Namespace, found: Mapping[str, str]) -> None:
-    """Run the doctor with the stack's variables. What it finds is told, and is no failure of the stack."""
+    """Run the doctor with the stack's variables. What it finds is shown, and is no failure of the stack."""
     environment = {**os.environ, **found}
     if args.profile:
         # Keys in the environment would win over the profile, and may be those of another account.

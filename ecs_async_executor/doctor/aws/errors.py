@@ -1,4 +1,4 @@
-"""What an error of a call means: there is no such thing, or it can't be told, and what to do. Pure."""
+"""What an error of a call means: there is no such thing, or nobody knows, and what to do. Pure."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _DENIED = frozenset(
 
 
 def fact_of(error: Exception, question: Question) -> Fact:
-    """Return what an exception of a call tells."""
+    """Return what an exception of a call means."""
     if isinstance(error, boto.ClientError):
         code = str(error.response.get("Error", {}).get("Code", ""))
         message = _first_line(without_tokens(str(error.response.get("Error", {}).get("Message", ""))))
@@ -90,7 +90,7 @@ def fact_of(error: Exception, question: Question) -> Fact:
 
 
 def _unreached(error: boto.BotoCoreError) -> Unknown:
-    """Return what a call tells that got no answer: its endpoint, and what to check."""
+    """Return what a call means that got no answer: its endpoint, and what to check."""
     where = str(error.kwargs.get("endpoint_url") or "AWS") if hasattr(error, "kwargs") else "AWS"
     if isinstance(error, boto.SSLError):
         todo = "Set AWS_CA_BUNDLE, or the connection's `verify`, to a file with the certificate authority of the server or proxy."

@@ -122,7 +122,7 @@ def own_account(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding
 
 
 def reachable(setup: Setup, facts: Facts) -> Iterator[Finding]:
-    """Everything that couldn't be told, a cause at a time."""
+    """Everything that couldn't be determined, a cause at a time."""
     causes: dict[tuple[str, str], list[str]] = {}
     needed: set[tuple[str, str]] = set()
     # Credentials that are refused keep every question from being answered: `connection` says so once.

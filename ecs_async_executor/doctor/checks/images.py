@@ -1,4 +1,4 @@
-"""The image: it exists, its processor, and its Airflow as far as its name tells."""
+"""The image: it exists, its processor, and its Airflow as far as its name says."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def versions(setup: Setup, each: Effective) -> Iterator[Finding]:
         yield error(
             f"The image {name} has Airflow {found['airflow']}, and the scheduler has {setup.airflow}.",
             "A worker of another version may not understand its workload or the API server.",
-            f"Use apache/airflow:{setup.airflow}-python{setup.python}, or build on it: ecs-async image check IMAGE tells.",
+            f"Use apache/airflow:{setup.airflow}-python{setup.python}, or build on it: ecs-async image check IMAGE checks it.",
         )
     elif found["python"] and found["python"] != setup.python:
         yield warning(

@@ -47,7 +47,7 @@ def bucket(setup: Setup, facts: Facts) -> Iterator[Finding]:
         yield unknown(
             f"The bucket {name} is encrypted with the key {own_key}.",
             "The scheduler needs kms:GenerateDataKey for it, the task role kms:Decrypt.",
-            "Allow both in the key's policy or the roles' (docs/sizes.md).",
+            "Allow both in the key's policy or the roles' (docs/long-workloads.md).",
         )
     rules = () if facts.absent(Kind.LIFECYCLE, name) else facts.value(Kind.LIFECYCLE, name)
     kept = facts.value(Kind.VERSIONING, name) == "Enabled"

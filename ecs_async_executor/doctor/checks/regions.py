@@ -85,6 +85,6 @@ def of_resources(setup: Setup, each: Effective) -> Iterator[Finding]:
 def _answers(setup: Setup, facts: Facts) -> bool:
     """Return whether ECS has answered in the executor's Region, be it with a denial."""
     asked = [Question(Kind.CLUSTER, each.cluster) for each in setup.targets]
-    # What can't be told without an answer is the connection's matter: nothing is missed here.
+    # What can't be known without an answer is the connection's matter: nothing is missed here.
     answers = [facts.answers[each] for each in asked if each in facts.answers]
     return any(not isinstance(each, Unknown) or each.cause is Cause.DENIED for each in answers)

@@ -26,7 +26,7 @@ Emit: TypeAlias = Callable[[Report], None]
 
 
 UNANSWERED = 30.0
-"""Seconds without a usable answer after which people are told: one lost answer means nothing."""
+"""Seconds without a usable answer after which that is reported: one lost answer means nothing."""
 
 
 class Permit:

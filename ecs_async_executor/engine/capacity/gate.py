@@ -199,7 +199,7 @@ class Gate:
             self.regain(now)
 
     def accept(self, reason: Reason, now: float, created_at: float | None = None) -> None:
-        """Note that ECS had room, and when it created the task (in epoch seconds), if it told."""
+        """Note that ECS had room, and when it created the task (in epoch seconds), if it said so."""
         self._unanswered[reason] -= 1
         self._last_news = now
         if self.shut_at is None:

@@ -77,7 +77,7 @@ class Gates:
             self._return_slot(each, now)
 
     def accept(self, passes: tuple[Pass, ...], now: float, created_at: float | None = None) -> None:
-        """Note that ECS had room for a launch, and when it created the task (in epoch seconds), if it told."""
+        """Note that ECS had room for a launch, and when it created the task (in epoch seconds), if it said so."""
         for each in passes:
             self._gates[each.key].accept(each.reason, now, created_at)
 
@@ -107,7 +107,7 @@ class Gates:
             gate.start(launched_at, now)
 
     def end(self, room: Room, now: float, stopped_at: float | None = None) -> None:
-        """Note that a task was seen to have ended, and when it stopped (in epoch seconds), if ECS told.
+        """Note that a task was seen to have ended, and when it stopped (in epoch seconds), if ECS said so.
 
         It leaves a slot to launches of its room, whatever their size, and of its quotas.
         """

@@ -39,7 +39,7 @@ class Verdict:
     unexplained: bool
     """Only an exit code tells why it ended, and one that can mean anything."""
     out_of_memory: bool
-    """The deciding container was killed for lack of memory, as far as ECS tells."""
+    """The deciding container was killed for lack of memory, as far as ECS says."""
     diagnosis: Diagnosis
 
 

@@ -129,7 +129,7 @@ class Launches:
 
 
 def start_phases(task: Task) -> Iterator[tuple[str, float]]:
-    """Yield the phases of a task's start and the seconds each took, as far as ECS tells."""
+    """Yield the phases of a task's start and the seconds each took, as far as ECS shows them."""
     created, pulled, ready, started = (
         task.created_at,
         task.pull_started_at,

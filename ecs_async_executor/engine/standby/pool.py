@@ -79,7 +79,7 @@ class Pool:
     cold: Counter[str] = field(default_factory=Counter)
     """Runs that started cold, by reason."""
     size: Usage | None = None
-    """Of one standby, as RunTask told it; its seconds mean nothing."""
+    """Of one standby, as returned by RunTask; its seconds mean nothing."""
     region: str = ""
     idle: float = 0.0
     """Seconds for which its standbys have been paid for without a workload, all together: from the pull on."""

@@ -70,7 +70,7 @@ def _usage(entry: Entry, task: Task) -> Usage | None:
 
 
 def usage_of(task: Task, begin: float | None, end: float | None) -> Usage | None:
-    """Return what a task has used between two times; None if one of them isn't known, or ECS tells no size."""
+    """Return what a task has used between two times; None if one of them isn't known, or ECS shows no size."""
     if end is None:
         return None
     return make_usage(

@@ -58,7 +58,7 @@ class TaskSearch:
 
     async def _started_before(self, entry: Entry) -> tuple[str, ...]:
         if entry.is_standby:
-            return ()  # it can't be told from others, and if it exists, it ends by itself
+            return ()  # nothing distinguishes it from others, and if it exists, it ends by itself
         try:
             return await self.listed(entry)
         except CallError as error:

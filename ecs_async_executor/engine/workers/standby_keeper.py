@@ -41,7 +41,7 @@ class StandbyKeeper:
         self._writing = anyio.Lock()
         self._renewal = anyio.CancelScope()
         self.wakeup = Wakeup()
-        """Notified when ECS tells news of a standby."""
+        """Notified when ECS has news of a standby."""
 
     def keep(self, pools: tuple[StandbyPool, ...]) -> None:
         """Keep these pools."""

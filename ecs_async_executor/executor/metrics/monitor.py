@@ -1,4 +1,4 @@
-"""All measurements of one executor, and the threads that tell them."""
+"""All measurements of one executor, and the threads that publish them."""
 
 from __future__ import annotations
 

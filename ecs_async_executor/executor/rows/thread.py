@@ -174,7 +174,7 @@ class RowThread:
         if waited >= WARN_AFTER and not self._warned:
             self._warned = True
             log.error(
-                "The database has not answered for %.0f s: no task's end can be told to Airflow.", waited
+                "The database has not answered for %.0f s: no task's end can be reported to Airflow.", waited
             )
         return waited >= GIVE_UP_AFTER or not self._thread.is_alive()
 

@@ -1,1 +1,1 @@
-"""What a scheduler tells the fleet page about itself."""
+"""What a scheduler publishes about itself, for the fleet page."""

@@ -1,7 +1,7 @@
-"""Keeps what one scheduler tells about itself, and publishes it now and then.
+"""Collects what one scheduler publishes about itself, and publishes it now and then.
 
 Runs in the scheduler's thread, and costs the same whatever the number of runs: it counts none of them. What
-it tells about single tasks, API servers read from Airflow's own rows.
+it could say about single tasks, API servers read from Airflow's own rows.
 """
 
 from __future__ import annotations

@@ -120,18 +120,18 @@ def test_a_team_has_its_own(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
         ("nosuch", "There is no team 'nosuch' in [core] executor. There are: blue, green."),
     ],
 )
-def test_an_unknown_team_is_told(capsys: pytest.CaptureFixture[str], team: str, words: str) -> None:
+def test_an_unknown_team_is_reported(capsys: pytest.CaptureFixture[str], team: str, words: str) -> None:
     assert main(["config", "--team", team]) == 1
     assert capsys.readouterr().err.strip() == words
 
 
-def test_where_no_team_has_an_executor_that_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_where_no_team_has_an_executor_that_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "--team", "blue"]) == 1
     assert "[core] executor names no teams, or [core] multi_team is off." in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("teams")
-def test_options_of_a_team_that_has_no_executor_are_told(
+def test_options_of_a_team_that_has_no_executor_are_reported(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__BLUE___AWS_ECS_EXECUTOR__CLUSTER", "c")
@@ -145,7 +145,7 @@ def test_options_of_a_team_that_has_no_executor_are_told(
     )
 
 
-def test_the_region_is_the_one_that_calls_go_to_and_told_with_its_source(
+def test_the_region_is_the_one_that_calls_go_to_and_shown_with_its_source(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_REGION", "not-read-by-botocore")
@@ -162,7 +162,7 @@ def test_the_region_is_the_one_that_calls_go_to_and_told_with_its_source(
     assert f'region_name = "eu-central-1"  ({said})' in shown(capsys)
 
 
-def test_an_unknown_queue_is_told(
+def test_an_unknown_queue_is_reported(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES", '{"gpu": {}}')
@@ -201,7 +201,7 @@ def test_what_concerns_a_queue_beside_its_request_is_shown_with_where_it_is_set(
     )
 
 
-def test_what_the_scheduler_warns_of_at_its_start_is_told_here_as_well(
+def test_what_the_scheduler_warns_of_at_its_start_is_reported_here_as_well(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queues = {"big": {"environment": {"A": "x" * 7400}}, "spot": {"capacity_timeout": 9000}}
@@ -280,7 +280,7 @@ def test_standbys_are_shown_with_where_they_are_set_and_are_no_layer(
     assert "standby" not in of_none
 
 
-def test_standbys_that_cannot_work_are_told_here_as_well(
+def test_standbys_that_cannot_work_are_reported_here_as_well(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES", '{"ml": {"standby": 2}}')

@@ -295,7 +295,7 @@ def test_where_airflow_has_another_executor_no_zero_is_shown(
         ("DEACTIVATING", "ECS task 0a1b2c is DEACTIVATING: it is ending already. Nothing to do.\n"),
     ],
 )
-def test_what_has_ended_by_itself_is_not_said_to_have_been_told(
+def test_what_has_ended_by_itself_is_not_said_to_have_been_stopped(
     state: str, words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = Target(container(lastStatus=state, desiredStatus="STOPPED"), None, shows_it=False)

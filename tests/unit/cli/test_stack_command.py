@@ -105,7 +105,9 @@ def test_without_a_terminal_progress_is_a_line_an_event_on_stderr(
     assert "making    Cluster (ECS Cluster)\nmade      Cluster (ECS Cluster)\n" in err
 
 
-def test_a_failure_is_told_by_the_resource_that_failed_first(use: Any, capsys: pytest.CaptureFixture[str]):
+def test_a_failure_is_explained_by_the_resource_that_failed_first(
+    use: Any, capsys: pytest.CaptureFixture[str]
+):
     failure = event(2, "MetadataDatabase", "CREATE_FAILED", "No such class.", "AWS::RDS::DBInstance")
     after = event(3, "Cluster", "CREATE_FAILED", "Resource creation cancelled")
     use(FakeCloud("", [("ROLLBACK_IN_PROGRESS", [failure]), ("ROLLBACK_COMPLETE", [after])]))
@@ -115,7 +117,7 @@ def test_a_failure_is_told_by_the_resource_that_failed_first(use: Any, capsys: p
     assert "ecs-async stack down --name airflow" in last
 
 
-def test_a_failed_change_is_told_to_be_undone(use: Any, capsys: pytest.CaptureFixture[str]):
+def test_a_failed_change_is_said_to_be_undone(use: Any, capsys: pytest.CaptureFixture[str]):
     failure = event(2, "Cluster", "UPDATE_FAILED", "Denied.")
     use(FakeCloud("CREATE_COMPLETE", [("UPDATE_ROLLBACK_COMPLETE", [failure])]))
     assert up() == 1
@@ -221,7 +223,7 @@ def test_aws_errors_are_sentences_that_say_what_to_do(code: str, message: str, s
     assert says in str(_explained(error))
 
 
-def test_an_answer_that_is_not_awss_is_told_without_its_text():
+def test_an_answer_that_is_not_awss_is_reported_without_its_text():
     def describe_stacks(**_: Any) -> None:
         raise ResponseParserError("invalid XML received: b'<!doctype html><title>Sign in'")
 
@@ -263,7 +265,9 @@ def test_a_new_stack_takes_no_image_because_its_repository_is_not_there_yet(
     assert "Make it without ImageTag" in capsys.readouterr().err
 
 
-def test_parameters_that_come_too_late_are_told_and_end_in_1(use: Any, capsys: pytest.CaptureFixture[str]):
+def test_parameters_that_come_too_late_are_reported_and_end_in_1(
+    use: Any, capsys: pytest.CaptureFixture[str]
+):
     cloud = FakeCloud("UPDATE_IN_PROGRESS")
     cloud.asked = ["update"]
     cloud.states = [
@@ -277,7 +281,7 @@ def test_parameters_that_come_too_late_are_told_and_end_in_1(use: Any, capsys: p
     assert "too late" in capsys.readouterr().err
 
 
-def test_credentials_that_expire_meanwhile_are_told_with_how_to_go_on(
+def test_credentials_that_expire_meanwhile_are_reported_with_how_to_go_on(
     use: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     def expired(*_: object) -> Any:

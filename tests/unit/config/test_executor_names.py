@@ -92,7 +92,7 @@ def test_a_container_accepts_the_executors_of_its_dags_team(monkeypatch: pytest.
         ),
     ],
 )
-def test_a_container_is_told_of_teams_only_where_an_executor_is_a_teams(
+def test_a_container_learns_of_teams_only_where_an_executor_is_a_teams(
     core: dict[str, str], told: dict[str, str]
 ) -> None:
     assert executor_names(Options(core)) == told

@@ -46,7 +46,7 @@ DEFINITION = "It belongs in the task definition: register one, or a revision, th
     ],
 )
 @pytest.mark.parametrize("depth", ["at the top", "in the container's override"])
-def test_a_member_from_elsewhere_is_told_whose_it_is(key: str, words: str, depth: str) -> None:
+def test_a_member_from_elsewhere_is_reported_with_whose_it_is(key: str, words: str, depth: str) -> None:
     config = {key: "their-secret"}
     if depth != "at the top":
         config = {"overrides": {"containerOverrides": [{"name": "airflow", **config}]}}  # type: ignore[dict-item]  # JSON
@@ -59,7 +59,7 @@ def test_a_member_from_elsewhere_is_told_whose_it_is(key: str, words: str, depth
 
 
 @pytest.mark.parametrize("option", Options.model_fields)
-def test_an_option_that_only_a_profile_has_is_told_to_belong_there(option: str) -> None:
+def test_an_option_that_only_a_profile_has_is_said_to_belong_there(option: str) -> None:
     message = refusal({option: "x"})
     assert (
         f"{option} is not a member of ECS's RunTask request. It belongs in the profile of the task's queue"
@@ -67,7 +67,7 @@ def test_an_option_that_only_a_profile_has_is_told_to_belong_there(option: str) 
     )
 
 
-def test_a_secret_in_the_environment_is_told_to_belong_to_the_task_definition() -> None:
+def test_a_secret_in_the_environment_is_said_to_belong_to_the_task_definition() -> None:
     message = refusal({"environment": [{"name": "PASSWORD", "valueFrom": "arn:aws:ssm:their-secret"}]})
     assert message.startswith(
         "environment.valueFrom is not a member of ECS's KeyValuePair. Secrets belong in the task"
@@ -85,7 +85,7 @@ def test_a_secret_in_the_environment_is_told_to_belong_to_the_task_definition() 
         ({"networkConfiguration": {"subnets": []}}, "networkConfiguration.awsvpcConfiguration.subnets"),
     ],
 )
-def test_a_member_that_task_definitions_have_as_well_is_told_where_a_request_has_it(
+def test_a_member_that_task_definitions_have_as_well_is_reported_with_its_place_in_a_request(
     config: dict[str, Any], place: str
 ) -> None:
     message = refusal(config)

@@ -101,7 +101,7 @@ def test_a_bad_image_is_refused_before_any_call(image: Any, says: str) -> None:
     assert caught.value.problem.startswith(f"executor_config: {says}")
 
 
-def test_a_bad_image_of_a_profile_is_told_at_the_start() -> None:
+def test_a_bad_image_of_a_profile_is_reported_at_the_start() -> None:
     with pytest.raises(OptionsError, match=r"queues: ml: image is not the name of an image"):
         request(None, queues={"ml": {"image": "no image"}})
 
@@ -113,7 +113,7 @@ def test_a_bad_image_of_a_profile_is_told_at_the_start() -> None:
         {"overrides": {"containerOverrides": [{"name": "airflow", "image": "a"}]}},
     ],
 )
-def test_an_image_in_the_wrong_place_is_told_the_right_one(config: dict[str, Any]) -> None:
+def test_an_image_in_the_wrong_place_is_reported_with_the_right_one(config: dict[str, Any]) -> None:
     with pytest.raises(
         InvalidRequestError, match=r"image is not a member of ECS's \w+\. Write it as image\."
     ):
@@ -132,5 +132,5 @@ def test_a_misspelt_image_is_guessed() -> None:
         ("queue ml", "the profile of the queue ml"),
     ],
 )
-def test_where_an_image_is_set_can_be_told(layer: str, where: str) -> None:
+def test_a_message_says_where_an_image_is_set(layer: str, where: str) -> None:
     assert origin_of("image", [Layer(layer, {"image": "a"})], "airflow", {}) == where

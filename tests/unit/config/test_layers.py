@@ -120,7 +120,7 @@ def test_a_name_that_is_no_text_is_refused(key: object) -> None:
         ("taskRoleArn", "overrides.taskRoleArn"),
     ],
 )
-def test_what_stands_deeper_is_told_with_its_place(key: str, place: str) -> None:
+def test_what_stands_deeper_is_reported_with_its_place(key: str, place: str) -> None:
     with pytest.raises(InvalidRequestError, match=f"{key} is not a member .* Write it as {place}"):
         body({key: ["x"]})
 
@@ -141,7 +141,7 @@ def test_members_of_a_container_are_proposed_as_well() -> None:
         body({"memmory": 512})
 
 
-def test_all_wrong_keys_are_told_at_once() -> None:
+def test_all_wrong_keys_are_reported_at_once() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         body({"lauchType": 1, "overrides": {"cpus": 2}, "clustr": 3})
     assert str(caught.value) == (
@@ -151,7 +151,7 @@ def test_all_wrong_keys_are_told_at_once() -> None:
     )
 
 
-def test_of_very_many_wrong_keys_some_are_told() -> None:
+def test_of_very_many_wrong_keys_some_are_reported() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         body({f"unknown {number}": 1 for number in range(100)})
     assert "There are 95 more." in str(caught.value)

@@ -61,7 +61,7 @@ COMMENT = (
         ("region_name", '"eu-central-1"', QUOTES),
     ],
 )
-def test_quotes_and_comments_that_were_left_in_an_option_are_told(
+def test_quotes_and_comments_that_were_left_in_an_option_are_reported(
     options: Set, name: str, text: str, said: str
 ) -> None:
     options(**{name: text})
@@ -109,7 +109,7 @@ def test_a_number_sign_inside_of_json_is_no_comment(options: Set, text: str) -> 
         ("capacity_provider_strategy", "a:0,b:0", "it has only weights of 0, so ECS can't choose any."),
     ],
 )
-def test_an_option_that_ecs_refuses_is_told_with_its_name_and_meaning(
+def test_an_option_that_ecs_refuses_is_reported_with_its_name_and_meaning(
     options: Set, name: str, text: str, said: str
 ) -> None:
     options(**{name: text})

@@ -93,7 +93,7 @@ def test_an_unknown_queue_is_named_once_and_the_default_one_never(caplog: pytest
     ]
 
 
-def test_a_task_of_an_unknown_queue_is_told_what_becomes_of_it() -> None:
+def test_a_task_of_an_unknown_queue_has_a_warning_that_says_what_becomes_of_it() -> None:
     found = profiles({"gpu": {"cpu": 256}})
     assert [found.warning_for(queue) for queue in ("", "default", "gpu")] == [None] * 3
     said = "The queue 'gqu' has no profile in the option queues. Did you mean gpu? Its tasks run as if"
@@ -196,7 +196,7 @@ def test_a_fallback_is_compared_only_when_both_profiles_are_right(
     assert "wrong is not a member" in str(caught.value)
 
 
-def test_a_misspelt_fallback_is_told_with_what_was_meant() -> None:
+def test_a_misspelt_fallback_is_reported_with_what_was_meant() -> None:
     with pytest.raises(
         ConfigurationError, match=r"there is no profile 'ondemand'\. Did you mean on-demand\?"
     ):

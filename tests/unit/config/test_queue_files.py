@@ -117,7 +117,7 @@ def test_a_name_that_yaml_takes_for_something_else_is_refused(tmp_path: Path, na
         parse_queues(str(file))
 
 
-def test_every_profile_that_is_none_is_told_at_once() -> None:
+def test_every_profile_that_is_none_is_reported_at_once() -> None:
     with pytest.raises(
         ValueError, match="queue 'gpu' is not an object; the profile of the queue 'spot' is not"
     ):
@@ -142,6 +142,6 @@ def test_what_is_wrong_in_a_file_is_said_with_its_line(tmp_path: Path, text: str
         parse_queues(str(file))
 
 
-def test_a_home_that_does_not_exist_is_told_like_any_other_path() -> None:
+def test_a_home_that_does_not_exist_is_reported_like_any_other_path() -> None:
     with pytest.raises(ValueError, match="can't be read: RuntimeError"):
         parse_queues("~no-such-user/queues.yaml")

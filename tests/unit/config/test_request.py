@@ -371,7 +371,7 @@ def test_what_is_wrong_with_an_executor_config_begins_with_its_name() -> None:
         body({"clustr": "x"})
 
 
-def test_wrong_names_and_wrong_values_are_told_at_once() -> None:
+def test_wrong_names_and_wrong_values_are_reported_at_once() -> None:
     message = refusal({"wrong": 1, "startedBy": "x", "count": 3, "cluster": None, "tags": 7})
     for words in (
         "wrong is not a member",

@@ -156,7 +156,7 @@ def test_what_the_scheduler_goes_by_is_read_from_its_own_options_for_a_team_as_w
     assert configuration.profiles.of("default").refusal is not None
 
 
-def test_what_is_wrong_in_a_teams_section_is_told_with_the_teams_name(
+def test_what_is_wrong_in_a_teams_section_is_reported_with_the_teams_name(
     monkeypatch: pytest.MonkeyPatch, airflow_cfg: Callable[[str], None]
 ) -> None:
     for name, value in REQUIRED.items():
@@ -203,7 +203,7 @@ def airflow_cfg() -> Iterator[Callable[[str], None]]:
     parser._sections.update(saved)
 
 
-def test_each_option_is_told_with_its_section_and_its_place(
+def test_each_option_is_reported_with_its_section_and_its_place(
     required: Options, airflow_cfg: Callable[[str], None]
 ) -> None:
     airflow_cfg("[ecs_async_executor]\npoll_interval = 20\n")
@@ -220,7 +220,7 @@ def test_each_option_is_told_with_its_section_and_its_place(
     }
 
 
-def test_a_teams_option_is_told_with_the_teams_variable_or_section(
+def test_a_teams_option_is_reported_with_the_teams_variable_or_section(
     monkeypatch: pytest.MonkeyPatch, airflow_cfg: Callable[[str], None]
 ) -> None:
     for name, value in REQUIRED.items():
@@ -256,7 +256,7 @@ def test_a_command_in_airflow_cfg_works_as_well(
     assert found["run_task_kwargs"].where == "airflow.cfg"
 
 
-def test_a_command_that_fails_is_told_without_what_it_said(
+def test_a_command_that_fails_is_reported_without_what_it_said(
     required: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__RUN_TASK_KWARGS_CMD", "ls /their-secret")
@@ -293,7 +293,7 @@ def test_a_percent_sign_in_airflow_cfg_is_explained(
         ),
     ],
 )
-def test_an_unknown_option_is_told_with_what_was_meant(required: Options, name: str, hint: str) -> None:
+def test_an_unknown_option_is_reported_with_what_was_meant(required: Options, name: str, hint: str) -> None:
     required.set(SECTION, **{name: "their-secret"})
     (line,) = problems()
     place = f"[{SECTION}] {name} (AIRFLOW__ECS_ASYNC_EXECUTOR__{name.upper()})"
@@ -301,7 +301,7 @@ def test_an_unknown_option_is_told_with_what_was_meant(required: Options, name: 
     assert "their-secret" not in line
 
 
-def test_an_unknown_option_of_airflow_cfg_is_told_as_well(
+def test_an_unknown_option_of_airflow_cfg_is_reported_as_well(
     required: Options, airflow_cfg: Callable[[str], None]
 ) -> None:
     airflow_cfg("[ecs_async_executor]\nclustr = x\n")
@@ -314,7 +314,7 @@ def test_the_other_section_may_have_options_of_a_newer_provider(required: Option
     assert load().cluster == "my-cluster"
 
 
-def test_in_the_other_section_what_is_probably_misspelt_is_told_as_a_warning(required: Options) -> None:
+def test_in_the_other_section_what_is_probably_misspelt_is_reported_as_a_warning(required: Options) -> None:
     assert strange_names(conf) == []
     required.set(DROP_IN_SECTION, taks_definition="x", region="r")
     (line,) = strange_names(conf)
@@ -325,7 +325,7 @@ def test_in_the_other_section_what_is_probably_misspelt_is_told_as_a_warning(req
 
 
 @pytest.mark.parametrize("form", ["_cmd", "_secret"])
-def test_in_the_other_section_too_a_form_that_airflow_does_not_read_is_told(
+def test_in_the_other_section_too_a_form_that_airflow_does_not_read_is_reported(
     required: Options, form: str
 ) -> None:
     required.set(DROP_IN_SECTION, **{f"subnets{form}": "their-secret"})
@@ -387,7 +387,7 @@ def test_the_engine_gets_its_options(required: Options) -> None:
     assert (engine.started_by, engine.concurrency, engine.run_task_rate) == ("airflow/prod", 9, Rate(5, 6))
 
 
-def test_the_engine_is_told_where_payloads_go(required: Options) -> None:
+def test_the_engine_knows_where_payloads_go(required: Options) -> None:
     assert load().engine_options.payloads == ""
     required.set(SECTION, payload_bucket="my-bucket/airflow")
     assert load().engine_options.payloads == "s3://my-bucket/airflow/"
@@ -435,7 +435,7 @@ def test_every_wrong_option_is_listed_at_once_with_its_section_and_meaning(requi
         assert f" Example: {of_option(Settings.model_fields[name], 'example')}" in line
 
 
-def test_options_kwargs_and_profiles_are_told_at_once(required: Options) -> None:
+def test_options_kwargs_and_profiles_are_reported_at_once(required: Options) -> None:
     required.set(
         DROP_IN_SECTION,
         subnets=",".join("s" * 17),
@@ -467,7 +467,7 @@ def test_options_kwargs_and_profiles_are_told_at_once(required: Options) -> None
 
 
 @pytest.mark.parametrize("more", [{"security_groups": "sg-1"}, {"assign_public_ip": "yes"}])
-def test_what_is_right_only_with_the_kwargs_is_not_told_when_those_are_wrong(
+def test_what_is_right_only_with_the_kwargs_is_not_reported_when_those_are_wrong(
     required: Options, monkeypatch: pytest.MonkeyPatch, more: dict[str, str]
 ) -> None:
     monkeypatch.delenv("AIRFLOW__AWS_ECS_EXECUTOR__SUBNETS")
@@ -605,7 +605,7 @@ def test_of_two_that_exclude_each_other_our_section_wins(required: Options) -> N
     assert settings.capacity_provider_strategy == [{"capacityProvider": "mine", "weight": 1}]
 
 
-def test_wrong_keys_of_run_task_kwargs_are_told_with_the_rest(required: Options) -> None:
+def test_wrong_keys_of_run_task_kwargs_are_reported_with_the_rest(required: Options) -> None:
     required.set(DROP_IN_SECTION, run_task_kwargs='{"lauchType": "their-secret"}', max_run_task_attempts="x")
     attempts, kwargs = problems()
     assert "max_run_task_attempts" in attempts

@@ -198,7 +198,7 @@ def test_a_wrong_server_differs(name: str, calls: tuple[str, ...], bend: Bend, w
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-def test_nothing_is_told_by_a_run_that_asked_nothing(name: str) -> None:
+def test_nothing_follows_from_a_run_that_asked_nothing(name: str) -> None:
     found = verdict(name, Record(cut_short="the time limit was reached"))
     assert found.outcome is Outcome.UNTOLD
 
@@ -217,7 +217,7 @@ def silent(answers: Iterable[Answer], change: Bend) -> Record:
         refused("ExpiredTokenException", "The security token included in the request is expired"),
     ],
 )
-def test_nothing_is_told_by_calls_that_were_denied_or_broke(name: str, change: Bend) -> None:
+def test_nothing_follows_from_calls_that_were_denied_or_broke(name: str, change: Bend) -> None:
     found = verdict(name, silent(good()[1].answers, change))
     assert found.outcome is Outcome.UNTOLD, found.seen
 
@@ -272,7 +272,7 @@ def test_a_replay_after_failures_is_compared_with_them(again: Bend, outcome: Out
         (failed("You've reached the limit on the number of tasks you can run concurrently"), "failures[]"),
     ],
 )  # fmt: skip
-def test_the_shape_of_the_vcpu_limit_is_told_if_it_is_reached(bend: Bend, where: str) -> None:
+def test_the_shape_of_the_vcpu_limit_is_known_if_it_is_reached(bend: Bend, where: str) -> None:
     found = verdict("vcpu-limit", bent(bend, "exit-1"))
     assert found.outcome is Outcome.HOLDS
     assert where in found.seen

@@ -43,7 +43,7 @@ def test_the_markdown_has_a_row_for_each_assumption_and_the_counts() -> None:
     assert "####" not in text
 
 
-def test_a_difference_is_told_in_full_with_aws_page() -> None:
+def test_a_difference_is_reported_in_full_with_aws_page() -> None:
     text = as_markdown(report(breaks="missing"))
     section = text.partition("#### missing\n")[2]
     row = next(row for row in ASSUMPTIONS if row.name == "missing")

@@ -190,7 +190,7 @@ def test_a_terminal_that_is_gone_does_not_keep_it_from_cleaning_up(line: int) ->
     assert alive(edge.lab) == []
 
 
-def test_a_task_that_cannot_be_stopped_is_told() -> None:
+def test_a_task_that_cannot_be_stopped_is_reported() -> None:
     edge = LabEdge(make_lab())
     send = edge.send
 

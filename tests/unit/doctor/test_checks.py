@@ -654,7 +654,7 @@ def test_a_keys_own_policy_may_allow_what_iams_do_not(policy: Fact, severity: Se
     assert about == ([severity] if severity else [])
 
 
-def test_permissions_that_depend_on_conditions_are_told_as_not_known() -> None:
+def test_permissions_that_depend_on_conditions_are_reported_as_not_known() -> None:
     question = Question(Kind.PERMISSIONS, EXECUTION_ROLE, "ecr:GetAuthorizationToken *")
     seen = Facts({**facts().answers, **FOR_ECR, question: Known({"ecr:GetAuthorizationToken": "unknown"})})
     unknown = [each.what for each in found(a_setup(), seen) if each.severity is Severity.UNKNOWN]

@@ -137,7 +137,7 @@ def open_setup(settle: Any) -> Setup:
     return replace(a_setup(), targets=(target,))
 
 
-def test_where_the_cluster_decides_on_the_place_nothing_of_the_place_is_told_without_it() -> None:
+def test_where_the_cluster_decides_on_the_place_nothing_of_the_place_is_known_without_it() -> None:
     def settle(_: Any) -> Request:
         raise InvalidRequestError("Fargate tasks need at least one subnet.", "Set the option subnets.")
 
@@ -151,7 +151,7 @@ def test_where_the_cluster_decides_on_the_place_nothing_of_the_place_is_told_wit
     assert "Fargate tasks need at least one subnet." in wrong
 
 
-def test_the_way_out_of_a_public_subnet_is_not_told_while_it_is_not_known_who_uses_it() -> None:
+def test_the_way_out_of_a_public_subnet_is_not_judged_while_it_is_not_known_who_uses_it() -> None:
     internet = {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-1", "State": "active"}
     table = {"RouteTableId": "rtb-1", "Associations": [{"Main": True}], "Routes": [internet]}
     more: dict[Question, Fact] = {
@@ -418,7 +418,7 @@ def test_a_call_within_its_time_returns_or_raises_and_a_late_one_raises_timeout_
         ("ExpiredTokenException", "credentials have expired", "Renew them"),
     ],
 )
-def test_what_any_service_says_of_clock_and_credentials_is_told_as_such(
+def test_what_any_service_says_of_clock_and_credentials_is_reported_as_such(
     code: str, what: str, todo: str
 ) -> None:
     error = ClientError({"Error": {"Code": code, "Message": "No."}}, "GetCallerIdentity")
@@ -429,7 +429,7 @@ def test_what_any_service_says_of_clock_and_credentials_is_told_as_such(
     assert todo in fact.todo
 
 
-def test_what_is_no_answer_of_aws_is_told_without_its_text() -> None:
+def test_what_is_no_answer_of_aws_is_reported_without_its_text() -> None:
     fact = fact_of(ResponseParserError("invalid XML received: b'<html>Sign in'"), SUBNET)
     assert isinstance(fact, Unknown)
     assert fact.cause is Cause.NETWORK

@@ -72,7 +72,7 @@ def test_without_standbys_there_is_only_the_payload_and_without_a_bucket_nothing
     assert told(Storage(), None) == ({}, {}, set())
 
 
-def test_a_storage_that_ignores_conditions_is_told() -> None:
+def test_a_storage_that_ignores_conditions_is_reported() -> None:
     inputs, problems, _ = told(Storage(conditional=False))
     assert "two schedulers could both hand over a task" in problems["standby_problem"]
     assert "standby" not in inputs
@@ -85,7 +85,9 @@ def test_a_storage_that_ignores_conditions_is_told() -> None:
         ("standby/", "standby_problem", {"payload"}),
     ],
 )
-def test_what_cannot_be_stored_is_told_and_not_looked_for(denied: str, problem: str, tried: set[str]) -> None:
+def test_what_cannot_be_stored_is_reported_and_not_looked_for(
+    denied: str, problem: str, tried: set[str]
+) -> None:
     inputs, problems, _ = told(Storage(denied=denied))
     assert list(problems) == [problem]
     assert "AccessDenied" in problems[problem]

@@ -73,7 +73,7 @@ def test_a_local_ecs_takes_any_region_and_without_a_list_none_is_judged() -> Non
     assert not [each for each in nothing if "AWS Region" in each.what]
 
 
-def test_a_connection_that_a_region_breaks_is_told_with_the_region_that_was_meant() -> None:
+def test_a_connection_that_a_region_breaks_is_reported_with_the_region_that_was_meant() -> None:
     setup = a_setup(region="us east", regions=REGIONS, connection_problem="The AWS Region is not valid.")
     said = [each for each in found(setup, Facts()) if each.severity is Severity.ERROR]
     assert any(each.todo == "Did you mean us-east-1? Correct region_name." for each in said)

@@ -130,7 +130,7 @@ def cost(setup: Setup, facts: Facts) -> list[str]:
     ]
 
 
-def test_the_cost_of_a_month_is_told_by_profile() -> None:
+def test_the_cost_of_a_month_is_shown_by_profile() -> None:
     pools = (("default", 1, body(**SMALL)), ("big", 2, body(cpu="1024", memory="2048")), ("none", 0, body()))
     (told,) = cost(setup(*pools, region="us-east-1"), answers())
     assert told == (

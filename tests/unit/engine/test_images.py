@@ -121,7 +121,7 @@ def test_a_missing_container_is_named() -> None:
         _ = revision(container="worker").registration
 
 
-def test_a_definition_with_too_many_tags_is_told_so() -> None:
+def test_a_definition_with_too_many_tags_is_reported() -> None:
     tags = [{"key": f"k{number}", "value": ""} for number in range(MOST_TAGS - 2)]
     with pytest.raises(InvalidRequestError, match=r"has 48 tags; with the executor's 3"):
         _ = revision(tags=tags).registration

@@ -140,7 +140,7 @@ def test_costs_that_the_audit_log_cannot_take_do_not_fill_the_memory(
     assert "More ECS tasks end than the Audit Log takes costs." in caplog.text
 
 
-def test_a_cost_that_cannot_be_told_does_not_keep_a_run_from_its_end(
+def test_a_cost_that_cannot_be_noted_does_not_keep_a_run_from_its_end(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> None:
@@ -153,7 +153,7 @@ def test_a_cost_that_cannot_be_told_does_not_keep_a_run_from_its_end(
     reconciler.note(ended(run.run_id))
     assert run.ended is not None
     assert costs(reconciler) == []
-    assert "Can't tell what" in caplog.text
+    assert "Can't note what" in caplog.text
 
 
 def test_without_prices_nothing_is_written() -> None:

@@ -190,7 +190,7 @@ def test_lines_that_can_not_be_read_are_read_again_a_few_times():
     assert any("the last words" in line for line in lines)
 
 
-def test_lines_that_stay_unreadable_are_told_in_the_log_and_not_in_the_audit_log():
+def test_lines_that_stay_unreadable_are_reported_in_the_log_and_not_in_the_audit_log():
     reader = FakeReader(
         Page(after=("{}",), where=WHERE, problem=Problem("AWS denied GetLogEvents.", "Add: it"))
     )

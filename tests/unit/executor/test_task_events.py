@@ -49,7 +49,7 @@ def test_a_hundred_waiting_tasks_log_two_lines_and_one_audit_log_event_each(
     assert events(reconciler) == [(f"t{number}", "ecs launch waits") for number in range(100)]
 
 
-def test_a_cause_of_waiting_is_told_once_however_many_launches_wait_for_it(reconciler: Reconciler):
+def test_a_cause_of_waiting_is_reported_once_however_many_launches_wait_for_it(reconciler: Reconciler):
     run = accept(reconciler)
     for why in (FULL, replace(FULL, detail="place 7 of 9"), Diagnosis("AWS throttles."), FULL):
         reconciler.note(Waiting(run.run_id, why))

@@ -22,7 +22,7 @@ def test_rows_are_summed_by_dag_and_other_texts_left_out() -> None:
     assert sum_texts(rows) == {"a": Sum(2, 0, 3.0, 6.0, 0.75), "b": Sum(1, 1, 9.0, 18.0, 0.0)}
 
 
-def test_an_ecs_task_whose_end_two_schedulers_have_told_counts_once() -> None:
+def test_an_ecs_task_whose_end_two_schedulers_have_reported_counts_once() -> None:
     rows = [("a", text(1, 0.5)), ("a", text(1, 0.5)), ("a", text(1, 0.5, "a2"))]
     assert sum_texts(rows)["a"].tasks == 2
 

@@ -115,13 +115,13 @@ def test_rates_are_in_the_detail_so_that_tasks_with_the_same_cause_have_the_same
     assert "AWS has throttled 9 calls" in cause.detail
 
 
-def test_an_unlimited_rate_is_told_without_a_limit():
+def test_an_unlimited_rate_is_reported_without_a_limit():
     cause = judged(statuses=(with_engine(waiting=3, rate=2.5, limit=None),)).cause
     assert cause is not None
     assert "2.5 launches/s are possible now." in cause.detail
 
 
-def test_a_rate_that_nothing_limits_is_not_told():
+def test_a_rate_that_nothing_limits_is_not_reported():
     cause = judged(statuses=(with_engine(waiting=3, rate=None, limit=None),)).cause
     assert cause is not None
     assert cause.detail == "3 launches wait."
@@ -165,7 +165,7 @@ def test_an_event_of_another_task_try_or_queueing_explains_nothing(other: dict[s
         "It waited 3600 s (`capacity_timeout`) without success. ",
     ],
 )
-def test_a_failed_start_is_told_by_its_reason_and_not_by_its_number(tries: str):
+def test_a_failed_start_is_grouped_by_its_reason_and_not_by_its_number(tries: str):
     text = f"{tries}The image does not exist. Push it."
     event = replace(EVENT, name=EventName.LAUNCH_FAILED.value, text=text)
     cause = judged(delays=(event,)).cause
@@ -189,7 +189,7 @@ def test_a_lost_standby_is_a_failure_and_says_why_its_task_is_not_launched_yet()
     assert EventName.STANDBY_LOST.value in FAILURES
 
 
-def test_a_slow_start_is_told_by_what_it_waits_for_and_not_by_its_seconds():
+def test_a_slow_start_is_grouped_by_what_it_waits_for_and_not_by_its_seconds():
     task = judged(replace(ROW, external_id=ARN), delays=(SLOW,))
     assert task.phase is Phase.STARTING
     assert task.cause is not None

@@ -100,7 +100,7 @@ def test_an_image_without_the_aws_cli_says_so(tmp_path: Path):
         ({"CONTAINER_DAG_PATH": "/dags", "AIRFLOW__CORE__DAGS_FOLDER": "/dags/team"}, "/dags/team"),
     ],
 )
-def test_airflow_is_told_of_an_unusual_folder(environment: dict[str, str], folder: str):
+def test_airflow_learns_of_an_unusual_folder(environment: dict[str, str], folder: str):
     code, output, _ = image.run("entrypoint.sh", PYTHON, "-c", PRINT_DAGS_FOLDER, environment=environment)
 
     assert (code, output) == (0, f"{folder}\n")

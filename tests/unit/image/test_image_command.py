@@ -55,7 +55,7 @@ def test_an_image_with_the_same_versions_fits(
         (["--python-version", "3.9"], f"Airflow {AIRFLOW} on Python 3.9"),
     ],
 )
-def test_an_image_with_other_versions_does_not_fit_and_is_told_how_to_build_it(
+def test_an_image_with_other_versions_does_not_fit_and_the_output_says_how_to_build_it(
     arguments: list[str], expected: str, engine: Path, capsys: pytest.CaptureFixture[str]
 ):
     assert check(engine, *arguments) == 1

@@ -89,7 +89,7 @@ def test_a_task_definition_is_read_from(document: Any) -> None:
     assert definition.request == REQUEST
 
 
-def test_what_only_aws_sets_is_left_out_and_told() -> None:
+def test_what_only_aws_sets_is_left_out_and_reported() -> None:
     (definition,) = read_definitions(json.dumps({**REQUEST, **READ_ONLY, **EMPTY}))
     assert definition.left_out == tuple(READ_ONLY)
     (definition,) = read_definitions(json.dumps(REQUEST))
@@ -113,7 +113,7 @@ def test_a_file_may_hold_several() -> None:
     assert [definition.request["family"] for definition in definitions] == ["mine", "other"]
 
 
-def test_what_has_no_effect_on_this_machine_is_told() -> None:
+def test_what_has_no_effect_on_this_machine_is_reported() -> None:
     document = {
         **changed(secrets=[{"name": "S", "valueFrom": "arn"}], user="airflow"),
         "volumes": [{"name": "v"}],

@@ -99,7 +99,7 @@ def test_a_container_that_has_not_started_may_have_a_stream_later() -> None:
     assert "has not started yet" in str(found)
 
 
-def test_an_unknown_container_is_told_with_those_that_exist() -> None:
+def test_an_unknown_container_is_reported_with_those_that_exist() -> None:
     assert ARN is not None
     definition = {"taskDefinitionArn": DEFINITION_ARN, "containerDefinitions": [{"name": "a"}, {"name": "b"}]}
     found = locate(ARN, definition, "airflow", None)

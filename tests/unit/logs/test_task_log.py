@@ -47,7 +47,7 @@ def test_an_api_server_needs_no_valid_configuration_to_show_logs(monkeypatch: py
         (5, "can't be read: TypeError"),
     ],
 )
-def test_a_row_without_an_arn_is_told_and_never_an_error(external_id: Any, words: str) -> None:
+def test_a_row_without_an_arn_is_reported_and_never_an_error(external_id: Any, words: str) -> None:
     row = Row()
     row.external_executor_id = external_id
     sources, lines = AsyncEcsExecutor().get_task_log(row, 1)  # type: ignore[arg-type]  # all that is read of a row

@@ -53,7 +53,7 @@ def test_each_missing_thing_is_named_with_what_enables_it(
     assert remedy in advice
 
 
-def test_all_that_is_missing_is_told_at_once() -> None:
+def test_all_that_is_missing_is_reported_at_once() -> None:
     assert len(missing(None, enableExecuteCommand=False)) == 2
 
 

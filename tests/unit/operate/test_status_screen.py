@@ -142,7 +142,7 @@ def test_it_groups_what_waits_with_the_oldest() -> None:
         (replace(STATUS, engine=None), "its engine doesn't answer"),
         (replace(STATUS, at=NOW - 100), "gives no sign of life"),
         (replace(STATUS, waiting_for_slot=5), "5 tasks wait for a free slot"),
-        (None, "No scheduler has told anything in the last 15 minutes."),
+        (None, "No scheduler has reported in the last 15 minutes."),
     ],
 )
 def test_what_is_wrong_with_a_scheduler_is_said_in_a_sentence(

@@ -66,7 +66,7 @@ def test_the_parameters_choose_what_is_made(given: Values, kind: str, count: int
         ({"Database": "none"}, "needs a Database"),
     ],
 )
-def test_a_wrong_parameter_is_told_before_aws_is_asked(given: Values, says: str):
+def test_a_wrong_parameter_is_reported_before_aws_is_asked(given: Values, says: str):
     with pytest.raises(ConfigurationError, match=re.escape(says)):
         TEMPLATE.values(given)
 

@@ -66,7 +66,7 @@ def test_an_exit_code_is_reported_and_explained(exit_code: int, summary: str):
 
 
 @pytest.mark.parametrize("exit_code", [0, 1], ids=["with retries left", "without"])
-def test_a_task_that_lost_its_api_server_is_told_which_option_to_raise(exit_code: int):
+def test_the_diagnosis_of_a_task_that_lost_its_api_server_says_which_option_to_raise(exit_code: int):
     diagnosis = verdict_of(airflow(exit_code), **EXITED).diagnosis
     assert '"Too many failed heartbeats"' in diagnosis.remedy
     assert "raise AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS in the task definition" in diagnosis.remedy

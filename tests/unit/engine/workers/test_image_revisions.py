@@ -223,7 +223,7 @@ async def test_a_fault_in_this_process_is_the_runs_own_and_asked_again(revisions
         (Wanted("airflow-task", "worker", "a"), "has no container 'worker'"),
     ],
 )
-async def test_a_definition_that_cannot_be_copied_is_told_and_never_registered(
+async def test_a_definition_that_cannot_be_copied_is_reported_and_never_registered(
     revisions: Any, client: FakeClient, wanted: Wanted, says: str
 ):
     client.definitions.deregister(client.definitions.register(document(family="old")).arn)

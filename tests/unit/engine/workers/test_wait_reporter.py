@@ -70,7 +70,7 @@ def asking(run_id: str) -> Ledger:
     return ledger
 
 
-async def test_an_outage_is_told_of_launches_that_wait_for_an_answer_although_none_waits_for_its_turn(
+async def test_an_outage_is_reported_for_launches_that_wait_for_an_answer_although_none_waits_for_its_turn(
     make_calls: MakeCalls, reports: Reports, monkeypatch: pytest.MonkeyPatch
 ):
     calls = make_calls(options())
@@ -89,7 +89,7 @@ async def test_a_launch_that_waits_for_an_answer_does_not_wait_for_the_rate_of_r
     assert reports == []
 
 
-async def test_launches_that_wait_for_their_image_for_long_are_told_so_once(
+async def test_launches_that_wait_for_their_image_for_long_are_reported_once(
     make_calls: MakeCalls, reports: Reports
 ):
     ledger = asking("run")

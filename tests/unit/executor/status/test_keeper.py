@@ -86,7 +86,7 @@ def test_what_the_engine_reports_is_passed_on_until_it_is_silent(
     assert last(keeper, clock, published).engine is None
 
 
-def test_a_pause_is_told_with_its_reason_until_it_is_over(
+def test_a_pause_is_reported_with_its_reason_until_it_is_over(
     keeper: StatusKeeper, clock: Clock, published: list[SchedulerStatus]
 ):
     keeper.note(Paused(Diagnosis("Credentials expired.", "ExpiredToken", "Renew them.")))

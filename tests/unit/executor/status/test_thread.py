@@ -92,7 +92,7 @@ def test_while_one_status_is_being_written_the_next_ones_are_dropped(
     assert len(database.written) == 1
 
 
-def test_a_database_that_fails_is_told_once_until_it_works_again(
+def test_a_database_that_fails_is_reported_once_until_it_works_again(
     status_thread: StatusThread, database: Database, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.WARNING)

@@ -37,7 +37,7 @@ def test_a_refusal_is_in_s3s_words(lab: Lab, kind: str, code: str, status: int) 
     assert (caught.value.code, caught.value.status) == (code, status)
 
 
-def test_the_free_error_says_what_it_is_told(lab: Lab) -> None:
+def test_the_free_error_says_what_it_was_given(lab: Lab) -> None:
     add(lab, "error", action="s3:PutObject", code="ServiceUnavailable", status=503, reason="why")
     with pytest.raises(AwsError) as caught:
         admit(lab.ecs, PUT)

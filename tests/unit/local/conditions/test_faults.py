@@ -110,7 +110,7 @@ def test_every_error_kind_has_a_row_above_or_is_the_free_one() -> None:
     }  # fmt: skip
 
 
-def test_the_free_error_says_what_it_is_told() -> None:
+def test_the_free_error_says_what_it_was_given() -> None:
     error = error_of(Fault("error", code="PlatformUnknownException", status=418, reason="why"))
     assert (error.code, error.status, error.message) == ("PlatformUnknownException", 418, "why")
 

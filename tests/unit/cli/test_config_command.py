@@ -218,7 +218,7 @@ def test_what_is_probably_misspelt_is_warned_of_beside_the_output(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__AWS_ECS_EXECUTOR__SUBNET", "subnet-1")
-    monkeypatch.setenv("AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT", "3600")
+    monkeypatch.setenv("AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT", "5400")
     assert main(["config", "--json"]) == 0
     captured = capsys.readouterr()
     assert "warnings" not in json.loads(captured.out)

@@ -58,6 +58,11 @@ def test_the_oldest_versions_are_those_that_pip_accepts() -> None:
     assert f">={row('Python')[0]}," in PROJECT["requires-python"]
 
 
+def test_the_questions_name_the_same_versions() -> None:
+    answer = (ROOT / "docs" / "questions.md").read_text("utf-8").partition("are tested?")[2]
+    assert f"Airflow {' and '.join(AIRFLOWS)}, with Python {PYTHONS[0]} to {PYTHONS[-1]}" in answer
+
+
 def test_what_an_airflow_needs_beside_it_is_told() -> None:
     for airflow, requirements in OF_AIRFLOW.items():
         (line,) = (line for line in TEXT.splitlines() if line.startswith(f"- **Airflow {airflow}**"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -52,6 +53,12 @@ def test_an_alert_says_what_it_means_and_what_to_do_first(alert: str) -> None:
     meaning, first = ROWS[alert][2:]
     assert len(meaning) > 20
     assert len(first) > 10
+
+
+def test_the_questions_count_the_alerts() -> None:
+    answer = (ROOT / "docs" / "questions.md").read_text("utf-8").partition("Prometheus or CloudWatch?")[2]
+    assert "On two things that should wake somebody, and ten that can wait" in answer
+    assert Counter(cells[1] for cells in ROWS.values()) == {"page": 2, "ticket": 10}
 
 
 def test_an_alarm_of_cloudwatch_asks_for_a_metric_as_the_agent_names_it_and_adds_counters_up() -> None:

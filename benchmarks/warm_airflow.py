@@ -161,7 +161,7 @@ def warm_airflow(kind: str, standbys: int, start: float, folder: Path) -> Iterat
         "AIRFLOW__ECS_ASYNC_EXECUTOR__PAYLOAD_BUCKET": "s3://airflow/payloads",
         "AIRFLOW__ECS_ASYNC_EXECUTOR__STANDBY": str(standbys),
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
-        "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "3600",
+        "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "5400",
         "AWS_DEFAULT_REGION": REGION,
     }
     options = Options(

@@ -44,8 +44,8 @@ otel_port = 4318
 - They are collected in memory and sent every two seconds by a thread of its own, which the scheduler never waits for. If a
   backend hangs, counts go on and the oldest timings are dropped.
 
-A Grafana dashboard, alerts for Prometheus and a mapping for statsd_exporter are in
-[examples/observability](../examples/observability).
+[monitoring.md](monitoring.md) says what to alert on, and how to get them into CloudWatch. A Grafana dashboard, alerts for Prometheus and
+a mapping for statsd_exporter are in [examples/observability](../examples/observability).
 
 ## The table
 

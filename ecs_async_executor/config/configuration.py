@@ -17,6 +17,9 @@ from ecs_async_executor.config.standby import number_warnings, pools_of
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
 from ecs_async_executor.messages import StandbyPool
 
+LONGEST_QUEUED = "its capacity_timeout, those of its fallbacks, and launch_timeout"
+"""What `Profile.longest_queued` adds up, in words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
@@ -92,12 +95,12 @@ def _of_requests(profiles: Profiles, bucket: Bucket | None) -> Iterator[str]:
 
 
 def time_warnings(profiles: Profiles, queued_timeout: float) -> Iterator[str]:
-    """Yield a warning if Airflow gives up on a queued task before its `capacity_timeout` is over; both in seconds."""
-    longest: Profile = max(profiles, key=lambda profile: profile.patience)
-    if queued_timeout < longest.patience:
-        whose = f" of the queue {longest.name}, with its fallbacks" if longest.name else ""
+    """Yield a warning if Airflow gives up on a queued task before the executor does; `queued_timeout` is in seconds."""
+    longest: Profile = max(profiles, key=lambda profile: profile.longest_queued)
+    if queued_timeout < longest.longest_queued:
+        whose = f" of the queue {longest.name}" if longest.name else ""
         yield (
             f"Airflow requeues a task that is queued for longer than [scheduler] task_queued_timeout ({queued_timeout:.0f} s),"
-            " and fails it the third time. To let tasks wait for capacity, or for AWS to come back, for"
-            f" capacity_timeout ({longest.patience:.0f} s{whose}), set task_queued_timeout to at least that."
+            f" and fails it the third time. A task{whose} may be queued for {longest.longest_queued:.0f} s: {LONGEST_QUEUED}."
+            f" Set task_queued_timeout to at least {longest.longest_queued:.0f}."
         )

@@ -101,9 +101,13 @@ class Profile:
         return self.template.request(command, executor_config, deliver=deliver, facts=facts)
 
     @property
-    def patience(self) -> float:
-        """Seconds that a task may wait for capacity, including all fallbacks."""
-        return self.capacity_timeout + (self.fallback.patience if self.fallback is not None else 0.0)
+    def longest_queued(self) -> float:
+        """Seconds that a task may be queued: the wait for capacity, here and in each fallback, and a slow start.
+
+        A `launch_timeout` of 0 (no limit) adds nothing.
+        """
+        later = self.fallback.longest_queued if self.fallback is not None else 0.0
+        return self.capacity_timeout + max(self.launch_timeout, later)
 
     @property
     def looks_back(self) -> bool:

@@ -82,7 +82,7 @@ def read_setup(team: str | None = None) -> tuple[Setup, Aws | None, Configuratio
         region=(aws.region or "") if aws else settings.region_name or "",
         local=aws.local if aws and aws.region else False,
         queued_timeout=configuration.queued_timeout,
-        patience=max(each.patience for each in configuration.profiles),
+        longest_queued=max(each.longest_queued for each in configuration.profiles),
         **common,
     )
     return setup, aws, configuration

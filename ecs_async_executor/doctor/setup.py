@@ -87,8 +87,8 @@ class Setup:
     jwt: JwtKey = field(default_factory=JwtKey)
     queued_timeout: float = 600.0
     """`[scheduler] task_queued_timeout`, in seconds."""
-    patience: float = 0.0
-    """The longest that a profile lets a task wait for capacity, in seconds, including all fallbacks."""
+    longest_queued: float = 0.0
+    """The longest that a profile lets a task be queued, in seconds."""
     bundles: tuple[str, ...] = ()
     """The names of the Dag bundles."""
     airflow: str = ""

@@ -39,7 +39,7 @@ locals {
     AIRFLOW__ECS_ASYNC_EXECUTOR__SECURITY_GROUPS            = aws_security_group.tasks.id
     AIRFLOW__ECS_ASYNC_EXECUTOR__PAYLOAD_BUCKET             = "s3://${aws_s3_bucket.payloads.bucket}"
     AIRFLOW__ECS_ASYNC_EXECUTOR__DEPLOYMENT                 = var.name
-    # As long as tasks may wait for capacity (capacity_timeout); Airflow's default is shorter.
-    AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT = "3600"
+    # As long as a task may be queued: capacity_timeout plus launch_timeout (docs/tuning.md). Airflow's default is 600.
+    AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT = "5400"
   }
 }

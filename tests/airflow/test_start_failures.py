@@ -208,4 +208,4 @@ def test_a_short_task_queued_timeout_is_pointed_out_at_the_start(
 ) -> None:
     with running_scheduler():
         pass
-    assert "set task_queued_timeout to at least that" in capsys.readouterr().out
+    assert "Set task_queued_timeout to at least 5400." in capsys.readouterr().out

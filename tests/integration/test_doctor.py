@@ -357,7 +357,7 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
     "a short queued time-out": (
         variable("AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT", "600"),
         "task_queued_timeout is 600 s",
-        "TASK_QUEUED_TIMEOUT=3600",
+        "TASK_QUEUED_TIMEOUT=5400",
     ),
     "a rate above AWS's": (ours("RUN_TASK_RATE", "100"), "run_task_rate is 100 calls a second", "run_task_rate"),
     "more standbys than tasks": (ours("STANDBY", "40"), "standby is 40, and [core] parallelism is 32", "Lower standby to 32"),

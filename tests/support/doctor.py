@@ -191,7 +191,7 @@ class World:
             "AIRFLOW__CORE__EXECUTOR": "ecs_async_executor.AsyncEcsExecutor",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": API,
             "AIRFLOW__API_AUTH__JWT_SECRET": SECRET,
-            "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "3600",
+            "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "5400",
             "AIRFLOW__LOGGING__REMOTE_LOGGING": "True",
             "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER": "s3://logs-of-tests/airflow",
             "AIRFLOW__AWS_ECS_EXECUTOR__REGION_NAME": REGION,

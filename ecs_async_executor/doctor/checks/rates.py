@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ecs_async_executor.config.configuration import LONGEST_QUEUED
 from ecs_async_executor.doctor.effective import Effective, effectives
 from ecs_async_executor.doctor.facts import Facts, Kind
 from ecs_async_executor.doctor.findings import Finding, error, warning
@@ -165,10 +166,10 @@ def slots(setup: Setup, facts: Facts) -> Iterator[Finding]:
 
 def times(setup: Setup, _: Facts) -> Iterator[Finding]:
     """Airflow waits as long as the executor does."""
-    if setup.settings is not None and setup.queued_timeout < setup.patience:
+    if setup.settings is not None and setup.queued_timeout < setup.longest_queued:
         yield warning(
-            f"[scheduler] task_queued_timeout is {setup.queued_timeout:.0f} s, and tasks may wait {setup.patience:.0f} s for "
-            "capacity (capacity_timeout, with fallbacks).",
+            f"[scheduler] task_queued_timeout is {setup.queued_timeout:.0f} s, and a task may be queued for "
+            f"{setup.longest_queued:.0f} s: {LONGEST_QUEUED}.",
             "Airflow requeues a task that is queued for longer than its timeout, and fails it the third time.",
-            f"Set AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT={setup.patience:.0f} for the scheduler, or lower capacity_timeout.",
+            f"Set AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT={setup.longest_queued:.0f} for the scheduler, or lower capacity_timeout.",
         )

@@ -61,6 +61,28 @@ def test_only_what_lies_between_the_marks_is_written():
     assert "old" not in after
 
 
+@pytest.mark.parametrize(("cut_after", "shown", "said"), [(10.0, "\\~208 s", True), (0.0, "208 s", False)])
+def test_the_readme_says_what_is_computed_and_that_nothing_was_measured_on_aws(
+    cut_after: float, shown: str, said: bool
+):
+    figures = {
+        "tasks": 1000.0,
+        "latency": 0.2,
+        "theirs_per_second": 4.9,
+        "ours_per_second": 445.0,
+        "theirs_cut_after": cut_after,
+        "theirs_longest_heartbeat": 208.3,
+        "ours_longest_heartbeat": 0.018,
+    }
+    launch = replace(REPORT, name="launch", figures=figures)
+
+    text = with_tables("<!-- bench:short -->\n<!-- /bench -->", {"launch": launch})
+
+    assert f"| {shown} | 18.00 ms |" in text
+    assert "On a simulated AWS, with 200 ms for each call: nothing has been measured on AWS itself." in text
+    assert ("~: computed from AwsEcsExecutor's first 10 s." in text) == said
+
+
 def test_targets_and_machine_are_written_as_well():
     text = with_tables("<!-- bench:targets -->\n<!-- /bench --><!-- bench:machine -->\n<!-- /bench -->", {"lag": REPORT})  # fmt: skip
 

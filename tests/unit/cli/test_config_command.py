@@ -211,14 +211,14 @@ def test_what_the_scheduler_warns_of_at_its_start_is_reported_here_as_well(
     assert first.startswith(
         "Tasks of the queue big can't be launched unless their executor_config changes that."
     )
-    assert "for capacity_timeout (9000 s of the queue spot, with its fallbacks)" in second
+    assert "A task of the queue spot may be queued for 10800 s" in second
 
 
 def test_what_is_probably_misspelt_is_warned_of_beside_the_output(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__AWS_ECS_EXECUTOR__SUBNET", "subnet-1")
-    monkeypatch.setenv("AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT", "3600")
+    monkeypatch.setenv("AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT", "5400")
     assert main(["config", "--json"]) == 0
     captured = capsys.readouterr()
     assert "warnings" not in json.loads(captured.out)

@@ -138,6 +138,31 @@ def test_fallbacks_follow_one_another_and_the_last_is_kept() -> None:
     assert [found.of("a", n).name for n in range(4)] == ["a", "b", "c", "c"]
 
 
+@pytest.mark.parametrize(
+    ("queues", "seconds"),
+    [
+        ({"a": {}}, 3600 + 1800),
+        ({"a": {"capacity_timeout": 600, "launch_timeout": 60}}, 660),
+        ({"a": {"capacity_timeout": 600, "fallback": "b"}, "b": {}}, 600 + 3600 + 1800),
+        ({"a": {"fallback": "b"}, "b": {"fallback": "c"}, "c": {"launch_timeout": 60}}, 3 * 3600 + 60),
+        ({"a": {"launch_timeout": 9000, "fallback": "b"}, "b": {}}, 3600 + 9000),
+        ({"a": {"launch_timeout": 0}}, 3600),
+    ],
+    ids=[
+        "defaults",
+        "its own",
+        "a fallback",
+        "two fallbacks",
+        "a slow start before the fallback",
+        "no limit",
+    ],
+)
+def test_a_task_may_be_queued_for_its_waits_for_capacity_and_a_slow_start(
+    queues: dict[str, Any], seconds: float
+) -> None:
+    assert profiles(queues).of("a").longest_queued == seconds
+
+
 def test_all_that_is_wrong_is_said_at_once_and_no_value_is_shown() -> None:
     queues = {
         "one": {"launch_timeout": "never", "rate_share": 2},

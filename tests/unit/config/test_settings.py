@@ -630,3 +630,16 @@ def test_settings_are_frozen_and_know_no_other_option() -> None:
         settings.cluster = "other"  # type: ignore[misc]  # that is the point
     with pytest.raises(ValueError, match="Extra inputs"):
         Settings.model_validate({**values, "clusters": "x"})
+
+
+@pytest.mark.parametrize(("queued_timeout", "said"), [("5999", 1), ("6000", 0)])
+def test_a_task_queued_timeout_below_what_a_task_may_be_queued_for_is_a_warning(
+    required: Options, queued_timeout: str, said: int
+) -> None:
+    required.set(SECTION, queues='{"spot": {"capacity_timeout": 600, "fallback": "plain"}, "plain": {}}')
+    required.set("scheduler", task_queued_timeout=queued_timeout)
+    warnings = [each for each in read_configuration(conf).warnings if "task_queued_timeout" in each]
+    assert len(warnings) == said
+    for each in warnings:
+        assert "A task of the queue spot may be queued for 6000 s: its capacity_timeout, those of its" in each
+        assert each.endswith("Set task_queued_timeout to at least 6000.")

@@ -22,12 +22,25 @@ from tests.support.blocks import (
 
 COMMANDS = [block for page in PAGES for block in blocks(page) if block.language in LANGUAGES]
 HERE = [block for page in PAGES for block in run_by(__file__, page)]
+GNU_ONLY = re.compile(r"\bsed -i |\breadlink -f|\bdate -d|\bbase64 -w|\bgrep -\w*P")
 REQUIRED = {"CLUSTER": "c", "CONTAINER_NAME": "airflow", "TASK_DEFINITION": "t", "SUBNETS": "subnet-1"}
 
 
 @pytest.mark.parametrize("block", COMMANDS, ids=str)
 def test_a_block_of_commands_is_run_by_a_test_or_says_what_it_needs(block: Block) -> None:
     assert problem_of(block) is None
+
+
+@pytest.mark.parametrize("block", COMMANDS, ids=str)
+def test_no_command_needs_gnu_s_variant_because_a_mac_has_bsd_s(block: Block) -> None:
+    assert GNU_ONLY.findall(block.code) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "found"), [("sed -i 's/a/b/' x", True), ("sed -i.bak 's/a/b/' x", False)]
+)
+def test_gnu_s_variant_is_found(command: str, found: bool) -> None:
+    assert bool(GNU_ONLY.search(command)) == found
 
 
 @pytest.mark.parametrize(("command", "file"), COMMANDS_OF_TESTS.items())

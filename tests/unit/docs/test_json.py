@@ -70,6 +70,19 @@ def of_a_container(found: dict[str, Any]) -> Iterator[str]:
     yield from why_not(found, shape("ecs", "ContainerDefinition"))
 
 
+def of_the_cloudwatch_agent(found: dict[str, Any]) -> Iterator[str]:
+    """What AWS's page "Retrieve custom metrics with StatsD" has."""
+    if unknown := found["metrics"].keys() - {"namespace", "metrics_collected"}:
+        yield f"metrics has no {sorted(unknown)}"
+    statsd = found["metrics"]["metrics_collected"]["statsd"]
+    if unknown := statsd.keys() - {
+        "service_address",
+        "metrics_collection_interval",
+        "metrics_aggregation_interval",
+    }:
+        yield f"statsd has no {sorted(unknown)}"
+
+
 def of_nothing(_: dict[str, Any]) -> Iterator[str]:
     return iter(())
 
@@ -83,6 +96,7 @@ KINDS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "Effect": of_a_statement,
     "Rules": of_a_lifecycle,
     "logConfiguration": of_a_log,
+    "metrics": of_the_cloudwatch_agent,
     "assumption": of_nothing,  # the report of `ecs-async conformance`
 }
 """What a document is, by a member that only its kind has, and what is wrong with it."""

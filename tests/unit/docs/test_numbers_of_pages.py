@@ -56,6 +56,29 @@ def test_wrong_defaults_are_found() -> None:
     ]
 
 
+RECOMMENDED = re.compile(r"task_queued_timeout\W+(?:value\W+)?(\d+)", re.IGNORECASE)
+"""`[scheduler] task_queued_timeout` as people copy it: `... = 5400`, `..._TIMEOUT=5400`, `{Name: ..., Value: "5400"}`."""
+COPIED = (
+    *(each for each in PAGES if each.name != "CHANGELOG.md"),
+    *(path for path in sorted((ROOT / "examples").rglob("*")) if path.is_file()),
+)
+
+
+def test_each_task_queued_timeout_that_people_copy_is_long_enough() -> None:
+    options = Settings.model_fields
+    enough = options["capacity_timeout"].default + options["launch_timeout"].default
+    assert f"With the defaults, that is {enough:,.0f} s" in page("tuning.md")
+    default = float(default_of("scheduler", "task_queued_timeout") or 0)
+    named = [
+        (path.name, float(number))
+        for path in COPIED
+        for number in RECOMMENDED.findall(path.read_text("utf-8", errors="replace"))
+    ]
+    copied = [(name, number) for name, number in named if number != default]
+    assert len(copied) > 10
+    assert [(name, number) for name, number in copied if number < enough] == []
+
+
 def page(name: str) -> str:
     return " ".join((ROOT / "docs" / name).read_text("utf-8").split())
 

@@ -24,6 +24,10 @@ ASKED = (
     ("task definition arm", "task-definition.md#arm"),
     ("mwaa possible", "comparison.md#mwaa"),
     ("how do i raise the launch rate", "tuning.md#raising-quotas"),
+    ("which versions tested", "index.md#versions"),
+    ("switch from awsecsexecutor", "switching.md"),
+    ("switch back", "switching.md#going-back"),
+    ("alert cloudwatch", "monitoring.md#the-alerts"),
 )
 """What somebody types, and the section that has the answer."""
 

@@ -65,8 +65,8 @@ def a_setup(body: Mapping[str, Any] = BODY, **members: Any) -> Setup:
         "region": "eu-central-1",
         "options": options | members.pop("more", {}),
         "jwt": JwtKey(64, "AIRFLOW__API_AUTH__JWT_SECRET"),
-        "queued_timeout": 3600.0,
-        "patience": 3600.0,
+        "queued_timeout": 5400.0,
+        "longest_queued": 5400.0,
     }
     return Setup(**(good | members))
 

@@ -79,8 +79,8 @@ def test_a_call_without_a_clear_answer_is_repeated(ecs: Control, engine: LiveEng
 
 
 def test_an_answer_that_comes_too_late_is_asked_for_again(ecs: Control, start: Start):
-    ecs.add_fault("late_response", action="RunTask", seconds=2, times=3)
-    engine = start(call_timeout=0.5)
+    ecs.add_fault("late_response", action="RunTask", seconds=4, times=3)
+    engine = start(call_timeout=2)
     runs = engine.launch_many(5)
     all_end_well(ecs, engine, runs)
     assert ecs.calls()["RunTask"]["replayed"] >= 3
@@ -88,8 +88,8 @@ def test_an_answer_that_comes_too_late_is_asked_for_again(ecs: Control, start: S
 
 
 def test_a_look_whose_answer_comes_too_late_is_taken_again(ecs: Control, start: Start):
-    ecs.add_fault("late_response", action="DescribeTasks", seconds=2, times=2)
-    engine = start(call_timeout=0.5)
+    ecs.add_fault("late_response", action="DescribeTasks", seconds=4, times=2)
+    engine = start(call_timeout=2)
     all_end_well(ecs, engine, engine.launch_many(5))
 
 

@@ -299,12 +299,12 @@ def test_a_hanging_stream_does_not_keep_others_from_being_read(aws: FakeAws) -> 
     hanging = FakeAws()
     hanging.gate.clear()
     aws.describe_task = lambda arn: (hanging if arn.task_id == "slow" else FakeAws()).describe_task(arn)  # type: ignore[method-assign]  # a test's fake
-    logs = Reader(aws, container="airflow", lines=5, deadline=0.3)
+    logs = Reader(aws, container="airflow", lines=5, deadline=60.0)
     slow = threading.Thread(target=logs.read, args=[arn("slow")])
     slow.start()
     assert logs.read(arn()).problem is None
-    slow.join()
     hanging.gate.set()
+    slow.join()
 
 
 def test_a_task_that_logs_elsewhere_says_so_and_costs_no_more_calls(aws: FakeAws, clock: Clock) -> None:

@@ -13,6 +13,7 @@ from ecs_async_executor.engine.diagnosis.call_failures import (
     CREDENTIAL_CODES,
     CREDENTIAL_ERRORS,
     THROTTLE_CODES,
+    classify,
 )
 from ecs_async_executor.engine.diagnosis.iam import missing, partition_of, remedy_of
 from ecs_async_executor.errors import ConfigurationError
@@ -147,6 +148,11 @@ def _of_answer(error: boto.ClientError, where: LogStream | None, asker: str) -> 
         )
     if code == "ClusterNotFoundException":
         return gone(asker)
+    if call == "DescribeTasks" and classify(error).is_elsewhere:  # the calls go to the task's own Region
+        return Problem(
+            f"ECS does not know this task: it belongs to another account than the {asker} asks ({code}: {message}).",
+            "A task from before this Airflow moved is read in the console of its own account. Otherwise compare `conn_id` and the roles.",
+        )
     return Problem(f"AWS refused {call} ({code}: {message}).")
 
 

@@ -99,8 +99,8 @@ def as_one(found: list[EcsTask], what: str) -> EcsTask:
         ids = ", ".join(task.task_id for task in found)
         raise OperationError(f"{what} is the beginning of several ECS tasks: {ids}. Write more of it.")
     raise OperationError(
-        f"ECS shows no task {what} of this Airflow. It forgets a task about an hour after its end; `ecs-async tasks` lists "
-        "those that live."
+        f"ECS shows no task {what} of this Airflow. It forgets a task about an hour after its end, and knows none of another "
+        "account or Region; `ecs-async tasks` lists those that live."
     )
 
 

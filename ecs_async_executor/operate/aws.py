@@ -48,6 +48,10 @@ class StoredObject:
     """Bytes."""
 
 
+class _ElsewhereError(OperationError):
+    """ECS was asked about tasks of another account, Region or cluster."""
+
+
 class Aws:
     """AWS as the executor sees it: the same connection, Region and endpoints. Every method raises `OperationError`."""
 
@@ -83,12 +87,19 @@ class Aws:
             request["nextToken"] = token
 
     def describe(self, cluster: str, tasks: Iterable[str]) -> list[EcsTask]:
-        """Return tasks of one cluster, by ARN or id; those that ECS doesn't know are left out."""
-        wanted, found = list(tasks), []
+        """Return tasks of one cluster, by ARN or id; those that ECS doesn't know, or that are elsewhere, are left out."""
+        places: dict[str, list[str]] = {}
+        for task in tasks:  # an ARN of another account or Region spoils the call for all that stand beside it
+            places.setdefault(task.rpartition("/")[0], []).append(task)
+        return [found for wanted in places.values() for found in self._describe(cluster, wanted)]
+
+    def _describe(self, cluster: str, wanted: list[str]) -> Iterator[EcsTask]:
         for start in range(0, len(wanted), HUNDRED):
-            answer = self._ecs("describe_tasks", cluster=cluster, tasks=wanted[start : start + HUNDRED])
-            found += [ecs_task(each) for each in answer.get("tasks") or ()]
-        return found
+            try:
+                answer = self._ecs("describe_tasks", cluster=cluster, tasks=wanted[start : start + HUNDRED])
+            except _ElsewhereError:
+                return
+            yield from map(ecs_task, answer.get("tasks") or ())
 
     def stop(self, task: EcsTask, reason: str) -> None:
         """Tell a task to stop; ECS shows the first 255 characters of the reason as its stopped reason."""
@@ -157,7 +168,8 @@ class Aws:
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, its traceback would show a request with a token
             diagnosis = explain(error, service, *self._place_of(service), url)
-            raise OperationError(str(diagnosis)) from None
+            is_elsewhere = url is None and classify(error).is_elsewhere
+            raise (_ElsewhereError if is_elsewhere else OperationError)(str(diagnosis)) from None
 
     def _place_of(self, service: str) -> tuple[str, str]:
         """Return endpoint and Region of a service's client; empty without one."""

@@ -53,6 +53,14 @@ def fetching(url: str = URL) -> Callable[[], Request]:
     return build
 
 
+ELSEWHERE: Mapping[str, str] = {
+    "another account": "Identifier is for 222222222222. Your accountId is 111111111111",
+    "another Region": "Invalid Region in ARN",
+    "another cluster": "Invalid identifier: Identifier is for cluster test. Your cluster is default",
+}
+"""How AWS refuses a call because of an ARN of somewhere else."""
+
+
 def error(
     code: str, message: str = "", *, status: int = 400, operation: str = "RunTask", **more: Any
 ) -> boto.ClientError:

@@ -77,6 +77,9 @@ class Kind(Enum):
 
 
 PAUSING = frozenset({Kind.CREDENTIALS, Kind.NETWORK})
+_ELSEWHERE = frozenset({"cluster-mismatch", "other-account", "other-region"})
+"""The causes by which ECS refuses a call because of an ARN in it, whatever else the call names."""
+_ABOUT_TASKS = frozenset({"DescribeTasks", "ExecuteCommand", "StopTask"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,11 @@ class Failure:
     """For `CAPACITY`: what there isn't enough of."""
     passed_on: bool = False
     """Something between the scheduler and AWS answered, and may have passed the request on."""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the call names something of another account, Region or cluster than ECS is asked in."""
+        return self.cause in _ELSEWHERE
 
     @property
     def is_unknown_outcome(self) -> bool:
@@ -207,6 +215,11 @@ _KIND_BY_OUTLOOK = {
 _UNKNOWN_REASON = (
     "The executor tries again. AWS explains its reasons at "
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html"
+)
+_TASK_ELSEWHERE = Diagnosis(
+    "ECS is asked about a task of another account, Region or cluster.",
+    remedy="Nothing to do for tasks from before this Airflow moved: their heartbeats decide. Otherwise correct `conn_id` or "
+    "`region_name`.",
 )
 _CONFIGURATION_REMEDY = "Correct the executor's options or this task's executor_config."
 
@@ -361,7 +374,9 @@ def _classify_client_error(error: boto.ClientError) -> Failure:
     if _NOT_FOUND_TEXT.search(message):
         return Failure(Kind.NOT_FOUND, Diagnosis("ECS knows no such task.", facts))
     if found := find(ANSWERS, message):
-        return _failure(found, code + request_id_of(answer) if found.quotes else facts)
+        refused = _failure(found, code + request_id_of(answer) if found.quotes else facts)
+        is_lost = refused.is_elsewhere and error.operation_name in _ABOUT_TASKS
+        return replace(refused, diagnosis=replace(_TASK_ELSEWHERE, detail=facts)) if is_lost else refused
     summary = own_words(message)
     return Failure(
         Kind.CONFIGURATION,

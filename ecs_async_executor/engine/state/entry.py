@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from typing import TypeAlias
 
 from ecs_async_executor.engine.capacity.gates import Pass
 from ecs_async_executor.engine.diagnosis.call_failures import Failure, Kind
@@ -17,6 +18,8 @@ FAULTS = 5
 """Faults in this process after which a launch is no longer replayed; with the waits between them, 15 seconds."""
 
 
+Place: TypeAlias = tuple[str, str]
+"""Where a task is: the cluster that is asked about it, and its ARN but for its id: Region, account, cluster (not in old ARNs)."""
 _SEARCHED = frozenset({Recovery.SEARCH_ONLY, Recovery.SEARCH})
 
 
@@ -125,7 +128,7 @@ class TaskRecord:
     """DescribeTasks has shown the task."""
     seen_running: bool = False
     missing: int = 0
-    """How many polls in a row reported it as MISSING."""
+    """How many polls in a row reported it as MISSING, or were refused because it is elsewhere."""
     missing_since: float = 0.0
     slow: bool = False
     """Its slow start was reported."""
@@ -133,6 +136,8 @@ class TaskRecord:
     """It isn't in PROVISIONING any more."""
     standby_age: float | None = 0.0
     """Seconds that it had been running as a standby when its run got it; None: it was one, and nobody knows for how long."""
+    stop_refused: bool = False
+    """StopTask was refused because it is elsewhere; it is called again if DescribeTasks shows the task."""
     timed_out: bool = False
     """The engine is stopping it because it wasn't running within the launch timeout."""
 
@@ -185,6 +190,11 @@ class Entry:
     launch: LaunchRecord = field(default_factory=LaunchRecord)
     task: TaskRecord = field(default_factory=TaskRecord)
     history: History = field(default_factory=History)
+
+    @property
+    def place(self) -> Place:
+        """Where its task is."""
+        return self.cluster, self.arn.rpartition("/")[0]
 
     @property
     def is_searched(self) -> bool:

@@ -408,6 +408,10 @@ class Ledger:
         if entry in self.due:
             self.poll_again(entry, now)
 
+    def stop_refused(self, entry: Entry) -> None:
+        """Note that ECS refused StopTask because the task is elsewhere: it is of no use unless DescribeTasks shows the task."""
+        entry.task.stop_refused = True
+
     def described(self, entry: Entry, task: Task, now: float) -> list[Report]:
         """Take in what DescribeTasks returned for the task."""
         if not self.holds(entry):
@@ -421,6 +425,9 @@ class Ledger:
             report = stopped(entry, task)
             self._settle_room(entry, report, now, task.stopped_at)
             return self.end(entry, report, now)
+        if entry.task.stop_refused:
+            entry.task.stop_refused = False
+            self.stops.append(entry)
         entry.task.reach(phase_of(task), now)
         self.poll_again(entry, now)
         if task.last_status in NOT_YET_RUNNING:
@@ -463,7 +470,10 @@ class Ledger:
             self.stops.append(entry)
 
     def not_seen(self, entry: Entry, now: float) -> bool:
-        """Note that DescribeTasks reported the task MISSING; return whether it is time to ask ListTasks about it."""
+        """Note that DescribeTasks reported the task MISSING, or was refused because it is elsewhere.
+
+        Return whether it is time to ask ListTasks about it.
+        """
         if not self.holds(entry):
             return False
         task = entry.task
@@ -476,10 +486,13 @@ class Ledger:
         self.poll_again(entry, now)
         return False
 
-    def not_listed(self, entry: Entry, now: float, *, asked: bool) -> list[Report]:
+    def not_listed(
+        self, entry: Entry, now: float, *, asked: bool, refusal: Failure | None = None
+    ) -> list[Report]:
         """End the run: ListTasks doesn't list the task either.
 
-        If ListTasks couldn't be `asked`, the run ends only once ECS may have forgotten a stopped task.
+        If ListTasks couldn't be `asked`, the run ends only once ECS may have forgotten a stopped task. A `refusal` is what
+        DescribeTasks answered instead of MISSING.
         """
         if not self.holds(entry):
             return []
@@ -487,9 +500,14 @@ class Ledger:
         if not asked and not is_urgent and now - entry.task.missing_since < self._options.list_timeout:
             self.poll_again(entry, now)
             return []
+        says = (
+            f"DescribeTasks was refused: {refusal.diagnosis.detail}"
+            if refusal
+            else "DescribeTasks says MISSING"
+        )
         diagnosis = Diagnosis(
             "ECS does not show the task.",
-            f"DescribeTasks says MISSING{', ListTasks does not list it' * asked}; {entry.arn}",
+            f"{says}{', ListTasks does not list it' * asked}; {entry.arn}",
             f"ECS describes a stopped task for an hour at least. {LOST_REMEDY}",
         )
         self.gates.end(entry.room, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 
 from ecs_async_executor.engine.responses import Task
-from ecs_async_executor.engine.state.entry import Entry, Phase
+from ecs_async_executor.engine.state.entry import Entry, Phase, Place
 
 NOT_YET_RUNNING = frozenset({"PROVISIONING", "PENDING", "ACTIVATING"})
 
@@ -39,8 +39,8 @@ class PollSchedule:
     """
 
     def __init__(self) -> None:
-        self._heaps: dict[str, list[tuple[float, int, Entry]]] = {}
-        """By cluster, because a DescribeTasks call covers only one."""
+        self._heaps: dict[Place, list[tuple[float, int, Entry]]] = {}
+        """By place, because ECS refuses a DescribeTasks call in which one ARN is of another place."""
         self._items = 0
         self._length = 0
 
@@ -55,7 +55,7 @@ class PollSchedule:
         self._length += entry.due_at is None
         entry.due_at = due
         self._items += 1
-        heapq.heappush(self._heaps.setdefault(entry.cluster, []), (due, self._items, entry))
+        heapq.heappush(self._heaps.setdefault(entry.place, []), (due, self._items, entry))
 
     def discard(self, entry: Entry) -> None:
         """Remove a task; it needn't be scheduled."""
@@ -68,10 +68,10 @@ class PollSchedule:
         return head[0] if head else None
 
     def take(self, now: float, *, limit: int) -> list[Entry]:
-        """Take up to `limit` tasks due at `now`, all in one cluster: that of the longest overdue task."""
+        """Take up to `limit` tasks due at `now`, all in one place: that of the longest overdue task."""
         batch: list[Entry] = []
         head = self._head()
-        heap = self._heaps[head[2].cluster] if head else []
+        heap = self._heaps[head[2].place] if head else []
         while heap and heap[0][0] <= now and len(batch) < limit:
             due, _, entry = heapq.heappop(heap)
             if entry.due_at == due:
@@ -81,10 +81,10 @@ class PollSchedule:
         return batch
 
     def _head(self) -> tuple[float, int, Entry] | None:
-        for cluster, heap in list(self._heaps.items()):
+        for place, heap in list(self._heaps.items()):
             _drop_stale(heap)
             if not heap:
-                del self._heaps[cluster]
+                del self._heaps[place]
         return min((heap[0] for heap in self._heaps.values()), default=None)
 
 

@@ -10,7 +10,7 @@ from anyio.abc import TaskGroup
 
 from ecs_async_executor.engine.admission.calls import Calls, Emit, Permit
 from ecs_async_executor.engine.admission.rate_limits import Action
-from ecs_async_executor.engine.diagnosis.call_failures import CallError, Kind
+from ecs_async_executor.engine.diagnosis.call_failures import CallError, Failure, Kind
 from ecs_async_executor.engine.measuring.launches import Launches
 from ecs_async_executor.engine.responses import Tasks
 from ecs_async_executor.engine.state.entry import Entry
@@ -78,9 +78,11 @@ class Watcher:
             if error.failure.kind is Kind.NOT_FOUND:
                 # A cluster can be deleted only after all of its tasks are gone.
                 await self._apply(batch, Tasks())
-                return
-            for entry in batch:
-                self._ledger.poll_again(entry, anyio.current_time())
+            elif error.failure.is_elsewhere:
+                self._apply_refusal(batch, error.failure)
+            else:
+                for entry in batch:
+                    self._ledger.poll_again(entry, anyio.current_time())
         else:
             await self._apply(batch, answer)
         finally:
@@ -103,6 +105,18 @@ class Watcher:
         self._on_change()  # poll the others again during the ListTasks calls, which come one at a time
         for entry in unseen:
             await self._check_list_tasks(entry)
+
+    def _apply_refusal(self, batch: list[Entry], refusal: Failure) -> None:
+        """Take tasks of another account, Region or cluster for MISSING; ListTasks, too, would answer for the wrong one."""
+        now = anyio.current_time()
+        if any(not entry.task.missing for entry in batch):
+            text = (
+                f"DescribeTasks refused {len(batch)} tasks: {batch[0].arn} is the first. {refusal.diagnosis}"
+            )
+            self._calls.digest.note((Action.DESCRIBE_TASKS, batch[0].place), text, now)
+        for entry in batch:
+            if self._ledger.not_seen(entry, now):
+                self._report(self._ledger.not_listed(entry, now, asked=False, refusal=refusal))
 
     async def _check_list_tasks(self, entry: Entry) -> None:
         """Give up on a task only if ListTasks doesn't know it either."""

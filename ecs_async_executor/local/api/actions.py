@@ -13,6 +13,7 @@ from ecs_async_executor.local.api.run_task import run_task
 from ecs_async_executor.local.conditions.faults import Stage
 from ecs_async_executor.local.rules.limits import stop_problems, tag_problems
 from ecs_async_executor.local.rules.protocol import invalid, raise_first
+from ecs_async_executor.task_arn import TaskArn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -43,7 +44,7 @@ def describe_tasks(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
     tags = "TAGS" in params.get("include", [])
     shown, failures = [], []
     for name in names:
-        task = _find(cluster, name)
+        task = _find(ecs, cluster, name)
         if task is None or task.timeline.created_at > seen_at or task.gone(now):
             failures.append({"arn": _arn(ecs, cluster, name), "reason": "MISSING"})
         else:
@@ -102,7 +103,7 @@ def _read_token(token: str) -> int:
 def stop_task(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
     """Ask a task to stop and return at once; repeating this changes nothing."""
     raise_first(stop_problems(params))
-    task = _known(ecs.store.cluster(params.get("cluster")), params["task"], now)
+    task = _known(ecs, ecs.store.cluster(params.get("cluster")), params["task"], now)
     task.tags.clear()  # "Any tags associated with the task will be deleted": API Reference, "StopTask"
     task.described = None
     ecs.runtime.stop(task, now, ("UserInitiated", params.get("reason") or "Task stopped by user"))
@@ -114,7 +115,7 @@ def tag_resource(ecs: Ecs, params: dict[str, Any], now: float) -> Answer:
     arn = params["resourceArn"]
     if ":task/" not in arn:
         raise invalid("The local ECS tags tasks only.")
-    task = _known(ecs.store.cluster(arn.rpartition("/")[0].rpartition("/")[2]), arn, now)
+    task = _known(ecs, ecs.store.cluster(arn.rpartition("/")[0].rpartition("/")[2]), arn, now)
     tags = {tag.get("key", ""): tag for tag in [*task.tags, *params["tags"]]}
     raise_first(tag_problems(list(tags.values())))
     task.tags[:] = tags.values()
@@ -185,17 +186,36 @@ def describe_task_definition(ecs: Ecs, params: dict[str, Any], _now: float) -> A
     return json_answer({"taskDefinition": definition.document, "tags": tags})
 
 
-def _known(cluster: Cluster, name: str, now: float) -> Task:
-    task = _find(cluster, name)
+def _known(ecs: Ecs, cluster: Cluster, name: str, now: float) -> Task:
+    task = _find(ecs, cluster, name)
     if task is None or task.gone(now):
         raise invalid("The referenced task was not found.")
     return task
 
 
-def _find(cluster: Cluster, name: str) -> Task | None:
+def _find(ecs: Ecs, cluster: Cluster, name: str) -> Task | None:
     if len(name.rpartition("/")[2]) not in _TASK_ID_LENGTHS:
         raise invalid(f"taskId length should be one of [{','.join(map(str, _TASK_ID_LENGTHS))}]")
+    if name.startswith("arn:") and not name.startswith(ecs.store.task_arn(cluster, "")):
+        _check_place(ecs, cluster, TaskArn.parse(name))
     return cluster.find(name)
+
+
+def _check_place(ecs: Ecs, cluster: Cluster, arn: TaskArn | None) -> None:
+    """Refuse an ARN of another Region, account or cluster: one of them spoils a whole DescribeTasks call.
+
+    The words are AWS's: aws/aws-cli#3175, aws-actions/amazon-ecs-deploy-task-definition#261, aws/aws-toolkit-vscode#2915.
+    """
+    if arn is None:
+        return
+    if arn.region != ecs.store.region:
+        raise invalid("Invalid Region in ARN")
+    if arn.account != ecs.store.account:
+        raise invalid(f"Identifier is for {arn.account}. Your accountId is {ecs.store.account}")
+    if arn.cluster not in {None, cluster.name}:
+        raise invalid(
+            f"Invalid identifier: Identifier is for cluster {arn.cluster}. Your cluster is {cluster.name}"
+        )
 
 
 def _arn(ecs: Ecs, cluster: Cluster, name: str) -> str:

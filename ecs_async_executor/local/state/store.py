@@ -151,6 +151,7 @@ class Store:
     """All clusters of one account and Region."""
 
     def __init__(self, region: str, account: str, names: Iterable[str]) -> None:
+        self.region, self.account = region, account
         self._arn_prefix = f"arn:aws:ecs:{region}:{account}:"
         self._sequence = itertools.count(1)
         self.clusters: dict[str, Cluster] = {}

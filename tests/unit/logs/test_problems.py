@@ -13,6 +13,7 @@ _DENIED = (
     "arn:aws:logs:eu-central-1:111122223333:log-group:/ecs/airflow:log-stream:ecs/airflow/abc because no identity-based policy "
     "allows the logs:GetLogEvents action"
 )
+_OTHER = "Identifier is for 222222222222. Your accountId is 111111111111"
 
 
 def client_error(code: str, message: str = "", call: str = "GetLogEvents") -> boto.ClientError:
@@ -32,6 +33,8 @@ def client_error(code: str, message: str = "", call: str = "GetLogEvents") -> bo
         (client_error("ExpiredTokenException", "expired"), "AWS rejected the API server's credentials"),
         (client_error("AccessDenied", "not allowed", call="AssumeRole"), "credentials (AssumeRole: AccessDenied)"),
         (client_error("ClusterNotFoundException", "Cluster not found.", "DescribeTasks"), "may ask in another account"),
+        (client_error("InvalidParameterException", _OTHER, "DescribeTasks"), "belongs to another account than the API server asks"),
+        (client_error("InvalidParameterException", _OTHER, "DescribeTasks"), "compare `conn_id` and the roles"),
         (client_error("ServiceUnavailableException", "busy"), "AWS refused GetLogEvents (ServiceUnavailableException: busy)"),
         (boto.NoCredentialsError(), "no usable AWS credentials (NoCredentialsError)"),
         (boto.ProfileNotFound(profile="x"), "no usable AWS credentials"),

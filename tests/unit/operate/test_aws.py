@@ -14,6 +14,7 @@ from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.errors import OperationError
 from ecs_async_executor.operate.aws import Aws, by_cluster, explain
 from ecs_async_executor.operate.pace import Pace
+from tests.support.engine import ELSEWHERE
 from tests.support.operation import TOKEN, arn_of, container, document_of
 
 SETTINGS = Settings(cluster="default", container_name="airflow", task_definition="t")
@@ -47,6 +48,30 @@ def test_tasks_are_described_by_the_hundred_and_without_their_commands(ecs: tupl
     described = aws.describe("c", arns)
     assert [task.arn for task in described] == [arns[0], arns[100]]
     assert TOKEN not in repr(described)
+
+
+@pytest.mark.parametrize("words", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_tasks_of_another_account_are_left_out_and_spoil_the_call_for_no_other(
+    ecs: tuple[Aws, Stubber], words: str
+) -> None:
+    aws, stubber = ecs
+    ours, foreign = arn_of("a", "c"), "arn:aws:ecs:eu-west-1:222222222222:task/c/b"
+    stubber.add_client_error(
+        "describe_tasks",
+        "InvalidParameterException",
+        words,
+        400,
+        expected_params={"cluster": "c", "tasks": [foreign]},
+    )
+    stubber.add_response("describe_tasks", {"tasks": [document_of(ours)]}, {"cluster": "c", "tasks": [ours]})
+    assert [task.arn for task in aws.describe("c", [foreign, ours])] == [ours]
+
+
+def test_a_refused_description_for_any_other_reason_is_an_error(ecs: tuple[Aws, Stubber]) -> None:
+    aws, stubber = ecs
+    stubber.add_client_error("describe_tasks", "InvalidParameterException", "taskId length", 400)
+    with pytest.raises(OperationError, match="taskId length"):
+        aws.describe("c", ["a"])
 
 
 def test_a_session_is_opened_with_the_command(ecs: tuple[Aws, Stubber]) -> None:

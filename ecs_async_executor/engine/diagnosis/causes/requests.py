@@ -324,7 +324,9 @@ CAUSES = (
     ),
     Cause(
         "other-account",
-        says(r"accountids? mismatch|belongs? to (?:a different|another) account|cross-account"),
+        says(
+            r"accountids? mismatch|belongs? to (?:a different|another) account|cross-account|your accountid is"
+        ),
         "The request mixes the resources of two AWS accounts.",
         "Name a cluster, a task definition and roles of the account whose credentials the executor uses.",
         _RUN_TASK,
@@ -332,6 +334,7 @@ CAUSES = (
             "AccountIDs mismatch",
             "InvalidParameterException: AccountIDs mismatch",
             "Cross-account pass role is not allowed.",
+            "Identifier is for 111122223333. Your accountId is 444455556666",
         ),
         _USELESS,
         ("cluster", "taskDefinition", "overrides.executionRoleArn", "overrides.taskRoleArn"),
@@ -343,6 +346,7 @@ CAUSES = (
         "Correct the ARNs, or the Region (`region_name`).",
         _RUN_TASK,
         (
+            "Invalid Region in ARN",
             "Invalid region in ARN: us-east-1",
             "Regions mismatch",
             "The ARN belongs to a different region",
@@ -441,7 +445,7 @@ CAUSES = (
         "Set `cluster` to the name or ARN of an existing cluster of this Region and account: aws ecs list-clusters.",
         _RUN_TASK,
         (
-            "Invalid identifier: Identifier is for default. Your cluster is prod",
+            "Invalid identifier: Identifier is for cluster default. Your cluster is prod",
             "No cluster found.",
             "Cluster identifier is invalid.",
         ),

@@ -1824,12 +1824,14 @@ EXPECTED: dict[str, Expected] = {
             "The request mixes the resources of two AWS accounts.",
             "The request mixes the resources of two AWS accounts.",
             "The request mixes the resources of two AWS accounts.",
+            "The request mixes the resources of two AWS accounts.",
         ),
     ),
     "other-region": (
         USELESS,
         "`region_name`",
         (
+            "The request names a resource of another Region.",
             "The request names a resource of another Region.",
             "The request names a resource of another Region.",
             "The request names a resource of another Region.",
@@ -1883,7 +1885,7 @@ EXPECTED: dict[str, Expected] = {
         USELESS,
         "aws ecs list-clusters",
         (
-            "The option `cluster` does not name the cluster of the request's resources: Invalid identifier: Identifier is for default. Your cluster is prod.",
+            "The option `cluster` does not name the cluster of the request's resources: Invalid identifier: Identifier is for cluster default. Your cluster is prod.",
             "The option `cluster` does not name the cluster of the request's resources: No cluster found.",
             "The option `cluster` does not name the cluster of the request's resources: Cluster identifier is invalid.",
         ),

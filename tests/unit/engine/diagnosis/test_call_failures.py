@@ -21,6 +21,7 @@ from ecs_async_executor.engine.diagnosis.call_failures import (
 from ecs_async_executor.engine.diagnosis.callers import THIS_HOST
 from ecs_async_executor.engine.responses import TaskFailure
 from ecs_async_executor.errors import ConnectError, InvalidRequestError, UnreadableAnswerError
+from tests.support.engine import ELSEWHERE
 
 URL = "https://ecs.us-east-1.amazonaws.com/"
 KEY = ConnectionKey("ecs.us-east-1.amazonaws.com", 443, True, True, None, None, None)
@@ -119,6 +120,28 @@ def test_an_error_answer_is_classified_by_its_code_status_and_text(
     assert failure.kind is kind
     assert code in failure.diagnosis.detail
     assert str(failure.diagnosis).count(message) == 1 or not message
+
+
+@pytest.mark.parametrize("operation", ["DescribeTasks", "StopTask", "ExecuteCommand"])
+@pytest.mark.parametrize("words", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_call_about_a_task_that_is_elsewhere_does_not_blame_the_option_cluster(operation: str, words: str):
+    failure = classify(client_error("InvalidParameterException", words, operation=operation))
+    assert failure.is_elsewhere
+    assert failure.kind is Kind.CONFIGURATION
+    assert failure.diagnosis.summary == "ECS is asked about a task of another account, Region or cluster."
+    assert failure.diagnosis.detail == f"InvalidParameterException: {words}"
+    assert "`cluster`" not in failure.diagnosis.remedy
+
+
+@pytest.mark.parametrize(
+    ("place", "cause"),
+    [("account", "other-account"), ("Region", "other-region"), ("cluster", "cluster-mismatch")],
+)
+def test_a_launch_in_another_account_region_or_cluster_names_what_to_correct(place: str, cause: str):
+    failure = classify(client_error("InvalidParameterException", ELSEWHERE[f"another {place}"]))
+    assert (failure.kind, failure.cause) == (Kind.CONFIGURATION, cause)
+    assert "about a task" not in str(failure.diagnosis)
+    assert failure.members
 
 
 @pytest.mark.parametrize("operation", ["AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials"])

@@ -28,8 +28,8 @@ def watched(ledger: Ledger) -> Entry:
     return entry
 
 
-def entry(name: str, *, cluster: str = "") -> Entry:
-    return Entry(name, name, 1, State.WAITING, cluster=cluster)
+def entry(name: str, *, cluster: str = "", arn: str = "") -> Entry:
+    return Entry(name, name, 1, State.WAITING, cluster=cluster, arn=arn)
 
 
 def names(entries: list[Entry]) -> list[str]:
@@ -139,6 +139,24 @@ class TestPollSchedule:
         assert names(schedule.take(10, limit=100)) == ["0", "2"]
         assert names(schedule.take(10, limit=100)) == ["1", "4"]
         assert names(schedule.take(10, limit=100)) == ["3"]
+
+    @pytest.mark.parametrize(
+        "foreign",
+        [
+            "arn:aws:ecs:eu-west-1:111111111111:task/prod/1",
+            "arn:aws:ecs:us-east-1:222222222222:task/prod/1",
+            "arn:aws:ecs:us-east-1:111111111111:task/test/1",
+            "arn:aws:ecs:us-east-1:222222222222:task/1",
+        ],
+        ids=["Region", "account", "cluster", "account, in an old ARN"],
+    )
+    def test_a_batch_covers_one_region_account_and_cluster_by_its_arns(self, foreign: str):
+        schedule = PollSchedule()
+        ours = "arn:aws:ecs:us-east-1:111111111111:task/prod/"
+        for number, arn in enumerate([f"{ours}0", foreign, f"{ours}2"]):
+            schedule.add(entry(str(number), cluster="prod", arn=arn), number)
+        assert names(schedule.take(10, limit=100)) == ["0", "2"]
+        assert names(schedule.take(10, limit=100)) == ["1"]
 
     def test_a_cluster_whose_tasks_are_not_due_does_not_block_another(self):
         schedule = PollSchedule()

@@ -14,7 +14,7 @@ from ecs_async_executor.engine.state.ledger import Ledger
 from ecs_async_executor.engine.workers.recovery import TaskSearch
 from ecs_async_executor.engine.workers.watcher import Watcher
 from ecs_async_executor.messages import Running, Stopped, Watch
-from tests.support.engine import FakeClient, Reports, error, options
+from tests.support.engine import ELSEWHERE, FakeClient, Reports, error, options
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -280,3 +280,89 @@ async def test_a_missing_task_that_listtasks_cannot_find_by_run_id_is_given_up_a
         await anyio.sleep(1000)
     assert [type(report) for report in reports] == [Stopped]
     assert client.calls("list_tasks") == []
+
+
+OURS, FOREIGN = (
+    f"arn:aws:ecs:us-east-1:{account}:task/default/" for account in ("111111111111", "222222222222")
+)
+
+
+def refused(words: str) -> Any:
+    return error("InvalidParameterException", words, operation="DescribeTasks")
+
+
+def answering(words: str) -> Callable[[Any], Any]:
+    """An ECS that refuses a call with an ARN of another account; each of ours has stopped by the second poll."""
+    asked = 0
+
+    def answer(sent: Any) -> Any:
+        nonlocal asked
+        _, arns = sent
+        if any(arn.startswith(FOREIGN) for arn in arns):
+            return refused(words)
+        asked += 1
+        return Tasks(tasks=tuple(stopped(arn) for arn in arns)) if asked > 1 else missing(*arns)
+
+    return answer
+
+
+@pytest.mark.parametrize("words", ELSEWHERE.values(), ids=ELSEWHERE)
+async def test_tasks_of_another_account_hide_no_ends_of_ours_and_are_lost_after_an_hour(
+    bench: Any, client: FakeClient, reports: Reports, words: str
+):
+    client.script["describe_tasks"].extend([answering(words)] * 5000)
+    async with bench() as at:
+        for number in range(20):
+            at.watch(f"ours-{number}", arn=f"{OURS}{number}", listed=False)
+            at.watch(f"foreign-{number}", arn=f"{FOREIGN}{number}", listed=False)
+        await anyio.sleep(60)
+        assert len({report.run_id for report in reports.of(Stopped)}) == 20
+        assert all(report.run_id.startswith("ours") for report in reports.of(Stopped))
+        await anyio.sleep(3400)
+        assert len(reports.of(Stopped)) == 20
+        await anyio.sleep(600)
+    lost = [report for report in reports.of(Stopped) if report.run_id.startswith("foreign")]
+    assert len(lost) == 20
+    assert all(report.lost for report in lost)
+    assert words in lost[0].diagnosis.detail
+    assert "MISSING" not in str(lost[0].diagnosis)
+    for _, arns in client.calls("describe_tasks"):
+        assert len({arn.rpartition("/")[0] for arn in arns}) == 1
+
+
+async def test_listtasks_is_not_asked_about_tasks_of_another_account(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    client.script["describe_tasks"].extend([refused("Invalid Region in ARN")] * 100)
+    async with bench(missing_grace=1, missing_sightings=2) as at:
+        at.watch("run")
+        await anyio.sleep(60)
+    assert reports == [], "ListTasks would list nothing in the wrong Region, and the run would end too soon"
+    assert client.calls("list_tasks") == []
+
+
+async def test_tasks_that_were_elsewhere_are_seen_again_once_the_region_is_right(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    client.script["describe_tasks"].extend(
+        [refused("Invalid Region in ARN")] * 100 + [Tasks(tasks=(stopped("arn:run"),))]
+    )
+    async with bench(missing_grace=1, missing_sightings=2) as at:
+        at.watch("run")
+        await anyio.sleep(2000)
+    (report,) = reports.of(Stopped)
+    assert (report.exit_code, report.lost) == (0, False)
+
+
+async def test_the_log_says_once_that_tasks_are_elsewhere(
+    bench: Any, client: FakeClient, caplog: pytest.LogCaptureFixture
+):
+    client.script["describe_tasks"].extend([refused("Invalid Region in ARN")] * 100)
+    async with bench() as at:
+        at.watch("a")
+        at.watch("b")
+        await anyio.sleep(600)
+    (line,) = caplog.messages
+    assert "DescribeTasks refused 2 tasks: arn:a is the first." in line
+    assert "another account, Region or cluster" in line
+    assert "Invalid Region in ARN" in line

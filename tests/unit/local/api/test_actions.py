@@ -68,10 +68,52 @@ def test_a_task_is_missing_an_hour_after_it_stopped(lab: Lab) -> None:
     assert lab.call("DescribeTasks", tasks=[arn])["failures"][0]["reason"] == "MISSING"
 
 
-def test_a_task_of_another_cluster_is_missing(lab: Lab) -> None:
+def test_a_task_of_another_cluster_is_missing_by_its_id(lab: Lab) -> None:
     lab.ecs.store.ensure_cluster("other")
+    task_id = lab.run().rpartition("/")[2]
+    answer = lab.call("DescribeTasks", cluster="other", tasks=[task_id])
+    assert [each["reason"] for each in answer["failures"]] == ["MISSING"]
+
+
+ELSEWHERE = {
+    "another Region": ("arn:aws:ecs:eu-west-1:123456789012:task/default/{}", "Invalid Region in ARN"),
+    "another account": (
+        "arn:aws:ecs:us-east-1:210987654321:task/default/{}",
+        "Identifier is for 210987654321. Your accountId is 123456789012",
+    ),
+    "another account, in an old ARN": (
+        "arn:aws:ecs:us-east-1:210987654321:task/{}",
+        "Identifier is for 210987654321. Your accountId is 123456789012",
+    ),
+    "another cluster": (
+        "arn:aws:ecs:us-east-1:123456789012:task/other/{}",
+        "Invalid identifier: Identifier is for cluster other. Your cluster is default",
+    ),
+}
+
+
+@pytest.mark.parametrize(("foreign", "words"), ELSEWHERE.values(), ids=ELSEWHERE)
+def test_an_arn_of_another_region_account_or_cluster_spoils_a_whole_call(
+    lab: Lab, foreign: str, words: str
+) -> None:
     arn = lab.run()
-    assert lab.call("DescribeTasks", cluster="other", tasks=[arn])["tasks"] == []
+    elsewhere = foreign.format("a" * 32)
+    calls: dict[str, Any] = {"DescribeTasks": {"tasks": [arn, elsewhere]}, "StopTask": {"task": elsewhere}}
+    for action, params in calls.items():
+        error = lab.error(action, **params)
+        assert (error.code, error.message) == ("InvalidParameterException", words)
+    assert lab.describe(arn)["desiredStatus"] == "RUNNING"
+
+
+def test_an_arn_of_the_old_format_names_no_cluster(lab: Lab) -> None:
+    arn = lab.run()
+    old = arn.replace("task/default/", "task/")
+    assert [task["taskArn"] for task in lab.call("DescribeTasks", tasks=[old])["tasks"]] == [arn]
+
+
+def test_the_length_of_an_id_is_checked_before_its_region(lab: Lab) -> None:
+    error = lab.error("DescribeTasks", tasks=["arn:aws:ecs:eu-west-1:123456789012:task/default/short"])
+    assert "taskId length" in error.message
 
 
 def test_consistent_reads_lag_behind(lab: Lab) -> None:

@@ -16,7 +16,7 @@ from airflow.sdk import DAG
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.local import Control
 from tests.airflow.conftest import heir
-from tests.support.ecs import hide_ends
+from tests.support.ecs import end_all, hide_ends
 from tests.support.scheduler import (
     Scheduler,
     crash,
@@ -40,9 +40,18 @@ def impatient(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+ELSEWHERE = {
+    "another account": "arn:aws:ecs:us-east-1:210987654321:task/default/",
+    "another Region": "arn:aws:ecs:eu-west-1:123456789012:task/default/",
+    "another account, in an old ARN": "arn:aws:ecs:us-east-1:210987654321:task/",
+}
+"""Where tasks may run that ECS, asked as the options say, refuses to describe."""
+TASK_ID = "0cbb5d540a3a4b3c8a512a4f4c1b6d0e"
+
+
 @contextmanager
 def blind_heir(ecs: Control) -> Iterator[Scheduler]:
-    """The scheduler that adopts, and asks another account or Region: it shows nothing of what runs."""
+    """The scheduler that adopts what ECS has forgotten."""
     ecs.reset()
     ecs.set_plan(duration=3600)
     with heir(ecs) as scheduler:
@@ -59,6 +68,7 @@ FOUND_BY = {
     "a UUID of another executor": "0cbb5d54-0a3a-4b3c-8a51-2a4f4c1b6d0e",
     "its run id and launch number": "0cbb5d540a3a4b3c8a512a4f4c1b6d0e-003",
     "its ARN": None,
+    **{f"an ARN of {place}": f"{prefix}{TASK_ID}" for place, prefix in ELSEWHERE.items()},
 }
 
 
@@ -66,6 +76,7 @@ FOUND_BY = {
 def test_a_running_task_that_ecs_does_not_show_is_left_to_airflow_while_its_worker_sends_heartbeats(
     first: Scheduler, ecs: Control, run_dag: RunDag, sent: Sent, external_id: str | None
 ) -> None:
+    is_elsewhere = (external_id or "").startswith(tuple(ELSEWHERE.values()))
     run_dag(one_task_dag("seen_by_airflow_only"))
     (ti,) = first.launched()
     set_row(ti, external_executor_id=external_id or ti.external_executor_id)
@@ -74,6 +85,7 @@ def test_a_running_task_that_ecs_does_not_show_is_left_to_airflow_while_its_work
     with blind_heir(ecs) as scheduler:
         (text,) = scheduler.until(lambda: logged_events("ecs task left to airflow"))
         assert "does not show the task" in text or "shows no running task" in text
+        assert ("DescribeTasks was refused: InvalidParameterException" in text) is is_elsewhere
         assert "It was neither stopped nor failed: a worker of this task sent a heartbeat" in text
         assert "if its heartbeats stop for 300 s, Airflow fails the task" in text
         assert (len(scheduler.runs), scheduler.executor.slots_occupied) == (0, 0)
@@ -86,6 +98,28 @@ def test_a_running_task_that_ecs_does_not_show_is_left_to_airflow_while_its_work
         assert len(logged_events("ecs task left to airflow")) == 1
         assert not logged_events("ecs task ended")
         assert len(sent) == 1
+
+
+@pytest.mark.parametrize("prefix", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_task_of_another_account_hides_the_ends_of_no_others(
+    first: Scheduler, ecs: Control, run_dag: RunDag, prefix: str
+) -> None:
+    run_dag(one_task_dag("ours"))
+    run_dag(one_task_dag("moved"))
+    first.launched(2)
+    (ours,), (moved,) = task_instances(dag_id="ours"), task_instances(dag_id="moved")
+    set_row(moved, external_executor_id=f"{prefix}{TASK_ID}")
+    beat(ours)
+    beat(moved)
+    crash(first)
+    with heir(ecs) as scheduler:
+        end_all(ecs)
+        scheduler.until_state("failed", dag_id="ours")
+        (text,) = logged_events("ecs task ended")
+        assert "ECS does not show the task" not in text
+        scheduler.until(lambda: logged_events("ecs task left to airflow"))
+        (row,) = task_instances(dag_id="moved")
+        assert (row.state, row.id, row.try_number) == ("running", moved.id, 1)
 
 
 def test_a_task_that_was_left_to_airflow_fails_when_its_heartbeats_stop(

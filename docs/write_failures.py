@@ -85,6 +85,13 @@ OWN_WORDS = (
         "The standby can't import Airflow or botocore.",
         "The image is broken, or has no Amazon provider. Runs start cold, and fail if Airflow is what is missing.",
     ),
+    (
+        "ECS is asked about a task of another account, Region or cluster.",
+        (
+            "Its ARN in Airflow's database is from before this Airflow moved, or the connection leads to the wrong account or Region. "
+            "For an hour it counts as running; then its heartbeats decide."
+        ),
+    ),
     ("ECS does not show the task.", "ECS has forgotten the task, or is asked in another account or Region."),
 )
 """Parts of our own texts, each as the code has it, and what they mean."""

@@ -160,6 +160,15 @@ ASSUMPTIONS: Sequence[Assumption] = (
         judges.describe_101,
     ),
     Assumption(
+        "describe-elsewhere",
+        "DescribeTasks of an ARN of another account, Region or cluster is refused in words that the executor knows, or "
+        "answered MISSING.",
+        "It polls such tasks apart from its own, and takes both answers for a task that ECS doesn't show.",
+        _DESCRIBE,
+        "Describes ARNs of another account, another Region and another cluster.",
+        judges.describe_elsewhere,
+    ),
+    Assumption(
         "stop-unknown",
         'StopTask of an unknown task is refused with InvalidParameterException, "The referenced task was not found."',
         "It stops trying to stop a task that is gone.",

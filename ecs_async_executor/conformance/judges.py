@@ -11,6 +11,8 @@ from enum import Enum
 from itertools import groupby
 from typing import Any, TypeAlias
 
+from botocore.exceptions import ClientError
+
 from ecs_async_executor.conformance.answers import (
     Answer,
     NotSeenError,
@@ -28,6 +30,7 @@ from ecs_async_executor.conformance.probes import (
 )
 from ecs_async_executor.conformance.target import SIGTERM_EXIT, Target
 from ecs_async_executor.ecs_rules import OVERRIDES
+from ecs_async_executor.engine.diagnosis.call_failures import classify
 
 
 class Outcome(Enum):
@@ -278,6 +281,22 @@ def describe_100(_target: Target, record: Record) -> Verdict:
 def describe_101(_target: Target, record: Record) -> Verdict:
     """One more is refused."""
     return _refused(record.answer("describe-101"), f"{ID_LIMIT + 1} ids")
+
+
+def describe_elsewhere(_target: Target, record: Record) -> Verdict:
+    """Of a task that is elsewhere nothing is known."""
+    answers = {place: record.answer(f"elsewhere-{place}") for place in ("account", "region", "cluster")}
+    seen = {place: _about_elsewhere(answer) for place, answer in answers.items()}
+    says = "; ".join(f"{place}: {text.removesuffix('.')}" for place, (_, text) in seen.items())
+    return holds(f"{says}.") if all(is_known for is_known, _ in seen.values()) else differs(f"{says}.")
+
+
+def _about_elsewhere(answer: Answer) -> tuple[bool, str]:
+    if answer.ok:
+        reasons = [each.get("reason") for each in answer.failures]
+        return not answer.tasks and reasons == ["MISSING"], f"{len(answer.tasks)} tasks, failures {reasons!r}"
+    error = {"Error": {"Code": answer.code, "Message": answer.message}}
+    return classify(ClientError(error, answer.call.action)).is_elsewhere, answer.says
 
 
 def stop_unknown(_target: Target, record: Record) -> Verdict:

@@ -43,6 +43,8 @@ def refusals(target: Target, record: Record) -> Probe:
     yield Call("missing", "DescribeTasks", {**cluster, "tasks": ids[:1]})
     yield Call("describe-100", "DescribeTasks", {**cluster, "tasks": ids[:ID_LIMIT]})
     yield Call("describe-101", "DescribeTasks", {**cluster, "tasks": ids})
+    for name, arn in target.elsewhere(ids[0]).items():
+        yield Call(f"elsewhere-{name}", "DescribeTasks", {**cluster, "tasks": [arn]})
     yield Call("stop-unknown", "StopTask", {**cluster, "task": ids[0], "reason": "ecs-async conformance"})
     unknown_cluster = f"ecs-async-no-such-cluster-{target.run_id[:8]}"
     yield Call("cluster-unknown", "ListTasks", {"cluster": unknown_cluster})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ecs_async_executor.errors import ConfigurationError
+from ecs_async_executor.task_arn import TaskArn
 
 LIFE = 600
 """Seconds after which the longest container ends by itself, whatever becomes of this process."""
@@ -64,6 +65,21 @@ class Target:
             return ids
         prefix = like.rpartition("/")[0] if ":task/" in like else like.replace(":cluster/", ":task/")
         return [f"{prefix}/{each}" for each in ids]
+
+    def elsewhere(self, arn: str) -> dict[str, str]:
+        """Return a task's ARN as it would be in another account, Region and cluster, by what differs; empty without an ARN."""
+        task = TaskArn.parse(arn)
+        if task is None or task.cluster is None:
+            return {}
+        account = (
+            "111122223333" if task.account != "111122223333" else "444455556666"
+        )  # AWS's examples use them
+        region = "us-east-1" if task.region != "us-east-1" else "us-west-2"
+        return {
+            "account": arn.replace(f":{task.account}:", f":{account}:"),
+            "region": arn.replace(f":{task.region}:", f":{region}:"),
+            "cluster": arn.replace(f":task/{task.cluster}/", f":task/{task.cluster}-elsewhere/"),
+        }
 
     def run_task(self, name: str, code: int | None = 0, **others: Any) -> dict[str, Any]:
         """Return the RunTask request of the task `name`, which ends with this exit code, or lives until it is stopped."""

@@ -9,7 +9,7 @@ import pytest
 
 from ecs_async_executor.engine.options import Rate
 from ecs_async_executor.local import Control, Options, serve_in_thread
-from ecs_async_executor.messages import Cancelled, Launched, Recovery, Running, Stopped, Waiting
+from ecs_async_executor.messages import Cancelled, Launched, Recovery, Running, Stopped, Waiting, Watch
 from tests.support.live_engine import LiveEngine, body, connect_to, containers
 
 Start = Callable[..., LiveEngine]
@@ -242,6 +242,35 @@ def test_a_new_engine_takes_over_what_the_old_one_launched(ecs: Control, start: 
     new.watch(run, launched)
     assert new.end_of(run).exit_code == 5
     assert containers(ecs) == {run: 1}
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "arn:aws:ecs:us-east-1:210987654321:task/default/",
+        "arn:aws:ecs:eu-west-1:123456789012:task/default/",
+        "arn:aws:ecs:us-east-1:210987654321:task/",
+    ],
+    ids=["account", "Region", "account, in an old ARN"],
+)
+def test_a_task_of_another_account_or_region_keeps_no_other_from_being_seen_or_stopped(
+    ecs: Control, start: Start, prefix: str
+):
+    ecs.set_plan(duration=60)
+    engine = start(list_timeout=4.0)
+    ours = [engine.launch() for _ in range(3)]
+    foreign = {f"moved-{number}": f"{prefix}{number:032}" for number in range(25)}
+    for run_id, arn in foreign.items():
+        engine.submit(Watch(run_id, run_id, arn, "default", "airflow", listed=False))
+        engine.stop(run_id)
+    for run_id in ours:
+        engine.until_report(Launched, run_id)
+        engine.stop(run_id)
+    ends = engine.ends_of(ours)
+    assert [end.lost for end in ends.values()] == [False] * 3
+    assert not engine.about("moved-0"), "it may live, as far as anybody knows"
+    lost = engine.ends_of(foreign)
+    assert all(end.lost and "InvalidParameterException" in end.diagnosis.detail for end in lost.values())
 
 
 def test_launching_again_with_the_same_number_finds_the_task_that_exists(ecs: Control, start: Start):

@@ -67,6 +67,8 @@ class EcsTask:
     status: str = "PROVISIONING"
     forgotten: bool = False
     """ECS no longer shows it."""
+    elsewhere: bool = False
+    """ECS refuses calls about it, as if the engine asked in another account."""
     had_room: bool = True
     """False: it has ended before it ran, for lack of room."""
 
@@ -371,6 +373,12 @@ class LedgerOnEcs(RuleBasedStateMachine):
         task = next(task for task in self.ecs.tasks if task.arn == entry.arn)
         if answer == "error":
             self.ledger.poll_again(entry, self.now)
+        elif task.elsewhere:
+            if self.ledger.not_seen(entry, self.now):
+                refusal = failure(Kind.CONFIGURATION)
+                reports = self.ledger.not_listed(entry, self.now, asked=False, refusal=refusal)
+                assert not reports or self.now - entry.task.missing_since >= OPTIONS.list_timeout
+                self.take_reports(reports)
         elif answer == "task" and not task.forgotten:
             exit_code = 0 if task.status == "STOPPED" and task.had_room else None
             seen = Task(
@@ -398,15 +406,27 @@ class LedgerOnEcs(RuleBasedStateMachine):
             task.had_room = status != "NO ROOM"
             task.status = status if task.had_room else "STOPPED"
 
+    @precondition(lambda self: self.ecs.tasks)
+    @rule(pick=picks)
+    def ask_elsewhere(self, pick: int) -> None:
+        """The connection is changed to another account, or back."""
+        task = self.ecs.tasks[pick % len(self.ecs.tasks)]
+        task.elsewhere = not task.elsewhere
+
     @precondition(lambda self: self.ledger.stops)
     @rule()
     def stop_tasks(self) -> None:
         while self.ledger.stops:
             entry = self.ledger.stops.popleft()
-            self.stop_accepted.append(entry)
-            if self.ledger.holds(entry):
-                assert entry.arn, "only a launched task can be stopped"
-                next(task for task in self.ecs.tasks if task.arn == entry.arn).status = "STOPPED"
+            task = next((task for task in self.ecs.tasks if task.arn == entry.arn), None)
+            if not self.ledger.holds(entry):
+                continue
+            assert task is not None, "only a launched task can be stopped"
+            if task.elsewhere:
+                self.ledger.stop_refused(entry)
+            else:
+                self.stop_accepted.append(entry)
+                task.status = "STOPPED"
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 10.0, 100.0]))
     def wait(self, seconds: float) -> None:
@@ -482,7 +502,8 @@ class LedgerOnEcs(RuleBasedStateMachine):
     def a_stop_reaches_every_launched_task(self) -> None:
         for entry in self.ledger:
             if entry.state is State.WATCHING and entry.stop_reason is not None:
-                assert entry in self.ledger.stops or entry in self.stop_accepted
+                is_on_its_way = entry in self.ledger.stops or entry.task.stop_refused
+                assert is_on_its_way != (entry in self.stop_accepted)
 
     @invariant()
     def gates_wait_for_the_answers_to_launches_under_way_and_for_no_others(self) -> None:

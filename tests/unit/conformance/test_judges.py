@@ -144,6 +144,8 @@ WRONG: list[tuple[str, tuple[str, ...], Bend, str]] = [
     ("describe-100", ("describe-100",), accepted(), "0 of 100"),
     ("describe-100", ("describe-100",), refused(INVALID, "too many"), "were refused"),
     ("describe-101", ("describe-101",), accepted(), "accepted"),
+    ("describe-elsewhere", ("elsewhere-account",), refused(INVALID, "taskId is odd"), "account: InvalidParameterException: taskId is odd"),
+    ("describe-elsewhere", ("elsewhere-region",), accepted(tasks=[{"taskArn": OTHER}]), "region: 1 tasks"),
     ("stop-unknown", ("stop-unknown",), accepted(task={}), "accepted"),
     ("stop-unknown", ("stop-unknown",), refused("ClientException", "gone"), "ClientException: gone"),
     ("cluster-unknown", ("cluster-unknown",), accepted(taskArns=[]), "accepted"),

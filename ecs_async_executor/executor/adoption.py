@@ -27,7 +27,7 @@ class AdoptedId:
 
 def parse_external_id(external_id: str | None) -> AdoptedId | None:
     """Parse a row's `external_executor_id`; None if it names neither an ECS task nor one of our runs."""
-    if arn := TaskArn.parse(external_id):
+    if (arn := TaskArn.parse(external_id)) and arn.is_whole:
         return AdoptedId(arn.task_id, arn=arn.text, cluster=arn.cluster)
     launch_id = LaunchId.parse(external_id or "")
     return AdoptedId(launch_id.run_id, launch_id.number) if launch_id else None

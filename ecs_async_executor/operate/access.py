@@ -57,7 +57,7 @@ class Access:
 
         `tasks` misses those that an `executor_config` has sent to a cluster of its own, and those just launched.
         """
-        groups = by_cluster(arns)
+        groups = by_cluster(arn for arn in arns if (task := TaskArn.parse(arn)) and task.is_whole)
         return [task for cluster, each in groups.items() for task in self.aws.describe(cluster, each)]
 
     def find(self, what: str) -> EcsTask:

@@ -26,3 +26,10 @@ def test_an_arn_of_any_partition_and_format_is_taken_apart(text: str, parts: tup
 )  # fmt: skip
 def test_anything_else_is_no_arn(text: str | None) -> None:
     assert TaskArn.parse(text) is None
+
+
+@pytest.mark.parametrize(("task_id", "is_whole"), [("a" * 32, True), ("b" * 36, True), ("a" * 31, False)])
+def test_an_id_has_32_or_36_characters(task_id: str, is_whole: bool) -> None:
+    arn = TaskArn.parse(f"arn:aws:ecs:eu-west-1:1:task/c/{task_id}")
+    assert arn is not None
+    assert arn.is_whole is is_whole

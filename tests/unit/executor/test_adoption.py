@@ -32,6 +32,11 @@ TRACES = {
     "the ARN of a Batch job": ("arn:aws:batch:eu-central-1:123456789012:job/x", None),
     "the ARN of an ECS service": ("arn:aws:ecs:eu-central-1:123456789012:service/c/s", None),
     "an ARN followed by more text": (f"{ARN}/more", None),
+    "an ARN that was cut off": (ARN[:-1], None),
+    "an ARN with a UUID": (
+        ARN.replace(TASK, RUN_ID),
+        AdoptedId(RUN_ID, arn=ARN.replace(TASK, RUN_ID), cluster="my-cluster"),
+    ),
 }
 
 

@@ -48,8 +48,8 @@ class StoredObject:
     """Bytes."""
 
 
-class _ElsewhereError(OperationError):
-    """ECS was asked about tasks of another account, Region or cluster."""
+class _NotHereError(OperationError):
+    """ECS was asked about a task or a cluster that it doesn't know, or that is of another account, Region or cluster."""
 
 
 class Aws:
@@ -91,15 +91,17 @@ class Aws:
         places: dict[str, list[str]] = {}
         for task in tasks:  # an ARN of another account or Region spoils the call for all that stand beside it
             places.setdefault(task.rpartition("/")[0], []).append(task)
-        return [found for wanted in places.values() for found in self._describe(cluster, wanted)]
-
-    def _describe(self, cluster: str, wanted: list[str]) -> Iterator[EcsTask]:
-        for start in range(0, len(wanted), HUNDRED):
+        found: list[EcsTask] = []
+        for place, wanted in places.items():
             try:
-                answer = self._ecs("describe_tasks", cluster=cluster, tasks=wanted[start : start + HUNDRED])
-            except _ElsewhereError:
-                return
-            yield from map(ecs_task, answer.get("tasks") or ())
+                for start in range(0, len(wanted), HUNDRED):
+                    some = wanted[start : start + HUNDRED]
+                    answer = self._ecs("describe_tasks", cluster=cluster, tasks=some)
+                    found += map(ecs_task, answer.get("tasks") or ())
+            except _NotHereError:
+                if not place:  # the cluster is the caller's word, and not the ARNs'
+                    raise
+        return found
 
     def stop(self, task: EcsTask, reason: str) -> None:
         """Tell a task to stop; ECS shows the first 255 characters of the reason as its stopped reason."""
@@ -168,8 +170,7 @@ class Aws:
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, its traceback would show a request with a token
             diagnosis = explain(error, service, *self._place_of(service), url)
-            is_elsewhere = url is None and classify(error).is_elsewhere
-            raise (_ElsewhereError if is_elsewhere else OperationError)(str(diagnosis)) from None
+            raise (_NotHereError if _is_not_here(error) else OperationError)(str(diagnosis)) from None
 
     def _place_of(self, service: str) -> tuple[str, str]:
         """Return endpoint and Region of a service's client; empty without one."""
@@ -198,6 +199,11 @@ class Aws:
             )
             self._clients[service] = client
         return client
+
+
+def _is_not_here(error: Exception) -> bool:
+    failure = classify(error)
+    return failure.kind is Kind.NOT_FOUND or failure.is_elsewhere
 
 
 def explain(error: Exception, service: str, endpoint: str, region: str, url: str | None = None) -> Diagnosis:

@@ -120,6 +120,33 @@ def test_tasks_joins_and_filters(scheduler: Scheduler, ecs_async: Ecs, run_dag: 
     assert json.loads(ecs_async("tasks", "--state", "stopped", "--json")[1]) == []
 
 
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:ecs:us-east-1:210987654321:task/default/0cbb5d540a3a4b3c8a512a4f4c1b6d0e",
+        "arn:aws:ecs:eu-west-1:123456789012:task/default/0cbb5d540a3a4b3c8a512a4f4c1b6d0e",
+        "arn:aws:ecs:eu-west-1:123456789012:task/gone/0cbb5d540a3a4b3c8a512a4f4c1b6d0e",
+        "arn:aws:ecs:us-east-1:123456789012:task/default/cut-off",
+    ],
+    ids=["account", "Region", "cluster", "cut off"],
+)
+def test_a_row_with_an_arn_that_ecs_refuses_keeps_no_command_from_the_others(
+    scheduler: Scheduler, ecs_async: Ecs, run_dag: RunDag, arn: str
+) -> None:
+    mapped(run_dag)
+    moved, *ours = scheduler.launched(3)
+    set_row(moved, state="running", external_executor_id=arn)
+    for command in ("tasks", "status", "sweep"):
+        code, out, err = ecs_async(command)
+        assert (code, err) == (0, ""), (command, out)
+    tasks = {task["arn"]: task["ecs_state"] for task in json.loads(ecs_async("tasks", "--json")[1])}
+    assert {tasks[ti.external_executor_id or ""] for ti in ours} == {"RUNNING"}
+    code, _, err = ecs_async("stop", arn, "--yes")
+    assert code == 1
+    assert "ECS shows no task" in err
+    set_row(moved, external_executor_id=moved.external_executor_id)
+
+
 def test_tasks_says_why_a_task_waits(
     scheduler: Scheduler, ecs: Control, ecs_async: Ecs, run_dag: RunDag
 ) -> None:

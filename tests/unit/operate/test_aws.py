@@ -50,6 +50,17 @@ def test_tasks_are_described_by_the_hundred_and_without_their_commands(ecs: tupl
     assert TOKEN not in repr(described)
 
 
+def test_arns_of_a_cluster_that_is_gone_are_left_out_but_a_wrong_cluster_is_an_error(
+    ecs: tuple[Aws, Stubber],
+) -> None:
+    aws, stubber = ecs
+    for _ in range(2):
+        stubber.add_client_error("describe_tasks", "ClusterNotFoundException", "Cluster not found.", 400)
+    assert aws.describe("c", [arn_of("a", "c")]) == []
+    with pytest.raises(OperationError, match="luster"):
+        aws.describe("c", ["a"])
+
+
 @pytest.mark.parametrize("words", ELSEWHERE.values(), ids=ELSEWHERE)
 def test_tasks_of_another_account_are_left_out_and_spoil_the_call_for_no_other(
     ecs: tuple[Aws, Stubber], words: str

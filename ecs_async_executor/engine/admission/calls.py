@@ -196,8 +196,8 @@ class Calls:
             )
         elif action is Action.STOP_TASK and kind is Kind.NOT_FOUND:
             return  # ECS may not know a new task yet; if the task is gone, the watcher ends the run
-        elif failure.is_elsewhere and action in {Action.DESCRIBE_TASKS, Action.STOP_TASK}:
-            return  # the watcher and the stopper say it once
+        elif action is Action.DESCRIBE_TASKS and failure.is_elsewhere:
+            return  # the watcher says it once
         elif name:
             self.digest.note(cause, f"{name} failed and will be retried. {diagnosis}", now)
 

@@ -136,8 +136,6 @@ class TaskRecord:
     """It isn't in PROVISIONING any more."""
     standby_age: float | None = 0.0
     """Seconds that it had been running as a standby when its run got it; None: it was one, and nobody knows for how long."""
-    stop_refused: bool = False
-    """StopTask was refused because it is elsewhere; it is called again if DescribeTasks shows the task."""
     timed_out: bool = False
     """The engine is stopping it because it wasn't running within the launch timeout."""
 

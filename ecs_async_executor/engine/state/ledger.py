@@ -408,10 +408,6 @@ class Ledger:
         if entry in self.due:
             self.poll_again(entry, now)
 
-    def stop_refused(self, entry: Entry) -> None:
-        """Note that ECS refused StopTask because the task is elsewhere: it is of no use unless DescribeTasks shows the task."""
-        entry.task.stop_refused = True
-
     def described(self, entry: Entry, task: Task, now: float) -> list[Report]:
         """Take in what DescribeTasks returned for the task."""
         if not self.holds(entry):
@@ -425,9 +421,6 @@ class Ledger:
             report = stopped(entry, task)
             self._settle_room(entry, report, now, task.stopped_at)
             return self.end(entry, report, now)
-        if entry.task.stop_refused:
-            entry.task.stop_refused = False
-            self.stops.append(entry)
         entry.task.reach(phase_of(task), now)
         self.poll_again(entry, now)
         if task.last_status in NOT_YET_RUNNING:

@@ -110,9 +110,8 @@ class Watcher:
         """Take tasks of another account, Region or cluster for MISSING; ListTasks, too, would answer for the wrong one."""
         now = anyio.current_time()
         if any(not entry.task.missing for entry in batch):
-            text = (
-                f"DescribeTasks refused {len(batch)} tasks: {batch[0].arn} is the first. {refusal.diagnosis}"
-            )
+            others = f" and {len(batch) - 1} more" if len(batch) > 1 else ""
+            text = f"DescribeTasks was refused for {batch[0].arn}{others}. {refusal.diagnosis}"
             self._calls.digest.note((Action.DESCRIBE_TASKS, batch[0].place), text, now)
         for entry in batch:
             if self._ledger.not_seen(entry, now):

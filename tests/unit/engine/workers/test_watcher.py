@@ -363,6 +363,6 @@ async def test_the_log_says_once_that_tasks_are_elsewhere(
         at.watch("b")
         await anyio.sleep(600)
     (line,) = caplog.messages
-    assert "DescribeTasks refused 2 tasks: arn:a is the first." in line
+    assert "DescribeTasks was refused for arn:a and 1 more. " in line
     assert "another account, Region or cluster" in line
     assert "Invalid Region in ARN" in line

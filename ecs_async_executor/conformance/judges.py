@@ -11,8 +11,6 @@ from enum import Enum
 from itertools import groupby
 from typing import Any, TypeAlias
 
-from botocore.exceptions import ClientError
-
 from ecs_async_executor.conformance.answers import (
     Answer,
     NotSeenError,
@@ -30,7 +28,6 @@ from ecs_async_executor.conformance.probes import (
 )
 from ecs_async_executor.conformance.target import SIGTERM_EXIT, Target
 from ecs_async_executor.ecs_rules import OVERRIDES
-from ecs_async_executor.engine.diagnosis.call_failures import classify
 
 
 class Outcome(Enum):
@@ -63,6 +60,8 @@ STATUSES = (
 )
 """lastStatus, in the order of "Amazon ECS task lifecycle"."""
 _TIMES = ("createdAt", "pullStartedAt", "pullStoppedAt", "startedAt", "stoppingAt", "stoppedAt")
+_ELSEWHERE = ("identifier is for", "invalid region", "your accountid is")
+"""What the executor looks for in a refusal because of an ARN of another account, Region or cluster, in lower case."""
 _VCPU_LIMIT = "reached the limit on the number of"
 
 
@@ -295,8 +294,10 @@ def _about_elsewhere(answer: Answer) -> tuple[bool, str]:
     if answer.ok:
         reasons = [each.get("reason") for each in answer.failures]
         return not answer.tasks and reasons == ["MISSING"], f"{len(answer.tasks)} tasks, failures {reasons!r}"
-    error = {"Error": {"Code": answer.code, "Message": answer.message}}
-    return classify(ClientError(error, answer.call.action)).is_elsewhere, answer.says
+    is_known = answer.code == "InvalidParameterException" and any(
+        words in answer.message.lower() for words in _ELSEWHERE
+    )
+    return is_known, answer.says
 
 
 def stop_unknown(_target: Target, record: Record) -> Verdict:

@@ -8,13 +8,16 @@ from functools import cache
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ecs_async_executor.conformance.answers import Answer, Record, compact, is_too_long
 from ecs_async_executor.conformance.assumptions import ASSUMPTIONS
 from ecs_async_executor.conformance.judges import Outcome, Verdict, judged
 from ecs_async_executor.conformance.probes import PROBES, REASON, throttle
 from ecs_async_executor.conformance.target import Target
+from ecs_async_executor.engine.diagnosis.call_failures import classify
 from tests.support.conformance import LabEdge, make_lab, run_on, target_of
+from tests.support.engine import ELSEWHERE
 
 BY_NAME = {row.name: row for row in ASSUMPTIONS}
 NEEDS_LUCK = {"token-failures", "vcpu-limit"}
@@ -300,6 +303,19 @@ def test_an_id_that_is_answered_with_its_arn_is_the_one_that_was_asked_for() -> 
         return replace(answer, call=replace(answer.call, params={"cluster": "default", "tasks": ids}))
 
     assert verdict("missing", bent(by_id, "missing")).outcome is Outcome.HOLDS
+
+
+@pytest.mark.parametrize("words", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_refusal_that_the_executor_knows_says_that_a_task_is_elsewhere(words: str) -> None:
+    assert classify(ClientError({"Error": {"Code": INVALID, "Message": words}}, "DescribeTasks")).is_elsewhere
+    record = bent(refused(INVALID, words), "elsewhere-account", "elsewhere-region", "elsewhere-cluster")
+    assert verdict("describe-elsewhere", record).outcome is Outcome.HOLDS
+
+
+def test_a_task_that_is_elsewhere_may_be_missing() -> None:
+    missing = accepted(failures=[{"arn": OTHER, "reason": "MISSING"}])
+    record = bent(missing, "elsewhere-account", "elsewhere-region", "elsewhere-cluster")
+    assert verdict("describe-elsewhere", record).outcome is Outcome.HOLDS
 
 
 def test_an_image_that_exists_was_not_asked_for_without_the_option() -> None:

@@ -83,6 +83,11 @@ class RequestTemplate:
         return str(self._base["cluster"])
 
     @property
+    def tags(self) -> Sequence[Mapping[str, Any]]:
+        """The tags of its requests, those of `task_tags` as templates."""
+        return self._base.get("tags") or ()
+
+    @property
     def on_fargate(self) -> bool:
         """Whether its tasks run on Fargate. The cluster's own default counts as yes, as in `Settings.on_fargate`."""
         strategy = self._base.get("capacityProviderStrategy")

@@ -44,11 +44,13 @@ def pools_of(
         if not profile.standby:
             continue
         wrong = [*_problems(profile, profiles)]
+        unlaunchable = _unlaunchable(profile)
+        wrong += unlaunchable
         if bucket is None:
             wrong.append(_WITHOUT_BUCKET)
         else:
             pool = _pool(profile, profiles, bucket, found, team)
-            wrong += _misfit(pool)
+            wrong += _misfit(pool) if not unlaunchable else ()
             pools.append(pool)
         of_queue = f"{origin('queues', found, team)}: {profile.name}: standby"
         where = of_queue if profile.name else origin("standby", found, team)
@@ -136,9 +138,7 @@ def _problems(profile: Profile, profiles: Profiles) -> Iterator[str]:
             "queue nobody knows. Set standby in profiles instead."
         )
     known = {"team", *(("queue",) if _has_one_queue(profile) else ())}
-    values = {
-        tag["key"]: tag.get("value") for tag in profile.request(["airflow"], None).body.get("tags") or ()
-    }
+    values = {tag["key"]: tag.get("value") for tag in profile.template.tags}
     names = {
         key: [name for name in names_in(value.template) if name not in known]
         for key, value in values.items()
@@ -154,6 +154,18 @@ def _problems(profile: Profile, profiles: Profiles) -> Iterator[str]:
             f'Add "task_tags": {{{without}}} to the profile' if profile.name else "Take them out of task_tags"
         )
         yield f"a standby is tagged before it has a task, and these tags differ from task to task: {shown}. {remedy}, or remove standby."
+
+
+def _unlaunchable(profile: Profile) -> list[str]:
+    """Return why ECS would start no task with this profile, not even with the shortest command, if that is so.
+
+    For tasks that is only a warning, because their executor_config may change it; a standby has none.
+    """
+    try:
+        profile.request(["airflow"], None)
+    except InvalidRequestError as error:
+        return [f"no standby can be launched. {error} Or remove standby."]
+    return []
 
 
 def _misfit(pool: StandbyPool) -> Iterator[str]:

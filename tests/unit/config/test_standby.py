@@ -156,6 +156,29 @@ def test_the_waiting_command_leaves_a_user_room_for_variables() -> None:
     assert len(pools({"gpu": {"standby": 1, "environment": {"A": "x" * 2000}}})) == 1
 
 
+@pytest.mark.parametrize(
+    ("profile", "options", "where"),
+    [
+        ({}, {"standby": 1, "launch_type": "FARGATE"}, "standby"),
+        ({}, {"standby": 1, "capacity_provider_strategy": "FARGATE_SPOT:1"}, "standby"),
+        ({"launchType": "FARGATE", "standby": 1}, {"launch_type": "EC2"}, "queues: gpu: standby"),
+    ],
+)
+def test_standbys_that_no_subnet_is_for_are_refused_with_that_reason(
+    profile: dict[str, Any], options: dict[str, Any], where: str
+) -> None:
+    expected = [f"[ecs_async_executor] {where}: no standby can be launched. Fargate tasks need at least one "]
+    found = problems({"gpu": profile}, **options, subnets=())
+    assert [each[: len(start)] for each, start in zip(found, expected, strict=True)] == expected
+    assert found[0].endswith("Or remove standby.")
+    assert len(problems({"gpu": profile}, None, **options, subnets=())) == 2, "the bucket is missing, too"
+
+
+def test_standbys_on_ec2_need_no_subnet_and_where_the_cluster_decides_it_is_not_known_yet() -> None:
+    assert len(pools({"gpu": {"launchType": "EC2", "standby": 1}}, subnets=())) == 1
+    assert len(pools({"gpu": {"standby": 1}}, subnets=())) == 1
+
+
 @pytest.mark.parametrize("name", ["default", "*", "def*"])
 def test_standbys_that_only_unknown_queues_would_use_are_refused(name: str) -> None:
     (problem,) = problems({name: {}}, standby=1)
@@ -257,6 +280,14 @@ def test_a_scheduler_does_not_start_with_standbys_that_cannot_work(options: pyte
     assert of_queue.startswith(
         "[ecs_async_executor] queues (AIRFLOW__ECS_ASYNC_EXECUTOR__QUEUES): gpu: standby: "
     )
+
+
+def test_a_scheduler_says_that_its_standbys_have_no_subnet(options: pytest.MonkeyPatch) -> None:
+    set_ours(options, standby="2", payload_bucket="s3://bucket/airflow")
+    options.setenv("AIRFLOW__AWS_ECS_EXECUTOR__LAUNCH_TYPE", "FARGATE")
+    options.delenv("AIRFLOW__AWS_ECS_EXECUTOR__SUBNETS")
+    with pytest.raises(OptionsError, match=r"STANDBY\): no standby can be launched. Fargate tasks need"):
+        read()
 
 
 def test_a_wrong_bucket_is_not_also_called_missing(options: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from ecs_async_executor.config.heartbeats import Heartbeats, read_heartbeats
 from ecs_async_executor.config.profiles import Profile, Profiles, make_profiles
 from ecs_async_executor.config.reading import options_of_unknown_teams, read_options, strange_names
 from ecs_async_executor.config.settings import Settings
-from ecs_async_executor.config.sources import Conf, Found, airflow_conf, team_of
+from ecs_async_executor.config.sources import Conf, Found, airflow_conf, seconds, team_of
 from ecs_async_executor.config.standby import number_warnings, pools_of
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
 from ecs_async_executor.messages import StandbyPool
@@ -61,9 +61,10 @@ def read_configuration(conf: Conf) -> Configuration:
             standby_pools = pools_of(profiles, bucket, found, team=team_of(conf))
     except OptionsError as error:
         problems += error.problems
+    queued_timeout = seconds(airflow, "scheduler", "task_queued_timeout", 600.0, problems)
+    heartbeats = read_heartbeats(airflow, problems)
     if problems:
         raise OptionsError(problems)
-    queued_timeout = float(airflow.get("scheduler", "task_queued_timeout", fallback=None) or 600)
     strange = (*strange_names(conf), *options_of_unknown_teams())
     slots = str(airflow.get("core", "parallelism", fallback=None) or 32).strip()
     parallelism = int(slots) if slots.isdecimal() else 0
@@ -73,7 +74,6 @@ def read_configuration(conf: Conf) -> Configuration:
         *time_warnings(profiles, queued_timeout),
         *number_warnings(standby_pools, parallelism),
     )
-    heartbeats = read_heartbeats(airflow)
     return Configuration(
         settings, found, profiles, bucket, queued_timeout, heartbeats, warnings, standby_pools, parallelism
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -55,6 +56,31 @@ def look_up(conf: Conf, sections: Iterable[str], spellings: Iterable[str]) -> Fo
             if value is not None and str(value).strip():
                 return Found(str(value), section, where(conf, section, name), team_of(conf))
     return None
+
+
+def seconds(airflow: Conf, section: str, name: str, default: float, problems: list[str]) -> float:
+    """Return an option of Airflow's own; if it is no number, add that to `problems` and return the default.
+
+    Some are read by workers only, so Airflow's scheduler starts with a wrong one.
+    """
+    try:
+        found = look_up(airflow, (section,), (name,))
+    except UnreadableError as error:
+        problems.append(str(error))
+        return default
+    if found is None:
+        return default
+    try:
+        value = float(found.value)
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        problems.append(
+            f"{heading(section, None)} {name} ({found.where}): it is not a number. It is in seconds, without a unit. "
+            f"Example: {default:g}"
+        )
+        return default
+    return value
 
 
 def where(conf: Conf, section: str, name: str) -> str:

@@ -156,6 +156,44 @@ def test_what_the_scheduler_goes_by_is_read_from_its_own_options_for_a_team_as_w
     assert configuration.profiles.of("default").refusal is not None
 
 
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [
+        ("workers", "min_heartbeat_interval"),
+        ("scheduler", "task_instance_heartbeat_timeout"),
+        ("scheduler", "task_queued_timeout"),
+        ("core", "task_success_overtime"),
+    ],
+)
+@pytest.mark.parametrize("text", ["5s", "their-secret", "nan"])
+def test_a_wrong_number_of_airflows_is_reported_with_its_place_and_the_rest(
+    required: Options, section: str, name: str, text: str
+) -> None:
+    required.set(section, **{name: text})
+    required.set(SECTION, concurrency="0")
+    concurrency, number = problems()
+    assert concurrency.startswith("  - [ecs_async_executor] concurrency")
+    place = f"[{section}] {name} (AIRFLOW__{section.upper()}__{name.upper()})"
+    assert number.startswith(f"  - {place}: it is not a number.")
+    assert "their-secret" not in number
+
+
+def test_what_airflow_does_not_say_in_seconds_has_airflows_defaults(
+    required: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    required.set("workers", min_heartbeat_interval=" ")
+    heartbeats = read_configuration(conf).heartbeats
+    assert (heartbeats.interval, heartbeats.timeout, heartbeats.unwanted_grace) == (5, 300, 140)
+
+
+def test_an_option_of_airflows_that_cannot_be_read_is_reported_without_a_traceback(
+    required: Options, airflow_cfg: Callable[[str], None]
+) -> None:
+    airflow_cfg("[workers]\nmin_heartbeat_interval = 5%\n")
+    (line,) = problems()
+    assert line.startswith("  - [workers] min_heartbeat_interval (airflow.cfg): it can't be read: ")
+
+
 def test_what_is_wrong_in_a_teams_section_is_reported_with_the_teams_name(
     monkeypatch: pytest.MonkeyPatch, airflow_cfg: Callable[[str], None]
 ) -> None:

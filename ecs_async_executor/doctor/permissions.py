@@ -201,15 +201,27 @@ def _of_execution_role(each: Effective, facts: Facts, account: str, partition: s
             yield Need(role, who, pull, arn, why)
     for container, group, region in each.log_groups:
         arn = f"arn:{partition}:logs:{region}:{account}:log-group:{group}"
-        why = "Without it, the container doesn't start: its log driver can't write."
-        yield Need(role, who, ("logs:CreateLogStream", "logs:PutLogEvents"), f"{arn}:*", why)
         options = (container.get("logConfiguration") or {}).get("options") or {}
+        stream = f"{arn}:log-stream:{_stream_of(container, options)}"
+        why = "Without it, the container doesn't start: its log driver can't write."
+        yield Need(role, who, ("logs:CreateLogStream", "logs:PutLogEvents"), stream, why)
         if str(options.get("awslogs-create-group", "")).lower() == "true":
-            yield Need(role, who, ("logs:CreateLogGroup",), f"{arn}:*", "awslogs-create-group needs it.")
+            # AWS authorizes it on the stream without a name: so its denials say (docs/failures.md).
+            group_made = f"{arn}:log-stream:"
+            yield Need(role, who, ("logs:CreateLogGroup",), group_made, "awslogs-create-group needs it.")
     for file in dict.fromkeys(each.environment_files):
         why = "Without it, the task stops before it starts: it can't read its environment file."
         yield Need(role, who, ("s3:GetObject",), file, why)
     yield from _of_secrets(each, facts, who, account, partition)
+
+
+def _stream_of(container: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    """Return a stream's name as the driver awslogs makes it: roles may be allowed only those with this prefix.
+
+    Without a prefix, it is the container's id at Docker ("Send Amazon ECS logs to CloudWatch").
+    """
+    prefix = options.get("awslogs-stream-prefix")
+    return f"{prefix}/{container.get('name')}/{'0' * 32}" if prefix else "0" * 64
 
 
 def _of_secrets(each: Effective, facts: Facts, who: str, account: str, partition: str) -> Iterator[Need]:
@@ -219,7 +231,8 @@ def _of_secrets(each: Effective, facts: Facts, who: str, account: str, partition
         why = "Without it, the task stops before it starts: ResourceInitializationError."
         if kind is Kind.SECRET:
             secret = facts.value(kind, name, region) or {}
-            if arn := name if name.startswith("arn:") else str(secret.get("arn") or ""):
+            # IAM compares the whole ARN, and `valueFrom` may lack the six characters that Secrets Manager adds.
+            if arn := str(secret.get("arn") or ""):
                 yield Need(role, who, ("secretsmanager:GetSecretValue",), arn, why)
             key = str(secret.get("key") or "")
             if ":key/" in key:

@@ -13,6 +13,7 @@ from ecs_async_executor.doctor.addresses import VARIABLE
 from ecs_async_executor.doctor.checks.routes import exit_of, route_table
 from ecs_async_executor.doctor.facts import Absent, Cause, Fact, Facts, Kind, Known, Question, Unknown
 from ecs_async_executor.doctor.findings import Severity
+from ecs_async_executor.doctor.policies import decisions
 from ecs_async_executor.doctor.questions import can_be_seen, questions
 from ecs_async_executor.doctor.setup import JwtKey, Option, Setup, Target
 from ecs_async_executor.messages import Request
@@ -652,6 +653,74 @@ def test_a_keys_own_policy_may_allow_what_iams_do_not(policy: Fact, severity: Se
     told = found(a_setup(), Facts({**facts().answers, **answers}))
     about = [each.severity for each in told if "kms:Decrypt" in each.what]
     assert about == ([severity] if severity else [])
+
+
+def asked_of_the_execution_role(action: str, answers: Mapping[Question, Fact]) -> list[str]:
+    """The resources on which IAM is asked whether the execution role may do something."""
+    asked = questions(a_setup(), Facts({**facts().answers, **answers}))
+    listed = [each.of.split(" ") for each in asked if each[:2] == (Kind.PERMISSIONS, EXECUTION_ROLE)]
+    return [resource for actions, resource, *_ in listed if action in actions.split(",")]
+
+
+GROUP_ARN = "arn:aws:logs:eu-central-1:123456789012:log-group:/ecs/airflow-task"
+
+
+@pytest.mark.parametrize(
+    ("rest", "decision"),
+    [
+        (":*", "allowed"),
+        (":log-stream:*", "allowed"),
+        (":*:*", "allowed"),
+        (":log-stream:airflow/airflow/*", "allowed"),
+        ("", "implicitDeny"),
+        (":log-stream:other/*", "implicitDeny"),
+    ],
+)
+def test_iam_is_asked_about_a_stream_as_the_log_driver_names_it(rest: str, decision: str) -> None:
+    for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+        (resource,) = asked_of_the_execution_role(action, {})
+        statement = {"Effect": "Allow", "Action": "logs:*", "Resource": f"{GROUP_ARN}{rest}"}
+        assert decisions([{"Statement": statement}], [action], resource) == {action: decision}
+
+
+@pytest.mark.parametrize("rest", [":*", ":log-stream:*", ":*:*"])
+def test_iam_is_asked_about_a_log_group_that_is_to_be_made_as_aws_names_it(rest: str) -> None:
+    container = with_log("eu-central-1")
+    container["logConfiguration"]["options"] |= {"awslogs-create-group": "true"}
+    action = "logs:CreateLogGroup"
+    (resource,) = asked_of_the_execution_role(action, definition(containerDefinitions=[container]))
+    statement = {"Effect": "Allow", "Action": action, "Resource": f"{GROUP_ARN}{rest}"}
+    assert decisions([{"Statement": statement}], [action], resource) == {action: "allowed"}
+
+
+def test_without_a_prefix_a_stream_has_the_name_that_docker_gives_the_container() -> None:
+    container = with_log("eu-central-1")
+    del container["logConfiguration"]["options"]["awslogs-stream-prefix"]
+    (resource,) = asked_of_the_execution_role(
+        "logs:PutLogEvents", definition(containerDefinitions=[container])
+    )
+    assert resource == f"{GROUP_ARN}:log-stream:{'0' * 64}"
+
+
+def test_a_log_stream_that_may_not_be_written_is_allowed_with_all_of_its_group() -> None:
+    stream = f"{GROUP_ARN}:log-stream:airflow/airflow/{'0' * 32}"
+    actions = ("logs:CreateLogStream", "logs:PutLogEvents")
+    question = Question(Kind.PERMISSIONS, EXECUTION_ROLE, f"{','.join(actions)} {stream}")
+    (wrong,) = [
+        each for each in said({question: Known(dict.fromkeys(actions, "implicitDeny"))}) if stream in each
+    ]
+    assert f'"Resource": "{GROUP_ARN}:*"' in wrong
+
+
+@pytest.mark.parametrize("value_from", [SECRET, SECRET[:-7], f"{SECRET}:dsn::", f"{SECRET[:-7]}:dsn::"])
+def test_iam_is_asked_about_a_secrets_whole_arn_however_the_task_definition_names_it(value_from: str) -> None:
+    secrets = [{"name": "A", "valueFrom": value_from}]
+    answers = definition(containerDefinitions=[{**ECR_CONTAINER, "secrets": secrets}])
+    name = ":".join(value_from.split(":")[:7])
+    action, described = "secretsmanager:GetSecretValue", Question(Kind.SECRET, name, "eu-central-1")
+    assert asked_of_the_execution_role(action, answers) == [], "the name may lack its last six characters"
+    known: Fact = Known({"arn": SECRET, "deleted": False, "key": ""})
+    assert asked_of_the_execution_role(action, {**answers, described: known}) == [SECRET]
 
 
 def test_permissions_that_depend_on_conditions_are_reported_as_not_known() -> None:

@@ -31,6 +31,7 @@ class Kind(str, Enum):
     PARAMETER = "the parameter"
     IMAGE = "the image"
     PLATFORMS = "the processors of the image"
+    CACHE_RULES = "the pull-through cache rules of the registry"
     QUOTA = "the quota"
     RATES = "the rates of Fargate's launches"
     BUCKET = "the bucket"

@@ -34,6 +34,7 @@ def questions(setup: Setup, facts: Facts) -> Iterator[Question]:
         yield from _of_ecs(each)
         yield from _of_network(each, facts)
         yield from _of_containers(each, facts)
+        yield from _of_images(each, facts)
     location = setup.settings.payload_bucket
     if location:
         bucket = split(location)[0]
@@ -102,9 +103,16 @@ def _of_containers(each: Effective, facts: Facts) -> Iterator[Question]:
             yield (asked := secret_question(variable, value_from, each.setup.region))
             if asked.kind is Kind.PARAMETER and asked.name == value_from and facts.absent(*asked):
                 yield asked._replace(kind=Kind.SECRET)  # whoever writes a secret's name means that
+
+
+def _of_images(each: Effective, facts: Facts) -> Iterator[Question]:
     for image in each.images:
-        if EcrImage.parse(image) is not None:
-            yield from (Question(kind, image) for kind in (Kind.IMAGE, Kind.PLATFORMS))
+        if (ecr := EcrImage.parse(image)) is not None:
+            yield (asked := Question(Kind.IMAGE, image))
+            if facts.absent(*asked):
+                yield Question(Kind.CACHE_RULES, ecr.account, ecr.region)
+            elif asked in facts.answers:  # where ECR has none, to ask for its manifest may make ECR fetch it
+                yield Question(Kind.PLATFORMS, image)
 
 
 def can_be_seen(value_from: str, account: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ecs_async_executor.doctor.aws import asking
 from ecs_async_executor.doctor.examination import examine
 from ecs_async_executor.doctor.facts import Absent, Fact, Kind, Known, Question
 from ecs_async_executor.doctor.findings import Finding, Severity
@@ -23,6 +24,13 @@ BAD = {Severity.ERROR, Severity.WARNING}
 def aws() -> Iterator[World]:
     with world() as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def _no_cache_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moto has no DescribePullThroughCacheRules; an account without rules has an empty list."""
+    functions: Any = asking._ASK
+    monkeypatch.setitem(functions, Kind.CACHE_RULES, lambda *_: ())
 
 
 def findings(

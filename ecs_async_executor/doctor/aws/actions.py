@@ -30,6 +30,7 @@ ACTIONS: Mapping[Kind, str] = {
     Kind.PARAMETER: "ssm:DescribeParameters",
     Kind.IMAGE: "ecr:DescribeImages",
     Kind.PLATFORMS: "ecr:BatchGetImage",
+    Kind.CACHE_RULES: "ecr:DescribePullThroughCacheRules",
     Kind.QUOTA: "servicequotas:GetServiceQuota",
     Kind.RATES: "servicequotas:ListServiceQuotas",
     Kind.BUCKET: "s3:ListBucket",
@@ -40,6 +41,17 @@ ACTIONS: Mapping[Kind, str] = {
 """The action that allows each question. docs/iam.md has the policy."""
 MORE_ACTIONS = frozenset({"ecr:GetDownloadUrlForLayer", "servicequotas:GetAWSDefaultServiceQuota"})
 """Of second calls, for an answer that the first one doesn't have."""
+_OF_REGION = frozenset(
+    {
+        Kind.CACHE_RULES,
+        Kind.KEY_POLICY,
+        Kind.LOG_GROUP,
+        Kind.PARAMETER,
+        Kind.SECRET,
+        Kind.SECRET_POLICY,
+    }
+)
+"""Kinds of questions that name the Region to ask in."""
 _SERVICES: Mapping[str, str] = {"servicequotas": "service-quotas"}
 """boto3's names of services that IAM names differently."""
 
@@ -52,7 +64,7 @@ def service_of(kind: Kind) -> str:
 
 def region_of(question: Question) -> str:
     """Return the Region to ask in; empty for the executor's."""
-    if question.kind in {Kind.KEY_POLICY, Kind.LOG_GROUP, Kind.PARAMETER, Kind.SECRET, Kind.SECRET_POLICY}:
+    if question.kind in _OF_REGION:
         return question.of
     if question.kind in {Kind.IMAGE, Kind.PLATFORMS}:
         image = EcrImage.parse(question.name)

@@ -34,6 +34,7 @@ _ASK: Mapping[Kind, Callable[[Any, Question], Any]] = {
     Kind.PARAMETER: secrets.parameter,
     Kind.IMAGE: ecr.image,
     Kind.PLATFORMS: ecr.platforms,
+    Kind.CACHE_RULES: ecr.cache_rules,
     Kind.QUOTA: quotas.quota,
     Kind.RATES: quotas.rates,
     Kind.BUCKET: s3.bucket,

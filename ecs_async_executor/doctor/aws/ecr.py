@@ -1,4 +1,4 @@
-"""Asks ECR about an image."""
+"""Asks ECR about an image, and about the rules by which it fetches images from elsewhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import Any
 from urllib.request import urlopen
 
+from ecs_async_executor.doctor.aws.answers import all_pages
 from ecs_async_executor.doctor.aws.clients import READ_SECONDS
 from ecs_async_executor.doctor.effective import EcrImage
 from ecs_async_executor.doctor.facts import Cause, Question, Unknown
@@ -23,6 +24,13 @@ def image(client: Any, question: Question) -> Any:
         registryId=parsed.account, repositoryName=parsed.repository, imageIds=[_image_id(parsed)]
     )
     return {"size": answer["imageDetails"][0].get("imageSizeInBytes", 0)}
+
+
+def cache_rules(client: Any, question: Question) -> Any:
+    """Return the prefixes of repositories that a registry's pull-through cache rules are for."""
+    request = {"registryId": question.name}
+    rules = all_pages(client, "describe_pull_through_cache_rules", "pullThroughCacheRules", request)
+    return tuple(str(each["ecrRepositoryPrefix"]) for each in rules)
 
 
 def platforms(client: Any, question: Question) -> Any:

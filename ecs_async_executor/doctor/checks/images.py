@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from ecs_async_executor.doctor.checks.regions import is_misspelt
 from ecs_async_executor.doctor.effective import EcrImage, Effective
-from ecs_async_executor.doctor.facts import Facts, Kind
-from ecs_async_executor.doctor.findings import Finding, error, warning
+from ecs_async_executor.doctor.facts import Facts, Kind, Known, Question
+from ecs_async_executor.doctor.findings import Finding, error, unknown, warning
 from ecs_async_executor.doctor.setup import Setup
 
 _OFFICIAL = re.compile(
@@ -22,28 +22,50 @@ _WITHOUT_AIRFLOW = re.compile(
     r"(?:docker\.io/|public\.ecr\.aws/docker/)?(?:library/)?"
     r"(?P<name>alpine|amazonlinux|busybox|debian|hello-world|httpd|nginx|node|postgres|python|redis|ubuntu)(?:[:@].*)?"
 )
+_PULL = "The task stops before it starts: CannotPullContainerError."
 _PROCESSORS = {"X86_64": "amd64", "ARM64": "arm64"}
 
 
 def exists(_: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
-    """Amazon ECR has it."""
+    """Amazon ECR has it, or fetches it at the first pull."""
     for name in each.images:
         image, absent = EcrImage.parse(name), facts.absent(Kind.IMAGE, name)
         if image is None or absent is None:
             continue
         if "RepositoryNotFound" in absent.why:
-            yield error(
-                f"Amazon ECR has no repository {image.repository} in {image.region}.",
-                "The task stops before it starts: CannotPullContainerError.",
-                f"Correct `image` in the task definition: aws ecr describe-repositories --region {image.region}",
+            what = f"Amazon ECR has no repository {image.repository} in {image.region}"
+            todo = f"Correct `image` in the task definition: aws ecr describe-repositories --region {image.region}"
+        else:
+            what = f"The repository {image.repository} has no image {image.tag or image.digest}"
+            todo = (
+                f"Push it, or correct `image` in the task definition: aws ecr list-images --region {image.region} "
+                f"--repository-name {image.repository}"
+            )
+        rules = facts.get(Question(Kind.CACHE_RULES, image.account, image.region))
+        if not isinstance(rules, Known):
+            yield unknown(
+                f"{what}; whether a pull-through cache rule fetches it isn't known.",
+                f"If none does: {_PULL}",
+                f"See: aws ecr describe-pull-through-cache-rules --region {image.region} --registry-id {image.account}. "
+                f"Without one: {todo}",
+            )
+        elif rule := next((each for each in rules.value if _is_for(each, image.repository)), None):
+            yield unknown(
+                f"{what} yet: its pull-through cache rule {rule} fetches it at the first pull.",
+                "Whether the upstream registry has it, only a pull shows. The execution role or the registry's policy must allow "
+                "ecr:BatchImportUpstreamImage and ecr:CreateRepository for that.",
+                "Let a container try: ecs-async doctor --launch",
             )
         else:
-            yield error(
-                f"The repository {image.repository} has no image {image.tag or image.digest}.",
-                "The task stops before it starts: CannotPullContainerError.",
-                f"Push it, or correct `image` in the task definition: aws ecr list-images --region {image.region} "
-                f"--repository-name {image.repository}",
-            )
+            yield error(f"{what}.", _PULL, todo)
+
+
+def _is_for(prefix: str, repository: str) -> bool:
+    """Return whether a pull-through cache rule with a prefix is for a repository; ROOT is for those of no other rule.
+
+    Source: "Customizing repository prefixes for ECR to ECR pull through cache" of the ECR user guide.
+    """
+    return prefix == "ROOT" or repository.startswith(f"{prefix.rstrip('/')}/")
 
 
 def far_away(setup: Setup, each: Effective) -> Iterator[Finding]:

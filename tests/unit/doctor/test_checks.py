@@ -12,7 +12,7 @@ from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.doctor.addresses import VARIABLE
 from ecs_async_executor.doctor.checks.routes import exit_of, route_table
 from ecs_async_executor.doctor.facts import Absent, Cause, Fact, Facts, Kind, Known, Question, Unknown
-from ecs_async_executor.doctor.findings import Severity
+from ecs_async_executor.doctor.findings import Finding, Severity
 from ecs_async_executor.doctor.policies import decisions
 from ecs_async_executor.doctor.questions import can_be_seen, questions
 from ecs_async_executor.doctor.setup import JwtKey, Option, Setup, Target
@@ -762,6 +762,73 @@ def test_credentials_that_all_services_refuse_are_named_once() -> None:
     assert [each.severity for each in found(a_setup(), seen) if each.todo == "Correct them."] == [
         Severity.ERROR
     ]
+
+
+# --- images that ECR doesn't have yet ----------------------------------------------------------------------------
+
+CACHED = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/docker-hub/apache/airflow:3.3.2"
+CACHE_RULES = Question(Kind.CACHE_RULES, "123456789012", "eu-central-1")
+NO_REPOSITORY = Absent("RepositoryNotFoundException: The repository does not exist.")
+NO_IMAGE = Absent("ImageNotFoundException: The image does not exist.")
+
+
+def without_image(absent: Fact, rules: Fact) -> Finding:
+    answers = {
+        **definition(containerDefinitions=[{**ECR_CONTAINER, "image": CACHED}]),
+        Question(Kind.IMAGE, CACHED): absent,
+        CACHE_RULES: rules,
+    }
+    told = found(a_setup(), Facts({**facts().answers, **answers}))
+    (only,) = (each for each in told if each.check == "the image")
+    return only
+
+
+@pytest.mark.parametrize("absent", [NO_REPOSITORY, NO_IMAGE])
+@pytest.mark.parametrize(
+    "prefixes", [("docker-hub",), ("docker-hub/",), ("quay", "docker-hub/apache"), ("ROOT",)]
+)
+def test_an_image_that_a_pull_through_cache_rule_fetches_is_not_missing(
+    absent: Fact, prefixes: tuple[str, ...]
+) -> None:
+    told = without_image(absent, Known(prefixes))
+    assert told.severity is Severity.UNKNOWN
+    assert f"its pull-through cache rule {prefixes[-1]} fetches it at the first pull" in told.what
+
+
+@pytest.mark.parametrize(
+    ("absent", "words"),
+    [
+        (NO_REPOSITORY, "Amazon ECR has no repository docker-hub/apache/airflow in eu-central-1."),
+        (NO_IMAGE, "The repository docker-hub/apache/airflow has no image 3.3.2."),
+    ],
+)
+@pytest.mark.parametrize("prefixes", [(), ("docker",), ("docker-hub/apache/airflow",), ("quay",)])
+def test_an_image_that_no_rule_fetches_is_missing(
+    absent: Fact, words: str, prefixes: tuple[str, ...]
+) -> None:
+    told = without_image(absent, Known(prefixes))
+    assert (told.severity, told.what) == (Severity.ERROR, words)
+
+
+def test_a_missing_image_is_not_an_error_as_long_as_the_rules_are_not_known() -> None:
+    denied = Unknown("AWS denies ecr:DescribePullThroughCacheRules.", Cause.DENIED, "Allow it.")
+    told = without_image(NO_REPOSITORY, denied)
+    assert told.severity is Severity.UNKNOWN
+    assert "whether a pull-through cache rule fetches it isn't known" in told.what
+
+
+def test_rules_are_asked_for_only_where_the_image_is_missing_and_its_manifest_only_where_it_is_not() -> None:
+    image, platforms = (Question(kind, CACHED) for kind in (Kind.IMAGE, Kind.PLATFORMS))
+    known = definition(containerDefinitions=[{**ECR_CONTAINER, "image": CACHED}])
+    cases: list[tuple[dict[Question, Fact], set[Question]]] = [
+        ({}, {image}),
+        ({image: Known({"size": 1})}, {image, platforms}),
+        ({image: Unknown("No.", Cause.DENIED)}, {image, platforms}),
+        ({image: NO_REPOSITORY}, {image, CACHE_RULES}),
+    ]
+    for answers, expected in cases:
+        asked = set(questions(a_setup(), Facts({**facts().answers, **known, **answers})))
+        assert asked & {image, platforms, CACHE_RULES} == expected
 
 
 # --- the execution API at the addresses that only containers get -------------------------------------------------

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import (
     ClientError,
@@ -19,6 +20,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from botocore.parsers import ResponseParserError
+from botocore.stub import Stubber
 
 from ecs_async_executor.doctor.aws import asking
 from ecs_async_executor.doctor.aws.actions import service_of
@@ -331,6 +333,21 @@ def test_a_provider_of_managed_instances_is_shown_only_with_its_cluster() -> Non
 
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/airflow:1"
+
+
+def test_all_pages_of_a_registrys_cache_rules_are_read() -> None:
+    client: Any = boto3.client(
+        "ecr", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    registry = {"registryId": "123456789012"}
+    with Stubber(client) as stubber:
+        for token, prefix in (("more", "docker-hub"), (None, "ROOT")):
+            answer: dict[str, Any] = {"pullThroughCacheRules": [{"ecrRepositoryPrefix": prefix}]}
+            request = registry if token else {**registry, "nextToken": "more"}
+            stubber.add_response(
+                "describe_pull_through_cache_rules", answer | ({"nextToken": token} if token else {}), request
+            )
+        assert ask(Kind.CACHE_RULES, client, "123456789012") == Known(("docker-hub", "ROOT"))
 
 
 def test_the_processor_of_a_single_image_is_in_its_configuration(tmp_path: Path) -> None:

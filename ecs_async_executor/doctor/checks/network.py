@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ecs_async_executor.doctor.addresses import own_address, source_of
+from ecs_async_executor.doctor.checks.routes import leads_on
 from ecs_async_executor.doctor.effective import Effective
 from ecs_async_executor.doctor.facts import Facts, Kind
 from ecs_async_executor.doctor.findings import Finding, error, warning
@@ -92,14 +93,18 @@ def groups(setup: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
         found = [group for vpc in vpcs if (group := facts.value(Kind.DEFAULT_GROUP, vpc))]
     complete = len(found) == len(each.groups or vpcs)
     if found and complete:
-        inside = any(facts.value(Kind.ENDPOINTS, vpc) != [] for vpc in vpcs)
+        # Other networks that a route leads to may have the VPC endpoints.
+        inside = any(
+            facts.value(Kind.ENDPOINTS, vpc) != [] or any(map(leads_on, facts.value(Kind.ROUTES, vpc) or ()))
+            for vpc in vpcs
+        )
         yield from _way_out(setup, each, found, inside=inside)
 
 
 def _way_out(
     setup: Setup, each: Effective, groups: list[Mapping[str, Any]], *, inside: bool
 ) -> Iterator[Finding]:
-    """What the groups must let out; `inside` tells whether AWS may be reached without leaving the VPC."""
+    """What the groups must let out; `inside` tells whether AWS may be reached at private addresses."""
     rules = [rule for group in groups for rule in group.get("IpPermissionsEgress") or ()]
     named = ", ".join(str(group["GroupId"]) for group in groups)
     address = own_address(each) or setup.api_url
@@ -108,12 +113,14 @@ def _way_out(
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
         port = 443
-    needs = {443: "AWS (the image, logs, secrets)"}
+    of_aws = _of_aws(setup, each)
+    needs = {443: f"AWS ({', '.join(of_aws)})"} if of_aws else {}
     if source_of(setup)[1].value or own_address(each):
         needs.setdefault(port, f"the execution API at {address}")
     for number, what in needs.items():
         allowing = [rule for rule in rules if _allows(rule, number)]
-        if not allowing or (number == 443 and not inside and not any(map(_leads_out, allowing))):
+        must_leave = number == 443 and bool(of_aws) and not inside
+        if not allowing or (must_leave and not any(map(_leads_out, allowing))):
             only = " but to private addresses" if allowing else ""
             yield error(
                 f"The security groups {named} let no traffic out to port {number}{only}.",
@@ -121,6 +128,16 @@ def _way_out(
                 f"aws ec2 authorize-security-group-egress --group-id {groups[0]['GroupId']} --ip-permissions "
                 f"IpProtocol=tcp,FromPort={number},ToPort={number},IpRanges=[{{CidrIp=0.0.0.0/0}}]",
             )
+
+
+def _of_aws(setup: Setup, each: Effective) -> list[str]:
+    """Return what goes between AWS and a task's own network interface; on EC2, the rest goes through the instance's."""
+    if each.on_fargate:
+        return ["the image", "logs", "secrets"]
+    log = setup.option("logging.remote_base_log_folder").value
+    is_in_aws = log.startswith(("s3://", "cloudwatch://")) and setup.is_on("logging.remote_logging")
+    has_bucket = setup.settings is not None and setup.settings.payload_bucket
+    return [*(["remote logs"] if is_in_aws else []), *(["long workloads"] if has_bucket else [])]
 
 
 def _allows(rule: Mapping[str, Any], port: int) -> bool:

@@ -15,6 +15,22 @@ from ecs_async_executor.doctor.setup import Setup
 _ANYWHERE, _ANYWHERE_6 = "0.0.0.0/0", "::/0"
 _HALVES = frozenset({"0.0.0.0/1", "128.0.0.0/1"})
 """Together the same as a default route, as VPNs announce it."""
+_PUBLIC = frozenset(
+    {
+        "docker.io",
+        "gcr.io",
+        "ghcr.io",
+        "index.docker.io",
+        "mcr.microsoft.com",
+        "public.ecr.aws",
+        "quay.io",
+        "registry-1.docker.io",
+        "registry.gitlab.com",
+        "registry.k8s.io",
+    }
+)
+_PUBLIC_DOMAINS = (".gcr.io", ".pkg.dev")
+"""Google's registries have a name for each place."""
 _PULL = "CannotPullContainerError or ResourceInitializationError: the task stops before it starts."
 
 
@@ -42,10 +58,12 @@ def _of_subnet(
     setup: Setup, each: Effective, facts: Facts, found: Mapping[str, Any], table: Mapping[str, Any]
 ) -> Iterator[Finding]:
     subnet, kind = str(found["SubnetId"]), exit_of(table)
-    if not each.is_placed and kind != "blackhole":
-        return  # on EC2, the instance pulls the image
-    if kind == "private" or (kind == "public" and (each.public_ip or not each.on_fargate)):
-        yield from _needless_or_missing_address(each, subnet, kind)
+    if not each.on_fargate and kind != "blackhole":
+        if kind == "public" and each.is_placed:
+            yield _no_address(subnet)
+        return  # the instance pulls the image, through its own subnet (docs/network.md)
+    if kind == "private" or (kind == "public" and each.public_ip):
+        yield from _needless_address(each, subnet, kind)
         return
     if exit_by_ipv6(table):
         if not found.get("Ipv6Native"):
@@ -70,15 +88,18 @@ def _of_subnet(
     yield from _without_exit(setup, each, subnet, table, kind, endpoints)
 
 
-def _needless_or_missing_address(each: Effective, subnet: str, kind: str) -> Iterator[Finding]:
-    """Public addresses are for public subnets, and only Fargate's tasks get them."""
-    if kind == "public" and not each.on_fargate:
-        yield warning(
-            f"The subnet {subnet} leads to the internet through an internet gateway only.",
-            "Tasks with the network mode awsvpc on EC2 have no public address, so they can't reach the internet.",
-            "Use private subnets with a NAT gateway in the option `subnets`.",
-        )
-    elif kind == "private" and each.public_ip and each.on_fargate:
+def _no_address(subnet: str) -> Finding:
+    """Only Fargate's tasks get public addresses."""
+    return warning(
+        f"The subnet {subnet} leads to the internet through an internet gateway only.",
+        "Tasks with the network mode awsvpc on EC2 have no public address, so they can't reach the internet.",
+        "Use private subnets with a NAT gateway in the option `subnets`.",
+    )
+
+
+def _needless_address(each: Effective, subnet: str, kind: str) -> Iterator[Finding]:
+    """Public addresses are for public subnets."""
+    if kind == "private" and each.public_ip:
         yield warning(
             f"Tasks get public addresses (assign_public_ip), and the subnet {subnet} is private.",
             "Nothing uses them: the default route leads to no internet gateway. AWS charges for each.",
@@ -97,45 +118,86 @@ def _without_exit(  # noqa: PLR0913, PLR0917  the parts of one sentence
     wanted = list(dict.fromkeys(needed(each, setup.region)))
     present = {_service(endpoint) for endpoint in endpoints if _is_up(endpoint)}
     missing = [service for service in wanted if service not in present]
-    outside = [image for image in each.images if not _is_near(image, setup.region)]
+    # On EC2, the instance pulls the image.
+    outside = [image for image in each.images if each.on_fargate and not _is_near(image, setup.region)]
     endpoints_too = (
         f"; or make these VPC endpoints: {', '.join(wanted)} (s3 as a gateway)"
         if wanted and not outside
         else ""
     )
     nat = f"Route 0.0.0.0/0 of the subnet to a NAT gateway{endpoints_too}."
-    if kind == "blackhole":
-        yield error(
-            f"The default route of the subnet {subnet} leads nowhere (blackhole): its target was deleted.",
-            _PULL,
-            f"aws ec2 replace-route --route-table-id {table.get('RouteTableId')} --destination-cidr-block {_ANYWHERE} "
-            "--nat-gateway-id NAT_GATEWAY",
-        )
-        return
-    if outside:
-        missing_why = f"the image {outside[0]} is not in Amazon ECR of {setup.region}"
+    beyond = leads_on(table)
+    far = [image for image in outside if _is_public(image) or (EcrImage.parse(image) and not beyond)]
+    if far:
+        lacks = f"the image {far[0]} is not in Amazon ECR of {setup.region}"
     else:
-        missing_why = f"there is no VPC endpoint for {', '.join(missing)}" if missing else ""
-    if missing_why and kind == "public":
+        lacks = f"there is no VPC endpoint for {', '.join(missing)}" if missing and not beyond else ""
+    if kind == "blackhole":
+        yield _blackhole(subnet, table, tasks_start=not lacks)
+    elif lacks and kind == "public":
         yield error(
             f"The subnet {subnet} is public (an internet gateway), and tasks get no public address.",
-            f"Without one nothing answers them, and {missing_why}: {_PULL}",
+            f"Without one nothing answers them, and {lacks}: {_PULL}",
             f"Set [aws_ecs_executor] assign_public_ip = True, or use private subnets with a NAT gateway. {nat}",
         )
-    elif missing_why:
+    elif lacks:
         yield error(
-            f"The subnet {subnet} has no way out: no default route, and {missing_why}.",
+            f"The subnet {subnet} has no way out: no default route, and {lacks}.",
             _PULL,
             _commands(setup, missing, table) if missing and not outside else nat,
         )
-    elif "s3" in wanted:
+    elif outside or missing:
+        yield _other_way(subnet, outside, missing)
+    if not lacks and not missing and "s3" in wanted and kind != "blackhole":
         yield from _gateway(subnet, table, endpoints)
+
+
+def _blackhole(subnet: str, table: Mapping[str, Any], *, tasks_start: bool) -> Finding:
+    """Without what the default route led to, tasks don't start; or only their code misses it."""
+    report = warning if tasks_start else error
+    return report(
+        f"The default route of the subnet {subnet} leads nowhere (blackhole): its target was deleted.",
+        "Tasks reach nothing that has no route of its own." if tasks_start else _PULL,
+        f"aws ec2 replace-route --route-table-id {table.get('RouteTableId')} --destination-cidr-block {_ANYWHERE} "
+        "--nat-gateway-id NAT_GATEWAY",
+    )
+
+
+def _other_way(subnet: str, outside: Sequence[str], missing: Sequence[str]) -> Finding:
+    """A registry may be in a private network, and other networks that a route leads to may have the VPC endpoints."""
+    of_registry = f"the registry of the image {outside[0]}" if outside else ""
+    of_services = f"{', '.join(missing)}, which have no VPC endpoint here" if missing else ""
+    return unknown(
+        f"Not known: whether tasks in the subnet {subnet} reach {' and '.join(filter(None, (of_registry, of_services)))}. "
+        "It has no way to the internet.",
+        f"If they don't: {_PULL}",
+        "Let a container try: ecs-async doctor --launch",
+    )
 
 
 def _is_near(image: str, region: str) -> bool:
     """Return whether VPC endpoints lead to an image."""
     ecr = EcrImage.parse(image)
     return ecr is not None and ecr.region == region
+
+
+def _is_public(image: str) -> bool:
+    """Return whether an image is in a registry of the internet: one of the well-known ones, or Docker Hub, which needs no name."""
+    host, slash, _ = image.partition("/")
+    if not slash or not (set(host) & set(".:") or host == "localhost"):
+        return True
+    return host in _PUBLIC or host.endswith(_PUBLIC_DOMAINS)
+
+
+def leads_on(table: Mapping[str, Any]) -> bool:
+    """Return whether a route leads to other networks: a peering, a transit gateway, a VPN; a default route doesn't count."""
+    for route in table.get("Routes") or ():
+        places = {str(route.get(name) or "") for name in ("DestinationCidrBlock", "DestinationIpv6CidrBlock")}
+        is_default = not places.isdisjoint({_ANYWHERE, _ANYWHERE_6, *_HALVES})
+        stays = str(route.get("GatewayId") or "").startswith(("local", "igw-", "vpce-"))
+        if not is_default and not stays and route.get("State") != "blackhole":
+            return True
+    return False
 
 
 def _commands(setup: Setup, missing: Sequence[str], table: Mapping[str, Any]) -> str:

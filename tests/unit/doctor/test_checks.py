@@ -84,10 +84,12 @@ OWN = {**ON_SPOT, "capacityProviderStrategy": [{"capacityProvider": "asg", "weig
 IN_ECR = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/airflow:1"
 ECR_CONTAINER = {**DEFINITION["containerDefinitions"][0], "image": IN_ECR}
 FOR_ECR = definition(containerDefinitions=[ECR_CONTAINER])
+FROM_DOCKER_HUB = definition(containerDefinitions=[{**ECR_CONTAINER, "image": "apache/airflow:3.3.2"}])
 NEEDED = ("ecr.api", "ecr.dkr", "logs")
 GATEWAY = endpoint("s3", VpcEndpointType="Gateway", RouteTableIds=["rtb-1"])
 ALL = (*(endpoint(each) for each in NEEDED), GATEWAY)
 NAT = {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-1", "State": "active"}
+ON = {"DestinationCidrBlock": "10.0.0.0/8", "TransitGatewayId": "tgw-1", "State": "active"}
 SIX = {"DestinationIpv6CidrBlock": "::/0", "EgressOnlyInternetGatewayId": "eigw-1", "State": "active"}
 INTERNET = {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-1", "State": "active"}
 
@@ -187,6 +189,11 @@ WRONG: dict[str, tuple[list[str], str, str]] = {
     ),
     "a blackhole": (
         said({**FOR_ECR, **in_subnets({**NAT, "State": "blackhole"})}),
+        "blackhole",
+        "replace-route",
+    ),
+    "a blackhole beside VPC endpoints": (
+        said({**FOR_ECR, **in_subnets({**NAT, "State": "blackhole"}, endpoints=ALL)}),
         "blackhole",
         "replace-route",
     ),
@@ -310,8 +317,8 @@ WRONG: dict[str, tuple[list[str], str, str]] = {
         "assign_public_ip = False",
     ),
     "an image of Docker Hub without a way out": (
-        said(in_subnets(endpoints=ALL)),
-        "the image registry.example.com/airflow:1 is not in Amazon ECR of eu-central-1",
+        said({**FROM_DOCKER_HUB, **in_subnets(ON, endpoints=ALL)}),
+        "no default route, and the image apache/airflow:3.3.2 is not in Amazon ECR of eu-central-1",
         "NAT gateway",
     ),
     "an endpoint that lets in only strangers": (
@@ -551,6 +558,126 @@ def test_endpoints_are_known_by_chinas_names_too() -> None:
 def test_an_unusual_but_good_set_up_is_no_fault(answers: dict[Question, Fact]) -> None:
     about = ("subnet", "endpoint", "VPC", "role", "security group", "run_task_rate")
     assert [each for each in said(answers) if any(word in each for word in about)] == []
+
+
+def checked(
+    name: str, answers: Mapping[Question, Fact], body: Mapping[str, Any] = BODY, **members: Any
+) -> list[Finding]:
+    seen = Facts({**facts().answers, **answers})
+    told = found(a_setup(body, **members), seen)
+    return [each for each in told if each.check == name and each.severity is not Severity.FINE]
+
+
+WAY_OUT = "a way out of the subnets"
+
+
+@pytest.mark.parametrize("image", ["registry.example.com/airflow:1", "apache/airflow:3.3.2", IN_ECR])
+def test_on_ec2_with_awsvpc_the_instance_pulls_the_image(image: str) -> None:
+    containers = definition(containerDefinitions=[{**ECR_CONTAINER, "image": image}])
+    assert checked(WAY_OUT, {**containers, **in_subnets()}, ON_EC2) == []
+
+
+def test_a_blackhole_keeps_tasks_from_starting_only_if_they_have_no_other_way() -> None:
+    gone = {**NAT, "State": "blackhole"}
+    without, with_all, on_ec2 = (
+        checked(WAY_OUT, {**FOR_ECR, **in_subnets(gone)}),
+        checked(WAY_OUT, {**FOR_ECR, **in_subnets(gone, endpoints=ALL)}),
+        checked(WAY_OUT, {**FOR_ECR, **in_subnets(gone)}, ON_EC2),
+    )
+    assert {each.severity for each in without} == {Severity.ERROR}
+    assert {each.severity for each in (*with_all, *on_ec2)} == {Severity.WARNING}
+
+
+@pytest.mark.parametrize(
+    ("image", "routes", "severity"),
+    [
+        ("registry.example.com/airflow:1", (), Severity.UNKNOWN),
+        ("registry.example.com/airflow:1", (ON,), Severity.UNKNOWN),
+        ("registry.internal:5000/airflow:1", (INTERNET,), Severity.UNKNOWN),
+        ("apache/airflow:3.3.2", (ON,), Severity.ERROR),
+        ("docker.io/apache/airflow:3.3.2", (ON,), Severity.ERROR),
+        ("public.ecr.aws/x/airflow:1", (INTERNET,), Severity.ERROR),
+        ("europe-docker.pkg.dev/x/airflow:1", (), Severity.ERROR),
+        (IN_ECR.replace("eu-central-1", "us-east-1"), (), Severity.ERROR),
+        (IN_ECR.replace("eu-central-1", "us-east-1"), (ON,), Severity.UNKNOWN),
+    ],
+)
+def test_a_registry_that_may_be_in_a_private_network_is_not_called_unreachable(
+    image: str, routes: tuple[Mapping[str, Any], ...], severity: Severity
+) -> None:
+    containers = definition(containerDefinitions=[{**ECR_CONTAINER, "image": image}])
+    told = checked(WAY_OUT, {**containers, **in_subnets(*routes, endpoints=ALL)})
+    assert {each.severity for each in told} == {severity}
+    assert len(told) == 2, "one for each subnet"
+    assert all(image in each.what or image in each.why for each in told)
+
+
+LOCAL = {"DestinationCidrBlock": "10.0.0.0/16", "GatewayId": "local", "State": "active"}
+TO_S3 = {"DestinationPrefixListId": "pl-1", "GatewayId": "vpce-1", "State": "active"}
+
+
+@pytest.mark.parametrize(
+    ("routes", "severity"),
+    [
+        ((LOCAL, TO_S3), Severity.ERROR),
+        ((LOCAL, {**ON, "State": "blackhole"}), Severity.ERROR),
+        ((LOCAL, ON), Severity.UNKNOWN),
+        (
+            (LOCAL, {"DestinationCidrBlock": "10.9.0.0/16", "VpcPeeringConnectionId": "pcx-1"}),
+            Severity.UNKNOWN,
+        ),
+        ((LOCAL, {"DestinationCidrBlock": "172.16.0.0/12", "GatewayId": "vgw-1"}), Severity.UNKNOWN),
+    ],
+    ids=["only local", "a peer that is gone", "a transit gateway", "a peering", "a VPN"],
+)
+def test_vpc_endpoints_may_be_in_another_network_that_a_route_leads_to(
+    routes: tuple[Mapping[str, Any], ...], severity: Severity
+) -> None:
+    told = checked(WAY_OUT, {**FOR_ECR, **in_subnets(*routes)})
+    assert {each.severity for each in told} == {severity}
+
+
+def lets_out(port: int, cidr: str = "10.0.0.0/8", routes: Mapping[str, Any] = NAT) -> dict[Question, Fact]:
+    egress = [{"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": cidr}]}]
+    group = {"GroupId": "sg-d", "VpcId": "vpc-1", "IpPermissionsEgress": egress}
+    return {**in_subnets(routes), **default_group(cidr), Question(Kind.DEFAULT_GROUP, "vpc-1"): Known(group)}
+
+
+def api_at(url: str) -> dict[str, Any]:
+    return {"api_url": url, "more": {"core.execution_api_server_url": Option(url, "airflow.cfg")}}
+
+
+PRIVATE_HTTP, PRIVATE_HTTPS = "http://10.0.0.5:8080/execution/", "https://airflow.internal/execution/"
+
+
+@pytest.mark.parametrize(
+    ("port", "url", "body", "port_told"),
+    [
+        (8080, PRIVATE_HTTP, ON_EC2, None),
+        (443, PRIVATE_HTTPS, ON_EC2, None),
+        (8080, PRIVATE_HTTPS, ON_EC2, 443),
+        (443, PRIVATE_HTTP, ON_EC2, 8080),
+        (8080, PRIVATE_HTTP, BODY, 443),
+        (443, PRIVATE_HTTPS, BODY, 443),
+    ],
+)
+def test_a_task_on_ec2_needs_only_the_api_servers_port(
+    port: int, url: str, body: Mapping[str, Any], port_told: int | None
+) -> None:
+    told = checked("security groups", lets_out(port), body, **api_at(url))
+    assert [f"let no traffic out to port {port_told}" in each.what for each in told] == [True] * bool(
+        port_told
+    )
+
+
+def test_a_task_on_ec2_needs_https_for_what_it_keeps_in_aws() -> None:
+    logs = {**api_at(PRIVATE_HTTP)["more"], **LOGS_IN_S3}
+    (told,) = checked("security groups", lets_out(8080), ON_EC2, api_url=PRIVATE_HTTP, more=logs)
+    assert told.why == "Tasks can't reach AWS (remote logs)."
+
+
+def test_aws_may_be_reached_at_private_addresses_that_a_route_leads_to() -> None:
+    assert checked("security groups", lets_out(443, routes=ON)) == []
 
 
 ENTRY_POINTS = {

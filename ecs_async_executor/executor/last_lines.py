@@ -181,7 +181,7 @@ class LastLines:
         except Exception as error:  # noqa: BLE001  it is logged; the Audit Log can have them
             self._note("store", ending, error)
             written = None
-        if page.lines and written in {None, Written.FOLDER}:
+        if page.lines and written not in {Written.REMOTE, Written.GONE}:
             self._texts.put(AuditText(ending.key, EventName.CONTAINER_LOG, audit_text(page)))
 
     def _read(self, ending: Ending) -> Page:

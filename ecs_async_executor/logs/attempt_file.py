@@ -31,7 +31,8 @@ class Written(Enum):
 
     REMOTE = "it is in the remote log"
     FOLDER = "it is in this host's log folder, which only an API server on this host reads"
-    NOT_NEEDED = "the try has a log, or its task is gone"
+    HAS_LOG = "the try has a log already, which is left as it is: an earlier container's, if the task was deferred or rescheduled"
+    GONE = "its task is gone"
 
 
 def write_attempt_log(key: Any, lines: Sequence[str]) -> Written:
@@ -39,7 +40,7 @@ def write_attempt_log(key: Any, lines: Sequence[str]) -> Written:
     with create_session(scoped=False) as session:
         ti = session.scalar(_row_of(key))
         if ti is None:
-            return Written.NOT_NEEDED
+            return Written.GONE
         handler: Any = TaskLogReader().log_handler
         relative = handler._render_filename(ti, key.try_number, session=session)  # noqa: SLF001  there is no other way to learn it
         has_moved_on = ti.try_number != key.try_number
@@ -51,7 +52,7 @@ def write_attempt_log(key: Any, lines: Sequence[str]) -> Written:
         raise RemoteLogError(f"{type(remote).__name__} would store it as the log of a later try.")
     path = Path(handler.local_base, relative)
     if path.exists() or (remote is not None and _has(remote, relative, ti)):
-        return Written.NOT_NEEDED
+        return Written.HAS_LOG
     _write_file(path, lines)
     if remote is None:
         return Written.FOLDER
@@ -110,7 +111,7 @@ def _write_to_cloudwatch(remote: Any, relative: str, lines: Sequence[str]) -> Wr
     client, group, stream = remote.hook.conn, remote.log_group, relative.replace(":", "_")
     found = client.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)["logStreams"]
     if any(each["logStreamName"] == stream for each in found):
-        return Written.NOT_NEEDED
+        return Written.HAS_LOG
     calls = list(batches(lines, datetime.now(timezone.utc)))
     client.create_log_stream(logGroupName=group, logStreamName=stream)
     for events in calls:

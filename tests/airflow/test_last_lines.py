@@ -77,13 +77,21 @@ def bucket(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     client.delete_bucket(Bucket=BUCKET)
 
 
-def die(scheduler: Scheduler, ecs: Control, run_dag: RunDag, client: Any, *lines: str) -> Any:
-    """Let a running task's container print these lines and be killed; give the row."""
+def die(
+    scheduler: Scheduler,
+    ecs: Control,
+    run_dag: RunDag,
+    client: Any,
+    *lines: str,
+    before: Callable[[Any], object] = lambda _: None,
+) -> Any:
+    """Let a running task's container print these lines and be killed; give the row. `before` is called with the row once it runs."""
     hide_ends(ecs)
     ecs.set_plan(duration=0, exit_code=137)
     run_dag(one_task_dag("dies"))
     (ti,) = scheduler.launched()
     set_row(ti, state="running")
+    before(ti)
     Container(client, ti).prints(*lines)
     ecs.clear_conditions()
     return scheduler.until_state("failed")
@@ -127,6 +135,31 @@ def test_with_s3_as_the_remote_log_they_are_in_s3_and_nowhere_else(
     assert not logged_events("ecs container log")
 
 
+@pytest.mark.parametrize("ending", ["", ".trigger.7.log"], ids=["the first container's", "the triggerer's"])
+def test_a_resumed_trys_last_lines_are_in_the_audit_log_beside_the_log_that_is_stored_already(
+    keeping: Scheduler,
+    ecs: Control,
+    run_dag: RunDag,
+    cloudwatch: Any,
+    bucket: Any,
+    folder: Path,
+    remote: Callable[[Any], None],
+    ending: str,
+) -> None:
+    remote(S3RemoteLogIO(f"s3://{BUCKET}/logs", folder, delete_local_copy=True))
+
+    def store(ti: Any) -> None:
+        key = f"logs/{path_of(folder, ti).relative_to(folder)}{ending}"
+        bucket.put_object(Bucket=BUCKET, Key=key, Body=b"deferring\n")
+
+    die(keeping, ecs, run_dag, cloudwatch, "Killed", before=store)
+    keeping.until(lambda: logged_events("ecs container log"))
+    (text,) = logged_events("ecs container log")
+    assert text.splitlines()[-1].endswith("Killed")
+    (stored,) = bucket.list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert bucket.get_object(Bucket=BUCKET, Key=stored["Key"])["Body"].read() == b"deferring\n"
+
+
 def test_a_log_that_airflow_has_stored_is_left_as_it_is(
     keeping: Scheduler,
     run_dag: RunDag,
@@ -139,7 +172,7 @@ def test_a_log_that_airflow_has_stored_is_left_as_it_is(
     (ti,) = keeping.launched()
     key = f"logs/{path_of(folder, ti).relative_to(folder)}"
     bucket.put_object(Bucket=BUCKET, Key=key, Body=b"Airflow's own\n")
-    assert write_attempt_log(ti.key, ["{}"]) is Written.NOT_NEEDED
+    assert write_attempt_log(ti.key, ["{}"]) is Written.HAS_LOG
     assert bucket.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"Airflow's own\n"
     assert not path_of(folder, ti).exists()
 

@@ -86,14 +86,18 @@ def test_the_lines_of_a_container_that_ran_go_into_its_trys_log():
     assert texts(kept) == []
 
 
-@pytest.mark.parametrize("result", [Written.FOLDER, OSError("the store is down")])
-def test_lines_that_only_this_host_has_go_into_the_audit_log(result: Written | Exception):
+@pytest.mark.parametrize("result", [Written.FOLDER, Written.HAS_LOG, OSError("the store is down")])
+def test_lines_that_are_in_no_log_that_everybody_reads_go_into_the_audit_log(result: Written | Exception):
     (text,) = texts(keep(ended(), Store(result)))
     assert "the last words" in text
 
 
-def test_a_try_that_has_a_log_needs_nothing():
-    assert texts(keep(ended(), Store(Written.NOT_NEEDED))) == []
+def test_a_task_that_is_gone_needs_nothing():
+    assert texts(keep(ended(), Store(Written.GONE))) == []
+
+
+def test_a_container_that_printed_nothing_after_its_try_was_resumed_leaves_no_row():
+    assert texts(keep(ended(), Store(Written.HAS_LOG), FakeReader(Page(where=WHERE)))) == []
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ class Store:
     [
         ([], None, False),
         ([f"s3://bucket/logs/{RELATIVE}"], ["a line"], True),
+        ([f"s3://bucket/logs/{RELATIVE}.trigger.7.log"], ["waiting"], True),
         ([f"gs://bucket/{RELATIVE}"], [], True),
         (["No logs found in WASB; ti=<TaskInstance>"], [], False),
         ([], [f"*** Log {RELATIVE} not found in Elasticsearch"], False),
@@ -38,6 +39,7 @@ class Store:
     ids=[
         "S3, none",
         "S3",
+        "S3, a triggerer's",
         "GCS, can't be read",
         "WASB, none",
         "Elasticsearch, none",

@@ -18,7 +18,7 @@ from ecs_async_executor.doctor.effective import (
 from ecs_async_executor.doctor.facts import Facts, Kind, Question
 from ecs_async_executor.doctor.setup import Setup
 from ecs_async_executor.engine.diagnosis.iam import partition_of
-from ecs_async_executor.engine.payloads import split
+from ecs_async_executor.engine.payloads import split, url_of
 
 _OF_EXEC = (
     "ssmmessages:CreateControlChannel",
@@ -27,6 +27,10 @@ _OF_EXEC = (
     "ssmmessages:OpenDataChannel",
 )
 """What ECS Exec's agent calls ("Using Amazon ECS Exec")."""
+
+_NO_LAUNCH = "00000000-0000-0000-0000-000000000000"
+_A_LOG = "dag_id=dag/run_id=run/task_id=task/attempt=1.log"
+"""A log by Airflow's own `[logging] log_filename_template`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,14 @@ class Need:
     """For people: `the execution role airflow-execution`."""
     actions: tuple[str, ...]
     resource: str
+    """An ARN, or a pattern for all that it needs."""
     why: str
     """What fails without."""
     cluster: str = ""
     """The cluster's ARN, for conditions on `ecs:cluster`."""
+    example: str = ""
+    """The ARN of something that fits the pattern, as it is really named: IAM takes a pattern for a name, which no policy about a part
+    of it fits. Empty: ask about `resource` itself."""
 
     @property
     def question(self) -> Question:
@@ -50,7 +58,7 @@ class Need:
         return Question(
             Kind.PERMISSIONS,
             self.principal,
-            f"{','.join(self.actions)} {self.resource} {self.cluster}".rstrip(),
+            f"{','.join(self.actions)} {self.example or self.resource} {self.cluster}".rstrip(),
         )
 
     @property
@@ -83,14 +91,15 @@ def needs(setup: Setup, facts: Facts) -> Iterator[Need]:
 
 def _of_bucket(setup: Setup, facts: Facts, bucket: str, partition: str) -> Iterator[Need]:
     """Yield what workloads in S3 need: those that are too long for RunTask, and those of standbys."""
-    objects = f"arn:{partition}:s3:::{bucket.removeprefix('s3://')}*"
+    folder = f"arn:{partition}:s3:::{bucket.removeprefix('s3://')}"
+    objects, example = f"{folder}*", url_of(folder, _NO_LAUNCH)
     key = key_of(facts.value(Kind.ENCRYPTION, split(bucket)[0]))
     if caller := caller_arn(facts):
         who = caller_name(caller)
         why = "Without it, workloads that are too long for RunTask can't be stored, and their tasks fail."
         if setup.has_standbys:
             why += " No standby gets a task: all start cold."
-        yield Need(caller, who, ("s3:PutObject", "s3:DeleteObject"), objects, why)
+        yield Need(caller, who, ("s3:PutObject", "s3:DeleteObject"), objects, why, example=example)
         if key:
             yield Need(caller, who, ("kms:GenerateDataKey",), key, f"The bucket is encrypted with it. {why}")
     for each in effectives(setup, facts):
@@ -100,7 +109,7 @@ def _of_bucket(setup: Setup, facts: Facts, bucket: str, partition: str) -> Itera
         why = "Without it, containers can't fetch workloads that are too long for RunTask."
         if each.target.standby:
             why += " Standbys end as soon as they start: they can't look for a task."
-        yield Need(each.task_role, who, ("s3:GetObject",), objects, why)
+        yield Need(each.task_role, who, ("s3:GetObject",), objects, why, example=example)
         if key:
             yield Need(each.task_role, who, ("kms:Decrypt",), key, f"The bucket is encrypted with it. {why}")
 
@@ -122,13 +131,12 @@ def _of_logs(setup: Setup, facts: Facts, partition: str) -> Iterator[Need]:
     folder = logs_in_s3(setup)
     if not folder:
         return
-    objects = f"arn:{partition}:s3:::{folder.removeprefix('s3://').rstrip('/')}/*"
+    base = f"arn:{partition}:s3:::{folder.removeprefix('s3://').rstrip('/')}"
     why = "Without it, workers can't store their logs: after its end, a task's log page is empty."
     for each in effectives(setup, facts):
         if each.task_role:
-            yield Need(
-                each.task_role, f"the task role {role_name(each.task_role)}", ("s3:PutObject",), objects, why
-            )
+            who = f"the task role {role_name(each.task_role)}"
+            yield Need(each.task_role, who, ("s3:PutObject",), f"{base}/*", why, example=f"{base}/{_A_LOG}")
 
 
 def caller_arn(facts: Facts) -> str:
@@ -202,13 +210,14 @@ def _of_execution_role(each: Effective, facts: Facts, account: str, partition: s
     for container, group, region in each.log_groups:
         arn = f"arn:{partition}:logs:{region}:{account}:log-group:{group}"
         options = (container.get("logConfiguration") or {}).get("options") or {}
+        streams = f"{arn}:*"
         stream = f"{arn}:log-stream:{_stream_of(container, options)}"
         why = "Without it, the container doesn't start: its log driver can't write."
-        yield Need(role, who, ("logs:CreateLogStream", "logs:PutLogEvents"), stream, why)
+        yield Need(role, who, ("logs:CreateLogStream", "logs:PutLogEvents"), streams, why, example=stream)
         if str(options.get("awslogs-create-group", "")).lower() == "true":
             # AWS authorizes it on the stream without a name: so its denials say (docs/failures.md).
-            group_made = f"{arn}:log-stream:"
-            yield Need(role, who, ("logs:CreateLogGroup",), group_made, "awslogs-create-group needs it.")
+            why = "awslogs-create-group needs it."
+            yield Need(role, who, ("logs:CreateLogGroup",), streams, why, example=f"{arn}:log-stream:")
     for file in dict.fromkeys(each.environment_files):
         why = "Without it, the task stops before it starts: it can't read its environment file."
         yield Need(role, who, ("s3:GetObject",), file, why)

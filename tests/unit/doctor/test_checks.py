@@ -13,6 +13,7 @@ from ecs_async_executor.doctor.addresses import VARIABLE
 from ecs_async_executor.doctor.checks.routes import exit_of, route_table
 from ecs_async_executor.doctor.facts import Absent, Cause, Fact, Facts, Kind, Known, Question, Unknown
 from ecs_async_executor.doctor.findings import Finding, Severity
+from ecs_async_executor.doctor.permissions import needs
 from ecs_async_executor.doctor.policies import decisions
 from ecs_async_executor.doctor.questions import can_be_seen, questions
 from ecs_async_executor.doctor.setup import JwtKey, Option, Setup, Target
@@ -98,6 +99,7 @@ ON_DEMAND_RATE = "Fargate On-Demand Sustained Launch Rate"
 EXECUTION_ROLE, TASK_ROLE = (f"arn:aws:iam::123456789012:role/{each}" for each in ("execution", "task"))
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1"
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:dsn-AbCdEf"
+A_LOG = "dag_id=dag/run_id=run/task_id=task/attempt=1.log"
 OF_EXEC = tuple(
     f"ssmmessages:{each}"
     for each in ("CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel")
@@ -353,9 +355,9 @@ WRONG: dict[str, tuple[list[str], str, str]] = {
         said(
             {
                 **definition(taskRoleArn=TASK_ROLE),
-                Question(Kind.PERMISSIONS, TASK_ROLE, "s3:PutObject arn:aws:s3:::logs/airflow/*"): Known(
-                    {"s3:PutObject": "implicitDeny"}
-                ),
+                Question(
+                    Kind.PERMISSIONS, TASK_ROLE, f"s3:PutObject arn:aws:s3:::logs/airflow/{A_LOG}"
+                ): Known({"s3:PutObject": "implicitDeny"}),
                 Question(Kind.BUCKET_POLICY, "logs"): Absent(),
             },
             more=LOGS_IN_S3,
@@ -834,9 +836,34 @@ def test_a_log_stream_that_may_not_be_written_is_allowed_with_all_of_its_group()
     actions = ("logs:CreateLogStream", "logs:PutLogEvents")
     question = Question(Kind.PERMISSIONS, EXECUTION_ROLE, f"{','.join(actions)} {stream}")
     (wrong,) = [
-        each for each in said({question: Known(dict.fromkeys(actions, "implicitDeny"))}) if stream in each
+        each for each in said({question: Known(dict.fromkeys(actions, "implicitDeny"))}) if GROUP_ARN in each
     ]
+    assert f"call {', '.join(actions)} on {GROUP_ARN}:*." in wrong
     assert f'"Resource": "{GROUP_ARN}:*"' in wrong
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("s3:PutObject", "logs/airflow/*"),
+        ("s3:PutObject", "logs/airflow/dag_id=*"),
+        ("s3:GetObject", "payloads/airflow/*"),
+        ("s3:GetObject", "payloads/airflow/*.json"),
+    ],
+)
+def test_iam_is_asked_about_an_object_as_it_is_named(action: str, resource: str) -> None:
+    bucket = Settings(cluster="prod", container_name="airflow", payload_bucket="s3://payloads/airflow")
+    setup = a_setup(settings=bucket, more=LOGS_IN_S3)
+    seen = Facts({**facts().answers, **definition(taskRoleArn=TASK_ROLE)})
+    (need,) = (
+        each
+        for each in needs(setup, seen)
+        if (each.principal, each.actions) == (TASK_ROLE, (action,)) and "kms" not in each.resource
+    )
+    statement = {"Effect": "Allow", "Action": action, "Resource": f"arn:aws:s3:::{resource}"}
+    asked = need.question.of.split(" ")[1]
+    assert decisions([{"Statement": statement}], [action], asked) == {action: "allowed"}
+    assert need.resource == f"arn:aws:s3:::{resource.partition('/')[0]}/airflow/*", "what people read"
 
 
 @pytest.mark.parametrize("value_from", [SECRET, SECRET[:-7], f"{SECRET}:dsn::", f"{SECRET[:-7]}:dsn::"])
@@ -1151,7 +1178,7 @@ def test_what_a_role_needs_is_in_the_partition_of_the_region(region: str, partit
     setup = a_setup(region=region, more=LOGS_IN_S3)
     for more in (answers, {**answers, Question(Kind.IDENTITY): Unknown("No.", Cause.DENIED)}):
         asked = questions(setup, Facts({**facts().answers, **more}))
-        assert any(f"s3:PutObject arn:{partition}:s3:::logs/airflow/*" in each.of for each in asked)
+        assert any(f"s3:PutObject arn:{partition}:s3:::logs/airflow/{A_LOG}" in each.of for each in asked)
 
 
 ML = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/ml:2"

@@ -15,6 +15,7 @@ PHASES = ("waiting", "launching", "starting", "running", "ending", "standby", "l
 """What `tasks --phase` takes: the fleet page's phases, and ECS tasks that no live task instance has."""
 AIRFLOW_STATES = ("queued", "running", "restarting")
 """The states of Airflow that `tasks --state` takes: those of live rows."""
+ELSEWHERE = "ELSEWHERE"
 ECS_STATES = (
     "PROVISIONING",
     "PENDING",
@@ -26,9 +27,10 @@ ECS_STATES = (
     "STOPPED",
     "DELETED",
     "MISSING",
+    ELSEWHERE,
 )
 """The states of ECS that it takes (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html),
-and that of a container which ECS doesn't know."""
+that of a container which ECS doesn't know, and of one that it doesn't tell about over this connection."""
 GRACE_SECONDS = 600.0
 """Default of `sweep --older-than`. The executor itself gives such a container two minutes and
 `[core] task_success_overtime` to end, and ECS takes at most another two to stop it (stopTimeout on Fargate)."""

@@ -127,8 +127,9 @@ def _read(access: Access, now: float) -> list[Line]:
 
     shown = {each.row.external_id or "" for each in live}
     served = _served([task.arn for task in tasks if task.standby is not None and task.arn not in shown])
-    tasks += access.named(sorted(shown - seen))
-    return join(live, tasks, access.deployment, served=served, cost=cost)
+    sought = access.named(sorted(shown - seen))
+    tasks += sought.tasks
+    return join(live, tasks, access.deployment, served=served, elsewhere=sought.elsewhere, cost=cost)
 
 
 def _served(arns: Sequence[str]) -> set[str]:

@@ -11,7 +11,7 @@ from ecs_async_executor.config.configuration import Configuration, read_configur
 from ecs_async_executor.config.reading import unknown_team
 from ecs_async_executor.config.sources import known_teams
 from ecs_async_executor.errors import ConfigurationError, OperationError
-from ecs_async_executor.operate.aws import Aws, by_cluster
+from ecs_async_executor.operate.aws import Aws, Sought
 from ecs_async_executor.operate.ecs_task import EcsTask
 from ecs_async_executor.task_arn import TaskArn
 
@@ -52,13 +52,12 @@ class Access:
             for task in self.aws.describe(cluster, dict.fromkeys(self.aws.list_tasks(cluster, "STOPPED")))
         ]
 
-    def named(self, arns: Iterable[str]) -> list[EcsTask]:
-        """Return the tasks of these ARNs that ECS knows, stopped ones and those of other clusters included.
+    def named(self, arns: Iterable[str]) -> Sought:
+        """Return what ECS tells about ARNs that rows show: of stopped tasks, of other clusters, and of other executors.
 
         `tasks` misses those that an `executor_config` has sent to a cluster of its own, and those just launched.
         """
-        groups = by_cluster(arn for arn in arns if (task := TaskArn.parse(arn)) and task.is_whole)
-        return [task for cluster, each in groups.items() for task in self.aws.describe(cluster, each)]
+        return self.aws.seek(arns)
 
     def find(self, what: str) -> EcsTask:
         """Return one of this deployment's tasks by its ARN, its id, or the first characters of its id."""
@@ -66,9 +65,14 @@ class Access:
         clusters = self.clusters if parsed is None or parsed.cluster is None else (parsed.cluster,)
         wanted = what if parsed is None else parsed.task_id
         if len(wanted) < _WHOLE_ID:
-            live = [arn for cluster in clusters for arn in self.aws.list_tasks(cluster)]
-            arns = [arn for arn in live if arn.rpartition("/")[2].startswith(wanted)]
-            found = [task for cluster in clusters for task in self.aws.describe(cluster, _of(cluster, arns))]
+            live = {cluster: dict.fromkeys(self.aws.list_tasks(cluster)) for cluster in clusters}
+            found = [
+                task
+                for cluster, arns in live.items()
+                for task in self.aws.describe(
+                    cluster, [arn for arn in arns if _id_of(arn).startswith(wanted)]
+                )
+            ]
         else:
             found = [task for cluster in clusters for task in self.aws.describe(cluster, [what])]
         return as_one(found, what)
@@ -104,5 +108,5 @@ def as_one(found: list[EcsTask], what: str) -> EcsTask:
     )
 
 
-def _of(cluster: str, arns: Iterable[str]) -> list[str]:
-    return [arn for arn in arns if name_of(cluster) in by_cluster([arn])]
+def _id_of(arn: str) -> str:
+    return arn.rpartition("/")[2]

@@ -52,6 +52,20 @@ class _NotHereError(OperationError):
     """ECS was asked about a task or a cluster that it doesn't know, or that is of another account, Region or cluster."""
 
 
+class _DeniedError(OperationError):
+    """ECS doesn't let this caller ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What ECS told about ARNs of any origin."""
+
+    tasks: list[EcsTask]
+    """Those that it knows."""
+    elsewhere: frozenset[str]
+    """The ARNs that it doesn't tell about over this connection: whether their tasks live is not known here."""
+
+
 class Aws:
     """AWS as the executor sees it: the same connection, Region and endpoints. Every method raises `OperationError`."""
 
@@ -88,19 +102,33 @@ class Aws:
 
     def describe(self, cluster: str, tasks: Iterable[str]) -> list[EcsTask]:
         """Return tasks of one cluster, by ARN or id; those that ECS doesn't know, or that are elsewhere, are left out."""
-        places: dict[str, list[str]] = {}
-        for task in tasks:  # an ARN of another account or Region spoils the call for all that stand beside it
-            places.setdefault(task.rpartition("/")[0], []).append(task)
         found: list[EcsTask] = []
-        for place, wanted in places.items():
+        for place, wanted in _by_place(tasks).items():
             try:
-                for start in range(0, len(wanted), HUNDRED):
-                    some = wanted[start : start + HUNDRED]
-                    answer = self._ecs("describe_tasks", cluster=cluster, tasks=some)
-                    found += map(ecs_task, answer.get("tasks") or ())
+                found += self._describe(cluster, wanted)
             except _NotHereError:
                 if not place:  # the cluster is the caller's word, and not the ARNs'
                     raise
+        return found
+
+    def seek(self, arns: Iterable[str]) -> Sought:
+        """Look up ARNs that others may have written, of any cluster, Region and account; texts that are none are left out."""
+        found: list[EcsTask] = []
+        elsewhere: set[str] = set()
+        whole = [task for arn in arns if (task := TaskArn.parse(arn)) is not None and task.is_whole]
+        clusters = {arn.text: arn.cluster or "default" for arn in whole}  # ARNs of the old format name none
+        for wanted in _by_place(clusters).values():
+            try:
+                found += self._describe(clusters[wanted[0]], wanted)
+            except (_NotHereError, _DeniedError):
+                elsewhere.update(wanted)
+        return Sought(found, frozenset(elsewhere))
+
+    def _describe(self, cluster: str, wanted: list[str]) -> list[EcsTask]:
+        found: list[EcsTask] = []
+        for start in range(0, len(wanted), HUNDRED):
+            answer = self._ecs("describe_tasks", cluster=cluster, tasks=wanted[start : start + HUNDRED])
+            found += map(ecs_task, answer.get("tasks") or ())
         return found
 
     def stop(self, task: EcsTask, reason: str) -> None:
@@ -170,7 +198,7 @@ class Aws:
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, its traceback would show a request with a token
             diagnosis = explain(error, service, *self._place_of(service), url)
-            raise (_NotHereError if _is_not_here(error) else OperationError)(str(diagnosis)) from None
+            raise _kind_of(error)(str(diagnosis)) from None
 
     def _place_of(self, service: str) -> tuple[str, str]:
         """Return endpoint and Region of a service's client; empty without one."""
@@ -201,9 +229,11 @@ class Aws:
         return client
 
 
-def _is_not_here(error: Exception) -> bool:
+def _kind_of(error: Exception) -> type[OperationError]:
     failure = classify(error)
-    return failure.kind is Kind.NOT_FOUND or failure.is_elsewhere
+    if failure.kind is Kind.NOT_FOUND or failure.is_elsewhere:
+        return _NotHereError
+    return _DeniedError if failure.kind is Kind.DENIED else OperationError
 
 
 def explain(error: Exception, service: str, endpoint: str, region: str, url: str | None = None) -> Diagnosis:
@@ -241,11 +271,9 @@ def _allow(operation: str, url: str | None, region: str) -> str:
     return missing(_WHO, f"s3:{action}", arn_of(url, region))
 
 
-def by_cluster(arns: Iterable[str]) -> dict[str, list[str]]:
-    """Group ARNs by the cluster they name; ARNs of the old format name none, and count as `default`'s."""
-    groups: dict[str, list[str]] = {}
-    for arn in arns:
-        parsed = TaskArn.parse(arn)
-        if parsed is not None:
-            groups.setdefault(parsed.cluster or "default", []).append(arn)
-    return groups
+def _by_place(tasks: Iterable[str]) -> dict[str, list[str]]:
+    """Group ARNs and ids by Region, account and cluster: one of elsewhere spoils the call for all that stand beside it."""
+    places: dict[str, list[str]] = {}
+    for task in tasks:
+        places.setdefault(task.rpartition("/")[0], []).append(task)
+    return places

@@ -101,11 +101,11 @@ def _look_at_containers(
     facts = replace(read_facts(tasks, access.deployment), leases=_leases(access, objects))
     shown = containers.live_ids(facts.live)
     unseen = {each for each in shown if each.startswith("arn:")} - {task.arn for task in tasks}
-    elsewhere = access.named(sorted(unseen))
-    tasks += elsewhere
+    others = access.named(sorted(unseen)).tasks
+    tasks += others
     live_runs = shown | {task.started_by.rpartition("/")[2] for task in tasks}
     live_runs |= {task.standby.own for task in tasks if task.standby is not None}
-    all_seen = unseen == {task.arn for task in elsewhere}
+    all_seen = unseen == {task.arn for task in others}
     return containers.judge_all(tasks, facts, rules, now), live_runs, all_seen
 
 

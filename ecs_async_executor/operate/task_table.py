@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ecs_async_executor.argument_values import PHASES
+from ecs_async_executor.argument_values import ELSEWHERE, PHASES
 from ecs_async_executor.fleet.live import LiveTask, TaskRow
 from ecs_async_executor.launch_id import LaunchId
 from ecs_async_executor.operate.ecs_task import EcsTask
@@ -22,6 +22,7 @@ SHORT_ID = 8
 _LEFTOVER = (
     "A leftover is a callback, or about to end, or for `ecs-async sweep`: no live task instance shows it."
 )
+_ELSEWHERE = "ELSEWHERE: ECS does not tell over this connection; the task may be of another team's account, Region or cluster."
 _STANDBY = "A standby waits for a task; one that has got its task is in the line of that task."
 _ORDER = {phase: index for index, phase in enumerate(PHASES)}
 
@@ -36,6 +37,8 @@ class Line:
     """It is a standby that a row shows, although no live one does."""
     dollars: float | None = None
     """What a standby without a task has cost so far; None: it isn't one, or its price isn't known."""
+    elsewhere: bool = False
+    """ECS doesn't tell over this connection about the ARN that the row shows."""
 
     @property
     def phase(self) -> str:
@@ -54,9 +57,11 @@ class Line:
 
     @property
     def ecs_state(self) -> str:
-        """The task's `lastStatus`; `MISSING` if ECS doesn't know the ARN that the row shows."""
+        """The task's `lastStatus`; `MISSING` if ECS doesn't know the ARN that the row shows, `ELSEWHERE` if it doesn't tell."""
         if self.task is not None:
             return self.task.last_status
+        if self.elsewhere:
+            return ELSEWHERE
         return "MISSING" if self.arn else ""
 
     @property
@@ -100,17 +105,19 @@ class Filters:
     """Of Airflow or of ECS, in any case."""
 
 
-def join(
+def join(  # noqa: PLR0913  what ECS and rows tell, apart
     live: Iterable[LiveTask],
     tasks: Iterable[EcsTask],
     deployment: str,
     *,
     served: Container[str] = frozenset(),
+    elsewhere: Container[str] = frozenset(),
     cost: Callable[[EcsTask], float | None] = lambda _: None,
 ) -> list[Line]:
     """Join by the ARN or the run id that a row shows; in order of phases, the longest in its phase first.
 
-    `served` has the ARNs of standbys that a row shows which isn't live; `cost` returns US dollars.
+    `served` has the ARNs of standbys that a row shows which isn't live, `elsewhere` those that ECS doesn't tell about; `cost`
+    returns US dollars.
     """
     by_id: dict[str, EcsTask] = {}
     rest: dict[str, EcsTask] = {}
@@ -123,7 +130,7 @@ def join(
         found = _find(each.row, by_id)
         if found is not None:
             rest.pop(found.arn, None)
-        lines.append(Line(each, found))
+        lines.append(Line(each, found, elsewhere=found is None and each.row.external_id in elsewhere))
     lines += [
         Line(None, task, task.arn in served, cost(task) if task.standby is not None else None)
         for task in rest.values()
@@ -176,6 +183,7 @@ def as_text(lines: Sequence[Line], total: int, now: float, width: int | None = N
         Column("ECS TASK, OR WHY IT WAITS", shrinks_to=16),
     ]
     notes = [note for phase, note in ((STANDBY, _STANDBY), (LEFTOVER, _LEFTOVER)) if counts[phase]]
+    notes += [_ELSEWHERE] if any(line.elsewhere for line in lines) else []
     return [
         *table(titles, shown, columns),
         "",

@@ -147,6 +147,41 @@ def test_a_row_with_an_arn_that_ecs_refuses_keeps_no_command_from_the_others(
     set_row(moved, external_executor_id=moved.external_executor_id)
 
 
+FOREIGN = {
+    "account": "arn:aws:ecs:us-east-1:222222222222:task/default/00000000000000000000000000000001",
+    "Region": "arn:aws:ecs:eu-west-1:111111111111:task/default/00000000000000000000000000000002",
+    "cluster": "arn:aws:ecs:us-east-1:222222222222:task/ml/00000000000000000000000000000003",
+}
+"""ECS tasks of other teams' executors, by what this one's connection doesn't reach."""
+
+
+@pytest.mark.parametrize("foreign", FOREIGN.values(), ids=FOREIGN)
+def test_another_teams_task_is_elsewhere_and_hides_nothing(
+    scheduler: Scheduler,
+    ecs: Control,
+    ecs_async: Ecs,
+    run_dag: RunDag,
+    later: Callable[[float], None],
+    foreign: str,
+) -> None:
+    mapped(run_dag)
+    tis = scheduler.launched(3)
+    over = str(tis[0].external_executor_id)
+    set_row(tis[0], external_executor_id=foreign)
+    set_row(tis[1], state="success")
+    code, out, err = ecs_async("tasks", "--json")
+    assert (code, err) == (0, "")
+    states = {each["arn"]: each["ecs_state"] for each in json.loads(out)}
+    assert states == {
+        foreign: "ELSEWHERE",
+        **{ti.external_executor_id: "RUNNING" for ti in tis[1:]},
+        over: "RUNNING",
+    }
+    later(100_000)
+    assert "Stopped 1 container" in ecs_async("sweep", "--yes")[1]
+    assert str(tis[1].external_executor_id) not in {task["taskArn"] for task in live(ecs)}
+
+
 def test_tasks_says_why_a_task_waits(
     scheduler: Scheduler, ecs: Control, ecs_async: Ecs, run_dag: RunDag
 ) -> None:

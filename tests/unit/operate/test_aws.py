@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import boto3
 import botocore.exceptions as boto
@@ -12,7 +11,7 @@ from botocore.stub import Stubber
 
 from ecs_async_executor.config.settings import Settings
 from ecs_async_executor.errors import OperationError
-from ecs_async_executor.operate.aws import Aws, by_cluster, explain
+from ecs_async_executor.operate.aws import Aws, explain
 from ecs_async_executor.operate.pace import Pace
 from tests.support.engine import ELSEWHERE
 from tests.support.operation import TOKEN, arn_of, container, document_of
@@ -154,7 +153,41 @@ def test_the_missing_statement_is_for_the_partition_of_the_clients_region() -> N
     assert "arn:aws-cn:s3:::b" in str(explain(denied, "S3", URL, "cn-north-1", "s3://b"))
 
 
-def test_arns_are_grouped_by_their_cluster() -> None:
-    old = "arn:aws:ecs:us-east-1:123456789012:task/abc"
-    grouped: dict[str, Any] = by_cluster([arn_of("a", "c"), old, arn_of("b", "c"), "no arn"])
-    assert grouped == {"c": [arn_of("a", "c"), arn_of("b", "c")], "default": [old]}
+SPOILED = {
+    "InvalidParameterException": ELSEWHERE["another account"],
+    "ClusterNotFoundException": "Cluster not found.",
+    "AccessDeniedException": DENIED.replace("StopTask", "DescribeTasks"),
+}
+
+
+@pytest.mark.parametrize("code", SPOILED)
+def test_of_arns_that_others_wrote_a_refused_group_is_elsewhere_and_the_others_are_told(
+    ecs: tuple[Aws, Stubber], code: str
+) -> None:
+    aws, stubber = ecs
+    ours, old = arn_of("a" * 32, "c"), f"arn:aws:ecs:us-east-1:123456789012:task/{'b' * 32}"
+    foreign = [f"arn:aws:ecs:us-east-1:222222222222:task/c/{each:032x}" for each in range(101)]
+    refused = {"cluster": "c", "tasks": foreign[:100]}
+    stubber.add_client_error("describe_tasks", code, SPOILED[code], 400, expected_params=refused)
+    stubber.add_response("describe_tasks", {"tasks": [document_of(ours)]}, {"cluster": "c", "tasks": [ours]})
+    stubber.add_response("describe_tasks", {"tasks": []}, {"cluster": "default", "tasks": [old]})
+    sought = aws.seek(
+        [*foreign, ours, old, "arn:aws:batch:us-east-1:222222222222:job/x", arn_of("cut-off", "c")]
+    )
+    assert [task.arn for task in sought.tasks] == [ours]
+    assert sought.elsewhere == frozenset(foreign), "the old one is MISSING: ECS has told"
+
+
+def test_an_answer_that_says_nothing_about_the_arns_is_an_error(ecs: tuple[Aws, Stubber]) -> None:
+    aws, stubber = ecs
+    stubber.add_client_error("describe_tasks", "ExpiredTokenException", "expired", 400)
+    with pytest.raises(OperationError, match="expired"):
+        aws.seek([arn_of("a" * 32)])
+
+
+@pytest.mark.parametrize("code", ["ClusterNotFoundException", "AccessDeniedException"])
+def test_a_cluster_of_the_options_that_is_refused_is_an_error(ecs: tuple[Aws, Stubber], code: str) -> None:
+    aws, stubber = ecs
+    stubber.add_client_error("describe_tasks", code, SPOILED[code], 400)
+    with pytest.raises(OperationError):
+        aws.describe("c", ["a"])

@@ -43,6 +43,20 @@ def test_a_task_that_ecs_does_not_show_is_missing() -> None:
     assert joined([live()]) == [("running", arn_of(), "MISSING")]
 
 
+def test_a_task_that_ecs_does_not_tell_about_is_elsewhere_and_not_missing() -> None:
+    lines = join([live(), WAITS], [], DEPLOYMENT, elsewhere={arn_of()})
+    assert [(line.phase, line.ecs_state) for line in lines] == [("waiting", ""), ("running", "ELSEWHERE")]
+    text = " ".join(" ".join(as_text(lines, 2, NOW, 200)).split())
+    assert "ELSEWHERE: ECS does not tell over this connection" in text
+    assert [each["ecs_state"] for each in as_json(lines, NOW)] == [None, "ELSEWHERE"]
+    assert choose(lines, Filters(state="elsewhere")) == [lines[1]]
+
+
+def test_a_task_that_ecs_tells_about_is_never_elsewhere() -> None:
+    (line,) = join([live()], [container()], DEPLOYMENT, elsewhere={arn_of()})
+    assert (line.ecs_state, line.elsewhere) == ("RUNNING", False)
+
+
 def test_a_task_without_a_live_row_is_a_leftover_unless_it_is_stopping() -> None:
     stopping = container(arn_of("x"), desiredStatus="STOPPED")
     assert joined([], container(), stopping) == [("leftover", arn_of(), "RUNNING")]

@@ -35,7 +35,7 @@ COSTS_READ = 20_000
 """Rows of `log_cost` in one read, at most: the newest ones."""
 COSTS_HOURS = 24
 STATUSES = 200
-"""Statuses in one read, at most: one for each start of a scheduler, until `airflow db clean` removes it."""
+"""Statuses in one read, at most: the last written ones, one for each executor of each start of a scheduler."""
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  UTC
 
@@ -182,7 +182,13 @@ def _read_failures(session: Session, now: float) -> tuple[tuple[int, str], ...]:
 
 
 def _read_statuses(session: Session, now: float) -> tuple[SchedulerStatus, ...]:
-    query = select(Log.extra).where(Log.event == SCHEDULER_STATUS).order_by(Log.id.desc()).limit(STATUSES)
+    # Not by id: each start of a scheduler adds a row, and a scheduler that lives may have one of the oldest.
+    query = (
+        select(Log.extra)
+        .where(Log.event == SCHEDULER_STATUS, Log.logical_date >= _time(now - FORGOTTEN_AFTER))
+        .order_by(Log.logical_date.desc())
+        .limit(STATUSES)
+    )
     found = (decode(text) for text in session.scalars(query))
     return tuple(status for status in found if status is not None and now - status.at < FORGOTTEN_AFTER)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from benchmarks.airflow_rows import queue_rows
 from ecs_async_executor.event_names import SCHEDULER_STATUS, EventName
 from ecs_async_executor.executor.status.thread import write_status
 from ecs_async_executor.fleet.executors import OurExecutors
+from ecs_async_executor.fleet.queries import STATUSES
 from ecs_async_executor.messages import EngineStatus, PoolStatus
 from ecs_async_executor.scheduler_status import SchedulerStatus
 from ecs_async_executor.ui import app as module
@@ -428,6 +430,20 @@ def test_a_status_is_written_over_its_row_which_keeps_its_time(clean_database: N
     (row,) = _statuses()
     assert row.dttm == before
     assert '"at":2.0' in str(row.extra)
+    assert row.logical_date == timezone.datetime(1970, 1, 1, 0, 0, 2)
+
+
+def test_a_scheduler_stays_on_the_page_while_another_one_starts_again_and_again(
+    client: Client, clean_database: None
+):
+    now = time.time()
+    lives = SchedulerStatus(7, now, "1", 1, 1, 32, 0, None)
+    row_id = write_status(lives, None)
+    for job_id in range(8, 8 + STATUSES):
+        write_status(replace(lives, job_id=job_id, at=now - 5.0), None)
+    write_status(lives, row_id)
+    schedulers = client("green").get(JSON).json()["schedulers"]
+    assert 7 in {each["job_id"] for each in schedulers}
 
 
 def test_a_status_whose_row_has_been_cleaned_away_gets_a_new_one(clean_database: None):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -199,13 +200,33 @@ def test_statuses_and_their_schedulers_are_read(engine: Engine):
         add_events(
             connection,
             *(
-                event_row(SCHEDULER_STATUS, extra, dag_id=None)
-                for extra in (encode(old), encode(STATUS), "of another version")
+                event_row(SCHEDULER_STATUS, extra, dag_id=None, logical_date=ago(seconds))
+                for extra, seconds in (
+                    (encode(old), FORGOTTEN_AFTER),
+                    (encode(STATUS), 0.0),
+                    ("of another version", 0.0),
+                )
             ),
         )
     fleet = read(engine)
     assert fleet.statuses == (STATUS,)
     assert fleet.jobs == {6: Job("gone", ended=True), 7: Job("here", ended=False)}
+
+
+def test_a_scheduler_that_lives_is_read_however_often_others_have_started_since(engine: Engine):
+    with engine.begin() as connection:
+        add_events(
+            connection,
+            event_row(SCHEDULER_STATUS, encode(STATUS), dag_id=None, dttm=ago(90_000), logical_date=ago(5)),
+            *(
+                event_row(SCHEDULER_STATUS, encode(died), dag_id=None, logical_date=ago(seconds))
+                for number in range(2 * queries.STATUSES)
+                for seconds in (10.0 + number,)
+                for died in (replace(STATUS, job_id=8 + number, at=NOW.timestamp() - seconds),)
+            ),
+        )
+    assert STATUS in read(engine).statuses
+    assert len(read(engine).statuses) == queries.STATUSES
 
 
 COST = "1 vCPU-hours, 2 GB-hours, $0.5: 1 vCPU and 2 GB for 3600 s (FARGATE)."

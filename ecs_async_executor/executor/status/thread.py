@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from datetime import datetime, timezone
 from queue import SimpleQueue
 
 from airflow.models.log import Log
@@ -69,17 +70,18 @@ class StatusThread:
 def write_status(status: SchedulerStatus, row_id: int | None) -> int:
     """Write it over the row of this id, or to a new row if there is none; return the row's id.
 
-    The row keeps the time of its creation, so that it doesn't stay on top of the Audit Log.
+    The row keeps the time of its creation, so that it doesn't stay on top of the Audit Log. Its `logical_date`, which no event
+    without a Dag run needs, is when it was written: by that, readers find it among the rows of schedulers that are gone.
     """
-    text = encode(status)
+    text, at = encode(status), datetime.fromtimestamp(status.at, timezone.utc)
     # Never the scoped session, as in rows/statements.py.
     with create_session(scoped=False) as session:
         if row_id is not None:
-            statement = update(Log).where(Log.id == row_id).values(extra=text)
+            statement = update(Log).where(Log.id == row_id).values(extra=text, logical_date=at)
             result = session.execute(statement, execution_options={"synchronize_session": False})
             if isinstance(result, CursorResult) and result.rowcount:
                 return row_id
-        row = Log(event=SCHEDULER_STATUS, owner=OWNER, extra=text)
+        row = Log(event=SCHEDULER_STATUS, owner=OWNER, extra=text, logical_date=at)
         session.add(row)
         session.flush()
         return row.id

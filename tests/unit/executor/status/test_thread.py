@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from ecs_async_executor.executor.status import thread as module
-from ecs_async_executor.executor.status.thread import StatusThread
+from ecs_async_executor.executor.status.thread import GIVE_UP_AFTER, StatusThread
 from ecs_async_executor.scheduler_status import SchedulerStatus
 
 STATUS = SchedulerStatus(7, 1.0, "1", 1, 1, 32, 0, None)
@@ -28,8 +28,9 @@ class Database:
         self.tried = 0
 
     def write(self, status: SchedulerStatus, row_id: int | None) -> int:
+        go = self.go
         self.tried += 1
-        self.go.wait()
+        go.wait()
         if self.error is not None:
             raise self.error
         self.written.append((status, row_id))
@@ -43,9 +44,23 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Database:
     return database
 
 
+class Clock:
+    """A clock that the test sets."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @pytest.fixture
-def status_thread(database: Database) -> Iterator[StatusThread]:
-    status_thread = StatusThread()
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def status_thread(database: Database, clock: Clock) -> Iterator[StatusThread]:
+    status_thread = StatusThread(clock)
     yield status_thread
     database.go.set()
     status_thread.close(10)
@@ -63,7 +78,7 @@ def publish(status_thread: StatusThread, database: Database, status: SchedulerSt
     """Publish a status, and wait until the thread has tried to write it."""
     tried = database.tried
     status_thread.publish(status)
-    until(lambda: database.tried > tried and not status_thread._is_busy)
+    until(lambda: database.tried > tried and not status_thread.is_busy)
 
 
 def test_the_first_status_gets_a_row_and_the_next_ones_are_written_over_it(
@@ -88,7 +103,7 @@ def test_while_one_status_is_being_written_the_next_ones_are_dropped(
     for _ in range(100):  # a call that waited for the database would wait for ever
         status_thread.publish(STATUS)
     database.go.set()
-    until(lambda: not status_thread._is_busy)
+    until(lambda: not status_thread.is_busy)
     assert len(database.written) == 1
 
 
@@ -111,6 +126,46 @@ def test_a_hanging_database_delays_the_end_no_longer_than_allowed(
     status_thread.publish(STATUS)
     status_thread.close(0.05)
     assert database.written == []  # it is still hanging: nobody has waited for it
+
+
+def test_a_thread_that_hangs_is_replaced_and_writes_a_row_of_its_own(
+    status_thread: StatusThread, database: Database, clock: Clock
+):
+    publish(status_thread, database)
+    database.go.clear()
+    hangs, first = database.go, status_thread._thread
+    status_thread.publish(replace(STATUS, at=2.0))
+    until(lambda: database.tried == 2)
+    clock.now += GIVE_UP_AFTER - 1.0
+    status_thread.publish(replace(STATUS, at=3.0))
+    assert (status_thread._thread, database.tried) == (first, 2), "it may still get an answer"
+    database.go = threading.Event()
+    database.go.set()
+    clock.now += 1.0
+    publish(status_thread, database, replace(STATUS, at=4.0))
+    publish(status_thread, database, replace(STATUS, at=5.0))
+    assert [(each.at, row_id) for each, row_id in database.written] == [(1.0, None), (4.0, None), (5.0, 42)]
+    hangs.set()
+    first.join(10)
+    assert not first.is_alive(), "it ends as soon as it gets an answer"
+    publish(status_thread, database, replace(STATUS, at=6.0))
+    assert database.written[-1] == (replace(STATUS, at=6.0), 42)
+
+
+def test_an_old_thread_that_wakes_up_says_nothing_about_its_replacement(
+    status_thread: StatusThread, database: Database, clock: Clock
+):
+    database.go.clear()
+    hangs, first = database.go, status_thread._thread
+    status_thread.publish(STATUS)
+    until(lambda: database.tried == 1)
+    database.go = threading.Event()
+    clock.now += GIVE_UP_AFTER
+    status_thread.publish(STATUS)
+    until(lambda: database.tried == 2)
+    hangs.set()
+    first.join(10)
+    assert status_thread.is_busy, "the second one hangs, too"
 
 
 def test_a_process_without_room_for_a_thread_runs_on(database: Database, monkeypatch: pytest.MonkeyPatch):

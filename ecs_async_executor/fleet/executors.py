@@ -25,6 +25,8 @@ class OurExecutors:
     """What `executor=` of a task may be: an alias, a module path or a class name."""
     defaults: Mapping[str | None, bool]
     """By team (None: the general one): whether tasks without `executor=` are this executor's."""
+    teams: frozenset[str | None] = frozenset()
+    """The teams that have this executor; None: all tasks may name it."""
 
     @property
     def any_default(self) -> bool:
@@ -49,12 +51,14 @@ def find_our_executors() -> OurExecutors:
 def _ours(configured: Iterable[ExecutorName]) -> OurExecutors:
     names: set[str | None] = set()
     defaults: dict[str | None, bool] = {}
+    teams: set[str | None] = set()
     for each in configured:
         is_ours = _is_ours(each.module_path)
         defaults.setdefault(each.team_name, is_ours)
         if is_ours:
+            teams.add(each.team_name)
             names |= {each.alias, each.module_path, each.module_path.rpartition(".")[2]}
-    return OurExecutors(frozenset(name for name in names if name), defaults)
+    return OurExecutors(frozenset(name for name in names if name), defaults, frozenset(teams))
 
 
 def _is_ours(module_path: str) -> bool:

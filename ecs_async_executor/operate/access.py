@@ -11,6 +11,7 @@ from ecs_async_executor.config.configuration import Configuration, read_configur
 from ecs_async_executor.config.reading import unknown_team
 from ecs_async_executor.config.sources import known_teams
 from ecs_async_executor.errors import ConfigurationError, OperationError
+from ecs_async_executor.fleet.executors import find_our_executors
 from ecs_async_executor.operate.aws import Aws, Sought
 from ecs_async_executor.operate.ecs_task import EcsTask
 from ecs_async_executor.task_arn import TaskArn
@@ -80,6 +81,12 @@ class Access:
     def container_names(self) -> frozenset[str]:
         """Return the containers that run Airflow, by the options and the profiles."""
         return frozenset(profile.template.container for profile in self.configuration.profiles)
+
+
+def all_configurations() -> list[Configuration]:
+    """Read the configurations of all teams that have this executor, and the general one; raises `ConfigurationError`."""
+    teams = find_our_executors().teams
+    return [read_configuration(ExecutorConf(team)) for team in sorted(teams, key=lambda team: team or "")]
 
 
 def open_access(team: str | None) -> Access:

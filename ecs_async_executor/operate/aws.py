@@ -66,6 +66,10 @@ class Sought:
     """The ARNs that it doesn't tell about over this connection: whether their tasks live is not known here."""
 
 
+class _NoDefinitionError(OperationError):
+    """ECS knows no such task definition."""
+
+
 class Aws:
     """AWS as the executor sees it: the same connection, Region and endpoints. Every method raises `OperationError`."""
 
@@ -162,6 +166,14 @@ class Aws:
         """Return DescribeTaskDefinition's answer, with tags: a revision, or a family's latest active one."""
         return self._ecs("describe_task_definition", taskDefinition=name, include=["TAGS"])
 
+    def latest(self, family: str) -> str | None:
+        """Return a family's latest active revision, as `family:revision`; None if ECS knows no such family here."""
+        try:
+            arn = str(self.definition(family)["taskDefinition"]["taskDefinitionArn"])
+        except _NoDefinitionError:
+            return None
+        return arn.rpartition("/")[2]
+
     def deregister(self, arn: str) -> None:
         """Make a revision INACTIVE: tasks that run it go on."""
         self._ecs("deregister_task_definition", taskDefinition=arn)
@@ -233,6 +245,8 @@ def _kind_of(error: Exception) -> type[OperationError]:
     failure = classify(error)
     if failure.kind is Kind.NOT_FOUND or failure.is_elsewhere:
         return _NotHereError
+    if failure.cause == "definition-missing":
+        return _NoDefinitionError
     return _DeniedError if failure.kind is Kind.DENIED else OperationError
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ecs_async_executor.engine.images import FAMILIES
 from ecs_async_executor.errors import InvalidRequestError
 from ecs_async_executor.operate import containers, payloads, revisions
-from ecs_async_executor.operate.access import Access
+from ecs_async_executor.operate.access import Access, all_configurations
 from ecs_async_executor.operate.aws import StoredObject
 from ecs_async_executor.operate.facts import read_facts
 from ecs_async_executor.standby.command import folders, is_lease
@@ -62,19 +62,22 @@ def _registered(access: Access) -> Iterator[revisions.Registered]:
 
 
 def _named(access: Access) -> set[tuple[str, str]]:
-    """Return definition (`family:revision`) and image of the profiles that name an image."""
+    """Return definition (`family:revision`) and image of the profiles that name an image, of all teams.
+
+    Teams may share the account and the deployment. What a team of another account names is in the set, too: it keeps a
+    revision here only if that has the same name.
+    """
     named = set()
-    for profile in access.configuration.profiles:
-        try:
-            request = profile.request(["airflow"], None)
-        except InvalidRequestError:  # it launches nothing
-            continue
-        if request.image:
-            arn = access.aws.definition(str(request.body["taskDefinition"]))["taskDefinition"][
-                "taskDefinitionArn"
-            ]
-            named.add((str(arn).rpartition("/")[2], request.image))
-    return named
+    for configuration in (access.configuration, *all_configurations()):
+        for profile in configuration.profiles:
+            try:
+                request = profile.request(["airflow"], None)
+            except InvalidRequestError:  # it launches nothing
+                continue
+            if request.image:
+                named.add((str(request.body["taskDefinition"]).rpartition("/")[2], request.image))
+    latest = {name: access.aws.latest(name) for name, _ in named if ":" not in name}
+    return {(latest.get(name) or name, image) for name, image in named}
 
 
 def _stop(

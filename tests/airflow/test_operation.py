@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -24,7 +25,9 @@ from ecs_async_executor.config.configuration import read_configuration
 from ecs_async_executor.engine.images import Revision
 from ecs_async_executor.engine.responses import TaskDefinition
 from ecs_async_executor.errors import OperationError
+from ecs_async_executor.fleet.executors import OurExecutors
 from ecs_async_executor.local import Control
+from ecs_async_executor.operate import access
 from ecs_async_executor.operate.aws import Aws
 from ecs_async_executor.operate.ecs_task import Container, EcsTask, ecs_task
 from tests.support.callbacks import needs_callbacks
@@ -360,6 +363,36 @@ def test_sweep_deregisters_images_that_nothing_names_only_if_told_to(
     verdicts = {each["verdict"]: each["done"] for each in documents if "taskDefinition" in each}
     assert verdicts == {"named": False, "left_over": True, "foreign": False}
     assert "Nothing to clean up." in ecs_async("sweep", "--images", "--yes")[1]
+
+
+@pytest.mark.parametrize(
+    "definition", ["airflow-task", "airflow-task:1", "arn:aws:ecs:us-east-1:1:task-definition/airflow-task:1"]
+)
+def test_sweep_keeps_the_images_that_another_team_names(
+    scheduler: Scheduler,
+    ecs: Control,
+    ecs_async: Ecs,
+    later: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+    definition: str,
+) -> None:
+    ours = OurExecutors(frozenset(), {}, frozenset({None, "ml"}))
+    monkeypatch.setattr(access, "find_our_executors", lambda: ours)
+    for name, value in [*os.environ.items()]:
+        for section in ("AWS_ECS_EXECUTOR", "ECS_ASYNC_EXECUTOR"):
+            if name.startswith(f"AIRFLOW__{section}__"):
+                monkeypatch.setenv(name.replace("AIRFLOW__", "AIRFLOW__ML___", 1), value)
+    queues = {
+        "theirs": {"image": "airflow:theirs", "taskDefinition": definition},
+        "gone": {"image": "airflow:gone", "taskDefinition": "no-such-family"},
+    }
+    monkeypatch.setenv("AIRFLOW__ML___ECS_ASYNC_EXECUTOR__QUEUES", json.dumps(queues))
+    kept = register(ecs, "airflow/default", "airflow:theirs")
+    later(31 * 86_400)
+    found = json.loads(ecs_async("sweep", "--images", "--json")[1])
+    assert {each["taskDefinition"]: each["verdict"] for each in found if "taskDefinition" in each}[
+        kept
+    ] == "named"
 
 
 def test_a_sweep_that_fails_halfway_says_what_it_has_done(

@@ -57,3 +57,10 @@ def test_a_team_has_its_own_default_and_other_teams_have_the_general_one(monkeyp
     assert [ours.is_default_of(team) for team in (None, "red", "blue")] == [False, True, False]
     assert ours.any_default
     assert ours.depends_on_team
+    assert ours.teams == {"red"}
+
+
+def test_the_teams_are_those_that_have_this_executor_as_their_default_or_not(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AIRFLOW__CORE__MULTI_TEAM", "True")
+    configured(monkeypatch, f"{OURS};red=LocalExecutor,ecs:{OURS};blue=LocalExecutor")
+    assert find_our_executors().teams == {None, "red"}

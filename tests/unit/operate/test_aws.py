@@ -84,6 +84,21 @@ def test_a_refused_description_for_any_other_reason_is_an_error(ecs: tuple[Aws, 
         aws.describe("c", ["a"])
 
 
+def test_the_latest_revision_of_a_family_is_told_and_a_family_of_elsewhere_has_none(
+    ecs: tuple[Aws, Stubber],
+) -> None:
+    aws, stubber = ecs
+    found = {"taskDefinition": {"taskDefinitionArn": "arn:aws:ecs:us-east-1:1:task-definition/etl:7"}}
+    stubber.add_response("describe_task_definition", found, {"taskDefinition": "etl", "include": ["TAGS"]})
+    stubber.add_client_error(
+        "describe_task_definition", "ClientException", "Unable to describe task definition.", 400
+    )
+    stubber.add_client_error("describe_task_definition", "AccessDeniedException", DENIED, 400)
+    assert (aws.latest("etl"), aws.latest("theirs")) == ("etl:7", None)
+    with pytest.raises(OperationError):
+        aws.latest("denied")
+
+
 def test_a_session_is_opened_with_the_command(ecs: tuple[Aws, Stubber]) -> None:
     aws, stubber = ecs
     task = container()

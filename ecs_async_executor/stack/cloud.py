@@ -76,6 +76,16 @@ class Made:
     status: str
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A snapshot of a database."""
+
+    name: str
+    at: float | None
+    """When it was taken: seconds since 1970; None while it is being taken."""
+    is_copy: bool = False
+
+
 @dataclass(slots=True)
 class Cloud:
     """AWS in one Region. Every method raises `OperationError`."""
@@ -223,8 +233,8 @@ class Cloud:
             lambda client: client.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True),
         )
 
-    def snapshots(self, database: str) -> list[str]:
-        """Return the names of a database's snapshots that aren't the automatic ones."""
+    def snapshots(self, database: str) -> list[Snapshot]:
+        """Return a database's snapshots that aren't the automatic ones."""
         found = self._pages(
             "rds",
             "describe_db_snapshots",
@@ -232,7 +242,14 @@ class Cloud:
             DBInstanceIdentifier=database,
             SnapshotType="manual",
         )
-        return [str(each["DBSnapshotIdentifier"]) for each in found]
+        return [
+            Snapshot(
+                str(each["DBSnapshotIdentifier"]),
+                each["SnapshotCreateTime"].timestamp() if "SnapshotCreateTime" in each else None,
+                bool(each.get("SourceDBSnapshotIdentifier")),
+            )
+            for each in found
+        ]
 
     def delete_snapshot(self, name: str) -> None:
         """Delete a database's snapshot."""

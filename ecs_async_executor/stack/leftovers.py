@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ecs_async_executor.errors import OperationError
-from ecs_async_executor.stack.cloud import Cloud, Made
+from ecs_async_executor.stack.cloud import Cloud, Made, Snapshot
+from ecs_async_executor.stack.progress import Event
 from ecs_async_executor.stack.template import Template
 
 _BUCKET, _SECRET, _DATABASE = "AWS::S3::Bucket", "AWS::SecretsManager::Secret", "AWS::RDS::DBInstance"
 _SNAPSHOT = "snapshot of the database"
+_GOING = {"DELETE_IN_PROGRESS", "DELETE_COMPLETE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class Leftover:
     what: str
     """Such as `bucket`."""
     id: str
+    going: bool = False
+    """A database whose snapshot this is, is being deleted or gone already, by an earlier try."""
 
 
 def what_is_left(made: Sequence[Made], template: Template) -> list[Leftover]:
@@ -31,7 +35,7 @@ def what_is_left(made: Sequence[Made], template: Template) -> list[Leftover]:
     }
     words = {_BUCKET: "bucket", _SECRET: "secret", _DATABASE: _SNAPSHOT}
     return [
-        Leftover(words[each.kind], each.id)
+        Leftover(words[each.kind], each.id, each.kind == _DATABASE and each.status in _GOING)
         for each in made
         # A database's last snapshot is there when the database is gone: an earlier try has deleted it.
         if each.name in kept
@@ -41,9 +45,30 @@ def what_is_left(made: Sequence[Made], template: Template) -> list[Leftover]:
     ]
 
 
-def snapshots_before(cloud: Cloud, leftovers: Sequence[Leftover]) -> set[str]:
-    """Return the snapshots of the stack's database that people have taken."""
-    return {name for each in leftovers if each.what == _SNAPSHOT for name in cloud.snapshots(each.id)}
+def snapshots_before(cloud: Cloud, stack_id: str, leftovers: Sequence[Leftover]) -> set[str]:
+    """Return the snapshots of the stack's database that may be people's: all but the one that its deletion takes.
+
+    That one is there already if an earlier try has begun with the database.
+    """
+    spared: set[str] = set()
+    for left in leftovers:
+        if left.what == _SNAPSHOT:
+            began = _deleted_since(cloud.events(stack_id)) if left.going else None
+            spared |= {each.name for each in cloud.snapshots(left.id) if not _is_last(each, began)}
+    return spared
+
+
+def _deleted_since(events: Sequence[Event]) -> float | None:
+    """Return when AWS last began to delete the database; None if no event tells."""
+    times = [each.at for each in events if each.kind == _DATABASE and each.status == "DELETE_IN_PROGRESS"]
+    return max(times, default=None)
+
+
+def _is_last(snapshot: Snapshot, began: float | None) -> bool:
+    """Return whether the database's deletion has taken it: people can't, from then on ("CreateDBSnapshot" of the RDS API reference)."""
+    if began is None or snapshot.is_copy:
+        return False
+    return snapshot.at is not None and snapshot.at >= began
 
 
 def delete_leftovers(cloud: Cloud, leftovers: Sequence[Leftover], spared: set[str]) -> list[Leftover]:
@@ -64,7 +89,7 @@ def delete_leftovers(cloud: Cloud, leftovers: Sequence[Leftover], spared: set[st
 
 def _deleted(cloud: Cloud, each: Leftover, spared: set[str]) -> list[Leftover]:
     if each.what == _SNAPSHOT:
-        new = [name for name in cloud.snapshots(each.id) if name not in spared]
+        new = [one.name for one in cloud.snapshots(each.id) if one.name not in spared]
         for name in new:
             cloud.delete_snapshot(name)
         return [replace(each, id=name) for name in new]

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.yes and not agreed(question):
         show(["Nothing was deleted."])
         return NO
-    spared = leftovers.snapshots_before(cloud, left) if args.delete_data else set()
+    spared = leftovers.snapshots_before(cloud, stack.id, left) if args.delete_data else set()
     live = Live(len(made))
 
     def look(new: Sequence[Event], progress: Progress) -> None:
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         raise OperationError(f"{why}\nRemove the cause, and run `{command(args, 'down')}` again.")
     gone = leftovers.delete_leftovers(cloud, left, spared) if args.delete_data else []
     show([f"Deleted the stack {args.name}.", *(f"Deleted the {each.what} {each.id}." for each in gone)])
-    show([f"Kept the snapshot {name}: it is older." for name in sorted(spared)])
+    show([f"Kept the snapshot {name}: it may be yours." for name in sorted(spared)])
     if left and not args.delete_data:
         show(["Kept:", *(f"  {each.what} {each.id}" for each in left)])
     return 0

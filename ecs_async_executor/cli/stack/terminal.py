@@ -71,10 +71,11 @@ def agreed(question: str) -> bool:
 
 
 def command(args: argparse.Namespace, action: str, *more: str) -> str:
-    """Return a command line about the same stack."""
+    """Return a command line about the same stack; of `down` with what the user has asked for."""
     words = ["ecs-async", "stack", action, "--name", args.name]
     for flag, value in (("--region", args.region), ("--profile", args.profile)):
         words += [flag, value] if value else []
+    words += ["--delete-data"] if action == "down" and getattr(args, "delete_data", False) else []
     return shlex.join([*words, *more])
 
 

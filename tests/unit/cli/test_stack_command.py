@@ -81,6 +81,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeCloud], FakeCloud]:
     def install(cloud: FakeCloud) -> FakeCloud:
         monkeypatch.setattr(Cloud, "connect", lambda *_: cloud)
         monkeypatch.setattr(operation, "EVERY", 0.0)
+        monkeypatch.setattr(operation, "PAUSE", 0.0)
         return cloud
 
     return install
@@ -338,7 +339,20 @@ def test_down_that_is_interrupted_names_the_data_that_stays(
     use(cloud)
     monkeypatch.setattr(operation, "watch", interrupted)
     assert main(["stack", "down", "--yes", "--delete-data"]) == 130
-    assert "still there:\n  bucket my-logs\n" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "still there:\n  bucket my-logs\n" in err
+    assert "ecs-async stack down --name airflow --delete-data\n" in err
+
+
+@pytest.mark.parametrize("words", [(), ("--delete-data",)])
+def test_a_deletion_that_fails_names_the_same_command_again(
+    use: Any, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+):
+    use(FakeCloud("CREATE_COMPLETE", [("DELETE_FAILED", [])] * 9))
+    assert main(["stack", "down", "--yes", *words]) == 1
+    assert (
+        f"run `{' '.join(['ecs-async stack down --name airflow', *words])}` again." in capsys.readouterr().err
+    )
 
 
 def test_the_doctor_gets_the_profile_and_not_the_keys_of_the_environment(

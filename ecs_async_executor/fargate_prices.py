@@ -10,5 +10,3 @@ MONTH = 730.0
 DATE = "June 2026"
 FARGATE: Mapping[str, tuple[float, float]] = {"X86_64": (0.04048, 0.004445), "ARM64": (0.03238, 0.00356)}
 """US dollars for a vCPU-hour and a GB-hour, by processor."""
-MONTH = 730.0
-"""Hours a month, as AWS's price calculator counts."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from textwrap import wrap
 from typing import Any
 
-from ecs_async_executor.logs.lines import NOTICE_LOGGER
+from ecs_async_executor.logs.lines import notice
 from ecs_async_executor.logs.location import Elsewhere
 from ecs_async_executor.logs.reader import Page
 from ecs_async_executor.messages import Diagnosis
@@ -78,13 +78,7 @@ def _introduction(page: Page) -> Iterator[str]:
 def _wrapped(level: str, text: str, at: datetime | None = None) -> Iterator[str]:
     """Yield a long text as lines that fit: the page doesn't wrap them."""
     for part in wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False):
-        yield _line(level, part, at)
-
-
-def _line(level: str, text: str, at: datetime | None = None) -> str:
-    """Return a line of ours. Without a time it comes first, because the page sorts by time."""
-    line = {"level": level, "event": text, "logger": NOTICE_LOGGER}
-    return json.dumps({"timestamp": at.isoformat(), **line} if at else line)
+        yield notice(part, at, level)
 
 
 def _text_of(line: str) -> str:

@@ -17,7 +17,7 @@ MOST_LINES = 9_999
 """GetLogEvents returns at most 10,000 events; one of them shows that there are earlier ones."""
 STALE = 60.0
 """Seconds after which the last lines are read anew: walking through all that came since may take many calls."""
-MOST_BYTES = 4_000_000
+MOST_CHARACTERS = 4_000_000
 """Characters of lines that are kept: an event may hold 1 MiB, and many streams are kept."""
 _FULL = 900_000
 """Bytes. An answer holds at most 1 MiB, so one of this size is probably cut."""
@@ -72,7 +72,7 @@ class Tail:
     def _shorten(self) -> None:
         """Drop the first lines while there are too many characters, but never the last line."""
         size = sum(map(len, self.lines))
-        while size > MOST_BYTES and len(self.lines) > 1:
+        while size > MOST_CHARACTERS and len(self.lines) > 1:
             size -= len(self.lines.popleft())
             self.left_out = True
 
@@ -82,4 +82,9 @@ class Tail:
 
 
 def _is_full(events: Any) -> bool:
-    return len(events) >= MOST_LINES or sum(len(str(each.get("message", ""))) for each in events) >= _FULL
+    return len(events) >= MOST_LINES or sum(_bytes_of(each) for each in events) >= _FULL
+
+
+def _bytes_of(event: Mapping[str, Any]) -> int:
+    """Return the bytes of an event's text, as CloudWatch counts them: in UTF-8."""
+    return len(str(event.get("message", "")).encode(errors="surrogatepass"))

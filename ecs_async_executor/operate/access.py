@@ -34,8 +34,11 @@ class Access:
 
     @property
     def clusters(self) -> tuple[str, ...]:
-        """The clusters of the options and of all queues' profiles, the default profile's first."""
-        return tuple(dict.fromkeys(profile.template.cluster for profile in self.configuration.profiles))
+        """The clusters of the options and of all queues' profiles, the default profile's first; each once, by name or ARN."""
+        named: dict[str, str] = {}
+        for profile in self.configuration.profiles:
+            named.setdefault(name_of(profile.template.cluster), profile.template.cluster)
+        return tuple(named.values())
 
     def tasks(self) -> list[EcsTask]:
         """Return all tasks in the clusters that nobody has told to stop, others' as well: what is ours, `startedBy` tells."""

@@ -14,8 +14,8 @@ from ecs_async_executor.operate.ecs_task import EcsTask
 from ecs_async_executor.operate.text import Column, age, count, screen_width, table, table_width, wrapped
 
 STANDBY, LEFTOVER = PHASES[-2:]
-"""The phases of ECS tasks that no live row shows. The first one waits for a task."""
-"""A leftover's task instance is over, or it is a callback's."""
+"""The phases of ECS tasks that no live row shows. A standby waits for a task; a leftover's task instance is over, or it is a
+callback's."""
 WIDE = 120
 """Characters from which on the table has room for whole ECS task ids."""
 SHORT_ID = 8

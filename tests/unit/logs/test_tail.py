@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from ecs_async_executor.logs.location import LogStream
-from ecs_async_executor.logs.tail import MOST_BYTES, STALE, Tail
+from ecs_async_executor.logs.tail import MOST_CHARACTERS, STALE, Tail
 
 WHERE = LogStream("/ecs/airflow", "ecs/airflow/abc", "eu-central-1")
 STREAM = {"logGroupName": "/ecs/airflow", "logStreamName": "ecs/airflow/abc"}
@@ -45,11 +47,11 @@ def test_long_lines_push_out_earlier_ones_but_never_the_last() -> None:
     tail = Tail(WHERE, 1000)
     for number in range(8):
         tail.take(answer("x" * 800_000, str(number), forward=f"f/{number}"), float(number))
-    assert sum(map(len, tail.lines)) <= MOST_BYTES
+    assert sum(map(len, tail.lines)) <= MOST_CHARACTERS
     assert events_of(tail)[-1] == "7"
     assert tail.left_out
     longest = Tail(WHERE, 1000)
-    longest.take(answer("a", "y" * 2 * MOST_BYTES), 0.0)
+    longest.take(answer("a", "y" * 2 * MOST_CHARACTERS), 0.0)
     assert len(longest.lines) == 1
 
 
@@ -57,6 +59,15 @@ def test_one_event_more_than_fits_shows_that_there_are_earlier_ones() -> None:
     tail = Tail(WHERE, 2)
     tail.take(answer("a", "b", "c"), 0.0)
     assert tail.left_out
+
+
+@pytest.mark.parametrize("letter", ["x", "ж", "日", "\ud800"])
+def test_an_answer_of_nearly_one_mib_is_cut_whatever_its_letters_take(letter: str) -> None:
+    size = len(letter.encode(errors="surrogatepass"))
+    full, short = (Tail(WHERE, 1000) for _ in range(2))
+    full.take(answer(letter * (1_000_000 // size)), 0.0)
+    short.take(answer(letter * (800_000 // size)), 0.0)
+    assert (full.left_out, short.left_out) == (True, False)
 
 
 def test_an_empty_first_page_is_followed_backwards_a_few_times() -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from bisect import insort
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from queue import Empty, SimpleQueue
@@ -39,6 +40,9 @@ MOST_ENDINGS = 1_000
 
 MOST_RESCHEDULED = 50
 """Rescheduled tasks that wait: dead ones come first."""
+GIVE_UP_AFTER = 900.0
+"""Seconds that one ending may take until a new thread takes over the others: connections to the database and to stores may
+die unnoticed. boto3's clients give up earlier (five tries of 60 s)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,13 @@ class _Work:
     due: float
     ending: Ending
     tries: int = 0
+
+
+class _Endings(SimpleQueue["_Work | None"]):
+    """What one thread is to handle; None ends it."""
+
+    handles_since: float | None = None
+    """When the thread began with an ending, while it handles it."""
 
 
 def _due(work: _Work) -> float:
@@ -91,12 +102,13 @@ class LastLines:
         self._is_sensor = is_sensor
         self._clock = clock
         self._sleep = sleep
-        self._endings: SimpleQueue[_Work] = SimpleQueue()
+        self._endings = _Endings()
         self._texts: SimpleQueue[AuditText] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._turned_away = LogDigest(log.log)
         self._digest = LogDigest(log.log)
-        """The thread's; the other one is the scheduler's."""
+        """The threads'; the other one is the scheduler's."""
+        self._noting = threading.Lock()
 
     def keep(self, run: Run) -> None:
         """Keep the last lines of a run that has ended; never raises."""
@@ -109,6 +121,7 @@ class LastLines:
     def _put(self, run: Run, *, rescheduled: bool, most: int) -> None:
         if self._reader is None or run.is_callback:
             return
+        self._replace_hanging_thread()
         if self._endings.qsize() >= most:
             text = f"Too many tasks have died at once: the last lines of {run.label} stay in its container's log."
             self._turned_away.note("too many", text, self._clock(), level=logging.WARNING)
@@ -118,12 +131,24 @@ class LastLines:
         ending = Ending(run.key, run.label, arn, ran, run.diagnosis, datetime.now(timezone.utc), rescheduled)
         try:
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._serve, name="ecs-last-lines", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._serve, args=(self._endings,), name="ecs-last-lines", daemon=True
+                )
                 self._thread.start()
         except RuntimeError:  # there can be no more threads
             self._thread = None
             return
         self._endings.put(_Work(self._clock() + SETTLE, ending))
+
+    def _replace_hanging_thread(self) -> None:
+        since = self._endings.handles_since
+        if since is None or self._clock() - since < GIVE_UP_AFTER:
+            return
+        hanging, self._endings, self._thread = self._endings, _Endings(), None
+        with suppress(Empty):
+            while True:
+                self._endings.put(hanging.get_nowait())
+        hanging.put(None)
 
     def audit_texts(self) -> list[AuditText]:
         """Return what Audit Logs must show now."""
@@ -135,12 +160,12 @@ class LastLines:
             except Empty:
                 return texts
 
-    def _serve(self) -> None:
+    def _serve(self, endings: _Endings) -> None:
         again: list[_Work] = []
         """What could not be read, in the order of the next tries."""
-        while True:
-            work = self._next(again)
+        while (work := _next(endings, again, self._clock)) is not None:
             self._sleep(max(0.0, work.due - self._clock()))
+            endings.handles_since = self._clock()
             try:
                 if not self._handle(work.ending, last_try=work.tries == len(RETRIES)):
                     insort(
@@ -150,16 +175,9 @@ class LastLines:
                     )
             except Exception as error:  # noqa: BLE001  it is logged, and the thread must live
                 self._note("keep", work.ending, error)
-            self._digest.flush(self._clock())
-
-    def _next(self, again: list[_Work]) -> _Work:
-        """Return a new ending, or one that is due again, whichever comes first."""
-        if not again:
-            return self._endings.get()
-        try:
-            return self._endings.get(timeout=max(0.0, again[0].due - self._clock()))
-        except Empty:
-            return again.pop(0)
+            endings.handles_since = None
+            with self._noting:
+                self._digest.flush(self._clock())
 
     def _handle(self, ending: Ending, *, last_try: bool) -> bool:
         """Read and store an ending's lines; return False if they could not be read and it should be tried again."""
@@ -192,4 +210,19 @@ class LastLines:
 
     def _note(self, what: str, ending: Ending, error: Exception) -> None:
         text = f"Can't {what} the last lines of {ending.label} ({text_of(error)}); they stay in its container's log."
-        self._digest.note((what, type(error)), text, self._clock(), level=logging.WARNING)
+        with self._noting:
+            self._digest.note((what, type(error)), text, self._clock(), level=logging.WARNING)
+
+
+def _next(endings: _Endings, again: list[_Work], clock: Callable[[], float]) -> _Work | None:
+    """Return a new ending, or one that is due again, whichever comes first; None at the end."""
+    if not again:
+        return endings.get()
+    try:
+        work = endings.get(timeout=max(0.0, again[0].due - clock()))
+    except Empty:
+        return again.pop(0)
+    if work is None:  # first what is to be done again
+        endings.put(None)
+        return again.pop(0)
+    return work

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ecs_async_executor.executor.last_lines import MOST_ENDINGS, RETRIES, SETTLE, LastLines
+from ecs_async_executor.executor.last_lines import GIVE_UP_AFTER, MOST_ENDINGS, RETRIES, SETTLE, LastLines
 from ecs_async_executor.executor.run_factory import make_run
 from ecs_async_executor.executor.runs import Run
 from ecs_async_executor.logs.attempt_file import Written
@@ -147,6 +147,64 @@ def test_when_thousands_die_at_once_only_the_first_are_kept_and_the_log_says_so(
         "Too many tasks have died at once: the last lines of dag.task of run, try 1 stay"
     )
     may_go.set()
+
+
+def test_a_thread_that_hangs_is_replaced_and_what_waits_is_handled():
+    class Hanging(FakeReader):
+        def read(self, arn: TaskArn) -> Page:
+            page = super().read(arn)
+            if len(self.asked) == 1:
+                hangs.set()
+                assert released.wait(60)
+            return page
+
+    hangs, released, now = threading.Event(), threading.Event(), [0.0]
+    store = Store()
+    kept = LastLines(Hanging(), write=store, clock=lambda: now[0], sleep=lambda _: None)
+    first, second, third = (ended(try_number=number) for number in (1, 2, 3))
+    kept.keep(first)
+    old = kept._thread
+    assert hangs.wait(60)
+    now[0] = GIVE_UP_AFTER - 1.0
+    kept.keep(second)
+    assert kept._thread is old
+    now[0] = GIVE_UP_AFTER
+    kept.keep(third)
+    assert store.wrote.acquire(timeout=60)
+    assert store.wrote.acquire(timeout=60)
+    assert list(store.logs) == [second.key, third.key]
+    released.set()
+    assert old is not None
+    old.join(60)
+    assert not old.is_alive(), "it ends as soon as it gets an answer"
+    assert list(store.logs) == [second.key, third.key, first.key]
+
+
+def test_an_old_thread_first_does_again_what_it_could_not_read():
+    class Throttled(FakeReader):
+        def read(self, arn: TaskArn) -> Page:
+            super().read(arn)
+            if len(self.asked) == 1:
+                return Page(where=WHERE, problem=Problem("AWS throttles GetLogEvents.", throttled=True))
+            if len(self.asked) == 2:
+                hangs.set()
+                assert released.wait(60)
+            return self.page
+
+    hangs, released, now = threading.Event(), threading.Event(), [0.0]
+    store = Store()
+    kept = LastLines(Throttled(), write=store, clock=lambda: now[0], sleep=lambda _: None)
+    kept.keep(ended(try_number=1))
+    kept.keep(ended(try_number=2))
+    old = kept._thread
+    assert hangs.wait(60)
+    now[0] = GIVE_UP_AFTER
+    kept.keep(ended(try_number=3))
+    assert store.wrote.acquire(timeout=60)
+    released.set()
+    assert old is not None
+    old.join(60)
+    assert {key.try_number for key in store.logs} == {1, 2, 3}
 
 
 def test_a_failing_reader_is_logged_once_and_the_next_task_is_handled(caplog: pytest.LogCaptureFixture):

@@ -68,7 +68,7 @@ RUN_TASK = {
     "launchType": "FARGATE",
     "platformVersion": "LATEST",
     "count": 1,
-    "clientToken": "019d0b7e-7c1b-7ac5-9f8e-4f2d1d1f3c11-1",
+    "clientToken": "019d0b7e7c1b7ac59f8e4f2d1d1f3c11-001",
     "startedBy": "airflow/production/019d0b7e-7c1b",
     "networkConfiguration": {
         "awsvpcConfiguration": {

@@ -30,7 +30,7 @@ ECS_STATES = (
     ELSEWHERE,
 )
 """The states of ECS that it takes (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html),
-that of a container which ECS doesn't know, and of one that it doesn't tell about over this connection."""
+that of a container which ECS doesn't know, and of one that this connection can't ask it about."""
 GRACE_SECONDS = 600.0
 """Default of `sweep --older-than`. The executor itself gives such a container two minutes and
 `[core] task_success_overtime` to end, and ECS takes at most another two to stop it (stopTimeout on Fargate)."""

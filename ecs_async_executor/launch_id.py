@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 _RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_LAUNCH_ID = re.compile(r"(?P<run>[0-9a-f]{32})-(?P<number>\d{3,})")
+_LAUNCH_ID = re.compile(r"(?P<run>[0-9a-f]{32})-?(?P<number>(?<=-)\d{3}|(?<!-)[1-9]\d{3,})")
+_FOUR_DIGITS = 1000
 
 
 STANDBY = "standby"
@@ -19,17 +20,19 @@ class LaunchId:
     """One launch of one run."""
 
     run_id: str
-    """A UUID."""
+    """A UUID, but for whoever uses the engine alone."""
     number: int = 1
     """1 for the run's first launch, and one more for each that definitely failed."""
 
     def __str__(self) -> str:
-        """Return it as text: the run id without hyphens, and the number in three digits.
+        """Return it as text: the run id without hyphens, a hyphen, and the number in three digits; from 1,000 on without hyphen.
 
         These are 36 characters, as many as a UUID has. AwsEcsExecutor asks DescribeTasks about whatever a row shows, and ends its
         scheduler if ECS rejects that: "taskId length should be one of [32,36]". RunTask takes up to 64 as a clientToken.
+        Of a run id that is no UUID, as whoever uses the engine alone may choose, nothing is left out.
         """
-        return f"{self.run_id.replace('-', '')}-{self.number:03}"
+        run = self.run_id.replace("-", "") if is_run_id(self.run_id) else self.run_id
+        return f"{run}-{self.number:03}" if self.number < _FOUR_DIGITS else f"{run}{self.number}"
 
     @classmethod
     def parse(cls, text: str) -> LaunchId | None:

@@ -17,7 +17,7 @@ from ecs_async_executor.config.standby import number_warnings, pools_of
 from ecs_async_executor.errors import InvalidRequestError, OptionsError
 from ecs_async_executor.messages import StandbyPool
 
-LONGEST_QUEUED = "its capacity_timeout, those of its fallbacks, and launch_timeout"
+LONGEST_QUEUED = "its capacity_timeout, those of its fallbacks, and one slow start (launch_timeout)"
 """What `Profile.longest_queued` adds up, in words."""
 
 
@@ -101,6 +101,6 @@ def time_warnings(profiles: Profiles, queued_timeout: float) -> Iterator[str]:
         whose = f" of the queue {longest.name}" if longest.name else ""
         yield (
             f"Airflow requeues a task that is queued for longer than [scheduler] task_queued_timeout ({queued_timeout:.0f} s),"
-            f" and fails it the third time. A task{whose} may be queued for {longest.longest_queued:.0f} s: {LONGEST_QUEUED}."
+            f" and fails it the third time. A task{whose} may be queued for {longest.longest_queued:.0f} s and still start: {LONGEST_QUEUED}."
             f" Set task_queued_timeout to at least {longest.longest_queued:.0f}."
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from asyncio import AbstractEventLoop, get_running_loop
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, wait
@@ -100,11 +101,13 @@ class EngineThread:
 
         Containers keep running. The reports of calls that finished can still be drained.
         """
+        until = time.monotonic() + timeout
         if self.is_alive:
             wait([self._ready], timeout)
-        self._call(lambda engine: engine.close(max(0.0, timeout - 1.0)))
+        left = max(0.0, until - time.monotonic())
+        self._call(lambda engine: engine.close(max(0.0, left - 1.0)))
         if self.is_alive:
-            self._thread.join(timeout)
+            self._thread.join(left)
         if self.is_alive:
             log.warning("The engine did not end within %.0f s; it is left behind.", timeout)
 

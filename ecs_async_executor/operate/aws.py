@@ -63,7 +63,7 @@ class Sought:
     tasks: list[EcsTask]
     """Those that it knows."""
     elsewhere: frozenset[str]
-    """The ARNs that it doesn't tell about over this connection: whether their tasks live is not known here."""
+    """The ARNs that this connection can't ask it about: whether their tasks live is not known here."""
 
 
 class _NoDefinitionError(OperationError):

@@ -16,7 +16,8 @@ from ecs_async_executor.operate.rows import FoundRow
 from ecs_async_executor.operate.text import age
 
 LAUNCHES_SEARCHED = 20
-"""Launch numbers of one run that are looked for in rows; `max_run_task_attempts` is 3 by default."""
+"""Launch numbers of one run that are looked for in rows. Refusals for lack of room count, too: a container of a later launch is
+found by its task instance's id, or left alone."""
 OVER = frozenset(
     {
         "success",

@@ -116,8 +116,8 @@ def join(  # noqa: PLR0913  what ECS and rows tell, apart
 ) -> list[Line]:
     """Join by the ARN or the run id that a row shows; in order of phases, the longest in its phase first.
 
-    `served` has the ARNs of standbys that a row shows which isn't live, `elsewhere` those that ECS doesn't tell about; `cost`
-    returns US dollars.
+    `served` has the ARNs of standbys that a row shows which isn't live, `elsewhere` those that this connection can't
+    ask ECS about; `cost` returns US dollars.
     """
     by_id: dict[str, EcsTask] = {}
     rest: dict[str, EcsTask] = {}

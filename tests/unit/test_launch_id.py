@@ -14,7 +14,7 @@ def test_each_launch_of_a_run_has_its_own_id():
     assert [str(LaunchId(RUN, number)) for number in (1, 2)] == [f"{HEX}-001", f"{HEX}-002"]
 
 
-@pytest.mark.parametrize("number", [1, 2, 999])
+@pytest.mark.parametrize("number", [1, 2, 999, 1000, 9999])
 def test_a_launch_id_is_as_long_as_ecs_requires_of_a_task_id_because_awsecsexecutor_takes_it_for_one(
     number: int,
 ):
@@ -29,13 +29,29 @@ def test_a_launch_id_reads_as_what_was_written(number: int):
     assert len(str(launch_id)) <= 64  # RunTask's limit for a clientToken
 
 
+def test_run_ids_that_are_no_uuids_stay_apart():
+    assert str(LaunchId("etl-1-12")) != str(LaunchId("etl-11-2"))
+
+
 def test_a_uuid_alone_is_the_run_id_of_a_first_launch():
     assert LaunchId.parse(RUN) == LaunchId(RUN, 1)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", HEX, "celery-task-id", f"{HEX}-", f"{HEX}-1", f"{HEX}-one", f"{HEX}-001-1", f" {RUN}", f"{RUN}-001"],
+    [
+        "",
+        HEX,
+        "celery-task-id",
+        f"{HEX}-",
+        f"{HEX}-1",
+        f"{HEX}-one",
+        f"{HEX}-001-1",
+        f"{HEX}-1000",
+        f"{HEX}0001",
+        f" {RUN}",
+        f"{RUN}-001",
+    ],
 )
 def test_anything_else_is_no_launch_id(text: str):
     assert LaunchId.parse(text) is None

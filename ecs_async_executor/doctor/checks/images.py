@@ -42,14 +42,16 @@ def exists(_: Setup, each: Effective, facts: Facts) -> Iterator[Finding]:
                 f"--repository-name {image.repository}"
             )
         rules = facts.get(Question(Kind.CACHE_RULES, image.account, image.region))
-        if not isinstance(rules, Known):
+        if not isinstance(rules, Known) and "/" in image.repository:  # else no rule with a prefix is for it
             yield unknown(
                 f"{what}; whether a pull-through cache rule fetches it isn't known.",
                 f"If none does: {_PULL}",
                 f"See: aws ecr describe-pull-through-cache-rules --region {image.region} --registry-id {image.account}. "
                 f"Without one: {todo}",
             )
-        elif rule := next((each for each in rules.value if _is_for(each, image.repository)), None):
+        elif isinstance(rules, Known) and (
+            rule := next((each for each in rules.value if _is_for(each, image.repository)), None)
+        ):
             yield unknown(
                 f"{what} yet: its pull-through cache rule {rule} fetches it at the first pull.",
                 "Whether the upstream registry has it, only a pull shows. The execution role or the registry's policy must allow "

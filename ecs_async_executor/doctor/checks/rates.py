@@ -169,7 +169,7 @@ def times(setup: Setup, _: Facts) -> Iterator[Finding]:
     if setup.settings is not None and setup.queued_timeout < setup.longest_queued:
         yield warning(
             f"[scheduler] task_queued_timeout is {setup.queued_timeout:.0f} s, and a task may be queued for "
-            f"{setup.longest_queued:.0f} s: {LONGEST_QUEUED}.",
+            f"{setup.longest_queued:.0f} s and still start: {LONGEST_QUEUED}.",
             "Airflow requeues a task that is queued for longer than its timeout, and fails it the third time.",
-            f"Set AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT={setup.longest_queued:.0f} for the scheduler, or lower capacity_timeout.",
+            f"Set AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT={setup.longest_queued:.0f} for the scheduler, or lower capacity_timeout and launch_timeout.",
         )

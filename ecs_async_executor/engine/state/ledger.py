@@ -485,7 +485,7 @@ class Ledger:
         """End the run: ListTasks doesn't list the task either.
 
         If ListTasks couldn't be `asked`, the run ends only once ECS may have forgotten a stopped task. A `refusal` is what
-        DescribeTasks answered instead of MISSING.
+        DescribeTasks answered instead of MISSING: then the task may live, and the run isn't launched again.
         """
         if not self.holds(entry):
             return []
@@ -504,7 +504,11 @@ class Ledger:
             f"ECS describes a stopped task for an hour at least. {LOST_REMEDY}",
         )
         self.gates.end(entry.room, now)
-        return self.end(entry, lost(entry, diagnosis), now)
+        return self.end(entry, lost(entry, diagnosis, permanent=refusal is not None), now)
+
+    def is_missing_for_long(self, entry: Entry, now: float) -> bool:
+        """Return whether polls haven't shown the task for longer than ECS takes to show a new one."""
+        return entry.task.missing > 0 and now - entry.task.missing_since > self._options.missing_grace
 
     def _settle_room(self, entry: Entry, report: Stopped, now: float, stopped_at: float | None) -> None:
         """Tell the gates what a task's end means for others."""

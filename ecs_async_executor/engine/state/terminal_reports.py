@@ -102,7 +102,7 @@ def no_image(image: str) -> Diagnosis:
     )
 
 
-def lost(entry: Entry, diagnosis: Diagnosis) -> Stopped:
+def lost(entry: Entry, diagnosis: Diagnosis, *, permanent: bool = False) -> Stopped:
     """Report a task that ECS doesn't show: whether and how it ended is unknown."""
     return Stopped(
         entry.run_id,
@@ -110,7 +110,7 @@ def lost(entry: Entry, diagnosis: Diagnosis) -> Stopped:
         entry.arn,
         exit_code=None,
         ran=True,
-        permanent=False,
+        permanent=permanent,
         diagnosis=diagnosis,
         lost=True,
         standby=entry.is_warm,

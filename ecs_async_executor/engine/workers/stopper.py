@@ -42,16 +42,21 @@ class Stopper:
         """Stop tasks until cancelled."""
         while True:
             await self.wakeup.wait_while_empty(self._ledger.stops)
+            await self._slots.acquire()
             tasks.start_soon(self._stop, self._ledger.stops.popleft())
 
     async def _stop(self, entry: Entry) -> None:
-        """Call StopTask until ECS accepts it, or the run has ended or was forgotten."""
+        """Call StopTask until ECS accepts it, or the run has ended or was forgotten. Takes over the caller's slot."""
         for attempt in count(1):
-            async with self._slots:  # not while it waits: tasks that can't be stopped must not hold up others
+            try:
                 if await self._is_settled(entry):
                     return
-            cap = LONGEST_WAIT if entry.task.missing else LONGEST_USUAL_WAIT
+            finally:
+                self._slots.release()  # while it waits: tasks that can't be stopped must not hold up others
+            is_gone = self._ledger.is_missing_for_long(entry, anyio.current_time())
+            cap = LONGEST_WAIT if is_gone else LONGEST_USUAL_WAIT
             await anyio.sleep(backoff(attempt, base=1.0, cap=cap, random=self._random))
+            await self._slots.acquire()
 
     async def _is_settled(self, entry: Entry) -> bool:
         with await self._calls.permit(Action.STOP_TASK) as permit:

@@ -78,11 +78,8 @@ class Watcher:
             if error.failure.kind is Kind.NOT_FOUND:
                 # A cluster can be deleted only after all of its tasks are gone.
                 await self._apply(batch, Tasks())
-            elif error.failure.is_elsewhere:
-                self._apply_refusal(batch, error.failure)
             else:
-                for entry in batch:
-                    self._ledger.poll_again(entry, anyio.current_time())
+                self._apply_failure(batch, error.failure)
         else:
             await self._apply(batch, answer)
         finally:
@@ -106,16 +103,22 @@ class Watcher:
         for entry in unseen:
             await self._check_list_tasks(entry)
 
-    def _apply_refusal(self, batch: list[Entry], refusal: Failure) -> None:
-        """Take tasks of another account, Region or cluster for MISSING; ListTasks, too, would answer for the wrong one."""
+    def _apply_failure(self, batch: list[Entry], failure: Failure) -> None:
+        """Poll all again. Those that ECS won't ever show here are also taken for MISSING.
+
+        These are tasks of another account, Region or cluster, for which ListTasks, too, would answer for the wrong one; and
+        adopted ones that IAM denies: its policy may allow only the clusters that this executor launches in.
+        """
         now = anyio.current_time()
-        if any(not entry.task.missing for entry in batch):
+        if failure.is_elsewhere and any(not entry.task.missing for entry in batch):
             others = f" and {len(batch) - 1} more" if len(batch) > 1 else ""
-            text = f"DescribeTasks was refused for {batch[0].arn}{others}. {refusal.diagnosis}"
+            text = f"DescribeTasks was refused for {batch[0].arn}{others}. {failure.diagnosis}"
             self._calls.digest.note((Action.DESCRIBE_TASKS, batch[0].place), text, now)
         for entry in batch:
-            if self._ledger.not_seen(entry, now):
-                self._report(self._ledger.not_listed(entry, now, asked=False, refusal=refusal))
+            if not (failure.is_elsewhere or (failure.kind is Kind.DENIED and not entry.listed)):
+                self._ledger.poll_again(entry, now)
+            elif self._ledger.not_seen(entry, now):
+                self._report(self._ledger.not_listed(entry, now, asked=False, refusal=failure))
 
     async def _check_list_tasks(self, entry: Entry) -> None:
         """Give up on a task only if ListTasks doesn't know it either."""

@@ -45,6 +45,8 @@ def test_an_alert_has_the_metrics_the_threshold_and_the_time_of_its_rule(rule: d
         assert float(threshold[1]) in numbers(when)
     if quantile := re.search(r"histogram_quantile\(0\.(\d\d)", rule["expr"]):
         assert f"the {quantile[1]} % quantile" in when
+    for left_out in re.findall(r'class!="([a-z ]+)"', rule["expr"]):
+        assert f"but `{left_out}`" in when
     assert who == WHO[rule["labels"]["severity"]]
 
 

@@ -926,10 +926,10 @@ NO_REPOSITORY = Absent("RepositoryNotFoundException: The repository does not exi
 NO_IMAGE = Absent("ImageNotFoundException: The image does not exist.")
 
 
-def without_image(absent: Fact, rules: Fact) -> Finding:
+def without_image(absent: Fact, rules: Fact, image: str = CACHED) -> Finding:
     answers = {
-        **definition(containerDefinitions=[{**ECR_CONTAINER, "image": CACHED}]),
-        Question(Kind.IMAGE, CACHED): absent,
+        **definition(containerDefinitions=[{**ECR_CONTAINER, "image": image}]),
+        Question(Kind.IMAGE, image): absent,
         CACHE_RULES: rules,
     }
     told = found(a_setup(), Facts({**facts().answers, **answers}))
@@ -969,6 +969,12 @@ def test_a_missing_image_is_not_an_error_as_long_as_the_rules_are_not_known() ->
     told = without_image(NO_REPOSITORY, denied)
     assert told.severity is Severity.UNKNOWN
     assert "whether a pull-through cache rule fetches it isn't known" in told.what
+
+
+def test_an_image_under_no_prefix_is_missing_whatever_the_rules_are() -> None:
+    denied = Unknown("AWS denies ecr:DescribePullThroughCacheRules.", Cause.DENIED, "Allow it.")
+    told = without_image(NO_IMAGE, denied, CACHED.replace("docker-hub/apache/", ""))
+    assert (told.severity, told.what) == (Severity.ERROR, "The repository airflow has no image 3.3.2.")
 
 
 def test_rules_are_asked_for_only_where_the_image_is_missing_and_its_manifest_only_where_it_is_not() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -125,7 +126,14 @@ async def test_tasks_that_cannot_be_stopped_hold_up_no_others(bench: Any, client
         assert client.asked[-1] == ("stop_task", ("default", "arn:alive", "because"))
 
 
-@pytest.mark.parametrize(("polls", "wait"), [("know it", LONGEST_USUAL_WAIT), ("don't", LONGEST_WAIT)])
+@pytest.mark.parametrize(
+    ("polls", "wait"),
+    [
+        ("know it", LONGEST_USUAL_WAIT),
+        ("have just missed it", LONGEST_USUAL_WAIT),
+        ("have missed it for long", LONGEST_WAIT),
+    ],
+)
 async def test_the_wait_between_calls_has_a_limit_which_is_longer_for_tasks_that_polls_do_not_know_either(
     bench: Any, client: FakeClient, polls: str, wait: float
 ):
@@ -134,6 +142,7 @@ async def test_the_wait_between_calls_has_a_limit_which_is_longer_for_tasks_that
         at.stop("run")
         (entry,) = at.ledger
         entry.task.missing = int(polls != "know it")
+        entry.task.missing_since = math.inf if polls == "have just missed it" else 0.0
         await anyio.sleep(5000)
         assert client.times[-1] - client.times[-2] == wait
 

@@ -323,11 +323,25 @@ async def test_tasks_of_another_account_hide_no_ends_of_ours_and_are_lost_after_
         await anyio.sleep(600)
     lost = [report for report in reports.of(Stopped) if report.run_id.startswith("foreign")]
     assert len(lost) == 20
-    assert all(report.lost for report in lost)
+    assert all(report.lost and report.permanent for report in lost), "they may live: none is launched again"
     assert words in lost[0].diagnosis.detail
     assert "MISSING" not in str(lost[0].diagnosis)
     for _, arns in client.calls("describe_tasks"):
         assert len({arn.rpartition("/")[0] for arn in arns}) == 1
+
+
+async def test_tasks_that_iam_denies_are_lost_after_an_hour_if_they_were_adopted_and_never_if_we_launched_them(
+    bench: Any, client: FakeClient, reports: Reports
+):
+    client.script["describe_tasks"].extend([error("AccessDeniedException", operation="DescribeTasks")] * 5000)
+    async with bench() as at:
+        at.watch("launched")
+        at.watch("adopted", listed=False)
+        await anyio.sleep(3500)
+        assert reports == []
+        await anyio.sleep(4000)
+    (lost,) = reports.of(Stopped)
+    assert (lost.run_id, lost.lost, lost.permanent) == ("adopted", True, True)
 
 
 async def test_listtasks_is_not_asked_about_tasks_of_another_account(

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -197,19 +197,21 @@ def test_the_pages_worth_opening_show_the_fleet_a_growing_log_and_why_a_containe
         assert {"ecs task launched", "ecs task ended"} <= events
 
 
+def environment_of_the_scheduler(home: Path) -> dict[str, str]:
+    for each in psutil.process_iter():
+        with suppress(psutil.Error):  # it has ended by now, or is somebody else's
+            environment = each.environ()
+            if "scheduler" in each.cmdline() and environment.get("AIRFLOW_HOME") == str(home):
+                return environment
+    raise AssertionError("no scheduler")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_no_log_event_page_or_link_has_a_token_or_a_secret(kept: tuple[subprocess.Popen[str], str]):
     _, printed = kept
     demo = Kept(printed)
-    scheduler = next(
-        each
-        for each in psutil.process_iter()
-        if each.is_running()
-        and "scheduler" in each.cmdline()
-        and each.environ().get("AIRFLOW_HOME") == str(demo.dags.parent)
-    )
-    environment = scheduler.environ()
+    environment = environment_of_the_scheduler(demo.dags.parent)
     secrets = [
         environment[name]
         for name in ("AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API__SECRET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET")

@@ -113,6 +113,9 @@ def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
     monkeypatch.setattr(
         Settings, "engine_options", property(lambda self: replace(options(self), missing_grace=1.0))
     )
+    # Threads that end late on a busy machine aren't left running.
+    monkeypatch.setattr("ecs_async_executor.executor.executor.STATUS_CLOSE_SECONDS", 60.0)
+    monkeypatch.setattr("ecs_async_executor.executor.metrics.monitor.CLOSE_SECONDS", 60.0)
     monkeypatch.setattr("ecs_async_executor.executor.ended_runs.CONFIRM_AFTER", 0.2)
     monkeypatch.setattr("ecs_async_executor.executor.reconciler.HANDLE_AGAIN_AFTER", 0.2)
     for module in ("executor.reconciler", "executor.rows.reader"):
@@ -239,6 +242,7 @@ def cloudwatch(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     # A busy machine must not show "AWS has not answered yet", nor leave out a link.
     monkeypatch.setattr(task_log, "Reader", partial(reader.Reader, deadline=60.0, retry_deadline=60.0))
     monkeypatch.setattr(links, "WAIT", 60.0)
+    monkeypatch.setattr("ecs_async_executor.logs.aws.READ_SECONDS", 60.0)
     monkeypatch.setattr(FileTaskHandler, "executor_instances", {})
     client = boto3.client("logs", region_name="us-east-1")
     client.create_log_group(logGroupName=GROUP)

@@ -24,7 +24,7 @@ def until_state(scheduler: Scheduler, state: str) -> Callback:
 def test_a_callback_is_seen_running_and_exit_code_0_is_its_success(
     scheduler: Scheduler, ecs: Control, enqueue_callback: Enqueue
 ) -> None:
-    ecs.set_plan(duration=0.7, exit_code=0)
+    ecs.set_plan(duration=5, exit_code=0)
     enqueue_callback()
     until_state(scheduler, "running")
     assert len(scheduler.executor.running) == 1

@@ -25,7 +25,7 @@ RunDag = Callable[[DAG], str]
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at the rows often, and let nobody have minutes to clean up."""
     monkeypatch.setattr("ecs_async_executor.executor.rows.schedule.CHECK_AFTER", 0.1)
-    monkeypatch.setattr("ecs_async_executor.config.heartbeats.UNWANTED_GRACE", 1.0)
+    monkeypatch.setattr("ecs_async_executor.config.heartbeats.UNWANTED_GRACE", 4.0)
     monkeypatch.setenv("AIRFLOW__CORE__TASK_SUCCESS_OVERTIME", "0")
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import delete
 
 from ecs_async_executor.cli import main
 from ecs_async_executor.config.configuration import read_configuration
-from ecs_async_executor.engine.images import Revision
+from ecs_async_executor.engine.images import FAMILIES, Revision
 from ecs_async_executor.engine.responses import TaskDefinition
 from ecs_async_executor.errors import OperationError
 from ecs_async_executor.fleet.executors import OurExecutors
@@ -340,9 +340,18 @@ def register(ecs: Control, deployment: str, image: str) -> str:
     return str(made["taskDefinition"]["taskDefinitionArn"])
 
 
+@pytest.fixture
+def no_images(ecs: Control, configured: Control) -> None:
+    """Deregister what other tests have registered: the local ECS keeps it."""
+    api = Aws(read_configuration(ExecutorConf()).settings)
+    for family in list(api.families(FAMILIES)):
+        api.deregister(str(api.definition(family)["taskDefinition"]["taskDefinitionArn"]))
+
+
 def test_sweep_deregisters_images_that_nothing_names_only_if_told_to(
     scheduler: Scheduler,
     ecs: Control,
+    no_images: None,
     ecs_async: Ecs,
     later: Callable[[float], None],
     monkeypatch: pytest.MonkeyPatch,
@@ -371,6 +380,7 @@ def test_sweep_deregisters_images_that_nothing_names_only_if_told_to(
 def test_sweep_keeps_the_images_that_another_team_names(
     scheduler: Scheduler,
     ecs: Control,
+    no_images: None,
     ecs_async: Ecs,
     later: Callable[[float], None],
     monkeypatch: pytest.MonkeyPatch,

@@ -28,7 +28,7 @@ CONTAINER = "worker"
 FAMILY = "chaos"
 Worker = Literal["light", "airflow"]
 
-_READY = 60.0
+_READY = 240.0
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class Child:
 
     def leftovers(self) -> list[psutil.Process]:
         """Processes of its session that outlive it; they get a moment to die."""
-        deadline = time.monotonic() + 2.0
+        deadline = time.monotonic() + 20.0
         while (alive := _session(self.pid)) and time.monotonic() < deadline:
             time.sleep(0.05)
         return alive

@@ -168,7 +168,7 @@ class Kept:
         return objects + events
 
 
-def until(done: Callable[[], Any], seconds: float = 60) -> Any:
+def until(done: Callable[[], Any], seconds: float = 240) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := done()):
         assert time.monotonic() < deadline

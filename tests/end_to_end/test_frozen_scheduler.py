@@ -18,7 +18,7 @@ from tests.chaos.report import GOOD, Verdict
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 # User code outlasts the freeze: 3 s of [scheduler] health_check_threshold, a check every 1.5 s, and a look at the end.
-SETTING = Setting(tasks=14, parallelism=6, seconds=(12.0, 14.0))
+SETTING = Setting(tasks=14, parallelism=6, seconds=(20.0, 22.0))
 
 
 @dataclass(frozen=True)

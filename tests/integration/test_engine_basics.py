@@ -11,7 +11,7 @@ from tests.support.live_engine import LiveEngine, body, connect_to, containers
 
 
 def test_a_run_is_launched_seen_running_and_ends_with_its_exit_code(ecs: Control, engine: LiveEngine):
-    ecs.set_plan(duration=2, exit_code=3)
+    ecs.set_plan(duration=6, exit_code=3)
     run = engine.launch()
     end = engine.end_of(run)
     assert [type(report) for report in engine.about(run)] == [Launched, Running, Stopped]

@@ -14,7 +14,7 @@ from ecs_async_executor.messages import (
     Stopped,
     Waiting,
 )
-from tests.support.live_engine import LiveEngine, body, containers
+from tests.support.live_engine import LiveEngine, body, containers, launch_order
 
 Start = Callable[..., LiveEngine]
 ACTIONS = ["RunTask", "DescribeTasks"]
@@ -41,11 +41,11 @@ def test_throttled_calls_are_repeated_until_all_runs_have_ended(
 
 
 def test_aws_own_buckets_are_kept_to(ecs: Control, start: Start):
-    ecs.set_conditions(throttling={"fargate_run_task_calls": [5, 20], "cluster_resource_read": [5, 20]})
+    ecs.set_conditions(throttling={"fargate_run_task_calls": [30, 20], "cluster_resource_read": [30, 20]})
     engine = start(run_task_rate=Rate(15, 2), read_rate=Rate(15, 2))
     first = engine.launch()
     engine.end_of(first)  # calls that wait for the client to be made come all at once
-    all_end_well(ecs, engine, [first, *engine.launch_many(20)])
+    all_end_well(ecs, engine, [first, *engine.launch_many(40)])
     assert "ThrottlingException" not in ecs.calls()["RunTask"]
     assert "ThrottlingException" not in ecs.calls()["DescribeTasks"]
 
@@ -60,11 +60,15 @@ def test_priorities_hold_under_a_rate(ecs: Control, start: Start):
     engine = start(run_task_rate=Rate(20, 1))
     first = engine.launch()
     engine.until_report(Launched, first)
-    low = engine.launch_many(8)
-    high = engine.launch_many(3, priority=10)
-    engine.ends_of([first, *low, *high])
+    low = [launch_order() for _ in range(8)]
+    high = [launch_order(priority=10) for _ in range(3)]
+    engine.submit(*low, *high)  # at once: what comes first is sent first
+    engine.ends_of([first, *(each.run_id for each in (*low, *high))])
     order = [report.run_id for report in engine.of(Launched)]
-    assert set(order[:5]) >= {first, *high}  # one that was under way may have come before
+    assert set(order[:5]) >= {
+        first,
+        *(each.run_id for each in high),
+    }  # one that was under way may have come before
 
 
 # --- unknown outcomes -------------------------------------------------------------------------------------
@@ -79,7 +83,7 @@ def test_a_call_without_a_clear_answer_is_repeated(ecs: Control, engine: LiveEng
 
 
 def test_an_answer_that_comes_too_late_is_asked_for_again(ecs: Control, start: Start):
-    ecs.add_fault("late_response", action="RunTask", seconds=4, times=3)
+    ecs.add_fault("late_response", action="RunTask", seconds=30, times=3)
     engine = start(call_timeout=2)
     runs = engine.launch_many(5)
     all_end_well(ecs, engine, runs)
@@ -88,7 +92,7 @@ def test_an_answer_that_comes_too_late_is_asked_for_again(ecs: Control, start: S
 
 
 def test_a_look_whose_answer_comes_too_late_is_taken_again(ecs: Control, start: Start):
-    ecs.add_fault("late_response", action="DescribeTasks", seconds=4, times=2)
+    ecs.add_fault("late_response", action="DescribeTasks", seconds=30, times=2)
     engine = start(call_timeout=2)
     all_end_well(ecs, engine, engine.launch_many(5))
 

@@ -137,7 +137,7 @@ async def test_an_answer_that_does_not_come_may_have_done_its_work():
         await reader.read()
 
     async with server(silent) as url:
-        kind, _ = await kind_of_failure(url, call_timeout=1.0)
+        kind, _ = await kind_of_failure(url, call_timeout=5.0)
     assert kind is Kind.UNKNOWN
 
 
@@ -148,7 +148,7 @@ async def test_an_answer_that_does_not_come_may_have_done_its_work():
 async def stock_client_of(url: str) -> AsyncIterator[Any]:
     connection = connect_to(url)()
     config = AioConfig(
-        retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=1
+        retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=30
     )
     async with connection.session.create_client(
         "ecs", region_name="us-east-1", endpoint_url=url, config=config
@@ -308,7 +308,7 @@ async def test_event_hooks_are_those_of_a_stock_client(ecs: Control, fault: str 
     theirs: list[Any] = []
     request = {**body(), "startedBy": "airflow/1"}
     async with (
-        client_of(ecs.endpoint_url, call_timeout=1) as client,
+        client_of(ecs.endpoint_url, call_timeout=30) as client,
         stock_client_of(ecs.endpoint_url) as stock,
     ):
         await client.run_task(request)  # the second call takes the shortcuts

@@ -13,7 +13,6 @@ from ecs_async_executor.local import Control, Options, serve_in_thread
 from ecs_async_executor.messages import (
     CheckHealth,
     HealthChecked,
-    Launched,
     Paused,
     Resumed,
     Stopped,
@@ -49,9 +48,8 @@ def test_expired_credentials_pause_everything_until_they_are_good_again(ecs: Con
 
 def test_credentials_that_expire_while_tasks_run_lose_none(ecs: Control, engine: LiveEngine):
     ecs.set_plan(duration=1.0)
+    ecs.add_fault("expired_credentials", action="DescribeTasks", times=5)
     runs = engine.launch_many(10)
-    engine.until(lambda: len(engine.of(Launched)) == 10)
-    ecs.add_fault("expired_credentials", times=5)
     engine.until_report(Paused)
     ends = engine.ends_of(runs)
     assert {end.exit_code for end in ends.values()} == {0}

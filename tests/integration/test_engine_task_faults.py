@@ -136,7 +136,7 @@ def test_how_a_container_ended_is_explained(
 
 
 def test_a_run_stopped_before_its_launch_starts_nothing(ecs: Control, start: Start):
-    ecs.set_conditions(latency={"RunTask": 0.5})
+    ecs.set_conditions(latency={"RunTask": 4})
     engine = start(concurrency=1)
     first, second = engine.launch(), engine.launch()
     engine.stop(second)
@@ -149,7 +149,7 @@ def test_a_run_stopped_while_runtask_is_in_flight_is_stopped_once_it_is_known(
     ecs: Control, engine: LiveEngine
 ):
     ecs.set_plan(duration=60)
-    ecs.set_conditions(latency={"RunTask": 0.5})
+    ecs.set_conditions(latency={"RunTask": 4})
     run = engine.launch()
     engine.until(lambda: engine.thread._ready.result()[1].ledger.sending)
     engine.stop(run)
@@ -257,7 +257,7 @@ def test_a_task_of_another_account_or_region_keeps_no_other_from_being_seen_or_s
     ecs: Control, start: Start, prefix: str
 ):
     ecs.set_plan(duration=60)
-    engine = start(list_timeout=4.0)
+    engine, later = start(list_timeout=3600.0), start(list_timeout=0.5)
     ours = [engine.launch() for _ in range(3)]
     foreign = {f"moved-{number}": f"{prefix}{number:032}" for number in range(25)}
     for run_id, arn in foreign.items():
@@ -269,7 +269,9 @@ def test_a_task_of_another_account_or_region_keeps_no_other_from_being_seen_or_s
     ends = engine.ends_of(ours)
     assert [end.lost for end in ends.values()] == [False] * 3
     assert not engine.about("moved-0"), "it may live, as far as anybody knows"
-    lost = engine.ends_of(foreign)
+    for run_id, arn in foreign.items():
+        later.submit(Watch(run_id, run_id, arn, "default", "airflow", listed=False))
+    lost = later.ends_of(foreign)
     assert all(end.lost and "InvalidParameterException" in end.diagnosis.detail for end in lost.values())
 
 
@@ -302,7 +304,7 @@ def test_a_launch_that_a_dead_engine_sent_can_still_be_stopped(ecs: Control, sta
 
 def test_closing_lets_the_call_in_flight_land(ecs: Control, engine: LiveEngine):
     ecs.set_plan(duration=60)
-    ecs.set_conditions(latency={"RunTask": 0.5})
+    ecs.set_conditions(latency={"RunTask": 4})
     run = engine.launch()
     engine.until(lambda: engine.thread._ready.result()[1].ledger.sending)
     engine.thread.close(10)

@@ -225,8 +225,8 @@ def test_a_lost_request_of_ecs_starts_nothing(control: Control) -> None:
 
 
 def test_a_late_response_comes_after_the_clients_patience(control: Control, bucket: Bucket) -> None:
-    control.add_fault("late_response", action="s3:*", times=1, seconds=0.5)
-    hasty = client(control, Config(retries={"total_max_attempts": 1}, read_timeout=0.1))
+    control.add_fault("late_response", action="s3:*", times=1, seconds=10)
+    hasty = client(control, Config(retries={"total_max_attempts": 1}, read_timeout=2))
     with pytest.raises(ReadTimeoutError):
         hasty.put_object(Bucket="airflow", Key="k", Body=b"x")
     assert bucket.names() == ["k"]

@@ -35,7 +35,7 @@ def run_under(agent: str, ecs: Control, payloads: Bucket) -> Any:
         capture_output=True,
         text=True,
         check=False,
-        timeout=50,
+        timeout=170,
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr, done.stderr

@@ -29,7 +29,7 @@ from ecs_async_executor.messages import (
 from tests.support.engine import options
 
 STARTED_BY = "airflow/test"
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds that a test waits for what must come."""
 
 
@@ -67,6 +67,13 @@ def body(cluster: str = "default", *, command: Iterable[str] = (), **environment
     }
 
 
+def launch_order(request: Mapping[str, Any] | None = None, *, run_id: str = "", **more: Any) -> Launch:
+    run_id = run_id or str(uuid.uuid4())
+    order = Request(request or body(), "airflow")
+    launch = {"build": lambda: order, "cluster": order.cluster, "container": order.container}
+    return Launch(run_id, f"label of {run_id}", **{**launch, **more})
+
+
 class LiveEngine:
     """A context manager: leaving it closes the engine and checks that no run has ended twice."""
 
@@ -91,11 +98,9 @@ class LiveEngine:
 
     def launch(self, request: Mapping[str, Any] | None = None, *, run_id: str = "", **more: Any) -> str:
         """Order a launch; give its run id."""
-        run_id = run_id or str(uuid.uuid4())
-        order = Request(request or body(), "airflow")
-        launch = {"build": lambda: order, "cluster": order.cluster, "container": order.container}
-        self.submit(Launch(run_id, f"label of {run_id}", **{**launch, **more}))
-        return run_id
+        order = launch_order(request, run_id=run_id, **more)
+        self.submit(order)
+        return order.run_id
 
     def launch_many(self, count: int, **more: Any) -> list[str]:
         return [self.launch(**more) for _ in range(count)]

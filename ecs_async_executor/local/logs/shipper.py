@@ -26,6 +26,9 @@ MAX_BYTES = 1_048_576
 EVENT_OVERHEAD = 26
 # The awslogs driver's buffer is bounded too ("max-buffer-size"); we drop the oldest lines first.
 MAX_BUFFERED = 50_000
+_CALL = aiohttp.ClientTimeout(total=5)
+# On a busy laptop, moto takes a while to import what its first answer needs.
+_FIRST_CALL = aiohttp.ClientTimeout(total=60)
 _EVERY_SECONDS = 0.25
 _CLOSE_SECONDS = 2.0
 _ATTEMPTS = 20
@@ -56,7 +59,7 @@ class LogShipper:
         self._clock = clock
         self._waiting: dict[str, _Stream] = {}
         self._known_groups: set[LogTarget] = set()
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5))
+        self._session = aiohttp.ClientSession()
         self._closing = asyncio.Event()
         self._background = asyncio.get_running_loop().create_task(self._ship_until_closed())
 
@@ -69,7 +72,7 @@ class LogShipper:
         for name, region in itertools.product(names, regions):
             group = _Stream(LogTarget(name, "", region, create_group=True), "")
             try:
-                await self._call(group, "CreateLogGroup", tolerate=True)
+                await self._call(group, "CreateLogGroup", tolerate=True, timeout=_FIRST_CALL)
             except (aiohttp.ClientError, asyncio.TimeoutError, _RefusedError) as error:
                 raise ConfigurationError(f"can't create the log group {name!r} ({error}).") from None
 
@@ -149,6 +152,7 @@ class LogShipper:
         action: str,
         *,
         tolerate: bool = False,
+        timeout: aiohttp.ClientTimeout = _CALL,
         **params: Any,
     ) -> None:
         """Call an action of CloudWatch Logs; `tolerate` accepts ResourceAlreadyExistsException as success."""
@@ -161,7 +165,9 @@ class LogShipper:
             f"{stream.target.region}/logs/aws4_request, SignedHeaders=host, Signature=local",
         }
         document = {"logGroupName": stream.target.group, **params}
-        async with self._session.post(self._endpoint_url, json=document, headers=headers) as response:
+        async with self._session.post(
+            self._endpoint_url, json=document, headers=headers, timeout=timeout
+        ) as response:
             text = await response.text()
             if response.status != 200 and not (tolerate and "ResourceAlreadyExistsException" in text):
                 raise _RefusedError(action, response.status, text)

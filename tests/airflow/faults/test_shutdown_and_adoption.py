@@ -76,7 +76,7 @@ def test_f51_the_end_lets_runtask_calls_in_flight_finish_and_starts_no_more(
     configured: Control, clean_database: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__ECS_ASYNC_EXECUTOR__CONCURRENCY", "4")
-    configured.set_conditions(latency={"RunTask": 0.4})
+    configured.set_conditions(latency={"RunTask": 4})
     with running_scheduler() as scheduler:
         queue_and_hand_over(scheduler, 20)
         scheduler.until(lambda: in_flight(scheduler.executor) == 4, step=scheduler.executor.sync)

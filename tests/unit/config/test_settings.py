@@ -679,5 +679,7 @@ def test_a_task_queued_timeout_below_what_a_task_may_be_queued_for_is_a_warning(
     warnings = [each for each in read_configuration(conf).warnings if "task_queued_timeout" in each]
     assert len(warnings) == said
     for each in warnings:
-        assert "A task of the queue spot may be queued for 6000 s and still start: its capacity_timeout" in each
+        assert (
+            "A task of the queue spot may be queued for 6000 s and still start: its capacity_timeout" in each
+        )
         assert each.endswith("Set task_queued_timeout to at least 6000.")

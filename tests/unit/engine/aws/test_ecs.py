@@ -139,7 +139,7 @@ async def test_after_forget_the_next_call_creates_a_new_client_and_the_old_one_s
     assert [made.closed for made in session.made] == [True, True]
 
 
-@pytest.mark.parametrize(("seconds", "is_closed"), [(59.0, False), (61.0, True)])
+@pytest.mark.parametrize(("seconds", "is_closed"), [(30.0, False), (61.0, True)])
 async def test_a_forgotten_client_is_closed_once_no_call_can_still_use_it(
     session: FakeSession, seconds: float, is_closed: bool
 ):

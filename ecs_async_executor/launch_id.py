@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 _RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_LAUNCH_ID = re.compile(r"(?P<run>[0-9a-f]{32})-?(?P<number>(?<=-)\d{3}|(?<!-)[1-9]\d{3,})")
+_LAUNCH_ID = re.compile(r"(?P<run>[0-9a-f]{32})(?P<number>-\d{3}|[1-9]\d{3,})")
 _FOUR_DIGITS = 1000
 
 
@@ -29,10 +29,12 @@ class LaunchId:
 
         These are 36 characters, as many as a UUID has. AwsEcsExecutor asks DescribeTasks about whatever a row shows, and ends its
         scheduler if ECS rejects that: "taskId length should be one of [32,36]". RunTask takes up to 64 as a clientToken.
-        Of a run id that is no UUID, as whoever uses the engine alone may choose, nothing is left out.
+        A run id that is no UUID, as whoever uses the engine alone may choose, stays whole, and so does the hyphen.
         """
-        run = self.run_id.replace("-", "") if is_run_id(self.run_id) else self.run_id
-        return f"{run}-{self.number:03}" if self.number < _FOUR_DIGITS else f"{run}{self.number}"
+        if not is_run_id(self.run_id):
+            return f"{self.run_id}-{self.number:03}"
+        separator = "-" if self.number < _FOUR_DIGITS else ""
+        return f"{self.run_id.replace('-', '')}{separator}{self.number:03}"
 
     @classmethod
     def parse(cls, text: str) -> LaunchId | None:
@@ -40,7 +42,7 @@ class LaunchId:
         if is_run_id(text):
             return cls(text)
         found = _LAUNCH_ID.fullmatch(text)
-        return cls(str(UUID(found["run"])), int(found["number"])) if found else None
+        return cls(str(UUID(found["run"])), int(found["number"].lstrip("-"))) if found else None
 
 
 def is_run_id(text: str | None) -> bool:

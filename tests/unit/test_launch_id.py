@@ -31,6 +31,7 @@ def test_a_launch_id_reads_as_what_was_written(number: int):
 
 def test_run_ids_that_are_no_uuids_stay_apart():
     assert str(LaunchId("etl-1-12")) != str(LaunchId("etl-11-2"))
+    assert str(LaunchId("etl", 11000)) != str(LaunchId("etl1", 1000))
 
 
 def test_a_uuid_alone_is_the_run_id_of_a_first_launch():

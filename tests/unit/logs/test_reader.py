@@ -12,6 +12,7 @@ import botocore.exceptions as boto
 import pytest
 
 from ecs_async_executor.logs.location import Elsewhere, LogStream
+from ecs_async_executor.logs.problems import SLOW
 from ecs_async_executor.logs.reader import FRESH, SHARE, Page, Reader, Threads
 from ecs_async_executor.task_arn import TaskArn
 from tests.support.log_source import FakeAws
@@ -255,10 +256,11 @@ def test_a_page_that_comes_after_the_deadline_of_the_call_under_way_does_not_wai
     wait_until(lambda: logs._source(arn()).flight is not None)
     clock.now += 3600.0
     assert "AWS has not answered yet" in events(logs.read(arn()))[0]
-    flight = logs._source(arn()).flight
-    assert flight is not None
-    flight.landed.set()
+    source = logs._source(arn())
+    assert source.flight is not None
+    logs._land(source, source.flight, SLOW)
     first.join(60)
+    assert not first.is_alive()
 
 
 def test_after_a_time_out_a_page_does_not_wait_for_the_next_one(aws: FakeAws, clock: Clock) -> None:

@@ -128,7 +128,7 @@ class TaskRecord:
     """DescribeTasks has shown the task."""
     seen_running: bool = False
     missing: int = 0
-    """How many polls in a row reported it as MISSING, or were refused because it is elsewhere."""
+    """How many polls in a row reported it as MISSING, or were refused for good: it is elsewhere, or was adopted and is denied."""
     missing_since: float = 0.0
     slow: bool = False
     """Its slow start was reported."""

@@ -463,7 +463,7 @@ class Ledger:
             self.stops.append(entry)
 
     def not_seen(self, entry: Entry, now: float) -> bool:
-        """Note that DescribeTasks reported the task MISSING, or was refused because it is elsewhere.
+        """Note that DescribeTasks reported the task MISSING, or refused to show it.
 
         Return whether it is time to ask ListTasks about it.
         """
